@@ -1,0 +1,65 @@
+# Everything below sets up what it needs in .venv and rebuilds only what changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+CPP := $(shell find src -name '*.hpp' -o -name '*.cpp')
+# What the installed package is made from. Python sources are read in place.
+NATIVE := CMakeLists.txt pyproject.toml $(CPP)
+
+.DEFAULT_GOAL := help
+.PHONY: help study test bench exhaustive lint format stub clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 2,8", ARGS="--quick"
+	$(BIN)/ogive study $(ARGS)
+
+test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+bench: $(VENV)/.test  ## ratios against NumPy, SciPy and, where installed, PyTorch; writes JSON
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
+	$(BIN)/python tools/exhaustive.py $(ARGS)
+
+lint: $(VENV)/.test  ## ruff, mypy, clang-format, the generated stub
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(BIN)/python tools/stub.py --check
+
+format: $(VENV)/.test  ## let ruff and clang-format rewrite the sources, and write the stub
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(CPP)
+	$(BIN)/python tools/stub.py
+
+clean:  ## remove the build and the environment
+	rm -rf build $(VENV)
+
+$(VENV)/.created:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+# The compiled part, kept in build/ so that a change recompiles what depends on it.
+$(VENV)/.native: $(VENV)/.created $(NATIVE)
+	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "numpy>=2.0" "cmake>=3.24" ninja
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps \
+		-Cbuild-dir=build/editable --editable .
+	touch $@
+
+$(VENV)/.study: $(VENV)/.native
+	$(BIN)/python -m pip install --quiet --no-build-isolation \
+		-Cbuild-dir=build/editable --editable ".[study]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.native
+	$(BIN)/python -m pip install --quiet --no-build-isolation \
+		-Cbuild-dir=build/editable --editable ".[test]"
+	touch $@

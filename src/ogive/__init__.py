@@ -1,0 +1,57 @@
+"""Activation functions and loss heads: value, derivative and backward, accurate to the last bit.
+
+    y = ogive.gelu(x)                              dx = ogive.backward.gelu(dy, x)
+    loss, dz = ogive.value_and_grad.cross_entropy(z, target)
+
+Every function of the catalog is an attribute here; ``ogive.catalog()`` lists their cards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import backward, backward_from_output, catalog, derivative, jacobian, value_and_grad
+from ._api import namespace
+from ._native import get_num_threads, isa, set_num_threads
+from ._version import __version__
+from .catalog import find as card
+
+if TYPE_CHECKING:
+    from .catalog import Card
+
+__all__ = [
+    "__version__",
+    "backward",
+    "backward_from_output",
+    "card",
+    "catalog",
+    "derivative",
+    "gain",
+    "get_num_threads",
+    "isa",
+    "jacobian",
+    "set_num_threads",
+    "value_and_grad",
+]
+
+
+def gain(activation: str | Card, **parameters: float) -> float:
+    """The factor on 1/sqrt(fan_in) weights that keeps a layer's mean square at 1.
+
+    ``1/sqrt(E f(z)^2)`` for z ~ N(0, 1), by quadrature to a relative error of 1e-12; see
+    :func:`ogive.predict.gain`.
+    """
+    from .predict import gain as exact_gain  # imported when asked: it needs the cards
+
+    return exact_gain(activation, **parameters)
+
+
+_function, _names = namespace(__name__, "value")
+
+
+def __getattr__(name: str) -> Any:
+    return _function(name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_names()])

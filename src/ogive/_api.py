@@ -1,0 +1,65 @@
+"""Builds the public functions from the op table and the cards, each when it is first asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import _heads, _native, _rows, _unary, catalog
+from ._docstrings import docstring
+
+PUBLIC_MODES = (
+    "value", "derivative", "backward", "backward_from_output", "jacobian", "value_and_grad",
+)  # fmt: skip
+
+
+def namespace(module: str, mode: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of the module that holds one mode of every function."""
+
+    def names() -> list[str]:
+        return [name for name in catalog.kinds() if mode in modes(name)]
+
+    def function(name: str) -> Any:
+        if name not in catalog.kinds() or mode not in modes(name):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        built = build(name, mode)
+        setattr(sys.modules[module], name, built)
+        return built
+
+    return function, names
+
+
+@cache
+def modes(name: str) -> tuple[str, ...]:
+    """The public modes a function has, which follow from its kernel."""
+    kernel, kind = _native.entries().get(name, {}), catalog.kinds()[name]
+    if kind == "heads":
+        has = {"value", "value_and_grad"} if kernel else set()
+    elif kind == "rows":
+        has = {*kernel, "jacobian"} if kernel else set()
+    else:
+        has = set(kernel)
+    return tuple(mode for mode in PUBLIC_MODES if mode in has)
+
+
+@cache
+def build(name: str, mode: str) -> Any:
+    """The public object for one mode of one function."""
+    card = catalog.find(name)
+    if card.kind == "heads":
+        built = _heads.function(card, mode)
+    elif card.kind == "rows":
+        built = _rows.function(card, mode)
+    else:
+        built = _unary.function(card, mode)
+    if isinstance(built, np.ufunc):
+        return built
+    public = "ogive" if mode == "value" else f"ogive.{mode}"
+    built.__name__ = built.__qualname__ = name
+    built.__module__ = public
+    built.__doc__ = docstring(card, mode)
+    return built

@@ -1,0 +1,87 @@
+"""Docstrings of the public functions, derived from their cards."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+
+from .catalog import Card
+
+SHAPES = {
+    "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
+    "rows": "array_like of float16, bfloat16, float32 or float64, with rows along `axis`",
+}
+LEADS = {
+    "value": "{summary}",
+    "derivative": "Derivative of {name}: f'(x).",
+    "backward": "Backward of {name}: dy f'(x), in one pass.",
+    "backward_from_output": "Backward of {name} from its output y: dy f'(x), where y determines f'.",
+    "jacobian": "Jacobian of {name}, row by row.",
+    "value_and_grad": "{summary} Returns the loss and its gradient, from one pass.",
+}
+RETURNS = {
+    "value": "y, of the shape and dtype of x",
+    "derivative": "f'(x), of the shape and dtype of x",
+    "backward": "dx, of the shape and dtype of x",
+    "backward_from_output": "dx, of the shape and dtype of y",
+    "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
+    "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
+}
+
+
+def formula_text(card: Card) -> str:
+    """The return expression of the card's formula, as it is written there."""
+    source = textwrap.dedent(inspect.getsource(card.formula))
+    function = ast.parse(source).body[0]
+    return "\n    ".join(
+        ast.unparse(statement) for statement in getattr(function, "body", [])
+        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+    )  # fmt: skip
+
+
+def docstring(card: Card, mode: str) -> str:
+    """numpydoc text for one public mode of a function."""
+    first = {"backward": ("dy", "x"), "backward_from_output": ("dy", "y")}.get(mode, ("x",))
+    if card.kind == "heads":
+        first = ("z", "target")
+    lead = LEADS[mode].format(name=card.name, summary=card.summary)
+    formula = formula_text(card)
+    parts = [lead, "", "Formula (``m`` is mathematics)::", "", f"    {formula}", ""]
+    parts += ["Parameters", "----------"]
+    if card.kind == "heads":
+        parts += [
+            "z : array_like",
+            "    Logits.",
+            "target : array_like",
+            "    See the card's notes.",
+        ]
+    else:
+        parts += [f"{name} : {SHAPES[card.kind]}" for name in first]
+    for p in card.parameters:
+        parts += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
+    if mode == "value_and_grad":
+        parts += [
+            "out : ndarray, optional",
+            "    Takes the gradient; may be the logits themselves.",
+        ]
+    elif card.kind == "unary" or mode == "value":
+        parts += ["out : ndarray, optional", "    Takes the result; may be an input."]
+    if mode == "value" and card.kind == "heads":
+        returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
+    else:
+        returns = RETURNS[mode]
+    parts += ["", "Returns", "-------", returns, ""]
+    parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
+    if card.kind != "unary":
+        parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
+    notes = [text for text in (card.edges, card.notes) if text]
+    if notes:
+        parts += ["", "Notes", "-----", *notes]
+    if card.papers:
+        parts += ["", "References", "----------", *(f"- {paper}" for paper in card.papers)]
+    if mode in ("value", "derivative") and card.kind == "unary":
+        call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
+        parts += ["", "Examples", "--------", ">>> import numpy as np, ogive",
+                  f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape", "(3,)"]  # fmt: skip
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,182 @@
+"""Loss heads as the user calls them, and the checks that heads in the catalog share.
+
+A head's file in catalog/heads defines ``evaluate(z, target, *options, gradient, out)``. Everything
+wrong with the input is found there, by the checks below, before a kernel writes anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from . import _native
+from ._ufuncs import BFLOAT16
+from .catalog import Card
+
+Array = np.ndarray[Any, Any]
+Reduction = Literal["mean", "sum", "none"]
+
+FORMATS = {
+    np.dtype(np.float16): 0,
+    np.dtype(np.float32): 2,
+    np.dtype(np.float64): 3,
+} | ({} if BFLOAT16 is None else {BFLOAT16: 1})
+
+
+def function(card: Card, mode: str) -> Callable[..., Any]:
+    """The value, or the value and gradient, of a head."""
+    evaluate = importlib.import_module(f"ogive.catalog.heads.{card.name}").evaluate
+    gradient = mode == "value_and_grad"
+
+    def call(z: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
+        return evaluate(z, target, *args, gradient=gradient, **kwargs)
+
+    signature = inspect.signature(evaluate)
+    hidden = {"gradient"} if gradient else {"gradient", "out"}
+    shown = [p for p in signature.parameters.values() if p.name not in hidden]
+    call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    return call
+
+
+def as_logits(z: Any, name: str) -> Array:
+    """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
+    array = np.asarray(z)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.result_type(array.dtype, np.float16))
+    native = array.dtype.newbyteorder("=")
+    if native not in FORMATS:
+        raise TypeError(
+            f"{name}: logits of dtype {array.dtype} are not real numbers of a supported format "
+            "(float16, bfloat16, float32, float64)"
+        )
+    return array if native == array.dtype and array.flags.aligned else array.astype(native)
+
+
+def row_last(z: Array, axis: int, name: str) -> tuple[Array, int]:
+    """A view of z with the classes last, and where they were."""
+    where: int = normalize_axis_index(axis, z.ndim, f"{name}: axis")
+    return np.moveaxis(z, where, -1), where
+
+
+def first(bad: Array) -> tuple[int, ...]:
+    """The index of the first True."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+
+
+def at(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def checked_number(
+    name: str, value: Any, low: float, high: float = math.inf, *, open_low: bool = False
+) -> float:
+    """An option that must be one real number within bounds."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if isinstance(value, np.complexfloating):
+        raise TypeError(f"{name} must be a real number, not {value!r}")
+    number = float(value)
+    inside = (low < number if open_low else low <= number) and number <= high
+    if not inside or math.isinf(number):
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{']' if high < math.inf else ')'}"
+        raise ValueError(f"{name} must be in {interval}, not {number!r}")
+    return number
+
+
+def checked_reduction(reduction: str) -> Reduction:
+    if reduction not in get_args(Reduction):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    return reduction  # type: ignore[return-value]
+
+
+def checked_weights(name: str, values: Any) -> Array:
+    """Weights as float64: finite and not negative."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biufV" or array.dtype.kind == "V" and array.dtype != BFLOAT16:
+        raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
+    weights = array.astype(np.float64)
+    bad = ~((weights >= 0) & np.isfinite(weights))
+    if bad.any():
+        index = first(bad)
+        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite and >= 0")
+    return weights
+
+
+def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> Array:
+    """Target probabilities in the logits' format: not NaN, from 0 to `most`."""
+    if target.dtype.kind not in "biufV" or target.dtype.kind == "V" and target.dtype != BFLOAT16:
+        raise TypeError(f"target must be real numbers, not of dtype {target.dtype}")
+    bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
+    if most == math.inf:
+        bad |= target == math.inf
+    if bad.any():
+        index = first(bad)
+        bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
+        raise ValueError(f"{at('target', index)} = {target[index]}: probabilities must be {bound}")
+    return target.astype(dtype, copy=not target.flags.aligned)
+
+
+def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
+    """Labels as int64, with -1 for rows that are ignored."""
+    labels = target.astype(np.int64)
+    ignored = labels == ignore_index if ignore_index is not None else np.zeros(labels.shape, bool)
+    bad = ~ignored & ((labels < 0) | (labels >= classes))
+    if bad.any():
+        index = first(bad)
+        raise ValueError(
+            f"{at('target', index)} = {target[index]}: labels must be in [0, {classes}) "
+            f"for {classes} classes"
+            + ("" if ignore_index is None else f", or ignore_index = {ignore_index}")
+        )
+    labels[ignored] = -1
+    return labels
+
+
+def checked_out(out: Any, z: Array) -> Array:
+    """Where the gradient goes: the caller's array, which may be the logits themselves."""
+    if out is None:
+        return np.empty(z.shape, z.dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != z.shape or out.dtype != z.dtype:
+        raise ValueError(
+            f"out of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
+            f"{z.shape} and {z.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    return out
+
+
+def apart(z: Array, out: Array) -> Array:
+    """z, or a copy of it where `out` overlaps it other than element by element."""
+    same = out.ctypes.data == z.ctypes.data and out.strides == z.strides
+    return z if same or not np.may_share_memory(z, out) else z.copy()
+
+
+def run(name: str, mode: str, dtype: np.dtype[Any], operands: tuple[Any, ...]) -> None:
+    """Calls the kernel on operands that share their leading dimensions."""
+    _native.call(name, mode, FORMATS[dtype], operands)
+
+
+def everywhere(value: float, shape: tuple[int, ...]) -> Array:
+    """One float64 as an operand of any shape, at no cost in memory."""
+    return np.broadcast_to(np.float64(value), shape)
+
+
+def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
+    """Per-row losses to what was asked for; a mean over nothing is 0."""
+    if reduction == "none":
+        return loss.astype(dtype)[()]
+    whole = float(np.sum(loss))
+    if reduction == "mean":
+        whole = whole / total if total else 0.0
+    return dtype.type(whole)

@@ -1,0 +1,171 @@
+"""Rows as the user calls them: along any axis, with a temperature and a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ._ufuncs import BFLOAT16, is_dask, plain, rewrap, ufunc
+from .catalog import Card
+
+
+def function(card: Card, mode: str) -> Callable[..., Any]:
+    """One mode of a rows function."""
+    makers = {
+        "value": value,
+        "backward": backward,
+        "backward_from_output": backward_from_output,
+        "jacobian": jacobian,
+    }
+    return makers[mode](card)
+
+
+def checked_temperature(temperature: Any) -> Any:
+    if type(temperature) is float and 0 < temperature < np.inf:
+        return temperature
+    values = np.asarray(temperature)
+    if values.dtype.kind not in "biuf" or not np.all((values > 0) & np.isfinite(values)):
+        raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
+    return temperature
+
+
+def as_rows(x: Any) -> Any:
+    """x itself where a gufunc takes it, else its values; `rewrap` undoes the latter."""
+    return x if is_dask(x) or isinstance(x, np.ndarray) else np.asarray(x)
+
+
+def row_mask(where: Any, x: Any, axis: int) -> Any:
+    """The mask with its row last, broadcast where it is shorter than the rows it applies to."""
+    length = x.shape[axis]
+    if where is None:
+        return np.broadcast_to(np.True_, (length,))
+    mask = where if is_dask(where) else np.asarray(where)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"where must be a boolean mask, not of dtype {mask.dtype}")
+    try:
+        mask = np.broadcast_to(mask, x.shape)
+    except ValueError:
+        raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
+    return np.moveaxis(mask, axis, -1)
+
+
+def checked_axis(x: Any, axis: int, name: str) -> int:
+    index: int = normalize_axis_index(axis, x.ndim, f"{name}: axis")
+    return index
+
+
+def value(card: Card) -> Callable[..., Any]:
+    loop = ufunc(card.name, "value")
+    reduces = not str(loop.signature).endswith("(n)")
+
+    def call(
+        x: Any,
+        axis: int = -1,
+        temperature: Any = 1.0,
+        where: Any = None,
+        out: Any = None,
+    ) -> Any:
+        rows = as_rows(x)
+        axis = checked_axis(rows, axis, card.name)
+        target = out if out is None or reduces else np.moveaxis(out, axis, -1)
+        if out is not None and rows.ndim and out.shape != _shape(rows, axis, reduces):
+            raise ValueError(
+                f"out of shape {out.shape} does not fit the result's {_shape(rows, axis, reduces)}"
+            )
+        result = loop(
+            np.moveaxis(rows, axis, -1),
+            checked_temperature(temperature),
+            row_mask(where, rows, axis),
+            out=target,
+        )
+        if out is not None:
+            return out
+        if reduces:
+            return result
+        result = np.moveaxis(result, -1, axis)
+        return result if plain(x) or is_dask(x) else rewrap(x, result)
+
+    return call
+
+
+def _shape(rows: Any, axis: int, reduces: bool) -> tuple[int, ...]:
+    shape: tuple[int, ...] = rows.shape
+    return shape[:axis] + shape[axis + 1 :] if reduces else shape
+
+
+def backward(card: Card) -> Callable[..., Any]:
+    loop = ufunc(card.name, "backward")
+    reduces = str(loop.signature).startswith("()")
+
+    def call(
+        dy: Any, x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None, out: Any = None
+    ) -> Any:
+        rows, upstream = as_rows(x), as_rows(dy)
+        axis = checked_axis(rows, axis, card.name)
+        expected = _shape(rows, axis, reduces)
+        if upstream.shape != expected and (upstream.ndim or not reduces):
+            raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
+        result = loop(
+            upstream if reduces else np.moveaxis(upstream, axis, -1),
+            np.moveaxis(rows, axis, -1),
+            checked_temperature(temperature),
+            row_mask(where, rows, axis),
+            out=None if out is None else np.moveaxis(out, axis, -1),
+        )
+        if out is not None:
+            return out
+        result = np.moveaxis(result, -1, axis)
+        return result if plain(x) or is_dask(x) else rewrap(x, result)
+
+    return call
+
+
+def backward_from_output(card: Card) -> Callable[..., Any]:
+    loop = ufunc(card.name, "backward_from_output")
+
+    def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
+        rows, upstream = as_rows(y), as_rows(dy)
+        axis = checked_axis(rows, axis, card.name)
+        if upstream.shape != rows.shape:
+            raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
+        result = loop(
+            np.moveaxis(upstream, axis, -1),
+            np.moveaxis(rows, axis, -1),
+            checked_temperature(temperature),
+            out=None if out is None else np.moveaxis(out, axis, -1),
+        )
+        if out is not None:
+            return out
+        result = np.moveaxis(result, -1, axis)
+        return result if plain(y) or is_dask(y) else rewrap(y, result)
+
+    return call
+
+
+def jacobian(card: Card) -> Callable[..., Any]:
+    """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
+    loop = ufunc(card.name, "backward")
+    reduces = str(loop.signature).startswith("()")
+
+    def call(x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None) -> Any:
+        rows = np.asarray(x)
+        axis = checked_axis(rows, axis, card.name)
+        length = rows.shape[axis]
+        mask = row_mask(where, rows, axis)
+        rows = np.moveaxis(rows, axis, -1)
+        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        checked_temperature(temperature)
+        if reduces:
+            return loop(np.ones(rows.shape[:-1], dtype), rows, temperature, mask)
+        units = np.eye(length, dtype=dtype)
+        return loop(
+            units,
+            rows[..., np.newaxis, :],
+            np.asarray(temperature)[..., np.newaxis] if np.ndim(temperature) else temperature,
+            mask[..., np.newaxis, :] if mask.ndim > 1 else mask,
+        )
+
+    return call

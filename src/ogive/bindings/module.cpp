@@ -1,0 +1,393 @@
+// The NumPy module: turns rows of the op table into ufuncs and gufuncs. It names no function.
+#define Py_LIMITED_API 0x030b0000
+#define PY_SSIZE_T_CLEAN
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_1_25_API_VERSION
+#include <Python.h>
+#include <numpy/arrayobject.h>
+#include <numpy/ufuncobject.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../kernels/dispatch.hpp"
+#include "../kernels/fp_environment.hpp"
+#include "../kernels/pool.hpp"
+
+#if defined(_WIN32)
+#define OGIVE_EXPORT extern "C" __declspec(dllexport)
+#else
+#define OGIVE_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+// What threadpoolctl looks for, so that its limits reach this library too.
+OGIVE_EXPORT int ogive_get_num_threads() { return ogive::get_threads(); }
+OGIVE_EXPORT void ogive_set_num_threads(int n) { ogive::set_threads(n); }
+
+namespace {
+
+constexpr const char *mode_names[ogive::modes] = {"value",
+                                                  "derivative",
+                                                  "backward",
+                                                  "backward_from_output",
+                                                  "parameter_backward",
+                                                  "sampled_value",
+                                                  "sampled_derivative",
+                                                  "sampled_backward",
+                                                  "labels",
+                                                  "probabilities"};
+
+// Below this many elements a thread's wake-up costs more than it saves.
+constexpr std::ptrdiff_t grain_elements = 32768;
+
+const ogive::table *the_table = nullptr;
+
+struct operand {
+  char letter; // 'T', 'd', 'l', '?'
+  bool core;
+  bool output;
+};
+
+std::vector<operand> parse(const char *text) {
+  std::vector<operand> operands;
+  bool output = false;
+  for (const char *c = text; *c; ++c) {
+    if (*c == '>') output = true;
+    if (std::strchr("Tdl?", *c)) operands.push_back({*c, c[1] == '(', output});
+  }
+  return operands;
+}
+
+// "(n),(),(n)->(n)", or nothing where no operand has a core dimension.
+std::string signature(const std::vector<operand> &operands) {
+  std::string text;
+  bool any = false, arrow = false;
+  for (const operand &o : operands) {
+    any |= o.core;
+    if (o.output && !arrow)
+      text += "->";
+    else if (!text.empty())
+      text += ",";
+    arrow |= o.output;
+    text += o.core ? "(n)" : "()";
+  }
+  return any ? text : std::string();
+}
+
+// One loop with what is needed to split it among threads.
+struct bound_loop {
+  ogive::loop run;
+  int operands;
+  bool rows; // has a core dimension
+};
+
+struct call {
+  const bound_loop &loop;
+  char **args;
+  const npy_intp *dims, *steps;
+};
+
+bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const call &c = *static_cast<const call *>(context);
+  const ogive::fp_environment defaults;
+  char *args[NPY_MAXARGS];
+  for (int k = 0; k < c.loop.operands; ++k)
+    args[k] = c.args[k] == nullptr ? nullptr : c.args[k] + begin * c.steps[k];
+  const std::ptrdiff_t dims[2] = {end - begin, c.loop.rows ? c.dims[1] : 1};
+  return c.loop.run(args, dims, c.steps);
+}
+
+bool run_parallel(call &c) {
+  const std::ptrdiff_t row = c.loop.rows ? std::max<std::ptrdiff_t>(c.dims[1], 1) : 1;
+  return ogive::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
+}
+
+void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
+  call c{*static_cast<const bound_loop *>(data), args, dims, steps};
+  if (run_parallel(c)) return;
+  const PyGILState_STATE state = PyGILState_Ensure();
+  PyErr_NoMemory();
+  PyGILState_Release(state);
+}
+
+// The loops for what is not a real number of a supported format say why it is refused.
+struct refusal {
+  const char *type, *why;
+};
+constexpr refusal refusals[] = {
+    {"long double", "no kernel keeps its precision; convert with x.astype(float)"},
+    {"complex numbers", "these are functions of one real number; take x.real, x.imag or abs(x)"},
+    {"objects", "convert with x.astype(float)"},
+};
+struct refused {
+  const char *name;
+  const refusal *reason;
+};
+
+void refuse(char **, const npy_intp *, const npy_intp *, void *data) {
+  const refused &r = *static_cast<const refused *>(data);
+  const PyGILState_STATE state = PyGILState_Ensure();
+  PyErr_Format(PyExc_TypeError,
+               "%s takes float16, bfloat16, float32 or float64 (integers and bool are promoted), "
+               "not %s: %s",
+               r.name, r.reason->type, r.reason->why);
+  PyGILState_Release(state);
+}
+
+const ogive::entry *find(const char *name) {
+  for (int i = 0; i < the_table->count; ++i)
+    if (std::strcmp(the_table->entries[i].name, name) == 0) return &the_table->entries[i];
+  PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
+  return nullptr;
+}
+
+int find_mode(const ogive::entry &e, const char *name) {
+  for (int m = 0; m < ogive::modes; ++m)
+    if (std::strcmp(mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
+  PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
+  return -1;
+}
+
+int type_number(char letter, int of_format) {
+  switch (letter) {
+  case 'd': return NPY_DOUBLE;
+  case 'l': return NPY_INT64;
+  case '?': return NPY_BOOL;
+  default: return of_format;
+  }
+}
+
+// Everything a ufunc points to; ufuncs live as long as the process, and so does this.
+struct ufunc_memory {
+  std::string name, doc, signature;
+  std::vector<PyUFuncGenericFunction> functions;
+  std::vector<void *> data;
+  std::vector<char> types;
+  bound_loop loops[ogive::formats];
+  refused refusals[3];
+};
+
+PyObject *make_ufunc(PyObject *, PyObject *args) {
+  const char *kernel, *mode_text, *name, *doc;
+  int bfloat16;
+  if (!PyArg_ParseTuple(args, "ssssi", &kernel, &mode_text, &name, &doc, &bfloat16)) return nullptr;
+  const ogive::entry *const e = find(kernel);
+  if (e == nullptr) return nullptr;
+  const int m = find_mode(*e, mode_text);
+  if (m < 0) return nullptr;
+
+  const std::vector<operand> operands = parse(e->operands[m]);
+  auto memory = std::make_unique<ufunc_memory>();
+  memory->name = name;
+  memory->doc = doc;
+  memory->signature = signature(operands);
+  const int count = static_cast<int>(operands.size());
+  for (int f = 0; f < ogive::formats; ++f)
+    memory->loops[f] = {e->run[m][f], count, !memory->signature.empty()};
+  const auto add = [&](PyUFuncGenericFunction function, void *data, int type) {
+    memory->functions.push_back(function);
+    memory->data.push_back(data);
+    for (const operand &o : operands)
+      memory->types.push_back(static_cast<char>(type_number(o.letter, type)));
+  };
+  const auto loop_of = [&](ogive::format f) { return &memory->loops[static_cast<int>(f)]; };
+  // NumPy takes the first loop that every input casts to safely.
+  add(numpy_loop, loop_of(ogive::format::f16), NPY_HALF);
+  add(numpy_loop, loop_of(ogive::format::f32), NPY_FLOAT);
+  add(numpy_loop, loop_of(ogive::format::f64), NPY_DOUBLE);
+  for (int k = 0; k < 3; ++k) memory->refusals[k] = {memory->name.c_str(), &refusals[k]};
+  add(refuse, &memory->refusals[0], NPY_LONGDOUBLE);
+  add(refuse, &memory->refusals[1], NPY_CDOUBLE);
+  add(refuse, &memory->refusals[1], NPY_CLONGDOUBLE);
+  add(refuse, &memory->refusals[2], NPY_OBJECT);
+
+  const int inputs = static_cast<int>(
+      std::count_if(operands.begin(), operands.end(), [](const operand &o) { return !o.output; }));
+  PyObject *const ufunc = PyUFunc_FromFuncAndDataAndSignature(
+      memory->functions.data(), memory->data.data(), memory->types.data(),
+      static_cast<int>(memory->functions.size()), inputs, count - inputs, PyUFunc_None,
+      memory->name.c_str(), memory->doc.c_str(), 0,
+      memory->signature.empty() ? nullptr : memory->signature.c_str());
+  if (ufunc == nullptr) return nullptr;
+  ufunc_memory *const kept = memory.release();
+  if (bfloat16 >= 0) {
+    std::vector<int> types;
+    for (const operand &o : operands) types.push_back(type_number(o.letter, bfloat16));
+    if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject *>(ufunc), bfloat16, numpy_loop,
+                                    types.data(),
+                                    &kept->loops[static_cast<int>(ogive::format::bf16)]) < 0) {
+      Py_DECREF(ufunc);
+      return nullptr;
+    }
+  }
+  return ufunc;
+}
+
+// A loop over the leading dimensions of operands that share them, without NumPy's protection
+// against overlap: rows are read before they are written, so a result may be its own input.
+struct strided_call {
+  const bound_loop &loop;
+  std::vector<char *> data;
+  std::vector<npy_intp> shape;                // leading dimensions
+  std::vector<std::vector<npy_intp>> strides; // per operand
+  std::vector<npy_intp> core;
+  npy_intp n;
+};
+
+bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const strided_call &c = *static_cast<const strided_call *>(context);
+  const int nd = static_cast<int>(c.shape.size()), count = c.loop.operands;
+  std::vector<char *> args(c.data.size());
+  std::vector<npy_intp> steps(count, 0);
+  if (nd > 0)
+    for (int k = 0; k < count; ++k) steps[k] = c.strides[k][nd - 1];
+  steps.insert(steps.end(), c.core.begin(), c.core.end());
+  while (begin < end) {
+    std::ptrdiff_t rest = begin;
+    args = c.data;
+    std::ptrdiff_t run = end - begin;
+    for (int axis = nd - 1; axis >= 0; --axis) {
+      const std::ptrdiff_t index = rest % c.shape[axis];
+      rest /= c.shape[axis];
+      if (axis == nd - 1) run = std::min<std::ptrdiff_t>(run, c.shape[axis] - index);
+      for (int k = 0; k < count; ++k)
+        if (args[k] != nullptr) args[k] += index * c.strides[k][axis];
+    }
+    const npy_intp dims[2] = {run, c.n};
+    call piece{c.loop, args.data(), dims, steps.data()};
+    if (!run_piece(&piece, 0, run)) return false;
+    begin += run;
+  }
+  return true;
+}
+
+PyObject *call_rows(PyObject *, PyObject *args) {
+  const char *kernel, *mode_text;
+  int format_number;
+  PyObject *operands_tuple;
+  if (!PyArg_ParseTuple(args, "ssiO!", &kernel, &mode_text, &format_number, &PyTuple_Type,
+                        &operands_tuple))
+    return nullptr;
+  const ogive::entry *const e = find(kernel);
+  if (e == nullptr) return nullptr;
+  const int m = find_mode(*e, mode_text);
+  if (m < 0) return nullptr;
+  const std::vector<operand> operands = parse(e->operands[m]);
+  if (PyTuple_Size(operands_tuple) != static_cast<Py_ssize_t>(operands.size()) ||
+      format_number < 0 || format_number >= ogive::formats) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
+    return nullptr;
+  }
+  const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), true};
+  strided_call c{loop, {}, {}, {}, {}, 0};
+  constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
+  for (std::size_t k = 0; k < operands.size(); ++k) {
+    PyObject *const item = PyTuple_GetItem(operands_tuple, static_cast<Py_ssize_t>(k));
+    if (item == Py_None && operands[k].output) {
+      c.data.push_back(nullptr);
+      c.strides.emplace_back(c.shape.size(), 0);
+      if (operands[k].core) c.core.push_back(0);
+      continue;
+    }
+    auto *const array = reinterpret_cast<PyArrayObject *>(item);
+    const int lead = PyArray_Check(item) ? PyArray_NDIM(array) - operands[k].core : -1;
+    const char letter = operands[k].letter;
+    const int size = letter == 'T' ? sizes[format_number] : letter == '?' ? 1 : 8;
+    if (lead < 0 || PyArray_ITEMSIZE(array) != size || !PyArray_ISBEHAVED_RO(array) ||
+        (operands[k].output && !PyArray_ISWRITEABLE(array))) {
+      PyErr_Format(PyExc_ValueError, "operand %d is not a native, aligned array of its format",
+                   static_cast<int>(k));
+      return nullptr;
+    }
+    const npy_intp *const shape = PyArray_DIMS(array), *const strides = PyArray_STRIDES(array);
+    if (k == 0) {
+      c.shape.assign(shape, shape + lead);
+      c.n = shape[lead];
+    }
+    if (lead != static_cast<int>(c.shape.size()) ||
+        !std::equal(c.shape.begin(), c.shape.end(), shape) ||
+        (operands[k].core && shape[lead] != c.n)) {
+      PyErr_Format(PyExc_ValueError, "operand %d has another shape", static_cast<int>(k));
+      return nullptr;
+    }
+    c.data.push_back(static_cast<char *>(PyArray_DATA(array)));
+    c.strides.emplace_back(strides, strides + lead);
+    if (operands[k].core) c.core.push_back(strides[lead]);
+  }
+  std::ptrdiff_t count = 1;
+  for (const npy_intp length : c.shape) count *= length;
+  bool good = true;
+  Py_BEGIN_ALLOW_THREADS const std::ptrdiff_t row = std::max<std::ptrdiff_t>(c.n, 1);
+  good = ogive::parallel_for(count, (grain_elements + row - 1) / row, run_strided, &c);
+  Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
+// {name: {mode: operands}}
+PyObject *list_entries(PyObject *, PyObject *) {
+  PyObject *const all = PyDict_New();
+  for (int i = 0; all != nullptr && i < the_table->count; ++i) {
+    const ogive::entry &e = the_table->entries[i];
+    PyObject *const modes = PyDict_New();
+    bool good = modes != nullptr;
+    for (int m = 0; good && m < ogive::modes; ++m) {
+      if (e.operands[m] == nullptr) continue;
+      PyObject *const text = PyUnicode_FromString(e.operands[m]);
+      good = text != nullptr && PyDict_SetItemString(modes, mode_names[m], text) == 0;
+      Py_XDECREF(text);
+    }
+    good = good && PyDict_SetItemString(all, e.name, modes) == 0;
+    Py_XDECREF(modes);
+    if (!good) {
+      Py_DECREF(all);
+      return nullptr;
+    }
+  }
+  return all;
+}
+
+PyObject *isa(PyObject *, PyObject *) { return PyUnicode_FromString(the_table->isa); }
+
+PyObject *get_num_threads(PyObject *, PyObject *) { return PyLong_FromLong(ogive::get_threads()); }
+
+PyObject *set_num_threads(PyObject *, PyObject *value) {
+  const long n = PyLong_AsLong(value);
+  if (n == -1 && PyErr_Occurred()) return nullptr;
+  if (n < 1 || n > ogive::max_threads) {
+    PyErr_Format(PyExc_ValueError, "number of threads must be between 1 and %d, not %ld",
+                 ogive::max_threads, n);
+    return nullptr;
+  }
+  ogive::set_threads(static_cast<int>(n));
+  Py_RETURN_NONE;
+}
+
+PyMethodDef methods[] = {
+    {"entries", list_entries, METH_NOARGS, "Operands of every kernel's modes."},
+    {"ufunc", make_ufunc, METH_VARARGS, "A ufunc or gufunc of one kernel's mode."},
+    {"call", call_rows, METH_VARARGS, "One call of a kernel's mode, results overlapping at will."},
+    {"isa", isa, METH_NOARGS, "Instruction set in use."},
+    {"get_num_threads", get_num_threads, METH_NOARGS, "Threads a large array is shared among."},
+    {"set_num_threads", set_num_threads, METH_O, "Sets that number."},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", nullptr, -1, methods, nullptr, nullptr, nullptr, nullptr};
+
+} // namespace
+
+PyMODINIT_FUNC PyInit__native() {
+  import_array();
+  import_umath();
+  const char *error = nullptr;
+  const char *const requested = std::getenv("OGIVE_ISA");
+  the_table = ogive::choose_table(requested, &error);
+  if (the_table == nullptr) {
+    PyErr_Format(PyExc_ImportError, "OGIVE_ISA=%s: this machine has %s", requested, error);
+    return nullptr;
+  }
+  return PyModule_Create(&definition);
+}

@@ -1,0 +1,78 @@
+"""One place per function: a pair of files with the same stem. See README.md beside this file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import cache
+from types import ModuleType
+from typing import get_args
+
+from .card import Card, Claims, Kind, Parameter, Peer
+
+__all__ = ["Card", "Claims", "Kind", "Parameter", "Peer", "find", "kinds", "names"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@cache
+def kinds() -> dict[str, Kind]:
+    """Every function's kind by name, in alphabetical order within unary, rows, heads."""
+    here = os.path.dirname(__file__)
+    return {
+        file[:-3]: kind
+        for kind in KINDS
+        for file in sorted(os.listdir(os.path.join(here, kind)))
+        if file.endswith(".py") and file != "__init__.py"
+    }
+
+
+def names(kind: Kind | None = None) -> list[str]:
+    """Names of the functions, or of those of one kind."""
+    return [name for name, its in kinds().items() if kind in (None, its)]
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {alias: name for name in kinds() for alias in _load(name).aliases}
+
+
+@cache
+def _load(name: str) -> Card:
+    module = importlib.import_module(f".{kinds()[name]}.{name}", __package__)
+    card: Card = module.card
+    return card
+
+
+def find(name: str) -> Card:
+    """The card of a function, by name or alias.
+
+    Raises
+    ------
+    ValueError
+        No function has that name; the message suggests the nearest ones.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, not {type(name).__name__}")
+    key = name.strip().lower().replace("-", "_")
+    if key not in kinds():
+        key = _aliases().get(key, key)
+    if key not in kinds():
+        import difflib  # only an error needs it
+
+        near = difflib.get_close_matches(key, [*kinds(), *_aliases()], n=3, cutoff=0.5)
+        hint = f"; did you mean {', '.join(near)}?" if near else "; `ogive list` shows all"
+        raise ValueError(f"unknown function {name!r}{hint}")
+    return _load(key)
+
+
+class _Catalog(ModuleType):
+    """This package, which answers a call with its cards: ``ogive.catalog()``."""
+
+    def __call__(self, kind: Kind | None = None) -> list[Card]:
+        """The cards of all functions, or of those of one kind."""
+        return [_load(name) for name in names(kind)]
+
+
+sys.modules[__name__].__class__ = _Catalog

@@ -1,0 +1,11 @@
+// logsumexp: max + log S. Its gradient is the softmax of the row.
+struct logsumexp {
+  static constexpr bool reduces = true;
+
+  static void value(const row &r, double *y) { y[0] = r.masked_out ? -infinity : r.log_sum_exp(); }
+
+  static void backward(const row &r, const double *dy, double *dx) {
+    const double sum = r.sum();
+    for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[0] * (r.e[i] / sum);
+  }
+};

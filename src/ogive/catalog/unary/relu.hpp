@@ -1,0 +1,14 @@
+// relu: x where x > 0, else +0; NaN passes. The slope at 0 is 0.
+struct relu {
+  static constexpr bool exact = true;
+  template <class M>
+  static jet<typename M::real> at(typename M::real x) {
+    using real = typename M::real;
+    const real otherwise = x == x ? real(0) : x;
+    return {x > 0 ? x : otherwise, x > 0 ? real(1) : otherwise};
+  }
+  template <class M>
+  static typename M::real slope_from_output(typename M::real y) {
+    return at<M>(y).slope;
+  }
+};

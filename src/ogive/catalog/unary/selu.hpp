@@ -1,0 +1,18 @@
+// selu: scale (x where x > 0, else alpha (e^x - 1)), with the published doubles as definition.
+struct selu {
+  static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
+  // alpha * scale to twice the precision of double: the rounded product and what it lost.
+  static constexpr double product = alpha * scale;
+  static double product_low() { return fma(alpha, scale, -product); }
+
+  template <class M>
+  static jet<double> at(double x) {
+    const double m = M::expm1(x), e = M::exp(x);
+    return {x >= 0 ? scale * x : fma(product, m, product_low() * m),
+            x > 0 ? scale : fma(product, e, product_low() * e)};
+  }
+  template <class M>
+  static double slope_from_output(double y) {
+    return y > 0 ? scale : (y + product) + product_low();
+  }
+};

@@ -1,0 +1,14 @@
+// sigmoid: 1/(1 + e^-x), written with e^-|x| so that nothing overflows and both tails keep full
+// relative accuracy; the slope e/(1 + e)^2 is even.
+struct sigmoid {
+  template <class M>
+  static jet<double> at(double x) {
+    const double e = M::exp(-magnitude(x)), d = 1 + e;
+    return {(x < 0 ? e : 1) / d, e / (d * d)};
+  }
+  // a (1 - a). Where a has rounded to 1, the slope it had is gone.
+  template <class M>
+  static double slope_from_output(double y) {
+    return y * (1 - y);
+  }
+};

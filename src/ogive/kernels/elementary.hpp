@@ -1,0 +1,166 @@
+// Elementary functions in double, branch-free so that compilers vectorise whatever calls them.
+//
+// Two grades share every line. `f32_grade` is for results that will be rounded to float or to a
+// half: relative error below 2^-45, so that one rounding is right to 0.500001 ULP. `f64_grade` is
+// for double results: higher degrees and low-order corrections, about 0.7 ULP each.
+#pragma once
+
+inline double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+inline double magnitude(double x) { return __builtin_fabs(x); }
+inline double with_sign(double x, double sign) { return __builtin_copysign(x, sign); }
+
+// Both let NaN through: the comparison is false and x is returned.
+inline double at_least(double x, double lo) { return x < lo ? lo : x; }
+inline double at_most(double x, double hi) { return x > hi ? hi : x; }
+
+// Even and odd coefficients run as two chains, at half the latency of Horner's rule. The order of
+// operations is fixed, so the bits do not depend on the instruction set.
+template <int N>
+inline double polynomial(const double (&c)[N], double x) {
+  constexpr int top_even = (N - 1) & ~1, top_odd = (N - 2) | 1;
+  const double x2 = x * x;
+  double even = c[top_even], odd = c[top_odd];
+#pragma GCC unroll 16
+  for (int i = top_even - 2; i >= 0; i -= 2) even = fma(even, x2, c[i]);
+#pragma GCC unroll 16
+  for (int i = top_odd - 2; i >= 1; i -= 2) odd = fma(odd, x2, c[i]);
+  return fma(odd, x, even);
+}
+
+// 1.5 * 2^52: adding it leaves the nearest integer in the low bits of the sum.
+constexpr double shifter = 0x1.8p52;
+
+// 2^n from shifter + n. The shift drops all but the low 12 bits, so n may be negative.
+inline double power_of_two(double shifted) {
+  const auto bits = __builtin_bit_cast(std::uint64_t, shifted);
+  return __builtin_bit_cast(double, (bits + 1023) << 52);
+}
+
+// A value kept as mantissa * a * b, with a and b powers of two: scaling last rounds a subnormal
+// result once, and lets the product with a large factor come back into range.
+struct scaled {
+  double mantissa, a, b;
+  double value() const { return mantissa * a * b; }
+  double times(double factor) const { return mantissa * factor * a * b; }
+};
+
+struct f32_grade {
+  using real = double;
+  static constexpr bool full = false;
+  // Beyond these e^x is 0 or infinite for every f32 result, and 2^n still fits one double.
+  static constexpr double least_exponent = -700, most_exponent = 700;
+  static constexpr double tail_end = 15; // the normal tail rounds to 0 in f32 from 14.4
+  static double exp_polynomial(double r) { return polynomial(exp_f32, r); }
+  static double atanh_polynomial(double z) { return polynomial(atanh_f32, z); }
+  static double tail_polynomial(double t) { return polynomial(normal_tail_f32, t); }
+};
+
+struct f64_grade {
+  using real = double;
+  static constexpr bool full = true;
+  static constexpr double least_exponent = -800, most_exponent = 800; // to 0 and to infinity
+  static constexpr double tail_end = 40;
+  static double exp_polynomial(double r) { return polynomial(exp_f64, r); }
+  static double atanh_polynomial(double z) { return polynomial(atanh_f64, z); }
+  static double tail_polynomial(double t) { return polynomial(normal_tail_f64, t); }
+};
+
+// Functions whose result is exact in any format (relu, identity) run in the format itself.
+template <class Real>
+struct exact_grade {
+  using real = Real;
+};
+
+template <class Grade>
+struct elementary : Grade {
+  using Grade::full;
+
+  struct reduced {
+    double p;       // e^r - 1
+    double shifted; // shifter + n, where x = n ln2 + r
+  };
+
+  // x + x_low = n ln2 + r with |r| <= ln2/2. n * ln2_hi is exact, so r carries one rounding, and
+  // in the full grade that rounding is put back as r_low (e^r_low - 1 = r_low to first order).
+  static reduced reduce(double x, double x_low = 0) {
+    const double shifted = fma(x, log2_e, shifter);
+    const double n = shifted - shifter;
+    const double high = fma(-n, ln2_hi, x);
+    const double r = fma(-n, ln2_lo, high);
+    double tail = r * r * Grade::exp_polynomial(r);
+    if constexpr (full) {
+      const double r_low = fma(-n, ln2_lo, high - r) + x_low;
+      tail = tail + fma(r_low, r, r_low);
+    }
+    return {r + tail, shifted};
+  }
+
+  static double clamp_exponent(double x) {
+    return at_most(at_least(x, Grade::least_exponent), Grade::most_exponent);
+  }
+
+  // e^(x + x_low), unscaled, so that callers can multiply before the result leaves the range.
+  static scaled exp_scaled(double x, double x_low = 0) {
+    const double clamped = clamp_exponent(x);
+    const reduced e = reduce(clamped, x_low);
+    if constexpr (full) {
+      // 2^n in two steps, since n may lie outside the exponents of double.
+      const double half = fma(clamped, log2_e / 2, shifter);
+      const double rest = (e.shifted - shifter) - (half - shifter);
+      return {1 + e.p, power_of_two(half), power_of_two(rest + shifter)};
+    } else {
+      return {1 + e.p, power_of_two(e.shifted), 1};
+    }
+  }
+
+  static double exp(double x) { return exp_scaled(x).value(); }
+
+  // e^x - 1 for x up to 700. With n = 0 the scale is 1 and p passes through whole, which keeps
+  // relative accuracy at 0; the sign of a zero is the caller's concern.
+  static double expm1(double x) {
+    const reduced e = reduce(at_most(at_least(x, -100), 700));
+    const double scale = power_of_two(e.shifted);
+    return fma(scale, e.p, scale - 1);
+  }
+
+  // log(1 + u) for u in [0, 1]: 2 atanh(s), s = u/(2 + u) in [0, 1/3].
+  static double log1p_unit(double u) {
+    const double d = 2 + u, inverse = 1 / d, s = u * inverse, z = s * s;
+    double tail = s * z * Grade::atanh_polynomial(z);
+    if constexpr (full) {
+      const double d_low = u - (d - 2);
+      tail = fma(fma(-s, d_low, fma(-s, d, u)), inverse, tail);
+      // Below 2^-54 the logarithm is u; s would lose a bit among the subnormals.
+      return u < 0x1p-54 ? u : fma(2, tail, 2 * s);
+    }
+    return fma(2, tail, 2 * s);
+  }
+
+  // log(1 + u) for finite u >= 0 of any size, for one value a row: 1 + u = 2^k m, m in [2/3, 4/3].
+  static double log1p(double u) {
+    const double y = 1 + u, y_low = u > 1 ? 1 - (y - u) : u - (y - 1);
+    const auto bits = __builtin_bit_cast(std::uint64_t, y);
+    const auto shift = (bits - 0x3fe5555555555555ULL) >> 52; // counts from 2/3
+    const double k = static_cast<double>(static_cast<std::int64_t>(shift));
+    const double scale = __builtin_bit_cast(double, (1023 - shift) << 52);
+    const double f = fma(y, scale, -1), f_low = y_low * scale;
+    // log(1 + f) = 2 atanh(f/(2 + f)), with the quotient's own rounding put back.
+    const double d = 2 + f, inverse = 1 / d, s = f * inverse, z = s * s;
+    const double d_low = f - (d - 2);
+    const double s_low = (fma(-s, d, f) - s * d_low + f_low - s * f_low) * inverse;
+    const double tail = fma(k, ln2_lo, 2 * fma(s * z, f64_grade::atanh_polynomial(z), s_low));
+    return fma(k, ln2_hi, 2 * s) + tail;
+  }
+
+  // The lower tail of the standard normal: its density and its ratio to the density, for a >= 0.
+  struct normal_tail_parts {
+    scaled density; // e^(-a^2/2), without 1/sqrt(2 pi)
+    double ratio;   // Phi(-a) e^(a^2/2)
+  };
+  static normal_tail_parts normal_tail(double a) {
+    const double square = a * a, inverse = 1 / (a + tail_centre);
+    double square_low = 0, t = (a - tail_centre) * inverse;
+    if constexpr (full) square_low = fma(a, a, -square);
+    return {exp_scaled(-square / 2, -square_low / 2), Grade::tail_polynomial(t) * inverse};
+  }
+};

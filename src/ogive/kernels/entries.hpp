@@ -1,0 +1,69 @@
+// From a kernel struct to its row in the op table: which modes it has follows from its members.
+#pragma once
+
+template <class Run>
+constexpr void set(entry &e, mode m, const char *operands, Run run) {
+  e.operands[static_cast<int>(m)] = operands;
+  loop *slots = e.run[static_cast<int>(m)];
+  slots[static_cast<int>(format::f16)] = run(half{});
+  slots[static_cast<int>(format::bf16)] = run(bfloat{});
+  slots[static_cast<int>(format::f32)] = run(float{});
+  slots[static_cast<int>(format::f64)] = run(double{});
+}
+
+template <class K>
+constexpr entry unary_entry(const char *name) {
+  using M = elementary<f64_grade>;
+  constexpr int parameters = parameter_count<K>();
+  constexpr const char *one[] = {"T -> T", "T d -> T", "T d d -> T"};
+  constexpr const char *two[] = {"T T -> T", "T T d -> T", "T T d d -> T"};
+  entry e{name, "unary", parameters, {}, {}};
+  set(e, mode::value, one[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, value_of, T>; });
+  set(e, mode::derivative, one[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, derivative_of, T>; });
+  set(e, mode::backward, two[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, backward_of, T>; });
+  if constexpr (
+      requires { K::template slope_from_output<M>(0.0); } ||
+      requires { K::template slope_from_output<M>(0.0, 0.0); })
+    set(e, mode::backward_from_output, two[parameters],
+        []<class T>(T) constexpr -> loop { return elementwise<K, backward_from_output_of, T>; });
+  if constexpr (requires { K::template parameter_slope<M>(0.0, 0.0); })
+    set(e, mode::parameter_backward, "T(n) T(n) d(n) -> d",
+        []<class T>(T) constexpr -> loop { return parameter_backward<K, T>; });
+  if constexpr (requires { K::draw(0.5, 0.0, 0.0); }) {
+    set(e, mode::sampled_value, "T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, value_of, T>; });
+    set(e, mode::sampled_derivative, "T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, derivative_of, T>; });
+    set(e, mode::sampled_backward, "T(n) T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, backward_of, T>; });
+  }
+  return e;
+}
+
+template <class K>
+constexpr entry rows_entry(const char *name) {
+  entry e{name, "rows", 1, {}, {}};
+  set(e, mode::value, K::reduces ? "T(n) d ?(n) -> T" : "T(n) d ?(n) -> T(n)",
+      []<class T>(T) constexpr -> loop { return rows<K, T, false>; });
+  set(e, mode::backward, K::reduces ? "T T(n) d ?(n) -> T(n)" : "T(n) T(n) d ?(n) -> T(n)",
+      []<class T>(T) constexpr -> loop { return rows<K, T, true>; });
+  if constexpr (requires(double *d) { K::backward_from_output(0, d, d, d); })
+    set(e, mode::backward_from_output, "T(n) T(n) d -> T(n)",
+        []<class T>(T) constexpr -> loop { return rows_from_output<K, T>; });
+  return e;
+}
+
+template <class K>
+constexpr entry heads_entry(const char *name) {
+  entry e{name, "heads", 0, {}, {}};
+  if constexpr (requires { K::labels_operands; })
+    set(e, mode::labels, K::labels_operands,
+        []<class T>(T) constexpr -> loop { return K::template labels<T>; });
+  if constexpr (requires { K::probabilities_operands; })
+    set(e, mode::probabilities, K::probabilities_operands,
+        []<class T>(T) constexpr -> loop { return K::template probabilities<T>; });
+  return e;
+}

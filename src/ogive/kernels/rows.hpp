@@ -1,0 +1,170 @@
+// Rows: (n) -> (n) or (), with a temperature and a mask. The driver reads a row as double, a
+// kernel in catalog/rows works on that, and the driver rounds and writes once; so a result may
+// overwrite its input. A kernel is:
+//
+//   struct name {
+//     static constexpr bool reduces = …;                        // true: (n) -> ()
+//     static void value(const row &r, double *y);               // y[0] where it reduces
+//     static void backward(const row &r, const double *dy, double *dx);
+//     // optional
+//     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
+//   };
+//
+// where x is the logits over the temperature, and dx is with respect to x.
+#pragma once
+
+// Row arithmetic always runs in the full grade: a row's sum reaches every one of its results.
+using row_math = elementary<f64_grade>;
+
+constexpr double infinity = __builtin_inf(), not_a_number = __builtin_nan("");
+
+class scratch {
+public:
+  explicit scratch(std::ptrdiff_t doubles)
+      : memory_(static_cast<double *>(
+            __builtin_malloc(static_cast<std::size_t>(doubles + 1) * sizeof(double)))) {}
+  ~scratch() { __builtin_free(memory_); }
+  scratch(const scratch &) = delete;
+  scratch &operator=(const scratch &) = delete;
+  double *data() const { return memory_; }
+
+private:
+  double *memory_;
+};
+
+struct row {
+  std::ptrdiff_t n = 0;
+  double *d = nullptr;        // (logit - largest logit)/temperature <= 0; -inf where masked
+  double *e = nullptr;        // e^d; exactly 1 at argmax
+  double largest = -infinity; // largest logit over the temperature
+  std::ptrdiff_t argmax = 0;
+  // The sum of e without argmax. With S = 1 + rest, log S = log1p(rest) and 1 - 1/S = rest/S keep
+  // full relative accuracy however small the rest is: that is what confident rows need.
+  double rest = 0;
+  bool masked_out = false; // `where` excludes all of it
+  bool undefined = false;  // a NaN, several +inf, or nothing but -inf
+
+  double sum() const { return 1 + rest; }
+  double log_sum() const { return row_math::log1p(rest); }
+  double log_sum_exp() const { return largest + log_sum(); }
+
+  // Takes logits in `d` (-inf where masked) to the state described above.
+  void prepare(double temperature, bool any_unmasked) {
+    double m = -infinity;
+    bool nan = false;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      m = d[i] > m ? d[i] : m;
+      nan |= d[i] != d[i];
+    }
+    argmax = 0;
+    while (argmax + 1 < n && d[argmax] != m) ++argmax;
+    masked_out = !any_unmasked;
+    undefined = nan || (m == -infinity && !masked_out);
+    if (m == infinity && !nan) {
+      // A single +inf takes all.
+      for (std::ptrdiff_t i = argmax + 1; i < n; ++i) undefined |= d[i] == infinity;
+      for (std::ptrdiff_t i = 0; i < n; ++i) d[i] = -infinity;
+    }
+    largest = m / temperature;
+    const double origin = m > -infinity && m < infinity ? m : 0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      // d - m rounds when the two differ much in size; the rounding goes along as `low`.
+      const double x = d[i], difference = x - origin, t = difference - x;
+      const double low = (x - (difference - t)) - (origin + t);
+      d[i] = difference / temperature;
+      e[i] = row_math::exp_scaled(d[i], x > -infinity ? low / temperature : 0).value();
+    }
+    if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
+    lane_sum total;
+    total.add(n, [this](std::ptrdiff_t i) { return e[i]; });
+    rest = total.total();
+    if (n > 0 && !masked_out) e[argmax] = 1;
+  }
+};
+
+template <class T>
+inline void read_row(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, double *to) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) {
+    const T *packed = reinterpret_cast<const T *>(from);
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = static_cast<double>(widen(packed[i]));
+  } else {
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      to[i] = static_cast<double>(widen(*reinterpret_cast<const T *>(from + i * step)));
+  }
+}
+
+template <class T>
+inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) {
+    T *packed = reinterpret_cast<T *>(to);
+    for (std::ptrdiff_t i = 0; i < n; ++i) round_into(from[i], packed[i]);
+  } else {
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      round_into(from[i], *reinterpret_cast<T *>(to + i * step));
+  }
+}
+
+// T(n) d ?(n) -> T(n) or T, and with dy in front of x for backward. dL/d(logit) = dx/temperature.
+template <class K, class T, bool backward>
+[[gnu::flatten]] bool rows(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+  constexpr int x = backward ? 1 : 0, temperature = x + 1, mask = x + 2, result = x + 3;
+  constexpr int cores = (backward && !K::reduces) ? 1 : 0; // core steps before those of x
+  const std::ptrdiff_t n = dims[1], *core = steps + result + 1;
+  const scratch memory(4 * n);
+  if (memory.data() == nullptr) return false;
+  double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
+  for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+    const auto at = [&](int k) { return args[k] + i * steps[k]; };
+    row r;
+    r.n = n;
+    r.d = memory.data();
+    r.e = memory.data() + n;
+    const double t = *reinterpret_cast<const double *>(at(temperature));
+    const std::ptrdiff_t mask_step = core[cores + 1];
+    read_row<T>(at(x), core[cores], n, r.d);
+    bool any = n > 0 && mask_step == 0 && *at(mask) != 0;
+    if (!any)
+      for (std::ptrdiff_t j = 0; j < n; ++j) {
+        const bool keep = *(at(mask) + j * mask_step) != 0;
+        r.d[j] = keep ? r.d[j] : -infinity;
+        any |= keep;
+      }
+    r.prepare(t, any);
+    double single = 0, *const y = K::reduces && !backward ? &single : out;
+    if constexpr (backward) {
+      read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);
+      K::backward(r, dy, y);
+      for (std::ptrdiff_t j = 0; j < n; ++j)
+        y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / t;
+    } else {
+      K::value(r, y);
+      if (r.undefined)
+        for (std::ptrdiff_t j = 0; j < (K::reduces ? 1 : n); ++j) y[j] = not_a_number;
+    }
+    if (K::reduces && !backward)
+      round_into(single, *reinterpret_cast<T *>(at(result)));
+    else
+      write_row<T>(y, n, at(result), core[cores + 2]);
+  }
+  return true;
+}
+
+// T(n) T(n) d -> T(n): dy, y, temperature.
+template <class K, class T>
+[[gnu::flatten]] bool rows_from_output(char **args, const std::ptrdiff_t *dims,
+                                       const std::ptrdiff_t *steps) {
+  const std::ptrdiff_t n = dims[1], *core = steps + 4;
+  const scratch memory(3 * n);
+  if (memory.data() == nullptr) return false;
+  double *const dy = memory.data(), *const y = dy + n, *const dx = y + n;
+  for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+    const auto at = [&](int k) { return args[k] + i * steps[k]; };
+    read_row<T>(at(0), core[0], n, dy);
+    read_row<T>(at(1), core[1], n, y);
+    K::backward_from_output(n, dy, y, dx);
+    const double t = *reinterpret_cast<const double *>(at(2));
+    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] /= t;
+    write_row<T>(dx, n, at(3), core[2]);
+  }
+  return true;
+}

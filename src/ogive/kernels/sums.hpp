@@ -1,0 +1,24 @@
+// Sums whose bits depend on the length alone: sixteen lanes of double, element i in lane i mod 16,
+// merged in one fixed tree. Sixteen is two AVX-512 registers; narrower machines use more of theirs.
+#pragma once
+
+struct lane_sum {
+  static constexpr int lanes = 16;
+  alignas(64) double lane[lanes] = {};
+
+  // Adds term(i) for every i below n.
+  template <class Term>
+  void add(std::ptrdiff_t n, Term term) {
+    std::ptrdiff_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+      for (int j = 0; j < lanes; ++j) lane[j] += term(i + j);
+    for (int j = 0; i + j < n; ++j) lane[j] += term(i + j);
+  }
+  double total() const {
+    double t[lanes];
+    for (int j = 0; j < lanes; ++j) t[j] = lane[j];
+    for (int width = lanes / 2; width > 0; width /= 2)
+      for (int j = 0; j < width; ++j) t[j] += t[j + width];
+    return t[0];
+  }
+};

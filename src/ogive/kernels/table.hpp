@@ -1,0 +1,54 @@
+// What a translation unit of one instruction set hands to the rest: plain data, no templates.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace ogive {
+
+enum class format : int { f16, bf16, f32, f64 };
+constexpr int formats = 4;
+
+// How a function is asked for. The sampled modes draw a parameter from a counter-based generator.
+enum class mode : int {
+  value,
+  derivative,
+  backward,
+  backward_from_output,
+  parameter_backward,
+  sampled_value,
+  sampled_derivative,
+  sampled_backward,
+  labels,
+  probabilities,
+};
+constexpr int modes = 10;
+
+// The calling convention of NumPy's inner loops: dims = {outer count, n}, steps = outer steps of
+// every operand, then the core steps of the operands that have a core dimension. A null operand
+// is an output nobody asked for.
+// Returns false when no memory was left for its scratch, and then nothing has been written.
+using loop = bool (*)(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps);
+
+// Operands are written as NumPy writes a signature, with a type letter each: 'T' the format of the
+// call, 'd' double, 'l' int64, '?' bool. "T(n) d ?(n) -> T(n)" is softmax(x, temperature, where).
+struct entry {
+  const char *name = nullptr;
+  const char *kind = nullptr;
+  int parameters = 0; // operands between x and the result, double
+  const char *operands[modes] = {};
+  loop run[modes][formats] = {};
+};
+
+struct table {
+  const char *isa;
+  const entry *entries;
+  int count;
+};
+
+const table &table_baseline();
+#if defined(__x86_64__)
+const table &table_avx2();
+const table &table_avx512();
+#endif
+
+} // namespace ogive

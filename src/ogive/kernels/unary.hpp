@@ -1,0 +1,240 @@
+// Drivers of unary functions. A kernel is a struct in catalog/unary:
+//
+//   struct name {
+//     template <class M> static jet<typename M::real> at(real x[, double parameter…]);
+//     // optional, where the output determines the slope:
+//     template <class M> static real slope_from_output(real y[, double parameter…]);
+//     // optional, where a parameter is learned: its slope d f / d parameter
+//     template <class M> static real parameter_slope(real x, double parameter);
+//     // optional, where a parameter is drawn in training, from a uniform u in (0, 1):
+//     static double draw(double u, double parameter…);   and   at(x, drawn)
+//     // optional: every operation is exact in every format, so no widening is needed
+//     static constexpr bool exact = true;
+//   };
+//
+// The parameters of `at` after x are counted; nothing else about the function is told here.
+#pragma once
+
+// A call converts blocks of this many elements, so strided and half-width operands meet the same
+// vector code as contiguous ones. The buffers of one block stay within 16 KiB.
+constexpr std::ptrdiff_t block_size = 256;
+
+template <class K, class T>
+constexpr bool exact_in = requires { requires K::exact; };
+
+// The grade a kernel runs in for results of format T.
+template <class K, class T>
+struct grade {
+  using type = elementary<f32_grade>;
+};
+template <class K>
+struct grade<K, double> {
+  using type = elementary<f64_grade>;
+};
+template <class K, class T>
+  requires exact_in<K, T>
+struct grade<K, T> {
+  using type = exact_grade<decltype(widen(T{}))>;
+};
+template <class K, class T>
+using grade_t = typename grade<K, T>::type;
+
+template <class K>
+constexpr int parameter_count() {
+  using M = elementary<f64_grade>;
+  if constexpr (requires { K::draw(0.5, 0.0, 0.0); })
+    return 2;
+  else if constexpr (requires { K::template at<M>(0.0); })
+    return 0;
+  else if constexpr (requires { K::template at<M>(0.0, 0.0); })
+    return 1;
+  else
+    return 2;
+}
+
+// Where the slope is 0 nothing comes through, whatever arrives: no NaN from an infinite dy.
+template <class Real>
+inline Real pass_back(Real dy, Real slope) {
+  return slope == 0 ? Real(0) : dy * slope;
+}
+
+// The elementwise operations, each from (first, second, parameters…): `first` is x, y or dy.
+template <class K>
+struct value_of {
+  static constexpr mode which = mode::value;
+  static constexpr int inputs = 1;
+  template <class M, class R, class... P>
+  static R run(R x, R, P... p) {
+    return K::template at<M>(x, p...).value;
+  }
+};
+template <class K>
+struct derivative_of {
+  static constexpr mode which = mode::derivative;
+  static constexpr int inputs = 1;
+  template <class M, class R, class... P>
+  static R run(R x, R, P... p) {
+    return K::template at<M>(x, p...).slope;
+  }
+};
+template <class K>
+struct backward_of {
+  static constexpr mode which = mode::backward;
+  static constexpr int inputs = 2;
+  template <class M, class R, class... P>
+  static R run(R dy, R x, P... p) {
+    return pass_back(dy, K::template at<M>(x, p...).slope);
+  }
+};
+template <class K>
+struct backward_from_output_of {
+  static constexpr mode which = mode::backward_from_output;
+  static constexpr int inputs = 2;
+  template <class M, class R, class... P>
+  static R run(R dy, R y, P... p) {
+    return pass_back(dy, K::template slope_from_output<M>(y, p...));
+  }
+};
+
+// Gathers up to one block into `buffer` unless it lies contiguous already.
+template <class T>
+inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, T *buffer) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) return reinterpret_cast<const T *>(from);
+  for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
+  return buffer;
+}
+
+// The one loop that computes. P are either doubles, the same for every element, or pointers.
+inline double parameter_at(double p, std::ptrdiff_t) { return p; }
+inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
+
+// Flattened: every call below it is inlined, whatever the size of the unit, or nothing vectorises.
+template <class Op, class M, class T, class... P>
+[[gnu::flatten]] void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  using R = typename M::real;
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const R a = static_cast<R>(widen(first[i]));
+    const R b = Op::inputs == 2 ? static_cast<R>(widen(second[i])) : R(0);
+    round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);
+  }
+}
+
+// One NumPy inner loop: operands are first[, second][, parameters…], result.
+template <class K, template <class> class Operation, class T>
+bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+  using Op = Operation<K>;
+  using M = grade_t<K, T>;
+  constexpr int parameters = parameter_count<K>(), result = Op::inputs + parameters;
+  const std::ptrdiff_t n = dims[0];
+  const auto size = static_cast<std::ptrdiff_t>(sizeof(T));
+  bool uniform_parameters = true;
+  for (int k = Op::inputs; k < result; ++k) uniform_parameters &= steps[k] == 0 || n == 1;
+  const bool packed = steps[0] == size && steps[Op::inputs - 1] == size && steps[result] == size;
+
+  alignas(64) T first_buffer[block_size], second_buffer[block_size], out_buffer[block_size];
+  alignas(64) double p_buffer[parameters ? parameters : 1][block_size];
+  const std::ptrdiff_t stride = packed && uniform_parameters ? n : block_size;
+  for (std::ptrdiff_t begin = 0; begin < n; begin += stride) {
+    const std::ptrdiff_t count = n - begin < stride ? n - begin : stride;
+    const auto at = [&](int k) { return args[k] + begin * steps[k]; };
+    const T *first = packed ? reinterpret_cast<const T *>(at(0))
+                            : contiguous(at(0), steps[0], count, first_buffer);
+    const T *second = first;
+    if constexpr (Op::inputs == 2)
+      second = packed ? reinterpret_cast<const T *>(at(1))
+                      : contiguous(at(1), steps[1], count, second_buffer);
+    T *out = steps[result] == size ? reinterpret_cast<T *>(at(result)) : out_buffer;
+
+    const auto parameter = [&](int k) {
+      return *reinterpret_cast<const double *>(at(Op::inputs + k));
+    };
+    const auto parameter_block = [&](int k) {
+      return contiguous(at(Op::inputs + k), steps[Op::inputs + k], count, p_buffer[k]);
+    };
+    if constexpr (parameters == 0) {
+      compute<Op, M>(first, second, out, count);
+    } else if constexpr (parameters == 1) {
+      if (uniform_parameters)
+        compute<Op, M>(first, second, out, count, parameter(0));
+      else
+        compute<Op, M>(first, second, out, count, parameter_block(0));
+    } else {
+      if (uniform_parameters)
+        compute<Op, M>(first, second, out, count, parameter(0), parameter(1));
+      else
+        compute<Op, M>(first, second, out, count, parameter_block(0), parameter_block(1));
+    }
+    if (out == out_buffer)
+      for (std::ptrdiff_t i = 0; i < count; ++i)
+        *reinterpret_cast<T *>(at(result) + i * steps[result]) = out_buffer[i];
+  }
+  return true;
+}
+
+// dL/dparameter = sum of dy * parameter_slope(x) along the core dimension: T(n) T(n) d(n) -> d.
+template <class K, class T>
+[[gnu::flatten]] bool parameter_backward(char **args, const std::ptrdiff_t *dims,
+                                         const std::ptrdiff_t *steps) {
+  const std::ptrdiff_t rows = dims[0], n = dims[1];
+  alignas(64) T dy_buffer[block_size], x_buffer[block_size];
+  alignas(64) double p_buffer[block_size];
+  for (std::ptrdiff_t row = 0; row < rows; ++row) {
+    lane_sum sum;
+    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
+      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
+      const auto at = [&](int k) { return args[k] + row * steps[k] + begin * steps[4 + k]; };
+      const T *dy = contiguous(at(0), steps[4], count, dy_buffer);
+      const T *x = contiguous(at(1), steps[5], count, x_buffer);
+      const double *p = contiguous(at(2), steps[6], count, p_buffer);
+      sum.add(count, [&](std::ptrdiff_t i) {
+        using M = elementary<f64_grade>;
+        const double slope = K::template parameter_slope<M>(static_cast<double>(widen(x[i])), p[i]);
+        return pass_back(static_cast<double>(widen(dy[i])), slope);
+      });
+    }
+    *reinterpret_cast<double *>(args[3] + row * steps[3]) = sum.total();
+  }
+  return true;
+}
+
+// As `elementwise` along the core dimension, with the parameter of element i drawn from
+// (seed, offset + i): T(n)[ T(n)] d d l l -> T(n).
+template <class K, template <class> class Operation, class T>
+[[gnu::flatten]] bool sampled(char **args, const std::ptrdiff_t *dims,
+                              const std::ptrdiff_t *steps) {
+  using Op = Operation<K>;
+  using M = grade_t<K, T>;
+  constexpr int result = Op::inputs + 4;
+  const std::ptrdiff_t rows = dims[0], n = dims[1];
+  const std::ptrdiff_t *core = steps + result + 1; // of the operands with a core dimension only
+  alignas(64) T first_buffer[block_size], second_buffer[block_size], out_buffer[block_size];
+  alignas(64) double drawn[block_size];
+  for (std::ptrdiff_t row = 0; row < rows; ++row) {
+    const auto at = [&](int k) { return args[k] + row * steps[k]; };
+    const auto number = [&](int k) {
+      return *reinterpret_cast<const double *>(at(Op::inputs + k));
+    };
+    const auto integer = [&](int k) {
+      return *reinterpret_cast<const std::uint64_t *>(at(Op::inputs + k));
+    };
+    const double lower = number(0), upper = number(1);
+    const std::uint64_t seed = integer(2), offset = integer(3);
+    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
+      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
+      const T *first = contiguous(at(0) + begin * core[0], core[0], count, first_buffer);
+      const T *second = first;
+      if constexpr (Op::inputs == 2)
+        second = contiguous(at(1) + begin * core[1], core[1], count, second_buffer);
+      for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const auto index = offset + static_cast<std::uint64_t>(begin + i);
+        drawn[i] = K::draw(uniform(seed, index), lower, upper);
+      }
+      compute<Op, M>(first, second, out_buffer, count, static_cast<const double *>(drawn));
+      char *out = at(result) + begin * core[Op::inputs];
+      for (std::ptrdiff_t i = 0; i < count; ++i)
+        *reinterpret_cast<T *>(out + i * core[Op::inputs]) = out_buffer[i];
+    }
+  }
+  return true;
+}

@@ -1,0 +1,129 @@
+"""Fit every polynomial in src/ogive/kernels/coefficients.hpp and write that file.
+
+    python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
+
+Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
+the minimax polynomial; the achieved relative error is written beside the coefficients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath as mp
+
+mp.mp.prec = 200
+TARGET = Path(__file__).parent.parent / "src/ogive/kernels/coefficients.hpp"
+
+Function = Callable[[mp.mpf], mp.mpf]
+
+
+def interpolate(f: Function, lo: mp.mpf, hi: mp.mpf, degree: int) -> list[mp.mpf]:
+    nodes = [
+        (lo + hi) / 2 + (hi - lo) / 2 * mp.cos(mp.pi * (2 * k + 1) / (2 * degree + 2))
+        for k in range(degree + 1)
+    ]
+    vandermonde = mp.matrix([[x**j for j in range(degree + 1)] for x in nodes])
+    return list(mp.lu_solve(vandermonde, mp.matrix([f(x) for x in nodes])))
+
+
+def exp_tail(r: mp.mpf) -> mp.mpf:
+    """q in e^r = 1 + r + r^2 q(r)."""
+    return (mp.expm1(r) - r) / r**2 if abs(r) > mp.mpf(2) ** -60 else mp.mpf(1) / 2 + r / 6
+
+
+def atanh_tail(z: mp.mpf) -> mp.mpf:
+    """p in 2 atanh(s) = 2 s + 2 s^3 p(s^2)."""
+    if z < mp.mpf(2) ** -60:
+        return mp.mpf(1) / 3 + z / 5
+    s = mp.sqrt(z)
+    return (mp.atanh(s) / s - 1) / z
+
+
+def scaled_tail(c: int) -> Function:
+    """n in Phi(-a) = e^(-a^2/2) n(t) / (a + c), with t = (a - c)/(a + c)."""
+
+    def n(t: mp.mpf) -> mp.mpf:
+        a = c * (1 + t) / (1 - t)
+        return (a + c) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+    return n
+
+
+def block(
+    name: str, why: str, f: Function, lo: mp.mpf, hi: mp.mpf, degree: int, weight: Function
+) -> str:
+    coefficients = [float(c) for c in interpolate(f, lo, hi, degree)]
+    points = [lo + (hi - lo) * k / 500 for k in range(501)]
+    worst = max(abs((mp.polyval(coefficients[::-1], x) - f(x)) * weight(x)) for x in points)
+    bits = mp.nstr(mp.log(worst, 2), 4)
+    body = ",\n    ".join(c.hex() for c in coefficients)
+    return (
+        f"// {why}\n// Degree {degree} on [{mp.nstr(lo, 6)}, {mp.nstr(hi, 6)}], "
+        f"relative error 2^{bits}.\nconstexpr double {name}[] = {{\n    {body}}};\n"
+    )
+
+
+def main() -> None:
+    half_ln2 = mp.log(2) / 2
+    third2 = mp.mpf(1) / 9
+    c = 5
+
+    def t_of(a: float) -> mp.mpf:
+        return (mp.mpf(a) - c) / (mp.mpf(a) + c)
+
+    parts = []
+    for grade, exp_degree, log_degree, tail_degree, far in (
+        ("f32", 8, 7, 17, 15),
+        ("f64", 10, 10, 24, 40),
+    ):
+        parts += [
+            block(
+                f"exp_{grade}",
+                "e^r = 1 + r + r^2 q(r): q.",
+                exp_tail,
+                -half_ln2,
+                half_ln2,
+                exp_degree,
+                lambda r: r**2 / mp.exp(r),
+            ),
+            block(
+                f"atanh_{grade}",
+                "2 atanh(s) = 2 s + 2 s^3 p(s^2): p.",
+                atanh_tail,
+                mp.mpf(0),
+                third2,
+                log_degree,
+                lambda z: z,
+            ),
+            block(
+                f"normal_tail_{grade}",
+                f"Phi(-a) = e^(-a^2/2) n(t)/(a + {c}), t = (a - {c})/(a + {c}), a <= {far}: n.",
+                scaled_tail(c),
+                mp.mpf(-1),
+                t_of(far),
+                tail_degree,
+                lambda t: 1 / scaled_tail(c)(t),
+            ),
+        ]
+    ln2_hi = mp.mpf(int(mp.floor(mp.log(2) * 2**40))) / 2**40
+    constants = (
+        f"constexpr double log2_e = {float(1 / mp.log(2)).hex()};\n"
+        "// 40 bits, so that n * ln2_hi is exact for |n| < 2^13.\n"
+        f"constexpr double ln2_hi = {float(ln2_hi).hex()};\n"
+        f"constexpr double ln2_lo = {float(mp.log(2) - ln2_hi).hex()};\n"
+        f"constexpr double inv_sqrt_2pi = {float(1 / mp.sqrt(2 * mp.pi)).hex()};\n"
+        f"constexpr double tail_centre = {c};\n"
+    )
+    TARGET.write_text(
+        "// Written by tools/fit_coefficients.py; do not edit.\n"
+        "// Included inside the namespace of one instruction set.\n"
+        + constants
+        + "\n"
+        + "\n".join(parts)
+    )
+
+
+if __name__ == "__main__":
+    main()
