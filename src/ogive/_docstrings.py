@@ -16,7 +16,7 @@ LEADS = {
     "value": "{summary}",
     "derivative": "Derivative of {name}: f'(x).",
     "backward": "Backward of {name}: dy f'(x), in one pass.",
-    "backward_from_output": "Backward of {name} from its output y: dy f'(x), where y determines f'.",
+    "backward_from_output": "Backward of {name} from its output y, which determines f'(x).",
     "jacobian": "Jacobian of {name}, row by row.",
     "value_and_grad": "{summary} Returns the loss and its gradient, from one pass.",
 }

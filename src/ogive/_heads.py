@@ -100,7 +100,7 @@ def checked_reduction(reduction: str) -> Reduction:
 def checked_weights(name: str, values: Any) -> Array:
     """Weights as float64: finite and not negative."""
     array = np.asarray(values)
-    if array.dtype.kind not in "biufV" or array.dtype.kind == "V" and array.dtype != BFLOAT16:
+    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype != BFLOAT16):
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
     weights = array.astype(np.float64)
     bad = ~((weights >= 0) & np.isfinite(weights))
@@ -112,7 +112,7 @@ def checked_weights(name: str, values: Any) -> Array:
 
 def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> Array:
     """Target probabilities in the logits' format: not NaN, from 0 to `most`."""
-    if target.dtype.kind not in "biufV" or target.dtype.kind == "V" and target.dtype != BFLOAT16:
+    if target.dtype.kind not in "biufV" or (target.dtype.kind == "V" and target.dtype != BFLOAT16):
         raise TypeError(f"target must be real numbers, not of dtype {target.dtype}")
     bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
     if most == math.inf:

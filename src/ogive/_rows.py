@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ._ufuncs import BFLOAT16, is_dask, plain, rewrap, ufunc
+from ._ufuncs import as_array, is_dask, rewrap, ufunc
 from .catalog import Card
 
 
@@ -30,11 +30,6 @@ def checked_temperature(temperature: Any) -> Any:
     if values.dtype.kind not in "biuf" or not np.all((values > 0) & np.isfinite(values)):
         raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
     return temperature
-
-
-def as_rows(x: Any) -> Any:
-    """x itself where a gufunc takes it, else its values; `rewrap` undoes the latter."""
-    return x if is_dask(x) or isinstance(x, np.ndarray) else np.asarray(x)
 
 
 def row_mask(where: Any, x: Any, axis: int) -> Any:
@@ -68,7 +63,7 @@ def value(card: Card) -> Callable[..., Any]:
         where: Any = None,
         out: Any = None,
     ) -> Any:
-        rows = as_rows(x)
+        rows = as_array(x)
         axis = checked_axis(rows, axis, card.name)
         target = out if out is None or reduces else np.moveaxis(out, axis, -1)
         if out is not None and rows.ndim and out.shape != _shape(rows, axis, reduces):
@@ -86,7 +81,7 @@ def value(card: Card) -> Callable[..., Any]:
         if reduces:
             return result
         result = np.moveaxis(result, -1, axis)
-        return result if plain(x) or is_dask(x) else rewrap(x, result)
+        return rewrap(x, result)
 
     return call
 
@@ -103,7 +98,7 @@ def backward(card: Card) -> Callable[..., Any]:
     def call(
         dy: Any, x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None, out: Any = None
     ) -> Any:
-        rows, upstream = as_rows(x), as_rows(dy)
+        rows, upstream = as_array(x), as_array(dy)
         axis = checked_axis(rows, axis, card.name)
         expected = _shape(rows, axis, reduces)
         if upstream.shape != expected and (upstream.ndim or not reduces):
@@ -118,7 +113,7 @@ def backward(card: Card) -> Callable[..., Any]:
         if out is not None:
             return out
         result = np.moveaxis(result, -1, axis)
-        return result if plain(x) or is_dask(x) else rewrap(x, result)
+        return rewrap(x, result)
 
     return call
 
@@ -127,7 +122,7 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "backward_from_output")
 
     def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
-        rows, upstream = as_rows(y), as_rows(dy)
+        rows, upstream = as_array(y), as_array(dy)
         axis = checked_axis(rows, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
@@ -140,7 +135,7 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
         if out is not None:
             return out
         result = np.moveaxis(result, -1, axis)
-        return result if plain(y) or is_dask(y) else rewrap(y, result)
+        return rewrap(y, result)
 
     return call
 

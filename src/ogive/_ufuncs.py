@@ -39,17 +39,29 @@ def as_parameter(value: Any) -> Any:
     return value
 
 
-def plain(x: Any) -> bool:
-    """Whether x is an array, or becomes one without losing anything."""
-    return isinstance(x, np.ndarray) or not hasattr(x, "__array_ufunc__")
-
-
 def is_dask(x: Any) -> bool:
-    return hasattr(x, "__dask_graph__") and hasattr(x, "chunks")
+    return type(x).__module__.split(".")[0] == "dask"
 
 
-def rewrap(like: Any, values: np.ndarray[Any, Any]) -> Any:
-    """Puts values of the same shape into the container (pandas, xarray) they came from."""
-    if not hasattr(like, "__array_wrap__") or values.shape != like.shape:
+def is_labelled(x: Any) -> bool:
+    """An xarray object, whose own data may be a NumPy or a dask array."""
+    return hasattr(x, "dims") and hasattr(x, "data")
+
+
+def as_array(x: Any) -> Any:
+    """What a gufunc takes: the NumPy or dask array that x is or holds."""
+    if is_labelled(x):
+        x = x.data
+    return x if isinstance(x, np.ndarray) or is_dask(x) else np.asarray(x)
+
+
+def rewrap(like: Any, values: Any) -> Any:
+    """Puts values of the same shape into the container (xarray, pandas) they came from."""
+    if isinstance(like, np.ndarray) or is_dask(like) or values.shape != np.shape(like):
         return values
-    return like.__array_wrap__(values)
+    if is_labelled(like):
+        return like.copy(data=values)
+    if type(like).__module__.split(".")[0] == "pandas":
+        labels = {"columns": like.columns} if values.ndim == 2 else {"name": like.name}
+        return type(like)(values, index=like.index, **labels)
+    return values

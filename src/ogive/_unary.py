@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
-from ._ufuncs import as_parameter, is_dask, plain, rewrap, ufunc
+from ._ufuncs import as_array, as_parameter, rewrap, ufunc
 from .catalog import Card
 
 INPUTS = {
@@ -70,11 +70,7 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
         if seed is None:
             raise ValueError("seed is needed in training, so that backward draws the same slopes")
         key = np.uint64(operator.index(seed) & 0xFFFFFFFFFFFFFFFF).view(np.int64)
-        like = arrays[-1]
-        if not all(plain(a) or is_dask(a) for a in arrays):
-            arrays = tuple(np.asarray(a) for a in arrays)
-        elif not is_dask(like):
-            arrays = tuple(np.asarray(a) for a in arrays)
+        like, arrays = arrays[-1], tuple(as_array(a) for a in arrays)
         shape = arrays[-1].shape
         if any(a.shape != shape for a in arrays):
             raise ValueError(f"dy of shape {arrays[0].shape} does not fit x of shape {shape}")
@@ -86,7 +82,7 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
             return out
         rows = np.arange(int(np.prod(shape[:-1])), dtype=np.int64).reshape(shape[:-1])
         result = loop(*arrays, lower, upper, key, rows * shape[-1], out=out)
-        return result if plain(like) or is_dask(like) else rewrap(like, result)
+        return rewrap(like, result)
 
     return draw
 

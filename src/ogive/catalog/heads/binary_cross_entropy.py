@@ -1,0 +1,108 @@
+"""Binary cross-entropy of logits against probabilities or 0/1 labels."""
+
+from typing import Any
+
+import numpy as np
+
+from ogive import _heads as heads
+from ogive.catalog.card import Card, Parameter, Peer
+
+
+def formula(m, z, t, pos_weight=1, weight=1, label_smoothing=0):
+    # One element: z and t are single values. The loss of z against 0 is softplus(z), against 1
+    # softplus(-z).
+    t = t * (1 - label_smoothing) + label_smoothing / 2
+    positive = pos_weight * t * m.log1p(m.exp(-z))
+    negative = (1 - t) * m.log1p(m.exp(z))
+    return weight * (positive + negative)
+
+
+card = Card(
+    name="binary_cross_entropy",
+    kind="heads",
+    title="BCEWithLogitsLoss",
+    summary="Minus the expected log-probability that the sigmoid of each logit gives its target.",
+    formula=formula,
+    parameters=(
+        Parameter(name="pos_weight", default=None, doc="Weight of the positive class."),
+        Parameter(name="weight", default=None, doc="Weight of each element."),
+        Parameter(
+            name="label_smoothing",
+            default=0.0,
+            doc="Share eps of the target moved to the middle: t (1 - eps) + eps/2.",
+            domain=(0.0, 1.0),
+        ),
+        Parameter(name="reduction", default="mean", doc="'mean', 'sum' or 'none'."),
+    ),
+    aliases=("bce",),
+    row_claims=("gradient_is_sigmoid_minus_target", "symmetric_under_relabelling"),
+    peers=(
+        Peer(
+            framework="torch",
+            name="torch.nn.functional.binary_cross_entropy_with_logits",
+            differs="NaN at infinite logits; no smoothing",
+        ),
+        Peer(framework="optax", name="optax.sigmoid_binary_cross_entropy", differs="no weights"),
+        Peer(
+            framework="keras",
+            name="keras.losses.BinaryCrossentropy",
+            differs="takes probabilities, clipped to [1e-7, 1 - 1e-7], unless from_logits=True",
+        ),
+        Peer(
+            framework="scikit-learn",
+            name="sklearn.metrics.log_loss",
+            differs="takes probabilities, no gradient",
+        ),
+    ),
+    edges="A side whose weight is 0 adds nothing, also at an infinite logit.",
+    notes="It takes logits: a probability that has rounded to 0 or 1 has lost its loss.",
+)
+
+
+def evaluate(
+    z: Any,
+    target: Any,
+    pos_weight: Any = None,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+    *,
+    gradient: bool,
+    out: Any = None,
+) -> Any:
+    """The loss, with its gradient where asked, after every check has passed."""
+    logits = heads.as_logits(z, "binary_cross_entropy")
+    how = heads.checked_reduction(reduction)
+    smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
+    given = np.asarray(target)
+    if given.shape != logits.shape:
+        raise ValueError(
+            f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
+        )
+    targets = heads.checked_probabilities(given, logits.dtype, 1.0)
+    weights = []
+    for name, values in (("pos_weight", pos_weight), ("weight", weight)):
+        array = heads.checked_weights(name, 1.0 if values is None else values)
+        try:
+            weights.append(np.broadcast_to(array, logits.shape))
+        except ValueError:
+            raise ValueError(
+                f"{name} of shape {array.shape} does not fit logits of shape {logits.shape}"
+            ) from None
+
+    dz = heads.checked_out(out, logits) if gradient else None
+    source = logits if dz is None else heads.apart(logits, dz)
+    factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
+    loss = np.empty(logits.shape)
+    # The kernel walks along the last axis; a single number is a row of one.
+    operands = [source, targets, *weights, heads.everywhere(factor, logits.shape), loss, dz]
+    rows = [a if a is None or a.ndim else a.reshape(1) for a in operands]
+    lead = logits.shape[:-1]
+    heads.run(
+        "binary_cross_entropy",
+        "probabilities",
+        logits.dtype,
+        (*rows[:4], heads.everywhere(smoothing, lead), *rows[4:]),
+    )
+    value = heads.reduced(loss, how, logits.size, logits.dtype)
+    return value if dz is None else (value, dz)

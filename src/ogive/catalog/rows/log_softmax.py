@@ -1,0 +1,42 @@
+"""Log-softmax: the logarithms of the softmax probabilities."""
+
+from ogive.catalog.card import Card, Parameter, Peer
+
+
+def formula(m, x):
+    log_total = m.log(m.sum([m.exp(v) for v in x]))
+    return [v - log_total for v in x]
+
+
+card = Card(
+    name="log_softmax",
+    kind="rows",
+    title="LogSoftmax",
+    summary="x_i minus the log of the sum of all e^x_j: log-probabilities, without taking a log "
+    "of a probability that may have rounded to 0 or 1.",
+    formula=formula,
+    parameters=(
+        Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
+        Parameter(
+            name="temperature",
+            default=1.0,
+            doc="Divides the logits: below 1 sharpens, above 1 flattens.",
+            domain=(0.0, float("inf")),
+        ),
+        Parameter(name="where", default=None, doc="Mask of the elements that take part."),
+    ),
+    row_claims=("shift_invariant", "exponentials_sum_to_one"),
+    peers=(
+        Peer(
+            framework="torch",
+            name="torch.nn.functional.log_softmax",
+            differs="0 for the likeliest class from a gap of 17 on",
+        ),
+        Peer(framework="jax", name="jax.nn.log_softmax", differs="as torch; no temperature"),
+        Peer(framework="keras", name="keras.activations.log_softmax"),
+        Peer(framework="scipy", name="scipy.special.log_softmax", differs="no gradient, no out"),
+        Peer(framework="onnx", name="LogSoftmax"),
+    ),
+    edges="A confident row keeps every digit of the likeliest class: log_softmax([20, 0])[0] is "
+    "-2.06e-9. An element masked out is -inf.",
+)

@@ -1,0 +1,18 @@
+# Written by tools/stub.py; do not edit.
+from typing import Any
+import numpy as np
+from numpy.typing import ArrayLike
+
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+gelu: np.ufunc
+identity: np.ufunc
+def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+def prelu(x: ArrayLike, weight: ArrayLike = 0.25, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+relu: np.ufunc
+def rrelu(x: ArrayLike, lower: ArrayLike = 0.125, upper: ArrayLike = 0.3333333333333333, training: bool = False, seed: int | None = None, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+selu: np.ufunc
+sigmoid: np.ufunc
+silu: np.ufunc
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+softsign: np.ufunc
+tanh: np.ufunc

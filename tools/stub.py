@@ -1,0 +1,125 @@
+"""Write the type stubs of the NumPy API from the live functions, or check that they are current.
+
+    python tools/stub.py            # writes src/ogive/*.pyi
+    python tools/stub.py --check    # exit code 1 where a stub is stale
+
+The public names are made when asked for, so a type checker cannot see them; the stubs are for it
+and for editors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import ogive
+from ogive._api import PUBLIC_MODES, build, modes
+
+PACKAGE = Path(__file__).parent.parent / "src" / "ogive"
+HEAD = "# Written by tools/stub.py; do not edit.\n"
+TYPES = {
+    "axis": "int",
+    "training": "bool",
+    "seed": "int | None",
+    "ignore_index": "int | None",
+    "softcap": "float | None",
+    "label_smoothing": "float",
+    "z_loss": "float",
+    "reduction": 'Literal["mean", "sum", "none"]',
+    "out": "Any",
+    "kwargs": "Any",
+}
+OPTIONAL = ("weight", "pos_weight")
+BASE = """\
+from . import backward as backward
+from . import backward_from_output as backward_from_output
+from . import catalog as catalog
+from . import derivative as derivative
+from . import jacobian as jacobian
+from . import value_and_grad as value_and_grad
+from ._version import __version__ as __version__
+from .catalog import Card
+from .catalog import find as card
+
+__all__: list[str]
+
+def gain(activation: str | Card, **parameters: float) -> float: ...
+def get_num_threads() -> int: ...
+def isa() -> str: ...
+def set_num_threads(n: int, /) -> None: ...
+
+"""
+
+
+def annotated(parameter: inspect.Parameter, kind: str) -> str:
+    name = parameter.name
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return f"**{name}: {TYPES[name]}"
+    kind_type = TYPES.get(name, "ArrayLike")
+    if name == "where":
+        kind_type = "ArrayLike | None" if kind == "rows" else "ArrayLike"
+    elif name == "temperature" and kind == "heads":
+        kind_type = "float"
+    elif name in OPTIONAL and parameter.default is None:
+        kind_type = "ArrayLike | None"
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{name}: {kind_type}{default}"
+
+
+def declaration(name: str, mode: str) -> str:
+    """One line for one public object."""
+    built = build(name, mode)
+    if isinstance(built, np.ufunc):
+        return f"{name}: np.ufunc\n"
+    parts: list[str] = []
+    for parameter in inspect.signature(built).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parts:
+            parts.append("*")
+        parts.append(annotated(parameter, ogive.card(name).kind))
+    pair = mode == "value_and_grad" or (
+        mode == "backward" and any(p.learnable for p in ogive.card(name).parameters)
+    )
+    return f"def {name}({', '.join(parts)}) -> {'tuple[Any, Any]' if pair else 'Any'}: ...\n"
+
+
+def stub(mode: str) -> str:
+    """The text of one module's stub."""
+    lines = [declaration(name, mode) for name in ogive.catalog.names() if mode in modes(name)]
+    body = "".join(lines)
+    imports = []
+    if "Any" in body:
+        imports.append("from typing import Any" + (", Literal" if "Literal" in body else ""))
+    if "np.ufunc" in body:
+        imports.append("import numpy as np")
+    if "ArrayLike" in body:
+        imports.append("from numpy.typing import ArrayLike")
+    return HEAD + "\n".join(imports) + "\n\n" + (BASE if mode == "value" else "") + body
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only say which stubs are stale")
+    check = parser.parse_args().check
+    stale = []
+    for mode in PUBLIC_MODES:
+        module = importlib.import_module("ogive" if mode == "value" else f"ogive.{mode}")
+        path = PACKAGE / Path(str(module.__file__)).with_suffix(".pyi").name
+        text = stub(mode)
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(path.name)
+        if not check:
+            path.write_text(text)
+    if check and stale:
+        print(f"stale stubs: {', '.join(stale)}; run `make format`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
