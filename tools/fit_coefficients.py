@@ -2,6 +2,8 @@
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
+and print those that catalog/unary/gelu.hpp and silu.hpp carry for the root of their slope.
+
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.
 """
@@ -49,6 +51,32 @@ def scaled_tail(c: int) -> Function:
         return (a + c) * mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
     return n
+
+
+def gelu_slope(x: mp.mpf) -> mp.mpf:
+    return mp.erfc(-x / mp.sqrt(2)) / 2 + x * mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+def silu_slope(x: mp.mpf) -> mp.mpf:
+    s = 1 / (1 + mp.exp(-x))
+    return s * (1 + x * (1 - s))
+
+
+def root_block(slope: Function, near: float, degree: int) -> str:
+    """slope(x) = d p(d), d = x - root, for |d| <= 1/2; the root as a sum of two doubles."""
+    root = mp.findroot(slope, near)
+    high = float(root)
+    low = float(root - high)
+
+    def p(d: mp.mpf) -> mp.mpf:
+        if abs(d) < mp.mpf(2) ** -60:
+            return mp.diff(slope, root)
+        return slope(root + d) / d
+
+    half = mp.mpf(1) / 2
+    return f"  static constexpr double root = {high.hex()}, root_low = {low.hex()};\n" + block(
+        "root_slope", "", p, -half, half, degree, lambda d: 1 / p(d)
+    )
 
 
 def block(
@@ -123,6 +151,9 @@ def main() -> None:
         + "\n"
         + "\n".join(parts)
     )
+
+    print(root_block(gelu_slope, -0.75, 19))
+    print(root_block(silu_slope, -1.28, 17))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ TYPES = {
 }
 OPTIONAL = ("weight", "pos_weight")
 BASE = """\
+from . import _native as _native
 from . import backward as backward
 from . import backward_from_output as backward_from_output
 from . import catalog as catalog

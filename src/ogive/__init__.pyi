@@ -3,6 +3,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import _native as _native
 from . import backward as backward
 from . import backward_from_output as backward_from_output
 from . import catalog as catalog

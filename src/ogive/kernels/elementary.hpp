@@ -27,6 +27,30 @@ inline double polynomial(const double (&c)[N], double x) {
   return fma(odd, x, even);
 }
 
+// An unevaluated sum, for results that must be right to the last bit of double.
+struct pair {
+  double high, low;
+};
+
+// Horner's rule at x + x_low. The last three steps, which decide the last bits where coefficients
+// have the size of the sum, keep what they round away; the derivative carries x_low along.
+template <int N>
+inline pair horner(const double (&c)[N], double x, double x_low) {
+  double sum = c[N - 1], slope = 0, low = 0;
+#pragma GCC unroll 32
+  for (int i = N - 2; i >= 0; --i) {
+    slope = fma(slope, x, sum);
+    if (i >= 3) {
+      sum = fma(sum, x, c[i]);
+    } else {
+      const double product = sum * x, total = product + c[i], t = total - product;
+      low = fma(low, x, fma(sum, x, -product) + ((product - (total - t)) + (c[i] - t)));
+      sum = total;
+    }
+  }
+  return {sum, fma(slope, x_low, low)};
+}
+
 // 1.5 * 2^52: adding it leaves the nearest integer in the low bits of the sum.
 constexpr double shifter = 0x1.8p52;
 
@@ -36,12 +60,18 @@ inline double power_of_two(double shifted) {
   return __builtin_bit_cast(double, (bits + 1023) << 52);
 }
 
-// A value kept as mantissa * a * b, with a and b powers of two: scaling last rounds a subnormal
-// result once, and lets the product with a large factor come back into range.
+// The value (1 + p) a b, with a and b powers of two: scaling last rounds a subnormal result once,
+// and lets the product with a large factor come back into range.
 struct scaled {
-  double mantissa, a, b;
-  double value() const { return mantissa * a * b; }
-  double times(double factor) const { return mantissa * factor * a * b; }
+  double p, a, b;
+  double value() const { return (1 + p) * a * b; }
+  // factor * value; factor + factor_low where the factor itself was rounded.
+  double unscaled(double factor, double factor_low = 0) const {
+    return factor + fma(factor, p, factor_low);
+  }
+  double times(double factor, double factor_low = 0) const {
+    return unscaled(factor, factor_low) * a * b;
+  }
 };
 
 struct f32_grade {
@@ -62,7 +92,7 @@ struct f64_grade {
   static constexpr double tail_end = 40;
   static double exp_polynomial(double r) { return polynomial(exp_f64, r); }
   static double atanh_polynomial(double z) { return polynomial(atanh_f64, z); }
-  static double tail_polynomial(double t) { return polynomial(normal_tail_f64, t); }
+  static pair tail_polynomial(double t, double t_low) { return horner(normal_tail_f64, t, t_low); }
 };
 
 // Functions whose result is exact in any format (relu, identity) run in the format itself.
@@ -90,9 +120,20 @@ struct elementary : Grade {
     double tail = r * r * Grade::exp_polynomial(r);
     if constexpr (full) {
       const double r_low = fma(-n, ln2_lo, high - r) + x_low;
-      tail = tail + fma(r_low, r, r_low);
+      tail = tail + fma(r_low, r + tail, r_low);
     }
     return {r + tail, shifted};
+  }
+
+  // n/(d + d_low) for finite n. The full grade puts the quotient's rounding back.
+  static double quotient(double n, double d, double d_low) {
+    if constexpr (!full) return n / d;
+    const pair q = quotient_pair(n, d, d_low);
+    return q.high + q.low;
+  }
+  static pair quotient_pair(double n, double d, double d_low) {
+    const double inverse = 1 / d, q = n * inverse;
+    return {q, fma(-q, d_low, fma(-q, d, n)) * inverse};
   }
 
   static double clamp_exponent(double x) {
@@ -107,9 +148,9 @@ struct elementary : Grade {
       // 2^n in two steps, since n may lie outside the exponents of double.
       const double half = fma(clamped, log2_e / 2, shifter);
       const double rest = (e.shifted - shifter) - (half - shifter);
-      return {1 + e.p, power_of_two(half), power_of_two(rest + shifter)};
+      return {e.p, power_of_two(half), power_of_two(rest + shifter)};
     } else {
-      return {1 + e.p, power_of_two(e.shifted), 1};
+      return {e.p, power_of_two(e.shifted), 1};
     }
   }
 
@@ -152,15 +193,25 @@ struct elementary : Grade {
     return fma(k, ln2_hi, 2 * s) + tail;
   }
 
-  // The lower tail of the standard normal: its density and its ratio to the density, for a >= 0.
+  // The lower tail of the standard normal, times a factor f >= 0 of one's own, for a >= 0:
+  // f Phi(-a) = e^(-a^2/2) n(t) f/(a + c).
   struct normal_tail_parts {
-    scaled density; // e^(-a^2/2), without 1/sqrt(2 pi)
-    double ratio;   // Phi(-a) e^(a^2/2)
+    scaled density;          // e^(-a^2/2), without 1/sqrt(2 pi)
+    double ratio, ratio_low; // f Phi(-a) e^(a^2/2)
   };
-  static normal_tail_parts normal_tail(double a) {
-    const double square = a * a, inverse = 1 / (a + tail_centre);
-    double square_low = 0, t = (a - tail_centre) * inverse;
-    if constexpr (full) square_low = fma(a, a, -square);
-    return {exp_scaled(-square / 2, -square_low / 2), Grade::tail_polynomial(t) * inverse};
+  static normal_tail_parts normal_tail(double a, double f) {
+    const double square = a * a, d = a + tail_centre;
+    if constexpr (full) {
+      const double d_low = a > tail_centre ? tail_centre - (d - a) : a - (d - tail_centre);
+      const pair t = quotient_pair(a - tail_centre, d, d_low), q = quotient_pair(f, d, d_low);
+      const pair n = Grade::tail_polynomial(t.high, t.low);
+      const double ratio = n.high * q.high;
+      const double ratio_low = fma(n.high, q.high, -ratio) + fma(n.low, q.high, n.high * q.low);
+      return {exp_scaled(-square / 2, -fma(a, a, -square) / 2), ratio, ratio_low};
+    } else {
+      const double inverse = 1 / d;
+      const double n = Grade::tail_polynomial((a - tail_centre) * inverse);
+      return {exp_scaled(-square / 2), n * inverse * f, 0};
+    }
   }
 };

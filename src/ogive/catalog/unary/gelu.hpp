@@ -5,9 +5,24 @@ struct gelu {
   template <class M>
   static jet<double> at(double x) {
     const double a = at_most(magnitude(x), M::tail_end);
-    const auto tail = M::normal_tail(a);
-    const double lower = tail.density.times(a * tail.ratio);
-    const double slope = tail.density.times(fma(-a, inv_sqrt_2pi, tail.ratio));
+    const auto part = M::normal_tail(a, a), tail = M::normal_tail(a, 1);
+    const double lower = part.density.times(part.ratio, part.ratio_low);
+    double slope = tail.density.times(fma(-a, inv_sqrt_2pi, tail.ratio), tail.ratio_low);
+    if constexpr (M::full) {
+      const double d = (a + root) + root_low; // -(x - root) for x < 0
+      slope = magnitude(d) < 0.5 ? -d * polynomial(root_slope, -d) : slope;
+    }
     return {x < 0 ? -lower : x - lower, x < 0 ? slope : 1 - slope};
   }
+
+private:
+  // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
+  // too. Printed by tools/fit_coefficients.py: degree 19 for |d| <= 1/2.
+  static constexpr double root = -0x1.80ead197f00b4p-1, root_low = 0x1.13e74c58cada8p-56;
+  static constexpr double root_slope[] = {
+      0x1.b9d98fa5a3215p-2,   0x1.8d9a941de3ac5p-2,   -0x1.2a2ef9bb865aep-6, -0x1.d2fa4c17c7e84p-4,
+      -0x1.e4088244f9014p-7,  0x1.3e346def42057p-6,   0x1.297b9d6ffa709p-8,  -0x1.258a6d8563482p-9,
+      -0x1.8680f74e3a6b5p-11, 0x1.86c863b675f3bp-13,  0x1.6961090df9bd0p-14, -0x1.784acae8c3749p-17,
+      -0x1.03fec017ce722p-17, 0x1.d0c3a24dd261cp-22,  0x1.3227e84278f79p-21, -0x1.b986669c47858p-30,
+      -0x1.301b75b0dbe72p-25, -0x1.7e43e2bd49275p-30, 0x1.ed4c07d1821b1p-30, 0x1.24b4406bc5943p-33};
 };

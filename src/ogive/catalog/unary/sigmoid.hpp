@@ -3,8 +3,8 @@
 struct sigmoid {
   template <class M>
   static jet<double> at(double x) {
-    const double e = M::exp(-magnitude(x)), d = 1 + e;
-    return {(x < 0 ? e : 1) / d, e / (d * d)};
+    const double e = M::exp(-magnitude(x)), d = 1 + e, d_low = e - (d - 1);
+    return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
   // a (1 - a). Where a has rounded to 1, the slope it had is gone.
   template <class M>

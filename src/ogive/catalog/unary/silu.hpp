@@ -5,12 +5,28 @@ struct silu {
   static jet<double> at(double x) {
     const double c = at_most(at_least(x, -1000), 1000); // x e would be inf * 0
     const scaled power = M::exp_scaled(-magnitude(c));
-    const double d = 1 + power.value();
-    // s (1 + x (1 - s)); for x < 0, s = e/d and 1 - s = 1/d.
-    const double complement = (x < 0 ? 1 : power.value()) / d;
-    const double value = (x < 0 ? c * power.mantissa : x) / d;
-    const double slope = (x < 0 ? power.mantissa : 1) * fma(c, complement, 1) / d;
+    const double e = power.value(), d = 1 + e, d_low = e - (d - 1);
     const double a = x < 0 ? power.a : 1, b = x < 0 ? power.b : 1;
-    return {value * a * b, slope * a * b};
+    const double value = M::quotient(x < 0 ? power.unscaled(c) : c, d, d_low) * a * b;
+    // s (1 + x (1 - s)); for x < 0, s = e/d and 1 - s = 1/d.
+    const double bracket = fma(c, M::quotient(x < 0 ? 1 : e, d, d_low), 1);
+    double slope = M::quotient(x < 0 ? power.unscaled(bracket) : bracket, d, d_low) * a * b;
+    if constexpr (M::full) {
+      const double r = (x - root) - root_low;
+      slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
+    }
+    return {x > 1000 ? x : value, slope};
   }
+
+private:
+  // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
+  // too. Printed by tools/fit_coefficients.py: degree 17 for |d| <= 1/2.
+  static constexpr double root = -0x1.474973c84120bp+0, root_low = -0x1.f8d74bc9ac154p-54;
+  static constexpr double root_slope[] = {
+      0x1.be1410460527fp-3,   0x1.2c563458cc0adp-3,   0x1.353eb573ca456p-6,
+      -0x1.f2d0e32bc2991p-7,  -0x1.b0f82c498fbc0p-8,  0x1.098e92b8ec7bdp-13,
+      0x1.a2a7caf0d0ca2p-11,  0x1.8574d13778517p-13,  -0x1.57238da38b672p-15,
+      -0x1.f2d897cf30991p-16, -0x1.8af42c1681c2cp-19, 0x1.3ae11d56cd221p-19,
+      0x1.cdb461931a5b2p-21,  -0x1.065a31ae2f420p-25, -0x1.8e6542a4ec40dp-24,
+      -0x1.42502b8cb93f7p-26, 0x1.4c1e004b6c058p-28,  0x1.6eae10d675b64p-29};
 };

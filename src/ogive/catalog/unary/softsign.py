@@ -1,6 +1,5 @@
 """Softsign: an S-curve without exponentials, slow to saturate."""
 
-import math
 
 from ogive.catalog.card import Card, Claims, Peer
 

@@ -4,8 +4,9 @@ struct tanh {
   template <class M>
   static jet<double> at(double x) {
     const double a = magnitude(x), m = M::expm1(2 * at_most(a, 30)); // 1 from 19.1 on, in double
-    const double q = M::exp(-2 * a), d = 1 + q;
-    return {with_sign(m / (m + 2), x), 4 * q / (d * d)};
+    const double n = m + 2, n_low = m > 2 ? 2 - (n - m) : m - (n - 2);
+    const double q = M::exp(-2 * a), d = 1 + q, d_low = q - (d - 1);
+    return {with_sign(M::quotient(m, n, n_low), x), 4 * (M::quotient(q, d, d_low) / d)};
   }
   template <class M>
   static double slope_from_output(double y) {
