@@ -1,0 +1,224 @@
+"""Enclosures of a card's formula, in python-flint's arb balls.
+
+An enclosure is proved: the true value lies in it. Precision is raised until the enclosure is as
+narrow as asked, so no point is too close to a cancellation and no tail too far out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import flint
+from flint import arb
+
+from ogive.catalog import Card
+
+from .tape import Program, Tape, defaults, unary
+from .ulp import Format, power
+
+_MOST_BITS = 1 << 17
+# Beyond every format: what lies further out rounds as what lies here.
+_FAR_OUT = 1200
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+class Context:
+    """Arithmetic of balls. Every exponential is of a number <= 0, so none overflows."""
+
+    @staticmethod
+    def const(c: Fraction | float) -> arb:
+        c = Fraction(c)
+        return arb(c.numerator) / c.denominator
+
+    @staticmethod
+    def split(x: arb, c: arb, below: arb, above: arb) -> arb:
+        if x <= c:
+            return below
+        return above if x > c else below.union(above)
+
+    @staticmethod
+    def exp(a: arb) -> arb:
+        return a.exp()
+
+    @staticmethod
+    def expm1(a: arb) -> arb:
+        return a.expm1()
+
+    @staticmethod
+    def log(a: arb) -> arb:
+        return a.log()
+
+    @staticmethod
+    def log1p(a: arb) -> arb:
+        return a.log1p()
+
+    @staticmethod
+    def erf(a: arb) -> arb:
+        return a.erf()
+
+    @staticmethod
+    def erfc(a: arb) -> arb:
+        return a.erfc()
+
+    @staticmethod
+    def tanh(a: arb) -> arb:
+        return a.tanh()
+
+    @staticmethod
+    def sqrt(a: arb) -> arb:
+        return a.sqrt()
+
+    @staticmethod
+    def sum(values: Sequence[Any]) -> Any:
+        return sum(values[1:], values[0])
+
+    @staticmethod
+    def logistic(a: arb) -> arb:
+        if a < 0:
+            e = a.exp()
+            return e / (1 + e)
+        return 1 / (1 + (-a).exp())
+
+    @staticmethod
+    def softplus(a: arb) -> arb:
+        return a + (-a).exp().log1p() if a > 0 else a.exp().log1p()
+
+    @staticmethod
+    def sech2(a: arb) -> arb:
+        q = (-2 * abs(a)).exp()
+        return 4 * q / ((1 + q) * (1 + q))
+
+    @staticmethod
+    def gauss(a: arb) -> arb:
+        """2/sqrt(pi) e^(-a^2), the derivative of erf."""
+        return (-(a * a)).exp() * 2 / arb.const_sqrt_pi()
+
+
+CONTEXT = Context()
+
+
+def _settled(ball: arb, bits: int) -> bool:
+    """Narrow enough, or below every format."""
+    if not ball.is_finite():
+        return False
+    return (
+        ball.is_zero()
+        or int(ball.rel_accuracy_bits()) >= bits
+        or bool(abs(ball) < power(-_FAR_OUT))
+    )
+
+
+def _prove(compute: Callable[[], list[arb]], bits: int) -> list[arb]:
+    working = bits + 32
+    while True:
+        with precision(working):
+            balls = compute()
+        if all(_settled(b, bits) for b in balls):
+            return balls
+        working *= 2
+        if working > _MOST_BITS:
+            raise ArithmeticError(f"no enclosure to {bits} bits: {balls}")
+
+
+def enclose(card: Card, x: float, *parameters: float, order: int = 0, bits: int = 80) -> arb:
+    """Enclosure of a unary function's derivative of the given order at x, to 2^-bits relative.
+
+    NaN gives NaN. An infinity gives the limit, which is infinite itself, or the format-free value
+    far out. Without parameters, the defaults are meant.
+    """
+    program = unary(card.name, parameters or defaults(card.name), (order,))
+    if math.isnan(x):
+        return arb("nan")
+    if math.isinf(x):
+        far = power(_FAR_OUT) * int(math.copysign(1, x))
+        ball = _prove(lambda: program.run(CONTEXT, [far]), bits)[0]
+        beyond = power(_FAR_OUT // 2)
+        if abs(ball) < 1 / beyond:
+            return arb(0)
+        if abs(ball) > beyond:
+            return arb("inf") if ball > 0 else arb("-inf")
+        return ball
+    return _prove(lambda: program.run(CONTEXT, [arb(x)]), bits)[0]
+
+
+def rounded(card: Card, x: float, *parameters: float, fmt: Format, order: int = 0) -> float:
+    """The correctly rounded result in a format. The sign of a zero is that of the exact result;
+    where the exact result is 0 itself, or too far down to tell, it says nothing.
+    """
+    bits = fmt.precision + 16
+    while True:
+        ball = enclose(card, x, *parameters, order=order, bits=bits)
+        low, high = decide(ball, fmt)
+        if low == high or math.isnan(low):
+            return low
+        bits *= 2
+        if bits > _MOST_BITS:
+            raise ArithmeticError(f"{card.name}({x!r}) cannot be rounded: it may be a tie")
+
+
+def decide(ball: arb, fmt: Format) -> tuple[float, float]:
+    """The two ends of an enclosure, rounded; equal ends decide the correctly rounded result."""
+    if not ball.is_finite():
+        return float(ball), float(ball)
+    with precision(4 * fmt.precision):  # the ends are themselves rounded, outwards
+        return fmt.round(ball.lower()), fmt.round(ball.upper())
+
+
+def row(card: Card, x: Sequence[float], *, temperature: float = 1.0, bits: int = 80) -> list[arb]:
+    """Enclosures of a row function's results (one for a reduction)."""
+
+    def compute() -> list[arb]:
+        result = card.formula(CONTEXT, [arb(v) / temperature for v in x])
+        return result if isinstance(result, list) else [result]
+
+    return _prove(compute, bits)
+
+
+def row_backward(card: Card, x: Sequence[float], dy: Sequence[float], bits: int = 80) -> list[arb]:
+    """Enclosures of sum_i dy_i d y_i / d x_j for every j."""
+    tape = Tape()
+    logits = [tape.input(f"x{i}") for i in range(len(x))]
+    result = card.formula(tape, logits)
+    results = result if isinstance(result, list) else [result]
+    total = tape.sum([tape.node(g) * y for g, y in zip(dy, results, strict=True)])
+    program = Program(logits, tape.gradient(total, logits))
+    return _prove(lambda: program.run(CONTEXT, [arb(v) for v in x]), bits)
+
+
+def head(card: Card, z: Any, t: Any, bits: int = 80, **options: Any) -> tuple[arb, list[arb]]:
+    """Enclosures of one row's loss and of its gradient by the logits.
+
+    ``z`` and ``t`` are lists, or single values for a head of single logits.
+    """
+    tape = Tape()
+    single = not isinstance(z, (list, tuple))
+    names = [tape.input(f"z{i}") for i in range(1 if single else len(z))]
+    values = [z] if single else list(z)
+
+    def exact(option: Any) -> Any:
+        if option is None or isinstance(option, int):
+            return option
+        return [tape.node(v) for v in option] if hasattr(option, "__len__") else tape.node(option)
+
+    loss = card.formula(
+        tape,
+        names[0] if single else names,
+        tape.node(t) if single else [tape.node(v) for v in t],
+        **{key: exact(option) for key, option in options.items()},
+    )
+    program = Program(names, [loss, *tape.gradient(loss, names)])
+    found = _prove(lambda: program.run(CONTEXT, [arb(v) for v in values]), bits)
+    return found[0], found[1:]

@@ -1,0 +1,84 @@
+"""A card's formula as a SymPy expression, and as LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from ogive.catalog import Card
+
+X = sp.Symbol("x", real=True)
+_SYMBOLS = {"negative_slope": "a", "weight": "a", "lower": "l", "upper": "u"}
+_INDEX, _OUTPUT = sp.Symbol("j", integer=True), sp.Symbol("i", integer=True)
+
+
+class Context:
+    """Arithmetic of expressions."""
+
+    exp, log, sqrt, tanh, erf, erfc = map(
+        staticmethod, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc)
+    )
+
+    @staticmethod
+    def expm1(a: Any) -> Any:
+        return sp.exp(a) - 1
+
+    @staticmethod
+    def log1p(a: Any) -> Any:
+        return sp.log(1 + a)
+
+    @staticmethod
+    def split(x: Any, c: float, *, below: Any, above: Any) -> Any:
+        return sp.Piecewise((below, x <= c), (above, True))
+
+    @staticmethod
+    def sum(values: Sequence[Any]) -> Any:
+        return sp.Add(*values)
+
+
+class _Symbolic(Context):
+    """Sums over a row of unknown length: one element stands for all."""
+
+    @staticmethod
+    def sum(values: Sequence[Any]) -> Any:
+        (term,) = values
+        return sp.Sum(term, (_INDEX, 1, sp.Symbol("n", integer=True, positive=True)))
+
+
+def expression(card: Card, order: int = 0) -> sp.Expr:
+    """f (or a derivative) of a unary function in ``x`` and its parameters; y_i of a row function;
+    the loss of one row, at default options, of a head.
+    """
+    if card.kind == "unary":
+        operands = [p for p in card.parameters if p.operand]
+        symbols = [sp.Symbol(_SYMBOLS.get(p.name, p.name), positive=True) for p in operands]
+        found = sp.sympify(card.formula(Context(), X, *symbols))
+        for _ in range(order):
+            found = _differentiate(found)
+        return found
+    if order:
+        raise ValueError(f"{card.name} is not a function of one variable")
+    x = sp.IndexedBase("z" if card.kind == "heads" else "x", real=True)[_INDEX]
+    if card.kind == "rows":
+        result = card.formula(_Symbolic(), [x])
+        return result[0].subs(_INDEX, _OUTPUT) if isinstance(result, list) else result
+    if card.name == "binary_cross_entropy":
+        return sp.sympify(
+            card.formula(Context(), sp.Symbol("z", real=True), sp.Symbol("t", real=True))
+        )
+    return sp.sympify(card.formula(_Symbolic(), [x], [sp.IndexedBase("t", real=True)[_INDEX]]))
+
+
+def _differentiate(f: sp.Expr) -> sp.Expr:
+    if isinstance(f, sp.Piecewise):
+        # Branch by branch, so that the derivative at a break is the one of its own branch.
+        return sp.Piecewise(*((_differentiate(branch), where) for branch, where in f.args))
+    return sp.simplify(sp.diff(f, X))
+
+
+def latex(card: Card, order: int = 0) -> str:
+    """LaTeX of `expression`."""
+    found: str = sp.latex(expression(card, order))
+    return found

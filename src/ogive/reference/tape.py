@@ -1,0 +1,346 @@
+"""A card's formula as a tape of operations.
+
+The formula runs once over a `Tape`, which writes down each operation. What was written can be
+differentiated (forwards for a function of x, backwards for a loss) and run in any arithmetic.
+
+Only identities that hold exactly over the reals are applied on the way, and for one purpose: that
+interval-like arithmetics see no overflow and no cancellation that the function itself does not
+have. The two that matter are ``n/(1 + e^a) = n logistic(-a)`` and ``log1p(e^a) = softplus(a)``:
+their right sides have primitives, and derivatives, that stay finite and sharp in both tails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from ogive.catalog import find
+
+FUNCTIONS = (
+    "exp", "expm1", "log", "log1p", "erf", "erfc", "tanh", "sqrt",  # what formulas may use
+    "logistic", "softplus", "sech2", "gauss",  # what their rewritings and derivatives add
+)  # fmt: skip
+
+
+class Node:
+    """One operation: its result, in whatever arithmetic the tape is run."""
+
+    __slots__ = ("args", "constant", "op", "tape")
+
+    def __init__(self, tape: Tape, op: str, args: tuple[Node, ...], constant: Fraction | None):
+        self.tape, self.op, self.args, self.constant = tape, op, args, constant
+
+    def __add__(self, other: Any) -> Node:
+        return self.tape.add(self, self.tape.node(other))
+
+    def __radd__(self, other: Any) -> Node:
+        return self.tape.add(self.tape.node(other), self)
+
+    def __sub__(self, other: Any) -> Node:
+        return self.tape.subtract(self, self.tape.node(other))
+
+    def __rsub__(self, other: Any) -> Node:
+        return self.tape.subtract(self.tape.node(other), self)
+
+    def __mul__(self, other: Any) -> Node:
+        return self.tape.multiply(self, self.tape.node(other))
+
+    def __rmul__(self, other: Any) -> Node:
+        return self.tape.multiply(self.tape.node(other), self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return self.tape.divide(self, self.tape.node(other))
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return self.tape.divide(self.tape.node(other), self)
+
+    def __neg__(self) -> Node:
+        return self.tape.negate(self)
+
+    def __repr__(self) -> str:
+        if self.op == "const":
+            return str(self.constant)
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+class Tape:
+    """A math context that writes operations down; equal operations are written once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Node] = {}
+
+    def input(self, name: str) -> Node:
+        return self._write(name)
+
+    def node(self, value: Any) -> Node:
+        """A number as a node; Python floats count as the exact rationals that they are."""
+        if isinstance(value, Node):
+            return value
+        constant = Fraction(value)
+        key = ("const", constant)
+        if key not in self._known:
+            self._known[key] = Node(self, "const", (), constant)
+        return self._known[key]
+
+    def _write(self, op: str, *args: Node) -> Node:
+        key = (op, *map(id, args))
+        if key not in self._known:
+            self._known[key] = Node(self, op, args, None)
+        return self._known[key]
+
+    def add(self, a: Node, b: Node) -> Node:
+        if a.constant is not None and b.constant is not None:
+            return self.node(a.constant + b.constant)
+        if a.constant == 0:
+            return b
+        if b.constant == 0:
+            return a
+        for whole, part in ((a, b), (b, a)):
+            if whole.op == "sub" and whole.args[1] is part:  # (c - part) + part
+                return whole.args[0]
+            if whole.op == "neg" and whole.args[0] is part:
+                return self.node(0)
+        return self._write("add", a, b)
+
+    def subtract(self, a: Node, b: Node) -> Node:
+        if a.constant is not None and b.constant is not None:
+            return self.node(a.constant - b.constant)
+        if b.constant == 0:
+            return a
+        if a is b:
+            return self.node(0)
+        if a.op == "add" and b in a.args:  # (c + b) - b
+            return a.args[1 - a.args.index(b)]
+        if b.op == "neg":
+            return self.add(a, b.args[0])
+        if a.constant == 0:
+            return self.negate(b)
+        return self._write("sub", a, b)
+
+    def multiply(self, a: Node, b: Node) -> Node:
+        if a.constant is not None and b.constant is not None:
+            return self.node(a.constant * b.constant)
+        for c, other in ((a, b), (b, a)):
+            if c.constant == 0:
+                return self.node(0)
+            if c.constant == 1:
+                return other
+            if c.constant == -1:
+                return self.negate(other)
+        if a.op == "neg":
+            return self.negate(self.multiply(a.args[0], b))
+        if b.op == "neg":
+            return self.negate(self.multiply(a, b.args[0]))
+        return self._write("mul", a, b)
+
+    def divide(self, a: Node, b: Node) -> Node:
+        if b.constant is not None:
+            if b.constant == 0:
+                raise ZeroDivisionError("the formula divides by 0")
+            if a.constant is not None:
+                return self.node(a.constant / b.constant)
+            if b.constant == 1:
+                return a
+        if a.constant == 0:
+            return a
+        if b.op == "add" and b.args[0].constant == 1 and b.args[1].op == "exp":
+            return self.multiply(a, self.logistic(self.negate(b.args[1].args[0])))
+        if a.op == "neg":
+            return self.negate(self.divide(a.args[0], b))
+        return self._write("div", a, b)
+
+    def negate(self, a: Node) -> Node:
+        if a.constant is not None:
+            return self.node(-a.constant)
+        return a.args[0] if a.op == "neg" else self._write("neg", a)
+
+    def sum(self, values: Iterable[Any]) -> Node:
+        terms = [n for n in map(self.node, values) if n.constant != 0]
+        if len(terms) < 2:
+            return terms[0] if terms else self.node(0)
+        return self._write("sum", *terms)
+
+    def split(self, x: Any, c: float, *, below: Any, above: Any) -> Node:
+        """``below`` where x <= c, else ``above``."""
+        below, above = self.node(below), self.node(above)
+        return below if below is above else self._write("split", x, self.node(c), below, above)
+
+    def log1p(self, a: Any) -> Node:
+        a = self.node(a)
+        return self.softplus(a.args[0]) if a.op == "exp" else self._write("log1p", a)
+
+    def __getattr__(self, name: str) -> Callable[[Any], Node]:
+        if name not in FUNCTIONS:
+            raise AttributeError(f"formulas cannot use {name}")
+        return lambda a: self._write(name, self.node(a))
+
+    def partials(self, node: Node) -> tuple[Node, ...]:
+        """The derivative of a node by each of its arguments."""
+        one = self.node(1)
+        match node.op, node.args:
+            case ("add", _) | ("sum", _):
+                return (one,) * len(node.args)
+            case "sub", _:
+                return one, -one
+            case "neg", _:
+                return (-one,)
+            case "mul", (a, b):
+                return b, a
+            case "div", (a, b):
+                return one / b, -a / (b * b)
+            case "split", (x, c, _, _):
+                cut = float(c.constant or 0)
+                zero = self.node(0)
+                return (
+                    zero,
+                    zero,
+                    self.split(x, cut, below=1, above=0),
+                    self.split(x, cut, below=0, above=1),
+                )
+            case _, (a,):
+                return (self._slope(node, a),)
+        raise NotImplementedError(node.op)
+
+    def _slope(self, node: Node, a: Node) -> Node:
+        slopes: dict[str, Callable[[], Node]] = {
+            "exp": lambda: node,
+            "expm1": lambda: self.exp(a),
+            "log": lambda: 1 / a,
+            "log1p": lambda: 1 / (1 + a),
+            "erf": lambda: self.gauss(a),
+            "erfc": lambda: -self.gauss(a),
+            "gauss": lambda: -2 * a * node,
+            "tanh": lambda: self.sech2(a),
+            "sech2": lambda: -2 * self.tanh(a) * node,
+            "sqrt": lambda: 1 / (2 * node),
+            "logistic": lambda: node * self.logistic(-a),
+            "softplus": lambda: self.logistic(a),
+        }
+        return slopes[node.op]()
+
+    def derivative(self, result: Node, x: Node) -> Node:
+        """d result / dx, forwards."""
+        slope: dict[Node, Node] = {}
+        zero = self.node(0)
+        for node in ordered([result]):
+            if node is x:
+                slope[node] = self.node(1)
+            elif all(slope[a].constant == 0 for a in node.args):
+                slope[node] = zero
+            elif node.op == "split":
+                _, c, below, above = node.args
+                slope[node] = self.split(
+                    node.args[0], float(c.constant or 0), below=slope[below], above=slope[above]
+                )
+            elif node.op == "div":
+                a, b = node.args
+                da, db = slope[a], slope[b]
+                # Over b where b is constant, over b^2 otherwise: each as one quotient.
+                slope[node] = da / b if db.constant == 0 else (da * b - a * db) / (b * b)
+            else:
+                terms = zip(self.partials(node), node.args, strict=True)
+                total = zero
+                for partial, arg in terms:
+                    total = total + slope[arg] * partial
+                slope[node] = total
+        return slope[result]
+
+    def gradient(self, result: Node, inputs: Sequence[Node]) -> list[Node]:
+        """d result / d input for every input, backwards."""
+        arriving: dict[Node, list[Node]] = {result: [self.node(1)]}
+        total: dict[Node, Node] = {}
+        for node in reversed(ordered([result])):
+            total[node] = self.sum(arriving.get(node, ()))
+            if node.args and total[node].constant != 0:
+                for arg, partial in zip(node.args, self.partials(node), strict=True):
+                    arriving.setdefault(arg, []).append(total[node] * partial)
+        zero = self.node(0)
+        return [total.get(x, zero) for x in inputs]
+
+
+def ordered(results: Iterable[Node]) -> list[Node]:
+    """Every node that the results need, arguments before their users."""
+    done: dict[Node, None] = {}
+    stack = [(node, False) for node in reversed(list(results))]
+    while stack:
+        node, ready = stack.pop()
+        if node in done:
+            continue
+        if ready:
+            done[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(node.args) if a not in done)
+    return list(done)
+
+
+class Program:
+    """Results of a tape as a list of steps, to be run over and over in some arithmetic.
+
+    Parameters
+    ----------
+    inputs
+        The nodes that `run` gets values for.
+    results
+        The nodes it returns.
+    """
+
+    def __init__(self, inputs: Sequence[Node], results: Sequence[Node]):
+        self.nodes = ordered([*inputs, *results])
+        self.place = {node: i for i, node in enumerate(self.nodes)}
+        self.inputs = [self.place[node] for node in inputs]
+        self.results = [self.place[node] for node in results]
+        self._steps = [
+            (i, node.op, [self.place[a] for a in node.args], node.constant)
+            for i, node in enumerate(self.nodes)
+            if node not in inputs
+        ]
+
+    def run(self, m: Any, values: Sequence[Any]) -> list[Any]:
+        """Results for the given inputs in the arithmetic ``m``.
+
+        ``m`` has ``const`` (of a Fraction), ``split(x, c, below, above)`` and every function of
+        `FUNCTIONS` that the program uses; sums and products are those of its values.
+        """
+        v: list[Any] = [None] * len(self.nodes)
+        for i, value in zip(self.inputs, values, strict=True):
+            v[i] = value
+        for i, op, args, constant in self._steps:
+            match op:
+                case "const":
+                    v[i] = m.const(constant)
+                case "add":
+                    v[i] = v[args[0]] + v[args[1]]
+                case "sub":
+                    v[i] = v[args[0]] - v[args[1]]
+                case "mul":
+                    v[i] = v[args[0]] * v[args[1]]
+                case "div":
+                    v[i] = v[args[0]] / v[args[1]]
+                case "neg":
+                    v[i] = -v[args[0]]
+                case "sum":
+                    v[i] = sum((v[a] for a in args[1:]), v[args[0]])
+                case "split":
+                    v[i] = m.split(*(v[a] for a in args))
+                case _:
+                    v[i] = getattr(m, op)(v[args[0]])
+        return [v[i] for i in self.results]
+
+
+@cache
+def unary(name: str, parameters: tuple[float, ...], orders: tuple[int, ...]) -> Program:
+    """A unary function's derivatives of the given orders (0: the value) as one program of x."""
+    tape = Tape()
+    x = tape.input("x")
+    nodes = [tape.node(find(name).formula(tape, x, *map(tape.node, parameters)))]
+    while len(nodes) <= max(orders):
+        nodes.append(tape.derivative(nodes[-1], x))
+    return Program([x], [nodes[k] for k in orders])
+
+
+def defaults(name: str) -> tuple[float, ...]:
+    """The default parameters that a unary function's formula takes."""
+    return tuple(p.default for p in find(name).parameters if p.operand)
