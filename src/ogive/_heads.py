@@ -21,6 +21,7 @@ from .catalog import Card
 
 Array = np.ndarray[Any, Any]
 Reduction = Literal["mean", "sum", "none"]
+REDUCTIONS = get_args(Reduction)
 
 FORMATS = {
     np.dtype(np.float16): 0,
@@ -58,10 +59,10 @@ def as_logits(z: Any, name: str) -> Array:
     return array if native == array.dtype and array.flags.aligned else array.astype(native)
 
 
-def row_last(z: Array, axis: int, name: str) -> tuple[Array, int]:
-    """A view of z with the classes last, and where they were."""
+def class_axis(z: Array, axis: int, name: str) -> int:
+    """The axis of the classes, counted from 0."""
     where: int = normalize_axis_index(axis, z.ndim, f"{name}: axis")
-    return np.moveaxis(z, where, -1), where
+    return where
 
 
 def first(bad: Array) -> tuple[int, ...]:
@@ -92,7 +93,7 @@ def checked_number(
 
 
 def checked_reduction(reduction: str) -> Reduction:
-    if reduction not in get_args(Reduction):
+    if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
     return reduction  # type: ignore[return-value]
 
@@ -158,25 +159,22 @@ def checked_out(out: Any, z: Array) -> Array:
 
 def apart(z: Array, out: Array) -> Array:
     """z, or a copy of it where `out` overlaps it other than element by element."""
+    if not np.may_share_memory(z, out):
+        return z
     same = out.ctypes.data == z.ctypes.data and out.strides == z.strides
-    return z if same or not np.may_share_memory(z, out) else z.copy()
+    return z if same else z.copy()
 
 
 def run(name: str, mode: str, dtype: np.dtype[Any], operands: tuple[Any, ...]) -> None:
-    """Calls the kernel on operands that share their leading dimensions."""
+    """Calls the kernel on arrays that share their leading dimensions, and on single floats."""
     _native.call(name, mode, FORMATS[dtype], operands)
-
-
-def everywhere(value: float, shape: tuple[int, ...]) -> Array:
-    """One float64 as an operand of any shape, at no cost in memory."""
-    return np.broadcast_to(np.float64(value), shape)
 
 
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
     """Per-row losses to what was asked for; a mean over nothing is 0."""
     if reduction == "none":
         return loss.astype(dtype)[()]
-    whole = float(np.sum(loss))
+    whole = float(np.add.reduce(loss, axis=None))
     if reduction == "mean":
         whole = whole / total if total else 0.0
     return dtype.type(whole)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ._ufuncs import as_array, is_dask, rewrap, ufunc
+from ._ufuncs import as_array, is_dask, rewrap, row_back, row_last, ufunc
 from .catalog import Card
 
 
@@ -32,11 +33,15 @@ def checked_temperature(temperature: Any) -> Any:
     return temperature
 
 
+@lru_cache(maxsize=64)
+def no_mask(length: int) -> Any:
+    return np.broadcast_to(np.True_, (length,))
+
+
 def row_mask(where: Any, x: Any, axis: int) -> Any:
     """The mask with its row last, broadcast where it is shorter than the rows it applies to."""
-    length = x.shape[axis]
     if where is None:
-        return np.broadcast_to(np.True_, (length,))
+        return no_mask(x.shape[axis])
     mask = where if is_dask(where) else np.asarray(where)
     if mask.dtype != np.bool_:
         raise TypeError(f"where must be a boolean mask, not of dtype {mask.dtype}")
@@ -44,7 +49,7 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
         mask = np.broadcast_to(mask, x.shape)
     except ValueError:
         raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
-    return np.moveaxis(mask, axis, -1)
+    return row_last(mask, axis)
 
 
 def checked_axis(x: Any, axis: int, name: str) -> int:
@@ -65,13 +70,13 @@ def value(card: Card) -> Callable[..., Any]:
     ) -> Any:
         rows = as_array(x)
         axis = checked_axis(rows, axis, card.name)
-        target = out if out is None or reduces else np.moveaxis(out, axis, -1)
+        target = out if out is None or reduces else row_last(out, axis)
         if out is not None and rows.ndim and out.shape != _shape(rows, axis, reduces):
             raise ValueError(
                 f"out of shape {out.shape} does not fit the result's {_shape(rows, axis, reduces)}"
             )
         result = loop(
-            np.moveaxis(rows, axis, -1),
+            row_last(rows, axis),
             checked_temperature(temperature),
             row_mask(where, rows, axis),
             out=target,
@@ -80,7 +85,7 @@ def value(card: Card) -> Callable[..., Any]:
             return out
         if reduces:
             return result
-        result = np.moveaxis(result, -1, axis)
+        result = row_back(result, axis)
         return rewrap(x, result)
 
     return call
@@ -104,15 +109,15 @@ def backward(card: Card) -> Callable[..., Any]:
         if upstream.shape != expected and (upstream.ndim or not reduces):
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
         result = loop(
-            upstream if reduces else np.moveaxis(upstream, axis, -1),
-            np.moveaxis(rows, axis, -1),
+            upstream if reduces else row_last(upstream, axis),
+            row_last(rows, axis),
             checked_temperature(temperature),
             row_mask(where, rows, axis),
-            out=None if out is None else np.moveaxis(out, axis, -1),
+            out=None if out is None else row_last(out, axis),
         )
         if out is not None:
             return out
-        result = np.moveaxis(result, -1, axis)
+        result = row_back(result, axis)
         return rewrap(x, result)
 
     return call
@@ -127,14 +132,14 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
         result = loop(
-            np.moveaxis(upstream, axis, -1),
-            np.moveaxis(rows, axis, -1),
+            row_last(upstream, axis),
+            row_last(rows, axis),
             checked_temperature(temperature),
-            out=None if out is None else np.moveaxis(out, axis, -1),
+            out=None if out is None else row_last(out, axis),
         )
         if out is not None:
             return out
-        result = np.moveaxis(result, -1, axis)
+        result = row_back(result, axis)
         return rewrap(y, result)
 
     return call
@@ -150,7 +155,7 @@ def jacobian(card: Card) -> Callable[..., Any]:
         axis = checked_axis(rows, axis, card.name)
         length = rows.shape[axis]
         mask = row_mask(where, rows, axis)
-        rows = np.moveaxis(rows, axis, -1)
+        rows = row_last(rows, axis)
         dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
         checked_temperature(temperature)
         if reduces:

@@ -43,6 +43,8 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     drawn = f"sampled_{mode}" in _native.entries()[card.name]
     lines = [
         f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",
+        "    if out is None and where is True and not kwargs:",
+        f"        return direct({inputs}, {', '.join(operands)})",
         f"    return direct({inputs}, {', '.join(operands)}, out=out, where=where, **kwargs)",
     ]
     if drawn:

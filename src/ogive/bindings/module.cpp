@@ -234,6 +234,7 @@ struct strided_call {
   std::vector<npy_intp> shape;                // leading dimensions
   std::vector<std::vector<npy_intp>> strides; // per operand
   std::vector<npy_intp> core;
+  std::vector<double> numbers; // operands given as one Python float, at stride 0
   npy_intp n;
 };
 
@@ -282,12 +283,15 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     return nullptr;
   }
   const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), true};
-  strided_call c{loop, {}, {}, {}, {}, 0};
+  strided_call c{loop, {}, {}, {}, {}, {}, 0};
+  c.numbers.reserve(operands.size()); // data points into it
   constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(operands_tuple, static_cast<Py_ssize_t>(k));
-    if (item == Py_None && operands[k].output) {
-      c.data.push_back(nullptr);
+    const bool number = PyFloat_Check(item) && operands[k].letter == 'd' && !operands[k].output;
+    if (number || (item == Py_None && operands[k].output)) {
+      if (number) c.numbers.push_back(PyFloat_AsDouble(item));
+      c.data.push_back(number ? reinterpret_cast<char *>(&c.numbers.back()) : nullptr);
       c.strides.emplace_back(c.shape.size(), 0);
       if (operands[k].core) c.core.push_back(0);
       continue;

@@ -80,29 +80,33 @@ def evaluate(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
         )
     targets = heads.checked_probabilities(given, logits.dtype, 1.0)
-    weights = []
-    for name, values in (("pos_weight", pos_weight), ("weight", weight)):
-        array = heads.checked_weights(name, 1.0 if values is None else values)
-        try:
-            weights.append(np.broadcast_to(array, logits.shape))
-        except ValueError:
-            raise ValueError(
-                f"{name} of shape {array.shape} does not fit logits of shape {logits.shape}"
-            ) from None
+    weights = [
+        1.0 if values is None else _fitted(name, values, logits.shape)
+        for name, values in (("pos_weight", pos_weight), ("weight", weight))
+    ]
 
     dz = heads.checked_out(out, logits) if gradient else None
     source = logits if dz is None else heads.apart(logits, dz)
     factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
     # The kernel walks along the last axis; a single number is a row of one.
-    operands = [source, targets, *weights, heads.everywhere(factor, logits.shape), loss, dz]
-    rows = [a if a is None or a.ndim else a.reshape(1) for a in operands]
-    lead = logits.shape[:-1]
+    operands = [source, targets, *weights, smoothing, factor, loss, dz]
     heads.run(
         "binary_cross_entropy",
         "probabilities",
         logits.dtype,
-        (*rows[:4], heads.everywhere(smoothing, lead), *rows[4:]),
+        tuple(a.reshape(1) if isinstance(a, np.ndarray) and not a.ndim else a for a in operands),
     )
     value = heads.reduced(loss, how, logits.size, logits.dtype)
     return value if dz is None else (value, dz)
+
+
+def _fitted(name: str, values: Any, shape: tuple[int, ...]) -> Any:
+    """Weights broadcast to the logits' shape."""
+    weights = heads.checked_weights(name, values)
+    try:
+        return np.broadcast_to(weights, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name} of shape {weights.shape} does not fit logits of shape {shape}"
+        ) from None

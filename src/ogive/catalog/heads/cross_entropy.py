@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -124,7 +125,8 @@ def evaluate(
 ) -> Any:
     """The loss, with its gradient where asked, after every check has passed."""
     logits = heads.as_logits(z, "cross_entropy")
-    rows, axis = heads.row_last(logits, axis, "cross_entropy")
+    axis = heads.class_axis(logits, axis, "cross_entropy")
+    rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)
     options = (
@@ -147,7 +149,7 @@ def evaluate(
         if ignore_index is not None:
             raise ValueError("ignore_index applies to integer labels, not to probabilities")
         probabilities = heads.checked_probabilities(given, logits.dtype, np.inf)
-        mode, operand = "probabilities", np.moveaxis(probabilities, axis, -1)
+        mode, operand = "probabilities", row_last(probabilities, axis)
         total = float(np.prod(lead))
     elif given.shape == logits.shape[:axis] + logits.shape[axis + 1 :]:
         if given.dtype.kind not in "biu":
@@ -166,10 +168,10 @@ def evaluate(
 
     dz = heads.checked_out(out, logits) if gradient else None
     if dz is not None:
-        rows = np.moveaxis(heads.apart(logits, dz), axis, -1)
+        rows = row_last(heads.apart(logits, dz), axis)
     factor = (1 / total if total else 0.0) if how == "mean" else 1.0
     loss = np.empty(lead)
-    class_weight = np.broadcast_to(1.0 if weights is None else weights, rows.shape)
+    class_weight = 1.0 if weights is None else np.broadcast_to(weights, rows.shape)
     heads.run(
         "cross_entropy",
         mode,
@@ -178,9 +180,10 @@ def evaluate(
             rows,
             operand,
             class_weight,
-            *(heads.everywhere(value, lead) for value in (*options, factor)),
+            *options,
+            factor,
             loss,
-            None if dz is None else np.moveaxis(dz, axis, -1),
+            None if dz is None else row_last(dz, axis),
         ),
     )
     value = heads.reduced(loss, how, total, logits.dtype)

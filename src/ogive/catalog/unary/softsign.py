@@ -1,6 +1,5 @@
 """Softsign: an S-curve without exponentials, slow to saturate."""
 
-
 from ogive.catalog.card import Card, Claims, Peer
 
 
