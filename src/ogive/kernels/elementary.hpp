@@ -129,7 +129,7 @@ struct elementary : Grade {
   static double quotient(double n, double d, double d_low) {
     if constexpr (!full) return n / d;
     const pair q = quotient_pair(n, d, d_low);
-    return q.high + q.low;
+    return with_sign(q.high + q.low, q.high); // -0 + 0 would be +0
   }
   static pair quotient_pair(double n, double d, double d_low) {
     const double inverse = 1 / d, q = n * inverse;

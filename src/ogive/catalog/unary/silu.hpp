@@ -3,19 +3,23 @@
 struct silu {
   template <class M>
   static jet<double> at(double x) {
-    const double c = at_most(at_least(x, -1000), 1000); // x e would be inf * 0
-    const scaled power = M::exp_scaled(-magnitude(c));
+    const double low = at_least(x, -1000), c = at_most(low, 1000); // x e would be inf * 0
+    const scaled power = M::exp_scaled(-magnitude(x));
     const double e = power.value(), d = 1 + e, d_low = e - (d - 1);
-    const double a = x < 0 ? power.a : 1, b = x < 0 ? power.b : 1;
-    const double value = M::quotient(x < 0 ? power.unscaled(c) : c, d, d_low) * a * b;
-    // s (1 + x (1 - s)); for x < 0, s = e/d and 1 - s = 1/d.
-    const double bracket = fma(c, M::quotient(x < 0 ? 1 : e, d, d_low), 1);
-    double slope = M::quotient(x < 0 ? power.unscaled(bracket) : bracket, d, d_low) * a * b;
+    const bool negative = x < 0;
+    const double a = negative ? power.a : 1, b = negative ? power.b : 1;
+    const double s = M::quotient(negative ? power.unscaled(1) : 1, d, d_low); // times a b
+    const double complement = M::quotient(negative ? 1 : e, d, d_low);        // 1 - s a b
+    double slope = s * fma(c, complement, 1) * a * b;
+    double value = low * s * a * b;
     if constexpr (M::full) {
+      // One rounding fewer, from a numerator that must be finite.
+      const double bounded = M::quotient(negative ? power.unscaled(c) : c, d, d_low) * a * b;
+      value = x > 1000 ? x : bounded;
       const double r = (x - root) - root_low;
       slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
     }
-    return {x > 1000 ? x : value, slope};
+    return {value, slope};
   }
 
 private:
