@@ -1,0 +1,139 @@
+"""A card in the terminal: formula, curve, claims; and the list of all cards."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ogive.catalog import Card, Kind, find, names
+
+from . import accuracy, braille, palette
+from .curves import curves
+from .facts import facts
+from .text import number
+
+HEIGHT = 15
+
+
+def show(card: Card, console: Console) -> None:
+    """Print everything the card says, with its curve."""
+    console.print(Text(card.title, style="bold"), Text(card.summary), sep="\n")
+    if card.aliases:
+        console.print(f"Also called {', '.join(card.aliases)}.", style="dim", markup=False)
+    console.print()
+    _formula(card, console)
+    if card.kind == "unary":
+        console.print(drawing(card, min(console.width - 10, 72)))
+    for title, table in _tables(card):
+        console.print(Text(title, style="bold"))
+        console.print(Padding(table, (0, 0, 1, 2)))
+    for title, text in (("At the edges", card.edges), ("Notes", card.notes)):
+        if text:
+            console.print(Text(title, style="bold"))
+            console.print(Padding(Text(text), (0, 0, 1, 2)))
+    if card.papers:
+        console.print(Text("Papers", style="bold"))
+        for paper in card.papers:
+            console.print(Padding(Text(paper), (0, 0, 0, 2)))
+
+
+def _formula(card: Card, console: Console) -> None:
+    import sympy
+
+    from ogive.reference.sympy import expression
+
+    parts = [("f(x) = " if card.kind != "heads" else "loss = ", expression(card))]
+    if card.kind == "unary":
+        parts.append(("f′(x) = ", expression(card, 1)))
+    for left, right in parts:
+        lines = sympy.pretty(right, use_unicode=True, num_columns=max(console.width - 12, 20))
+        body = lines.splitlines()
+        middle = len(body) // 2
+        for index, line in enumerate(body):
+            lead = left if index == middle else " " * len(left)
+            console.print(Text(f"  {lead}{line}"), no_wrap=True, overflow="ellipsis")
+        console.print()
+
+
+def drawing(card: Card, width: int, height: int = HEIGHT) -> Group:
+    """The curves of f (in the function's colour), f′ and f″ over [-6, 6], in braille."""
+    sampled = curves(card)
+    drawn = [
+        ("f", sampled.value, palette.style(card.name).dark),
+        ("f′", sampled.slope, palette.CURVES["f′"].dark),
+        ("f″", sampled.curvature, palette.CURVES["f″"].dark),
+    ]
+    everything = np.concatenate([y for _, y, _ in drawn])
+    view = (max(float(np.nanmin(everything)), -2.0), min(float(np.nanmax(everything)), 3.0))
+    layers = [
+        braille.draw(sampled.x, y, width=width, height=height, view=view) for _, y, _ in drawn
+    ]
+    lines = []
+    for index, row in enumerate(braille.overlay(layers)):
+        at = view[1] - (view[1] - view[0]) * index / (height - 1)
+        label = f"{at:6.2f}" if index in (0, height // 2, height - 1) else " " * 6
+        line = Text(f"{label} │", style="dim")
+        for character, owner in row:
+            line.append(character, style=drawn[owner][2] if owner >= 0 else "dim")
+        lines.append(line)
+    lines.append(Text(" " * 7 + "└" + "─" * width, style="dim"))
+    lines.append(Text(" " * 8 + "-6" + "0".center(width - 3) + "6", style="dim"))
+    legend = Text(" " * 8)
+    for name, _, colour in drawn:
+        legend.append(f"━ {name}   ", style=colour)
+    return Group(*lines, legend, Text())
+
+
+def _tables(card: Card) -> list[tuple[str, Table]]:
+    tables = []
+    claims = Table(box=None, show_header=False, pad_edge=False)
+    for fact, value in facts(card):
+        claims.add_row(Text(fact, style="dim"), Text(value))
+    tables.append(("Claims", claims))
+    if card.parameters:
+        parameters = Table(box=None, pad_edge=False, header_style="dim")
+        for head in ("parameter", "default", "meaning"):
+            parameters.add_column(head)
+        for each in card.parameters:
+            parameters.add_row(Text(each.name), Text(str(each.default)), Text(each.doc))
+        tables.append(("Parameters", parameters))
+    if card.peers:
+        peers = Table(box=None, pad_edge=False, header_style="dim")
+        for head in ("framework", "name", "differs"):
+            peers.add_column(head)
+        for peer in card.peers:
+            peers.add_row(Text(peer.framework), Text(peer.name), Text(peer.differs or "–"))
+        tables.append(("Elsewhere", peers))
+    errors = accuracy.measured(card.name)
+    if errors:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for head in ("format", "of", "largest error, ULP"):
+            table.add_column(head)
+        for kind, of, error in errors:
+            table.add_row(kind, of, number(error, 4))
+        tables.append(("Accuracy", table))
+    return tables
+
+
+KINDS: dict[Kind, str] = {
+    "unary": "Element by element",
+    "rows": "Along an axis",
+    "heads": "Losses, from logits",
+}
+
+
+def show_list(console: Console) -> None:
+    """Print every function with its summary, by kind."""
+    for kind, title in KINDS.items():
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for name in names(kind):
+            card = find(name)
+            also = f" ({', '.join(card.aliases)})" if card.aliases else ""
+            table.add_row(Text(name, style="bold"), Text(f"{card.summary}{also}"))
+        console.print(Text(title, style="dim"))
+        console.print(Padding(table, (0, 0, 1, 2)))

@@ -1,0 +1,73 @@
+"""A function's curves and densities at plotting points, from its card's formula."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ogive.catalog import Card
+
+SPAN = 6.0
+"""Curves are drawn over [-SPAN, SPAN], where a pre-activation of a healthy network lies."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """f, f′, f″ of one unary function at its default parameters."""
+
+    x: np.ndarray
+    value: np.ndarray
+    slope: np.ndarray
+    curvature: np.ndarray
+    normal: np.ndarray
+    """Density of N(0, 1) at x."""
+
+
+def defaults(card: Card) -> list[float]:
+    """Default values of the parameters that the formula sees."""
+    return [float(each.default) for each in card.parameters if each.operand]
+
+
+def curves(card: Card, points: int = 241) -> Curves:
+    """Sample a unary function; branches' ends are sampled from both sides, jumps stay open."""
+    import ogive.reference.numpy as reference
+
+    x = np.linspace(-SPAN, SPAN, points)
+    at = defaults(card)
+    breaks = card.claims.breaks if card.claims else ()
+    gaps = [b for b in breaks if -SPAN < b < SPAN]
+    # A point just below and just above each break, and none on it.
+    x = np.array(sorted({*x.tolist()} - set(gaps) | {b + s * 1e-9 for b in gaps for s in (-1, 1)}))
+    value, slope, curvature = (
+        np.asarray(each(card, x, *at), dtype=float)
+        for each in (reference.value, reference.derivative, reference.second_derivative)
+    )
+    for b in gaps:
+        here = int(np.searchsorted(x, b))
+        x = np.insert(x, here, b)
+        # Joined where continuous, a hole where it jumps: NaN breaks the line.
+        value, slope, curvature = (_bridge(each, here) for each in (value, slope, curvature))
+    normal = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    return Curves(x, value, slope, curvature, normal)
+
+
+def _bridge(y: np.ndarray, here: int) -> np.ndarray:
+    left, right = y[here - 1], y[here]
+    joined = abs(left - right) <= 1e-6 * max(1.0, abs(left), abs(right))
+    return np.insert(y, here, (left + right) / 2 if joined else math.nan)
+
+
+def output_density(card: Card, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    """Histogram of f(z) for z ~ N(0, 1), over equally likely z: (edges, density)."""
+    from statistics import NormalDist
+
+    import ogive.reference.numpy as reference
+
+    n = 4096
+    normal = NormalDist()
+    z = np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])
+    y = np.asarray(reference.value(card, z, *defaults(card)), dtype=float)
+    density, edges = np.histogram(y, bins=bins, density=True)
+    return edges, density

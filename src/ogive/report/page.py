@@ -1,0 +1,72 @@
+"""One self-contained HTML file: template, style, script, charting library and charts in it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bokeh.resources import Resources
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from . import palette, text
+from .charts import Chart
+from .writer import REPORT_LIMIT, write_text
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def _environment() -> Environment:
+    # Everything is escaped unless it is Markup: file and column names come from anywhere.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for each in (text.number, text.percent, text.signed, text.plus):
+        environment.filters[each.__name__] = each
+    return environment
+
+
+def embedded_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: no text in it can end the element."""
+    encoded = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return Markup(encoded.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
+
+
+@cache
+def _library() -> Markup:
+    """The charting library without widgets, tables, WebGL and MathJax."""
+    return Markup("\n".join(Resources(mode="inline", components=["bokeh"]).js_raw))
+
+
+def render(template: str, charts: dict[str, Chart], data: dict[str, Any], **context: Any) -> str:
+    """A whole page; ``data`` is what its script works on, beside the charts themselves."""
+    items = {key: chart.item() for key, chart in charts.items()}
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
+            library=_library(),
+            items=embedded_json(items),
+            data=embedded_json({"twins": palette.twins()} | data),
+            charts=charts,
+            look=palette.style,
+            **context,
+        )
+    )
+
+
+def write(path: Path | str, html: str) -> None:
+    """Write a page, which must not be larger than promised."""
+    size = len(html.encode())
+    if size > REPORT_LIMIT:
+        raise ValueError(f"the page would take {size:,} bytes, more than {REPORT_LIMIT:,}")
+    write_text(path, html)

@@ -1,0 +1,33 @@
+"""Numbers as a reader wants them: few digits, a true minus sign, a dash where there is none."""
+
+from __future__ import annotations
+
+import math
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for a table cell; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as a percentage, without its sign of unit."""
+    return "–" if share is None else f"{100 * share:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A number with fixed decimals and a true minus sign; none for what rounds to zero."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def plus(value: float, digits: int = 1) -> str:
+    """A difference, with its sign."""
+    text = signed(value, digits)
+    return text if text.startswith("−") or float(text) == 0 else f"+{text}"

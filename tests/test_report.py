@@ -1,0 +1,372 @@
+"""The report and the cards: complete, self-contained, safe with any text, written whole or not."""
+
+import errno
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_sample import sample
+from rich.console import Console
+
+from ogive.catalog import find, names
+from ogive.report import (
+    braille,
+    card_page,
+    card_terminal,
+    conclusions,
+    page,
+    study_page,
+    study_terminal,
+    writer,
+)
+from ogive.study.result import Verdict
+
+ALL = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh", "identity", "gelu", "silu", "elu")
+SECTIONS = [
+    "conclusions",
+    "table",
+    "accuracy",
+    "depth",
+    "claims",
+    "loss",
+    "layers",
+    "prediction",
+    "slopes",
+    "functions",
+    "again",
+]
+NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028[bold]"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.found, self.text, self._raw = [], "", False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self._raw = tag in ("script", "style")
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        self._raw = False
+
+    def handle_data(self, data):
+        if not self._raw:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def report():
+    return study_page.html(sample())
+
+
+def test_the_full_report_stays_below_two_megabytes():
+    features = tuple(f"column {i}" for i in range(64))
+    result = sample(ALL, (2, 8, 20), range(5), features=features, classes=tuple("0123456789"))
+    assert len(study_page.html(result).encode()) < 2_000_000
+
+
+def test_a_page_that_outgrows_its_limit_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="more than"):
+        page.write(tmp_path / "report.html", "x" * (writer.REPORT_LIMIT + 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [None, "gelu", "softmax", "cross_entropy"])
+def test_pages_fetch_nothing(report, name):
+    html = report if name is None else card_page.html(find(name))
+    for tag, attributes in Elements(html).found:
+        for key in ("src", "href", "action", "data", "poster", "srcset"):
+            target = attributes.get(key)
+            assert not target or target.startswith(("#", "data:")), (tag, key, target)
+    style = "".join(re.findall(r"<style>(.*?)</style>", html, re.S))
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_section_is_there_with_its_charts(report):
+    elements = Elements(report).found
+    ids = [attributes["id"] for _, attributes in elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert set(SECTIONS) <= set(ids)
+    items = json.loads(re.search(r'id="chart-items">(.*?)</script>', report, re.S)[1])
+    assert {f"plot-{key}" for key in items} == {i for i in ids if i.startswith("plot-")}
+    labels = [a.get("aria-label") for _, a in elements if a.get("class") == "plot"]
+    assert all(labels)
+
+
+def test_the_numbers_are_in_the_text(report):
+    result, text = sample(), Elements(report).text
+    for cell in result.cells:
+        assert f"{100 * cell.mean:.1f}" in text
+    for verdict in result.verdicts:
+        assert verdict.claim in text
+        assert verdict.measured in text
+    for expected in (result.command, result.data.hash, "NumPy 2.4.6", *result.notes):
+        assert expected in text
+
+
+def test_a_study_without_prelu_depths_or_verdicts_still_has_a_report():
+    result = replace(sample(("relu", "tanh"), (3,), (0,)), verdicts=(), significance=(), notes=())
+    html = study_page.html(result)
+    assert 'id="slopes"' not in html
+    assert 'id="table"' in html
+
+
+def test_networks_that_diverged_are_shown_and_break_nothing():
+    result = sample(("relu", "tanh"), (2,), (0, 1))
+    lost = replace(
+        result.cells[0].trials[0],
+        train_loss=(2.3, None, None),
+        gradient=((None,) * 8,) * 2,
+        gradient_ratio=None,
+        diverged_at=7,
+    )
+    cells = tuple(
+        replace(
+            cell,
+            trials=(lost, lost),
+            gradient_ratio=None,
+            gradient_ratio_interval=None,
+            trainable=False,
+        )
+        for cell in result.cells
+    )
+    html = study_page.html(replace(result, cells=cells))
+    assert "NaN" not in re.search(r'id="page-data">(.*?)</script>', html, re.S)[1]
+
+
+def test_text_from_outside_is_escaped():
+    result = sample(name=NASTY, features=(NASTY, "b"), classes=(NASTY, "1"))
+    result = replace(
+        result,
+        command=f"ogive study {NASTY}",
+        notes=(NASTY,),
+        results_file=NASTY,
+        data=replace(result.data, treatments=(NASTY,)),
+    )
+    html = study_page.html(result)
+    plain = study_page.html(sample())
+    assert "<img src=x" not in html
+    count = lambda text, tag: sum(found == tag for found, _ in Elements(text).found)  # noqa: E731
+    assert count(html, "script") == count(plain, "script")
+    assert count(html, "img") == 0
+    assert NASTY in Elements(html).text
+
+
+def test_embedded_json_cannot_end_its_script():
+    encoded = str(page.embedded_json({"name": NASTY}))
+    assert "<" not in encoded
+    assert "\u2028" not in encoded
+    assert json.loads(encoded) == {"name": NASTY}
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_card_has_a_page_with_its_formula(name, tmp_path):
+    path = tmp_path / f"{name}.html"
+    card_page.write(find(name), path)
+    html = path.read_text(encoding="utf-8")
+    assert len(html.encode()) < writer.REPORT_LIMIT
+    assert "<math" in html
+    assert "piecewise" not in html.split("<script>")[0].lower()
+    text = Elements(html).text
+    assert find(name).summary in text
+    for peer in find(name).peers:
+        assert peer.name in text
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("width", [60, 120])
+def test_every_card_shows_in_the_terminal(name, width):
+    out = io.StringIO()
+    card_terminal.show(find(name), Console(file=out, width=width))
+    text = out.getvalue()
+    assert find(name).title in text
+    assert all(len(line) <= width for line in text.splitlines())
+    if find(name).kind == "unary":
+        assert re.search("[\u2801-\u28ff]", text)
+
+
+def test_the_list_names_every_function():
+    out = io.StringIO()
+    card_terminal.show_list(Console(file=out, width=100))
+    for name in names():
+        assert name in out.getvalue()
+
+
+def test_the_terminal_shows_table_conclusions_and_verdicts():
+    out = io.StringIO()
+    nasty = Verdict(
+        key="k",
+        claim="[red]not markup[/red]",
+        prediction="p",
+        measured="m",
+        verdict="holds",
+        explanation="e",
+    )
+    result = replace(sample(("relu", "sigmoid"), (2, 20)), verdicts=(nasty,))
+    study_terminal.show(result, Console(file=out, width=140))
+    text = out.getvalue()
+    assert conclusions.headline(result) in text
+    assert "sigmoid" in text
+    assert "[red]not markup[/red]" in text
+    assert "✕" in text
+
+
+def test_the_headline_says_what_does_not_train():
+    assert conclusions.headline(sample(("relu", "tanh"), (2,))) == (
+        "On digits, all 2 activations train at depth 2."
+    )
+    deep = conclusions.headline(sample(("relu", "tanh", "sigmoid"), (2, 8, 20)))
+    assert (
+        deep == "On digits, at depth 2 and 8 every activation trains; at depth 20 sigmoid does not."
+    )
+
+
+def test_a_drawn_curve_rises_from_corner_to_corner():
+    x = np.linspace(0, 1, 11)
+    lines = braille.draw(x, x, width=8, height=4, view=(0, 1))
+    assert [len(line) for line in lines] == [8] * 4
+    assert lines[-1][0] != "\u2800"
+    assert lines[0][-1] != "\u2800"
+    assert lines[0][0] == lines[-1][-1] == "\u2800"
+
+
+def test_a_curve_outside_its_view_or_not_finite_draws_nothing():
+    x = np.linspace(0, 1, 11)
+    for y in (x + 5, x * np.nan):
+        assert set("".join(braille.draw(x, y, width=8, height=4, view=(0, 1)))) == {"\u2800"}
+
+
+def test_writing_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+    writer.check_writable(path)
+    assert path.read_text(encoding="utf-8") == "old"
+    writer.write_text(path, "new")
+    assert path.read_text(encoding="utf-8") == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_kept_and_its_target_replaced(tmp_path):
+    target, link = tmp_path / "target.html", tmp_path / "link.html"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target)
+    writer.write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.parametrize("act", [writer.check_writable, lambda path: writer.write_text(path, "x")])
+def test_a_missing_folder_and_a_folder_for_a_file_are_refused_by_name(act, tmp_path):
+    with pytest.raises(writer.CannotWriteError, match=r"there is no folder .*missing"):
+        act(tmp_path / "missing" / "report.html")
+    with pytest.raises(writer.CannotWriteError, match="directory"):
+        act(tmp_path)
+
+
+@pytest.mark.parametrize("act", [writer.check_writable, lambda path: writer.write_text(path, "x")])
+def test_a_read_only_folder_is_refused_by_name(act, tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    if os.access(folder, os.W_OK):
+        # The superuser may write anywhere; only the kernel's own folders refuse.
+        folder = Path("/sys/kernel")
+        if not folder.is_dir():
+            pytest.skip("no folder is read-only for this user")
+    with pytest.raises(writer.CannotWriteError, match=f"{folder} is read-only") as caught:
+        act(folder / "report.html")
+    assert "report.html" in str(caught.value)
+    assert caught.value.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
+@pytest.mark.parametrize("call", ["check_writable(path)", "write_text(path, 'x' * 100_000)"])
+def test_a_full_folder_is_refused_and_the_old_file_survives(call, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+    # A process that may write 1000 bytes to a file meets a full disk's error, without a full disk.
+    code = (
+        "import resource, signal, sys\n"
+        "from ogive.report.writer import CannotWriteError, check_writable, write_text\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        f"path = {str(path)!r}\n"
+        "try:\n"
+        f"    {call}\n"
+        "except CannotWriteError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"cannot write {path}: no space left in {tmp_path}"
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_device_is_written_to_and_never_replaced():
+    with pytest.raises(writer.CannotWriteError, match="no space left"):
+        writer.write_text("/dev/full", "x")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("old", encoding="utf-8")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        writer.write_text(path, "new")
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+@pytest.mark.parametrize("name", [None, "relu", "softmax"])
+def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(report if name is None else card_page.html(find(name)), encoding="utf-8")
+    done = subprocess.run(
+        [
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--virtual-time-budget=30000",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            "--dump-dom",
+            path.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    unexpected = [line for line in console if "[bokeh" not in line or "rror" in line]
+    assert not unexpected
+    plots = [a for _, a in Elements(done.stdout).found if a.get("class") == "plot"]
+    drawn = done.stdout.count('class="bk-Figure"')
+    assert drawn == len(plots)
+    if name is None:
+        assert plots
