@@ -1,0 +1,179 @@
+"""The benchmark's arithmetic on made-up times, and one tiny run. Nothing here is about speed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ogive
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))  # as `python benchmarks/run.py` has it
+
+import cells  # noqa: E402
+import goals  # noqa: E402
+import peers  # noqa: E402
+import record  # noqa: E402
+import table  # noqa: E402
+from timing import Effort, Spread, Timed, race, ratios  # noqa: E402
+
+LARGE = cells.Cell("relu", "unary", "value", "out", "f32", (1 << 24,), 2)
+
+
+def replayed(times):
+    """A contestant that reports these times in turn."""
+    return iter(times).__next__
+
+
+def test_ratio_is_the_median_of_pairs_not_the_ratio_of_medians():
+    # The machine slows down tenfold in the second round: pairs do not notice.
+    spread = ratios([2.0, 30.0, 2.0], [1.0, 10.0, 2.0])
+    assert spread == Spread(2.0, 1.5, 2.5)
+
+
+def test_unpaired_times_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        ratios([1.0, 2.0], [1.0])
+
+
+def test_every_round_samples_each_contestant_and_starts_with_another():
+    order = []
+    contestants = {name: lambda name=name: order.append(name) or 1.0 for name in "abc"}
+    times = race(contestants, Effort(sample=0, cell=100, least=1, most=3), clock=lambda: 0.0)
+    assert "".join(order) == "abcbcacab"
+    assert times == {name: [1.0] * 3 for name in "abc"}
+
+
+@pytest.mark.parametrize(("cell", "rounds"), [(0.0, 2), (1.5, 3), (100.0, 5)])
+def test_rounds_stop_when_time_is_up_but_not_before_the_least(cell, rounds):
+    ticks = iter(range(100))
+    effort = Effort(sample=0, cell=cell, least=2, most=5)
+    times = race({"a": replayed([1.0] * 9)}, effort, clock=lambda: float(next(ticks)))
+    assert len(times["a"]) == rounds
+
+
+def test_a_time_is_of_one_call():
+    calls = []
+    sampler = Timed(lambda: calls.append(None), Effort(1e-4, 0, 1, 1), settle=0.0)
+    before = len(calls)
+    seconds = sampler()
+    assert len(calls) - before == sampler.loops + 1, "one untimed call goes before"
+    assert 0 < seconds < 1e-4
+
+
+def test_record_compares_peers_and_copies_round_by_round():
+    times = {"ogive": [1.0, 2.0], "torch": [3.0, 6.0], "copy": [0.5, 1.0]}
+    made = record.record(LARGE, times, cores=[1.9, 2.0])
+    (torch,) = made.peers
+    assert (torch.peer, torch.ratio.median, torch.pairs) == ("torch", 3.0, 2)
+    assert (torch.goal, torch.met) == (1.5, True)
+    assert made.copies["copy"].median == 2.0
+    assert made.cores == pytest.approx(1.95)
+
+
+@pytest.mark.parametrize(("others", "disturbed"), [(None, False), (0.05, False), (0.8, True)])
+def test_a_cell_is_marked_where_other_processes_were_busy(others, disturbed):
+    made = record.record(LARGE, {"ogive": [1.0], "numpy": [1.0]}, [1.0], others)
+    assert made.disturbed is disturbed
+    assert ("~" in table.against(made, "numpy")) is disturbed
+
+
+def test_the_promise_holds_where_no_goal_speaks():
+    assert goals.goal(LARGE, "torch") == 1.5
+    one_thread = cells.Cell("relu", "unary", "value", "out", "f32", (1 << 24,), 1)
+    assert goals.goal(one_thread, "torch") == goals.PROMISE
+    unheard_of = cells.Cell("softsign", "unary", "value", "out", "f32", (1 << 12,), 2)
+    assert goals.goal(unheard_of, "numpy") == goals.PROMISE
+
+
+def test_a_call_has_a_goal_in_microseconds_and_none_per_peer():
+    cell = cells.Cell("relu", "unary", "value", "allocated", "f32", (16,), 1)
+    cheap = record.record(cell, {"ogive": [3e-7], "numpy": [1e-7]}, [1.0])
+    dear = record.record(cell, {"ogive": [5e-7], "numpy": [1e-6]}, [1.0])
+    assert (cheap.verdicts(), dear.verdicts()) == ([True], [False])
+
+
+def test_every_function_of_the_catalog_has_a_cell_in_each_of_its_modes():
+    found = {(cell.function, cell.mode) for cell in cells.cells(("f32",), (1,))}
+    assert {name for name, _ in found} == set(ogive.catalog.names())
+    for mode in ("backward_from_output", "value_and_grad"):
+        home = getattr(ogive, mode)
+        assert {name for name, its in found if its == mode} == set(dir(home))
+
+
+def test_ids_of_cells_are_unique():
+    ids = [cell.id for cell in cells.cells(tuple(cells.FORMATS), (1, 2))]
+    assert len(ids) == len(set(ids))
+
+
+def small_cells():
+    return list(cells.cells(("f32",), (1,), sizes=(40,), shapes=((6, 10),)))
+
+
+@pytest.mark.parametrize("cell", small_cells(), ids=lambda cell: cell.id)
+def test_peers_compute_what_ogive_computes(cell):
+    def arrays(result):
+        parts = result if isinstance(result, tuple) else (result,)
+        return [np.array(p.numpy() if hasattr(p, "numpy") else p) for p in parts]
+
+    operands, out = cells.inputs(cell), cells.out_for(cell)
+    function = cells.function_of(cell.function, cell.mode)
+    own = arrays(peers.bound(function, operands, out)())
+    for name, call in peers.calls(cell, operands, out).items():
+        for ours, theirs in zip(own, arrays(call()), strict=True):
+            assert ours.shape == theirs.shape, name
+            assert theirs.dtype == np.float32, name
+            np.testing.assert_allclose(theirs, ours, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+def bench(*arguments):
+    command = [sys.executable, str(BENCHMARKS / "run.py"), *arguments]
+    wide = {**os.environ, "COLUMNS": "150"}  # so that no message is broken into lines
+    return subprocess.run(command, capture_output=True, text=True, env=wide)
+
+
+def test_a_small_run_prints_ratios_and_writes_the_json(tmp_path):
+    results = tmp_path / "results.json"
+    only = r"^(tanh|softmax|binary_cross_entropy)\..*(/16/|/256/|x1000)"
+    done = bench("--quick", "--sizes", "256", "--only", only, "--json", str(results))
+    assert done.returncode == 0, done.stderr
+    assert "tanh" in done.stdout
+    assert "goals met" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+    document = json.loads(results.read_text())
+    assert document["schema"] == record.SCHEMA
+    assert document["machine"]["isa"] == ogive.isa()
+    assert document["machine"]["versions"]["numpy"] == np.__version__
+    functions = {cell["function"] for cell in document["cells"]}
+    assert functions == {"tanh", "softmax", "binary_cross_entropy"}
+    for cell in document["cells"]:
+        assert cell["ogive_ns_per_element"] > 0
+        assert cell["peers"]
+        for peer in cell["peers"]:
+            spread = peer["ratio"]
+            assert 0 < spread["low"] <= spread["median"] <= spread["high"]
+            assert peer["pairs"] >= 3
+            if peer["goal"] is not None:
+                met = spread["median"] >= peer["goal"]
+                assert peer["verdict"] == ("met" if met else "short")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "no_such_function"], "no cell matches"),
+        (["--only", "("], "not a regular expression"),
+        (["--formats", "f8"], "unknown format 'f8'"),
+        (["--threads", "two"], "whole numbers"),
+        (["--json", "/no/such/folder/results.json"], "there is no folder"),
+    ],
+)
+def test_bad_options_are_told_before_anything_is_measured(arguments, message):
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
