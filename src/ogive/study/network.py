@@ -1,0 +1,197 @@
+"""The note's network, y = f(Wx + b) repeated under a softmax or sigmoid head, for many at once.
+
+All networks of a batch (its *lanes*: seeds, and learning rates where one is being chosen) share
+one array with a leading lane axis, so one call of BLAS or of an Ogive kernel serves them all. No
+operation mixes lanes: a network's bits do not depend on which others it trains beside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ogive
+from ogive.catalog import find
+from ogive.predict import gain
+
+Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which random slopes RReLU uses: one key per lane, changing with every step."""
+
+    seeds: tuple[int, ...]
+    step: int
+
+    def key(self, lane: int, layer: int) -> int:
+        """The generator's seed for one lane and layer at this step."""
+        return (self.seeds[lane] << 40) + (self.step << 10) + layer
+
+
+class Activation:
+    """One catalog function as a hidden layer, with what it learns and draws."""
+
+    def __init__(self, name: str) -> None:
+        self.card = find(name)
+        self.name = self.card.name
+        learnable = [p for p in self.card.parameters if p.learnable]
+        self.initial_slope: float | None = learnable[0].default if learnable else None
+        self.is_random = any(p.name == "training" for p in self.card.parameters)
+        self._value = getattr(ogive, self.name)
+        self._derivative = getattr(ogive.derivative, self.name)
+        self._backward = getattr(ogive.backward, self.name)
+
+    def value(self, z: Floats, slope: Floats | None, draws: Draws | None, layer: int) -> Any:
+        """f(z); with `draws`, as in training."""
+        if slope is not None:
+            return self._value(z, slope)
+        if self.is_random and draws:
+            y = np.empty_like(z)
+            for lane in range(len(z)):
+                y[lane] = self._value(z[lane], training=True, seed=draws.key(lane, layer))
+            return y
+        return self._value(z)
+
+    def derivative(self, z: Floats, slope: Floats | None) -> Any:
+        """f'(z) as in evaluation."""
+        return self._derivative(z) if slope is None else self._derivative(z, slope)
+
+    def backward(
+        self, dy: Floats, z: Floats, slope: Floats | None, draws: Draws | None, layer: int
+    ) -> tuple[Any, Any]:
+        """dy f'(z), and the gradient of the slope where it is learned."""
+        if slope is not None:
+            return self._backward(dy, z, slope)  # type: ignore[no-any-return]
+        if self.is_random and draws:
+            dx = np.empty_like(z)
+            for lane in range(len(z)):
+                key = draws.key(lane, layer)
+                dx[lane] = self._backward(dy[lane], z[lane], training=True, seed=key)
+            return dx, None
+        return self._backward(dy, z), None
+
+
+class Head:
+    """The last layer's loss: softmax over classes, or one sigmoid where there are two."""
+
+    def __init__(self, classes: int) -> None:
+        self.is_binary = classes == 2
+        self.outputs = 1 if self.is_binary else classes
+
+    def loss(self, logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
+        """Each row's loss, and its gradient with respect to its logits."""
+        if self.is_binary:
+            target = labels[..., None]
+            loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, target, reduction="none")
+            return loss[..., 0], dz
+        return ogive.value_and_grad.cross_entropy(logits, labels, reduction="none")  # type: ignore[no-any-return]
+
+    def classify(self, logits: Floats) -> Labels:
+        """The most probable class of each row."""
+        if self.is_binary:
+            return (logits[..., 0] > 0).astype(np.int64)
+        return np.argmax(logits, axis=-1)
+
+
+@dataclass
+class Pass:
+    """What a forward pass leaves for the backward pass."""
+
+    inputs: list[Floats]
+    """What each linear map was applied to; the last belongs to the head."""
+    z: list[Floats]
+    """Pre-activations of the hidden layers."""
+    logits: Floats
+
+
+class Network:
+    """A batch of equal networks: `lanes` x (`depth` hidden layers of `width` units, a head).
+
+    Weights start as N(0, g^2/fan_in), biases at 0. g is the gain of the activation before, which
+    keeps the mean square of every layer's input to the next at 1; the first layer, whose input is
+    standardised, has g = 1. Learned slopes start at the card's default, one for each layer.
+    """
+
+    def __init__(
+        self,
+        activation: str,
+        *,
+        depth: int,
+        width: int,
+        features: int,
+        classes: int,
+        seeds: tuple[int, ...],
+        gain_factor: float = 1.0,
+    ) -> None:
+        self.activation = Activation(activation)
+        self.head = Head(classes)
+        self.depth = depth
+        self.gain = gain(self.activation.card) * gain_factor
+        self.lanes = len(seeds)
+        sizes = [features, *[width] * depth, self.head.outputs]
+        shapes: list[tuple[int, ...]] = []
+        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+            shapes += [(fan_in, fan_out), (1, fan_out)]
+        if self.activation.initial_slope is not None:
+            shapes += [(1, 1)] * depth
+        # One row of numbers per lane: an optimiser step is then a handful of calls.
+        self.parameters = np.zeros((self.lanes, sum(map(np.prod, shapes))), np.float32)
+        self.gradients = np.zeros_like(self.parameters)
+        views, slots = self._views(self.parameters, shapes), self._views(self.gradients, shapes)
+        maps = 2 * (depth + 1)
+        self.weights, self.biases, self.slopes = views[0:maps:2], views[1:maps:2], views[maps:]
+        self.d_weights, self.d_biases, self.d_slopes = slots[0:maps:2], slots[1:maps:2], slots[maps:]
+        self._initialise(seeds)
+
+    def _views(self, flat: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
+        ends = np.cumsum([np.prod(shape) for shape in shapes])
+        parts = np.split(flat, ends[:-1], axis=1)
+        return [part.reshape(self.lanes, *shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def _initialise(self, seeds: tuple[int, ...]) -> None:
+        for lane, seed in enumerate(seeds):
+            draw = np.random.default_rng([seed, 0])
+            for layer, weight in enumerate(self.weights):
+                scale = (1.0 if layer == 0 else self.gain) / np.sqrt(weight.shape[1])
+                weight[lane] = scale * draw.standard_normal(weight.shape[1:], dtype=np.float32)
+        for slope in self.slopes:
+            slope[...] = self.activation.initial_slope
+
+    def _slope(self, layer: int) -> Floats | None:
+        return self.slopes[layer] if self.slopes else None
+
+    def forward(self, x: Floats, draws: Draws | None = None) -> Pass:
+        """Logits of x, shape (lanes or 1, rows, features); with `draws`, as in training."""
+        inputs, pre, y = [], [], x
+        for layer in range(self.depth):
+            inputs.append(y)
+            z = np.matmul(y, self.weights[layer])
+            z += self.biases[layer]
+            pre.append(z)
+            y = self.activation.value(z, self._slope(layer), draws, layer)
+        inputs.append(y)
+        logits = np.matmul(y, self.weights[-1])
+        logits += self.biases[-1]
+        return Pass(inputs, pre, logits)
+
+    def backward(self, done: Pass, dz: Floats, draws: Draws | None = None) -> list[Floats]:
+        """Fill `gradients` from dL/dlogits; return dL/dz of each hidden layer."""
+        hidden: list[Floats] = []
+        for layer in range(self.depth, -1, -1):
+            np.matmul(done.inputs[layer].swapaxes(1, 2), dz, out=self.d_weights[layer])
+            np.sum(dz, axis=1, keepdims=True, out=self.d_biases[layer])
+            if layer == 0:
+                break
+            dy = np.matmul(dz, self.weights[layer].swapaxes(1, 2))
+            below = layer - 1
+            slope = self._slope(below)
+            dz, d_slope = self.activation.backward(dy, done.z[below], slope, draws, below)
+            if d_slope is not None:
+                self.d_slopes[below][...] = d_slope
+            hidden.append(dz)
+        return hidden[::-1]
