@@ -173,7 +173,8 @@ def decide(ball: arb, fmt: Format) -> tuple[float, float]:
     """The two ends of an enclosure, rounded; equal ends decide the correctly rounded result."""
     if not ball.is_finite():
         return float(ball), float(ball)
-    with precision(4 * fmt.precision):  # the ends are themselves rounded, outwards
+    known = min(max(int(ball.rel_accuracy_bits()), fmt.precision), _MOST_BITS)
+    with precision(known + 64):  # the ends are themselves rounded, outwards
         return fmt.round(ball.lower()), fmt.round(ball.upper())
 
 

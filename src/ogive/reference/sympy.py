@@ -52,9 +52,7 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
     the loss of one row, at default options, of a head.
     """
     if card.kind == "unary":
-        operands = [p for p in card.parameters if p.operand]
-        symbols = [sp.Symbol(_SYMBOLS.get(p.name, p.name), positive=True) for p in operands]
-        found = sp.sympify(card.formula(Context(), X, *symbols))
+        found = sp.sympify(card.formula(Context(), X, *parameter_symbols(card)))
         for _ in range(order):
             found = _differentiate(found)
         return found
@@ -69,6 +67,12 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
             card.formula(Context(), sp.Symbol("z", real=True), sp.Symbol("t", real=True))
         )
     return sp.sympify(card.formula(_Symbolic(), [x], [sp.IndexedBase("t", real=True)[_INDEX]]))
+
+
+def parameter_symbols(card: Card) -> list[sp.Symbol]:
+    """The symbols that stand for a unary function's parameters in its expression."""
+    operands = [p for p in card.parameters if p.operand]
+    return [sp.Symbol(_SYMBOLS.get(p.name, p.name), positive=True) for p in operands]
 
 
 def _differentiate(f: sp.Expr) -> sp.Expr:

@@ -33,8 +33,9 @@ class Format:
         if self.name == "bfloat16":
             import ml_dtypes  # only this format needs it
 
-            return np.zeros(0, ml_dtypes.bfloat16).dtype
-        return np.dtype[Any](self.name)
+            found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+            return found
+        return np.dtype(self.name)
 
     def ulp_exponent(self, exponent: int) -> int:
         """log2 of the ulp of numbers in [2^exponent, 2^(exponent + 1))."""
@@ -45,21 +46,22 @@ class Format:
         if not exact.is_finite() or exact == 0:
             return float(exact)
         mantissa, exponent = (int(part) for part in exact.man_exp())
+        sign = -1.0 if mantissa < 0 else 1.0
         top = exponent + abs(mantissa).bit_length() - 1
         if top > self.greatest:
-            return math.copysign(math.inf, mantissa)
+            return sign * math.inf
         if top < self.least - self.precision:  # below half of the least subnormal
-            return math.copysign(0.0, mantissa)
+            return sign * 0.0
         drop = self.ulp_exponent(top) - exponent
         if drop > 0:
             half, kept = 1 << (drop - 1), abs(mantissa) >> drop
             rest = abs(mantissa) - (kept << drop)
             kept += rest > half or (rest == half and kept & 1)
             if kept == 0:
-                return math.copysign(0.0, mantissa)
+                return sign * 0.0
             mantissa, exponent = -kept if mantissa < 0 else kept, exponent + drop
         if exponent + abs(mantissa).bit_length() - 1 > self.greatest:
-            return math.copysign(math.inf, mantissa)
+            return sign * math.inf
         return math.ldexp(mantissa, exponent)
 
     def every(self) -> npt.NDArray[Any]:

@@ -1,0 +1,354 @@
+"""Bounds on value and derivative for millions of float inputs a second, as certain as arb's.
+
+The tape runs in ball arithmetic in double (`ball.cpp`, compiled on demand by the system's
+compiler). A ball of relative radius 2^-45 decides all but a few inputs in a million; the rest go
+to arb. Next to 0, where results can be as near to a tie as one likes, the Taylor polynomial with
+enclosed coefficients decides.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+import math
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb
+
+from ogive.catalog import Card
+
+from . import ulp
+from .arb import CONTEXT, Context, enclose, precision, rounded
+from .tape import defaults, unary
+from .ulp import Format
+
+_SOURCE = Path(__file__).with_suffix(".cpp")
+_FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno"]
+_FLAGS += ["-fno-trapping-math", "-shared", "-fPIC"]
+
+# The order of ball.cpp's enumeration.
+_OPERATIONS = (
+    "add", "sub", "mul", "div", "neg", "split", "exp", "expm1", "log1p", "erfc", "tanh", "sqrt",
+    "logistic", "softplus", "sech2", "gauss",
+)  # fmt: skip
+
+_TINY = -60  # log2 of the inputs below which the Taylor polynomial stands in
+_ERFC_TERMS, _ERFC_NODES = 14, 256
+
+Bounds = npt.NDArray[np.float64]
+
+
+class _Step(ctypes.Structure):
+    _fields_ = [("op", ctypes.c_int32), ("to", ctypes.c_int32), ("args", ctypes.c_int32 * 4)]
+
+
+class _Taylor(ctypes.Structure):
+    _fields_ = [
+        ("high", ctypes.c_double * 2),
+        ("low", ctypes.c_double * 2),
+        ("low_radius", ctypes.c_double * 2),
+        ("square", ctypes.c_double),
+        ("square_radius", ctypes.c_double),
+        ("cube", ctypes.c_double),
+    ]
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [
+        ("steps", ctypes.c_int32),
+        ("values", ctypes.c_int32),
+        ("constants", ctypes.c_int32),
+        ("results", ctypes.c_int32),
+        ("code", ctypes.POINTER(_Step)),
+        ("constant_m", ctypes.POINTER(ctypes.c_double)),
+        ("constant_r", ctypes.POINTER(ctypes.c_double)),
+        ("result", ctypes.POINTER(ctypes.c_int32)),
+        ("near_zero", ctypes.POINTER(_Taylor)),
+        ("reach", ctypes.c_double * 2),
+    ]
+
+
+class _Format(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int32) for name in ("precision", "least", "greatest")]
+
+
+class _Verdict(ctypes.Structure):
+    _fields_ = [("worst", ctypes.c_double)]
+    _fields_ += [(name, ctypes.c_int64) for name in ("worst_at", "wrong", "undecided")]
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """The compiled evaluator, kept in the project's build folder for the next process."""
+    compiler = os.environ.get("CXX", "c++")
+    key = "\n".join([_SOURCE.read_text(), compiler, *_FLAGS, platform.node(), platform.machine()])
+    folder = Path(__file__).parents[3] / "build" / "reference"
+    target = folder / f"ball-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            built = Path(scratch) / "ball.so"
+            subprocess.run([compiler, *_FLAGS, str(_SOURCE), "-o", str(built)], check=True)
+            built.replace(target)
+    library = ctypes.CDLL(str(target))
+    library.ogive_ball_enclose.restype = ctypes.c_int
+    library.ogive_ball_judge.restype = None
+    library.ogive_ball_table(_erfc_table().ctypes.data_as(ctypes.c_void_p))
+    return library
+
+
+@cache  # which keeps it alive for the library
+def _erfc_table() -> Bounds:
+    """Taylor coefficients of e^(x^2) erfc(x) at multiples of 1/8.
+
+    M' = 2 x M - 2/sqrt(pi), so the coefficients follow from M by a recurrence. M is the Laplace
+    transform of a positive function, so each derivative shrinks as x grows, and what the
+    polynomial leaves out is bounded by the next coefficient at the left end of its interval. It
+    must be below 2^-54 of M.
+    """
+    table = np.empty((_ERFC_NODES, _ERFC_TERMS))
+    with precision(300):
+        for i in range(_ERFC_NODES):
+            coefficients = _scaled_erfc_series(arb(i) / 8, _ERFC_TERMS)
+            table[i] = [float(c) for c in coefficients]
+            left = _scaled_erfc_series(arb(2 * i - 1) / 16, _ERFC_TERMS + 1)
+            missing = abs(left[-1]) * ulp.power(-4 * _ERFC_TERMS) / coefficients[0]
+            if not missing < ulp.power(-54):
+                raise ArithmeticError(f"the series of erfc at {i}/8 leaves {missing}")
+    return table
+
+
+def _scaled_erfc_series(x: arb, terms: int) -> list[arb]:
+    c = [(x * x).exp() * x.erfc()]
+    c.append(2 * x * c[0] - 2 / arb.const_sqrt_pi())
+    for k in range(1, terms - 1):
+        c.append((2 * x * c[k] + 2 * c[k - 1]) / (k + 1))
+    return c
+
+
+class _OneSide(Context):
+    """Enclosures near 0 on one side of it: a split at 0 is settled in advance."""
+
+    def __init__(self, above: bool):
+        self.above = above
+
+    def split(self, x: arb, c: arb, below: arb, above: arb) -> arb:  # type: ignore[override]
+        if c == 0:
+            return above if self.above else below
+        return Context.split(x, c, below, above)
+
+
+def _centre(ball: arb) -> tuple[float, float]:
+    """A double and a bound on its distance from everything in the ball."""
+    centre = float(ball.mid())
+    return centre, _above(abs(ball - centre))
+
+
+def _above(ball: arb) -> float:
+    bound = float(ball.abs_upper())
+    return 0.0 if bound == 0 and ball.is_zero() else math.nextafter(bound, math.inf)
+
+
+def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -> _Taylor:
+    program = unary(name, parameters, (order, order + 1, order + 2, order + 3))
+    side = _OneSide(above)
+    half = ulp.power(_TINY - 1)
+    with precision(400):
+        at_zero = program.run(side, [arb(0)])
+        around = program.run(side, [half.union(0) if above else (-half).union(0)])
+    t = _Taylor()
+    for k in range(2):
+        t.high[k] = float(at_zero[k].mid())
+        t.low[k], t.low_radius[k] = _centre(at_zero[k] - t.high[k])
+    t.square, t.square_radius = _centre(at_zero[2] / 2)
+    t.cube = _above(around[3] / 6)
+    return t
+
+
+def _reach(name: str, parameters: tuple[float, ...]) -> tuple[float, float]:
+    """How far from 0, on its left and right, the Taylor polynomials hold."""
+    tape = unary(name, parameters, (2,))
+    second = tape.nodes[tape.results[0]]
+    sides = [second, second]
+    if second.op == "split" and second.args[1].constant == 0:
+        sides = [second.args[2], second.args[3]]
+    left, right = (math.inf if side.constant == 0 else 2.0**_TINY for side in sides)
+    return left, right
+
+
+@dataclass
+class Measured:
+    """What comparing results with bounds told."""
+
+    count: int
+    worst: float
+    """Upper bound on the error, in ulps."""
+    worst_at: float
+    """The input it occurs at."""
+    wrong: int
+    """Results that are not correctly rounded."""
+    decided_by_arb: int
+
+    def merge(self, other: Measured) -> Measured:
+        worse = other if other.worst > self.worst else self
+        return Measured(
+            self.count + other.count,
+            worse.worst,
+            worse.worst_at,
+            self.wrong + other.wrong,
+            self.decided_by_arb + other.decided_by_arb,
+        )
+
+
+class Encloser:
+    """Bounds on a unary function's value and derivative, and verdicts on results.
+
+    Parameters
+    ----------
+    card
+        The function.
+    parameters
+        Its parameters; none for the defaults.
+    """
+
+    def __init__(self, card: Card, *parameters: float):
+        self.card = card
+        self.parameters = parameters or defaults(card.name)
+        self._library = _library()
+        tape = unary(card.name, self.parameters, (0, 1))
+        place = {node: 1 + i for i, node in enumerate(n for n in tape.nodes if n.op == "const")}
+        place[tape.nodes[tape.inputs[0]]] = 0
+        constants = [n.constant for n in place if n.constant is not None]
+        steps = []
+        for node in tape.nodes:
+            if node in place:
+                continue
+            if node.op not in _OPERATIONS:
+                raise NotImplementedError(f"ball.cpp has no rule for {node.op}")
+            place[node] = len(place)
+            args = [place[a] for a in node.args] + [0] * (4 - len(node.args))
+            steps.append(
+                _Step(_OPERATIONS.index(node.op), place[node], (ctypes.c_int32 * 4)(*args))
+            )
+        with precision(200):
+            balls = [_centre(CONTEXT.const(c)) for c in constants]
+        taylor = [
+            _taylor(card.name, self.parameters, order, above)
+            for order in (0, 1)
+            for above in (False, True)
+        ]
+        doubles = ctypes.c_double * max(len(balls), 1)
+        self._program = _Program(
+            len(steps),
+            len(place),
+            len(balls),
+            2,
+            (_Step * max(len(steps), 1))(*steps),
+            doubles(*(m for m, _ in balls)),
+            doubles(*(r for _, r in balls)),
+            (ctypes.c_int32 * 2)(*(place[tape.nodes[i]] for i in tape.results)),
+            (_Taylor * 4)(*taylor),
+            (ctypes.c_double * 2)(*_reach(card.name, self.parameters)),
+        )
+        self.critical = critical_points(card, self.parameters)
+
+    def bounds(self, x: npt.NDArray[np.float32]) -> tuple[tuple[Bounds, Bounds], ...]:
+        """(lower, upper) for the value and for the derivative; NaN where the ball cannot tell."""
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        lo, hi = np.empty((2, x.size)), np.empty((2, x.size))
+        rows = ctypes.c_void_p * 2
+        failed = self._library.ogive_ball_enclose(
+            ctypes.byref(self._program),
+            x.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(x.size),
+            rows(*(row.ctypes.data for row in lo)),
+            rows(*(row.ctypes.data for row in hi)),
+        )
+        if failed:
+            raise NotImplementedError(f"the tape of {self.card.name} is too long for ball.cpp")
+        return (lo[0], hi[0]), (lo[1], hi[1])
+
+    def judge(
+        self,
+        x: npt.NDArray[np.float32],
+        got: npt.NDArray[Any],
+        bounds: tuple[Bounds, Bounds],
+        fmt: Format,
+        order: int,
+    ) -> Measured:
+        """The verdict on results of one derivative order; what bounds leave open, arb decides."""
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        results = np.ascontiguousarray(got, dtype=np.float32)
+        critical = self.critical if order == 1 else []
+        undecided = np.empty(x.size, dtype=np.int64)
+        verdict = _Verdict()
+        self._library.ogive_ball_judge(
+            ctypes.byref(_Format(fmt.precision, fmt.least, fmt.greatest)),
+            x.ctypes.data_as(ctypes.c_void_p),
+            results.ctypes.data_as(ctypes.c_void_p),
+            bounds[0].ctypes.data_as(ctypes.c_void_p),
+            bounds[1].ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(x.size),
+            (ctypes.c_double * max(len(critical), 1))(*critical),
+            ctypes.c_int32(len(critical)),
+            ctypes.c_double(float(least_unit(self.card, fmt))),
+            undecided.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(x.size),
+            ctypes.byref(verdict),
+        )
+        found = Measured(
+            x.size, verdict.worst, float(x[verdict.worst_at]), verdict.wrong, verdict.undecided
+        )
+        for i in undecided[: verdict.undecided]:
+            error, right = self.measure(float(x[i]), float(results[i]), fmt, order)
+            found.wrong += not right
+            if error > found.worst:
+                found.worst, found.worst_at = error, float(x[i])
+        return found
+
+    def measure(self, x: float, got: float, fmt: Format, order: int) -> tuple[float, bool]:
+        """Error in ulps and whether it is correctly rounded, of one result, by arb."""
+        near = order == 1 and any(abs(x - c) < 2**-20 for c in self.critical)
+        exact = enclose(self.card, x, *self.parameters, order=order, bits=fmt.precision + 24)
+        error = ulp.error(got, exact, fmt, least_unit=least_unit(self.card, fmt) if near else None)
+        want = rounded(self.card, x, *self.parameters, fmt=fmt, order=order)
+        return error, got == want or (math.isnan(got) and math.isnan(want))
+
+
+def least_unit(card: Card, fmt: Format) -> arb:
+    """The unit of error next to a zero of f': 2^-20 ulps of the greatest |f'|."""
+    slope = arb(card.claims.lipschitz if card.claims else 1.0)
+    return ulp.power(fmt.ulp_exponent(ulp.exponent_of(slope)) - 20)
+
+
+@cache
+def critical_points(card: Card, parameters: tuple[float, ...] = ()) -> Sequence[float]:
+    """Where f' passes through zero, as the doubles just below."""
+    program = unary(card.name, parameters or defaults(card.name), (1,))
+
+    def sign(x: float) -> int:
+        with precision(400):
+            slope = program.run(CONTEXT, [arb(x)])[0]
+        return int(slope > 0) - int(slope < 0)
+
+    found = []
+    grid = [k / 8 for k in range(-160, 161)]
+    for a, b in itertools.pairwise(grid):
+        start, end = sign(a), sign(b)
+        if start * end >= 0:
+            continue
+        while (middle := (a + b) / 2) not in (a, b):
+            a, b = (middle, b) if sign(middle) == start else (a, middle)
+        found.append(a)
+    return found

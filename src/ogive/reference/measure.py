@@ -1,0 +1,208 @@
+"""Ogive's results measured against the reference: the points, and the errors at them.
+
+The ordinary tests and the exhaustive sweep share it, so that both hold the same contract against
+the same reference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import ogive
+from ogive.catalog import Card, find
+
+from . import arb, ulp
+from .ball import Encloser, Measured
+from .ulp import FLOAT32, FLOAT64, Format
+
+ORDERS = {"value": 0, "derivative": 1}
+CONTRACT = {
+    ("float16", "value"): 0.5,
+    ("float16", "derivative"): 0.5,
+    ("bfloat16", "value"): 0.5,
+    ("bfloat16", "derivative"): 0.5,
+    ("float32", "value"): 0.6,
+    ("float32", "derivative"): 1.0,
+    ("float64", "value"): 2.0,
+    ("float64", "derivative"): 4.0,
+}
+"""The most ulps that each result may be off; in 16 bits every result is correctly rounded."""
+ROWS_CONTRACT = 1.0
+"""The same for each float32 element of rows and heads."""
+
+Patterns = npt.NDArray[np.uint32]
+
+
+def function(card: Card, which: str) -> Callable[..., Any]:
+    """Ogive's public function for the value or the derivative."""
+    found: Callable[..., Any] = getattr(ogive if which == "value" else ogive.derivative, card.name)
+    return found
+
+
+@cache
+def encloser(name: str) -> Encloser:
+    return Encloser(find(name))
+
+
+def float32(card: Card, patterns: Patterns) -> dict[str, Measured]:
+    """Value and derivative at float32 bit patterns."""
+    reference, x = encloser(card.name), patterns.view(np.float32)
+    bounds = reference.bounds(x)
+    return {
+        which: reference.judge(x, function(card, which)(x), bounds[order], FLOAT32, order)
+        for which, order in ORDERS.items()
+    }
+
+
+def every_half(card: Card, fmt: Format) -> dict[str, Measured]:
+    """Value and derivative at all 65,536 numbers of a 16-bit format."""
+    reference, halves = encloser(card.name), fmt.every()
+    x = halves.astype(np.float32)
+    bounds = reference.bounds(x)
+    return {
+        which: reference.judge(x, function(card, which)(halves), bounds[order], fmt, order)
+        for which, order in ORDERS.items()
+    }
+
+
+def float64(card: Card) -> dict[str, Measured]:
+    """Value and derivative at structured and random float64 points, by arb."""
+    reference, points = encloser(card.name), float64_points(card)
+    found = {}
+    for which, order in ORDERS.items():
+        results = function(card, which)(points)
+        total = Measured(points.size, 0.0, 0.0, 0, points.size)
+        for x, got in zip(points.tolist(), results.tolist(), strict=True):
+            error, right = reference.measure(x, got, FLOAT64, order)
+            total.wrong += not right
+            if not error <= total.worst:
+                total.worst, total.worst_at = error, x
+        found[which] = total
+    return found
+
+
+def float64_points(card: Card) -> npt.NDArray[np.float64]:
+    """Both tails, every scale, the neighbourhoods of breaks, roots of f' and float32 cutoffs."""
+    random = np.random.default_rng(2)
+    scales = np.ldexp(random.uniform(1, 2, 150), np.linspace(-1074, 1023, 150).astype(int))
+    tails = np.concatenate([random.uniform(0, 40, 200), random.uniform(40, 760, 150)])
+    positive = np.concatenate([scales, tails, np.abs(random.normal(0, 1, 200))])
+    special = np.array([0.0, 5e-324, 2.0**-1022, 1.0, np.finfo(float).max, np.inf])
+    around = [
+        c + s * 2.0**-k
+        for c in (*(card.claims.breaks if card.claims else ()), *encloser(card.name).critical)
+        for k in (8, 16, 22, 30, 40, 52)
+        for s in (-1, 1)
+    ]
+    one_sided = np.concatenate([positive, special])
+    return np.concatenate([one_sided, -one_sided, around, [np.nan]])
+
+
+def cutoffs(card: Card) -> list[int]:
+    """The float32 bit patterns next to which the correctly rounded value or derivative changes
+    regime: becomes zero, subnormal, infinite, or its limit for good.
+    """
+    reference = encloser(card.name)
+    found = set()
+    for order in ORDERS.values():
+        limits = {
+            arb.rounded(card, side, *reference.parameters, fmt=FLOAT32, order=order)
+            for side in (-math.inf, math.inf)
+        }
+
+        def regime(y: float, limits: set[float] = limits) -> tuple[bool, ...]:
+            return (y == 0, abs(y) < 2.0**FLOAT32.least, math.isinf(y), y in limits)
+
+        def at(pattern: int, order: int = order) -> tuple[bool, ...]:
+            x = float(np.uint32(pattern).view(np.float32))
+            return regime(arb.rounded(card, x, *reference.parameters, fmt=FLOAT32, order=order))
+
+        for sign in (0, 0x8000_0000):
+            grid = np.arange(sign, sign + 0x7F80_0000, 1 << 17, dtype=np.uint32)
+            lower, _ = reference.bounds(grid.view(np.float32))[order]
+            with np.errstate(over="ignore"):
+                kinds = [regime(y) for y in lower.astype(np.float32).tolist()]
+            for i in range(1, grid.size):
+                if kinds[i] != kinds[i - 1]:
+                    found.add(_bisect(int(grid[i - 1]), int(grid[i]), at))
+    return sorted(found)
+
+
+def _bisect(low: int, high: int, kind: Callable[[int], Any]) -> int:
+    start = kind(low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if kind(middle) == start else (low, middle)
+    return high
+
+
+def around(card: Card, width: int = 64) -> Patterns:
+    """Every float32 pattern within ``width`` of a cutoff, a break, a root of f', 0 or infinity."""
+    places = [*(card.claims.breaks if card.claims else ()), *encloser(card.name).critical]
+    centres = {*cutoffs(card), 0, 1 << 31, 0x7F80_0000, 0xFF80_0000}
+    centres |= {int(np.float32(x).view(np.uint32)) for x in places}
+    patterns = [np.arange(c - width, c + width + 1) for c in sorted(centres)]
+    return (np.concatenate(patterns) % (1 << 32)).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of float32 logits, with a name for reports."""
+
+    name: str
+    z: npt.NDArray[np.float32]
+
+
+def rows(huge: bool = True) -> Iterator[Row]:
+    """Rows on which softmax and its kin go wrong elsewhere."""
+    random = np.random.default_rng(3)
+    for n in (1, 2, 3, 10, 129, 1000):
+        for scale in (1, 8):
+            yield Row(f"random-{n}-{scale}", random.normal(0, scale, n).astype(np.float32))
+    for gap in (17, 20, 40, 80, 88, 100, 120, 200):
+        yield Row(f"confident-{gap}", np.array([gap, 0, -1, 0.5], dtype=np.float32))
+        yield Row(f"confident-last-{gap}", np.array([0, 0.25, gap], dtype=np.float32))
+    for offset in (1e8, -1e8, 3e38):
+        z = np.float32(offset) + random.normal(0, 30, 12).astype(np.float32)
+        yield Row(f"offset-{offset:g}", z.astype(np.float32))
+    if huge:
+        yield Row("huge", random.normal(0, 4, 200_000).astype(np.float32))
+
+
+def row_error(card: Card, row: Row) -> Measured:
+    """The worst element of one row of a row function."""
+    got = np.atleast_1d(function(card, "value")(row.z))
+    exact = arb.row(card, row.z.tolist(), bits=48)
+    return _worst(row.z, got, exact)
+
+
+def _worst(z: npt.NDArray[Any], got: npt.NDArray[Any], exact: list[Any]) -> Measured:
+    errors = [ulp.error(float(g), e, FLOAT32) for g, e in zip(got, exact, strict=True)]
+    wrong = sum(float(g) not in arb.decide(e, FLOAT32) for g, e in zip(got, exact, strict=True))
+    worst = max(range(len(errors)), key=errors.__getitem__)
+    return Measured(len(errors), errors[worst], float(np.ravel(z)[worst % z.size]), wrong, z.size)
+
+
+def head_error(card: Card, row: Row) -> dict[str, Measured]:
+    """Loss and gradient of one row of a head, hard target: the first class, and t = 0."""
+    judge = getattr(ogive.value_and_grad, card.name)
+    if card.name == "binary_cross_entropy":
+        loss, gradient = judge(row.z, np.zeros_like(row.z), reduction="none")
+        exact = [arb.head(card, float(z), 0.0, bits=48) for z in row.z]
+        losses, slopes = [e[0] for e in exact], [e[1][0] for e in exact]
+    else:
+        target = np.eye(1, row.z.size)[0].tolist()
+        loss, gradient = judge(row.z[None], [0], reduction="none")
+        one, slopes = arb.head(card, row.z.tolist(), target, bits=48)
+        losses = [one]
+    return {
+        "value": _worst(row.z, np.ravel(loss), losses),
+        "derivative": _worst(row.z, np.ravel(gradient), slopes),
+    }

@@ -1,0 +1,124 @@
+"""The accuracy contract, measured against proved bounds, and the ratchet of tests/accuracy.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ogive
+from ogive.catalog import find, names
+from ogive.reference import arb, measure, ulp
+from ogive.reference.ball import Measured
+
+RECORD: dict[str, Any] = tomllib.loads((Path(__file__).parent / "accuracy.toml").read_text())
+UNARY = names("unary")
+ROWS = list(measure.rows())
+STRIDE = 1021
+
+
+def recorded(name: str, which: str, dtype: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = RECORD[name][which][dtype]
+    except KeyError:
+        pytest.fail(f"no record of {name}, {which}, {dtype}: run make exhaustive")
+    return found
+
+
+def hold(name: str, dtype: str, figures: dict[str, Measured], limit: float | None = None) -> None:
+    """The contract, and no step back behind what has been measured before."""
+    for which, found in figures.items():
+        what = f"{name} {which} {dtype}: {found.worst} ULP at {found.worst_at!r}"
+        assert found.worst <= (limit or measure.CONTRACT[dtype, which]), what
+        record = recorded(name, which, dtype)
+        assert found.worst <= record["max_ulp"], f"{what}, recorded {record['max_ulp']}"
+        if record["correctly_rounded"] == 1 and record["inputs"] >= found.count:
+            assert found.wrong == 0, f"{what}: {found.wrong} misrounded, recorded none"
+
+
+@pytest.mark.parametrize("fmt", [ulp.FLOAT16, ulp.BFLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", UNARY)
+def test_every_half_is_correctly_rounded(name: str, fmt: ulp.Format) -> None:
+    for which, found in measure.every_half(find(name), fmt).items():
+        assert found.wrong == 0, f"{name} {which}: {found}"
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float32_keeps_the_contract_at_every_1021st_pattern(name: str) -> None:
+    patterns = np.arange(0, 1 << 32, STRIDE, dtype=np.uint64).astype(np.uint32)
+    hold(name, "float32", measure.float32(find(name), patterns))
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float32_keeps_the_contract_around_every_cutoff(name: str) -> None:
+    card = find(name)
+    hold(name, "float32", measure.float32(card, measure.around(card)))
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_float64_keeps_the_contract(name: str) -> None:
+    hold(name, "float64", measure.float64(find(name)))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("name", names("rows"))
+def test_every_element_of_a_row_is_within_one_ulp(name: str, row: measure.Row) -> None:
+    figures = {"value": measure.row_error(find(name), row)}
+    hold(name, "float32", figures, measure.ROWS_CONTRACT)
+
+
+@pytest.mark.parametrize("row", ROWS[:-1], ids=lambda row: row.name)
+@pytest.mark.parametrize("name", names("heads"))
+def test_loss_and_gradient_are_within_one_ulp(name: str, row: measure.Row) -> None:
+    hold(name, "float32", measure.head_error(find(name), row), measure.ROWS_CONTRACT)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_gradient_row_of_cross_entropy_sums_to_zero(row: measure.Row) -> None:
+    for target in {0, row.z.size // 2, row.z.size - 1}:
+        _, gradient = ogive.value_and_grad.cross_entropy(row.z[None], [target])
+        # The sum of n rounded numbers is off by half an ulp of each; exact numbers sum to 0.
+        rounding = np.spacing(np.abs(gradient)).astype(np.float64).sum() / 2
+        allowed = max(rounding, float(np.spacing(np.abs(gradient).max())))
+        assert abs(gradient.astype(np.float64).sum()) <= allowed
+
+
+@pytest.mark.parametrize(
+    ("offset", "want"),
+    [(0, 2.0611536e-09), (1e8, None)],
+    ids=["confident", "confident far from 0"],
+)
+def test_a_confident_row_keeps_its_loss(offset: float, want: float | None) -> None:
+    z = np.array([[20, 0]], dtype=np.float32) + np.float32(offset)
+    loss, gradient = ogive.value_and_grad.cross_entropy(z, [0])
+    exact, slopes = arb.head(find("cross_entropy"), z[0].tolist(), [1, 0])
+    assert float(loss) == ulp.FLOAT32.round(exact.mid())
+    assert want is None or float(loss) == np.float32(want)
+    assert gradient[0].tolist() == [ulp.FLOAT32.round(s.mid()) for s in slopes]
+    assert float(gradient.astype(np.float64).sum()) == 0
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_a_single_result_one_ulp_off_is_noticed(name: str) -> None:
+    """The control: were a kernel off by one ulp anywhere, the sweep would say so and where."""
+    card, reference = find(name), measure.encloser(name)
+    x = np.arange(0, 1 << 32, 65_537 * 7, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    bounds = reference.bounds(x)
+    for which, order in measure.ORDERS.items():
+        results = measure.function(card, which)(x)
+        honest = reference.judge(x, results, bounds[order], ulp.FLOAT32, order)
+        for victim in np.random.default_rng(0).choice(np.flatnonzero(np.isfinite(x)), 5):
+            planted = results.copy()
+            planted[victim] = np.nextafter(planted[victim], np.float32(np.inf))
+            found = reference.judge(x, planted, bounds[order], ulp.FLOAT32, order)
+            assert found.wrong == honest.wrong + 1 or float(results[victim]) != arb.rounded(
+                card, float(x[victim]), fmt=ulp.FLOAT32, order=order
+            )
+            error, right = reference.measure(
+                float(x[victim]), float(planted[victim]), ulp.FLOAT32, order
+            )
+            assert not right
+            assert found.worst >= error * (1 - 1e-6)

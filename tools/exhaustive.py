@@ -1,0 +1,235 @@
+"""Sweep every float32 input of every unary function and record the errors.
+
+    make exhaustive                                   # all 2^32 inputs; resumes after a kill
+    make exhaustive ARGS="--functions gelu,silu"
+    make exhaustive ARGS="--stride 1021"              # a sample, in seconds
+
+Value and derivative, at default parameters, are compared with rigorous bounds on the exact result
+(`ogive.reference.ball`, and arb where those do not decide). The halves (all inputs), float64 and
+rows and heads (samples) are measured besides. The figures go to tests/accuracy.toml, which
+tests/test_accuracy.py holds the library to; those of a sample never replace those of more inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+import ogive
+from ogive.catalog import find, names
+from ogive.reference import measure, ulp
+from ogive.reference.ball import Measured
+
+ROOT = Path(__file__).parent.parent
+RECORD = ROOT / "tests" / "accuracy.toml"
+JOURNAL = ROOT / "build" / "exhaustive.jsonl"
+
+CHUNK = 1 << 24  # patterns in one unit of work: about a second
+BLOCK = 1 << 17  # patterns at once: operands and bounds stay in the cache
+
+Figures = dict[str, Measured]
+Sums = dict[tuple[str, str, str], Measured]
+
+
+def sweep(name: str, chunk: int, stride: int) -> Figures:
+    """Errors of one function over one chunk of the float32 bit patterns."""
+    first = -(-chunk * CHUNK // stride) * stride
+    patterns = np.arange(first, (chunk + 1) * CHUNK, stride, dtype=np.uint64).astype(np.uint32)
+    total: Figures = {}
+    for start in range(0, patterns.size, BLOCK):
+        found = measure.float32(find(name), patterns[start : start + BLOCK])
+        total = {k: total[k].merge(m) if total else m for k, m in found.items()}
+    return total
+
+
+def prepare() -> None:
+    ogive.set_num_threads(1)  # the processes are the parallelism
+
+
+class Journal:
+    """Finished chunks, one line each, so that a killed sweep goes on where it was.
+
+    The first line names the build and the stride; figures of another build are dropped.
+    """
+
+    def __init__(self, path: Path, stride: int):
+        self.path = path
+        self.header = {"build": build(), "stride": stride}
+        self.done: dict[tuple[str, int], Figures] = {}
+        if path.exists():
+            lines = path.read_text().splitlines(keepends=True)
+            whole = [json.loads(line) for line in lines if line.endswith("\n")]
+            if whole and whole[0] == self.header:
+                for entry in whole[1:]:
+                    figures = {k: Measured(**m) for k, m in entry["figures"].items()}
+                    self.done[entry["function"], entry["chunk"]] = figures
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            file.write(json.dumps(self.header) + "\n")
+            for (function, chunk), figures in self.done.items():
+                file.write(self._line(function, chunk, figures))
+
+    def add(self, function: str, chunk: int, figures: Figures) -> None:
+        self.done[function, chunk] = figures
+        with self.path.open("a") as file:
+            file.write(self._line(function, chunk, figures))
+
+    @staticmethod
+    def _line(function: str, chunk: int, figures: Figures) -> str:
+        plain = {k: asdict(m) for k, m in figures.items()}
+        return json.dumps({"function": function, "chunk": chunk, "figures": plain}) + "\n"
+
+
+def build() -> str:
+    """What identifies the code under test and the reference."""
+    digest = hashlib.sha256()
+    folder = Path(ogive.__file__).parent
+    cards = sorted(folder.glob("catalog/*/*.py"))
+    reference = [*sorted(folder.glob("reference/*.py")), folder / "reference/ball.cpp"]
+    for path in [Path(ogive._native.__file__), *cards, *reference]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def sweep_float32(functions: list[str], stride: int, processes: int, console: Console) -> Sums:
+    journal = Journal(JOURNAL, stride)
+    units = [(f, c) for f in functions for c in range((1 << 32) // CHUNK)]
+    todo = [unit for unit in units if unit not in journal.done]
+    columns = ("[progress.description]{task.description}", "{task.percentage:>3.0f} %")
+    with (
+        Progress(
+            TextColumn(columns[0]), BarColumn(), TextColumn(columns[1]), TimeElapsedColumn(),
+            TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False), console=console,
+        ) as progress,
+        ProcessPoolExecutor(processes, initializer=prepare) as pool,
+    ):  # fmt: skip
+        task = progress.add_task("float32", total=len(units), completed=len(units) - len(todo))
+        try:
+            futures = {pool.submit(sweep, f, c, stride): (f, c) for f, c in todo}
+            for future in as_completed(futures):
+                function, chunk = futures[future]
+                journal.add(function, chunk, future.result())
+                progress.update(task, advance=1, description=f"float32 {function}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    sums: Sums = {}
+    for unit in units:
+        add(sums, unit[0], "float32", journal.done[unit])
+    return sums
+
+
+def add(sums: Sums, name: str, dtype: str, figures: Figures) -> None:
+    for which, found in figures.items():
+        key = (name, which, dtype)
+        sums[key] = sums[key].merge(found) if key in sums else found
+
+
+def measure_rest(functions: list[str], console: Console) -> Sums:
+    """Halves and float64 of the unary functions, and rows and heads."""
+    sums: Sums = {}
+    with console.status("halves, float64, rows and heads"):
+        for name in functions:
+            for fmt in (ulp.FLOAT16, ulp.BFLOAT16):
+                add(sums, name, fmt.name, measure.every_half(find(name), fmt))
+            add(sums, name, "float64", measure.float64(find(name)))
+        for row in measure.rows():
+            for name in names("rows"):
+                add(sums, name, "float32", {"value": measure.row_error(find(name), row)})
+        for row in measure.rows(huge=False):
+            for name in names("heads"):
+                add(sums, name, "float32", measure.head_error(find(name), row))
+    return sums
+
+
+def record(sums: Sums) -> None:
+    """Merge the figures into tests/accuracy.toml: written beside, then renamed."""
+    old = tomllib.loads(RECORD.read_text()) if RECORD.exists() else {}
+    figures: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for name, kinds in old.items():
+        for which, dtypes in kinds.items():
+            figures[name][which] |= dtypes
+    for (name, which, dtype), found in sums.items():
+        if found.count < figures[name][which].get(dtype, {}).get("inputs", 0):
+            continue
+        figures[name][which][dtype] = {
+            "max_ulp": math.ceil(found.worst * 1e4) / 1e4,
+            "at": found.worst_at,
+            "correctly_rounded": 1 - found.wrong / found.count,
+            "inputs": found.count,
+        }
+    beside = RECORD.with_suffix(".toml.new")
+    beside.write_text("".join(lines(figures)))
+    beside.replace(RECORD)
+
+
+def lines(figures: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
+    yield "# Written by make exhaustive; tests/test_accuracy.py holds the library to it.\n"
+    yield "# max_ulp is an upper bound over the inputs, rounded up; at is where it occurs.\n"
+    for name in [n for n in names() if n in figures]:
+        for which, dtypes in figures[name].items():
+            for dtype, entry in dtypes.items():
+                yield f"\n[{name}.{which}.{dtype}]\n"
+                yield from (f"{key} = {value!r}\n" for key, value in entry.items())
+
+
+def show(sums: Sums, console: Console) -> bool:
+    """The figures as a table; True where every one keeps the contract."""
+    headings = ("function", "result", "dtype", "max ULP", "at", "misrounded", "inputs", "by arb")
+    table = Table(*(Column(heading, no_wrap=True) for heading in headings))
+    kept = True
+    for (name, which, dtype), found in sums.items():
+        is_unary = name in names("unary")
+        limit = measure.CONTRACT[dtype, which] if is_unary else measure.ROWS_CONTRACT
+        halves = dtype in (ulp.FLOAT16.name, ulp.BFLOAT16.name)
+        good = found.wrong == 0 if halves else found.worst <= limit
+        kept &= good
+        table.add_row(
+            name, which, dtype, f"{found.worst:.7f}", f"{found.worst_at:.9g}",
+            f"{found.wrong / found.count:.2g}", str(found.count), str(found.decided_by_arb),
+            style="" if good else "red",
+        )  # fmt: skip
+    console.print(table)
+    return kept
+
+
+def main(
+    functions: Annotated[str, typer.Option(help="Names, separated by commas.")] = "",
+    stride: Annotated[int, typer.Option(min=1, help="Every so many bit patterns.")] = 1,
+    processes: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Measure all unary functions of the catalog against enclosures."""
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    chosen = [n.strip() for n in functions.split(",")] if functions else names("unary")
+    for name in chosen:
+        if name not in names("unary"):
+            raise typer.BadParameter(f"{name!r} is not a unary function of the catalog")
+        measure.encloser(name)  # compiles the reference before the processes start
+    sums = sweep_float32(chosen, stride, processes, console)
+    sums |= measure_rest(chosen, console)
+    if stride > 1:
+        for name in chosen:  # what a sample is most likely to miss
+            add(sums, name, "float32", measure.float32(find(name), measure.around(find(name))))
+    record(sums)
+    if not show(sums, console):
+        console.print("[red]The accuracy contract is broken.")
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
