@@ -19,6 +19,7 @@ from rich.console import Console
 
 from ogive.catalog import find, names
 from ogive.report import (
+    accuracy,
     braille,
     card_page,
     card_terminal,
@@ -104,9 +105,12 @@ def test_every_section_is_there_with_its_charts(report):
     assert len(ids) == len(set(ids))
     assert set(SECTIONS) <= set(ids)
     items = json.loads(re.search(r'id="chart-items">(.*?)</script>', report, re.S)[1])
-    assert {f"plot-{key}" for key in items} == {i for i in ids if i.startswith("plot-")}
-    labels = [a.get("aria-label") for _, a in elements if a.get("class") == "plot"]
-    assert all(labels)
+    plots = [attributes for _, attributes in elements if attributes.get("class") == "plot"]
+    assert set(items) == {each["data-chart"] for each in plots}
+    assert {each["data-title"] for each in plots if "data-title" in each} == set(
+        sample().settings.activations
+    )
+    assert all(each["aria-label"] for each in plots)
 
 
 def test_the_numbers_are_in_the_text(report):
@@ -182,6 +186,8 @@ def test_every_card_has_a_page_with_its_formula(name, tmp_path):
     html = path.read_text(encoding="utf-8")
     assert len(html.encode()) < writer.REPORT_LIMIT
     assert "<math" in html
+    # The charting library is there only where there is something to draw.
+    assert ("Bokeh" in html) == (find(name).kind == "unary")
     assert "piecewise" not in html.split("<script>")[0].lower()
     text = Elements(html).text
     assert find(name).summary in text
@@ -370,3 +376,16 @@ def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
     assert drawn == len(plots)
     if name is None:
         assert plots
+
+
+def test_a_card_shows_the_measured_accuracy(monkeypatch):
+    entry = {"max_ulp": 0.5123, "at": 1.0, "correctly_rounded": 0.99, "inputs": 4_294_967_296}
+    monkeypatch.setattr(accuracy, "_table", lambda: {"gelu": {"value": {"float32": entry}}})
+    html = card_page.html(find("gelu"))
+    out = io.StringIO()
+    card_terminal.show(find("gelu"), Console(file=out, width=100))
+    for text in (html, out.getvalue()):
+        assert "0.5123" in text
+        assert "99.00" in text
+    assert "4,294,967,296" in html
+    assert accuracy.measured("relu") == []

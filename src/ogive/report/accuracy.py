@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-_SOURCE_TREE = Path(__file__).parents[3] / "tests" / "accuracy.toml"
-_PACKAGED = Path(__file__).parents[1] / "accuracy.toml"
+_FILES = (
+    Path(__file__).parents[3] / "tests" / "accuracy.toml",  # the source tree
+    Path(__file__).parents[1] / "accuracy.toml",  # where a package carries it
+)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What the sweep found for one function, result and format."""
+
+    which: str
+    """``value``, ``derivative``, ``gradient``…"""
+    dtype: str
+    max_ulp: float
+    correctly_rounded: float
+    inputs: int
 
 
 @cache
 def _table() -> dict[str, Any]:
-    for file in (_SOURCE_TREE, _PACKAGED):
-        if file.is_file():
-            return tomllib.loads(file.read_text(encoding="utf-8"))
-    return {}
+    found = next((file for file in _FILES if file.is_file()), None)
+    return tomllib.loads(found.read_text(encoding="utf-8")) if found else {}
 
 
-def measured(name: str) -> list[tuple[str, str, float]]:
-    """(format, value or derivative, largest error in ULP) of a function; empty if not at hand."""
-    return list(_errors(_table().get(name, {}), ()))
-
-
-def _errors(entry: Any, path: tuple[str, ...]) -> Any:
-    if isinstance(entry, dict):
-        for key, inner in entry.items():
-            yield from _errors(inner, (*path, key))
-    elif isinstance(entry, int | float) and path:
-        yield (path[0], " ".join(path[1:]) or "value", float(entry))
+def measured(name: str) -> list[Accuracy]:
+    """The figures of a function; empty where the file is not at hand."""
+    return [
+        Accuracy(which, dtype, entry["max_ulp"], entry["correctly_rounded"], entry["inputs"])
+        for which, formats in _table().get(name, {}).items()
+        for dtype, entry in formats.items()
+    ]

@@ -13,7 +13,7 @@ from ogive.catalog import Card, Kind, find, names
 from . import accuracy, braille, palette
 from .curves import curves
 from .facts import facts
-from .text import number
+from .text import number, percent
 
 HEIGHT = 15
 
@@ -110,10 +110,11 @@ def _tables(card: Card) -> list[tuple[str, Table]]:
     errors = accuracy.measured(card.name)
     if errors:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for head in ("format", "of", "largest error, ULP"):
+        for head in ("result", "format", "largest error, ULP", "correctly rounded, %"):
             table.add_column(head)
-        for kind, of, error in errors:
-            table.add_row(kind, of, number(error, 4))
+        for entry in errors:
+            rounded = percent(entry.correctly_rounded, 2)
+            table.add_row(entry.which, entry.dtype, number(entry.max_ulp, 4), rounded)
         tables.append(("Accuracy", table))
     return tables
 

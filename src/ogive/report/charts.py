@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,8 +88,6 @@ class Chart:
     label: str
     """What it shows, in a sentence; read aloud in its place."""
     height: int
-    data: dict[str, Any] = field(default_factory=dict)
-    """For the page's own script."""
 
     def item(self) -> Any:
         """What the charting library needs to draw it in a page."""
@@ -335,9 +333,9 @@ def heat(
     return Chart(plot, label, height)
 
 
-def layer_map(name: str, size: int = 150) -> Chart:
-    """An empty layer x step map of one activation; the page's script fills in what is asked for."""
-    plot = blank(size, name, x_range=(-0.5, 0.5), y_range=(0.5, 1.5))
+def layer_map(size: int = 150) -> Chart:
+    """An empty layer x step map, to stand once for each activation: the page's script fills it."""
+    plot = blank(size, " ", x_range=(-0.5, 0.5), y_range=(0.5, 1.5))
     plot.grid.grid_line_color = None
     plot.yaxis.ticker = BasicTicker(desired_num_ticks=4, min_interval=1)
     plot.xaxis.ticker = FixedTicker(ticks=[])
@@ -355,7 +353,7 @@ def layer_map(name: str, size: int = 150) -> Chart:
     )
     drawn = add(plot, data, cells)
     hover(plot, [drawn], [("layer", "@y"), ("step", "@step"), ("", "@shown")])
-    return Chart(plot, f"Layer by step map of {name}", size)
+    return Chart(plot, "Layer by step map", size)
 
 
 @dataclass(frozen=True)

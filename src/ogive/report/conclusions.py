@@ -45,7 +45,13 @@ def headline(result: StudyResult) -> str:
 def can(result: StudyResult) -> list[str]:
     """What may be concluded."""
     sentences = [_best(tuned(result, depth)) for depth in result.settings.depths]
-    sentences += [each.sentence for each in result.significance if each.recipe == "tuned"]
+    # What holds over all depths comes first.
+    tests = sorted(
+        (each for each in result.significance if each.recipe == "tuned"),
+        key=lambda each: (each.depth is not None, each.depth or 0),
+    )
+    sentences = [each.sentence for each in tests if each.depth is None] + sentences
+    sentences += [each.sentence for each in tests if each.depth is not None]
     outcomes = Counter(verdict.verdict for verdict in result.verdicts)
     if outcomes:
         counts = [

@@ -54,7 +54,7 @@ def render(template: str, charts: dict[str, Chart], data: dict[str, Any], **cont
         .render(
             style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
             script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
-            library=_library(),
+            library=_library() if charts else "",
             items=embedded_json(items),
             data=embedded_json({"twins": palette.twins()} | data),
             charts=charts,

@@ -47,7 +47,7 @@ INK = ("#1f2630", "#e6e9ee")
 SOFT = ("#59636f", "#a7b0bb")
 """Axes and secondary marks."""
 GRID = ("#e4e7eb", "#2e353e")
-SHADE = ("#c9d0d8", "#3f4852")
+SHADE = ("#c9d0d8", "#56616d")
 """Densities and neutral areas."""
 
 CURVES = {

@@ -15,6 +15,9 @@ from . import charts, conclusions, function_view, page
 from .charts import Chart, Table
 from .text import number, percent, signed
 
+CLOSE = 1.0
+"""Decades within which gradient ratios are drawn again, larger."""
+
 MEASURES = {
     "dead": "dead units",
     "saturated": "saturated units",
@@ -46,8 +49,12 @@ def html(result: StudyResult) -> str:
         drawn[f"rates-{depth}"] = _learning_rates(result, depth)
         tables[f"depth-{depth}"] = _depth_table(result, depth)
     drawn["trainable"] = _trainable(result)
-    drawn["gradients"] = _predicted_against_measured(result)
-    drawn |= {f"map-{name}": charts.layer_map(name) for name in activations}
+    points = _gradient_points(result)
+    drawn["gradients"] = _predicted_against_measured(points)
+    close = [point for point in points if point.x >= -CLOSE]
+    if 0 < len(close) < len(points):
+        drawn["gradients-close"] = _predicted_against_measured(close)
+    drawn["map"] = charts.layer_map()
     overall = [
         each
         for each in result.significance
@@ -211,7 +218,7 @@ def _learning_rates(result: StudyResult, depth: int) -> Chart:
     )
 
 
-def _predicted_against_measured(result: StudyResult) -> Chart:
+def _gradient_points(result: StudyResult) -> list[charts.Point]:
     points = []
     for cell in result.cells:
         if cell.recipe != "tuned" or cell.gradient_ratio is None:
@@ -229,6 +236,10 @@ def _predicted_against_measured(result: StudyResult) -> Chart:
                 within.high,
             )
         )
+    return points
+
+
+def _predicted_against_measured(points: Sequence[charts.Point]) -> Chart:
     return charts.diagonal(
         points,
         x="predicted from the formula, log₁₀",

@@ -32,17 +32,20 @@
 
   const documents = new Map();
   const views = new Map();
-  for (const [key, item] of Object.entries(items)) {
-    const place = document.getElementById(`plot-${key}`);
+  for (const place of document.querySelectorAll(".plot")) {
+    const { chart, title } = place.dataset;
+    const item = structuredClone(items[chart]);
     const view = await Bokeh.embed.embed_item({ ...item, target_id: place.id }, place);
     const [root] = view;
-    documents.set(key, root.model.document);
+    documents.set(title ?? place.id, root.model.document);
+    // One drawing may serve several places, under a title of their own.
+    if (title) root.model.title.text = title;
     views.set(place, root);
     if (dark.matches) recolour(root.model.document, true);
     // A chart must not hold the page under a thumb.
     root.el.style.touchAction = "pan-y";
   }
-  const everywhere = (act) => documents.forEach((doc, key) => act(doc, key));
+  const everywhere = (act) => documents.forEach((doc) => act(doc));
   dark.addEventListener("change", () => everywhere((doc) => recolour(doc, dark.matches)));
 
   // Paper has another width, and charts do not lay themselves out again in time: print pictures.
@@ -100,7 +103,7 @@
     document.getElementById("map-low").textContent = asked.ends[0];
     document.getElementById("map-high").textContent = asked.ends[1];
     for (const [name, layers] of Object.entries(asked.layers)) {
-      const doc = documents.get(`map-${name}`);
+      const doc = documents.get(name);
       const cells = { x: [], y: [], value: [], step: [], shown: [] };
       layers.forEach((line, layer) =>
         line.forEach((value, column) => {
