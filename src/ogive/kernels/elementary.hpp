@@ -1,8 +1,9 @@
 // Elementary functions in double, branch-free so that compilers vectorise whatever calls them.
 //
-// Two grades share every line. `f32_grade` is for results that will be rounded to float or to a
-// half: relative error below 2^-45, so that one rounding is right to 0.500001 ULP. `f64_grade` is
-// for double results: higher degrees and low-order corrections, about 0.7 ULP each.
+// Two grades share every line. `f32_grade` is for results that will be rounded to float (with
+// `half_grade` for shorter formats): relative error below 2^-45, so that one rounding is right to
+// 0.500001 ULP. `f64_grade` is for double results: higher degrees and low-order corrections, about
+// 0.7 ULP each.
 #pragma once
 
 inline double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -76,7 +77,7 @@ struct scaled {
 
 struct f32_grade {
   using real = double;
-  static constexpr bool full = false;
+  static constexpr bool full = false, keeps_ties = false;
   // Beyond these e^x is 0 or infinite for every f32 result, and 2^n still fits one double.
   static constexpr double least_exponent = -700, most_exponent = 700;
   static constexpr double tail_end = 15; // the normal tail rounds to 0 in f32 from 14.4
@@ -85,9 +86,14 @@ struct f32_grade {
   static double tail_polynomial(double t) { return polynomial(normal_tail_f32, t); }
 };
 
+// For f16 and bf16, which are correctly rounded: a double on a tie says which side it came from.
+struct half_grade : f32_grade {
+  static constexpr bool keeps_ties = true;
+};
+
 struct f64_grade {
   using real = double;
-  static constexpr bool full = true;
+  static constexpr bool full = true, keeps_ties = false;
   static constexpr double least_exponent = -800, most_exponent = 800; // to 0 and to infinity
   static constexpr double tail_end = 40;
   static double exp_polynomial(double r) { return polynomial(exp_f64, r); }
@@ -104,6 +110,7 @@ struct exact_grade {
 template <class Grade>
 struct elementary : Grade {
   using Grade::full;
+  using Grade::keeps_ties;
 
   struct reduced {
     double p;       // e^r - 1
@@ -123,6 +130,18 @@ struct elementary : Grade {
       tail = tail + fma(r_low, r + tail, r_low);
     }
     return {r + tail, shifted};
+  }
+
+  // a b, whose rounding to double may land on a tie of a half; setting the last bit of an inexact
+  // product, towards where it came from, keeps it off (and off every tie of a shorter format).
+  static double product(double a, double b) {
+    const double p = a * b;
+    if constexpr (!keeps_ties) return p;
+    const double lost = fma(a, b, -p);
+    const auto bits = __builtin_bit_cast(std::uint64_t, p);
+    const std::uint64_t away = (lost > 0) == (p > 0) ? 1 : ~std::uint64_t{0};
+    const bool inexact = lost > 0 || lost < 0; // false for NaN, which an infinite product leaves
+    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
   }
 
   // n/(d + d_low) for finite n. The full grade puts the quotient's rounding back.

@@ -75,9 +75,7 @@ struct row {
       e[i] = row_math::exp_scaled(d[i], x > -infinity ? low / temperature : 0).value();
     }
     if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
-    lane_sum total;
-    total.add(n, [this](std::ptrdiff_t i) { return e[i]; });
-    rest = total.total();
+    rest = sum_of(e, n);
     if (n > 0 && !masked_out) e[argmax] = 1;
   }
 };

@@ -19,25 +19,31 @@
 // vector code as contiguous ones. The buffers of one block stay within 16 KiB.
 constexpr std::ptrdiff_t block_size = 256;
 
-template <class K, class T>
-constexpr bool exact_in = requires { requires K::exact; };
-
 // The grade a kernel runs in for results of format T.
-template <class K, class T>
+template <class T>
 struct grade {
   using type = elementary<f32_grade>;
 };
-template <class K>
-struct grade<K, double> {
+template <class T>
+  requires(sizeof(T) == 2)
+struct grade<T> {
+  using type = elementary<half_grade>;
+};
+template <>
+struct grade<double> {
   using type = elementary<f64_grade>;
 };
 template <class K, class T>
-  requires exact_in<K, T>
-struct grade<K, T> {
+struct grade_or_exact {
+  using type = typename grade<T>::type;
+};
+template <class K, class T>
+  requires requires { K::exact; }
+struct grade_or_exact<K, T> {
   using type = exact_grade<decltype(widen(T{}))>;
 };
 template <class K, class T>
-using grade_t = typename grade<K, T>::type;
+using grade_t = typename grade_or_exact<K, T>::type;
 
 template <class K>
 constexpr int parameter_count() {
@@ -178,7 +184,7 @@ template <class K, class T>
                                          const std::ptrdiff_t *steps) {
   const std::ptrdiff_t rows = dims[0], n = dims[1];
   alignas(64) T dy_buffer[block_size], x_buffer[block_size];
-  alignas(64) double p_buffer[block_size];
+  alignas(64) double p_buffer[block_size], terms[block_size];
   for (std::ptrdiff_t row = 0; row < rows; ++row) {
     lane_sum sum;
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
@@ -187,11 +193,12 @@ template <class K, class T>
       const T *dy = contiguous(at(0), steps[4], count, dy_buffer);
       const T *x = contiguous(at(1), steps[5], count, x_buffer);
       const double *p = contiguous(at(2), steps[6], count, p_buffer);
-      sum.add(count, [&](std::ptrdiff_t i) {
+      for (std::ptrdiff_t i = 0; i < count; ++i) {
         using M = elementary<f64_grade>;
         const double slope = K::template parameter_slope<M>(static_cast<double>(widen(x[i])), p[i]);
-        return pass_back(static_cast<double>(widen(dy[i])), slope);
-      });
+        terms[i] = pass_back(static_cast<double>(widen(dy[i])), slope);
+      }
+      sum.add(terms, count);
     }
     *reinterpret_cast<double *>(args[3] + row * steps[3]) = sum.total();
   }

@@ -83,13 +83,14 @@ private:
         for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = capped(r.d[c], softcap);
       r.prepare(temperature, true);
 
-      lane_sum linear, others;
       // A class that nothing is asked of adds nothing, also where its logit is -inf.
-      linear.add(n, [&](std::ptrdiff_t c) { return q[c] == 0 ? 0 : -r.d[c] * q[c]; });
-      others.add(n, [&](std::ptrdiff_t c) { return c == r.argmax ? 0 : q[c]; });
-      const double rest_q = others.total(), all = rest_q + q[r.argmax], lse = r.log_sum_exp();
+      for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = q[c] == 0 ? 0 : -r.d[c] * q[c];
+      const double linear = sum_of(r.d, n), likeliest_q = q[r.argmax];
+      q[r.argmax] = 0;
+      const double rest_q = sum_of(q, n), all = rest_q + likeliest_q, lse = r.log_sum_exp();
+      const double likeliest = rest_q - all * (r.rest / r.sum());
       const double z_weight = own_weight * z_loss;
-      loss = linear.total() + all * r.log_sum() + (z_weight == 0 ? 0 : z_weight * lse * lse);
+      loss = linear + all * r.log_sum() + (z_weight == 0 ? 0 : z_weight * lse * lse);
       if (r.undefined) loss = not_a_number;
       if (!at[9]) continue;
 
@@ -97,7 +98,6 @@ private:
       const double pull = z_weight == 0 ? 0 : 2 * z_weight * lse;
       for (std::ptrdiff_t c = 0; c < n; ++c) {
         const double p = r.e[c] / sum;
-        const double likeliest = rest_q - all * (r.rest / sum);
         q[c] = ((c == r.argmax ? likeliest : all * p - q[c]) + pull * p) * factor;
       }
       if (softcap > 0) {

@@ -27,9 +27,8 @@ private:
                        Probability a) {
     if (n == 0) return;
     const double origin = dy[k];
-    lane_sum mean;
-    mean.add(n, [&](std::ptrdiff_t j) { return a(j) * (dy[j] - origin); });
-    const double shift = mean.total();
+    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = a(j) * (dy[j] - origin);
+    const double shift = sum_of(dx, n);
     for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = a(i) * ((dy[i] - origin) - shift);
   }
 };

@@ -3,7 +3,7 @@ struct leaky_relu {
   template <class M>
   static jet<double> at(double x, double negative_slope) {
     const double slope = x > 0 ? 1 : x == x ? negative_slope : x;
-    return {slope == 0 ? 0 : x * slope, slope};
+    return {slope == 0 ? 0 : M::product(x, slope), slope};
   }
   // For a positive slope the output has the sign of the input.
   template <class M>

@@ -3,7 +3,7 @@ struct prelu {
   template <class M>
   static jet<double> at(double x, double weight) {
     const double slope = x > 0 ? 1 : x == x ? weight : x;
-    return {slope == 0 ? 0 : x * slope, slope};
+    return {slope == 0 ? 0 : M::product(x, slope), slope};
   }
   // For a positive weight the output has the sign of the input.
   template <class M>

@@ -4,7 +4,7 @@ struct rrelu {
   template <class M>
   static jet<double> at(double x, double slope) {
     const double chosen = x > 0 ? 1 : x == x ? slope : x;
-    return {chosen == 0 ? 0 : x * chosen, chosen};
+    return {chosen == 0 ? 0 : M::product(x, chosen), chosen};
   }
   template <class M>
   static jet<double> at(double x, double lower, double upper) {

@@ -18,6 +18,9 @@ struct silu {
       value = x > 1000 ? x : bounded;
       const double r = (x - root) - root_low;
       slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
+    } else {
+      // x/2 + x^2/4 would round to x/2, which may be a tie of the result's format: stay above it.
+      value = magnitude(x) < 0x1p-60 ? fma(magnitude(x), 0x1p-52, x / 2) : value;
     }
     return {value, slope};
   }
