@@ -27,7 +27,7 @@ class Effort:
     """Rounds of a cell."""
 
 
-FULL = Effort(sample=2e-3, cell=0.5, least=3, most=11)
+FULL = Effort(sample=2e-3, cell=0.4, least=3, most=9)
 QUICK = Effort(sample=1e-3, cell=0.1, least=3, most=5)
 
 
