@@ -132,11 +132,12 @@ def test_a_study_without_prelu_depths_or_verdicts_still_has_a_report():
 
 
 def test_networks_that_diverged_are_shown_and_break_nothing():
-    result = sample(("relu", "tanh"), (2,), (0, 1))
+    result = sample(("prelu", "tanh"), (2,), (0, 1))
     lost = replace(
         result.cells[0].trials[0],
         train_loss=(2.3, None, None),
         gradient=((None,) * 8,) * 2,
+        slopes=((0.25, None),) * 2,
         gradient_ratio=None,
         diverged_at=7,
     )

@@ -253,16 +253,16 @@ def _learned_slopes(result: StudyResult) -> Chart | None:
     for depth in result.settings.depths:
         cell = result.cell("prelu", depth)
         ends = [[layer[-1] for layer in trial.slopes] for trial in cell.trials] if cell else []
-        ends = [each for each in ends if each]
-        if not ends:
+        by_layer = [_finite(layer) for layer in zip(*filter(None, ends), strict=True)]
+        # A layer no seed of which stayed finite is left out of its line.
+        if not any(by_layer):
             continue
-        by_layer = list(zip(*ends, strict=True))
         curves.append(
             charts.Profile(
                 f"depth {depth}",
-                [fmean(layer) for layer in by_layer],
-                [min(layer) for layer in by_layer],
-                [max(layer) for layer in by_layer],
+                [fmean(layer) if layer else math.nan for layer in by_layer],
+                [min(layer, default=math.nan) for layer in by_layer],
+                [max(layer, default=math.nan) for layer in by_layer],
             )
         )
     if not curves:
