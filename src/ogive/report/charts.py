@@ -427,6 +427,7 @@ def profiles(
     plot = blank(height, None, x_axis_label="layer (1 is nearest the input)")
     plot.yaxis.axis_label = y
     plot.add_layout(Span(location=start, dimension="width", line_color=SOFT[0], line_dash="4 4"))
+    plot.xaxis.ticker = BasicTicker(min_interval=1)
     looks = [palette.style(name) for name in ("gelu", "relu", "elu", "prelu", "sigmoid")]
     shown = []
     for index, curve in enumerate(curves):
