@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-CPP := $(shell find src -name '*.hpp' -o -name '*.cpp')
+CPP := $(shell find src benchmarks -name '*.hpp' -o -name '*.cpp')
 # What the installed package is made from. Python sources are read in place.
-NATIVE := CMakeLists.txt pyproject.toml $(CPP)
+NATIVE := CMakeLists.txt pyproject.toml $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
 .PHONY: help study test bench exhaustive lint format stub clean

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
-from ._ufuncs import BFLOAT16
+from ._ufuncs import BFLOAT16, rounded, ufunc
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -173,8 +173,7 @@ def run(name: str, mode: str, dtype: np.dtype[Any], operands: tuple[Any, ...]) -
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
     """Per-row losses to what was asked for; a mean over nothing is 0."""
     if reduction == "none":
-        return loss.astype(dtype)[()]
-    whole = float(np.add.reduce(loss, axis=None))
-    if reduction == "mean":
-        whole = whole / total if total else 0.0
-    return dtype.type(whole)
+        return rounded(loss, dtype)
+    divisor = total or 1.0 if reduction == "mean" else 1.0
+    types = (np.dtype(np.float64), np.dtype(np.float64), dtype)
+    return ufunc("summed", "value")(loss.reshape(-1), divisor, signature=types)

@@ -28,6 +28,11 @@ def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
     return made
 
 
+def rounded(values: Any, dtype: np.dtype[Any]) -> Any:
+    """float64 to any format, once, without warnings and whatever the processor's flush mode."""
+    return ufunc("rounded", "value")(values, signature=(np.dtype(np.float64), dtype))
+
+
 def as_parameter(value: Any) -> Any:
     """A parameter as the kernels take it: float64, whatever the format of x.
 

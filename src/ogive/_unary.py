@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
-from ._ufuncs import as_array, as_parameter, rewrap, ufunc
+from ._ufuncs import as_array, as_parameter, rewrap, rounded, ufunc
 from .catalog import Card
 
 INPUTS = {
@@ -120,7 +120,8 @@ def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.
         core = max(summed, key=lambda axis: shape[axis])
         partial = products(*(np.moveaxis(a, core, -1) for a in operands))
         rest = tuple(axis - (axis > core) for axis in summed if axis != core)
-        total = np.add.reduce(partial, axis=rest) if rest else partial
+        # NumPy sums in the order of memory; one order, whatever the layout of dy and x.
+        total = np.add.reduce(np.ascontiguousarray(partial), axis=rest) if rest else partial
     else:
         total = products(*(a[..., np.newaxis] for a in operands))
-    return np.asarray(total).reshape(given.shape).astype(dtype)[()]
+    return rounded(np.asarray(total).reshape(given.shape), dtype)

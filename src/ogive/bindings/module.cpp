@@ -335,6 +335,7 @@ PyObject *list_entries(PyObject *, PyObject *) {
   PyObject *const all = PyDict_New();
   for (int i = 0; all != nullptr && i < the_table->count; ++i) {
     const ogive::entry &e = the_table->entries[i];
+    if (std::strcmp(e.kind, "internal") == 0) continue;
     PyObject *const modes = PyDict_New();
     bool good = modes != nullptr;
     for (int m = 0; good && m < ogive::modes; ++m) {

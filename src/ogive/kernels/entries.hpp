@@ -67,3 +67,15 @@ constexpr entry heads_entry(const char *name) {
         []<class T>(T) constexpr -> loop { return K::template probabilities<T>; });
   return e;
 }
+
+// What heads share after their kernels; not functions of the catalog.
+constexpr entry rounded_entry() {
+  entry e{"rounded", "internal", 0, {}, {}};
+  set(e, mode::value, "d -> T", []<class T>(T) constexpr -> loop { return rounded<T>; });
+  return e;
+}
+constexpr entry summed_entry() {
+  entry e{"summed", "internal", 0, {}, {}};
+  set(e, mode::value, "d(n) d -> T", []<class T>(T) constexpr -> loop { return summed<T>; });
+  return e;
+}

@@ -31,6 +31,8 @@ namespace {
 #include "entries.hpp"
 
 constexpr entry all[] = {
+    rounded_entry(),
+    summed_entry(),
 #define OGIVE_UNARY(name) unary_entry<name>(#name),
 #define OGIVE_ROWS(name) rows_entry<name>(#name),
 #define OGIVE_HEADS(name) heads_entry<name>(#name),
