@@ -1,0 +1,208 @@
+"""What the tests share: every public call of the catalog, values worth trying, bits, FTZ.
+
+Everything is found through the catalog, so a new function is covered by every test at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import math
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+import ogive
+from ogive._api import PUBLIC_MODES
+
+BF16 = np.dtype(ml_dtypes.bfloat16)
+DTYPES = (np.dtype(np.float16), BF16, np.dtype(np.float32), np.dtype(np.float64))
+DTYPE_IDS = [dtype.name for dtype in DTYPES]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One public mode of one function. Arguments come in the order of the public call."""
+
+    name: str
+    mode: str
+    inputs: int
+    """Arrays it takes: x, or dy and x, or dy and y."""
+    variant: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return "-".join(filter(None, (self.mode, self.name, self.variant)))
+
+    @property
+    def function(self) -> Any:
+        return public(self.name, self.mode)
+
+    def __call__(self, *arrays: Any, **kwargs: Any) -> Any:
+        result = self.function(*arrays, **self.options, **kwargs)
+        return result[0] if isinstance(result, tuple) else result  # dx, without dweight
+
+
+def public(name: str, mode: str) -> Any:
+    """ogive.gelu, ogive.backward.gelu, …"""
+    return getattr(ogive if mode == "value" else getattr(ogive, mode), name)
+
+
+def public_modes(name: str) -> list[str]:
+    return [
+        mode
+        for mode in PUBLIC_MODES
+        if name in dir(ogive if mode == "value" else getattr(ogive, mode))
+    ]
+
+
+def calls(kind: str) -> list[Call]:
+    return [
+        Call(name, mode, 2 if mode.startswith("backward") else 1)
+        for name in ogive.catalog.names(kind)
+        for mode in public_modes(name)
+        if mode != "jacobian"
+    ]
+
+
+UNARY = calls("unary")
+ROWS = calls("rows")
+# The one unary form whose result depends on the position of an element, by intention.
+SAMPLED = [
+    Call(call.name, call.mode, call.inputs, "training", {"training": True, "seed": 7})
+    for call in UNARY
+    if any(p.name == "seed" for p in ogive.card(call.name).parameters)
+]
+
+
+def head_calls() -> dict[str, Callable[..., Any]]:
+    """Value and gradient of each head for a two-dimensional batch of logits, by name."""
+
+    def labels_of(z: Any) -> Any:
+        return np.arange(len(z)) % z.shape[1]
+
+    def shares_of(z: Any) -> Any:
+        return (np.arange(z.size).reshape(z.shape) % 5 / 4).astype(z.dtype)
+
+    grad = ogive.value_and_grad
+    return {
+        "cross_entropy-labels": lambda z, **o: grad.cross_entropy(z, labels_of(z), **o),
+        "cross_entropy-shares": lambda z, **o: grad.cross_entropy(z, shares_of(z), **o),
+        "cross_entropy-options": lambda z, **o: grad.cross_entropy(
+            z, labels_of(z), label_smoothing=0.1, z_loss=1e-3, softcap=30, temperature=1.5, **o
+        ),
+        "binary_cross_entropy": lambda z, **o: grad.binary_cross_entropy(z, shares_of(z), **o),
+    }
+
+
+def values(dtype: np.dtype[Any], *, count: int = 600, finite: bool = False) -> Any:
+    """Zeros, subnormals, ordinary numbers, the largest and, unless `finite`, inf and NaN."""
+    info = ml_dtypes.finfo(dtype)
+    least, normal, most = (
+        float(v) for v in (info.smallest_subnormal, info.smallest_normal, info.max)
+    )
+    chosen = [0.0, least, 3 * least, normal - least, normal, 1e-3, 0.5, 1.0, 3.0, 9.0, 20.0, 100.0]
+    chosen += [most / 2, most, *([] if finite else [math.inf, math.nan])]
+    random = np.random.default_rng(11)
+    ordinary = random.normal(0, 3, count // 2)
+    wide = np.exp2(random.uniform(math.log2(least), math.log2(most), count))
+    signs = random.choice([-1.0, 1.0], count)
+    both = np.concatenate([chosen, [-v for v in chosen], ordinary, wide * signs])
+    with np.errstate(all="ignore"):
+        chosen_values = random.permutation(both[:count]).astype(dtype)
+        if finite:
+            chosen_values[~np.isfinite(chosen_values)] = 1
+    return chosen_values
+
+
+def operands(call: Call, dtype: np.dtype[Any], *, count: int = 600) -> list[Any]:
+    """Independent values for each array that the call takes; dy is finite."""
+    x = values(dtype, count=count)
+    if call.inputs == 1:
+        return [x]
+    return [values(dtype, count=count, finite=True)[::-1].copy(), x]
+
+
+def bits(array: Any) -> Any:
+    """The bits as integers, every NaN the same: which NaN comes out is not promised."""
+    array = np.asarray(array)
+    unsigned = array.view(f"u{array.dtype.itemsize}").copy()
+    unsigned[np.isnan(array)] = 1 << (8 * array.dtype.itemsize - 2)
+    return unsigned
+
+
+def assert_same_bits(got: Any, expected: Any, what: str = "") -> None:
+    __tracebackhide__ = True
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.dtype == expected.dtype, what
+    assert got.shape == expected.shape, what
+    different = bits(got) != bits(expected)
+    if different.any():
+        where = tuple(np.argwhere(different)[0])
+        raise AssertionError(
+            f"{what}: {np.count_nonzero(different)} of {different.size} differ, "
+            f"first at {where}: {got[where]!r} instead of {expected[where]!r}"
+        )
+
+
+FLUSH = 0x8040  # MXCSR: FTZ and DAZ
+CAN_FLUSH = platform.machine() in ("x86_64", "AMD64") and platform.libc_ver()[0] == "glibc"
+
+
+def read_mxcsr() -> int:
+    """This thread's SSE control and status word, which glibc keeps at the end of fenv_t."""
+    environment = (ctypes.c_uint32 * 8)()
+    ctypes.CDLL(None).fegetenv(environment)
+    return environment[7]
+
+
+def write_mxcsr(word: int) -> None:
+    environment = (ctypes.c_uint32 * 8)()
+    libm = ctypes.CDLL(ctypes.util.find_library("m"))
+    libm.fegetenv(environment)
+    environment[7] = word
+    libm.fesetenv(environment)
+
+
+@contextmanager
+def flushing_subnormals() -> Iterator[None]:
+    """As other libraries leave a thread behind: subnormal results and operands count as 0."""
+    before = read_mxcsr()
+    write_mxcsr(before | FLUSH)
+    try:
+        yield
+    finally:
+        write_mxcsr(before)
+
+
+def run_python(
+    code: str, *, timeout: float = 60, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs code in an interpreter of its own, with this folder importable."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    env = {k: v for k, v in os.environ.items() if k not in ("OGIVE_ISA", "OGIVE_NUM_THREADS")}
+    env |= {"PYTHONPATH": here, **environment}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def check_python(code: str, **kwargs: Any) -> str:
+    """Standard output of code that must succeed."""
+    done = run_python(code, **kwargs)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,121 @@
+"""The join: kernels, cards, native entries, public names and stubs are the same set."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import public, public_modes
+
+import ogive
+from ogive import _native
+from ogive._api import PUBLIC_MODES
+from ogive.catalog.card import Card
+
+PACKAGE = Path(ogive.__file__).parent
+CATALOG = PACKAGE / "catalog"
+KINDS = ("unary", "rows", "heads")
+CARDS = ogive.catalog()
+
+every_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+
+
+def stems(pattern: str, kind: str) -> set[str]:
+    return {path.stem for path in (CATALOG / kind).glob(pattern)} - {"__init__"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kernel_has_its_card_and_every_card_its_kernel(kind: str) -> None:
+    assert stems("*.hpp", kind) == stems("*.py", kind) == set(ogive.catalog.names(kind))
+
+
+def test_native_entries_are_the_catalog() -> None:
+    assert set(_native.entries()) == set(ogive.catalog.names())
+
+
+def test_public_names_are_the_catalog() -> None:
+    functions = set(dir(ogive)) - set(ogive.__all__)
+    assert functions == set(ogive.catalog.names())
+    for name in functions:
+        assert callable(getattr(ogive, name))
+
+
+@pytest.mark.parametrize("mode", PUBLIC_MODES)
+def test_stubs_name_what_exists(mode: str) -> None:
+    stub = PACKAGE / ("__init__.pyi" if mode == "value" else f"{mode}.pyi")
+    declared = set()
+    for node in ast.parse(stub.read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            declared.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            declared.add(node.target.id)
+    live = {name for name in ogive.catalog.names() if mode in public_modes(name)}
+    assert declared & set(ogive.catalog.names()) == live
+
+
+@every_card
+def test_the_card_is_filed_under_its_own_name(card: Card) -> None:
+    assert ogive.card(card.name) is card
+    assert (CATALOG / card.kind / f"{card.name}.py").exists()
+    assert (card.claims is not None) == (card.kind == "unary")
+    assert (card.row_claims != ()) == (card.kind != "unary")
+
+
+@every_card
+def test_kernel_card_and_signature_have_the_same_parameters(card: Card) -> None:
+    names = [p.name for p in card.parameters]
+    if card.kind == "unary":
+        operands = _native.entries()[card.name]["value"].split("->")[0].split()
+        assert operands[1:] == ["d"] * sum(p.operand for p in card.parameters)
+        taken = list(inspect.signature(card.formula).parameters)
+        assert taken[2:] == [p.name for p in card.parameters if p.operand]
+    for mode in public_modes(card.name):
+        built = public(card.name, mode)
+        if isinstance(built, np.ufunc):
+            assert names == []
+            continue
+        signature = inspect.signature(built).parameters
+        shown = [name for name in signature if name in names]
+        dropped = set(names) - set(shown)
+        assert shown == [name for name in names if name in shown]
+        assert dropped <= {"where"}, mode  # a mask is in the output already
+        for p in card.parameters:
+            if p.name in signature:
+                assert signature[p.name].default == p.default
+
+
+@every_card
+def test_public_functions_tell_their_name_and_what_they_do(card: Card) -> None:
+    for mode in public_modes(card.name):
+        built = public(card.name, mode)
+        assert built.__name__ in (card.name, f"{mode}.{card.name}")
+        assert built is public(card.name, mode)
+        for section in ("Parameters", "Returns", "Raises"):
+            assert f"{section}\n" in built.__doc__
+
+
+def test_aliases_find_the_card_and_none_hides_a_name() -> None:
+    seen: dict[str, str] = {}
+    for card in CARDS:
+        for alias in card.aliases:
+            assert alias not in ogive.catalog.names()
+            assert alias not in seen
+            seen[alias] = card.name
+            assert ogive.card(alias) is card
+    assert seen["swish"] == "silu"
+
+
+def test_the_catalog_lists_the_cards_of_each_kind() -> None:
+    assert [c.name for c in CARDS] == ogive.catalog.names()
+    for kind in KINDS:
+        assert [c.name for c in ogive.catalog(kind)] == ogive.catalog.names(kind)
+
+
+@pytest.mark.parametrize("module", [ogive, *(getattr(ogive, m) for m in PUBLIC_MODES[1:])])
+def test_a_name_that_does_not_exist_is_an_attribute_error(module: Any) -> None:
+    with pytest.raises(AttributeError, match="no_such_function"):
+        module.no_such_function  # noqa: B018
