@@ -65,7 +65,8 @@ BAD: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], type[Exception], list
     "complex class weight": (
         "cross_entropy", (Z, LABELS), {"weight": [1j, 1, 1]}, TypeError, ["weight"]),
     "smoothing above 1": (
-        "cross_entropy", (Z, LABELS), {"label_smoothing": 1.5}, ValueError, ["label_smoothing", "1.5"]),
+        "cross_entropy", (Z, LABELS), {"label_smoothing": 1.5}, ValueError,
+        ["label_smoothing", "1.5"]),
     "smoothing NaN": (
         "cross_entropy", (Z, LABELS), {"label_smoothing": np.nan}, ValueError, ["label_smoothing"]),
     "smoothing text": (
