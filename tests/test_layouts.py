@@ -106,7 +106,7 @@ def test_out_of_any_layout_and_of_a_wider_dtype(call: Call) -> None:
     wide = np.zeros(expected.shape)
     assert call(*given, out=wide) is wide
     np.testing.assert_array_equal(wide.astype(F32), expected)
-    with pytest.raises(ValueError, match="broadcast|shape"):
+    with pytest.raises(ValueError, match=r"broadcast|shape"):
         call(*given, out=np.zeros((2, 2), F32))
     with pytest.raises(TypeError, match="arrays"):
         call(*given, out=[1.0])
