@@ -152,6 +152,7 @@ inline point logistic(point a) {
   const point inside = relative((a.m < 0 ? e : 1) / (1 + e), drift(a.r));
   return a.m + a.r < -690 ? point{vanishing, vanishing}
          : a.m < -690     ? point{inside.m, infinity}
+         : a.m - a.r > 40 ? point{1, function_error} // 1 - e^-40, 2^-57 below 1
                           : inside;
 }
 // log(1 + e^x): slope 1 at most, and so has its logarithm.
@@ -165,7 +166,8 @@ inline point softplus(point a) {
 inline point tanh(point a) {
   const double t = expm1(-2 * smaller(magnitude(a.m), 300));
   const double m = __builtin_copysign(-t / (2 + t), a.m);
-  return {m, fma(magnitude(m), function_error, a.r) * inflate + smallest};
+  const double moved = magnitude(a.m) - a.r > 20 ? 0 : a.r; // from 20 on it is 1 - 2^-56.7
+  return {m, fma(magnitude(m), function_error, moved) * inflate + smallest};
 }
 // The slope of tanh, 4q/(1 + q)^2 with q = e^(-2|x|); its logarithm has slope 2 at most.
 inline point sech2(point a) {

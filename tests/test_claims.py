@@ -1,0 +1,408 @@
+"""Every claim of every card, proved or refuted from its formula.
+
+Statements about all real x are proved by interval arithmetic over a cover of the whole line, down
+to far below and up to far above every float; identities by algebra. Ogive's kernels take no part.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import sympy as sp
+from flint import acb, arb
+
+import ogive
+from ogive.catalog import Claims, find, names
+from ogive.reference import arb as enclosures
+from ogive.reference import sympy as symbolic
+from ogive.reference import tape, ulp
+
+UNARY = names("unary")
+BITS = 120
+
+
+@dataclass(frozen=True)
+class Interval:
+    """[low, high] with exact ends: unlike a ball it may be half-infinite in effect."""
+
+    low: arb
+    high: arb
+
+    @staticmethod
+    def over(*values: arb) -> Interval:
+        if any(v.is_nan() for v in values):
+            return Interval(arb("nan"), arb("nan"))  # nothing is known: every comparison is false
+        low, high = values[0].lower(), values[0].upper()
+        for v in values[1:]:
+            low = v.lower() if v.lower() < low else low
+            high = v.upper() if v.upper() > high else high
+        return Interval(low, high)
+
+    def __add__(self, other: Interval) -> Interval:
+        return Interval((self.low + other.low).lower(), (self.high + other.high).upper())
+
+    def __neg__(self) -> Interval:
+        return Interval(-self.high, -self.low)
+
+    def __sub__(self, other: Interval) -> Interval:
+        return self + -other
+
+    def __mul__(self, other: Interval) -> Interval:
+        return Interval.over(
+            *(a * b for a in (self.low, self.high) for b in (other.low, other.high))
+        )
+
+    def __truediv__(self, other: Interval) -> Interval:
+        if other.low <= 0 <= other.high:
+            return Interval.over(arb("nan"))
+        return Interval.over(
+            *(a / b for a in (self.low, self.high) for b in (other.low, other.high))
+        )
+
+    def hull(self, other: Interval) -> Interval:
+        return Interval.over(self.low, self.high, other.low, other.high)
+
+
+class Intervals:
+    """Arithmetic of intervals; each function is monotone, or even and monotone on each side.
+
+    An interval of x stands for (low, high], so the one that begins at a break lies above it.
+    """
+
+    @staticmethod
+    def const(c: Fraction) -> Interval:
+        return Interval.over(enclosures.CONTEXT.const(c))
+
+    @staticmethod
+    def split(x: Interval, c: Interval, below: Interval, above: Interval) -> Interval:
+        if x.high <= c.low:
+            return below
+        return above if x.low >= c.high else below.hull(above)
+
+    def __getattr__(self, name: str) -> Callable[[Interval], Interval]:
+        f = getattr(enclosures.CONTEXT, name)
+
+        def image(a: Interval) -> Interval:
+            peak = [f(arb(0))] if name in ("sech2", "gauss") and a.low <= 0 <= a.high else []
+            found = Interval.over(f(a.low), f(a.high), *peak)
+            positive = name in ("exp", "erfc", "logistic", "softplus", "sech2", "gauss")
+            return Interval(arb(0), found.high) if positive and found.low < 0 else found
+
+        return image
+
+
+def cover(claims: Claims, step: Fraction = Fraction(1, 64)) -> Iterator[Interval]:
+    """Intervals that together hold every real from -2^1100 to 2^1100; breaks are ends."""
+    ends = {Fraction(c) for c in claims.breaks} | {Fraction(0)}
+    ends |= {k * step for k in range(int(-48 / step), int(48 / step) + 1)}
+    ends |= {sign * Fraction(48) * 2**k for k in range(1096) for sign in (-1, 1)}
+    ordered = [enclosures.CONTEXT.const(e) for e in sorted(ends)]
+    yield from (Interval(a, b) for a, b in itertools.pairwise(ordered))
+
+
+def over(name: str, piece: Interval, order: int) -> Interval:
+    program = tape.unary(name, tape.defaults(name), (order,))
+    found: Interval = program.run(Intervals(), [piece])[0]
+    return found
+
+
+def tight(name: str, piece: Interval, order: int) -> Interval:
+    """f or f' over a piece, by the mean value theorem where that is sharper."""
+    plain = over(name, piece, order)
+    middle = arb(((piece.low + piece.high) / 2).mid())
+    half = Interval.over(piece.low - middle, piece.high - middle)
+    program = tape.unary(name, tape.defaults(name), (order,))
+    centre = program.run(enclosures.CONTEXT, [middle])[0]
+    mean = Interval.over(centre) + over(name, piece, order + 1) * half
+    low = mean.low if mean.low > plain.low else plain.low
+    return Interval(low, mean.high if mean.high < plain.high else plain.high)
+
+
+def escapes(name: str, order: int, low: float, high: float) -> list[Interval]:
+    """Pieces of the line on which f (or f') cannot be shown to stay in [low, high]."""
+    stack, found = list(cover(claims_of(name))), []
+    low, high = low - slack(low), high + slack(high)
+    while stack:
+        piece = stack.pop()
+        values = tight(name, piece, order)
+        if values.low >= low and values.high <= high:
+            continue
+        if piece.high - piece.low < ulp.power(-30):
+            found.append(piece)
+            break
+        middle = arb(((piece.low + piece.high) / 2).mid())
+        stack += [Interval(piece.low, middle), Interval(middle, piece.high)]
+    return found
+
+
+def slack(bound: float) -> float:
+    """Claims are doubles: they are held to within two units in their last place."""
+    return 2 * math.ulp(bound) if math.isfinite(bound) else 0.0
+
+
+def claims_of(name: str) -> Claims:
+    claims = find(name).claims
+    assert claims is not None
+    return claims
+
+
+@pytest.fixture(autouse=True)
+def _enough_bits() -> Iterator[None]:
+    with enclosures.precision(BITS):
+        yield
+
+
+@pytest.mark.parametrize("name", names())
+def test_unary_cards_and_no_others_claim_things_of_a_real_line(name: str) -> None:
+    card = find(name)
+    assert (card.claims is not None) == (card.kind == "unary")
+    assert bool(card.row_claims) == (card.kind != "unary")
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_range_holds_everywhere(name: str) -> None:
+    assert not escapes(name, 0, *claims_of(name).range)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_range_is_reached(name: str) -> None:
+    """No smaller range would do: f comes as close to both ends as one likes."""
+    claims, card = claims_of(name), find(name)
+    candidates = [*claims.breaks, -1e300, 1e300, *critical(name)]
+    values = [enclosures.enclose(card, x) for x in candidates]
+    for end in claims.range:
+        if math.isinf(end):
+            assert any(abs(v) > 1e297 and (v > 0) == (end > 0) for v in values)
+        else:
+            assert any(abs(v - end) <= max(slack(end), 1e-290) for v in values), end
+
+
+def critical(name: str) -> list[float]:
+    from ogive.reference.ball import critical_points
+
+    return list(critical_points(find(name)))
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_limits(name: str) -> None:
+    claims, card = claims_of(name), find(name)
+    for order, limits in ((0, claims.limits), (1, claims.derivative_limits)):
+        for side, limit in zip((-math.inf, math.inf), limits, strict=True):
+            got = enclosures.rounded(card, side, fmt=ulp.FLOAT64, order=order)
+            assert got == limit
+            if order == 0 and limit == 0:  # the sign from which f comes
+                near = enclosures.enclose(card, math.copysign(80.0, side))
+                assert near == 0 or (near > 0) == (math.copysign(1, limit) > 0)
+            # Ogive's own answer at the infinity.
+            namespace = ogive.derivative if order else ogive
+            own = float(getattr(namespace, name)(side))
+            assert own == limit
+            assert order or math.copysign(1, own) == math.copysign(1, limit)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_parity(name: str) -> None:
+    claims, card = claims_of(name), find(name)
+    x = sp.Symbol("x", positive=True)
+    expression = symbolic.expression(card).subs(default_values(name))
+    right, left = expression.subs(symbolic.X, x), expression.subs(symbolic.X, -x)
+    match claims.parity:
+        case "odd":
+            assert sp.simplify(left + right) == 0
+        case "even":
+            assert sp.simplify(left - right) == 0
+        case None:
+            a, b = (enclosures.enclose(card, v) for v in (1.0, -1.0))
+            assert not (a + b).contains(0)
+            assert not (a - b).contains(0)
+
+
+def default_values(name: str) -> dict[Any, Any]:
+    card = find(name)
+    symbols = symbolic.parameter_symbols(card)
+    return {s: sp.Rational(v) for s, v in zip(symbols, tape.defaults(name), strict=True)}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_monotone(name: str) -> None:
+    claims, card = claims_of(name), find(name)
+    if claims.monotone:
+        # The slope is never negative; f is continuous (see smoothness), so it never decreases.
+        assert all(over(name, piece, 1).low >= 0 for piece in cover(claims))
+    else:
+        xs = [-5.0, -3.0, -1.0, -0.5, 0.0, 1.0]
+        values = [enclosures.enclose(card, x) for x in xs]
+        assert any(a > b for a, b in itertools.pairwise(values))
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_lipschitz_constant_holds_and_is_reached(name: str) -> None:
+    claims, card = claims_of(name), find(name)
+    bound = claims.lipschitz
+    assert not escapes(name, 1, -bound, bound)
+    grid = [*claims.breaks, -1e30, 1e30, *(k / 256 for k in range(-1024, 1025))]
+    reached = max(float(abs(enclosures.enclose(card, x, order=1))) for x in grid)
+    assert bound - 2e-5 <= reached <= bound + slack(bound)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_zero_centred(name: str) -> None:
+    claims = claims_of(name)
+    mean = expectation(name)
+    if claims.zero_centred:
+        assert mean.contains(0) or abs(mean) < 1e-15  # SELU's constants are rounded to double
+    else:
+        assert not abs(mean) < 1e-6
+
+
+class Complex(enclosures.Context):
+    """Complex balls; what the integrator asks of a formula whose branches are settled."""
+
+    def __init__(self, above: bool):
+        self.above = above
+
+    def split(self, x: Any, c: Any, *, below: Any, above: Any) -> Any:  # type: ignore[override]
+        return above if self.above else below
+
+    @staticmethod
+    def sqrt(a: Any) -> Any:
+        return (arb(a) if isinstance(a, int) else a).sqrt()
+
+
+def expectation(name: str) -> arb:
+    """E f(z) for a standard normal z, enclosed; beyond 14 the tail is below 1e-40."""
+    card, total = find(name), acb(0)
+    weight = 1 / (2 * arb.pi()).sqrt()
+    parameters = [arb(p) for p in tape.defaults(name)]
+    for low, high, above in ((-14, 0, False), (0, 14, True)):
+
+        def integrand(z: Any, _: Any, above: bool = above) -> Any:
+            return card.formula(Complex(above), z, *parameters) * (-z * z / 2).exp() * weight
+
+        total += acb.integral(integrand, low, high)
+    return total.real
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_smoothness_at_the_breaks(name: str) -> None:
+    """Derivatives up to `smoothness` meet at every break, and the next one jumps."""
+    claims, card = claims_of(name), find(name)
+    if claims.smoothness == math.inf:
+        # No branch anywhere in the formula: the primitives are analytic.
+        program = tape.unary(name, tape.defaults(name), (0,))
+        assert not claims.breaks
+        assert all(node.op != "split" for node in program.nodes)
+        return
+    gaps = []
+    for c in claims.breaks:
+        for order in range(int(claims.smoothness) + 2):
+            above = math.nextafter(c, math.inf)
+            left, right = (enclosures.enclose(card, x, order=order) for x in (c, above))
+            gaps.append((order, abs(left - right)))
+    for order, gap in gaps:
+        assert order > claims.smoothness or gap < 1e-20
+    assert any(order > claims.smoothness and gap > 1e-3 for order, gap in gaps)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_derivative_at_the_breaks(name: str) -> None:
+    claims, card = claims_of(name), find(name)
+    assert len(claims.breaks) == len(claims.derivative_at_breaks)
+    program = tape.unary(name, tape.defaults(name), (0,))
+    cuts = {float(n.args[1].constant or 0) for n in program.nodes if n.op == "split"}
+    assert set(claims.breaks) == cuts
+    for c, slope in zip(claims.breaks, claims.derivative_at_breaks, strict=True):
+        assert enclosures.rounded(card, c, fmt=ulp.FLOAT64, order=1) == slope
+        assert float(getattr(ogive.derivative, name)(c)) == slope
+
+
+# Rows and heads: each property is proved by algebra for rows of three logits, and its name is what
+# a card lists.
+
+# Logits are written as logarithms, so that what is left to compare is rational.
+E, T = (list(sp.symbols(f"{letter}0:3", positive=True)) for letter in "et")
+S = sp.Symbol("s", positive=True)
+Z = [sp.log(e) for e in E]
+SHIFTED = [sp.log(S * e) for e in E]
+SOFTMAX = [e / sum(E) for e in E]
+
+
+def run_row(name: str, z: list[Any]) -> list[Any]:
+    result = find(name).formula(symbolic.Context(), z)
+    return result if isinstance(result, list) else [result]
+
+
+def run_head(name: str, z: Any, t: Any) -> Any:
+    return find(name).formula(symbolic.Context(), z, t)
+
+
+def by_logit(expression: Any, i: int) -> Any:
+    return E[i] * sp.diff(expression, E[i])
+
+
+def jacobian(name: str) -> sp.Matrix:
+    return sp.Matrix([[by_logit(y, j) for j in range(3)] for y in run_row(name, Z)])
+
+
+def is_zero(expression: Any) -> bool:
+    def expanded(argument: Any) -> Any:
+        return sp.expand_log(sp.log(sp.factor(argument)), force=True)
+
+    return bool(sp.cancel(sp.expand(expression).replace(sp.log, expanded)) == 0)
+
+
+def shifts(name: str, by: Any) -> bool:
+    """f(z + s) = f(z) + by."""
+    pairs = zip(run_row(name, SHIFTED), run_row(name, Z), strict=True)
+    return all(is_zero(after - before - by) for after, before in pairs)
+
+
+PROPERTIES: dict[tuple[str, str], Callable[[str], bool]] = {
+    ("rows", "positive"): lambda n: all(y.is_positive for y in run_row(n, Z)),
+    ("rows", "sums_to_one"): lambda n: is_zero(sum(run_row(n, Z)) - 1),
+    ("rows", "exponentials_sum_to_one"): lambda n: is_zero(sum(map(sp.exp, run_row(n, Z))) - 1),
+    ("rows", "shift_invariant"): lambda n: shifts(n, 0),
+    ("rows", "shift_equivariant"): lambda n: shifts(n, sp.log(S)),
+    ("rows", "jacobian_columns_sum_to_zero"): lambda n: all(
+        is_zero(sum(jacobian(n).col(j))) for j in range(3)
+    ),
+    ("rows", "jacobian_symmetric"): lambda n: all(map(is_zero, jacobian(n) - jacobian(n).T)),
+    ("rows", "gradient_sums_to_one"): lambda n: is_zero(sum(jacobian(n)) - 1),
+    ("rows", "above_maximum"): lambda n: all(
+        (sp.exp(run_row(n, Z)[0]) - sp.exp(z)).is_positive for z in Z
+    ),
+    ("heads", "gradient_is_softmax_minus_target"): lambda n: all(
+        is_zero(by_logit(run_head(n, Z, T), i) - (SOFTMAX[i] * sum(T) - T[i])) for i in range(3)
+    ),
+    ("heads", "gradient_sums_to_zero"): lambda n: is_zero(
+        sum(by_logit(run_head(n, Z, T), i) for i in range(3))
+    ),
+    ("heads", "shift_invariant"): lambda n: is_zero(run_head(n, SHIFTED, T) - run_head(n, Z, T)),
+    ("heads", "gradient_is_sigmoid_minus_target"): lambda n: is_zero(
+        by_logit(run_head(n, Z[0], T[0]), 0) - (E[0] / (1 + E[0]) - T[0])
+    ),
+    ("heads", "symmetric_under_relabelling"): lambda n: is_zero(
+        run_head(n, Z[0], T[0]) - run_head(n, -Z[0], 1 - T[0])
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"),
+    [(n, c) for n in names("rows") + names("heads") for c in find(n).row_claims],
+)
+def test_property_of_a_row_or_head(name: str, claim: str) -> None:
+    assert PROPERTIES[find(name).kind, claim](name)
+
+
+def test_a_false_property_is_refuted() -> None:
+    assert not PROPERTIES["rows", "sums_to_one"]("log_softmax")
+    assert not PROPERTIES["rows", "shift_invariant"]("logsumexp")
+    assert not PROPERTIES["rows", "shift_equivariant"]("softmax")
+    assert not PROPERTIES["rows", "jacobian_symmetric"]("log_softmax")
