@@ -42,7 +42,8 @@ struct row {
   // full relative accuracy however small the rest is: that is what confident rows need.
   double rest = 0;
   bool masked_out = false; // `where` excludes all of it
-  bool undefined = false;  // a NaN, several +inf, or nothing but -inf
+  bool has_nan = false;
+  bool undefined = false; // a NaN, several +inf, or nothing but -inf: no distribution
 
   double sum() const { return 1 + rest; }
   double log_sum() const { return row_math::log1p(rest); }
@@ -51,16 +52,15 @@ struct row {
   // Takes logits in `d` (-inf where masked) to the state described above.
   void prepare(double temperature, bool any_unmasked) {
     double m = -infinity;
-    bool nan = false;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       m = d[i] > m ? d[i] : m;
-      nan |= d[i] != d[i];
+      has_nan |= d[i] != d[i];
     }
     argmax = 0;
     while (argmax + 1 < n && d[argmax] != m) ++argmax;
     masked_out = !any_unmasked;
-    undefined = nan || (m == -infinity && !masked_out);
-    if (m == infinity && !nan) {
+    undefined = has_nan || (m == -infinity && !masked_out);
+    if (m == infinity && !has_nan) {
       // A single +inf takes all.
       for (std::ptrdiff_t i = argmax + 1; i < n; ++i) undefined |= d[i] == infinity;
       for (std::ptrdiff_t i = 0; i < n; ++i) d[i] = -infinity;
@@ -136,7 +136,7 @@ template <class K, class T, bool backward>
         y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / t;
     } else {
       K::value(r, y);
-      if (r.undefined)
+      if (K::reduces ? r.has_nan : r.undefined)
         for (std::ptrdiff_t j = 0; j < (K::reduces ? 1 : n); ++j) y[j] = not_a_number;
     }
     if (K::reduces && !backward)

@@ -20,7 +20,8 @@ struct silu {
       slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
     } else {
       // x/2 + x^2/4 would round to x/2, which may be a tie of the result's format: stay above it.
-      value = magnitude(x) < 0x1p-60 ? fma(magnitude(x), 0x1p-52, x / 2) : value;
+      const double above = with_sign(fma(magnitude(x), 0x1p-52, x / 2), x);
+      value = magnitude(x) < 0x1p-60 ? above : value;
     }
     return {value, slope};
   }
