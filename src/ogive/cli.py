@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,8 +189,11 @@ def _check_writable(path: Path) -> None:
         _fail(f"{path}: is a folder, not a file to write")
     if not path.parent.is_dir():
         _fail(f"{path.parent}: no such folder")
-    if not os.access(path.parent, os.W_OK):
-        _fail(f"{path.parent}: cannot be written to")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        _fail(f"{path.parent}: cannot be written to: {error.strerror}")
 
 
 @contextmanager

@@ -152,31 +152,31 @@ def relu_always_grows(evidence: Evidence) -> Verdict:
 
 
 def leaky_unsteady(evidence: Evidence) -> Verdict:
-    """Leaky ReLU against ReLU in every cell."""
+    """Leaky ReLU against ReLU at every depth."""
     effects = [
-        (cell.depth, cell.recipe, cell.effect)
+        (cell.depth, cell.effect)
         for cell in evidence.cells
-        if cell.activation == "leaky_relu" and cell.effect
+        if (cell.activation, cell.recipe) == ("leaky_relu", "tuned") and cell.effect
     ]
-    better = sum(e.significant and e.difference > 0 for _, _, e in effects)
-    worse = sum(e.significant and e.difference < 0 for _, _, e in effects)
+    better = sum(e.significant and e.difference > 0 for _, e in effects)
+    worse = sum(e.significant and e.difference < 0 for _, e in effects)
     if not effects or not (better or worse):
         outcome: Outcome = "not decided on this data"
     else:
         outcome = "refuted" if better == len(effects) or worse == len(effects) else "holds"
     listed = ", ".join(
         f"{100 * e.difference:+.2f} [{100 * e.interval.low:+.2f}, {100 * e.interval.high:+.2f}] "
-        f"at depth {depth} ({recipe})"
-        for depth, recipe, e in effects
+        f"at depth {depth}"
+        for depth, e in effects
     )
     return _verdict(
         "leaky-relu-unsteady",
         "Leaky ReLU is usually better than ReLU, but its gain is not steady.",
-        "significantly better in some settings and not in others",
+        "significantly better at some depths and not at others",
         f"percentage points over ReLU: {listed}" if listed else "not run",
         outcome,
-        f"Significantly better in {better} and worse in {worse} of {len(effects)} settings "
-        "(paired bootstrap, Holm).",
+        f"Significantly better in {better} and worse in {worse} of {len(effects)} depths "
+        "(tuned, paired bootstrap, Holm).",
     )
 
 

@@ -71,10 +71,9 @@ def load(source: str, target: str | None = None) -> Dataset:
     suffix = path.suffix.lower()
     if suffix not in {*readers, ".npz"}:
         near = difflib.get_close_matches(source, BUNDLED, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(BUNDLED)}, a .csv, "
-        raise StudyError(
-            f"unknown data {source!r}; " + (hint if near else hint + ".parquet or .npz file, openml:ID")
-        )
+        known = f"known: {', '.join(BUNDLED)}, a .csv, .parquet or .npz file, openml:ID"
+        hint = f"did you mean {near[0]}?" if near else known
+        raise StudyError(f"unknown data {source!r}; {hint}")
     if not path.exists():
         raise StudyError(f"{path}: no such file")
     if target is None:
@@ -90,18 +89,18 @@ def load(source: str, target: str | None = None) -> Dataset:
 
 def from_table(table: pd.DataFrame, target: str, name: str) -> Dataset:
     """A data set from a table: target to classes, text to one-hot columns."""
-    doubled = table.columns[table.columns.duplicated()]
-    if len(doubled):
-        raise StudyError(f"{name}: column {doubled[0]!r} appears twice")
+    _refuse_doubles(list(table.columns), name)
     if target not in table.columns:
-        columns = [str(c) for c in table.columns]
-        near = difflib.get_close_matches(target, columns, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(columns)}"
+        there = [str(c) for c in table.columns]
+        near = difflib.get_close_matches(target, there, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(there)}"
         raise StudyError(f"{name}: no column {target!r}; {hint}")
     if table.empty:
         raise StudyError(f"{name}: no rows")
     y, classes = _classes(table[target], name, target)
-    columns, features, treatments = [], [], []
+    columns: list[NDArray[np.float64]] = []
+    features: list[str] = []
+    treatments: list[str] = []
     for column in table.columns.drop(target):
         values, names, treatment = _feature(table[column], name, str(column))
         columns += values
@@ -130,9 +129,7 @@ def split(data: Dataset) -> tuple[Parts, DataDescription]:
 
     rows, key = np.arange(len(data.y)), int(data.hash[:8], 16)
     try:
-        rest, test = train_test_split(
-            rows, test_size=TEST_SHARE, stratify=data.y, random_state=key
-        )
+        rest, test = train_test_split(rows, test_size=TEST_SHARE, stratify=data.y, random_state=key)
         train, validation = train_test_split(
             rest,
             test_size=VALIDATION_SHARE / (1 - TEST_SHARE),
@@ -190,7 +187,8 @@ def _fill(x: NDArray[np.float64], train: NDArray[np.int64], data: Dataset) -> li
         median = float(np.median(known))
         x[missing, i] = median
         treatments.append(
-            f"{data.features[i]}: {missing.sum()} missing filled with the training median {median:g}"
+            f"{data.features[i]}: {missing.sum()} missing, filled with the training rows' "
+            f"median {median:g}"
         )
     return treatments
 
@@ -234,11 +232,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
             comma = max(",;\t", key=header.count)
             file.seek(0)
             rows = csv.reader(file, delimiter=comma, strict=True)
-            width = len(next(rows))
+            names = next(rows)
+            _refuse_doubles(names, path.name)  # pandas would rename them in silence
             for row in rows:
-                if row and len(row) != width:
+                if row and len(row) != len(names):
                     raise StudyError(
-                        f"{path}: line {rows.line_num} has {len(row)} fields, the header {width}"
+                        f"{path}: line {rows.line_num} has {len(row)} fields, the header "
+                        f"{len(names)}"
                     )
         # Only an empty field is missing: "NA" or "None" may well be a category.
         return pd.read_csv(
@@ -249,6 +249,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path}: is not text in UTF-8 (byte {error.start})") from error
     except (csv.Error, pd.errors.ParserError) as error:
         raise StudyError(f"{path}: line {rows.line_num}: {error}") from error
+
+
+def _refuse_doubles(columns: list[str], name: str) -> None:
+    for i, column in enumerate(columns):
+        if column in columns[:i]:
+            raise StudyError(f"{name}: column {column!r} appears twice")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -293,7 +299,10 @@ def _read_npz(path: Path, target: str) -> Dataset:
     return Dataset(**{**vars(data), "shares_unit": features.dtype == np.uint8})
 
 
-def _classes(column: pd.Series, name: str, target: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _classes(
+    column: pd.Series, name: str, target: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Each row's class index, and the classes' names."""
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise StudyError(
@@ -302,9 +311,7 @@ def _classes(column: pd.Series, name: str, target: str) -> tuple[NDArray[np.int6
         )
     found = column.nunique()
     if found == 1:
-        raise StudyError(
-            f"{name}: target {target!r} is constant: every row is {column.iloc[0]!s}"
-        )
+        raise StudyError(f"{name}: target {target!r} is constant: every row is {column.iloc[0]!s}")
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         broken = np.flatnonzero(np.mod(column.to_numpy(np.float64), 1) != 0)
         if (len(broken) and found > 10) or found > max(20, len(column) // 4):
@@ -330,10 +337,11 @@ def _feature(
     numbers = pd.to_numeric(text.dropna(), errors="coerce")
     if not len(numbers):
         raise StudyError(f"{name}: column {label!r} is empty")
-    wrong = numbers.index[numbers.isna()]
+    known = np.flatnonzero(column.notna())
+    wrong = known[numbers.isna().to_numpy()]
     if len(wrong) <= len(numbers) // 10:  # a column of numbers with slips, not of categories
-        row = column.index.get_loc(wrong[0]) if len(wrong) else 0
         if len(wrong):
+            row = int(wrong[0])
             raise StudyError(
                 f"{name}: column {label!r}, row {row + 1}: {text.iloc[row]!r} is not a number"
             )
@@ -348,8 +356,10 @@ def _feature(
         )
     hot = [(filled == level).to_numpy(np.float64) for level in levels]
     missing = int(text.isna().sum())
-    note = f"; {missing} missing are a category of their own" if missing else ""
-    return hot, [f"{label}={v}" for v in levels], f"{label}: text, one-hot in {len(hot)} columns{note}"
+    note = f"{label}: text, one-hot in {len(hot)} columns"
+    if missing:
+        note += f"; {missing} missing are a category of their own"
+    return hot, [f"{label}={v}" for v in levels], note
 
 
 def _finite(values: NDArray[np.float64], name: str, label: str) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ operation mixes lanes: a network's bits do not depend on which others it trains 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,13 @@ class Head:
             target = labels[..., None]
             loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, target, reduction="none")
             return loss[..., 0], dz
-        return ogive.value_and_grad.cross_entropy(logits, labels, reduction="none")  # type: ignore[no-any-return]
+        return ogive.value_and_grad.cross_entropy(logits, labels, reduction="none")
 
     def classify(self, logits: Floats) -> Labels:
         """The most probable class of each row."""
         if self.is_binary:
             return (logits[..., 0] > 0).astype(np.int64)
-        return np.argmax(logits, axis=-1)
+        return np.asarray(np.argmax(logits, axis=-1), np.int64)
 
 
 @dataclass
@@ -113,8 +114,8 @@ class Network:
     """A batch of equal networks: `lanes` x (`depth` hidden layers of `width` units, a head).
 
     Weights start as N(0, g^2/fan_in), biases at 0. g is the gain of the activation before, which
-    keeps the mean square of every layer's input to the next at 1; the first layer, whose input is
-    standardised, has g = 1. Learned slopes start at the card's default, one for each layer.
+    keeps the mean square of every layer's z at 1; the first layer, whose input is standardised,
+    has g = 1. Learned slopes start at the card's default, one for each layer.
     """
 
     def __init__(
@@ -135,17 +136,18 @@ class Network:
         self.lanes = len(seeds)
         sizes = [features, *[width] * depth, self.head.outputs]
         shapes: list[tuple[int, ...]] = []
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+        for fan_in, fan_out in pairwise(sizes):
             shapes += [(fan_in, fan_out), (1, fan_out)]
         if self.activation.initial_slope is not None:
             shapes += [(1, 1)] * depth
         # One row of numbers per lane: an optimiser step is then a handful of calls.
         self.parameters = np.zeros((self.lanes, sum(map(np.prod, shapes))), np.float32)
         self.gradients = np.zeros_like(self.parameters)
-        views, slots = self._views(self.parameters, shapes), self._views(self.gradients, shapes)
         maps = 2 * (depth + 1)
-        self.weights, self.biases, self.slopes = views[0:maps:2], views[1:maps:2], views[maps:]
-        self.d_weights, self.d_biases, self.d_slopes = slots[0:maps:2], slots[1:maps:2], slots[maps:]
+        views = self._views(self.parameters, shapes)
+        self.weights, self.biases, self.slopes = views[:maps:2], views[1:maps:2], views[maps:]
+        views = self._views(self.gradients, shapes)
+        self.d_weights, self.d_biases, self.d_slopes = views[:maps:2], views[1:maps:2], views[maps:]
         self._initialise(seeds)
 
     def _views(self, flat: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
@@ -162,7 +164,7 @@ class Network:
         for slope in self.slopes:
             slope[...] = self.activation.initial_slope
 
-    def _slope(self, layer: int) -> Floats | None:
+    def slope(self, layer: int) -> Floats | None:
         return self.slopes[layer] if self.slopes else None
 
     def forward(self, x: Floats, draws: Draws | None = None) -> Pass:
@@ -173,7 +175,7 @@ class Network:
             z = np.matmul(y, self.weights[layer])
             z += self.biases[layer]
             pre.append(z)
-            y = self.activation.value(z, self._slope(layer), draws, layer)
+            y = self.activation.value(z, self.slope(layer), draws, layer)
         inputs.append(y)
         logits = np.matmul(y, self.weights[-1])
         logits += self.biases[-1]
@@ -184,12 +186,13 @@ class Network:
         hidden: list[Floats] = []
         for layer in range(self.depth, -1, -1):
             np.matmul(done.inputs[layer].swapaxes(1, 2), dz, out=self.d_weights[layer])
-            np.sum(dz, axis=1, keepdims=True, out=self.d_biases[layer])
+            # A sum over rows as a product: BLAS is four times faster at it than np.sum here.
+            np.matmul(np.ones((1, 1, dz.shape[1]), np.float32), dz, out=self.d_biases[layer])
             if layer == 0:
                 break
             dy = np.matmul(dz, self.weights[layer].swapaxes(1, 2))
             below = layer - 1
-            slope = self._slope(below)
+            slope = self.slope(below)
             dz, d_slope = self.activation.backward(dy, done.z[below], slope, draws, below)
             if d_slope is not None:
                 self.d_slopes[below][...] = d_slope

@@ -112,7 +112,8 @@ class Trial:
     density: tuple[int, ...]
     """How many trained pre-activations fall in each bin of `DENSITY_EDGES`, all layers together."""
     seconds_per_step: float
-    """Wall-clock of one training step of one network: its batch's time shared equally."""
+    """Processor time of one training step of one network, on one thread: its batch's, shared
+    equally. Not wall-clock, which other processes lengthen."""
 
 
 DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))

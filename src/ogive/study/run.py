@@ -133,7 +133,9 @@ class Grid:
         )
 
     def trials(
-        self, purpose: Literal["tune", "final"], lanes: dict[tuple[str, int], list[tuple[int, float]]]
+        self,
+        purpose: Literal["tune", "final"],
+        lanes: dict[tuple[str, int], list[tuple[int, float]]],
     ) -> Iterator[Trial]:
         """Every trial of (activation, depth): (seed, rate) pairs, from the journal or trained."""
         epochs = self.settings.epochs if purpose == "final" else self.settings.tuning_epochs
@@ -230,7 +232,10 @@ def _tune(grid: Grid) -> list[TuningScore]:
         scores.setdefault(key, []).append(trial.validation_accuracy)
     return [
         TuningScore(
-            activation=name, depth=depth, rate=rate, accuracy=float(np.mean(scores[name, depth, rate]))
+            activation=name,
+            depth=depth,
+            rate=rate,
+            accuracy=float(np.mean(scores[name, depth, rate])),
         )
         for name, depth in cells
         for rate in settings.rates
@@ -252,9 +257,7 @@ def _final(
     """Networks at each activation's own rate and at the common one, trained once if equal."""
     settings = grid.settings
     cells = {
-        (name, depth): [
-            (seed, r) for r in sorted({rate, same[depth]}) for seed in settings.seeds
-        ]
+        (name, depth): [(seed, r) for r in sorted({rate, same[depth]}) for seed in settings.seeds]
         for (name, depth), rate in tuned.items()
     }
     grid.total = grid.done + sum(
@@ -354,16 +357,15 @@ def _notes(
     spread: dict[tuple[str, int], set[float]] = {}
     for score in tuning:
         spread.setdefault((score.activation, score.depth), set()).add(round(score.accuracy, 2))
-    edge = [
-        f"{name} at depth {depth} ({rate:g})"
-        for (name, depth), rate in tuned.items()
-        if rate in ends and len(spread[name, depth]) > 1
-    ]
+    edge: dict[str, list[str]] = {}
+    for (name, depth), rate in tuned.items():
+        if rate in ends and len(spread[name, depth]) > 1:
+            edge.setdefault(f"{rate:g} at depth {depth}", []).append(name)
     if not edge:
         return []
     return [
-        "Best learning rate at the edge of the grid, so a wider grid might do better: "
-        + ", ".join(edge)
+        "Best learning rate at an end of the grid, so a wider grid might do better: "
+        + "; ".join(f"{where}: {', '.join(names)}" for where, names in edge.items())
     ]
 
 

@@ -107,7 +107,7 @@ def _train(network: Network, parts: Parts, batch: Batch) -> list[Trial]:
         rows_of = np.stack([draw.permutation(rows) for draw in order])
         for start in range(0, rows, batch.batch_size):
             picked = rows_of[:, start : start + batch.batch_size]
-            began = time.perf_counter()
+            began = time.thread_time()
             draws = Draws(batch.seeds, step)
             done = network.forward(parts.train_x[picked], draws)
             loss, dz = network.head.loss(done.logits, parts.train_y[picked])
@@ -117,7 +117,7 @@ def _train(network: Network, parts: Parts, batch: Batch) -> list[Trial]:
             velocity += network.gradients
             np.multiply(velocity, rates * np.float32(1 - step / total), out=update)
             network.parameters -= update
-            seconds += time.perf_counter() - began
+            seconds += time.thread_time() - began
             sums = loss.sum(axis=1, dtype=np.float64)
             train_loss[:, epoch] += sums / rows
             for lane in np.flatnonzero(~np.isfinite(sums)):
@@ -172,12 +172,14 @@ def _checkpoint_steps(total: int, count: int) -> list[int]:
     return sorted({round(total * i / (count - 1)) for i in range(count)})
 
 
-def _evaluate(network: Network, x: Floats, y: Labels) -> tuple[NDArray[np.float64], NDArray[np.bool]]:
+def _evaluate(
+    network: Network, x: Floats, y: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.bool]]:
     """Mean loss of each lane, and whether each row is classified correctly."""
     loss = np.zeros(network.lanes)
     correct = np.zeros((network.lanes, len(y)), np.bool)
     for start in range(0, len(y), CHUNK):
-        labels = np.broadcast_to(y[start : start + CHUNK], (network.lanes, *y[start : start + CHUNK].shape))
+        labels = np.repeat(y[None, start : start + CHUNK], network.lanes, axis=0)
         logits = network.forward(x[None, start : start + CHUNK]).logits
         loss += network.head.loss(logits, labels)[0].sum(axis=1, dtype=np.float64)
         right = network.head.classify(logits) == labels
@@ -196,11 +198,11 @@ def _measure(network: Network, parts: Parts, step: int, maps: Maps) -> None:
     flat = np.zeros(shape)
     squares = np.zeros((network.depth, network.lanes))
     for start in range(0, len(y), CHUNK):
-        labels = y[start : start + CHUNK]
+        labels = np.repeat(y[None, start : start + CHUNK], network.lanes, axis=0)
         done = network.forward(x[None, start : start + CHUNK])
-        dz = network.head.loss(done.logits, np.broadcast_to(labels, (network.lanes, len(labels))))[1]
+        dz = network.head.loss(done.logits, labels)[1]
         for layer, g in enumerate(network.backward(done, dz)):
-            slope = np.abs(network.activation.derivative(done.z[layer], network._slope(layer)))
+            slope = np.abs(network.activation.derivative(done.z[layer], network.slope(layer)))
             alive[layer] |= (slope > 0).any(axis=1)
             flat[layer] += np.count_nonzero(slope < limit, axis=1)
             squares[layer] += np.einsum("lij,lij->l", g, g, dtype=np.float64)
@@ -222,7 +224,7 @@ def _signal(network: Network, parts: Parts) -> tuple[NDArray[np.float64], NDArra
 
 
 def _rms(array: Floats) -> NDArray[np.float64]:
-    return np.sqrt(np.mean(np.square(array, dtype=np.float64), axis=(1, 2)))
+    return np.asarray(np.sqrt(np.mean(np.square(array, dtype=np.float64), axis=(1, 2))))
 
 
 def _density(network: Network, x: Floats) -> NDArray[np.int64]:

@@ -1,0 +1,120 @@
+"""Every claim of the note gets a verdict that follows from what is measured, not from this file."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import ogive
+from ogive.study import claims, run
+from ogive.study.data import load, split
+from ogive.study.journal import Journal
+from ogive.study.settings import settings
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    parts, description = split(load("iris"))
+    chosen = settings(
+        len(parts.train_x),
+        activations=["relu", "leaky_relu", "prelu", "sigmoid", "tanh"],
+        depths=[2, 8],
+        seeds=2,
+        epochs=3,
+    )
+    path = tmp_path_factory.mktemp("claims") / "r.jsonl"
+    journal = Journal(path, run.identity(description, chosen))
+    result = run.run(parts, description, chosen, journal, jobs=1, command="")
+    journal.close()
+    return claims.Evidence(parts=parts, settings=chosen, cells=result.cells), result
+
+
+MATHEMATICS = {
+    "linear-composes",
+    "relu-not-centred",
+    "relu-units-die",
+    "relu-magnitudes-grow",
+    "prelu-learns",
+    "rrelu-random-then-fixed",
+    "softmax-rows",
+    "softmax-jacobian",
+    "fused-gradient",
+    "sigmoid-is-softmax",
+    "sigmoid-reflects",
+    "sigmoid-not-centred",
+    "sigmoid-slope",
+    "sigmoid-fades",
+    "binary-gradient",
+    "tanh-is-sigmoid",
+    "tanh-centred",
+}
+
+
+def test_every_claim_has_a_verdict_with_a_number(evidence):
+    verdicts = {v.key: v for v in evidence[1].verdicts}
+    assert len(verdicts) == len(claims.CLAIMS)
+    for verdict in verdicts.values():
+        assert any(c.isdigit() for c in verdict.measured), verdict
+        assert verdict.claim.endswith(".")
+        assert verdict.explanation.endswith((".", ")"))
+    assert {k for k in MATHEMATICS if verdicts[k].verdict != "holds"} == set()
+    assert verdicts["relu-never-recovers"].verdict == "refuted"
+    assert verdicts["relu-magnitudes-always-grow"].verdict == "refuted"
+
+
+BROKEN = {
+    "sigmoid-is-softmax": ("sigmoid", lambda x: 1 / (1 + np.exp(-1.001 * x))),
+    "sigmoid-reflects": ("sigmoid", lambda x: 1 / (1 + np.exp(-x)) ** 1.001),
+    "tanh-is-sigmoid": ("tanh", lambda x: np.tanh(1.001 * x)),
+    "softmax-rows": ("softmax", lambda z: np.exp(z) / np.exp(z).sum()),
+    "softmax-jacobian": ("softmax", lambda z: np.exp(z) / np.exp(z).sum(-1, keepdims=True) ** 1.1),
+    "rrelu-random-then-fixed": ("rrelu", lambda x, **_: 0.2 * x),
+}
+
+
+@pytest.mark.parametrize("key", BROKEN)
+def test_a_function_that_breaks_a_claim_refutes_it(evidence, monkeypatch, key):
+    name, wrong = BROKEN[key]
+    monkeypatch.setitem(vars(ogive), name, wrong)
+    claim = getattr(claims, key.replace("-", "_"))
+    assert claim(evidence[0]).verdict == "refuted"
+
+
+def test_a_network_that_is_not_linear_does_not_compose(evidence, monkeypatch):
+    real = claims._network
+    monkeypatch.setattr(claims, "_network", lambda e, _, depth: real(e, "relu", depth))
+    assert claims.linear_composes(evidence[0]).verdict == "refuted"
+
+
+def test_verdicts_on_networks_follow_the_trials(evidence):
+    given, _ = evidence
+
+    def altered(**changes):
+        """The evidence with the trials of some activations changed."""
+        cells = []
+        for cell in given.cells:
+            change = changes.get(cell.activation, lambda t: {})
+            trials = tuple(dataclasses.replace(t, **change(t)) for t in cell.trials)
+            cells.append(dataclasses.replace(cell, trials=trials))
+        return dataclasses.replace(given, cells=cells)
+
+    def right(trial):
+        return {"test_correct": "1" * len(trial.test_correct)}
+
+    def wrong(trial):
+        return {"test_correct": "0" * len(trial.test_correct)}
+
+    frozen = altered(prelu=lambda t: {"slopes": ((0.25, 0.25, 0.25),) * t.depth})
+    assert claims.prelu_learns(frozen).verdict == "refuted"
+    verdicts = [
+        claims.tanh_beats_sigmoid(altered(tanh=ours, sigmoid=theirs)).verdict
+        for ours, theirs in ((right, wrong), (wrong, right), (right, right))
+    ]
+    assert verdicts == ["holds", "refuted", "not decided on this data"]
+
+
+def test_a_claim_about_what_was_not_run_is_not_decided(evidence):
+    nothing = dataclasses.replace(evidence[0], cells=[])
+    for claim in (claims.prelu_learns, claims.sigmoid_fades, claims.tanh_beats_sigmoid,
+                  claims.leaky_unsteady):  # fmt: skip
+        assert claim(nothing).verdict == "not decided on this data"

@@ -1,0 +1,139 @@
+"""The command line: what it prints, and one clear line with exit code 2 for every user error."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import ogive
+from ogive.cli import app
+
+TINY = ["--activations", "relu,tanh,sigmoid", "--depths", "1,2", "--seeds", "2", "--epochs", "2",
+        "--jobs", "1"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def ogive_command(*arguments, code=0):
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def refused(*arguments):
+    """The one line on stderr of a command that must fail with 2."""
+    result = ogive_command(*arguments, code=2)
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert result.stdout == ""
+    return lines[0]
+
+
+def test_study_prints_its_table_and_verdicts_and_writes_the_report(tmp_path):
+    result = ogive_command("study", "iris", *TINY)
+    for word in ("relu", "tanh", "sigmoid", "Report: report.html"):
+        assert word in result.stdout
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!")
+    (journal,) = (tmp_path / "results").glob("iris-*.jsonl")
+    assert json.loads(journal.read_text().splitlines()[0])["study"]["data"] == "iris"
+    again = ogive_command("study", "iris", *TINY, "--report", "other.html")
+    assert "Report: other.html" in again.stdout
+
+
+def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
+    rows = [f"{i % 7},{'red' if i % 3 else ''},{'' if i % 11 == 0 else i / 9},{'ab'[i % 2]}"
+            for i in range(80)]  # fmt: skip
+    (tmp_path / "t.csv").write_text("n,colour,x,kind\n" + "\n".join(rows))
+    ogive_command("study", "t.csv", "--target", "kind", *TINY)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "one-hot" in html
+    assert "median" in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digts"], "did you mean digits"),
+        (["absent.csv", "--target", "x"], "absent.csv: no such file"),
+        (["t.csv"], "--target COLUMN"),
+        (["t.csv", "--target", "lable"], "no column 'lable'; did you mean 'label'"),
+        (["iris", "--activations", "gleu"], "did you mean gelu"),
+        (["iris", "--activations", "softmax"], "already the head"),
+        (["iris", "--depths", "2,x"], "--depths takes whole numbers"),
+        (["iris", "--depths", "0"], "depth must be at least 1"),
+        (["iris", "--seeds", "0"], "seeds must be at least 1"),
+        (["iris", "--epochs", "0"], "epochs must be at least 1"),
+        (["iris", "--jobs", "-1"], "--jobs must not be negative"),
+        (["iris", "--results", "t.csv"], "t.csv: is not a results file"),
+        (["iris", "--report", "nowhere/report.html"], "nowhere: no such folder"),
+        (["iris", "--report", "."], "is a folder"),
+        (["iris", "--report", "/proc/report.html"], "/proc: cannot be written to|/proc"),
+    ],
+)
+def test_a_study_that_cannot_run_says_why_before_it_trains(tmp_path, arguments, message):
+    import re
+
+    (tmp_path / "t.csv").write_text("a,label\n1,x\n")
+    assert re.search(message, refused("study", *arguments))
+    assert sorted(os.listdir(tmp_path)) == ["t.csv"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_refused_before_training(tmp_path):
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o500)
+    assert "cannot be written" in refused("study", "iris", "--report", folder / "r.html")
+
+
+def test_another_studys_results_are_refused_and_untouched(tmp_path):
+    ogive_command("study", "iris", *TINY, "--results", "r.jsonl")
+    before = (tmp_path / "r.jsonl").read_bytes()
+    line = refused("study", "wine", *TINY, "--results", "r.jsonl")
+    assert "belongs to another study" in line
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+
+
+def test_a_defect_is_not_dressed_up_as_a_user_error(monkeypatch):
+    def broken(*_):
+        return [][1]
+
+    monkeypatch.setattr("ogive.study.data.load", broken)
+    with pytest.raises(IndexError):
+        ogive_command("study", "iris")
+
+
+def test_list_names_every_function():
+    out = ogive_command("list").stdout
+    assert all(name in out for name in ogive.catalog.names())
+
+
+def test_show_prints_a_card_or_writes_its_page(tmp_path):
+    assert "GELU" in ogive_command("show", "gelu").stdout
+    ogive_command("show", "relu", "--html", "card.html")
+    assert "ReLU" in (tmp_path / "card.html").read_text(encoding="utf-8")
+    assert "did you mean gelu" in refused("show", "gleu")
+    assert "no such folder" in refused("show", "gelu", "--html", "no/card.html")
+
+
+def test_version():
+    assert ogive_command("--version").stdout.startswith(f"ogive {ogive.__version__}")
+
+
+def test_without_the_study_extra_one_line_says_what_to_install():
+    code = (
+        "import sys; sys.modules['typer'] = None\n"
+        "import runpy; sys.argv = ['ogive', 'list']; runpy.run_module('ogive', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        'ogive: the command line needs more packages: pip install "ogive[study]"'
+    ]

@@ -1,0 +1,168 @@
+"""Gains and predictions are exact: closed forms, published values, and a real wide network."""
+
+import math
+
+import numpy as np
+import pytest
+
+import ogive
+from ogive.predict import gradient_ratio, moments
+
+
+def phi(x):
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def elu_square(q):
+    return (
+        q / 2
+        + math.exp(2 * q) * phi(-2 * math.sqrt(q))
+        - 2 * math.exp(q / 2) * phi(-math.sqrt(q))
+        + 0.5
+    )
+
+
+def gelu_square(q):
+    s = math.sqrt(1 + 2 * q)
+    return q * (0.25 + (q / ((1 + q) * s) + math.atan(q / s) / 2) / math.pi)
+
+
+def gelu_slope_square(q):
+    s = math.sqrt(1 + 2 * q)
+    tail = (1 / s**2 + (1 - q**2) / (1 + q) ** 2 + 1) * q / (2 * math.pi * s)
+    return 0.25 + math.atan(q / s) / (2 * math.pi) + tail
+
+
+CLOSED = {
+    "relu": (
+        lambda q: math.sqrt(q / (2 * math.pi)),
+        lambda q: q / 2,
+        lambda q: 0.5,
+    ),
+    "leaky_relu": (
+        lambda q: 0.99 * math.sqrt(q / (2 * math.pi)),
+        lambda q: (1 + 1e-4) * q / 2,
+        lambda q: (1 + 1e-4) / 2,
+    ),
+    "gelu": (lambda q: q / math.sqrt(2 * math.pi * (1 + q)), gelu_square, gelu_slope_square),
+    "elu": (
+        lambda q: math.sqrt(q / (2 * math.pi)) + math.exp(q / 2) * phi(-math.sqrt(q)) - 0.5,
+        elu_square,
+        lambda q: 0.5 + math.exp(2 * q) * phi(-2 * math.sqrt(q)),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "q"),
+    # Not ELU at 40: the closed form itself, exp(2q) times a tail, loses its digits there.
+    [(n, q) for n in CLOSED for q in (1e-3, 0.3, 1.0, 2.7, 40.0) if (n, q) != ("elu", 40.0)],
+)
+def test_moments_equal_their_closed_forms_to_1e_12(name, q):
+    found = moments(name, q)
+    wanted = [form(q) for form in CLOSED[name]]
+    # 1e-12 of the function's scale: ELU's mean at small q is a difference of larger terms.
+    got = [found.mean, found.square, found.slope_square]
+    assert got == pytest.approx(wanted, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "silu", "softplus", "softsign"])
+@pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
+def test_moments_without_closed_form_agree_with_adaptive_quadrature(name, q):
+    from scipy.integrate import quad
+
+    def density(z):
+        return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+    def integrand(z):
+        return float(getattr(ogive, name)(math.sqrt(q) * z)) ** 2 * density(z)
+
+    pieces = [quad(integrand, a, a + 1, epsabs=1e-16, epsrel=1e-13)[0] for a in range(-12, 12)]
+    assert moments(name, q).square == pytest.approx(sum(pieces), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "gain"),
+    [
+        ("relu", 1.4142),
+        ("elu", 1.2452),
+        ("selu", 1.0),
+        ("gelu", 1.5335),
+        ("silu", 1.6765),
+        ("softplus", 1.0419),
+        ("sigmoid", 1.8462),
+        ("tanh", 1.5925),
+        ("softsign", 2.3375),
+        ("identity", 1.0),
+    ],
+)
+def test_gain_is_the_documented_value(name, gain):
+    assert ogive.gain(name) == pytest.approx(gain, abs=5e-5)
+
+
+def test_gain_takes_the_functions_parameters_and_cards():
+    assert ogive.gain("leaky_relu", negative_slope=0.2) == pytest.approx(
+        math.sqrt(2 / 1.04), rel=1e-12
+    )
+    assert ogive.gain("prelu", weight=1.0) == pytest.approx(1.0, rel=1e-12)
+    assert ogive.gain(ogive.card("gelu")) == ogive.gain("gelu")
+
+
+@pytest.mark.parametrize(
+    ("name", "torch_default", "glorot", "he"),
+    [
+        ("relu", -7.78, -3.01, 0.00),
+        ("gelu", -10.6, -5.70, -2.11),
+        ("tanh", -5.00, -0.72, 0.36),
+        ("sigmoid", -17.1, -12.6, -9.99),
+    ],
+)
+def test_gradient_ratio_over_twenty_layers_is_the_documented_table(name, torch_default, glorot, he):
+    found = [gradient_ratio(name, 20, weight_variance=w) for w in (1 / 3, 1, 2)]
+    assert found == pytest.approx([torch_default, glorot, he], abs=0.06)
+
+
+def test_gradient_ratio_predicts_a_real_network_of_width_512():
+    from ogive.study.network import Network
+
+    ratios = []
+    for seed in range(10):
+        network = Network("tanh", depth=11, width=512, features=512, classes=10, seeds=(seed,))
+        x = np.random.default_rng(seed).standard_normal((1, 64, 512), dtype=np.float32)
+        done = network.forward(x)
+        labels = np.arange(64)[None] % 10
+        g = network.backward(done, network.head.loss(done.logits, labels)[1])
+        ratios.append(math.log10(np.linalg.norm(g[0]) / np.linalg.norm(g[-1])))
+    predicted = gradient_ratio("tanh", 10, weight_variance=ogive.gain("tanh") ** 2)
+    assert abs(float(np.mean(ratios)) - predicted) <= 0.15
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ogive.gain("gleu"), "did you mean gelu"),
+        (lambda: ogive.gain("softmax"), "softmax is not a unary function"),
+        (lambda: ogive.gain("cross_entropy"), "not a unary function"),
+        (lambda: ogive.gain("leaky_relu", slope=0.1), "it has negative_slope"),
+        (lambda: ogive.gain("relu", alpha=1.0), "it has none"),
+        (lambda: ogive.gain("leaky_relu", negative_slope=math.nan), "must lie between"),
+        (lambda: moments("relu", 0.0), "variance must be positive"),
+        (lambda: moments("relu", math.inf), "variance must be positive"),
+        (lambda: gradient_ratio("relu", -1, weight_variance=2), "must not be negative"),
+    ],
+)
+def test_what_has_no_gain_is_an_error_that_says_why(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_gain_needs_numpy_alone():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, ogive; ogive.gain('gelu'); "
+        "print([m for m in ('scipy', 'sklearn', 'pandas', 'typer') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
