@@ -85,6 +85,21 @@ def test_a_forked_child_computes_and_so_does_its_parent(serial: Any) -> None:
 
 @can_fork
 @forking
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads in /proc")
+def test_a_forked_child_has_helpers_of_its_own(serial: Any) -> None:
+    ogive.set_num_threads(3)
+    work()
+
+    def child() -> None:
+        assert len(os.listdir("/proc/self/task")) == 1
+        assert_right(work(), serial)
+        assert len(os.listdir("/proc/self/task")) == 3
+
+    assert in_child(child) == 0
+
+
+@can_fork
+@forking
 def test_fork_while_another_thread_is_inside_a_call(serial: Any) -> None:
     ogive.set_num_threads(2)
     stop = threading.Event()
