@@ -37,7 +37,7 @@ from ogive.reference.ball import Measured
 
 ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "tests" / "accuracy.toml"
-JOURNAL = ROOT / "build" / "exhaustive.jsonl"
+JOURNALS = ROOT / "build" / "exhaustive"
 
 CHUNK = 1 << 24  # patterns in one unit of work: about a second
 BLOCK = 1 << 17  # patterns at once: operands and bounds stay in the cache
@@ -64,35 +64,28 @@ def prepare() -> None:
 class Journal:
     """Finished chunks, one line each, so that a killed sweep goes on where it was.
 
-    The first line names the build and the stride; figures of another build are dropped.
+    Every build and stride has a file of its own: figures of another build do not count.
     """
 
-    def __init__(self, path: Path, stride: int):
-        self.path = path
-        self.header = {"build": build(), "stride": stride}
+    def __init__(self, stride: int):
+        self.path = JOURNALS / f"{build()}-{stride}.jsonl"
         self.done: dict[tuple[str, int], Figures] = {}
-        if path.exists():
-            lines = path.read_text().splitlines(keepends=True)
-            whole = [json.loads(line) for line in lines if line.endswith("\n")]
-            if whole and whole[0] == self.header:
-                for entry in whole[1:]:
-                    figures = {k: Measured(**m) for k, m in entry["figures"].items()}
-                    self.done[entry["function"], entry["chunk"]] = figures
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            file.write(json.dumps(self.header) + "\n")
-            for (function, chunk), figures in self.done.items():
-                file.write(self._line(function, chunk, figures))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = self.path.read_text() if self.path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # a kill may have cut the last line short
+        if whole != text:
+            self.path.write_text(whole)
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            figures = {k: Measured(**m) for k, m in entry["figures"].items()}
+            self.done[entry["function"], entry["chunk"]] = figures
 
     def add(self, function: str, chunk: int, figures: Figures) -> None:
         self.done[function, chunk] = figures
-        with self.path.open("a") as file:
-            file.write(self._line(function, chunk, figures))
-
-    @staticmethod
-    def _line(function: str, chunk: int, figures: Figures) -> str:
         plain = {k: asdict(m) for k, m in figures.items()}
-        return json.dumps({"function": function, "chunk": chunk, "figures": plain}) + "\n"
+        entry = {"function": function, "chunk": chunk, "figures": plain}
+        with self.path.open("a") as file:
+            file.write(json.dumps(entry) + "\n")
 
 
 def build() -> str:
@@ -107,7 +100,7 @@ def build() -> str:
 
 
 def sweep_float32(functions: list[str], stride: int, processes: int, console: Console) -> Sums:
-    journal = Journal(JOURNAL, stride)
+    journal = Journal(stride)
     units = [(f, c) for f in functions for c in range((1 << 32) // CHUNK)]
     todo = [unit for unit in units if unit not in journal.done]
     columns = ("[progress.description]{task.description}", "{task.percentage:>3.0f} %")
@@ -220,11 +213,15 @@ def main(
         if name not in names("unary"):
             raise typer.BadParameter(f"{name!r} is not a unary function of the catalog")
         measure.encloser(name)  # compiles the reference before the processes start
+    measured = build()
     sums = sweep_float32(chosen, stride, processes, console)
     sums |= measure_rest(chosen, console)
     if stride > 1:
         for name in chosen:  # what a sample is most likely to miss
             add(sums, name, "float32", measure.float32(find(name), measure.around(find(name))))
+    if build() != measured:
+        console.print("[red]The library was rebuilt meanwhile; nothing is recorded. Start again.")
+        raise typer.Exit(1)
     record(sums)
     if not show(sums, console):
         console.print("[red]The accuracy contract is broken.")
