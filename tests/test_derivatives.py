@@ -123,10 +123,8 @@ def test_backward_of_rows(name: str, gap: float) -> None:
     assert got == pytest.approx([float(e) for e in exact], rel=2e-7, abs=2.0**-40 * scale)
 
 
-@pytest.mark.parametrize("name", names("rows"))
+@pytest.mark.parametrize("name", [n for n in names("rows") if n in dir(ogive.backward_from_output)])
 def test_backward_from_output_of_rows(name: str) -> None:
-    if name not in dir(ogive.backward_from_output):
-        pytest.skip("its output does not determine the slope")
     dy = random.normal(0, 1, Z.size).astype(np.float32)
     got = getattr(ogive.backward_from_output, name)(dy, getattr(ogive, name)(Z))
     exact = [float(e) for e in enclosures.row_backward(find(name), Z.tolist(), dy.tolist())]
