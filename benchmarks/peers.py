@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+
 from cells import Array, Cell, function_of
 
 Call = Callable[..., Any]

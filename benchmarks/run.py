@@ -9,20 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import copy_limit
-import machine
-import peers
-import table
 import typer
-from cells import FORMATS, SHAPES, SIZES, Cell, cells, dtype_of, function_of, inputs, out_for
-from goals import is_call
-from record import OGIVE, SCHEMA, Record, record
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from timing import FULL, QUICK, Effort, Timed, race
 
+import copy_limit
+import machine
 import ogive
+import peers
+import table
+from cells import FORMATS, SHAPES, SIZES, Cell, cells, dtype_of, function_of, inputs, out_for
+from goals import is_call
 from ogive.report.writer import CannotWriteError, check_writable, write_text
+from record import OGIVE, SCHEMA, Record, record
+from timing import FULL, QUICK, Effort, Timed, race
 
 RESULTS = Path(__file__).with_name("results.json")
 SETTLE = 0.015

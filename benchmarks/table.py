@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import groupby
 
-from cells import MODES, Cell
-from goals import CALL_MICROSECONDS, is_call
-from record import COPIES, Record
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+
+from cells import MODES, Cell
+from goals import CALL_MICROSECONDS, is_call
+from record import COPIES, Record
 
 WIDTH = 150
 """Columns where the output is a file."""

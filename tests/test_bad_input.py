@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import ROWS, UNARY, Call
 
 import ogive
+from cases import ROWS, UNARY, Call
 
 Z = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 2, 0])

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+import ogive
 from cases import (
     CAN_FLUSH,
     DTYPE_IDS,
@@ -27,8 +29,6 @@ from cases import (
     run_python,
     values,
 )
-
-import ogive
 
 LENGTHS = [*range(71), 255, 256, 257, 511, 512, 513]
 ROW_LENGTHS = [*range(1, 36), 255, 256, 257, 1000]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import public, public_modes
 
 import ogive
+from cases import public, public_modes
 from ogive import _native
 from ogive._api import PUBLIC_MODES
 from ogive.catalog.card import Card

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cases import ROWS, UNARY, Call, assert_same_bits, public, public_modes
 
 import ogive
+from cases import ROWS, UNARY, Call, assert_same_bits, public, public_modes
 
 unary = pytest.mark.parametrize("call", UNARY, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)

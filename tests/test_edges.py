@@ -9,9 +9,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits
 
 import ogive
+from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits
 from ogive.catalog.card import Card
 
 CARDS = ogive.catalog("unary")

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import BF16, DTYPE_IDS, DTYPES, assert_same_bits
 
 import ogive
+from cases import BF16, DTYPE_IDS, DTYPES, assert_same_bits
 
 LONG = np.longdouble
 CLASSES = 5

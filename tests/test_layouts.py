@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import BF16, DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits, operands
 
 import ogive
+from cases import BF16, DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits, operands
 
 unary = pytest.mark.parametrize("call", UNARY, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_sample import sample
 from rich.console import Console
 
 from ogive.catalog import find, names
@@ -30,6 +29,7 @@ from ogive.report import (
     writer,
 )
 from ogive.study.result import Verdict
+from report_sample import sample
 
 ALL = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh", "identity", "gelu", "silu", "elu")
 SECTIONS = [

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import DTYPE_IDS, DTYPES, assert_same_bits
 
 import ogive
+from cases import DTYPE_IDS, DTYPES, assert_same_bits
 
 MASK = 0xFFFFFFFF
 

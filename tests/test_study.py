@@ -33,6 +33,7 @@ def batch(activation, depth=2, seeds=(0, 1), rate=0.05, purpose="final", epochs=
         width=changed.pop("width", 16),
         batch_size=changed.pop("batch_size", 8),
         momentum=0.9,
+        clip=1.0,
         checkpoints=3,
     )
 
@@ -84,11 +85,12 @@ def test_tuned_relu_of_depth_2_classifies_97_percent_of_digits(digits):
             depth=2,
             purpose="final",
             seeds=chosen.seeds,
-            rates=(0.03,) * len(chosen.seeds),
+            rates=(0.1,) * len(chosen.seeds),
             epochs=chosen.epochs,
             width=chosen.width,
             batch_size=chosen.batch_size,
             momentum=chosen.momentum,
+            clip=chosen.clip,
             checkpoints=chosen.checkpoints,
         ),
     )

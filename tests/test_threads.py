@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
-from cases import assert_same_bits, check_python
 
 import ogive
+from cases import assert_same_bits, check_python
 from ogive import _native
 
 X = np.random.default_rng(0).normal(0, 3, 500_000).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import operator
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -122,14 +123,24 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
         index = first(bad)
         bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
         raise ValueError(f"{at('target', index)} = {target[index]}: probabilities must be {bound}")
-    return target.astype(dtype, copy=not target.flags.aligned)
+    cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
+    beyond = ~np.isfinite(cast)
+    if beyond.any():
+        index = first(beyond)
+        raise ValueError(f"{at('target', index)} = {target[index]}: too large for {dtype} logits")
+    return np.asarray(cast)
 
 
 def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
     """Labels as int64, with -1 for rows that are ignored."""
-    labels = target.astype(np.int64)
-    ignored = labels == ignore_index if ignore_index is not None else np.zeros(labels.shape, bool)
-    bad = ~ignored & ((labels < 0) | (labels >= classes))
+    if ignore_index is None:
+        ignored = np.zeros(target.shape, np.bool_)
+    else:
+        try:
+            ignored = target == operator.index(ignore_index)
+        except TypeError:
+            raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
+    bad = ~ignored & ((target < 0) | (target >= classes))
     if bad.any():
         index = first(bad)
         raise ValueError(
@@ -137,8 +148,7 @@ def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Arr
             f"for {classes} classes"
             + ("" if ignore_index is None else f", or ignore_index = {ignore_index}")
         )
-    labels[ignored] = -1
-    return labels
+    return np.where(ignored, -1, target).astype(np.int64)
 
 
 def checked_out(out: Any, z: Array) -> Array:
@@ -152,22 +162,24 @@ def checked_out(out: Any, z: Array) -> Array:
             f"out of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
             f"{z.shape} and {z.dtype}"
         )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
+    if not out.flags.writeable or not out.flags.aligned:
+        raise ValueError(f"out is {'not aligned' if out.flags.writeable else 'read-only'}")
     return out
 
 
-def apart(z: Array, out: Array) -> Array:
-    """z, or a copy of it where `out` overlaps it other than element by element."""
-    if not np.may_share_memory(z, out):
-        return z
-    same = out.ctypes.data == z.ctypes.data and out.strides == z.strides
-    return z if same else z.copy()
-
-
-def run(name: str, mode: str, dtype: np.dtype[Any], operands: tuple[Any, ...]) -> None:
+def run(name: str, mode: str, dtype: np.dtype[Any], *inputs: Any, loss: Array, dz: Any) -> None:
     """Calls the kernel on arrays that share their leading dimensions, and on single floats."""
-    _native.call(name, mode, FORMATS[dtype], operands)
+    if dz is not None:
+        inputs = tuple(apart(operand, dz) for operand in inputs)
+    _native.call(name, mode, FORMATS[dtype], (*inputs, loss, dz))
+
+
+def apart(operand: Any, out: Array) -> Any:
+    """The operand, or a copy of it where `out` overlaps it other than element by element."""
+    if not isinstance(operand, np.ndarray) or not np.may_share_memory(operand, out):
+        return operand
+    same = out.ctypes.data == operand.ctypes.data and out.strides == operand.strides
+    return operand if same and out.shape == operand.shape else operand.copy()
 
 
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:

@@ -69,6 +69,8 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
     loop = ufunc(name, f"sampled_{mode}")
 
     def draw(arrays: tuple[Any, ...], lower: Any, upper: Any, seed: Any, out: Any) -> Any:
+        if np.ndim(lower) or np.ndim(upper):
+            raise ValueError("lower and upper must be single numbers in training")
         if seed is None:
             raise ValueError("seed is needed in training, so that backward draws the same slopes")
         key = np.uint64(operator.index(seed) & 0xFFFFFFFFFFFFFFFF).view(np.int64)
@@ -96,7 +98,9 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
 
     def backward(dy: Any, x: Any, weight: Any = parameter.default) -> tuple[Any, Any]:
         dx = dx_of(dy, x, weight)
-        return dx, summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dx.dtype)
+        return dx, summed_gradient(
+            products, np.asarray(dy), np.asarray(x), weight, np.asarray(dx).dtype
+        )
 
     return backward
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../kernels/dispatch.hpp"
@@ -80,7 +81,7 @@ std::string signature(const std::vector<operand> &operands) {
 // One loop with what is needed to split it among threads.
 struct bound_loop {
   ogive::loop run;
-  int operands;
+  int operands, inputs;
   bool rows; // has a core dimension
 };
 
@@ -105,9 +106,29 @@ bool run_parallel(call &c) {
   return ogive::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
 }
 
+// Whether an operand written covers memory of another, other than element by element. NumPy lets
+// that happen where one forward pass over the elements is safe; pieces side by side are not.
+bool overlaps(const call &c, int inputs) {
+  const npy_intp last = c.dims[0] - 1;
+  const auto range = [&](int k) {
+    const npy_intp reach = last * c.steps[k];
+    return std::pair{c.args[k] + std::min<npy_intp>(reach, 0),
+                     c.args[k] + std::max<npy_intp>(reach, 0) + sizeof(double)};
+  };
+  for (int out = inputs; out < c.loop.operands; ++out)
+    for (int in = 0; in < inputs; ++in) {
+      if (c.args[in] == c.args[out] && c.steps[in] == c.steps[out]) continue;
+      const auto a = range(in), b = range(out);
+      if (a.first < b.second && b.first < a.second) return true;
+    }
+  return false;
+}
+
 void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
   call c{*static_cast<const bound_loop *>(data), args, dims, steps};
-  if (run_parallel(c)) return;
+  // A gufunc's operands never overlap: NumPy copies them.
+  const bool serial = !c.loop.rows && dims[0] > grain_elements && overlaps(c, c.loop.inputs);
+  if (serial ? run_piece(&c, 0, dims[0]) : run_parallel(c)) return;
   const PyGILState_STATE state = PyGILState_Ensure();
   PyErr_NoMemory();
   PyGILState_Release(state);
@@ -185,8 +206,10 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   memory->doc = doc;
   memory->signature = signature(operands);
   const int count = static_cast<int>(operands.size());
+  const int inputs = static_cast<int>(
+      std::count_if(operands.begin(), operands.end(), [](const operand &o) { return !o.output; }));
   for (int f = 0; f < ogive::formats; ++f)
-    memory->loops[f] = {e->run[m][f], count, !memory->signature.empty()};
+    memory->loops[f] = {e->run[m][f], count, inputs, !memory->signature.empty()};
   const auto add = [&](PyUFuncGenericFunction function, void *data, int type) {
     memory->functions.push_back(function);
     memory->data.push_back(data);
@@ -204,8 +227,6 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   add(refuse, &memory->refusals[1], NPY_CLONGDOUBLE);
   add(refuse, &memory->refusals[2], NPY_OBJECT);
 
-  const int inputs = static_cast<int>(
-      std::count_if(operands.begin(), operands.end(), [](const operand &o) { return !o.output; }));
   PyObject *const ufunc = PyUFunc_FromFuncAndDataAndSignature(
       memory->functions.data(), memory->data.data(), memory->types.data(),
       static_cast<int>(memory->functions.size()), inputs, count - inputs, PyUFunc_None,
@@ -282,7 +303,7 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
     return nullptr;
   }
-  const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), true};
+  const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), 0, true};
   strided_call c{loop, {}, {}, {}, {}, {}, 0};
   c.numbers.reserve(operands.size()); // data points into it
   constexpr int sizes[ogive::formats] = {2, 2, 4, 8};

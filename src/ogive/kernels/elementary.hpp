@@ -173,7 +173,7 @@ struct elementary : Grade {
     }
   }
 
-  static double exp(double x) { return exp_scaled(x).value(); }
+  static double exp(double x, double x_low = 0) { return exp_scaled(x, x_low).value(); }
 
   // e^x - 1 for x up to 700. With n = 0 the scale is 1 and p passes through whole, which keeps
   // relative accuracy at 0; the sign of a zero is the caller's concern.

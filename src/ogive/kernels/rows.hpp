@@ -41,29 +41,29 @@ struct row {
   // The sum of e without argmax. With S = 1 + rest, log S = log1p(rest) and 1 - 1/S = rest/S keep
   // full relative accuracy however small the rest is: that is what confident rows need.
   double rest = 0;
+  double inverse = 1;      // 1/S
   bool masked_out = false; // `where` excludes all of it
   bool has_nan = false;
   bool undefined = false; // a NaN, several +inf, or nothing but -inf: no distribution
 
   double sum() const { return 1 + rest; }
   double log_sum() const { return row_math::log1p(rest); }
+  double probability(std::ptrdiff_t i) const { return e[i] * inverse; }
   double log_sum_exp() const { return largest + log_sum(); }
 
   // Takes logits in `d` (-inf where masked) to the state described above.
   void prepare(double temperature, bool any_unmasked) {
-    double m = -infinity;
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      m = d[i] > m ? d[i] : m;
-      has_nan |= d[i] != d[i];
-    }
-    argmax = 0;
-    while (argmax + 1 < n && d[argmax] != m) ++argmax;
+    const double m = largest_of(d, n);
+    argmax = first_of(d, n, m);
     masked_out = !any_unmasked;
-    undefined = has_nan || (m == -infinity && !masked_out);
-    if (m == infinity && !has_nan) {
+    undefined = m == -infinity && !masked_out;
+    has_nan = n > 0 && d[argmax] != d[argmax];
+    if (m == infinity) {
       // A single +inf takes all.
-      for (std::ptrdiff_t i = argmax + 1; i < n; ++i) undefined |= d[i] == infinity;
-      for (std::ptrdiff_t i = 0; i < n; ++i) d[i] = -infinity;
+      for (std::ptrdiff_t i = 0; i < n; ++i) {
+        undefined |= i > argmax && d[i] == infinity;
+        d[i] = d[i] == d[i] ? -infinity : d[i];
+      }
     }
     largest = m / temperature;
     const double origin = m > -infinity && m < infinity ? m : 0;
@@ -76,6 +76,9 @@ struct row {
     }
     if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
     rest = sum_of(e, n);
+    inverse = 1 / sum();
+    has_nan |= rest != rest;
+    undefined |= has_nan;
     if (n > 0 && !masked_out) e[argmax] = 1;
   }
 };

@@ -86,16 +86,20 @@ def evaluate(
     ]
 
     dz = heads.checked_out(out, logits) if gradient else None
-    source = logits if dz is None else heads.apart(logits, dz)
     factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
-    # The kernel walks along the last axis; a single number is a row of one.
-    operands = [source, targets, *weights, smoothing, factor, loss, dz]
+
+    def row(array: Any) -> Any:
+        """The kernel walks along the last axis; a single number is a row of one."""
+        return array.reshape(1) if isinstance(array, np.ndarray) and not array.ndim else array
+
     heads.run(
         "binary_cross_entropy",
         "probabilities",
         logits.dtype,
-        tuple(a.reshape(1) if isinstance(a, np.ndarray) and not a.ndim else a for a in operands),
+        *map(row, (logits, targets, *weights, smoothing, factor)),
+        loss=row(loss),
+        dz=row(dz),
     )
     value = heads.reduced(loss, how, logits.size, logits.dtype)
     return value if dz is None else (value, dz)

@@ -94,12 +94,13 @@ private:
       if (r.undefined) loss = not_a_number;
       if (!at[9]) continue;
 
-      const double sum = r.sum(), factor = number(7) / temperature;
+      const double factor = number(7) / temperature;
       const double pull = z_weight == 0 ? 0 : 2 * z_weight * lse;
       for (std::ptrdiff_t c = 0; c < n; ++c) {
-        const double p = r.e[c] / sum;
-        q[c] = ((c == r.argmax ? likeliest : all * p - q[c]) + pull * p) * factor;
+        const double p = r.probability(c);
+        q[c] = (all * p - q[c] + pull * p) * factor;
       }
+      q[r.argmax] = (likeliest + pull * r.inverse) * factor;
       if (softcap > 0) {
         read_row<T>(at[0], steps[10], n, r.d);
         for (std::ptrdiff_t c = 0; c < n; ++c)

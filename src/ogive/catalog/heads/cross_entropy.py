@@ -167,8 +167,6 @@ def evaluate(
         )
 
     dz = heads.checked_out(out, logits) if gradient else None
-    if dz is not None:
-        rows = row_last(heads.apart(logits, dz), axis)
     factor = (1 / total if total else 0.0) if how == "mean" else 1.0
     loss = np.empty(lead)
     class_weight = 1.0 if weights is None else np.broadcast_to(weights, rows.shape)
@@ -176,15 +174,13 @@ def evaluate(
         "cross_entropy",
         mode,
         logits.dtype,
-        (
-            rows,
-            operand,
-            class_weight,
-            *options,
-            factor,
-            loss,
-            None if dz is None else row_last(dz, axis),
-        ),
+        rows,
+        operand,
+        class_weight,
+        *options,
+        factor,
+        loss=loss,
+        dz=None if dz is None else row_last(dz, axis),
     )
     value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz)

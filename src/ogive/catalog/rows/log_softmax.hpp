@@ -12,9 +12,9 @@ struct log_softmax {
     if (r.n == 0) return;
     for (std::ptrdiff_t j = 0; j < r.n; ++j) dx[j] = dy[j];
     dx[r.argmax] = 0;
-    const double rest = sum_of(dx, r.n), all = rest + dy[r.argmax], sum = r.sum();
-    for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[i] - r.e[i] / sum * all;
-    dx[r.argmax] = (dy[r.argmax] * r.rest - rest) / sum;
+    const double rest = sum_of(dx, r.n), all = rest + dy[r.argmax];
+    for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[i] - r.probability(i) * all;
+    dx[r.argmax] = (dy[r.argmax] * r.rest - rest) / r.sum();
   }
 
   static void backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,

@@ -5,7 +5,6 @@ struct logsumexp {
   static void value(const row &r, double *y) { y[0] = r.masked_out ? -infinity : r.log_sum_exp(); }
 
   static void backward(const row &r, const double *dy, double *dx) {
-    const double sum = r.sum();
-    for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[0] * (r.e[i] / sum);
+    for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[0] * r.probability(i);
   }
 };

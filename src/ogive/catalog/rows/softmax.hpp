@@ -3,13 +3,11 @@ struct softmax {
   static constexpr bool reduces = false;
 
   static void value(const row &r, double *y) {
-    const double sum = r.sum();
-    for (std::ptrdiff_t i = 0; i < r.n; ++i) y[i] = r.e[i] / sum;
+    for (std::ptrdiff_t i = 0; i < r.n; ++i) y[i] = r.probability(i);
   }
 
   static void backward(const row &r, const double *dy, double *dx) {
-    const double sum = r.sum();
-    contract(r.n, r.argmax, dy, dx, [&](std::ptrdiff_t i) { return r.e[i] / sum; });
+    contract(r.n, r.argmax, dy, dx, [&](std::ptrdiff_t i) { return r.probability(i); });
   }
 
   static void backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
