@@ -115,7 +115,7 @@ def test_units_are_dead_only_when_no_row_activates_them(iris):
 
 
 def test_a_rate_that_is_too_large_is_a_result_not_a_crash(iris):
-    (trial,) = train(iris, batch("identity", depth=8, seeds=(0,), rate=1e3))
+    (trial,) = train(iris, batch("identity", depth=8, seeds=(0,), rate=1e6))
     assert trial.diverged_at is not None
     assert trial.validation_loss[-1] is None
     assert trial.test_accuracy == 0.0

@@ -67,6 +67,8 @@ class Settings:
     width: int = 64
     batch_size: int = 32
     momentum: float = 0.9
+    clip: float = 1.0
+    """Largest norm of a network's whole gradient."""
     checkpoints: int = 6
     """Moments, from initialisation to the end, at which the layer maps are measured."""
 

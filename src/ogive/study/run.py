@@ -180,6 +180,7 @@ class Grid:
             width=self.settings.width,
             batch_size=self.settings.batch_size,
             momentum=self.settings.momentum,
+            clip=self.settings.clip,
             checkpoints=self.settings.checkpoints,
         )
 

@@ -16,7 +16,7 @@ the head of every network here; between layers it would be a different model, no
 
 ACTIVATIONS = (*NOTE, "identity", "gelu", "silu", "elu")
 
-RATES = (0.1, 0.03, 0.01, 0.003)
+RATES = (0.3, 0.1, 0.03, 0.01)
 """Each about a third of the one before: closer rates differ by less than two seeds do."""
 
 TARGET_STEPS = 2000
@@ -48,7 +48,7 @@ def settings(
     batch_size = min(32, max(4, train_rows // 32))
     per_epoch = math.ceil(train_rows / batch_size)
     if epochs is None:
-        epochs = max(1, min(8 if quick else 20, TARGET_STEPS // per_epoch))
+        epochs = max(1, min(5 if quick else 16, TARGET_STEPS // per_epoch))
     _positive("seeds", seeds)
     _positive("epochs", epochs)
     for depth in depths:
