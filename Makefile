@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test bench exhaustive lint format stub clean
+.PHONY: help study test bench exhaustive lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,7 @@ $(VENV)/.native: $(VENV)/.created $(NATIVE)
 	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "numpy>=2.0" "cmake>=3.24" ninja
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps \
 		-Cbuild-dir=build/editable --editable .
+	$(BIN)/python tools/stub.py
 	touch $@
 
 $(VENV)/.study: $(VENV)/.native
