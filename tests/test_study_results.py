@@ -98,30 +98,44 @@ def test_a_study_grows_without_repeating_itself(iris, finished, tmp_path):
     assert sum(c.activation == "elu" for c in grown.cells) == 4
 
 
-def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path, jobs):
     command = [sys.executable, "-m", "ogive", "study", "iris", "--activations", "relu,tanh,elu",
-               "--depths", "2,4", "--seeds", "2", "--epochs", "30", "--jobs", "1",
+               "--depths", "2,4", "--seeds", "2", "--epochs", "30", "--jobs", jobs,
                "--results", "r.jsonl", "--report", "r.html"]  # fmt: skip
     path = tmp_path / "r.jsonl"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=tmp_path, **quiet)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if path.exists() and path.read_bytes().count(b"\n") > 9:
-            break
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
+    assert within(120, lambda: path.exists() and path.read_bytes().count(b"\n") > 9)
+    process.kill()
     process.wait()
-    whole = path.read_bytes()
-    before = keys(path) if whole.endswith(b"\n") else None
+    before = path.read_bytes().split(b"\n")[:-1]
+    assert within(20, lambda: not running_in(process.pid)), "a worker outlived its study"
     subprocess.run(command, cwd=tmp_path, check=True, **quiet)
-    after = [json.loads(line)["key"] for line in path.read_bytes().splitlines()[1:]
-             if line.endswith(b"}}")]  # fmt: skip
-    assert len(after) == len(set(after)), "a finished trial was trained again"
-    if before is not None:
-        assert after[: len(before)] == before
-        assert 0 < len(before) < len(after)
+    after = path.read_bytes().split(b"\n")
+    assert after[: len(before)] == before
+    assert len(before) < len(after)
+    trained = [json.loads(line)["key"] for line in after[1:] if line.endswith(b"}}")]
+    assert len(trained) == len(set(trained)), "a finished trial was trained again"
     assert (tmp_path / "r.html").exists()
+
+
+def within(seconds, happened):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if happened():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def running_in(group):
+    """Whether a process group still has members."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):

@@ -6,10 +6,13 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,9 +211,26 @@ def _train_all(
         pool = joblib.Parallel(n_jobs=min(jobs, len(batches)), return_as="generator_unordered",
                                batch_size=1, pre_dispatch="n_jobs + 1")  # fmt: skip
         results: Iterable[tuple[Batch, list[Trial]]] = pool(
-            joblib.delayed(_train_one)(parts, batch) for batch in batches
+            joblib.delayed(_work_for)(os.getpid(), parts, batch) for batch in batches
         )
     return results
+
+
+def _work_for(parent: int, parts: Parts, batch: Batch) -> tuple[Batch, list[Trial]]:
+    _end_with(parent)
+    return _train_one(parts, batch)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this worker when the study is killed: it would wait for more work for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _train_one(parts: Parts, batch: Batch) -> tuple[Batch, list[Trial]]:

@@ -62,6 +62,7 @@ def settings(
         epochs=epochs,
         tuning_epochs=(epochs + 1) // 2,
         batch_size=batch_size,
+        checkpoints=3 if quick else 6,
     )
 
 
