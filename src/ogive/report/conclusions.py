@@ -93,7 +93,7 @@ def cannot(result: StudyResult) -> list[str]:
     seeds = len(result.settings.seeds)
     sentences = [
         f"Nothing follows for other data, widths or optimisers: this is {result.data.name} with "
-        f"{result.settings.width} units a layer and plain SGD with momentum.",
+        f"{result.settings.width} units a layer and SGD with momentum and clipped gradients.",
         f"The intervals come from {seeds} seed{'s' if seeds != 1 else ''} on one split: they "
         "cover initialisation and the order of batches, not the choice of rows.",
         "Activations that share a group letter are not shown to be equal; the study is too small "

@@ -47,7 +47,12 @@ def show(result: StudyResult, console: Console) -> None:
 
 def _table(result: StudyResult, depth: int) -> Table:
     table = Table(
-        title=f"Depth {depth}", title_justify="left", title_style="bold", box=None, pad_edge=False
+        title=f"Depth {depth}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
     )
     table.add_column("activation", no_wrap=True)
     for head in (
@@ -55,12 +60,12 @@ def _table(result: StudyResult, depth: int) -> Table:
         "interval",
         "rank",
         "group",
-        "same rate",
-        "µs/step",
+        "same\nrate",
+        "µs a\nstep",
         "dead",
-        "satur.",
-        "gradient",
-        "predicted",
+        "satu-\nrated",
+        "gra-\ndient",
+        "pre-\ndicted",
     ):
         table.add_column(head, justify="right", no_wrap=True)
     for cell in conclusions.tuned(result, depth):
