@@ -13,8 +13,20 @@
 // where x is the logits over the temperature, and dx is with respect to x.
 #pragma once
 
-// Row arithmetic always runs in the full grade: a row's sum reaches every one of its results.
+// What a row works out once for all its elements runs in the full grade.
 using row_math = elementary<f64_grade>;
+
+// Its exponentials run in the grade of the result, save where the row reduces to max + log S: near
+// 0 the two cancel, and the result has no more digits than they.
+template <class T, bool reduces = false>
+struct exponential {
+  using grade = elementary<f32_grade>;
+};
+template <class T, bool reduces>
+  requires(reduces || sizeof(T) == 8)
+struct exponential<T, reduces> {
+  using grade = row_math;
+};
 
 constexpr double infinity = __builtin_inf(), not_a_number = __builtin_nan("");
 
@@ -52,6 +64,7 @@ struct row {
   double log_sum_exp() const { return largest + log_sum(); }
 
   // Takes logits in `d` (-inf where masked) to the state described above.
+  template <class M>
   void prepare(double temperature, bool any_unmasked) {
     const double m = largest_of(d, n);
     argmax = first_of(d, n, m);
@@ -68,11 +81,16 @@ struct row {
     largest = m / temperature;
     const double origin = m > -infinity && m < infinity ? m : 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-      // d - m rounds when the two differ much in size; the rounding goes along as `low`.
-      const double x = d[i], difference = x - origin, t = difference - x;
-      const double low = (x - (difference - t)) - (origin + t);
+      const double x = d[i], difference = x - origin;
       d[i] = difference / temperature;
-      e[i] = row_math::exp_scaled(d[i], x > -infinity ? low / temperature : 0).value();
+      double lost = 0;
+      if constexpr (M::full) {
+        // The difference rounds when the two differ much in size; e^d must not miss what it lost.
+        const double t = difference - x, low = (x - (difference - t)) - (origin + t);
+        lost = x > -infinity ? low / temperature : 0;
+      }
+      const double power = M::exp(d[i], lost);
+      e[i] = d[i] > -infinity ? power : d[i] == d[i] ? 0 : d[i]; // the f32 grade stops at e^-700
     }
     if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
     rest = sum_of(e, n);
@@ -130,7 +148,7 @@ template <class K, class T, bool backward>
         r.d[j] = keep ? r.d[j] : -infinity;
         any |= keep;
       }
-    r.prepare(t, any);
+    r.template prepare<typename exponential<T, K::reduces>::grade>(t, any);
     double single = 0, *const y = K::reduces && !backward ? &single : out;
     if constexpr (backward) {
       read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);

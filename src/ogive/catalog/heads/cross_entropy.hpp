@@ -81,7 +81,7 @@ private:
       read_row<T>(at[0], steps[10], n, r.d);
       if (softcap > 0)
         for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = capped(r.d[c], softcap);
-      r.prepare(temperature, true);
+      r.template prepare<typename exponential<T>::grade>(temperature, true);
 
       // A class that nothing is asked of adds nothing, also where its logit is -inf.
       for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = q[c] == 0 ? 0 : -r.d[c] * q[c];
