@@ -12,27 +12,30 @@ struct binary_cross_entropy {
   [[gnu::flatten]] static bool probabilities(char **args, const std::ptrdiff_t *dims,
                                              const std::ptrdiff_t *steps) {
     const std::ptrdiff_t *core = steps + 8;
+    alignas(64) double z[block_size], t[block_size], positive[block_size], weight[block_size];
+    alignas(64) double factor[block_size], loss[block_size], gradient[block_size];
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
       const double eps = *reinterpret_cast<const double *>(args[4] + i * steps[4]);
-      for (std::ptrdiff_t j = 0; j < dims[1]; ++j) {
-        const auto number = [&](int k, int c) {
-          return *reinterpret_cast<const double *>(args[k] + i * steps[k] + j * core[c]);
-        };
-        const auto logit = [&](int k, int c) {
-          return static_cast<double>(
-              widen(*reinterpret_cast<const T *>(args[k] + i * steps[k] + j * core[c])));
-        };
-        const double z = logit(0, 0), t = fma(logit(1, 1), 1 - eps, eps / 2);
-        const double weight = number(3, 3), yes = weight * number(2, 2) * t, no = weight * (1 - t);
-        const double e = row_math::exp(-magnitude(z)), d = 1 + e, tail = row_math::log1p_unit(e);
-        const double up = (z > 0 ? z : 0) + tail, down = (z < 0 ? -z : 0) + tail;
-        // A side without weight adds nothing, also where its loss is infinite.
-        *reinterpret_cast<double *>(args[6] + i * steps[6] + j * core[5]) =
-            (yes == 0 ? 0 : yes * down) + (no == 0 ? 0 : no * up);
-        if (!args[7]) continue;
-        const double gradient = no * ((z < 0 ? e : 1) / d) - yes * ((z < 0 ? 1 : e) / d);
-        round_into(gradient * number(5, 4),
-                   *reinterpret_cast<T *>(args[7] + i * steps[7] + j * core[6]));
+      for (std::ptrdiff_t begin = 0; begin < dims[1]; begin += block_size) {
+        const std::ptrdiff_t n = dims[1] - begin < block_size ? dims[1] - begin : block_size;
+        const auto at = [&](int k, int c) { return args[k] + i * steps[k] + begin * core[c]; };
+        read_row<T>(at(0, 0), core[0], n, z);
+        read_row<T>(at(1, 1), core[1], n, t);
+        read_row<double>(at(2, 2), core[2], n, positive);
+        read_row<double>(at(3, 3), core[3], n, weight);
+        read_row<double>(at(5, 4), core[4], n, factor);
+        for (std::ptrdiff_t j = 0; j < n; ++j) {
+          const double x = z[j], target = fma(t[j], 1 - eps, eps / 2);
+          const double yes = weight[j] * positive[j] * target, no = weight[j] * (1 - target);
+          const double e = row_math::exp(-magnitude(x)), d = 1 + e, tail = row_math::log1p_unit(e);
+          const double up = (x > 0 ? x : 0) + tail, down = (x < 0 ? -x : 0) + tail;
+          // A side without weight adds nothing, also where its loss is infinite.
+          loss[j] = (yes == 0 ? 0 : yes * down) + (no == 0 ? 0 : no * up);
+          const double above = (x < 0 ? e : 1) / d, below = (x < 0 ? 1 : e) / d;
+          gradient[j] = (no * above - yes * below) * factor[j];
+        }
+        write_row<double>(loss, n, at(6, 5), core[5]);
+        if (args[7]) write_row<T>(gradient, n, at(7, 6), core[6]);
       }
     }
     return true;
