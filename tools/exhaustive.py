@@ -222,10 +222,10 @@ def main(
     if build() != measured:
         console.print("[red]The library was rebuilt meanwhile; nothing is recorded. Start again.")
         raise typer.Exit(1)
-    record(sums)
     if not show(sums, console):
-        console.print("[red]The accuracy contract is broken.")
+        console.print("[red]The accuracy contract is broken; nothing was recorded.")
         raise typer.Exit(1)
+    record(sums)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,8 @@ def _best(cells: Sequence[Cell]) -> str:
     )
     if not others:
         return text + "."
+    if not best.group:  # no groups: no test was possible
+        return text + "; differences were not tested (fewer than 3 activations or 2 seeds)."
     if not worse:
         return text + "; no other activation differs from it significantly."
     text += f"; significantly worse: {_listed(worse, 'and')}"
