@@ -30,17 +30,6 @@ OGIVE_EXPORT void ogive_set_num_threads(int n) { ogive::set_threads(n); }
 
 namespace {
 
-constexpr const char *mode_names[ogive::modes] = {"value",
-                                                  "derivative",
-                                                  "backward",
-                                                  "backward_from_output",
-                                                  "parameter_backward",
-                                                  "sampled_value",
-                                                  "sampled_derivative",
-                                                  "sampled_backward",
-                                                  "labels",
-                                                  "probabilities"};
-
 // Below this many elements a thread's wake-up costs more than it saves.
 constexpr std::ptrdiff_t grain_elements = 32768;
 
@@ -160,14 +149,14 @@ void refuse(char **, const npy_intp *, const npy_intp *, void *data) {
 
 const ogive::entry *find(const char *name) {
   for (int i = 0; i < the_table->count; ++i)
-    if (std::strcmp(the_table->entries[i].name, name) == 0) return &the_table->entries[i];
+    if (std::strcmp(the_table->entries[i]->name, name) == 0) return the_table->entries[i];
   PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
   return nullptr;
 }
 
 int find_mode(const ogive::entry &e, const char *name) {
   for (int m = 0; m < ogive::modes; ++m)
-    if (std::strcmp(mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
+    if (std::strcmp(ogive::mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
   PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
   return -1;
 }
@@ -355,14 +344,14 @@ PyObject *call_rows(PyObject *, PyObject *args) {
 PyObject *list_entries(PyObject *, PyObject *) {
   PyObject *const all = PyDict_New();
   for (int i = 0; all != nullptr && i < the_table->count; ++i) {
-    const ogive::entry &e = the_table->entries[i];
+    const ogive::entry &e = *the_table->entries[i];
     if (std::strcmp(e.kind, "internal") == 0) continue;
     PyObject *const modes = PyDict_New();
     bool good = modes != nullptr;
     for (int m = 0; good && m < ogive::modes; ++m) {
       if (e.operands[m] == nullptr) continue;
       PyObject *const text = PyUnicode_FromString(e.operands[m]);
-      good = text != nullptr && PyDict_SetItemString(modes, mode_names[m], text) == 0;
+      good = text != nullptr && PyDict_SetItemString(modes, ogive::mode_names[m], text) == 0;
       Py_XDECREF(text);
     }
     good = good && PyDict_SetItemString(all, e.name, modes) == 0;

@@ -69,13 +69,10 @@ constexpr entry heads_entry(const char *name) {
 }
 
 // What heads share after their kernels; not functions of the catalog.
-constexpr entry rounded_entry() {
-  entry e{"rounded", "internal", 0, {}, {}};
-  set(e, mode::value, "d -> T", []<class T>(T) constexpr -> loop { return rounded<T>; });
-  return e;
-}
-constexpr entry summed_entry() {
-  entry e{"summed", "internal", 0, {}, {}};
-  set(e, mode::value, "d(n) d -> T", []<class T>(T) constexpr -> loop { return summed<T>; });
+template <class K>
+constexpr entry internal_entry(const char *name) {
+  entry e{name, "internal", 0, {}, {}};
+  set(e, mode::value, K::value_operands,
+      []<class T>(T) constexpr -> loop { return K::template value<T>; });
   return e;
 }

@@ -187,26 +187,3 @@ template <class K, class T>
   }
   return true;
 }
-
-// The last step of a loss head, under the same floating-point state as its kernel: d -> T.
-template <class T>
-bool rounded(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-  for (std::ptrdiff_t i = 0; i < dims[0]; ++i)
-    round_into(*reinterpret_cast<const double *>(args[0] + i * steps[0]),
-               *reinterpret_cast<T *>(args[1] + i * steps[1]));
-  return true;
-}
-
-// The sum of a row over a divisor: d(n) d -> T.
-template <class T>
-bool summed(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-  const std::ptrdiff_t n = dims[1];
-  const scratch memory(n);
-  if (memory.data() == nullptr) return false;
-  for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
-    read_row<double>(args[0] + i * steps[0], steps[3], n, memory.data());
-    const double divisor = *reinterpret_cast<const double *>(args[1] + i * steps[1]);
-    round_into(sum_of(memory.data(), n) / divisor, *reinterpret_cast<T *>(args[2] + i * steps[2]));
-  }
-  return true;
-}

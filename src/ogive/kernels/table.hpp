@@ -9,19 +9,26 @@ enum class format : int { f16, bf16, f32, f64 };
 constexpr int formats = 4;
 
 // How a function is asked for. The sampled modes draw a parameter from a counter-based generator.
-enum class mode : int {
-  value,
-  derivative,
-  backward,
-  backward_from_output,
-  parameter_backward,
-  sampled_value,
-  sampled_derivative,
-  sampled_backward,
-  labels,
-  probabilities,
-};
-constexpr int modes = 10;
+#define OGIVE_MODES(MODE)                                                                          \
+  MODE(value)                                                                                      \
+  MODE(derivative)                                                                                 \
+  MODE(second_derivative)                                                                          \
+  MODE(backward)                                                                                   \
+  MODE(backward_from_output)                                                                       \
+  MODE(parameter_backward)                                                                         \
+  MODE(sampled_value)                                                                              \
+  MODE(sampled_derivative)                                                                         \
+  MODE(sampled_backward)                                                                           \
+  MODE(labels)                                                                                     \
+  MODE(probabilities)
+
+#define OGIVE_MODE(name) name,
+enum class mode : int { OGIVE_MODES(OGIVE_MODE) };
+#undef OGIVE_MODE
+#define OGIVE_MODE(name) #name,
+constexpr const char *mode_names[] = {OGIVE_MODES(OGIVE_MODE)};
+#undef OGIVE_MODE
+constexpr int modes = sizeof(mode_names) / sizeof(mode_names[0]);
 
 // The calling convention of NumPy's inner loops: dims = {outer count, n}, steps = outer steps of
 // every operand, then the core steps of the operands that have a core dimension. A null operand
@@ -41,7 +48,7 @@ struct entry {
 
 struct table {
   const char *isa;
-  const entry *entries;
+  const entry *const *entries;
   int count;
 };
 

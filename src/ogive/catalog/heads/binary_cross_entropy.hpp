@@ -4,6 +4,8 @@
 //   dL/dz = w ((1 - t) sigmoid(z) - p t sigmoid(-z))
 //
 // so that a hard target leaves one term, which keeps full relative accuracy in both tails.
+#pragma once
+
 struct binary_cross_entropy {
   // logits, target, pos_weight, weight, label_smoothing, factor of the gradient -> loss, gradient
   static constexpr const char *probabilities_operands = "T(n) T(n) d(n) d(n) d d(n) -> d(n) T(n)";

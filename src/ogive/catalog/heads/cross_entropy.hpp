@@ -5,6 +5,10 @@
 //
 // At the likeliest class k, A p_k - q_k is formed as sum_{c != k} q_c - A rest/S, and the loss from
 // the non-positive d_c and log1p(rest): a confident row keeps every digit of both.
+#pragma once
+
+#include "../unary/tanh.hpp"
+
 struct cross_entropy {
   // logits, label (< 0: ignored), class weight, label_smoothing, z_loss, softcap (0: none),
   // temperature, factor of the gradient -> loss, gradient

@@ -1,4 +1,6 @@
 // log_softmax: (x_i - max) - log S, a sum of two non-positive terms, so nothing cancels.
+#pragma once
+
 struct log_softmax {
   static constexpr bool reduces = false;
 

@@ -1,4 +1,6 @@
 // logsumexp: max + log S. Its gradient is the softmax of the row.
+#pragma once
+
 struct logsumexp {
   static constexpr bool reduces = true;
 

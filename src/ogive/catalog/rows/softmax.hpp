@@ -1,4 +1,6 @@
 // softmax: a_i = e^(x_i - max)/S.
+#pragma once
+
 struct softmax {
   static constexpr bool reduces = false;
 

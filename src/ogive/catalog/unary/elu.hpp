@@ -1,4 +1,6 @@
 // elu: x where x > 0, else alpha (e^x - 1). The slope at 0 is alpha.
+#pragma once
+
 struct elu {
   template <class M>
   static jet<double> at(double x, double alpha) {

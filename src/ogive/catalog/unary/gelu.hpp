@@ -1,6 +1,8 @@
 // gelu: x Phi(x). For x < 0 it is x times the lower tail of the normal, kept as e^(-x^2/2) times a
 // ratio, so the tail keeps relative accuracy until it underflows; for x > 0 it is x - x times the
 // tail. The slope is Phi(x) + x phi(x), and 1 minus that of -x.
+#pragma once
+
 struct gelu {
   template <class M>
   static jet<double> at(double x) {

@@ -1,4 +1,6 @@
 // identity: y = x.
+#pragma once
+
 struct identity {
   static constexpr bool exact = true;
   template <class M>

@@ -1,4 +1,6 @@
 // leaky_relu: x where x > 0, else negative_slope * x. A slope of 0 gives 0 at -inf, not NaN.
+#pragma once
+
 struct leaky_relu {
   template <class M>
   static jet<double> at(double x, double negative_slope) {

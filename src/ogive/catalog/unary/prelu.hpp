@@ -1,4 +1,6 @@
 // prelu: x where x > 0, else weight * x, with a learned weight.
+#pragma once
+
 struct prelu {
   template <class M>
   static jet<double> at(double x, double weight) {

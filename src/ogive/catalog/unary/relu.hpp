@@ -1,4 +1,6 @@
 // relu: x where x > 0, else +0; NaN passes. The slope at 0 is 0.
+#pragma once
+
 struct relu {
   static constexpr bool exact = true;
   template <class M>

@@ -1,5 +1,7 @@
 // rrelu: x where x > 0, else slope * x. In evaluation the slope is the mean of [lower, upper], in
 // training it is drawn for each element.
+#pragma once
+
 struct rrelu {
   template <class M>
   static jet<double> at(double x, double slope) {

@@ -1,4 +1,6 @@
 // selu: scale (x where x > 0, else alpha (e^x - 1)), with the published doubles as definition.
+#pragma once
+
 struct selu {
   static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
   // alpha * scale to twice the precision of double: the rounded product and what it lost.

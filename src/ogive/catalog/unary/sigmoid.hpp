@@ -1,5 +1,7 @@
 // sigmoid: 1/(1 + e^-x), written with e^-|x| so that nothing overflows and both tails keep full
 // relative accuracy; the slope e/(1 + e)^2 is even.
+#pragma once
+
 struct sigmoid {
   template <class M>
   static jet<double> at(double x) {

@@ -1,5 +1,7 @@
 // silu: x/(1 + e^-x), with e = e^-|x|: for x < 0 the value is x e/(1 + e). The powers of two in e
 // are multiplied in last, so results near and below the smallest normal number keep their digits.
+#pragma once
+
 struct silu {
   template <class M>
   static jet<double> at(double x) {

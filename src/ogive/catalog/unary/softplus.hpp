@@ -1,4 +1,6 @@
 // softplus: log(1 + e^(beta x))/beta = max(x, 0) + log1p(e^-|beta x|)/beta; no threshold.
+#pragma once
+
 struct softplus {
   template <class M>
   static jet<double> at(double x, double beta) {

@@ -1,4 +1,6 @@
 // softsign: x/(1 + |x|); the infinities are moved to the largest finite number, where it is +-1.
+#pragma once
+
 struct softsign {
   template <class M>
   static jet<double> at(double x) {

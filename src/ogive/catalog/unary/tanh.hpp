@@ -1,5 +1,7 @@
 // tanh: expm1(2a)/(expm1(2a) + 2) with a = |x|, which keeps relative accuracy at 0; the slope is
 // 4q/(1 + q)^2 with q = e^(-2a), which keeps it in the tails.
+#pragma once
+
 struct tanh {
   template <class M>
   static jet<double> at(double x) {

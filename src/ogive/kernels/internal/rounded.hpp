@@ -1,0 +1,13 @@
+// rounded: double to any format. The last step of a loss head, under the same floating-point state
+// as its kernel.
+struct rounded {
+  static constexpr const char *value_operands = "d -> T";
+
+  template <class T>
+  static bool value(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+    for (std::ptrdiff_t i = 0; i < dims[0]; ++i)
+      round_into(*reinterpret_cast<const double *>(args[0] + i * steps[0]),
+                 *reinterpret_cast<T *>(args[1] + i * steps[1]));
+    return true;
+  }
+};

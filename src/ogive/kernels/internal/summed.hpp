@@ -1,0 +1,18 @@
+// summed: the sum of a row over a divisor, in the fixed order of lane_sum.
+struct summed {
+  static constexpr const char *value_operands = "d(n) d -> T";
+
+  template <class T>
+  static bool value(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+    const std::ptrdiff_t n = dims[1];
+    const scratch memory(n);
+    if (memory.data() == nullptr) return false;
+    for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+      read_row<double>(args[0] + i * steps[0], steps[3], n, memory.data());
+      const double divisor = *reinterpret_cast<const double *>(args[1] + i * steps[1]);
+      round_into(sum_of(memory.data(), n) / divisor,
+                 *reinterpret_cast<T *>(args[2] + i * steps[2]));
+    }
+    return true;
+  }
+};
