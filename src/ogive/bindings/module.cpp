@@ -17,6 +17,7 @@
 #include "../kernels/dispatch.hpp"
 #include "../kernels/fp_environment.hpp"
 #include "../kernels/pool.hpp"
+#include "../kernels/residency.hpp"
 
 #if defined(_WIN32)
 #define OGIVE_EXPORT extern "C" __declspec(dllexport)
@@ -78,6 +79,7 @@ struct call {
   const bound_loop &loop;
   char **args;
   const npy_intp *dims, *steps;
+  bool streaming = false;
 };
 
 bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -86,7 +88,7 @@ bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
   char *args[NPY_MAXARGS];
   for (int k = 0; k < c.loop.operands; ++k)
     args[k] = c.args[k] == nullptr ? nullptr : c.args[k] + begin * c.steps[k];
-  const std::ptrdiff_t dims[2] = {end - begin, c.loop.rows ? c.dims[1] : 1};
+  const std::ptrdiff_t dims[3] = {end - begin, c.loop.rows ? c.dims[1] : 1, c.streaming};
   return c.loop.run(args, dims, c.steps);
 }
 
@@ -115,6 +117,8 @@ bool overlaps(const call &c, int inputs) {
 
 void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
   call c{*static_cast<const bound_loop *>(data), args, dims, steps};
+  const int result = c.loop.inputs;
+  c.streaming = ogive::large_and_resident(args[result], dims[0] * steps[result]);
   // A gufunc's operands never overlap: NumPy copies them.
   const bool serial = !c.loop.rows && dims[0] > grain_elements && overlaps(c, c.loop.inputs);
   if (serial ? run_piece(&c, 0, dims[0]) : run_parallel(c)) return;

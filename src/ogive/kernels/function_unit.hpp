@@ -11,6 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "isa.hpp"
 #include "table.hpp"
 
@@ -18,8 +22,12 @@ namespace ogive::OGIVE_ISA {
 namespace {
 
 #include "coefficients.hpp"
+#include "float_tables.hpp"
 
 #include "elementary.hpp"
+#include "lanes.hpp"
+
+#include "float_lanes.hpp"
 
 #include "formats.hpp"
 #include "jet.hpp"

@@ -32,7 +32,8 @@ constexpr int modes = sizeof(mode_names) / sizeof(mode_names[0]);
 
 // The calling convention of NumPy's inner loops: dims = {outer count, n}, steps = outer steps of
 // every operand, then the core steps of the operands that have a core dimension. A null operand
-// is an output nobody asked for.
+// is an output nobody asked for. dims has a third element: not 0 where the results are large and
+// their memory is resident, so that stores past the caches pay.
 // Returns false when no memory was left for its scratch, and then nothing has been written.
 using loop = bool (*)(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps);
 

@@ -10,6 +10,10 @@
 //     static double draw(double u, double parameter…);   and   at(x, drawn)
 //     // optional: every operation is exact in every format, so no widening is needed
 //     static constexpr bool exact = true;
+//     // optional: value and slope in float lanes, for x within a range; see lanes_driver.hpp
+//     static constexpr interval value_range; static floats value_lanes(floats x[, float
+//     parameter]); static constexpr interval slope_range; static float_pair slope_lanes(floats x[,
+//     …]);
 //   };
 //
 // The parameters of `at` after x are counted; nothing else about the function is told here.
@@ -64,9 +68,58 @@ inline Real pass_back(Real dy, Real slope) {
   return slope == 0 ? Real(0) : dy * slope;
 }
 
+// What an operation does in float lanes, where its kernel has the form for it.
+template <class K>
+struct lane_form {
+  template <class... P>
+  static bool takes(P... p) {
+    if constexpr (sizeof...(P) > 0)
+      return K::takes(p...);
+    else
+      return true;
+  }
+};
+template <class K>
+struct value_in_lanes {};
+template <class K>
+  requires requires { K::value_range; }
+struct value_in_lanes<K> : lane_form<K> {
+  static constexpr interval lane_range = K::value_range;
+  template <class... P>
+  OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
+    return K::value_lanes(x, p...);
+  }
+};
+template <class K, bool backward>
+struct slope_in_lanes {};
+template <class K, bool backward>
+  requires requires { K::slope_range; }
+struct slope_in_lanes<K, backward> : lane_form<K> {
+  static constexpr interval lane_range = K::slope_range;
+  template <class... P>
+  OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
+    const float_pair slope = K::slope_lanes(backward ? second : first, p...);
+    if constexpr (!backward) return slope.high + slope.low;
+    return fma(first, slope.high, first * slope.low);
+  }
+};
+
+template <class K>
+struct output_slope_in_lanes {};
+template <class K>
+  requires requires { K::output_range; }
+struct output_slope_in_lanes<K> : lane_form<K> {
+  static constexpr interval lane_range = K::output_range;
+  template <class... P>
+  OGIVE_INLINE static floats lane_run(floats dy, floats y, P... p) {
+    const float_pair slope = K::output_slope_lanes(y, p...);
+    return fma(dy, slope.high, dy * slope.low);
+  }
+};
+
 // The elementwise operations, each from (first, second, parameters…): `first` is x, y or dy.
 template <class K>
-struct value_of {
+struct value_of : value_in_lanes<K> {
   static constexpr mode which = mode::value;
   static constexpr int inputs = 1;
   template <class M, class R, class... P>
@@ -75,7 +128,7 @@ struct value_of {
   }
 };
 template <class K>
-struct derivative_of {
+struct derivative_of : slope_in_lanes<K, false> {
   static constexpr mode which = mode::derivative;
   static constexpr int inputs = 1;
   template <class M, class R, class... P>
@@ -84,7 +137,7 @@ struct derivative_of {
   }
 };
 template <class K>
-struct backward_of {
+struct backward_of : slope_in_lanes<K, true> {
   static constexpr mode which = mode::backward;
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
@@ -93,7 +146,7 @@ struct backward_of {
   }
 };
 template <class K>
-struct backward_from_output_of {
+struct backward_from_output_of : output_slope_in_lanes<K> {
   static constexpr mode which = mode::backward_from_output;
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
@@ -110,6 +163,8 @@ inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t
   return buffer;
 }
 
+#include "lanes_driver.hpp"
+
 // The one loop that computes. P are either doubles, the same for every element, or pointers.
 inline double parameter_at(double p, std::ptrdiff_t) { return p; }
 inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
@@ -118,12 +173,39 @@ inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
 template <class Op, class M, class T, class... P>
 [[gnu::flatten]] void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
+  if constexpr (in_lanes<Op, T, P...>) {
+    if (Op::takes(p...)) return compute_lanes<Op, M>(first, second, out, n, p...);
+  }
 #pragma GCC ivdep
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     const R a = static_cast<R>(widen(first[i]));
     const R b = Op::inputs == 2 ? static_cast<R>(widen(second[i])) : R(0);
     round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);
   }
+}
+
+// The same for large results whose memory is resident: a block at a time, which then goes past the
+// caches to its place. The next block is fetched meanwhile, since a long chain of operations fills
+// the processor's window, so that it sees too few of the misses to come.
+template <class Op, class M, class T, class... P>
+void compute_streaming(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  constexpr std::ptrdiff_t size = 4096 / sizeof(T), line = 64 / sizeof(T);
+  alignas(64) T block[size];
+  const auto past =
+      static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
+  const std::ptrdiff_t head = past == 0 ? 0 : line - past < n ? line - past : n;
+  compute<Op, M>(first, second, out, head, p...);
+  std::ptrdiff_t i = head;
+  for (; i + size <= n; i += size) {
+    for (std::ptrdiff_t k = 0; k < size; k += line) {
+      __builtin_prefetch(first + i + size + k);
+      if (Op::inputs == 2) __builtin_prefetch(second + i + size + k);
+    }
+    compute<Op, M>(first + i, second + i, block, size, p...);
+    for (std::ptrdiff_t k = 0; k < size; k += line) stream_line(block + k, out + i + k);
+  }
+  end_of_stream();
+  compute<Op, M>(first + i, second + i, out + i, n - i, p...);
 }
 
 // One NumPy inner loop: operands are first[, second][, parameters…], result.
@@ -137,6 +219,7 @@ bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *
   bool uniform_parameters = true;
   for (int k = Op::inputs; k < result; ++k) uniform_parameters &= steps[k] == 0 || n == 1;
   const bool packed = steps[0] == size && steps[Op::inputs - 1] == size && steps[result] == size;
+  const bool streaming = packed && uniform_parameters && dims[2] != 0;
 
   alignas(64) T first_buffer[block_size], second_buffer[block_size], out_buffer[block_size];
   alignas(64) double p_buffer[parameters ? parameters : 1][block_size];
@@ -158,16 +241,22 @@ bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *
     const auto parameter_block = [&](int k) {
       return contiguous(at(Op::inputs + k), steps[Op::inputs + k], count, p_buffer[k]);
     };
+    const auto uniform = [&](auto... p) {
+      if (streaming)
+        compute_streaming<Op, M>(first, second, out, count, p...);
+      else
+        compute<Op, M>(first, second, out, count, p...);
+    };
     if constexpr (parameters == 0) {
-      compute<Op, M>(first, second, out, count);
+      uniform();
     } else if constexpr (parameters == 1) {
       if (uniform_parameters)
-        compute<Op, M>(first, second, out, count, parameter(0));
+        uniform(parameter(0));
       else
         compute<Op, M>(first, second, out, count, parameter_block(0));
     } else {
       if (uniform_parameters)
-        compute<Op, M>(first, second, out, count, parameter(0), parameter(1));
+        uniform(parameter(0), parameter(1));
       else
         compute<Op, M>(first, second, out, count, parameter_block(0), parameter_block(1));
     }

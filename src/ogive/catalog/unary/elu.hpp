@@ -7,9 +7,27 @@ struct elu {
     // >= rather than >, so that -0 comes back as it is.
     return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : alpha * M::exp(x)};
   }
+
+  static constexpr interval value_range{-80, largest_float};
+  static bool takes(double alpha) { return alpha == 1; }
+  OGIVE_INLINE static floats value_lanes(floats x, double) {
+    const float_pair m = expm1_lanes(least(x, floats{}));
+    return x >= 0 ? x : m.high + m.low;
+  }
+
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {
     return y > 0 ? 1 : y + alpha;
+  }
+  static constexpr interval slope_range{-80, largest_float};
+  OGIVE_INLINE static float_pair slope_lanes(floats x, double) {
+    const float_pair e = exp_lanes(least(x, floats{})).scaled();
+    return {x > 0 ? all(1) : e.high, x > 0 ? floats{} : e.low};
+  }
+  static constexpr interval output_range{-1, largest_float};
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, double) {
+    const float_pair slope = exact_sum(all(1), least(y, floats{}));
+    return slope;
   }
 };

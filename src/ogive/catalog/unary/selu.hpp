@@ -13,6 +13,21 @@ struct selu {
     return {x >= 0 ? scale * x : fma(product, m, product_low() * m),
             x > 0 ? scale : fma(product, e, product_low() * e)};
   }
+
+  static constexpr interval value_range{-80, 0x1p127f, 0x1p-100f};
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    constexpr float p = static_cast<float>(product), p_low = static_cast<float>(product - p);
+    constexpr float s = static_cast<float>(scale), s_low = static_cast<float>(scale - s);
+    const float_pair m = expm1_lanes(least(x, floats{}));
+    const mask positive = x > 0;
+    const floats a = positive ? x : m.high;
+    const floats factor = positive ? all(s) : all(p),
+                 factor_low = positive ? all(s_low) : all(p_low);
+    const floats high = factor * a, low = fma(factor, a, -high);
+    return with_sign_of(magnitude(high + fma(factor_low, a, positive ? low : fma(m.low, p, low))),
+                        x);
+  }
+
   template <class M>
   static double slope_from_output(double y) {
     return y > 0 ? scale : (y + product) + product_low();

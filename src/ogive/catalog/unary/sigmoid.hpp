@@ -8,9 +8,22 @@ struct sigmoid {
     const double e = M::exp(-magnitude(x)), d = 1 + e, d_low = e - (d - 1);
     return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
+
+  static constexpr interval value_range{-87, 87};
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    const logistic_lanes s = logistic(x);
+    return fma(s.q, s.e, s.q);
+  }
+
   // a (1 - a). Where a has rounded to 1, the slope it had is gone.
   template <class M>
   static double slope_from_output(double y) {
     return y * (1 - y);
+  }
+  static constexpr interval output_range{0, 1};
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+    const float_pair rest = exact_sum(all(1), -y);
+    const floats slope = y * rest.high;
+    return {slope, fma(y, rest.low, fma(y, rest.high, -slope))};
   }
 };

@@ -28,6 +28,13 @@ struct silu {
     return {value, slope};
   }
 
+  static constexpr interval value_range{-80, 80};
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    const logistic_lanes s = logistic(x);
+    const floats y = x * s.q;
+    return y + fma(y, s.e, fma(x, s.q, -y));
+  }
+
 private:
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 17 for |d| <= 1/2.

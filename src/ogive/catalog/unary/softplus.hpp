@@ -10,9 +10,30 @@ struct softplus {
     const double e = M::exp(-size, t < 0 ? lost : -lost), d = 1 + e;
     return {(t > 0 ? x : 0) + M::log1p_unit(e) / beta, (t < 0 ? e : 1) / d};
   }
+
+  static constexpr interval value_range{-80, 80};
+  static bool takes(double beta) { return beta == 1; }
+  OGIVE_INLINE static floats value_lanes(floats x, double) {
+    const float_pair tail = log1p_exp_lanes(x);
+    const floats rectified = greatest(x, floats{});
+    const float_pair sum = exact_sum(greatest(rectified, tail.high), least(rectified, tail.high));
+    return sum.high + (sum.low + tail.low);
+  }
+
   // 1 - e^(-beta y)
   template <class M>
   static double slope_from_output(double y, double beta) {
     return -M::expm1(-beta * y);
+  }
+  // sigmoid(x)
+  static constexpr interval slope_range{-80, 80};
+  OGIVE_INLINE static float_pair slope_lanes(floats x, double) {
+    const logistic_lanes s = logistic(x);
+    return {s.q, s.q * s.e};
+  }
+  static constexpr interval output_range{0, 80};
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, double) {
+    const float_pair m = expm1_lanes(-y);
+    return {-m.high, -m.low};
   }
 };

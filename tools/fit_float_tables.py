@@ -1,0 +1,163 @@
+"""Fit the tables and polynomials of the float-lane forms and write kernels/float_tables.hpp.
+
+    python tools/fit_float_tables.py          # needs mpmath (it comes with SymPy)
+
+Weighted least squares at Chebyshev nodes in 160-bit arithmetic. Coefficients are rounded to float
+one after the other, from the constant up, and those that remain are fitted again, so that each
+makes up for the rounding of those before it; the error that is left is written beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+
+mp.mp.prec = 160
+TARGET = Path(__file__).parent.parent / "src/ogive/kernels/float_tables.hpp"
+
+Function = Callable[[mp.mpf], mp.mpf]
+
+
+def nearest(x: mp.mpf) -> mp.mpf:
+    """The float32 nearest to x."""
+    return mp.mpf(float(np.float32(float(x))))
+
+
+def truncated(x: mp.mpf, bits: int) -> mp.mpf:
+    """x to so few bits that a product of two such numbers is exact."""
+    scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(x, 2)))
+    return mp.nint(x * scale) / scale
+
+
+def least_squares(
+    f: Function, half: mp.mpf, given: Sequence[mp.mpf], degree: int, weight: Function
+) -> list[mp.mpf]:
+    """Coefficients from len(given) up to degree, on [-half, half], those given being fixed."""
+    nodes = [half * mp.cos(mp.pi * (2 * i + 1) / 96) for i in range(48)]
+    powers = range(len(given), degree + 1)
+    rows = mp.matrix([[weight(x) * (x / half) ** j for j in powers] for x in nodes])
+    rest = mp.matrix([weight(x) * (f(x) - mp.polyval(given[::-1] or [0], x)) for x in nodes])
+    solved = mp.lu_solve(rows.T * rows, rows.T * rest)
+    return [solved[i] / half**j for i, j in enumerate(powers)]
+
+
+def fit(
+    f: Function, half: mp.mpf, degree: int, weight: Function, first: Callable[[mp.mpf], mp.mpf] = nearest
+) -> tuple[list[mp.mpf], mp.mpf]:
+    """Float coefficients and the largest weighted error."""
+    chosen: list[mp.mpf] = []
+    while len(chosen) <= degree:
+        value = least_squares(f, half, chosen, degree, weight)[0]
+        chosen.append((nearest if chosen else first)(value))
+    points = [half * k / 200 for k in range(-200, 201)]
+    worst = max(abs((mp.polyval(chosen[::-1], x) - f(x)) * weight(x)) for x in points)
+    return chosen, worst
+
+
+def literal(x: mp.mpf) -> str:
+    mantissa, exponent = float(x).hex().split("p")
+    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}f"
+
+
+def array(name: str, why: str, values: Sequence[mp.mpf]) -> str:
+    body = ", ".join(literal(v) for v in values)
+    return f"// {why}\nalignas(64) constexpr float {name}[] = {{{body}}};\n"
+
+
+def exp_tail(r: mp.mpf) -> mp.mpf:
+    """q in e^r = 1 + r + r^2 q(r)."""
+    return (mp.expm1(r) - r) / r**2 if abs(r) > mp.mpf(2) ** -50 else mp.mpf(1) / 2 + r / 6
+
+
+def bits(error: mp.mpf) -> str:
+    return f"2^{mp.nstr(mp.log(error, 2), 4)}"
+
+
+def exponential() -> list[str]:
+    step = mp.log(2) / 16
+    high = mp.floor(step * 2**16) / 2**16  # 12 bits: a product with an integer below 2^12 is exact
+    q, error = fit(exp_tail, step / 2, 1, lambda r: r**2 / mp.exp(r))
+    longer, small = fit(exp_tail, step / 2, 2, lambda r: r**2 / mp.exp(r))
+    powers = [mp.mpf(2) ** (mp.mpf(j) / 16) for j in range(16)]
+    highs = [truncated(p, 12) for p in powers]
+    return [
+        f"constexpr float sixteenths_of_log2_e = {literal(nearest(16 / mp.log(2)))};",
+        f"constexpr float ln2_16_high = {literal(high)}, "
+        f"ln2_16_low = {literal(nearest(step - high))};\n",
+        array("exp_tail", f"e^r = 1 + r + r^2 q(r), |r| <= ln2/32: q. Error {bits(error)}.", q),
+        array("exp_longer_tail", f"The same where 1 is taken off e^r. Error {bits(small)}.", longer),
+        array("exp2_high", "2^(j/16) to 12 bits, and the rest.", highs),
+        array("exp2_low", "", [nearest(p - h) for p, h in zip(powers, highs, strict=True)]).replace("// \n", ""),
+    ]
+
+
+def mills(a: mp.mpf) -> mp.mpf:
+    """e^(a^2/2) Phi(-a)."""
+    return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
+
+
+def normal_tail(degree: int) -> list[str]:
+    """Mills' ratio on 32 intervals of a + 1, eight to each power of two, found from its bits."""
+    columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
+    lows, worst = [], mp.mpf(0)
+    for j in range(32):
+        scale = mp.mpf(2) ** ((j // 8 + 1) % 4)  # exponents 127, 128, 129, 130 end in 3, 0, 1, 2
+        centre, half = scale * (1 + (j % 8 + mp.mpf(1) / 2) / 8) - 1, scale / 16
+
+        def f(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
+            return mills(centre + d)
+
+        c, error = fit(f, half, degree, lambda d, f=f: 1 / f(d), first=lambda v: v)  # type: ignore[misc]
+        worst = max(worst, error)
+        if centre == half:  # half of all floats lie next to 0: there the polynomial is exact
+            c[0] = mills(mp.mpf(0)) - (mp.polyval(c[::-1], -half) - c[0])
+        high = truncated(c[0], 12)
+        lows.append(nearest(c[0] - high))
+        for column, value in zip(columns, [high, *c[1:]], strict=True):
+            column.append(value)
+    why = f"e^(a^2/2) Phi(-a) around the middle of interval j: degree {degree}, relative error {bits(worst)}."
+    rows = ",\n    ".join("{" + ", ".join(literal(v) for v in column) + "}" for column in columns)
+    return [
+        f"constexpr int mills_degree = {degree};\n// {why}\nalignas(64) constexpr float mills[][32] = {{\n    {rows}}};\n",
+        array("mills_low", "What the 12 bits of mills[0] leave.", lows),
+    ]
+
+
+def log1p_tail(t: mp.mpf) -> mp.mpf:
+    """g in log(1 + t) = t + t^2 g(t)."""
+    return (mp.log1p(t) - t) / t**2 if abs(t) > mp.mpf(2) ** -50 else -mp.mpf(1) / 2 + t / 3
+
+
+def logarithm() -> list[str]:
+    """log(1 + u) = log_high[j] + log_low[j] + log1p(t), t = (1 + u) inverse[j] - 1, j = 16 u rounded;
+    17 entries would wrap around, so u = 1 goes with 15/16 and |t| <= 1/30 in all.
+    """
+    inverses = [truncated(1 / (1 + mp.mpf(j) / 16), 12) for j in range(16)]
+    half = max(
+        abs((1 + (mp.mpf(j) + side) / 16) * inverses[j] - 1)
+        for j in range(16) for side in (-mp.mpf(1) / 2, 1 if j == 15 else mp.mpf(1) / 2)
+    )  # fmt: skip
+    g, error = fit(log1p_tail, half, 3, lambda t: t**2 / (mp.log1p(t) if abs(t) > mp.mpf(2) ** -50 else 1))
+    logs = [-mp.log(v) for v in inverses]
+    highs = [nearest(v) for v in logs]
+    return [
+        array("log1p_tail", f"log(1 + t) = t + t^2 g(t), |t| <= {mp.nstr(half, 4)}: g. Error {bits(error)}.", g),
+        array("inverse", "1/(1 + j/16) to 12 bits, and minus its logarithm as a pair.", inverses),
+        array("log_high", "", highs).replace("// \n", ""),
+        array("log_low", "", [nearest(v - h) for v, h in zip(logs, highs, strict=True)]).replace("// \n", ""),
+    ]
+
+
+def main() -> None:
+    TARGET.write_text(
+        "// Written by tools/fit_float_tables.py; do not edit.\n"
+        "// Included inside the namespace of one instruction set.\n"
+        + "\n".join([*exponential(), *normal_tail(5), *logarithm()])
+    )
+
+
+if __name__ == "__main__":
+    main()
