@@ -169,12 +169,27 @@ inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t
 inline double parameter_at(double p, std::ptrdiff_t) { return p; }
 inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
 
+// A parameter array gives the bits of the scalar: elements whose parameter the lanes take go there,
+// one at a time.
+template <class Op, class M, class T, class... P>
+void compute_each(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    if (Op::takes(parameter_at(p, i)...))
+      compute_lanes<Op, M>(first + i, second + i, out + i, 1, parameter_at(p, i)...);
+    else
+      round_into(
+          Op::template run<M, double>(widen(first[i]), widen(second[i]), parameter_at(p, i)...),
+          out[i]);
+}
+
 // Flattened: every call below it is inlined, whatever the size of the unit, or nothing vectorises.
 template <class Op, class M, class T, class... P>
 [[gnu::flatten]] void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
   if constexpr (in_lanes<Op, T, P...>) {
     if (Op::takes(p...)) return compute_lanes<Op, M>(first, second, out, n, p...);
+  } else if constexpr (sizeof...(P) > 0 && in_lanes<Op, T, decltype(parameter_at(p, 0))...>) {
+    return compute_each<Op, M>(first, second, out, n, p...);
   }
 #pragma GCC ivdep
   for (std::ptrdiff_t i = 0; i < n; ++i) {

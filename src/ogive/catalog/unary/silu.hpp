@@ -32,7 +32,7 @@ struct silu {
   OGIVE_INLINE static floats value_lanes(floats x) {
     const logistic_lanes s = logistic(x);
     const floats y = x * s.q;
-    return y + fma(y, s.e, fma(x, s.q, -y));
+    return with_sign_of(magnitude(y + fma(y, s.e, fma(x, s.q, -y))), x); // -0 + 0 would be +0
   }
 
 private:
