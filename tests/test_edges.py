@@ -218,6 +218,24 @@ def test_some_logits_of_minus_infinity_have_no_share(dtype: Any) -> None:
 
 
 @every_dtype
+def test_softmin_is_the_softmax_of_the_negated_row(dtype: Any) -> None:
+    x = np.random.default_rng(6).normal(0, 4, (7, 33)).astype(dtype)
+    x[1, 3], x[2], x[3, 4], x[4, :2] = INF, INF, -INF, -INF
+    mask = np.random.default_rng(7).random(x.shape) < 0.8
+    dy = x[::-1].copy()
+    dy[~np.isfinite(dy)] = 1
+    for options in ({}, {"temperature": 0.3}, {"where": mask}):
+        y = ogive.softmax(-x, **options)
+        assert_same_bits(ogive.softmin(x, **options), y)
+        expected = ogive.backward.softmax(-dy, -x, **options)
+        assert np.array_equal(ogive.backward.softmin(dy, x, **options), expected, equal_nan=True)
+    got = ogive.backward_from_output.softmin(dy, y)
+    assert np.array_equal(got, ogive.backward_from_output.softmax(-dy, y), equal_nan=True)
+    expected = -ogive.jacobian.softmax(-x)
+    assert np.array_equal(ogive.jacobian.softmin(x), expected, equal_nan=True)
+
+
+@every_dtype
 def test_masked_elements_take_no_part(dtype: Any) -> None:
     x = array(dtype, 5, 0, 0, NAN)
     mask = np.array([False, True, True, False])
