@@ -322,6 +322,18 @@ def test_derivative_at_the_breaks(name: str) -> None:
         assert float(getattr(ogive.derivative, name)(c)) == slope
 
 
+@pytest.mark.parametrize("name", UNARY)
+def test_second_derivative_at_the_breaks(name: str) -> None:
+    """It is claimed where the function is curved on either side, and only there."""
+    claims, card = claims_of(name), find(name)
+    program = tape.unary(name, tape.defaults(name), (2,))
+    curved = program.nodes[program.results[0]].constant != 0
+    assert len(claims.second_derivative_at_breaks) == len(claims.breaks) * curved
+    for c, bend in zip(claims.breaks, claims.second_derivative_at_breaks, strict=False):
+        assert enclosures.rounded(card, c, fmt=ulp.FLOAT64, order=2) == bend
+        assert float(getattr(ogive.second_derivative, name)(c)) == bend
+
+
 # Rows and heads: each property is proved by algebra for rows of three logits, and its name is what
 # a card lists.
 

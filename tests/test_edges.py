@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits
+from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits, public_modes
 from ogive.catalog.card import Card
+from ogive.reference import arb as enclosures
+from ogive.reference import ulp
 
 CARDS = ogive.catalog("unary")
 INF, NAN = math.inf, math.nan
@@ -138,6 +140,24 @@ def test_the_derivative_at_a_kink_is_the_one_the_card_claims(card: Card, dtype: 
         for at in {x, -x} if x == 0 else {x}:
             assert_same_bits(derivative(card, array(dtype, at)), array(dtype, slope))
             assert_same_bits(derivative(card, array(dtype, -at)), array(dtype, slope))
+
+
+CURVED = [card for card in CARDS if "second_derivative" in public_modes(card.name)]
+
+
+@pytest.mark.parametrize("card", CURVED, ids=lambda card: card.name)
+@every_dtype
+def test_second_derivatives_at_infinity_and_at_breaks(card: Card, dtype: Any) -> None:
+    assert card.claims is not None
+    bend = getattr(ogive.second_derivative, card.name)
+    fmt = ulp.FORMATS[dtype.name]
+    limits = [enclosures.rounded(card, side, fmt=fmt, order=2) for side in (-INF, INF)]
+    np.testing.assert_array_equal(bend(array(dtype, -INF, INF)).astype(float), limits)
+    for x, wanted in zip(card.claims.breaks, card.claims.second_derivative_at_breaks, strict=True):
+        for at in {x, -x} if x == 0 else {x}:
+            assert_same_bits(bend(array(dtype, at)), array(dtype, wanted))
+    most = float(ml_dtypes.finfo(dtype).max)
+    assert not np.isnan(bend(array(dtype, -most, most))).any()
 
 
 KINKS = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25, "rrelu": (1 / 8 + 1 / 3) / 2, "elu": 1.0}

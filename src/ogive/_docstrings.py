@@ -15,6 +15,7 @@ SHAPES = {
 LEADS = {
     "value": "{summary}",
     "derivative": "Derivative of {name}: f'(x).",
+    "second_derivative": "Second derivative of {name}: f''(x).",
     "backward": "Backward of {name}: dy f'(x), in one pass.",
     "backward_from_output": "Backward of {name} from its output y, which determines f'(x).",
     "jacobian": "Jacobian of {name}, row by row.",
@@ -23,6 +24,7 @@ LEADS = {
 RETURNS = {
     "value": "y, of the shape and dtype of x",
     "derivative": "f'(x), of the shape and dtype of x",
+    "second_derivative": "f''(x), of the shape and dtype of x",
     "backward": "dx, of the shape and dtype of x",
     "backward_from_output": "dx, of the shape and dtype of y",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
@@ -76,11 +78,13 @@ def docstring(card: Card, mode: str) -> str:
     if card.kind != "unary":
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
     notes = [text for text in (card.edges, card.notes) if text]
+    if mode == "second_derivative" and card.claims and card.claims.breaks:
+        notes.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
     if notes:
         parts += ["", "Notes", "-----", *notes]
     if card.papers:
         parts += ["", "References", "----------", *(f"- {paper}" for paper in card.papers)]
-    if mode in ("value", "derivative") and card.kind == "unary":
+    if mode in ("value", "derivative", "second_derivative") and card.kind == "unary":
         call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
         parts += ["", "Examples", "--------", ">>> import numpy as np, ogive",
                   f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape", "(3,)"]  # fmt: skip

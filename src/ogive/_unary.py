@@ -16,6 +16,7 @@ from .catalog import Card
 INPUTS = {
     "value": ("x",),
     "derivative": ("x",),
+    "second_derivative": ("x",),
     "backward": ("dy", "x"),
     "backward_from_output": ("dy", "y"),
 }

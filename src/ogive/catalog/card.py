@@ -58,6 +58,9 @@ class Claims:
     """Where the formula changes branch; quadrature splits here."""
     derivative_at_breaks: tuple[float, ...] = ()
     """The derivative Ogive returns at each break."""
+    second_derivative_at_breaks: tuple[float, ...] = ()
+    """The second derivative it returns there: one-sided, of the branch that gives the derivative.
+    Left out where the branches are straight lines: such a function has no second derivative."""
 
 
 @dataclass(frozen=True, kw_only=True)

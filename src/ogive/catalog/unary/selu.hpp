@@ -13,6 +13,11 @@ struct selu {
     return {x >= 0 ? scale * x : fma(product, m, product_low() * m),
             x > 0 ? scale : fma(product, e, product_low() * e)};
   }
+  // At 0 it is scale alpha, as from the left.
+  template <class M>
+  static double curvature(double x) {
+    return x > 0 ? 0 : M::exp_scaled(x).times(product, product_low());
+  }
   template <class M>
   static double slope_from_output(double y) {
     return y > 0 ? scale : (y + product) + product_low();

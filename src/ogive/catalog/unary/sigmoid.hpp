@@ -8,6 +8,13 @@ struct sigmoid {
     const double e = M::exp(-magnitude(x)), d = 1 + e, d_low = e - (d - 1);
     return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
+  template <class M>
+  static double curvature(double x) {
+    const double a = magnitude(x), size = M::logistic_curvature(a, 1);
+    // -x/8 + x^3/24 would round to -x/8, which may be a tie of the result's format: stay below it.
+    const double below = fma(a, -0x1p-53, a / 8);
+    return with_sign(!M::full && a < 0x1p-28 ? below : size, -x);
+  }
   // a (1 - a). Where a has rounded to 1, the slope it had is gone.
   template <class M>
   static double slope_from_output(double y) {

@@ -10,6 +10,11 @@ struct tanh {
     const double q = M::exp(-2 * a), d = 1 + q, d_low = q - (d - 1);
     return {with_sign(M::quotient(m, n, n_low), x), 4 * (M::quotient(q, d, d_low) / d)};
   }
+  // tanh(x) = 2 sigmoid(2x) - 1
+  template <class M>
+  static double curvature(double x) {
+    return with_sign(M::logistic_curvature(2 * magnitude(x), 8), -x);
+  }
   template <class M>
   static double slope_from_output(double y) {
     return fma(-y, y, 1);
