@@ -196,6 +196,29 @@ def test_rows_name_what_does_not_fit(name: str) -> None:
         backward(np.ones(7, np.float32), Z)
 
 
+BOUNDED = [
+    (call, p)
+    for call in UNARY
+    for p in ogive.card(call.name).parameters
+    if p.operand and p.domain != (-np.inf, np.inf)
+]
+
+
+@pytest.mark.parametrize(("call", "p"), BOUNDED, ids=lambda v: getattr(v, "id", v.name))
+def test_a_parameter_outside_its_domain_is_refused(call: Call, p: Any) -> None:
+    arrays = [np.ones(3, np.float32)] * call.inputs
+    outside = [np.nan, *(end for end in p.domain), *(end - 1 for end in p.domain[:1])]
+    for value in outside:
+        out = np.full(3, 7, np.float32)
+        for given in (value, np.float64(value), np.array(value)):
+            with pytest.raises(ValueError, match=rf"{p.name} = {value}"):
+                call(*arrays, **{p.name: given}, out=out)
+        with pytest.raises(ValueError, match=rf"{p.name}\[1\] = {value}"):
+            call(*arrays, **{p.name: np.array([p.default, value, value])}, out=out)
+        assert out.tolist() == [7, 7, 7]
+    call(*arrays, **{p.name: np.full(3, p.default)})
+
+
 def test_rrelu_needs_a_seed_and_equal_shapes_in_training() -> None:
     with pytest.raises(ValueError, match="seed"):
         ogive.rrelu(Z, training=True)

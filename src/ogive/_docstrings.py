@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 
-from .catalog import Card
+from .catalog import Card, Parameter
 
 SHAPES = {
     "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
@@ -75,6 +75,9 @@ def docstring(card: Card, mode: str) -> str:
         returns = RETURNS[mode]
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
+    for p in card.parameters:
+        if card.kind == "unary" and p.operand and p.domain != Parameter.domain:
+            parts += ["ValueError", f"    {p.name} outside ({p.domain[0]:g}, {p.domain[1]:g})."]
     if card.kind != "unary":
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
     notes = [text for text in (card.edges, card.notes) if text]

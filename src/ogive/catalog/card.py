@@ -19,7 +19,7 @@ class Parameter:
     doc: str
     """One sentence, without the default."""
     domain: tuple[float, float] = (-math.inf, math.inf)
-    """Open interval of values for which the formula and the claims make sense (reals only)."""
+    """Open interval of values for which the formula makes sense; others raise a ValueError."""
     learnable: bool = False
     """True where networks train it: ``backward`` then returns its gradient after dx."""
     operand: bool = True
