@@ -100,6 +100,27 @@ def test_prelu_returns_the_gradient_of_its_weight() -> None:
         assert np.asarray(dweight, dtype=float) == pytest.approx(want, rel=1e-6)
 
 
+def test_prelu_writes_its_gradient_into_out_which_may_be_an_input() -> None:
+    x = random.normal(0, 2, (5, 3)).astype(np.float32)
+    dy = random.normal(0, 1, x.shape).astype(np.float32)
+    weight = np.array([0.1, 0.2, 0.3])
+    dx, dweight = ogive.backward.prelu(dy, x, weight)
+    for place in (0, 1, None):
+        given = [dy.copy(), x.copy()]
+        out = np.empty_like(x) if place is None else given[place]
+        got, total = ogive.backward.prelu(*given, weight, out=out)
+        assert got is out
+        assert np.array_equal(out, dx)
+        assert np.array_equal(total, dweight)
+        assert total.dtype == dweight.dtype
+    out = np.full((2, 2), 7, np.float32)
+    with pytest.raises(ValueError, match=r"broadcast|shape"):
+        ogive.backward.prelu(dy, x, weight, out=out)
+    assert np.all(out == 7)
+    wide = np.empty(x.shape)
+    assert ogive.backward.prelu(dy, x, out=wide)[1].dtype == np.float32
+
+
 def test_rrelu_draws_the_same_slopes_in_backward() -> None:
     x = -np.exp(random.normal(0, 2, 4000)).astype(np.float32)
     y = ogive.rrelu(x, training=True, seed=11)

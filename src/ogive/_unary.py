@@ -127,11 +127,17 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
     products = ufunc(card.name, "parameter_backward")
     (parameter,) = card.parameters
 
-    def backward(dy: Any, x: Any, weight: Any = parameter.default) -> tuple[Any, Any]:
-        dx = dx_of(dy, x, weight)
-        return dx, summed_gradient(
-            products, np.asarray(dy), np.asarray(x), weight, np.asarray(dx).dtype
-        )
+    def backward(
+        dy: Any, x: Any, weight: Any = parameter.default, out: Any = None
+    ) -> tuple[Any, Any]:
+        if out is None:
+            dx = dx_of(dy, x, weight)
+            dtype = np.asarray(dx).dtype
+            return dx, summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+        # First the sum, since out may be an input; the loop on nothing says which format it has.
+        dtype = dx_of(np.asarray(dy).ravel()[:0], np.asarray(x).ravel()[:0]).dtype
+        total = summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+        return dx_of(dy, x, weight, out=out), total
 
     return backward
 
