@@ -219,6 +219,30 @@ def test_a_parameter_outside_its_domain_is_refused(call: Call, p: Any) -> None:
     call(*arrays, **{p.name: np.full(3, p.default)})
 
 
+@pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
+def test_rows_refuse_an_out_or_a_temperature_that_does_not_fit(call: Call) -> None:
+    reduced = call.id == "backward-logsumexp"
+    arrays = [Z[:, 0] if reduced else Z, Z][2 - call.inputs :]
+    shape = np.shape(call(*arrays))
+    read_only = np.zeros(shape, np.float32)
+    read_only.flags.writeable = False
+    for out, error, words in (
+        (np.zeros((4, 2), np.float32), ValueError, r"out.*\(4, 2\)"),
+        (np.zeros((2, *shape), np.float32), ValueError, r"out.*\(2, 4"),
+        (np.zeros(shape, np.int64), TypeError, "out.*int64"),
+        (np.zeros(shape, bool), TypeError, "out.*bool"),
+        (read_only, ValueError, "out is read-only"),
+        ([0.0] * 4, TypeError, "out.*list"),
+    ):
+        with pytest.raises(error, match=words):
+            call(*arrays, out=out)
+        assert not np.any(out)
+    for temperature in (np.ones(3), np.ones((2, 4)), np.ones((4, 1))):
+        with pytest.raises(ValueError, match=r"temperature of shape .* does not fit .*\(4,\)"):
+            call(*arrays, temperature=temperature)
+    assert call(*arrays, temperature=np.ones(1)).shape == shape
+
+
 def test_rrelu_needs_a_seed_and_equal_shapes_in_training() -> None:
     with pytest.raises(ValueError, match="seed"):
         ogive.rrelu(Z, training=True)
