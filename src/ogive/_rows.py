@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ._ufuncs import as_array, is_dask, rewrap, row_back, row_last, ufunc
+from ._ufuncs import as_array, is_dask, rewrap, rewrap_reduced, row_back, row_last, ufunc
 from .catalog import Card
 
 
@@ -110,7 +110,7 @@ def value(card: Card) -> Callable[..., Any]:
         if out is not None:
             return out
         if reduces:
-            return result
+            return rewrap_reduced(x, result, axis)
         result = row_back(result, axis)
         return rewrap(x, result)
 
