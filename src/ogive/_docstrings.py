@@ -36,7 +36,7 @@ def formula_text(card: Card) -> str:
     """The return expression of the card's formula, as it is written there."""
     source = textwrap.dedent(inspect.getsource(card.formula))
     function = ast.parse(source).body[0]
-    return "\n    ".join(
+    return "\n".join(
         ast.unparse(statement) for statement in getattr(function, "body", [])
         if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
     )  # fmt: skip
@@ -48,8 +48,8 @@ def docstring(card: Card, mode: str) -> str:
     if card.kind == "heads":
         first = ("z", "target")
     lead = LEADS[mode].format(name=card.name, summary=card.summary)
-    formula = formula_text(card)
-    parts = [lead, "", "Formula (``m`` is mathematics)::", "", f"    {formula}", ""]
+    formula = textwrap.indent(formula_text(card), "    ")
+    parts = [lead, "", "Formula (``m`` is mathematics)::", "", formula, ""]
     parts += ["Parameters", "----------"]
     if card.kind == "heads":
         parts += [

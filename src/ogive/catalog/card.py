@@ -63,9 +63,12 @@ class Claims:
     Left out where the branches are straight lines: such a function has no second derivative."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Card:
-    """Everything about one function that is not its floating-point algorithm."""
+    """Everything about one function that is not its floating-point algorithm.
+
+    It shows itself as text in an interpreter, and drawn where rich or a notebook displays it.
+    """
 
     name: str
     """The key everywhere: file stem, C++ struct, ufunc, CLI argument, test id."""
@@ -90,3 +93,20 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+
+    def __repr__(self) -> str:
+        from ogive.report.card_text import text
+
+        return text(self)
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        from ogive.report.card_terminal import drawn
+
+        return drawn(self, options.max_width)
+
+    def _repr_html_(self) -> str | None:
+        try:
+            from ogive.report.card_terminal import html
+        except ImportError:  # rich comes with ogive[study]
+            return None
+        return html(self)
