@@ -196,6 +196,53 @@ def test_rows_name_what_does_not_fit(name: str) -> None:
         backward(np.ones(7, np.float32), Z)
 
 
+BOUNDED = [
+    (call, p)
+    for call in UNARY
+    for p in ogive.card(call.name).parameters
+    if p.operand and p.domain != (-np.inf, np.inf)
+]
+
+
+@pytest.mark.parametrize(("call", "p"), BOUNDED, ids=lambda v: getattr(v, "id", v.name))
+def test_a_parameter_outside_its_domain_is_refused(call: Call, p: Any) -> None:
+    arrays = [np.ones(3, np.float32)] * call.inputs
+    outside = [np.nan, *(end for end in p.domain), *(end - 1 for end in p.domain[:1])]
+    for value in outside:
+        out = np.full(3, 7, np.float32)
+        for given in (value, np.float64(value), np.array(value)):
+            with pytest.raises(ValueError, match=rf"{p.name} = {value}"):
+                call(*arrays, **{p.name: given}, out=out)
+        with pytest.raises(ValueError, match=rf"{p.name}\[1\] = {value}"):
+            call(*arrays, **{p.name: np.array([p.default, value, value])}, out=out)
+        assert out.tolist() == [7, 7, 7]
+    call(*arrays, **{p.name: np.full(3, p.default)})
+
+
+@pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
+def test_rows_refuse_an_out_or_a_temperature_that_does_not_fit(call: Call) -> None:
+    reduced = call.id == "backward-logsumexp"
+    arrays = [Z[:, 0] if reduced else Z, Z][2 - call.inputs :]
+    shape = np.shape(call(*arrays))
+    read_only = np.zeros(shape, np.float32)
+    read_only.flags.writeable = False
+    for out, error, words in (
+        (np.zeros((4, 2), np.float32), ValueError, r"out.*\(4, 2\)"),
+        (np.zeros((2, *shape), np.float32), ValueError, r"out.*\(2, 4"),
+        (np.zeros(shape, np.int64), TypeError, "out.*int64"),
+        (np.zeros(shape, bool), TypeError, "out.*bool"),
+        (read_only, ValueError, "out is read-only"),
+        ([0.0] * 4, TypeError, "out.*list"),
+    ):
+        with pytest.raises(error, match=words):
+            call(*arrays, out=out)
+        assert not np.any(out)
+    for temperature in (np.ones(3), np.ones((2, 4)), np.ones((4, 1))):
+        with pytest.raises(ValueError, match=r"temperature of shape .* does not fit .*\(4,\)"):
+            call(*arrays, temperature=temperature)
+    assert call(*arrays, temperature=np.ones(1)).shape == shape
+
+
 def test_rrelu_needs_a_seed_and_equal_shapes_in_training() -> None:
     with pytest.raises(ValueError, match="seed"):
         ogive.rrelu(Z, training=True)

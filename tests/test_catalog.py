@@ -98,6 +98,13 @@ def test_public_functions_tell_their_name_and_what_they_do(card: Card) -> None:
             assert f"{section}\n" in built.__doc__
 
 
+@pytest.mark.parametrize("card", ogive.catalog("unary"), ids=lambda card: card.name)
+def test_every_function_but_straight_lines_with_kinks_has_a_second_derivative(card: Card) -> None:
+    assert card.claims is not None
+    expected = card.claims.smoothness >= 2 or bool(card.claims.second_derivative_at_breaks)
+    assert ("second_derivative" in public_modes(card.name)) == expected
+
+
 def test_aliases_find_the_card_and_none_hides_a_name() -> None:
     seen: dict[str, str] = {}
     for card in CARDS:

@@ -322,6 +322,18 @@ def test_derivative_at_the_breaks(name: str) -> None:
         assert float(getattr(ogive.derivative, name)(c)) == slope
 
 
+@pytest.mark.parametrize("name", UNARY)
+def test_second_derivative_at_the_breaks(name: str) -> None:
+    """It is claimed where the function is curved on either side, and only there."""
+    claims, card = claims_of(name), find(name)
+    program = tape.unary(name, tape.defaults(name), (2,))
+    curved = program.nodes[program.results[0]].constant != 0
+    assert len(claims.second_derivative_at_breaks) == len(claims.breaks) * curved
+    for c, bend in zip(claims.breaks, claims.second_derivative_at_breaks, strict=False):
+        assert enclosures.rounded(card, c, fmt=ulp.FLOAT64, order=2) == bend
+        assert float(getattr(ogive.second_derivative, name)(c)) == bend
+
+
 # Rows and heads: each property is proved by algebra for rows of three logits, and its name is what
 # a card lists.
 
@@ -363,10 +375,19 @@ def shifts(name: str, by: Any) -> bool:
     return all(is_zero(after - before - by) for after, before in pairs)
 
 
+def ordered_as(name: str, sign: int) -> bool:
+    """y_i - y_j is a positive multiple of e^z_i - e^z_j, or a negative one."""
+    y = run_row(name, Z)
+    pairs = itertools.combinations(range(3), 2)
+    return all(sp.cancel(sign * (y[i] - y[j]) / (E[i] - E[j])).is_positive for i, j in pairs)
+
+
 PROPERTIES: dict[tuple[str, str], Callable[[str], bool]] = {
     ("rows", "positive"): lambda n: all(y.is_positive for y in run_row(n, Z)),
     ("rows", "sums_to_one"): lambda n: is_zero(sum(run_row(n, Z)) - 1),
     ("rows", "exponentials_sum_to_one"): lambda n: is_zero(sum(map(sp.exp, run_row(n, Z))) - 1),
+    ("rows", "order_preserving"): lambda n: ordered_as(n, 1),
+    ("rows", "order_reversing"): lambda n: ordered_as(n, -1),
     ("rows", "shift_invariant"): lambda n: shifts(n, 0),
     ("rows", "shift_equivariant"): lambda n: shifts(n, sp.log(S)),
     ("rows", "jacobian_columns_sum_to_zero"): lambda n: all(
@@ -406,3 +427,5 @@ def test_a_false_property_is_refuted() -> None:
     assert not PROPERTIES["rows", "shift_invariant"]("logsumexp")
     assert not PROPERTIES["rows", "shift_equivariant"]("softmax")
     assert not PROPERTIES["rows", "jacobian_symmetric"]("log_softmax")
+    assert not PROPERTIES["rows", "order_preserving"]("softmin")
+    assert not PROPERTIES["rows", "order_reversing"]("softmax")

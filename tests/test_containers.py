@@ -111,6 +111,39 @@ def test_a_lazy_mask_masks() -> None:
     assert_same_bits(lazy.compute(), ogive.softmax(X, where=mask))
 
 
+def test_a_number_a_row_keeps_the_labels_of_the_rows() -> None:
+    expected = ogive.logsumexp(X), ogive.logsumexp(X, axis=0)
+    for axis, labels in ((1, list("pqrstu")), (0, list("ABCD"))):
+        series = ogive.logsumexp(frame(X), axis=axis)
+        assert isinstance(series, pd.Series)
+        assert series.index.tolist() == labels
+        assert_same_bits(series.to_numpy(), expected[1 - axis])
+        got = ogive.logsumexp(labelled(X), axis=axis)
+        assert isinstance(got, xr.DataArray)
+        assert got.dims == (("sample", "class")[1 - axis],)
+        assert list(got.coords) == (["sample"] if axis == 1 else [])
+        assert_same_bits(got.values, expected[1 - axis])
+    assert isinstance(ogive.logsumexp(labelled(X).chunk({"sample": 2})).data, da.Array)
+    assert np.ndim(ogive.logsumexp(frame(X)["A"])) == 0
+
+
+@pytest.mark.parametrize("name", ogive.catalog.names("heads"))
+def test_the_gradient_of_a_loss_has_the_container_of_the_logits(name: str) -> None:
+    judge, target = getattr(ogive.value_and_grad, name), np.eye(6, 4)
+    expected = judge(X, target)[1]
+    got = judge(frame(X), target)[1]
+    assert isinstance(got, pd.DataFrame)
+    assert got.index.tolist() == list("pqrstu")
+    assert got.columns.tolist() == list("ABCD")
+    assert_same_bits(got.to_numpy(), expected)
+    got = judge(labelled(X), target)[1]
+    assert isinstance(got, xr.DataArray)
+    assert got.dims == ("sample", "class")
+    assert_same_bits(got.values, expected)
+    out = np.empty_like(X)
+    assert judge(frame(X), target, out=out)[1] is out
+
+
 @pytest.mark.parametrize("wrap", [frame, labelled, chunked, np.ndarray.tolist])
 def test_heads_take_any_container(wrap: Any) -> None:
     labels = np.array([0, 1, 2, 3, 0, 1])

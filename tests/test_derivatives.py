@@ -15,7 +15,7 @@ from flint import arb
 import ogive
 from ogive.catalog import find, names
 from ogive.reference import arb as enclosures
-from ogive.reference import tape, ulp
+from ogive.reference import measure, tape, ulp
 from ogive.reference.ulp import FLOAT32, FLOAT64
 
 UNARY = names("unary")
@@ -42,15 +42,18 @@ def worst(got: Array, exact: Sequence[arb], fmt: ulp.Format = FLOAT32) -> float:
 @pytest.mark.parametrize(
     ("name", "parameters"), [(n, p) for n in PARAMETERS for p in PARAMETERS[n]]
 )
-def test_value_and_derivative_at_other_parameters(name: str, parameters: tuple[float, ...]) -> None:
+def test_value_and_derivatives_at_other_parameters(
+    name: str, parameters: tuple[float, ...]
+) -> None:
     card = find(name)
     for fmt, dtype, limits in (
-        (FLOAT32, np.float32, (0.6, 1.0)),
-        (FLOAT64, np.float64, (2.0, 4.0)),
+        (FLOAT32, np.float32, (0.6, 1.0, 1.0)),
+        (FLOAT64, np.float64, (2.0, 4.0, 4.0)),
     ):
         x = X.astype(dtype)
-        for order, namespace in enumerate((ogive, ogive.derivative)):
-            got = getattr(namespace, name)(x, *parameters)
+        for which in measure.results(name):
+            order = measure.ORDERS[which]
+            got = measure.function(card, which)(x, *parameters)
             exact = [enclosures.enclose(card, float(v), *parameters, order=order) for v in x]
             assert worst(got, exact, fmt) <= limits[order]
 
@@ -95,6 +98,27 @@ def test_prelu_returns_the_gradient_of_its_weight() -> None:
         assert dx.shape == x.shape
         assert np.shape(dweight) == np.shape(want)
         assert np.asarray(dweight, dtype=float) == pytest.approx(want, rel=1e-6)
+
+
+def test_prelu_writes_its_gradient_into_out_which_may_be_an_input() -> None:
+    x = random.normal(0, 2, (5, 3)).astype(np.float32)
+    dy = random.normal(0, 1, x.shape).astype(np.float32)
+    weight = np.array([0.1, 0.2, 0.3])
+    dx, dweight = ogive.backward.prelu(dy, x, weight)
+    for place in (0, 1, None):
+        given = [dy.copy(), x.copy()]
+        out = np.empty_like(x) if place is None else given[place]
+        got, total = ogive.backward.prelu(*given, weight, out=out)
+        assert got is out
+        assert np.array_equal(out, dx)
+        assert np.array_equal(total, dweight)
+        assert total.dtype == dweight.dtype
+    out = np.full((2, 2), 7, np.float32)
+    with pytest.raises(ValueError, match=r"broadcast|shape"):
+        ogive.backward.prelu(dy, x, weight, out=out)
+    assert np.all(out == 7)
+    wide = np.empty(x.shape)
+    assert ogive.backward.prelu(dy, x, out=wide)[1].dtype == np.float32
 
 
 def test_rrelu_draws_the_same_slopes_in_backward() -> None:

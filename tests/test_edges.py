@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits
+from cases import DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits, public_modes
 from ogive.catalog.card import Card
+from ogive.reference import arb as enclosures
+from ogive.reference import ulp
 
 CARDS = ogive.catalog("unary")
 INF, NAN = math.inf, math.nan
@@ -140,6 +142,24 @@ def test_the_derivative_at_a_kink_is_the_one_the_card_claims(card: Card, dtype: 
             assert_same_bits(derivative(card, array(dtype, -at)), array(dtype, slope))
 
 
+CURVED = [card for card in CARDS if "second_derivative" in public_modes(card.name)]
+
+
+@pytest.mark.parametrize("card", CURVED, ids=lambda card: card.name)
+@every_dtype
+def test_second_derivatives_at_infinity_and_at_breaks(card: Card, dtype: Any) -> None:
+    assert card.claims is not None
+    bend = getattr(ogive.second_derivative, card.name)
+    fmt = ulp.FORMATS[dtype.name]
+    limits = [enclosures.rounded(card, side, fmt=fmt, order=2) for side in (-INF, INF)]
+    np.testing.assert_array_equal(bend(array(dtype, -INF, INF)).astype(float), limits)
+    for x, wanted in zip(card.claims.breaks, card.claims.second_derivative_at_breaks, strict=True):
+        for at in {x, -x} if x == 0 else {x}:
+            assert_same_bits(bend(array(dtype, at)), array(dtype, wanted))
+    most = float(ml_dtypes.finfo(dtype).max)
+    assert not np.isnan(bend(array(dtype, -most, most))).any()
+
+
 KINKS = {"relu": 0.0, "leaky_relu": 0.01, "prelu": 0.25, "rrelu": (1 / 8 + 1 / 3) / 2, "elu": 1.0}
 
 
@@ -215,6 +235,24 @@ def test_some_logits_of_minus_infinity_have_no_share(dtype: Any) -> None:
     assert np.isfinite(ogive.backward.softmax(ones, x)).all()
     assert ogive.backward.softmax(ones, x)[0] == 0
     assert ogive.backward.logsumexp(array(dtype, 1)[0], x)[0] == 0
+
+
+@every_dtype
+def test_softmin_is_the_softmax_of_the_negated_row(dtype: Any) -> None:
+    x = np.random.default_rng(6).normal(0, 4, (7, 33)).astype(dtype)
+    x[1, 3], x[2], x[3, 4], x[4, :2] = INF, INF, -INF, -INF
+    mask = np.random.default_rng(7).random(x.shape) < 0.8
+    dy = x[::-1].copy()
+    dy[~np.isfinite(dy)] = 1
+    for options in ({}, {"temperature": 0.3}, {"where": mask}):
+        y = ogive.softmax(-x, **options)
+        assert_same_bits(ogive.softmin(x, **options), y)
+        expected = ogive.backward.softmax(-dy, -x, **options)
+        assert np.array_equal(ogive.backward.softmin(dy, x, **options), expected, equal_nan=True)
+    got = ogive.backward_from_output.softmin(dy, y)
+    assert np.array_equal(got, ogive.backward_from_output.softmax(-dy, y), equal_nan=True)
+    expected = -ogive.jacobian.softmax(-x)
+    assert np.array_equal(ogive.jacobian.softmin(x), expected, equal_nan=True)
 
 
 @every_dtype

@@ -15,7 +15,7 @@ rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 F32 = np.dtype(np.float32)
 
-# prelu's backward returns a pair and takes neither out nor where.
+# prelu's backward returns a pair and takes no where.
 PAIRS = [c for c in UNARY if isinstance(c.function(*[np.ones(2)] * c.inputs), tuple)]
 plain = pytest.mark.parametrize(
     "call", [c for c in UNARY if c not in PAIRS], ids=lambda call: call.id

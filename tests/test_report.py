@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from cases import check_python
 from ogive.catalog import find, names
 from ogive.report import (
     accuracy,
@@ -213,6 +214,36 @@ def test_the_list_names_every_function():
     card_terminal.show_list(Console(file=out, width=100))
     for name in names():
         assert name in out.getvalue()
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_card_shows_itself_as_text_in_rich_and_in_a_notebook(name):
+    card = find(name)
+    said = repr(card)
+    assert card.title in said
+    assert "Card(" not in said
+    assert all(word in said for p in card.parameters for word in (p.name, *p.doc.split()))
+    assert all(word in said for word in (*card.summary.split(), *card.edges.split()))
+    printed, shown = io.StringIO(), io.StringIO()
+    Console(file=printed, width=90).print(card)
+    card_terminal.show(card, Console(file=shown, width=90))
+    assert [line.rstrip() for line in printed.getvalue().splitlines()] == [
+        line.rstrip() for line in shown.getvalue().splitlines()
+    ]
+    fragment = Elements(card._repr_html_())
+    assert fragment.found[0][0] == "pre"
+    assert card.title in fragment.text
+
+
+def test_a_card_shows_itself_where_neither_rich_nor_sympy_is_installed():
+    code = """
+import sys
+sys.modules |= dict.fromkeys(("rich", "rich.console", "sympy", "bokeh"))
+import ogive
+assert ogive.card("gelu")._repr_html_() is None
+print(ogive.card("gelu"))
+"""
+    assert "the left tail keeps full relative" in check_python(code)
 
 
 def test_the_terminal_shows_table_conclusions_and_verdicts():

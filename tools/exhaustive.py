@@ -3,6 +3,7 @@
     make exhaustive                                   # all 2^32 inputs; resumes after a kill
     make exhaustive ARGS="--functions gelu,silu"
     make exhaustive ARGS="--stride 1021"              # a sample, in seconds
+    make exhaustive ARGS="--second"                   # second derivatives instead
 
 Value and derivative, at default parameters, are compared with rigorous bounds on the exact result
 (`ogive.reference.ball`, and arb where those do not decide). The halves (all inputs), float64 and
@@ -46,13 +47,16 @@ Figures = dict[str, Measured]
 Sums = dict[tuple[str, str, str], Measured]
 
 
-def sweep(name: str, chunk: int, stride: int) -> Figures:
+SECOND = ("second_derivative",)
+
+
+def sweep(name: str, chunk: int, stride: int, which: tuple[str, ...]) -> Figures:
     """Errors of one function over one chunk of the float32 bit patterns."""
     first = -(-chunk * CHUNK // stride) * stride
     patterns = np.arange(first, (chunk + 1) * CHUNK, stride, dtype=np.uint64).astype(np.uint32)
     total: Figures = {}
     for start in range(0, patterns.size, BLOCK):
-        found = measure.float32(find(name), patterns[start : start + BLOCK])
+        found = measure.float32(find(name), patterns[start : start + BLOCK], which)
         total = {k: total[k].merge(m) if total else m for k, m in found.items()}
     return total
 
@@ -64,11 +68,12 @@ def prepare() -> None:
 class Journal:
     """Finished chunks, one line each, so that a killed sweep goes on where it was.
 
-    Every build and stride has a file of its own: figures of another build do not count.
+    Every build, stride and order has a file of its own: figures of another build do not count.
     """
 
-    def __init__(self, stride: int):
-        self.path = JOURNALS / f"{build()}-{stride}.jsonl"
+    def __init__(self, stride: int, which: tuple[str, ...]):
+        order = "-second" if which == SECOND else ""
+        self.path = JOURNALS / f"{build()}-{stride}{order}.jsonl"
         self.done: dict[tuple[str, int], Figures] = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = self.path.read_text() if self.path.exists() else ""
@@ -99,8 +104,10 @@ def build() -> str:
     return digest.hexdigest()[:16]
 
 
-def sweep_float32(functions: list[str], stride: int, processes: int, console: Console) -> Sums:
-    journal = Journal(stride)
+def sweep_float32(
+    functions: list[str], which: tuple[str, ...], stride: int, processes: int, console: Console
+) -> Sums:
+    journal = Journal(stride, which)
     units = [(f, c) for f in functions for c in range((1 << 32) // CHUNK)]
     todo = [unit for unit in units if unit not in journal.done]
     columns = ("[progress.description]{task.description}", "{task.percentage:>3.0f} %")
@@ -113,7 +120,7 @@ def sweep_float32(functions: list[str], stride: int, processes: int, console: Co
     ):  # fmt: skip
         task = progress.add_task("float32", total=len(units), completed=len(units) - len(todo))
         try:
-            futures = {pool.submit(sweep, f, c, stride): (f, c) for f, c in todo}
+            futures = {pool.submit(sweep, f, c, stride, which): (f, c) for f, c in todo}
             for future in as_completed(futures):
                 function, chunk = futures[future]
                 journal.add(function, chunk, future.result())
@@ -133,14 +140,16 @@ def add(sums: Sums, name: str, dtype: str, figures: Figures) -> None:
         sums[key] = sums[key].merge(found) if key in sums else found
 
 
-def measure_rest(functions: list[str], console: Console) -> Sums:
+def measure_rest(functions: list[str], which: tuple[str, ...], console: Console) -> Sums:
     """Halves and float64 of the unary functions, and rows and heads."""
     sums: Sums = {}
     with console.status("halves, float64, rows and heads"):
         for name in functions:
             for fmt in (ulp.FLOAT16, ulp.BFLOAT16):
-                add(sums, name, fmt.name, measure.every_half(find(name), fmt))
-            add(sums, name, "float64", measure.float64(find(name)))
+                add(sums, name, fmt.name, measure.every_half(find(name), fmt, which))
+            add(sums, name, "float64", measure.float64(find(name), which))
+        if which == SECOND:
+            return sums
         for row in measure.rows():
             for name in names("rows"):
                 add(sums, name, "float32", {"value": measure.row_error(find(name), row)})
@@ -205,20 +214,25 @@ def main(
     functions: Annotated[str, typer.Option(help="Names, separated by commas.")] = "",
     stride: Annotated[int, typer.Option(min=1, help="Every so many bit patterns.")] = 1,
     processes: Annotated[int, typer.Option(min=1)] = 2,
+    second: Annotated[bool, typer.Option("--second", help="Second derivatives instead.")] = False,
 ) -> None:
     """Measure all unary functions of the catalog against enclosures."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     chosen = [n.strip() for n in functions.split(",")] if functions else names("unary")
+    which = SECOND if second else measure.FIRST_TWO
     for name in chosen:
         if name not in names("unary"):
             raise typer.BadParameter(f"{name!r} is not a unary function of the catalog")
-        measure.encloser(name)  # compiles the reference before the processes start
+    chosen = [name for name in chosen if set(which) <= set(measure.results(name))]
+    for name in chosen:
+        measure.encloser(name, which)  # compiles the reference before the processes start
     measured = build()
-    sums = sweep_float32(chosen, stride, processes, console)
-    sums |= measure_rest(chosen, console)
+    sums = sweep_float32(chosen, which, stride, processes, console)
+    sums |= measure_rest(chosen, which, console)
     if stride > 1:
         for name in chosen:  # what a sample is most likely to miss
-            add(sums, name, "float32", measure.float32(find(name), measure.around(find(name))))
+            near = measure.around(find(name), which)
+            add(sums, name, "float32", measure.float32(find(name), near, which))
     if build() != measured:
         console.print("[red]The library was rebuilt meanwhile; nothing is recorded. Start again.")
         raise typer.Exit(1)

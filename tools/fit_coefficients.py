@@ -2,7 +2,8 @@
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
-and print those that catalog/unary/gelu.hpp and silu.hpp carry for the root of their slope.
+and print those that catalog/unary/gelu.hpp and silu.hpp carry for a root of their slope or of
+their curvature.
 
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.
@@ -62,7 +63,12 @@ def silu_slope(x: mp.mpf) -> mp.mpf:
     return s * (1 + x * (1 - s))
 
 
-def root_block(slope: Function, near: float, degree: int) -> str:
+def silu_curvature(x: mp.mpf) -> mp.mpf:
+    s = 1 / (1 + mp.exp(-x))
+    return s * (1 - s) * (2 + x * (1 - 2 * s))
+
+
+def root_block(slope: Function, near: float, degree: int, name: str = "root") -> str:
     """slope(x) = d p(d), d = x - root, for |d| <= 1/2; the root as a sum of two doubles."""
     root = mp.findroot(slope, near)
     high = float(root)
@@ -74,8 +80,8 @@ def root_block(slope: Function, near: float, degree: int) -> str:
         return slope(root + d) / d
 
     half = mp.mpf(1) / 2
-    return f"  static constexpr double root = {high.hex()}, root_low = {low.hex()};\n" + block(
-        "root_slope", "", p, -half, half, degree, lambda d: 1 / p(d)
+    return f"  static constexpr double {name} = {high.hex()}, {name}_low = {low.hex()};\n" + block(
+        f"{name}_slope", "", p, -half, half, degree, lambda d: 1 / p(d)
     )
 
 
@@ -154,6 +160,7 @@ def main() -> None:
 
     print(root_block(gelu_slope, -0.75, 19))
     print(root_block(silu_slope, -1.28, 17))
+    print(root_block(silu_curvature, 2.4, 17, "bend"))
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ from . import backward_from_output as backward_from_output
 from . import catalog as catalog
 from . import derivative as derivative
 from . import jacobian as jacobian
+from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
 from ._version import __version__ as __version__
 from .catalog import Card

@@ -13,7 +13,8 @@ from . import _heads, _native, _rows, _unary, catalog
 from ._docstrings import docstring
 
 PUBLIC_MODES = (
-    "value", "derivative", "backward", "backward_from_output", "jacobian", "value_and_grad",
+    "value", "derivative", "second_derivative", "backward", "backward_from_output", "jacobian",
+    "value_and_grad",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 
-from .catalog import Card
+from .catalog import Card, Parameter
 
 SHAPES = {
     "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
@@ -15,6 +15,7 @@ SHAPES = {
 LEADS = {
     "value": "{summary}",
     "derivative": "Derivative of {name}: f'(x).",
+    "second_derivative": "Second derivative of {name}: f''(x).",
     "backward": "Backward of {name}: dy f'(x), in one pass.",
     "backward_from_output": "Backward of {name} from its output y, which determines f'(x).",
     "jacobian": "Jacobian of {name}, row by row.",
@@ -23,6 +24,7 @@ LEADS = {
 RETURNS = {
     "value": "y, of the shape and dtype of x",
     "derivative": "f'(x), of the shape and dtype of x",
+    "second_derivative": "f''(x), of the shape and dtype of x",
     "backward": "dx, of the shape and dtype of x",
     "backward_from_output": "dx, of the shape and dtype of y",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
@@ -34,7 +36,7 @@ def formula_text(card: Card) -> str:
     """The return expression of the card's formula, as it is written there."""
     source = textwrap.dedent(inspect.getsource(card.formula))
     function = ast.parse(source).body[0]
-    return "\n    ".join(
+    return "\n".join(
         ast.unparse(statement) for statement in getattr(function, "body", [])
         if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
     )  # fmt: skip
@@ -46,8 +48,8 @@ def docstring(card: Card, mode: str) -> str:
     if card.kind == "heads":
         first = ("z", "target")
     lead = LEADS[mode].format(name=card.name, summary=card.summary)
-    formula = formula_text(card)
-    parts = [lead, "", "Formula (``m`` is mathematics)::", "", f"    {formula}", ""]
+    formula = textwrap.indent(formula_text(card), "    ")
+    parts = [lead, "", "Formula (``m`` is mathematics)::", "", formula, ""]
     parts += ["Parameters", "----------"]
     if card.kind == "heads":
         parts += [
@@ -73,14 +75,19 @@ def docstring(card: Card, mode: str) -> str:
         returns = RETURNS[mode]
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
+    for p in card.parameters:
+        if card.kind == "unary" and p.operand and p.domain != Parameter.domain:
+            parts += ["ValueError", f"    {p.name} outside ({p.domain[0]:g}, {p.domain[1]:g})."]
     if card.kind != "unary":
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
     notes = [text for text in (card.edges, card.notes) if text]
+    if mode == "second_derivative" and card.claims and card.claims.breaks:
+        notes.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
     if notes:
         parts += ["", "Notes", "-----", *notes]
     if card.papers:
         parts += ["", "References", "----------", *(f"- {paper}" for paper in card.papers)]
-    if mode in ("value", "derivative") and card.kind == "unary":
+    if mode in ("value", "derivative", "second_derivative") and card.kind == "unary":
         call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
         parts += ["", "Examples", "--------", ">>> import numpy as np, ogive",
                   f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape", "(3,)"]  # fmt: skip

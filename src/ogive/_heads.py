@@ -11,13 +11,14 @@ import inspect
 import math
 import operator
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
-from ._ufuncs import BFLOAT16, rounded, ufunc
+from ._ufuncs import BFLOAT16, rewrap, rounded, ufunc
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -43,7 +44,22 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
     hidden = {"gradient"} if gradient else {"gradient", "out"}
     shown = [p for p in signature.parameters.values() if p.name not in hidden]
     call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
-    return call
+    return keeping_the_container(call) if gradient else call
+
+
+def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives the gradient the container (xarray, pandas) that the logits came in."""
+
+    @wraps(call)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        found = call(*args, **kwargs)
+        z = args[0] if args else kwargs.get("z")
+        if isinstance(z, np.ndarray) or kwargs.get("out") is not None:
+            return found
+        loss, dz, *rest = found
+        return loss, rewrap(z, dz) if isinstance(dz, np.ndarray) else dz, *rest
+
+    return wrapped
 
 
 def as_logits(z: Any, name: str) -> Array:

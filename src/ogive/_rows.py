@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ._ufuncs import as_array, is_dask, rewrap, row_back, row_last, ufunc
+from ._ufuncs import as_array, is_dask, rewrap, rewrap_reduced, row_back, row_last, ufunc
 from .catalog import Card
 
 
@@ -31,6 +31,35 @@ def checked_temperature(temperature: Any) -> Any:
     if values.dtype.kind not in "biuf" or not np.all((values > 0) & np.isfinite(values)):
         raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
     return temperature
+
+
+def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
+    """A temperature that is positive, and no larger than one for each row."""
+    temperature = checked_temperature(temperature)
+    if type(temperature) is not float and np.ndim(temperature):
+        shape = np.shape(temperature)
+        try:
+            fits = np.broadcast_shapes(shape, lead) == lead
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(f"temperature of shape {shape} does not fit the rows' {lead}")
+    return temperature
+
+
+def row_out(out: Any, shape: tuple[int, ...]) -> Any:
+    """An array that can take a result of that shape; the loop says which formats it casts to."""
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out of shape {out.shape} does not fit the result's {shape}")
+    if out.dtype.kind in "biuSU":
+        raise TypeError(f"out of dtype {out.dtype} cannot take the result, a floating-point number")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+    return out
 
 
 @lru_cache(maxsize=64)
@@ -70,21 +99,18 @@ def value(card: Card) -> Callable[..., Any]:
     ) -> Any:
         rows = as_array(x)
         axis = checked_axis(rows, axis, card.name)
-        target = out if out is None or reduces else row_last(out, axis)
-        if out is not None and rows.ndim and out.shape != _shape(rows, axis, reduces):
-            raise ValueError(
-                f"out of shape {out.shape} does not fit the result's {_shape(rows, axis, reduces)}"
-            )
+        target = row_out(out, _shape(rows, axis, reduces))
+        target = target if target is None or reduces else row_last(target, axis)
         result = loop(
             row_last(rows, axis),
-            checked_temperature(temperature),
+            row_temperature(temperature, _shape(rows, axis, True)),
             row_mask(where, rows, axis),
             out=target,
         )
         if out is not None:
             return out
         if reduces:
-            return result
+            return rewrap_reduced(x, result, axis)
         result = row_back(result, axis)
         return rewrap(x, result)
 
@@ -111,9 +137,9 @@ def backward(card: Card) -> Callable[..., Any]:
         result = loop(
             upstream if reduces else row_last(upstream, axis),
             row_last(rows, axis),
-            checked_temperature(temperature),
+            row_temperature(temperature, _shape(rows, axis, True)),
             row_mask(where, rows, axis),
-            out=None if out is None else row_last(out, axis),
+            out=None if out is None else row_last(row_out(out, rows.shape), axis),
         )
         if out is not None:
             return out
@@ -134,8 +160,8 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
         result = loop(
             row_last(upstream, axis),
             row_last(rows, axis),
-            checked_temperature(temperature),
-            out=None if out is None else row_last(out, axis),
+            row_temperature(temperature, _shape(rows, axis, True)),
+            out=None if out is None else row_last(row_out(out, rows.shape), axis),
         )
         if out is not None:
             return out
@@ -157,7 +183,7 @@ def jacobian(card: Card) -> Callable[..., Any]:
         mask = row_mask(where, rows, axis)
         rows = row_last(rows, axis)
         dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
-        checked_temperature(temperature)
+        temperature = row_temperature(temperature, rows.shape[:-1])
         if reduces:
             return loop(np.ones(rows.shape[:-1], dtype), rows, temperature, mask)
         units = np.eye(length, dtype=dtype)

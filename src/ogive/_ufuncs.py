@@ -72,6 +72,18 @@ def rewrap(like: Any, values: Any) -> Any:
     return values
 
 
+def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
+    """One number a row, with the labels that are left of the container the rows came from."""
+    if isinstance(like, np.ndarray) or is_dask(like) or np.ndim(like) < 2:
+        return values
+    if is_labelled(like):
+        return like.isel({like.dims[axis]: 0}, drop=True).copy(data=values)
+    if type(like).__module__.split(".")[0] == "pandas":
+        labels = like.index if axis == 1 else like.columns
+        return like._constructor_sliced(values, index=labels)
+    return values
+
+
 def row_last(x: Any, axis: int) -> Any:
     """x with an axis (0 or more) moved last; np.moveaxis costs microseconds where nothing moves."""
     return x if axis == x.ndim - 1 else np.moveaxis(x, axis, -1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ import numpy as np
 from . import _native
 from ._docstrings import docstring
 from ._ufuncs import as_array, as_parameter, rewrap, rounded, ufunc
-from .catalog import Card
+from .catalog import Card, Parameter
 
 INPUTS = {
     "value": ("x",),
     "derivative": ("x",),
+    "second_derivative": ("x",),
     "backward": ("dy", "x"),
     "backward_from_output": ("dy", "y"),
 }
@@ -47,6 +50,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
         f"        return direct({inputs}, {', '.join(operands)})",
         f"    return direct({inputs}, {', '.join(operands)}, out=out, where=where, **kwargs)",
     ]
+    bounded = [p for p in card.parameters if p.operand and p.domain != Parameter.domain]
     if drawn:
         lines[1:1] = [
             "    if training:",
@@ -57,11 +61,38 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
         if len(INPUTS[mode]) == 1:
             lines[4] = lines[4].replace(f"({inputs})", f"({inputs},)")
     scope: dict[str, Any] = {"direct": ufunc(card.name, mode), "as_parameter": as_parameter}
+    scope |= {"inf": math.inf, "plain": (float, int)}
+    for p in bounded:  # a number that fits costs two comparisons and no call
+        low, high = p.domain
+        fits = f"type({p.name}) in plain and {low!r} < {p.name} < {high!r}"
+        lines.insert(1, f"    if not ({fits}): check_{p.name}({p.name})")
+        scope[f"check_{p.name}"] = partial(check_parameter, p)
     if drawn:
         scope["sampled"] = sampled(card.name, mode)
     exec("\n".join(lines), scope)
     made: Callable[..., Any] = scope[card.name]
     return made
+
+
+MOST_CHECKED = 1 << 16
+"""Larger arrays of parameters are not searched: it would cost as much as the function itself."""
+
+
+def check_parameter(parameter: Parameter, given: Any) -> None:
+    """Refuse a number, or one of a few, outside the domain that the card states."""
+    values = given if isinstance(given, np.ndarray) else None
+    if isinstance(given, (int, float, list, tuple, np.generic)):
+        values = np.asarray(given)
+    if values is None or values.size > MOST_CHECKED or values.dtype.kind not in "biuf":
+        return
+    low, high = parameter.domain
+    bad = ~((values > low) & (values < high))
+    if bad.any():
+        index = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ValueError(
+            f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
+        )
 
 
 def sampled(name: str, mode: str) -> Callable[..., Any]:
@@ -96,11 +127,17 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
     products = ufunc(card.name, "parameter_backward")
     (parameter,) = card.parameters
 
-    def backward(dy: Any, x: Any, weight: Any = parameter.default) -> tuple[Any, Any]:
-        dx = dx_of(dy, x, weight)
-        return dx, summed_gradient(
-            products, np.asarray(dy), np.asarray(x), weight, np.asarray(dx).dtype
-        )
+    def backward(
+        dy: Any, x: Any, weight: Any = parameter.default, out: Any = None
+    ) -> tuple[Any, Any]:
+        if out is None:
+            dx = dx_of(dy, x, weight)
+            dtype = np.asarray(dx).dtype
+            return dx, summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+        # First the sum, since out may be an input; the loop on nothing says which format it has.
+        dtype = dx_of(np.asarray(dy).ravel()[:0], np.asarray(x).ravel()[:0]).dtype
+        total = summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+        return dx_of(dy, x, weight, out=out), total
 
     return backward
 

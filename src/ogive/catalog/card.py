@@ -19,7 +19,7 @@ class Parameter:
     doc: str
     """One sentence, without the default."""
     domain: tuple[float, float] = (-math.inf, math.inf)
-    """Open interval of values for which the formula and the claims make sense (reals only)."""
+    """Open interval of values for which the formula makes sense; others raise a ValueError."""
     learnable: bool = False
     """True where networks train it: ``backward`` then returns its gradient after dx."""
     operand: bool = True
@@ -58,11 +58,17 @@ class Claims:
     """Where the formula changes branch; quadrature splits here."""
     derivative_at_breaks: tuple[float, ...] = ()
     """The derivative Ogive returns at each break."""
+    second_derivative_at_breaks: tuple[float, ...] = ()
+    """The second derivative it returns there: one-sided, of the branch that gives the derivative.
+    Left out where the branches are straight lines: such a function has no second derivative."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Card:
-    """Everything about one function that is not its floating-point algorithm."""
+    """Everything about one function that is not its floating-point algorithm.
+
+    It shows itself as text in an interpreter, and drawn where rich or a notebook displays it.
+    """
 
     name: str
     """The key everywhere: file stem, C++ struct, ufunc, CLI argument, test id."""
@@ -87,3 +93,20 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+
+    def __repr__(self) -> str:
+        from ogive.report.card_text import text
+
+        return text(self)
+
+    def __rich_console__(self, console: Any, options: Any) -> Any:
+        from ogive.report.card_terminal import drawn
+
+        return drawn(self, options.max_width)
+
+    def _repr_html_(self) -> str | None:
+        try:
+            from ogive.report.card_terminal import html
+        except ImportError:  # rich comes with ogive[study]
+            return None
+        return html(self)

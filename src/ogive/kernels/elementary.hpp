@@ -175,6 +175,17 @@ struct elementary : Grade {
 
   static double exp(double x, double x_low = 0) { return exp_scaled(x, x_low).value(); }
 
+  // factor e (1 - e)/(1 + e)^3 with e = e^-a, for a >= 0: minus the second derivative of the
+  // logistic function at a. 1 - e is an expm1, for relative accuracy at 0.
+  static double logistic_curvature(double a, double factor) {
+    const scaled power = exp_scaled(-a);
+    const double e = power.value(), d = 1 + e, n = -expm1(-a);
+    if constexpr (!full) return power.unscaled(factor) * power.a * n / (d * d * d);
+    const double d_low = e - (d - 1);
+    const double slope = quotient(power.unscaled(factor), d, d_low) / d;
+    return slope * quotient(n, d, d_low) * power.a * power.b;
+  }
+
   // e^x - 1 for x up to 700. With n = 0 the scale is 1 and p passes through whole, which keeps
   // relative accuracy at 0; the sign of a zero is the caller's concern.
   static double expm1(double x) {

@@ -22,6 +22,12 @@ constexpr entry unary_entry(const char *name) {
       []<class T>(T) constexpr -> loop { return elementwise<K, value_of, T>; });
   set(e, mode::derivative, one[parameters],
       []<class T>(T) constexpr -> loop { return elementwise<K, derivative_of, T>; });
+  if constexpr (
+      requires { K::template curvature<M>(0.0); } ||
+      requires { K::template curvature<M>(0.0, 0.0); } ||
+      requires { K::template curvature<M>(0.0, 0.0, 0.0); })
+    set(e, mode::second_derivative, one[parameters],
+        []<class T>(T) constexpr -> loop { return elementwise<K, second_derivative_of, T>; });
   set(e, mode::backward, two[parameters],
       []<class T>(T) constexpr -> loop { return elementwise<K, backward_of, T>; });
   if constexpr (

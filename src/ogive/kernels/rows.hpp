@@ -7,6 +7,7 @@
 //     static void value(const row &r, double *y);               // y[0] where it reduces
 //     static void backward(const row &r, const double *dy, double *dx);
 //     // optional
+//     static constexpr bool negates = true;                     // works on the negated logits
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
 //   };
 //
@@ -112,6 +113,12 @@ inline void read_row(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, do
   }
 }
 
+// Multiplies what a kernel that `negates` reads and, since it is linear in them, its gradients.
+template <class K>
+constexpr double sign_of_logits() {
+  return requires { K::negates; } ? -1 : 1;
+}
+
 template <class T>
 inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
   if (step == static_cast<std::ptrdiff_t>(sizeof(T))) {
@@ -128,6 +135,7 @@ template <class K, class T, bool backward>
 [[gnu::flatten]] bool rows(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
   constexpr int x = backward ? 1 : 0, temperature = x + 1, mask = x + 2, result = x + 3;
   constexpr int cores = (backward && !K::reduces) ? 1 : 0; // core steps before those of x
+  constexpr double sign = sign_of_logits<K>();
   const std::ptrdiff_t n = dims[1], *core = steps + result + 1;
   const scratch memory(4 * n);
   if (memory.data() == nullptr) return false;
@@ -141,6 +149,8 @@ template <class K, class T, bool backward>
     const double t = *reinterpret_cast<const double *>(at(temperature));
     const std::ptrdiff_t mask_step = core[cores + 1];
     read_row<T>(at(x), core[cores], n, r.d);
+    if constexpr (sign < 0)
+      for (std::ptrdiff_t j = 0; j < n; ++j) r.d[j] = -r.d[j];
     bool any = n > 0 && mask_step == 0 && *at(mask) != 0;
     if (!any)
       for (std::ptrdiff_t j = 0; j < n; ++j) {
@@ -151,10 +161,11 @@ template <class K, class T, bool backward>
     r.template prepare<typename exponential<T, K::reduces>::grade>(t, any);
     double single = 0, *const y = K::reduces && !backward ? &single : out;
     if constexpr (backward) {
+      const double by = sign * t;
       read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);
       K::backward(r, dy, y);
       for (std::ptrdiff_t j = 0; j < n; ++j)
-        y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / t;
+        y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / by;
     } else {
       K::value(r, y);
       if (K::reduces ? r.has_nan : r.undefined)
@@ -181,7 +192,7 @@ template <class K, class T>
     read_row<T>(at(0), core[0], n, dy);
     read_row<T>(at(1), core[1], n, y);
     K::backward_from_output(n, dy, y, dx);
-    const double t = *reinterpret_cast<const double *>(at(2));
+    const double t = sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2));
     for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] /= t;
     write_row<T>(dx, n, at(3), core[2]);
   }

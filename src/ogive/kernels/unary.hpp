@@ -2,6 +2,8 @@
 //
 //   struct name {
 //     template <class M> static jet<typename M::real> at(real x[, double parameter…]);
+//     // the second derivative, which only a function that is linear between kinks leaves out:
+//     template <class M> static real curvature(real x[, double parameter…]);
 //     // optional, where the output determines the slope:
 //     template <class M> static real slope_from_output(real y[, double parameter…]);
 //     // optional, where a parameter is learned: its slope d f / d parameter
@@ -134,6 +136,15 @@ struct derivative_of : slope_in_lanes<K, false> {
   template <class M, class R, class... P>
   static R run(R x, R, P... p) {
     return K::template at<M>(x, p...).slope;
+  }
+};
+template <class K>
+struct second_derivative_of {
+  static constexpr mode which = mode::second_derivative;
+  static constexpr int inputs = 1;
+  template <class M, class R, class... P>
+  static R run(R x, R, P... p) {
+    return K::template curvature<M>(x, p...);
   }
 };
 template <class K>

@@ -259,7 +259,8 @@ void run(const step &s, ball *v) {
 
 struct taylor {
   double high[2], low[2], low_radius[2]; // c0 and c1, as two doubles and what they miss
-  double square, square_radius, cube;    // c2, and a bound on |f'''|/6
+  double square, square_radius;          // c2
+  double cube, cube_radius, fourth;      // c3, and a bound on |f''''|/24
 };
 
 inline void expand(const taylor &t, double x, double &lo, double &hi) {
@@ -267,12 +268,13 @@ inline void expand(const taylor &t, double x, double &lo, double &hi) {
   const double p = t.high[0] + product, back = p - t.high[0];
   const double p_low = (t.high[0] - (p - back)) + (product - back);
   const double x2 = x * x, a = magnitude(x);
-  const double rest = p_low + product_low + t.low[0] + t.low[1] * x + t.square * x2;
+  const double square = t.square * x2, cube = t.cube * x2 * x;
+  const double rest = p_low + product_low + t.low[0] + t.low[1] * x + square + cube;
   const double error = (magnitude(p_low) + magnitude(product_low) + magnitude(t.low[0]) +
-                        magnitude(t.low[1] * x) + magnitude(t.square * x2)) *
+                        magnitude(t.low[1] * x) + magnitude(square) + magnitude(cube)) *
                            8 * rounding +
                        t.low_radius[0] + t.low_radius[1] * a + t.square_radius * x2 +
-                       t.cube * x2 * a;
+                       t.cube_radius * x2 * a + t.fourth * x2 * x2;
   const bool exact = rest == 0 && error == 0;
   if (p == 0) {
     lo = rest - error, hi = rest + error;

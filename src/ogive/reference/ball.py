@@ -1,4 +1,4 @@
-"""Bounds on value and derivative for millions of float inputs a second, as certain as arb's.
+"""Bounds on value and derivatives for millions of float inputs a second, as certain as arb's.
 
 The tape runs in ball arithmetic in double (`ball.cpp`, compiled on demand by the system's
 compiler). A ball of relative radius 2^-45 decides all but a few inputs in a million; the rest go
@@ -61,6 +61,8 @@ class _Taylor(ctypes.Structure):
         ("square", ctypes.c_double),
         ("square_radius", ctypes.c_double),
         ("cube", ctypes.c_double),
+        ("cube_radius", ctypes.c_double),
+        ("fourth", ctypes.c_double),
     ]
 
 
@@ -161,7 +163,7 @@ def _above(ball: arb) -> float:
 
 
 def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -> _Taylor:
-    program = unary(name, parameters, (order, order + 1, order + 2, order + 3))
+    program = unary(name, parameters, tuple(range(order, order + 5)))
     side = _OneSide(above)
     half = ulp.power(_TINY - 1)
     with precision(400):
@@ -172,7 +174,8 @@ def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -
         t.high[k] = float(at_zero[k].mid())
         t.low[k], t.low_radius[k] = _centre(at_zero[k] - t.high[k])
     t.square, t.square_radius = _centre(at_zero[2] / 2)
-    t.cube = _above(around[3] / 6)
+    t.cube, t.cube_radius = _centre(at_zero[3] / 6)
+    t.fourth = _above(around[4] / 24)
     return t
 
 
@@ -212,7 +215,7 @@ class Measured:
 
 
 class Encloser:
-    """Bounds on a unary function's value and derivative, and verdicts on results.
+    """Bounds on a unary function's value and derivatives, and verdicts on results.
 
     Parameters
     ----------
@@ -220,13 +223,16 @@ class Encloser:
         The function.
     parameters
         Its parameters; none for the defaults.
+    orders
+        The derivatives that are asked for; 0 is the value.
     """
 
-    def __init__(self, card: Card, *parameters: float):
+    def __init__(self, card: Card, *parameters: float, orders: tuple[int, ...] = (0, 1)):
         self.card = card
+        self.orders = orders
         self.parameters = parameters or defaults(card.name)
         self._library = _library()
-        tape = unary(card.name, self.parameters, (0, 1))
+        tape = unary(card.name, self.parameters, orders)
         place = {node: 1 + i for i, node in enumerate(n for n in tape.nodes if n.op == "const")}
         place[tape.nodes[tape.inputs[0]]] = 0
         constants = [n.constant for n in place if n.constant is not None]
@@ -245,7 +251,7 @@ class Encloser:
             balls = [_centre(CONTEXT.const(c)) for c in constants]
         taylor = [
             _taylor(card.name, self.parameters, order, above)
-            for order in (0, 1)
+            for order in orders
             for above in (False, True)
         ]
         doubles = ctypes.c_double * max(len(balls), 1)
@@ -253,21 +259,27 @@ class Encloser:
             len(steps),
             len(place),
             len(balls),
-            2,
+            len(orders),
             (_Step * max(len(steps), 1))(*steps),
             doubles(*(m for m, _ in balls)),
             doubles(*(r for _, r in balls)),
-            (ctypes.c_int32 * 2)(*(place[tape.nodes[i]] for i in tape.results)),
-            (_Taylor * 4)(*taylor),
+            (ctypes.c_int32 * len(orders))(*(place[tape.nodes[i]] for i in tape.results)),
+            (_Taylor * len(taylor))(*taylor),
             (ctypes.c_double * 2)(*_reach(card.name, self.parameters)),
         )
-        self.critical = critical_points(card, self.parameters)
+        self.critical = {
+            order: critical_points(card, self.parameters, order) if order else []
+            for order in orders
+        }
+        self._peak = {
+            order: peak(card, self.parameters, order) for order in orders if self.critical[order]
+        }
 
-    def bounds(self, x: npt.NDArray[np.float32]) -> tuple[tuple[Bounds, Bounds], ...]:
-        """(lower, upper) for the value and for the derivative; NaN where the ball cannot tell."""
+    def bounds(self, x: npt.NDArray[np.float32]) -> dict[int, tuple[Bounds, Bounds]]:
+        """(lower, upper) for every order; NaN where the ball cannot tell."""
         x = np.ascontiguousarray(x, dtype=np.float32)
-        lo, hi = np.empty((2, x.size)), np.empty((2, x.size))
-        rows = ctypes.c_void_p * 2
+        lo, hi = np.empty((2, len(self.orders), x.size))
+        rows = ctypes.c_void_p * len(self.orders)
         failed = self._library.ogive_ball_enclose(
             ctypes.byref(self._program),
             x.ctypes.data_as(ctypes.c_void_p),
@@ -277,7 +289,7 @@ class Encloser:
         )
         if failed:
             raise NotImplementedError(f"the tape of {self.card.name} is too long for ball.cpp")
-        return (lo[0], hi[0]), (lo[1], hi[1])
+        return {order: (lo[k], hi[k]) for k, order in enumerate(self.orders)}
 
     def judge(
         self,
@@ -290,7 +302,7 @@ class Encloser:
         """The verdict on results of one derivative order; what bounds leave open, arb decides."""
         x = np.ascontiguousarray(x, dtype=np.float32)
         results = np.ascontiguousarray(got, dtype=np.float32)
-        critical = self.critical if order == 1 else []
+        critical = self.critical[order]
         undecided = np.empty(x.size, dtype=np.int64)
         verdict = _Verdict()
         self._library.ogive_ball_judge(
@@ -302,7 +314,7 @@ class Encloser:
             ctypes.c_int64(x.size),
             (ctypes.c_double * max(len(critical), 1))(*critical),
             ctypes.c_int32(len(critical)),
-            ctypes.c_double(float(least_unit(self.card, fmt))),
+            ctypes.c_double(float(self._least_unit(fmt, order)) if critical else 0.0),
             undecided.ctypes.data_as(ctypes.c_void_p),
             ctypes.c_int64(x.size),
             ctypes.byref(verdict),
@@ -319,36 +331,55 @@ class Encloser:
 
     def measure(self, x: float, got: float, fmt: Format, order: int) -> tuple[float, bool]:
         """Error in ulps and whether it is correctly rounded, of one result, by arb."""
-        near = order == 1 and any(abs(x - c) < 2**-20 for c in self.critical)
+        near = any(abs(x - c) < 2**-20 for c in self.critical[order])
         exact = enclose(self.card, x, *self.parameters, order=order, bits=fmt.precision + 24)
-        error = ulp.error(got, exact, fmt, least_unit=least_unit(self.card, fmt) if near else None)
+        error = ulp.error(
+            got, exact, fmt, least_unit=self._least_unit(fmt, order) if near else None
+        )
         want = rounded(self.card, x, *self.parameters, fmt=fmt, order=order)
         return error, got == want or (math.isnan(got) and math.isnan(want))
 
+    def _least_unit(self, fmt: Format, order: int) -> arb:
+        """The unit of error next to a zero of f' or f'': 2^-20 ulps of its greatest size."""
+        return ulp.power(fmt.ulp_exponent(self._peak[order]) - 20)
 
-def least_unit(card: Card, fmt: Format) -> arb:
-    """The unit of error next to a zero of f': 2^-20 ulps of the greatest |f'|."""
-    slope = arb(card.claims.lipschitz if card.claims else 1.0)
-    return ulp.power(fmt.ulp_exponent(ulp.exponent_of(slope)) - 20)
+
+GRID = [k / 8 for k in range(-160, 161)]
+
+
+def peak(card: Card, parameters: tuple[float, ...], order: int) -> int:
+    """Exponent of the greatest size of a derivative over the grid: a lower bound on that of its
+    supremum, so that what is measured with it is not measured too mildly.
+    """
+    program = unary(card.name, parameters or defaults(card.name), (order,))
+    with precision(100):
+        sizes = [abs(program.run(CONTEXT, [arb(x)])[0]).lower() for x in GRID]
+    return max((ulp.exponent_of(size) for size in sizes if size > 0), default=0)
 
 
 @cache
-def critical_points(card: Card, parameters: tuple[float, ...] = ()) -> Sequence[float]:
-    """Where f' passes through zero, as the doubles just below."""
-    program = unary(card.name, parameters or defaults(card.name), (1,))
+def critical_points(
+    card: Card, parameters: tuple[float, ...] = (), order: int = 1
+) -> Sequence[float]:
+    """Where a derivative passes through zero, as the doubles just below. Zeros that are themselves
+    points of the grid are left out: a zero that a float can meet needs no milder measure.
+    """
+    program = unary(card.name, parameters or defaults(card.name), (order,))
+
+    def at(x: float) -> arb:
+        with precision(400):
+            return program.run(CONTEXT, [arb(x)])[0]
 
     def sign(x: float) -> int:
-        with precision(400):
-            slope = program.run(CONTEXT, [arb(x)])[0]
-        return int(slope > 0) - int(slope < 0)
+        return int(at(x) > 0) - int(at(x) < 0)
 
     found = []
-    grid = [k / 8 for k in range(-160, 161)]
-    for a, b in itertools.pairwise(grid):
+    for a, b in itertools.pairwise(GRID):
         start, end = sign(a), sign(b)
         if start * end >= 0:
             continue
         while (middle := (a + b) / 2) not in (a, b):
             a, b = (middle, b) if sign(middle) == start else (a, middle)
-        found.append(a)
+        if abs(at(a)) < 2**-20:  # a jump through zero is no root
+            found.append(a)
     return found

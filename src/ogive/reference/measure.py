@@ -16,22 +16,28 @@ import numpy as np
 import numpy.typing as npt
 
 import ogive
+from ogive._api import modes
 from ogive.catalog import Card, find
 
 from . import arb, ulp
 from .ball import Encloser, Measured
 from .ulp import FLOAT32, FLOAT64, Format
 
-ORDERS = {"value": 0, "derivative": 1}
+ORDERS = {"value": 0, "derivative": 1, "second_derivative": 2}
+FIRST_TWO = ("value", "derivative")
 CONTRACT = {
     ("float16", "value"): 0.5,
     ("float16", "derivative"): 0.5,
+    ("float16", "second_derivative"): 0.5,
     ("bfloat16", "value"): 0.5,
     ("bfloat16", "derivative"): 0.5,
+    ("bfloat16", "second_derivative"): 0.5,
     ("float32", "value"): 0.6,
     ("float32", "derivative"): 1.0,
+    ("float32", "second_derivative"): 1.0,
     ("float64", "value"): 2.0,
     ("float64", "derivative"): 4.0,
+    ("float64", "second_derivative"): 4.0,
 }
 """The most ulps that each result may be off; in 16 bits every result is correctly rounded."""
 ROWS_CONTRACT = 1.0
@@ -41,55 +47,65 @@ Patterns = npt.NDArray[np.uint32]
 
 
 def function(card: Card, which: str) -> Callable[..., Any]:
-    """Ogive's public function for the value or the derivative."""
-    found: Callable[..., Any] = getattr(ogive if which == "value" else ogive.derivative, card.name)
+    """Ogive's public function for the value or one of the derivatives."""
+    found: Callable[..., Any] = getattr(
+        ogive if which == "value" else getattr(ogive, which), card.name
+    )
     return found
 
 
+def results(name: str) -> tuple[str, ...]:
+    """Which of `ORDERS` a unary function has."""
+    return tuple(which for which in ORDERS if which in modes(name))
+
+
 @cache
-def encloser(name: str) -> Encloser:
-    return Encloser(find(name))
+def encloser(name: str, which: tuple[str, ...] = FIRST_TWO) -> Encloser:
+    return Encloser(find(name), orders=tuple(ORDERS[each] for each in which))
 
 
-def float32(card: Card, patterns: Patterns) -> dict[str, Measured]:
-    """Value and derivative at float32 bit patterns."""
-    reference, x = encloser(card.name), patterns.view(np.float32)
-    bounds = reference.bounds(x)
+def float32(
+    card: Card, patterns: Patterns, which: tuple[str, ...] = FIRST_TWO
+) -> dict[str, Measured]:
+    """Value and derivative, or the results named, at float32 bit patterns."""
+    return _judged(card, patterns.view(np.float32), FLOAT32, which)
+
+
+def every_half(card: Card, fmt: Format, which: tuple[str, ...] = FIRST_TWO) -> dict[str, Measured]:
+    """The same at all 65,536 numbers of a 16-bit format."""
+    return _judged(card, fmt.every(), fmt, which)
+
+
+def _judged(
+    card: Card, x: npt.NDArray[Any], fmt: Format, which: tuple[str, ...]
+) -> dict[str, Measured]:
+    reference, wide = encloser(card.name, which), x.astype(np.float32, copy=False)
+    bounds = reference.bounds(wide)
     return {
-        which: reference.judge(x, function(card, which)(x), bounds[order], FLOAT32, order)
-        for which, order in ORDERS.items()
+        each: reference.judge(wide, function(card, each)(x), bounds[order], fmt, order)
+        for each, order in ((each, ORDERS[each]) for each in which)
     }
 
 
-def every_half(card: Card, fmt: Format) -> dict[str, Measured]:
-    """Value and derivative at all 65,536 numbers of a 16-bit format."""
-    reference, halves = encloser(card.name), fmt.every()
-    x = halves.astype(np.float32)
-    bounds = reference.bounds(x)
-    return {
-        which: reference.judge(x, function(card, which)(halves), bounds[order], fmt, order)
-        for which, order in ORDERS.items()
-    }
-
-
-def float64(card: Card) -> dict[str, Measured]:
-    """Value and derivative at structured and random float64 points, by arb."""
-    reference, points = encloser(card.name), float64_points(card)
+def float64(card: Card, which: tuple[str, ...] = FIRST_TWO) -> dict[str, Measured]:
+    """The same at structured and random float64 points, by arb."""
+    reference, points = encloser(card.name, which), float64_points(card, which)
     found = {}
-    for which, order in ORDERS.items():
-        results = function(card, which)(points)
+    for each in which:
+        order = ORDERS[each]
+        results = function(card, each)(points)
         total = Measured(points.size, 0.0, 0.0, 0, points.size)
         for x, got in zip(points.tolist(), results.tolist(), strict=True):
             error, right = reference.measure(x, got, FLOAT64, order)
             total.wrong += not right
             if not error <= total.worst:
                 total.worst, total.worst_at = error, x
-        found[which] = total
+        found[each] = total
     return found
 
 
-def float64_points(card: Card) -> npt.NDArray[np.float64]:
-    """Both tails, every scale, the neighbourhoods of breaks, roots of f' and float32 cutoffs."""
+def float64_points(card: Card, which: tuple[str, ...] = FIRST_TWO) -> npt.NDArray[np.float64]:
+    """Both tails, every scale, the neighbourhoods of breaks and of roots of the derivatives."""
     random = np.random.default_rng(2)
     scales = np.ldexp(random.uniform(1, 2, 150), np.linspace(-1074, 1023, 150).astype(int))
     tails = np.concatenate([random.uniform(0, 40, 200), random.uniform(40, 760, 150)])
@@ -97,7 +113,7 @@ def float64_points(card: Card) -> npt.NDArray[np.float64]:
     special = np.array([0.0, 5e-324, 2.0**-1022, 1.0, np.finfo(float).max, np.inf])
     around = [
         c + s * 2.0**-k
-        for c in (*(card.claims.breaks if card.claims else ()), *encloser(card.name).critical)
+        for c in _places(card, which)
         for k in (8, 16, 22, 30, 40, 52)
         for s in (-1, 1)
     ]
@@ -105,13 +121,19 @@ def float64_points(card: Card) -> npt.NDArray[np.float64]:
     return np.concatenate([one_sided, -one_sided, around, [np.nan]])
 
 
-def cutoffs(card: Card) -> list[int]:
-    """The float32 bit patterns next to which the correctly rounded value or derivative changes
-    regime: becomes zero, subnormal, infinite, or its limit for good.
+def _places(card: Card, which: tuple[str, ...]) -> list[float]:
+    """Breaks, and roots of the derivatives."""
+    roots = encloser(card.name, which).critical.values()
+    return [*(card.claims.breaks if card.claims else ()), *(x for each in roots for x in each)]
+
+
+def cutoffs(card: Card, which: tuple[str, ...] = FIRST_TWO) -> list[int]:
+    """The float32 bit patterns next to which a correctly rounded result changes regime: becomes
+    zero, subnormal, infinite, or its limit for good.
     """
-    reference = encloser(card.name)
+    reference = encloser(card.name, which)
     found = set()
-    for order in ORDERS.values():
+    for order in reference.orders:
         limits = {
             arb.rounded(card, side, *reference.parameters, fmt=FLOAT32, order=order)
             for side in (-math.inf, math.inf)
@@ -143,11 +165,10 @@ def _bisect(low: int, high: int, kind: Callable[[int], Any]) -> int:
     return high
 
 
-def around(card: Card, width: int = 64) -> Patterns:
-    """Every float32 pattern within ``width`` of a cutoff, a break, a root of f', 0 or infinity."""
-    places = [*(card.claims.breaks if card.claims else ()), *encloser(card.name).critical]
-    centres = {*cutoffs(card), 0, 1 << 31, 0x7F80_0000, 0xFF80_0000}
-    centres |= {int(np.float32(x).view(np.uint32)) for x in places}
+def around(card: Card, which: tuple[str, ...] = FIRST_TWO, width: int = 64) -> Patterns:
+    """Every float32 pattern within ``width`` of a cutoff, a break, a root, 0 or infinity."""
+    centres = {*cutoffs(card, which), 0, 1 << 31, 0x7F80_0000, 0xFF80_0000}
+    centres |= {int(np.float32(x).view(np.uint32)) for x in _places(card, which)}
     patterns = [np.arange(c - width, c + width + 1) for c in sorted(centres)]
     return (np.concatenate(patterns) % (1 << 32)).astype(np.uint32)
 

@@ -5,8 +5,9 @@ differentiated (forwards for a function of x, backwards for a loss) and run in a
 
 Only identities that hold exactly over the reals are applied on the way, and for one purpose: that
 interval-like arithmetics see no overflow and no cancellation that the function itself does not
-have. The two that matter are ``n/(1 + e^a) = n logistic(-a)`` and ``log1p(e^a) = softplus(a)``:
-their right sides have primitives, and derivatives, that stay finite and sharp in both tails.
+have. The ones that matter are ``n/(1 + e^a) = n logistic(-a)`` and ``log1p(e^a) = softplus(a)``:
+their right sides have primitives, and derivatives, that stay finite and sharp in both tails; and
+``logistic'(a) = sech2(a/2)/4``, whose own derivative is one product, sharp at its zero.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ class Tape:
             "tanh": lambda: self.sech2(a),
             "sech2": lambda: -2 * self.tanh(a) * node,
             "sqrt": lambda: 1 / (2 * node),
-            "logistic": lambda: node * self.logistic(-a),
+            "logistic": lambda: self.sech2(a / 2) / 4,
             "softplus": lambda: self.logistic(a),
         }
         return slopes[node.op]()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+
 import numpy as np
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,27 +23,42 @@ HEIGHT = 15
 
 def show(card: Card, console: Console) -> None:
     """Print everything the card says, with its curve."""
-    console.print(Text(card.title, style="bold"), Text(card.summary), sep="\n")
+    for part in drawn(card, console.width):
+        console.print(part)
+
+
+def html(card: Card) -> str:
+    """The same as a fragment for a notebook."""
+    console = Console(record=True, width=100, file=io.StringIO())
+    show(card, console)
+    frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
+    return console.export_html(inline_styles=True, code_format=frame)
+
+
+def drawn(card: Card, width: int) -> Iterator[RenderableType]:
+    """What a card says, part by part, for a terminal of a width."""
+    yield Text(card.title, style="bold")
+    yield Text(card.summary)
     if card.aliases:
-        console.print(f"Also called {', '.join(card.aliases)}.", style="dim", markup=False)
-    console.print()
-    _formula(card, console)
+        yield Text(f"Also called {', '.join(card.aliases)}.", style="dim")
+    yield Text()
+    yield from _formula(card, width)
     if card.kind == "unary":
-        console.print(drawing(card, min(console.width - 10, 72)))
+        yield drawing(card, min(width - 10, 72))
     for title, table in _tables(card):
-        console.print(Text(title, style="bold"))
-        console.print(Padding(table, (0, 0, 1, 2)))
+        yield Text(title, style="bold")
+        yield Padding(table, (0, 0, 1, 2))
     for title, text in (("At the edges", card.edges), ("Notes", card.notes)):
         if text:
-            console.print(Text(title, style="bold"))
-            console.print(Padding(Text(text), (0, 0, 1, 2)))
+            yield Text(title, style="bold")
+            yield Padding(Text(text), (0, 0, 1, 2))
     if card.papers:
-        console.print(Text("Papers", style="bold"))
+        yield Text("Papers", style="bold")
         for paper in card.papers:
-            console.print(Padding(Text(paper), (0, 0, 0, 2)))
+            yield Padding(Text(paper), (0, 0, 0, 2))
 
 
-def _formula(card: Card, console: Console) -> None:
+def _formula(card: Card, width: int) -> Iterator[RenderableType]:
     import sympy
 
     from ogive.reference.sympy import expression
@@ -49,13 +67,13 @@ def _formula(card: Card, console: Console) -> None:
     if card.kind == "unary":
         parts.append(("f′(x) = ", expression(card, 1)))
     for left, right in parts:
-        lines = sympy.pretty(right, use_unicode=True, num_columns=max(console.width - 12, 20))
+        lines = sympy.pretty(right, use_unicode=True, num_columns=max(width - 12, 20))
         body = lines.splitlines()
         middle = len(body) // 2
         for index, line in enumerate(body):
             lead = left if index == middle else " " * len(left)
-            console.print(Text(f"  {lead}{line}"), no_wrap=True, overflow="ellipsis")
-        console.print()
+            yield Text(f"  {lead}{line}", no_wrap=True, overflow="ellipsis")
+        yield Text()
 
 
 def drawing(card: Card, width: int, height: int = HEIGHT) -> Group:

@@ -37,4 +37,8 @@ def facts(card: Card) -> list[tuple[str, str]]:
             (f"slope taken at {number(at)}", number(slope, 5))
             for at, slope in zip(claims.breaks, claims.derivative_at_breaks, strict=True)
         ),
+        *(
+            (f"second derivative taken at {number(at)}", number(bend, 5))
+            for at, bend in zip(claims.breaks, claims.second_derivative_at_breaks, strict=False)
+        ),
     ]

@@ -30,6 +30,7 @@ card = Card(
         "positive",
         "sums_to_one",
         "shift_invariant",
+        "order_preserving",
         "jacobian_columns_sum_to_zero",
         "jacobian_symmetric",
     ),

@@ -15,6 +15,11 @@ struct elu {
     return x >= 0 ? x : m.high + m.low;
   }
 
+  // At 0 it is alpha, as from the left.
+  template <class M>
+  static double curvature(double x, double alpha) {
+    return x > 0 ? 0 : M::exp_scaled(x).times(alpha);
+  }
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {

@@ -25,6 +25,7 @@ card = Card(
         smoothness=1,
         breaks=(0.0,),
         derivative_at_breaks=(1.0,),
+        second_derivative_at_breaks=(1.0,),
     ),
     peers=(
         Peer(framework="torch", name="torch.nn.functional.elu"),
@@ -36,6 +37,6 @@ card = Card(
         "Clevert, Unterthiner & Hochreiter, Fast and Accurate Deep Network Learning by "
         "Exponential Linear Units, 2015, arXiv:1511.07289",
     ),
-    edges="The derivative at 0 is the one from the left, alpha. With alpha other than 1 the slope "
-    "jumps there.",
+    edges="Both derivatives at 0 are those from the left, alpha. From the right the second is 0, "
+    "and the first is 1: with alpha other than 1 the slope jumps.",
 )

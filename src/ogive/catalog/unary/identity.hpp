@@ -8,6 +8,10 @@ struct identity {
     return {x, x == x ? typename M::real(1) : x};
   }
   template <class M>
+  static typename M::real curvature(typename M::real x) {
+    return x == x ? typename M::real(0) : x;
+  }
+  template <class M>
   static typename M::real slope_from_output(typename M::real y) {
     return at<M>(y).slope;
   }

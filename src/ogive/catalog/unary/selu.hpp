@@ -28,6 +28,11 @@ struct selu {
                         x);
   }
 
+  // At 0 it is scale alpha, as from the left.
+  template <class M>
+  static double curvature(double x) {
+    return x > 0 ? 0 : M::exp_scaled(x).times(product, product_low());
+  }
   template <class M>
   static double slope_from_output(double y) {
     return y > 0 ? scale : (y + product) + product_low();

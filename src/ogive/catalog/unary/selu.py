@@ -29,6 +29,7 @@ card = Card(
         smoothness=0,
         breaks=(0.0,),
         derivative_at_breaks=(1.7580993408473766,),
+        second_derivative_at_breaks=(1.7580993408473766,),
     ),
     peers=(
         Peer(framework="torch", name="torch.nn.functional.selu"),
@@ -40,7 +41,7 @@ card = Card(
         "Klambauer, Unterthiner, Mayr & Hochreiter, Self-Normalizing Neural Networks, 2017, "
         "arXiv:1706.02515",
     ),
-    edges="The derivative at 0 is the one from the left, scale alpha = 1.758; from the right it "
-    "is 1.051.",
+    edges="At 0 both derivatives are those from the left, scale alpha = 1.758; from the right they "
+    "are 1.051 and 0.",
     notes="Self-normalisation needs weights of variance 1/fan_in and alpha dropout.",
 )

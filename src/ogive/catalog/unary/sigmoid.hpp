@@ -15,6 +15,13 @@ struct sigmoid {
     return fma(s.q, s.e, s.q);
   }
 
+  template <class M>
+  static double curvature(double x) {
+    const double a = magnitude(x), size = M::logistic_curvature(a, 1);
+    // -x/8 + x^3/24 would round to -x/8, which may be a tie of the result's format: stay below it.
+    const double below = fma(a, -0x1p-53, a / 8);
+    return with_sign(!M::full && a < 0x1p-28 ? below : size, -x);
+  }
   // a (1 - a). Where a has rounded to 1, the slope it had is gone.
   template <class M>
   static double slope_from_output(double y) {

@@ -27,6 +27,17 @@ struct silu {
     }
     return {value, slope};
   }
+  // e (2 - a + (2 + a) e)/(1 + e)^3 with a = |x|, e = e^-a
+  template <class M>
+  static double curvature(double x) {
+    const double a = at_most(magnitude(x), 1000);
+    const scaled power = M::exp_scaled(-a);
+    const double e = power.value(), d = 1 + e, n = fma(2 + a, e, 2 - a);
+    if constexpr (!M::full) return power.unscaled(n) * power.a / (d * d * d);
+    const double d_low = e - (d - 1), bell = M::quotient(power.unscaled(1), d, d_low) / d;
+    const double r = (a - bend) - bend_low, away = bell * M::quotient(n, d, d_low);
+    return magnitude(r) < 0.5 ? r * polynomial(bend_slope, r) : away * power.a * power.b;
+  }
 
   static constexpr interval value_range{-80, 80};
   OGIVE_INLINE static floats value_lanes(floats x) {
@@ -46,4 +57,13 @@ private:
       -0x1.f2d897cf30991p-16, -0x1.8af42c1681c2cp-19, 0x1.3ae11d56cd221p-19,
       0x1.cdb461931a5b2p-21,  -0x1.065a31ae2f420p-25, -0x1.8e6542a4ec40dp-24,
       -0x1.42502b8cb93f7p-26, 0x1.4c1e004b6c058p-28,  0x1.6eae10d675b64p-29};
+  // The curvature around its root: degree 17.
+  static constexpr double bend = 0x1.331e23ad9de11p+1, bend_low = 0x1.a9c55ef03c74ap-53;
+  static constexpr double bend_slope[] = {
+      -0x1.76e8b4eb0ea41p-4,  0x1.388203715b23ep-4,   -0x1.706e66bf3603cp-6,
+      -0x1.e178d8d2391d2p-10, 0x1.fa4e9f742fde1p-9,   -0x1.662f848d6c276p-10,
+      0x1.e2e4a660036a8p-14,  0x1.94804c5543a1cp-14,  -0x1.8e0bb18c2803dp-15,
+      0x1.1af1923966a67p-17,  0x1.4e834fe8e9f32p-20,  -0x1.3f8fc5da775dfp-20,
+      0x1.51ae60c5c1adep-22,  -0x1.547a1b5725145p-27, -0x1.86499f26d9050p-26,
+      0x1.28f15fde95003p-27,  -0x1.fd48ce0bc8288p-31, -0x1.760e73fb37533p-32};
 };

@@ -4,10 +4,7 @@
 struct softplus {
   template <class M>
   static jet<double> at(double x, double beta) {
-    const double t = beta * x, size = magnitude(t);
-    // What the product lost would be multiplied by |t|; past 1000 nothing of e is left.
-    const double lost = M::full && size < 1000 ? fma(beta, x, -t) : 0;
-    const double e = M::exp(-size, t < 0 ? lost : -lost), d = 1 + e;
+    const double t = beta * x, e = minus_size<M>(x, beta, t).value(), d = 1 + e;
     return {(t > 0 ? x : 0) + M::log1p_unit(e) / beta, (t < 0 ? e : 1) / d};
   }
 
@@ -20,6 +17,13 @@ struct softplus {
     return sum.high + (sum.low + tail.low);
   }
 
+  // beta e/(1 + e)^2
+  template <class M>
+  static double curvature(double x, double beta) {
+    const scaled power = minus_size<M>(x, beta, beta * x);
+    const double e = power.value(), d = 1 + e;
+    return M::quotient(power.unscaled(beta), d, e - (d - 1)) / d * power.a * power.b;
+  }
   // 1 - e^(-beta y)
   template <class M>
   static double slope_from_output(double y, double beta) {
@@ -35,5 +39,15 @@ struct softplus {
   OGIVE_INLINE static float_pair output_slope_lanes(floats y, double) {
     const float_pair m = expm1_lanes(-y);
     return {-m.high, -m.low};
+  }
+
+private:
+  // e^-|t| with t = beta x. What the product lost would be multiplied by |t|; past 1000 nothing of
+  // e is left.
+  template <class M>
+  static scaled minus_size(double x, double beta, double t) {
+    const double size = magnitude(t);
+    const double lost = M::full && size < 1000 ? fma(beta, x, -t) : 0;
+    return M::exp_scaled(-size, t < 0 ? lost : -lost);
   }
 };

@@ -24,6 +24,7 @@ card = Card(
         smoothness=1,
         breaks=(0.0,),
         derivative_at_breaks=(1.0,),
+        second_derivative_at_breaks=(2.0,),
     ),
     peers=(
         Peer(
@@ -38,5 +39,6 @@ card = Card(
     papers=(
         "Turian, Bergstra & Bengio, Quadratic Features and Deep Architectures for Chunking, 2009",
     ),
-    edges="softsign(-inf) = -1 and softsign(+inf) = 1, with slope 0.",
+    edges="softsign(-inf) = -1 and softsign(+inf) = 1, with slope 0. The second derivative jumps "
+    "from 2 to -2 at 0, where it is 2.",
 )

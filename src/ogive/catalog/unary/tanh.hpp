@@ -26,6 +26,11 @@ struct tanh {
     return with_sign_of(fma(missed, inverse_d, q), x);
   }
 
+  // tanh(x) = 2 sigmoid(2x) - 1
+  template <class M>
+  static double curvature(double x) {
+    return with_sign(M::logistic_curvature(2 * magnitude(x), 8), -x);
+  }
   template <class M>
   static double slope_from_output(double y) {
     return fma(-y, y, 1);

@@ -1,0 +1,47 @@
+"""Softmin: the softmax of the negated row, large where the input is small."""
+
+from ogive.catalog.card import Card, Parameter, Peer
+
+
+def formula(m, x):
+    powers = [m.exp(-v) for v in x]
+    total = m.sum(powers)
+    return [power / total for power in powers]
+
+
+card = Card(
+    name="softmin",
+    kind="rows",
+    title="Softmin",
+    summary="e^-x_i divided by the sum of all e^-x_j: a row of costs or distances becomes "
+    "probabilities, the smallest cost the likeliest.",
+    formula=formula,
+    parameters=(
+        Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
+        Parameter(
+            name="temperature",
+            default=1.0,
+            doc="Divides the input: below 1 sharpens, above 1 flattens.",
+            domain=(0.0, float("inf")),
+        ),
+        Parameter(name="where", default=None, doc="Mask of the elements that take part."),
+    ),
+    row_claims=(
+        "positive",
+        "sums_to_one",
+        "shift_invariant",
+        "order_reversing",
+        "jacobian_columns_sum_to_zero",
+        "jacobian_symmetric",
+    ),
+    peers=(
+        Peer(
+            framework="torch",
+            name="torch.nn.functional.softmin",
+            differs="two passes: it negates into a new tensor; no mask, no temperature",
+        ),
+    ),
+    edges="As softmax(-x), bit for bit: a row of +inf is NaN, one -inf takes all, several give "
+    "NaN. An element masked out is 0.",
+    notes="The Jacobian is a a^T - diag(a).",
+)

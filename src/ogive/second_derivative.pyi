@@ -1,0 +1,14 @@
+# Written by tools/stub.py; do not edit.
+from typing import Any
+import numpy as np
+from numpy.typing import ArrayLike
+
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+gelu: np.ufunc
+identity: np.ufunc
+selu: np.ufunc
+sigmoid: np.ufunc
+silu: np.ufunc
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+softsign: np.ufunc
+tanh: np.ufunc
