@@ -342,6 +342,43 @@ def run_head(name: str, z: Any, t: Any) -> Any:
     return find(name).formula(symbolic.Context(), z, t)
 
 
+# A layer of two inputs for three classes; whole numbers keep e^z rational.
+X = [sp.log(e) for e in E[:2]]
+LAYER, BIAS = [[1, 2], [3, -1], [0, 1]], sp.symbols("b0:3")
+WEIGHTS = [[sp.Symbol(f"w{c}{k}") for k in range(2)] for c in range(3)]
+
+
+def run_layer(name: str) -> tuple[Any, list[Any]]:
+    """The loss of a layer, to be evaluated `at` its weights; its softmax minus target."""
+    loss = find(name).formula(symbolic.Context(), X, WEIGHTS, T, BIAS)
+    exponentials = [
+        sp.exp(b) * sp.prod(e**w for e, w in zip(E, row, strict=False))
+        for b, row in zip(BIAS, LAYER, strict=True)
+    ]
+    return loss, [e / sum(exponentials) * sum(T) - t for e, t in zip(exponentials, T, strict=True)]
+
+
+def at_layer(expression: Any) -> Any:
+    return expression.subs(dict(zip(sp.flatten(WEIGHTS), sp.flatten(LAYER), strict=True)))
+
+
+def gradients_are_products(name: str) -> bool:
+    """dx = Wᵀ dz, dW = dz xᵀ, db = dz, where dz is softmax times sum(t), minus target."""
+    loss, dz = run_layer(name)
+    return all(
+        is_zero(at_layer(sp.diff(loss, WEIGHTS[c][k])) - dz[c] * X[k])
+        for c in range(3) for k in range(2)
+    ) and all(
+        is_zero(by_logit(at_layer(loss), k) - sum(dz[c] * LAYER[c][k] for c in range(3)))
+        for k in range(2)
+    ) and all(is_zero(at_layer(sp.diff(loss, BIAS[c])) - dz[c]) for c in range(3))  # fmt: skip
+
+
+def bias_gradient_sums_to_zero(name: str) -> bool:
+    loss, _ = run_layer(name)
+    return is_zero(at_layer(sum(sp.diff(loss, b) for b in BIAS)))
+
+
 def by_logit(expression: Any, i: int) -> Any:
     return E[i] * sp.diff(expression, E[i])
 
@@ -396,6 +433,8 @@ PROPERTIES: dict[tuple[str, str], Callable[[str], bool]] = {
     ("heads", "gradient_is_sigmoid_minus_target"): lambda n: is_zero(
         by_logit(run_head(n, Z[0], T[0]), 0) - (E[0] / (1 + E[0]) - T[0])
     ),
+    ("heads", "gradients_are_products"): gradients_are_products,
+    ("heads", "bias_gradient_sums_to_zero"): bias_gradient_sums_to_zero,
     ("heads", "symmetric_under_relabelling"): lambda n: is_zero(
         run_head(n, Z[0], T[0]) - run_head(n, -Z[0], 1 - T[0])
     ),

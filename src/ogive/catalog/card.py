@@ -74,6 +74,8 @@ class Card:
     formula: Callable[..., Any]
     """The definition over a math context: ``formula(m, x, *parameters)`` for unary functions,
     ``formula(m, x)`` with a list of logits for rows, ``formula(m, z, t, **options)`` for heads."""
+    inputs: tuple[tuple[str, str], ...] = ()
+    """Heads that take other arrays than (z, target): name and one sentence for each, in order."""
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
     claims: Claims | None = None
@@ -87,3 +89,7 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+    returns: str = ""
+    """Heads whose ``value_and_grad`` returns other than (loss, dz): what it returns."""
+    out: str = ""
+    """What such a head takes as ``out``."""
