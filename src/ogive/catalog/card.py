@@ -51,9 +51,10 @@ class Claims:
     zero_centred: bool = False
     """E f(z) = 0 for z ~ N(0, 1)."""
     lipschitz: float
-    """sup |f'|."""
+    """sup |f'|, where f has a derivative."""
     smoothness: float
-    """Continuous derivatives everywhere: 0 for ReLU, 1 for ELU at alpha 1, inf for tanh."""
+    """Continuous derivatives everywhere: 0 for ReLU, 1 for ELU at alpha 1, inf for tanh; -1 where
+    f itself jumps."""
     breaks: tuple[float, ...] = ()
     """Where the formula changes branch; quadrature splits here."""
     derivative_at_breaks: tuple[float, ...] = ()

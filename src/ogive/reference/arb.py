@@ -37,7 +37,11 @@ def precision(bits: int) -> Iterator[None]:
 
 
 class Context:
-    """Arithmetic of balls. Every exponential is of a number <= 0, so none overflows."""
+    """Arithmetic of balls. An exponential too large for them is infinite."""
+
+    @property
+    def pi(self) -> arb:
+        return arb.pi()
 
     @staticmethod
     def const(c: Fraction | float) -> arb:
@@ -52,7 +56,8 @@ class Context:
 
     @staticmethod
     def exp(a: arb) -> arb:
-        return a.exp()
+        e = a.exp()
+        return arb("inf") if a > _FAR_OUT and not e.is_finite() else e
 
     @staticmethod
     def expm1(a: arb) -> arb:
@@ -103,6 +108,22 @@ class Context:
         return 4 * q / ((1 + q) * (1 + q))
 
     @staticmethod
+    def tanh_gap(a: arb) -> arb:
+        """a - tanh(a)"""
+        return a - a.tanh()
+
+    @staticmethod
+    def root_sum(a: arb, c: arb) -> arb:
+        """a + sqrt(a^2 + c)"""
+        root = (a * a + c).sqrt()
+        return c / (root - a) if a < 0 else a + root
+
+    @staticmethod
+    def root_share(a: arb, c: arb) -> arb:
+        """1 + a/sqrt(a^2 + c), the derivative of root_sum"""
+        return Context.root_sum(a, c) / (a * a + c).sqrt()
+
+    @staticmethod
     def gauss(a: arb) -> arb:
         """2/sqrt(pi) e^(-a^2), the derivative of erf."""
         return (-(a * a)).exp() * 2 / arb.const_sqrt_pi()
@@ -112,9 +133,9 @@ CONTEXT = Context()
 
 
 def _settled(ball: arb, bits: int) -> bool:
-    """Narrow enough, or below every format."""
+    """Narrow enough, or infinite, or below every format."""
     if not ball.is_finite():
-        return False
+        return bool(ball == arb("inf") or ball == arb("-inf"))
     return (
         ball.is_zero()
         or int(ball.rel_accuracy_bits()) >= bits

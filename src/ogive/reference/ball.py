@@ -39,8 +39,8 @@ _FLAGS += ["-fno-trapping-math", "-shared", "-fPIC"]
 
 # The order of ball.cpp's enumeration.
 _OPERATIONS = (
-    "add", "sub", "mul", "div", "neg", "split", "exp", "expm1", "log1p", "erfc", "tanh", "sqrt",
-    "logistic", "softplus", "sech2", "gauss",
+    "add", "sub", "mul", "div", "neg", "split", "exp", "expm1", "log1p", "erf", "erfc", "tanh",
+    "sqrt", "logistic", "softplus", "sech2", "gauss", "tanh_gap", "root_sum", "root_share",
 )  # fmt: skip
 
 _TINY = -60  # log2 of the inputs below which the Taylor polynomial stands in
@@ -178,12 +178,16 @@ def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -
 
 def _reach(name: str, parameters: tuple[float, ...]) -> tuple[float, float]:
     """How far from 0, on its left and right, the Taylor polynomials hold."""
-    tape = unary(name, parameters, (2,))
-    second = tape.nodes[tape.results[0]]
+    tape = unary(name, parameters, (0, 2))
+    second = tape.nodes[tape.results[1]]
     sides = [second, second]
     if second.op == "split" and second.args[1].constant == 0:
         sides = [second.args[2], second.args[3]]
-    left, right = (math.inf if side.constant == 0 else 2.0**_TINY for side in sides)
+    least = [min((s * c for c in tape.breaks if s * c > 0), default=math.inf) for s in (-1, 1)]
+    left, right = (
+        end if side.constant == 0 else min(end, 2.0**_TINY)
+        for side, end in zip(sides, least, strict=True)
+    )
     return left, right
 
 
@@ -227,9 +231,8 @@ class Encloser:
         self.parameters = parameters or defaults(card.name)
         self._library = _library()
         tape = unary(card.name, self.parameters, (0, 1))
-        place = {node: 1 + i for i, node in enumerate(n for n in tape.nodes if n.op == "const")}
-        place[tape.nodes[tape.inputs[0]]] = 0
-        constants = [n.constant for n in place if n.constant is not None]
+        constants = [node for node in tape.nodes if node.op in ("const", "pi")]
+        place = {tape.nodes[tape.inputs[0]]: 0, **{n: 1 + i for i, n in enumerate(constants)}}
         steps = []
         for node in tape.nodes:
             if node in place:
@@ -242,7 +245,10 @@ class Encloser:
                 _Step(_OPERATIONS.index(node.op), place[node], (ctypes.c_int32 * 4)(*args))
             )
         with precision(200):
-            balls = [_centre(CONTEXT.const(c)) for c in constants]
+            balls = [
+                _centre(CONTEXT.pi if n.constant is None else CONTEXT.const(n.constant))
+                for n in constants
+            ]
         taylor = [
             _taylor(card.name, self.parameters, order, above)
             for order in (0, 1)
@@ -327,8 +333,9 @@ class Encloser:
 
 
 def least_unit(card: Card, fmt: Format) -> arb:
-    """The unit of error next to a zero of f': 2^-20 ulps of the greatest |f'|."""
-    slope = arb(card.claims.lipschitz if card.claims else 1.0)
+    """The unit of error next to a zero of f': 2^-20 ulps of the greatest |f'|, or of 1."""
+    greatest = card.claims.lipschitz if card.claims else 1.0
+    slope = arb(greatest if math.isfinite(greatest) else 1.0)
     return ulp.power(fmt.ulp_exponent(ulp.exponent_of(slope)) - 20)
 
 
@@ -343,9 +350,11 @@ def critical_points(card: Card, parameters: tuple[float, ...] = ()) -> Sequence[
         return int(slope > 0) - int(slope < 0)
 
     found = []
-    grid = [k / 8 for k in range(-160, 161)]
-    for a, b in itertools.pairwise(grid):
-        start, end = sign(a), sign(b)
+    signs = [(k / 8, sign(k / 8)) for k in range(-160, 161)]
+    for (_, before), (x, here), (_, after) in zip(signs, signs[1:], signs[2:], strict=False):
+        if here == 0 and before * after < 0:
+            found.append(x)
+    for (a, start), (b, end) in itertools.pairwise(signs):
         if start * end >= 0:
             continue
         while (middle := (a + b) / 2) not in (a, b):

@@ -18,6 +18,7 @@ _INPUT = sp.Symbol("k", integer=True)
 class Context:
     """Arithmetic of expressions."""
 
+    pi = sp.pi
     exp, log, sqrt, tanh, erf, erfc = map(
         staticmethod, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc)
     )
