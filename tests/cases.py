@@ -84,6 +84,24 @@ SAMPLED = [
 ]
 
 
+def other_parameters(name: str) -> list[tuple[float, ...]]:
+    """Parameters of a unary function beside its defaults: of both signs, and 0, where it may."""
+    chosen = []
+    for factor, shift in ((2.5, 0.3), (0.125, None), (1.7, -0.5)):
+        operands = [p for p in ogive.card(name).parameters if p.operand]
+        chosen.append(
+            tuple(
+                p.default * factor
+                if p.domain[0] == 0
+                else p.default + shift * (i + 1)
+                if shift
+                else 0.0
+                for i, p in enumerate(operands)
+            )
+        )
+    return [parameters for parameters in chosen if parameters]
+
+
 def head_calls() -> dict[str, Callable[..., Any]]:
     """Value and gradient of each head for a two-dimensional batch of logits, by name."""
 

@@ -124,7 +124,7 @@ def test_a_single_result_one_ulp_off_is_noticed(name: str) -> None:
         order = measure.ORDERS[which]
         results = measure.function(card, which)(x)
         honest = reference.judge(x, results, bounds[order], ulp.FLOAT32, order)
-        for victim in np.random.default_rng(0).choice(np.flatnonzero(np.isfinite(x)), 5):
+        for victim in np.random.default_rng(0).choice(np.flatnonzero(np.isfinite(results)), 5):
             planted = results.copy()
             planted[victim] = np.nextafter(planted[victim], np.float32(np.inf))
             found = reference.judge(x, planted, bounds[order], ulp.FLOAT32, order)
@@ -135,4 +135,5 @@ def test_a_single_result_one_ulp_off_is_noticed(name: str) -> None:
                 float(x[victim]), float(planted[victim]), ulp.FLOAT32, order
             )
             assert not right
-            assert found.worst >= error * (1 - 1e-6)
+            # Next to a power of two, arb's bound may count the ulps below it, half as large.
+            assert found.worst >= error / 2 * (1 - 1e-6)

@@ -13,19 +13,13 @@ import pytest
 from flint import arb
 
 import ogive
+from cases import other_parameters
 from ogive.catalog import find, names
 from ogive.reference import arb as enclosures
 from ogive.reference import measure, tape, ulp
 from ogive.reference.ulp import FLOAT32, FLOAT64
 
 UNARY = names("unary")
-PARAMETERS = {
-    "leaky_relu": [(0.3,), (0.0,), (-0.5,)],
-    "prelu": [(0.7,), (-1.5,)],
-    "rrelu": [(0.1, 0.7)],
-    "softplus": [(2.5,), (0.125,)],
-    "elu": [(1.7,), (0.25,)],
-}
 FROM_OUTPUT = [n for n in UNARY if n in dir(ogive.backward_from_output)]
 random = np.random.default_rng(5)
 X = np.concatenate([random.normal(0, 3, 60), random.uniform(-100, 40, 40), [0, -0.0]])
@@ -40,7 +34,7 @@ def worst(got: Array, exact: Sequence[arb], fmt: ulp.Format = FLOAT32) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters"), [(n, p) for n in PARAMETERS for p in PARAMETERS[n]]
+    ("name", "parameters"), [(n, p) for n in UNARY for p in other_parameters(n)]
 )
 def test_value_and_derivatives_at_other_parameters(
     name: str, parameters: tuple[float, ...]
@@ -81,7 +75,10 @@ def test_backward_from_output_is_as_good_as_the_output_allows(name: str) -> None
     for g, v, out in zip(got.tolist(), x.tolist(), y.tolist(), strict=True):
         slope, bend = (float(enclosures.enclose(card, v, order=k)) for k in (1, 2))
         lost = 0.6 * float(np.spacing(np.float32(abs(out)))) * abs(bend / slope) if slope else 0.0
-        if lost < 1e-3 * abs(slope):
+        if slope == 0:
+            compared += 1
+            assert g == 0
+        elif lost < 1e-3 * abs(slope):
             compared += 1
             allowed = 1.01 * lost + 2 * float(np.spacing(np.float32(abs(slope))))
             assert abs(g - slope) <= allowed, (v, g, slope)
@@ -228,7 +225,7 @@ def test_binary_cross_entropy_with_any_options_together(options: dict[str, float
 def test_the_tape_differentiates_again(name: str) -> None:
     """f'' from the tape is the difference quotient of enclosed f'."""
     card, step = find(name), 2.0**-30
-    for x in (-2.0, -0.5, 0.75, 3.0):
+    for x in (-2.1, -0.6, 0.8, 3.3):
         low, high = (enclosures.enclose(card, x + s, order=1, bits=120) for s in (-step, step))
         bend = float(enclosures.enclose(card, x, order=2))
         assert float((high - low) / (2 * step)) == pytest.approx(bend, rel=1e-9, abs=1e-12)

@@ -43,6 +43,12 @@ def derivative(card: Card, x: Any) -> Any:
     return getattr(ogive.derivative, card.name)(x)
 
 
+def with_a_slope(call: Call) -> float:
+    """An input, or an output, of the function where its slope is not 0."""
+    x = next(x for x in (0.75, 1.5) if getattr(ogive.derivative, call.name)(x) != 0)
+    return float(getattr(ogive, call.name)(x)) if call.mode == "backward_from_output" else x
+
+
 @unary
 @every_dtype
 def test_a_nan_gives_a_nan_in_its_own_place_only(call: Call, dtype: Any) -> None:
@@ -50,7 +56,7 @@ def test_a_nan_gives_a_nan_in_its_own_place_only(call: Call, dtype: Any) -> None
         for place in {0, 1, length // 2, length - 2, length - 1} & set(range(length)):
             for spoiled in range(call.inputs):
                 arrays = [np.ones(length, dtype) for _ in range(call.inputs)]
-                arrays[-1] *= array(dtype, 0.75)[0]  # an output of every function: slope not 0
+                arrays[-1] *= array(dtype, with_a_slope(call))[0]
                 arrays[spoiled][place] = NAN
                 got = np.isnan(call(*arrays))
                 assert got[place]
@@ -93,10 +99,13 @@ def test_huge_finite_input_stays_finite(card: Card, dtype: Any) -> None:
     most = float(ml_dtypes.finfo(dtype).max)
     got = value(card, array(dtype, -most / 2, most / 2)).astype(np.float64)
     slopes = derivative(card, array(dtype, -most, most)).astype(np.float64)
-    assert np.isfinite(got).all()
-    assert np.isfinite(slopes).all()
     for side, sign in ((0, -1), (1, 1)):
         limit, slope = card.claims.limits[side], card.claims.derivative_limits[side]
+        if math.isinf(slope):  # faster than any multiple of x: beyond the format
+            assert got[side] == limit
+            assert slopes[side] == slope
+            continue
+        assert np.isfinite([got[side], slopes[side]]).all()
         expected = sign * slope * (most / 2) if math.isinf(limit) else limit
         assert got[side] == pytest.approx(expected, rel=0.02, abs=1e-4)
         assert slopes[side] == pytest.approx(slope, rel=0.02, abs=1e-4)
@@ -137,9 +146,8 @@ def test_subnormal_input_is_not_flushed(card: Card, dtype: Any) -> None:
 def test_the_derivative_at_a_kink_is_the_one_the_card_claims(card: Card, dtype: Any) -> None:
     assert card.claims is not None
     for x, slope in zip(card.claims.breaks, card.claims.derivative_at_breaks, strict=True):
-        for at in {x, -x} if x == 0 else {x}:
+        for at in {x} if x else (0.0, -0.0):
             assert_same_bits(derivative(card, array(dtype, at)), array(dtype, slope))
-            assert_same_bits(derivative(card, array(dtype, -at)), array(dtype, slope))
 
 
 CURVED = [card for card in CARDS if "second_derivative" in public_modes(card.name)]

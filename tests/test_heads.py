@@ -79,12 +79,12 @@ def cross_entropy(z: Any, target: Any, o: dict[str, Any]) -> tuple[Any, Any]:
         o["softcap"],
         LONG(o["temperature"]),
     )
-    w = np.ones(CLASSES, LONG) if o["weight"] is None else o["weight"].astype(LONG)
-    t = np.eye(CLASSES, dtype=LONG)[target] if hard else target.astype(LONG)
+    w = np.ones(z.shape[1], LONG) if o["weight"] is None else o["weight"].astype(LONG)
+    t = np.eye(z.shape[1], dtype=LONG)[target] if hard else target.astype(LONG)
     kept = np.ones(len(z), bool)
     if hard and o["ignore_index"] is not None:
         kept = target != o["ignore_index"]
-    q = w * (t * (1 - eps) + eps / CLASSES)
+    q = w * (t * (1 - eps) + eps / z.shape[1])
     own = w[target] if hard else np.ones(len(z), LONG)
 
     bounded = z if cap is None else LONG(cap) * np.tanh(z / LONG(cap))

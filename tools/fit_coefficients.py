@@ -2,8 +2,8 @@
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
-and print those that catalog/unary/gelu.hpp and silu.hpp carry for a root of their slope or of
-their curvature.
+and print those that gelu.hpp, silu.hpp, gelu_tanh.hpp and mish.hpp in catalog/unary carry for a
+root of their slope or of their curvature.
 
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.
@@ -68,11 +68,30 @@ def silu_curvature(x: mp.mpf) -> mp.mpf:
     return s * (1 - s) * (2 + x * (1 - 2 * s))
 
 
+def gelu_tanh_scale() -> mp.mpf:
+    """2k = x (scale + 0.044715 scale x^2), where gelu_tanh is x/(1 + e^-2k)."""
+    return 2 * mp.sqrt(2 / mp.pi)
+
+
+def gelu_tanh_slope(x: mp.mpf) -> mp.mpf:
+    scale, cubic = gelu_tanh_scale(), mp.mpf(0.044715)
+    s = 1 / (1 + mp.exp(-scale * x * (1 + cubic * x * x)))
+    return s * (1 + scale * x * (1 + 3 * cubic * x * x) * (1 - s))
+
+
+def mish_slope(x: mp.mpf) -> mp.mpf:
+    softplus, sigmoid = mp.log1p(mp.exp(x)), 1 / (1 + mp.exp(-x))
+    return mp.tanh(softplus) + x * mp.sech(softplus) ** 2 * sigmoid
+
+
+def two_doubles(x: mp.mpf) -> tuple[float, float]:
+    return float(x), float(x - float(x))
+
+
 def root_block(slope: Function, near: float, degree: int, name: str = "root") -> str:
     """slope(x) = d p(d), d = x - root, for |d| <= 1/2; the root as a sum of two doubles."""
     root = mp.findroot(slope, near)
-    high = float(root)
-    low = float(root - high)
+    high, low = two_doubles(root)
 
     def p(d: mp.mpf) -> mp.mpf:
         if abs(d) < mp.mpf(2) ** -60:
@@ -158,9 +177,13 @@ def main() -> None:
         + "\n".join(parts)
     )
 
-    print(root_block(gelu_slope, -0.75, 19))
-    print(root_block(silu_slope, -1.28, 17))
+    print("gelu", root_block(gelu_slope, -0.75, 19), sep="\n")
+    print("silu", root_block(silu_slope, -1.28, 17), sep="\n")
     print(root_block(silu_curvature, 2.4, 17, "bend"))
+    print("gelu_tanh", root_block(gelu_tanh_slope, -0.75, 18), sep="\n")
+    for name, power in (("linear", gelu_tanh_scale()), ("cubic", gelu_tanh_scale() * 0.044715)):
+        print(f"  {name}", *(part.hex() for part in two_doubles(power)))
+    print("mish", root_block(mish_slope, -1.19, 17), sep="\n")
 
 
 if __name__ == "__main__":

@@ -31,10 +31,12 @@ TYPES = {
     "label_smoothing": "float",
     "z_loss": "float",
     "reduction": 'Literal["mean", "sum", "none"]',
+    "accumulate": 'Literal["float32", "float64"] | None',
+    "chunk_rows": "int | None",
     "out": "Any",
     "kwargs": "Any",
 }
-OPTIONAL = ("weight", "pos_weight")
+OPTIONAL = ("weight", "pos_weight", "bias")
 BASE = """\
 from . import _native as _native
 from . import backward as backward

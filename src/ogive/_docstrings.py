@@ -12,6 +12,7 @@ SHAPES = {
     "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
     "rows": "array_like of float16, bfloat16, float32 or float64, with rows along `axis`",
 }
+HEAD_INPUTS = (("z", "Logits."), ("target", "See the card's notes."))
 LEADS = {
     "value": "{summary}",
     "derivative": "Derivative of {name}: f'(x).",
@@ -45,19 +46,13 @@ def formula_text(card: Card) -> str:
 def docstring(card: Card, mode: str) -> str:
     """numpydoc text for one public mode of a function."""
     first = {"backward": ("dy", "x"), "backward_from_output": ("dy", "y")}.get(mode, ("x",))
-    if card.kind == "heads":
-        first = ("z", "target")
     lead = LEADS[mode].format(name=card.name, summary=card.summary)
     formula = textwrap.indent(formula_text(card), "    ")
     parts = [lead, "", "Formula (``m`` is mathematics)::", "", formula, ""]
     parts += ["Parameters", "----------"]
     if card.kind == "heads":
-        parts += [
-            "z : array_like",
-            "    Logits.",
-            "target : array_like",
-            "    See the card's notes.",
-        ]
+        for name, text in card.inputs or HEAD_INPUTS:
+            parts += [f"{name} : array_like", f"    {text}"]
     else:
         parts += [f"{name} : {SHAPES[card.kind]}" for name in first]
     for p in card.parameters:
@@ -65,14 +60,14 @@ def docstring(card: Card, mode: str) -> str:
     if mode == "value_and_grad":
         parts += [
             "out : ndarray, optional",
-            "    Takes the gradient; may be the logits themselves.",
+            f"    {card.out or 'Takes the gradient; may be the logits themselves'}.",
         ]
     elif card.kind == "unary" or mode == "value":
         parts += ["out : ndarray, optional", "    Takes the result; may be an input."]
     if mode == "value" and card.kind == "heads":
         returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
     else:
-        returns = RETURNS[mode]
+        returns = (mode == "value_and_grad" and card.returns) or RETURNS[mode]
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
     for p in card.parameters:

@@ -1,7 +1,8 @@
 """Loss heads as the user calls them, and the checks that heads in the catalog share.
 
-A head's file in catalog/heads defines ``evaluate(z, target, *options, gradient, out)``. Everything
-wrong with the input is found there, by the checks below, before a kernel writes anything.
+A head's file in catalog/heads defines ``evaluate(z, target, *options, gradient, out)``, or another
+first few arguments, which its card then describes. Everything wrong with the input is found there,
+by the checks below, before a kernel writes anything.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
     evaluate = importlib.import_module(f"ogive.catalog.heads.{card.name}").evaluate
     gradient = mode == "value_and_grad"
 
-    def call(z: Any, target: Any, *args: Any, **kwargs: Any) -> Any:
-        return evaluate(z, target, *args, gradient=gradient, **kwargs)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return evaluate(*args, gradient=gradient, **kwargs)
 
     signature = inspect.signature(evaluate)
     hidden = {"gradient"} if gradient else {"gradient", "out"}
@@ -62,7 +63,7 @@ def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def as_logits(z: Any, name: str) -> Array:
+def as_logits(z: Any, name: str, what: str = "logits") -> Array:
     """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
     array = np.asarray(z)
     if array.dtype.kind in "biu":
@@ -70,7 +71,7 @@ def as_logits(z: Any, name: str) -> Array:
     native = array.dtype.newbyteorder("=")
     if native not in FORMATS:
         raise TypeError(
-            f"{name}: logits of dtype {array.dtype} are not real numbers of a supported format "
+            f"{name}: {what} of dtype {array.dtype} are not real numbers of a supported format "
             "(float16, bfloat16, float32, float64)"
         )
     return array if native == array.dtype and array.flags.aligned else array.astype(native)
@@ -167,19 +168,19 @@ def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Arr
     return np.where(ignored, -1, target).astype(np.int64)
 
 
-def checked_out(out: Any, z: Array) -> Array:
+def checked_out(out: Any, z: Array, name: str = "out") -> Array:
     """Where the gradient goes: the caller's array, which may be the logits themselves."""
     if out is None:
         return np.empty(z.shape, z.dtype)
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+        raise TypeError(f"{name} must be a NumPy array, not {type(out).__name__}")
     if out.shape != z.shape or out.dtype != z.dtype:
         raise ValueError(
-            f"out of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
+            f"{name} of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
             f"{z.shape} and {z.dtype}"
         )
     if not out.flags.writeable or not out.flags.aligned:
-        raise ValueError(f"out is {'not aligned' if out.flags.writeable else 'read-only'}")
+        raise ValueError(f"{name} is {'not aligned' if out.flags.writeable else 'read-only'}")
     return out
 
 

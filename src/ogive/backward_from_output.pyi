@@ -4,10 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 def elu(dy: ArrayLike, y: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+exp: np.ufunc
+hard_sigmoid: np.ufunc
+hard_tanh: np.ufunc
 identity: np.ufunc
 def leaky_relu(dy: ArrayLike, y: ArrayLike, negative_slope: ArrayLike = 0.01, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+log_sigmoid: np.ufunc
 def prelu(dy: ArrayLike, y: ArrayLike, weight: ArrayLike = 0.25, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
 relu: np.ufunc
+relu6: np.ufunc
 selu: np.ufunc
 sigmoid: np.ufunc
 def softplus(dy: ArrayLike, y: ArrayLike, beta: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...

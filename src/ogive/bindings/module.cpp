@@ -37,7 +37,7 @@ constexpr std::ptrdiff_t grain_elements = 32768;
 const ogive::table *the_table = nullptr;
 
 struct operand {
-  char letter; // 'T', 'd', 'l', '?'
+  char letter; // 'T', 'd', 'f', 'l', '?'
   bool core;
   bool output;
 };
@@ -47,7 +47,7 @@ std::vector<operand> parse(const char *text) {
   bool output = false;
   for (const char *c = text; *c; ++c) {
     if (*c == '>') output = true;
-    if (std::strchr("Tdl?", *c)) operands.push_back({*c, c[1] == '(', output});
+    if (std::strchr("Tdfl?", *c)) operands.push_back({*c, c[1] == '(', output});
   }
   return operands;
 }
@@ -168,6 +168,7 @@ int find_mode(const ogive::entry &e, const char *name) {
 int type_number(char letter, int of_format) {
   switch (letter) {
   case 'd': return NPY_DOUBLE;
+  case 'f': return NPY_FLOAT;
   case 'l': return NPY_INT64;
   case '?': return NPY_BOOL;
   default: return of_format;
@@ -313,7 +314,10 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     auto *const array = reinterpret_cast<PyArrayObject *>(item);
     const int lead = PyArray_Check(item) ? PyArray_NDIM(array) - operands[k].core : -1;
     const char letter = operands[k].letter;
-    const int size = letter == 'T' ? sizes[format_number] : letter == '?' ? 1 : 8;
+    const int size = letter == 'T'   ? sizes[format_number]
+                     : letter == '?' ? 1
+                     : letter == 'f' ? 4
+                                     : 8;
     if (lead < 0 || PyArray_ITEMSIZE(array) != size || !PyArray_ISBEHAVED_RO(array) ||
         (operands[k].output && !PyArray_ISWRITEABLE(array))) {
       PyErr_Format(PyExc_ValueError, "operand %d is not a native, aligned array of its format",

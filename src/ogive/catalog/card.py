@@ -51,9 +51,10 @@ class Claims:
     zero_centred: bool = False
     """E f(z) = 0 for z ~ N(0, 1)."""
     lipschitz: float
-    """sup |f'|."""
+    """sup |f'|, where f has a derivative."""
     smoothness: float
-    """Continuous derivatives everywhere: 0 for ReLU, 1 for ELU at alpha 1, inf for tanh."""
+    """Continuous derivatives everywhere: 0 for ReLU, 1 for ELU at alpha 1, inf for tanh; -1 where
+    f itself jumps."""
     breaks: tuple[float, ...] = ()
     """Where the formula changes branch; quadrature splits here."""
     derivative_at_breaks: tuple[float, ...] = ()
@@ -80,6 +81,8 @@ class Card:
     formula: Callable[..., Any]
     """The definition over a math context: ``formula(m, x, *parameters)`` for unary functions,
     ``formula(m, x)`` with a list of logits for rows, ``formula(m, z, t, **options)`` for heads."""
+    inputs: tuple[tuple[str, str], ...] = ()
+    """Heads that take other arrays than (z, target): name and one sentence for each, in order."""
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
     claims: Claims | None = None
@@ -93,6 +96,10 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+    returns: str = ""
+    """Heads whose ``value_and_grad`` returns other than (loss, dz): what it returns."""
+    out: str = ""
+    """What such a head takes as ``out``."""
 
     def __repr__(self) -> str:
         from ogive.report.card_text import text

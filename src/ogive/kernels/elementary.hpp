@@ -10,9 +10,10 @@ inline double fma(double a, double b, double c) { return __builtin_fma(a, b, c);
 inline double magnitude(double x) { return __builtin_fabs(x); }
 inline double with_sign(double x, double sign) { return __builtin_copysign(x, sign); }
 
-// Both let NaN through: the comparison is false and x is returned.
+// All let NaN through: the comparison is false and x is returned.
 inline double at_least(double x, double lo) { return x < lo ? lo : x; }
 inline double at_most(double x, double hi) { return x > hi ? hi : x; }
+inline double within(double x, double hi) { return at_most(at_least(x, -hi), hi); }
 
 // Even and odd coefficients run as two chains, at half the latency of Horner's rule. The order of
 // operations is fixed, so the bits do not depend on the instruction set.
@@ -32,6 +33,12 @@ inline double polynomial(const double (&c)[N], double x) {
 struct pair {
   double high, low;
 };
+
+// a + b with what its rounding loses.
+inline pair exact_sum(double a, double b) {
+  const double sum = a + b, back = sum - a;
+  return {sum, (a - (sum - back)) + (b - back)};
+}
 
 // Horner's rule at x + x_low. The last three steps, which decide the last bits where coefficients
 // have the size of the sum, keep what they round away; the derivative carries x_low along.
@@ -155,6 +162,19 @@ struct elementary : Grade {
     return {q, fma(-q, d_low, fma(-q, d, n)) * inverse};
   }
 
+  // (n.high + n.low)/d. The full grade puts back what the quotient loses.
+  static double divide(pair n, double d) {
+    const double q = n.high / d;
+    return full ? q + (fma(-q, d, n.high) + n.low) / d : q;
+  }
+
+  // A value x/2 + c x^2 + ... with c > 0: next to 0 it would round to x/2, which may be a tie of
+  // the result's format, and stays above it.
+  static double above_half(double x, double value) {
+    const double above = with_sign(fma(magnitude(x), 0x1p-52, x / 2), x);
+    return !full && magnitude(x) < 0x1p-60 ? above : value;
+  }
+
   static double clamp_exponent(double x) {
     return at_most(at_least(x, Grade::least_exponent), Grade::most_exponent);
   }
@@ -186,10 +206,10 @@ struct elementary : Grade {
     return slope * quotient(n, d, d_low) * power.a * power.b;
   }
 
-  // e^x - 1 for x up to 700. With n = 0 the scale is 1 and p passes through whole, which keeps
-  // relative accuracy at 0; the sign of a zero is the caller's concern.
-  static double expm1(double x) {
-    const reduced e = reduce(at_most(at_least(x, -100), 700));
+  // e^(x + x_low) - 1 for x up to 700. With n = 0 the scale is 1 and p passes through whole, which
+  // keeps relative accuracy at 0; the sign of a zero is the caller's concern.
+  static double expm1(double x, double x_low = 0) {
+    const reduced e = reduce(at_most(at_least(x, -100), 700), x_low);
     const double scale = power_of_two(e.shifted);
     return fma(scale, e.p, scale - 1);
   }
@@ -221,6 +241,26 @@ struct elementary : Grade {
     const double s_low = (fma(-s, d, f) - s * d_low + f_low - s * f_low) * inverse;
     const double tail = fma(k, ln2_lo, 2 * fma(s * z, f64_grade::atanh_polynomial(z), s_low));
     return fma(k, ln2_hi, 2 * s) + tail;
+  }
+
+  // x s with s = 1/(1 + e^-(u + u_low)), and its slope s (1 + v (1 - s)), for v = x u'(x), with
+  // e = e^-|u|: for u < 0 s is e/(1 + e). The powers of two in e are multiplied in last, so results
+  // near and below the smallest normal number keep their digits. |x| <= 1000, since x e must not
+  // be inf * 0; u has the sign of x.
+  struct gate_parts {
+    double value, slope;
+  };
+  static gate_parts gate(double x, double u, double u_low, double v) {
+    const bool negative = u < 0;
+    const scaled power = exp_scaled(-magnitude(u), negative ? u_low : -u_low);
+    const double e = power.value(), d = 1 + e, d_low = e - (d - 1);
+    const double a = negative ? power.a : 1, b = negative ? power.b : 1;
+    const double s = quotient(negative ? power.unscaled(1) : 1, d, d_low); // times a b
+    const double complement = quotient(negative ? 1 : e, d, d_low);        // 1 - s a b
+    const double slope = s * fma(v, complement, 1) * a * b;
+    // The full grade saves a rounding.
+    const double product = full ? quotient(negative ? power.unscaled(x) : x, d, d_low) : x * s;
+    return {above_half(x, product * a * b), slope};
   }
 
   // The lower tail of the standard normal, times a factor f >= 0 of one's own, for a >= 0:

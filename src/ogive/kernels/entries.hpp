@@ -71,6 +71,9 @@ constexpr entry heads_entry(const char *name) {
   if constexpr (requires { K::probabilities_operands; })
     set(e, mode::probabilities, K::probabilities_operands,
         []<class T>(T) constexpr -> loop { return K::template probabilities<T>; });
+  if constexpr (requires { K::accumulated_operands; })
+    set(e, mode::accumulated, K::accumulated_operands,
+        []<class T>(T) constexpr -> loop { return K::template accumulated<T>; });
   return e;
 }
 

@@ -20,7 +20,8 @@ constexpr int formats = 4;
   MODE(sampled_derivative)                                                                         \
   MODE(sampled_backward)                                                                           \
   MODE(labels)                                                                                     \
-  MODE(probabilities)
+  MODE(probabilities)                                                                              \
+  MODE(accumulated)
 
 #define OGIVE_MODE(name) name,
 enum class mode : int { OGIVE_MODES(OGIVE_MODE) };
@@ -38,7 +39,8 @@ constexpr int modes = sizeof(mode_names) / sizeof(mode_names[0]);
 using loop = bool (*)(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps);
 
 // Operands are written as NumPy writes a signature, with a type letter each: 'T' the format of the
-// call, 'd' double, 'l' int64, '?' bool. "T(n) d ?(n) -> T(n)" is softmax(x, temperature, where).
+// call, 'd' double, 'f' float, 'l' int64, '?' bool. "T(n) d ?(n) -> T(n)" is softmax(x,
+// temperature, where).
 struct entry {
   const char *name = nullptr;
   const char *kind = nullptr;

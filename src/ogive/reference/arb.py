@@ -6,6 +6,7 @@ narrow as asked, so no point is too close to a cancellation and no tail too far 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +37,11 @@ def precision(bits: int) -> Iterator[None]:
 
 
 class Context:
-    """Arithmetic of balls. Every exponential is of a number <= 0, so none overflows."""
+    """Arithmetic of balls. An exponential too large for them is infinite."""
+
+    @property
+    def pi(self) -> arb:
+        return arb.pi()
 
     @staticmethod
     def const(c: Fraction | float) -> arb:
@@ -51,7 +56,8 @@ class Context:
 
     @staticmethod
     def exp(a: arb) -> arb:
-        return a.exp()
+        e = a.exp()
+        return arb("inf") if a > _FAR_OUT and not e.is_finite() else e
 
     @staticmethod
     def expm1(a: arb) -> arb:
@@ -102,6 +108,22 @@ class Context:
         return 4 * q / ((1 + q) * (1 + q))
 
     @staticmethod
+    def tanh_gap(a: arb) -> arb:
+        """a - tanh(a)"""
+        return a - a.tanh()
+
+    @staticmethod
+    def root_sum(a: arb, c: arb) -> arb:
+        """a + sqrt(a^2 + c)"""
+        root = (a * a + c).sqrt()
+        return c / (root - a) if a < 0 else a + root
+
+    @staticmethod
+    def root_share(a: arb, c: arb) -> arb:
+        """1 + a/sqrt(a^2 + c), the derivative of root_sum"""
+        return Context.root_sum(a, c) / (a * a + c).sqrt()
+
+    @staticmethod
     def gauss(a: arb) -> arb:
         """2/sqrt(pi) e^(-a^2), the derivative of erf."""
         return (-(a * a)).exp() * 2 / arb.const_sqrt_pi()
@@ -111,9 +133,9 @@ CONTEXT = Context()
 
 
 def _settled(ball: arb, bits: int) -> bool:
-    """Narrow enough, or below every format."""
+    """Narrow enough, or infinite, or below every format."""
     if not ball.is_finite():
-        return False
+        return bool(ball == arb("inf") or ball == arb("-inf"))
     return (
         ball.is_zero()
         or int(ball.rel_accuracy_bits()) >= bits
@@ -208,18 +230,47 @@ def head(card: Card, z: Any, t: Any, bits: int = 80, **options: Any) -> tuple[ar
     single = not isinstance(z, (list, tuple))
     names = [tape.input(f"z{i}") for i in range(1 if single else len(z))]
     values = [z] if single else list(z)
-
-    def exact(option: Any) -> Any:
-        if option is None or isinstance(option, int):
-            return option
-        return [tape.node(v) for v in option] if hasattr(option, "__len__") else tape.node(option)
-
     loss = card.formula(
         tape,
         names[0] if single else names,
         tape.node(t) if single else [tape.node(v) for v in t],
-        **{key: exact(option) for key, option in options.items()},
+        **{key: _exact(tape, option) for key, option in options.items()},
     )
+    return _with_gradient(tape, loss, names, values, bits)
+
+
+def layer(
+    card: Card, x: list[float], W: list[list[float]], t: list[float], bits: int = 80, **options: Any
+) -> tuple[arb, list[arb]]:
+    """The same for a head that holds a linear layer: its gradients by x, by W row by row, and by
+    the bias where there is one, all in one list.
+    """
+    tape = Tape()
+    inputs = [tape.input(f"x{k}") for k in range(len(x))]
+    matrix = [[tape.input(f"w{c},{k}") for k in range(len(x))] for c in range(len(W))]
+    bias = options.pop("bias", None) or []
+    shift = [tape.input(f"b{c}") for c in range(len(bias))]
+    loss = card.formula(
+        tape,
+        inputs,
+        matrix,
+        [tape.node(v) for v in t],
+        shift or None,
+        **{key: _exact(tape, option) for key, option in options.items()},
+    )
+    names = [*inputs, *itertools.chain(*matrix), *shift]
+    return _with_gradient(tape, loss, names, [*x, *itertools.chain(*W), *bias], bits)
+
+
+def _exact(tape: Tape, option: Any) -> Any:
+    if option is None or isinstance(option, int):
+        return option
+    return [tape.node(v) for v in option] if hasattr(option, "__len__") else tape.node(option)
+
+
+def _with_gradient(
+    tape: Tape, loss: Any, names: list[Any], values: list[float], bits: int
+) -> tuple[arb, list[arb]]:
     program = Program(names, [loss, *tape.gradient(loss, names)])
     found = _prove(lambda: program.run(CONTEXT, [arb(v) for v in values]), bits)
     return found[0], found[1:]

@@ -18,6 +18,7 @@ constexpr double inflate = 1 + 0x1p-46; // for the roundings of the radius itsel
 // Relative error of the functions below at the centre. Their analysis gives 2^-49.5 at most (the
 // reduction of exp 2^-53, its polynomial 2^-51, up to three more operations).
 constexpr double function_error = 0x1p-48;
+constexpr double two_over_root_pi = 0x1.20dd750429b6dp0;
 // Centre and radius of what is positive and below 2^-969, where e^-690 and e^(-26^2) are.
 constexpr double vanishing = 0x1p-970;
 
@@ -76,6 +77,32 @@ inline double log1p(double u) {
   return fma(k, 0x1.62e42fefa39efp-1, 2 * fma(s * z, q, s));
 }
 
+// x - tanh(x) by its Taylor series, which alternates, for |x| <= 0.35: the next term is below
+// 2^-57.
+inline double tanh_gap(double x) {
+  const double z = x * x;
+  double q = 0x1.b0f72d3ee24e9p-18;
+  q = fma(q, z, -0x1.0b132d39a6050p-16), q = fma(q, z, 0x1.497d8eea25259p-15);
+  q = fma(q, z, -0x1.967e18afcafadp-14), q = fma(q, z, 0x1.f57d7734d1664p-13);
+  q = fma(q, z, -0x1.3558248036744p-11), q = fma(q, z, 0x1.7da36452b75e3p-10);
+  q = fma(q, z, -0x1.d6d3d0e157de0p-9), q = fma(q, z, 0x1.226e355e6c23dp-7);
+  q = fma(q, z, -0x1.664f4882c10fap-6), q = fma(q, z, 0x1.ba1ba1ba1ba1cp-5);
+  q = fma(q, z, -0x1.1111111111111p-3), q = fma(q, z, 0x1.5555555555555p-2);
+  return x * z * q;
+}
+
+// erf(x) by its Taylor series for |x| <= 1/2: the next term is below 2^-66.
+inline double erf_series(double x) {
+  const double z = -x * x;
+  double q = 1.0 / (27 * 6227020800.0);
+  q = fma(q, z, 1.0 / (25 * 479001600.0)), q = fma(q, z, 1.0 / (23 * 39916800.0));
+  q = fma(q, z, 1.0 / (21 * 3628800.0)), q = fma(q, z, 1.0 / (19 * 362880.0));
+  q = fma(q, z, 1.0 / (17 * 40320.0)), q = fma(q, z, 1.0 / (15 * 5040.0));
+  q = fma(q, z, 1.0 / (13 * 720.0)), q = fma(q, z, 1.0 / (11 * 120.0));
+  q = fma(q, z, 1.0 / (9 * 24.0)), q = fma(q, z, 1.0 / (7 * 6.0)), q = fma(q, z, 1.0 / 10);
+  return two_over_root_pi * x * fma(z, fma(q, z, 1.0 / 3), 1);
+}
+
 // e^(-a^2): the part of a^2 that its rounding loses is put back.
 inline double exp_minus_square(double a) {
   const double square = a * a, lost = fma(a, a, -square);
@@ -126,7 +153,9 @@ inline point split(point x, point c, point below, point above) {
 }
 inline point exp(point a) {
   const point inside = relative(exp(a.m), drift(a.r));
+  // From 750 on it is beyond double, and its inverse below all that counts.
   return a.m + a.r < -690                ? point{vanishing, vanishing}
+         : a.m - a.r > 750               ? point{infinity, 0}
          : a.m < -690 || a.m + a.r > 690 ? point{inside.m, infinity}
                                          : inside;
 }
@@ -169,6 +198,13 @@ inline point tanh(point a) {
   const double moved = magnitude(a.m) - a.r > 20 ? 0 : a.r; // from 20 on it is 1 - 2^-56.7
   return {m, fma(magnitude(m), function_error, moved) * inflate + smallest};
 }
+// x - tanh(x): its slope is tanh^2, at most 1 and at most x^2.
+inline point tanh_gap(point a) {
+  const double x = magnitude(a.m), t = magnitude(tanh(point{a.m, 0}).m), far = x + a.r;
+  const double m = x < 0.35 ? tanh_gap(x) : x - t, own = x < 0.35 ? m : x + t;
+  const double r = fma(own, function_error, a.r * smaller(far * far, 1));
+  return {__builtin_copysign(m, a.m), r * inflate + smallest};
+}
 // The slope of tanh, 4q/(1 + q)^2 with q = e^(-2|x|); its logarithm has slope 2 at most.
 inline point sech2(point a) {
   const double x = magnitude(a.m), q = exp(-2 * smaller(x, 345)), d = 1 + q;
@@ -180,7 +216,7 @@ inline point sech2(point a) {
 inline point gauss(point a) {
   const double x = magnitude(a.m);
   const point inside =
-      relative(0x1.20dd750429b6dp0 * exp_minus_square(smaller(x, 26)), drift(2 * (x + a.r) * a.r));
+      relative(two_over_root_pi * exp_minus_square(smaller(x, 26)), drift(2 * (x + a.r) * a.r));
   return x - a.r > 26 ? point{vanishing, vanishing} : x + a.r > 26 ? point{0, infinity} : inside;
 }
 // The logarithm of erfc has slope 2|x| + sqrt(2) at most, since erfc(x) > gauss(x)/(x + sqrt(x^2 +
@@ -195,6 +231,24 @@ inline point erfc(point a) {
                           : point{0, infinity};
 }
 
+// Its slope is 2/sqrt(pi) at most.
+inline point erf(point a) {
+  const double x = magnitude(a.m), near = smaller(x, 26);
+  const double upper = 1 - exp_minus_square(near) * scaled_erfc(near);
+  const double m = x < 0.5 ? erf_series(x) : upper;
+  return {__builtin_copysign(m, a.m), fma(m, function_error, 1.2 * a.r) * inflate + smallest};
+}
+// a + sqrt(a^2 + c) for c > 0: c/(sqrt(a^2 + c) - a) where a < 0, so that nothing cancels.
+inline point root_sum(point a, point c) {
+  const point root = square_root(add(multiply(a, a), c));
+  const point above = add(a, root), below = divide(c, add(root, point{-a.m, a.r}));
+  return {a.m < 0 ? below.m : above.m, a.m < 0 ? below.r : above.r};
+}
+// Its slope, 1 + a/sqrt(a^2 + c).
+inline point root_share(point a, point c) {
+  return divide(root_sum(a, c), square_root(add(multiply(a, a), c)));
+}
+
 enum operation {
   op_add,
   op_sub,
@@ -205,13 +259,17 @@ enum operation {
   op_exp,
   op_expm1,
   op_log1p,
+  op_erf,
   op_erfc,
   op_tanh,
   op_sqrt,
   op_logistic,
   op_softplus,
   op_sech2,
-  op_gauss
+  op_gauss,
+  op_tanh_gap,
+  op_root_sum,
+  op_root_share
 };
 
 struct step {
@@ -242,6 +300,7 @@ void run(const step &s, ball *v) {
   case op_exp: return each(to, [&](int i) { return exp(at(a, i)); });
   case op_expm1: return each(to, [&](int i) { return expm1(at(a, i)); });
   case op_log1p: return each(to, [&](int i) { return log1p(at(a, i)); });
+  case op_erf: return each(to, [&](int i) { return erf(at(a, i)); });
   case op_erfc: return each(to, [&](int i) { return erfc(at(a, i)); });
   case op_tanh: return each(to, [&](int i) { return tanh(at(a, i)); });
   case op_sqrt: return each(to, [&](int i) { return square_root(at(a, i)); });
@@ -249,6 +308,9 @@ void run(const step &s, ball *v) {
   case op_softplus: return each(to, [&](int i) { return softplus(at(a, i)); });
   case op_sech2: return each(to, [&](int i) { return sech2(at(a, i)); });
   case op_gauss: return each(to, [&](int i) { return gauss(at(a, i)); });
+  case op_tanh_gap: return each(to, [&](int i) { return tanh_gap(at(a, i)); });
+  case op_root_sum: return each(to, [&](int i) { return root_sum(at(a, i), at(b, i)); });
+  case op_root_share: return each(to, [&](int i) { return root_share(at(a, i), at(b, i)); });
   }
 }
 
@@ -265,19 +327,21 @@ struct taylor {
 
 inline void expand(const taylor &t, double x, double &lo, double &hi) {
   const double product = t.high[1] * x, product_low = fma(t.high[1], x, -product);
-  const double p = t.high[0] + product, back = p - t.high[0];
-  const double p_low = (t.high[0] - (p - back)) + (product - back);
+  const double sum = t.high[0] + product, back = sum - t.high[0];
+  const double p_low = (t.high[0] - (sum - back)) + (product - back);
   const double x2 = x * x, a = magnitude(x);
   const double square = t.square * x2, cube = t.cube * x2 * x;
-  const double rest = p_low + product_low + t.low[0] + t.low[1] * x + square + cube;
+  const double all = p_low + product_low + t.low[0] + t.low[1] * x + square + cube;
   const double error = (magnitude(p_low) + magnitude(product_low) + magnitude(t.low[0]) +
                         magnitude(t.low[1] * x) + magnitude(square) + magnitude(cube)) *
                            8 * rounding +
                        t.low_radius[0] + t.low_radius[1] * a + t.square_radius * x2 +
                        t.cube_radius * x2 * a + t.fourth * x2 * x2;
-  const bool exact = rest == 0 && error == 0;
-  if (p == 0) {
-    lo = rest - error, hi = rest + error;
+  const bool exact = all == 0 && error == 0;
+  // Where c0 and c1 x cancel, the rest is more than one step of their sum.
+  const double p = sum + all, rest = (sum - p) + all;
+  if (sum == 0) {
+    lo = all - error, hi = all + error;
   } else if (exact || magnitude(rest) > error) {
     const std::uint64_t bits = bits_of(p), away = (rest > 0) == (p > 0) ? 1 : ~std::uint64_t{0};
     lo = hi = exact || (bits & 1) ? p : from_bits(bits + away);
@@ -332,8 +396,10 @@ int ogive_ball_enclose(const program *p, const float *x, std::int64_t n, double 
         for (int i = 0; i < count; ++i) {
           const double a = y.m[i] - y.r[i], b = y.m[i] + y.r[i];
           const bool told = magnitude(v[0].m[i]) < infinity && y.r[i] < infinity;
-          low[i] = told ? a - rounding * magnitude(a) : __builtin_nan("");
-          high[i] = told ? b + rounding * magnitude(b) : __builtin_nan("");
+          // An infinite centre, which has no radius, stays as it is.
+          const bool finite = magnitude(y.m[i]) < infinity;
+          low[i] = !told ? __builtin_nan("") : finite ? a - rounding * magnitude(a) : a;
+          high[i] = !told ? __builtin_nan("") : finite ? b + rounding * magnitude(b) : b;
         }
       if (tape_lanes < count)
         for (int i = 0; i < count; ++i) {

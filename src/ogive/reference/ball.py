@@ -39,8 +39,8 @@ _FLAGS += ["-fno-trapping-math", "-shared", "-fPIC"]
 
 # The order of ball.cpp's enumeration.
 _OPERATIONS = (
-    "add", "sub", "mul", "div", "neg", "split", "exp", "expm1", "log1p", "erfc", "tanh", "sqrt",
-    "logistic", "softplus", "sech2", "gauss",
+    "add", "sub", "mul", "div", "neg", "split", "exp", "expm1", "log1p", "erf", "erfc", "tanh",
+    "sqrt", "logistic", "softplus", "sech2", "gauss", "tanh_gap", "root_sum", "root_share",
 )  # fmt: skip
 
 _TINY = -60  # log2 of the inputs below which the Taylor polynomial stands in
@@ -181,12 +181,16 @@ def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -
 
 def _reach(name: str, parameters: tuple[float, ...]) -> tuple[float, float]:
     """How far from 0, on its left and right, the Taylor polynomials hold."""
-    tape = unary(name, parameters, (2,))
-    second = tape.nodes[tape.results[0]]
+    tape = unary(name, parameters, (0, 2))
+    second = tape.nodes[tape.results[1]]
     sides = [second, second]
     if second.op == "split" and second.args[1].constant == 0:
         sides = [second.args[2], second.args[3]]
-    left, right = (math.inf if side.constant == 0 else 2.0**_TINY for side in sides)
+    least = [min((s * c for c in tape.breaks if s * c > 0), default=math.inf) for s in (-1, 1)]
+    left, right = (
+        end if side.constant == 0 else min(end, 2.0**_TINY)
+        for side, end in zip(sides, least, strict=True)
+    )
     return left, right
 
 
@@ -233,9 +237,8 @@ class Encloser:
         self.parameters = parameters or defaults(card.name)
         self._library = _library()
         tape = unary(card.name, self.parameters, orders)
-        place = {node: 1 + i for i, node in enumerate(n for n in tape.nodes if n.op == "const")}
-        place[tape.nodes[tape.inputs[0]]] = 0
-        constants = [n.constant for n in place if n.constant is not None]
+        constants = [node for node in tape.nodes if node.op in ("const", "pi")]
+        place = {tape.nodes[tape.inputs[0]]: 0, **{n: 1 + i for i, n in enumerate(constants)}}
         steps = []
         for node in tape.nodes:
             if node in place:
@@ -248,7 +251,10 @@ class Encloser:
                 _Step(_OPERATIONS.index(node.op), place[node], (ctypes.c_int32 * 4)(*args))
             )
         with precision(200):
-            balls = [_centre(CONTEXT.const(c)) for c in constants]
+            balls = [
+                _centre(CONTEXT.pi if n.constant is None else CONTEXT.const(n.constant))
+                for n in constants
+            ]
         taylor = [
             _taylor(card.name, self.parameters, order, above)
             for order in orders
@@ -374,6 +380,9 @@ def critical_points(
         return int(at(x) > 0) - int(at(x) < 0)
 
     found = []
+    for before, x, after in zip(GRID, GRID[1:], GRID[2:], strict=False):
+        if x != 0 and sign(x) == 0 and sign(before) * sign(after) < 0:
+            found.append(x)
     for a, b in itertools.pairwise(GRID):
         start, end = sign(a), sign(b)
         if start * end >= 0:

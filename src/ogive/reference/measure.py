@@ -220,8 +220,13 @@ def head_error(card: Card, row: Row) -> dict[str, Measured]:
         losses, slopes = [e[0] for e in exact], [e[1][0] for e in exact]
     else:
         target = np.eye(1, row.z.size)[0].tolist()
-        loss, gradient = judge(row.z[None], [0], reduction="none")
-        one, slopes = arb.head(card, row.z.tolist(), target, bits=48)
+        if card.inputs:  # a layer that changes nothing: its inputs are the logits
+            layer = np.eye(row.z.size, dtype=np.float32)
+            loss, (gradient, _, _) = judge(row.z[None], layer, [0], reduction="none")
+        else:
+            loss, gradient = judge(row.z[None], [0], reduction="none")
+        rows = find("cross_entropy") if card.inputs else card
+        one, slopes = arb.head(rows, row.z.tolist(), target, bits=48)
         losses = [one]
     return {
         "value": _worst(row.z, np.ravel(loss), losses),

@@ -26,6 +26,7 @@ _erfc: Any = np.frompyfunc(math.erfc, 1, 1)
 class Context:
     """Arithmetic of float64 arrays."""
 
+    pi = math.pi
     exp = staticmethod(np.exp)
     expm1 = staticmethod(np.expm1)
     log = staticmethod(np.log)
@@ -62,6 +63,24 @@ class Context:
     def sech2(a: Array) -> Array:
         q = np.exp(-2 * np.abs(a))
         return np.asarray(4 * q / ((1 + q) * (1 + q)))
+
+    @staticmethod
+    def tanh_gap(a: Array) -> Array:
+        # Lambert's continued fraction, a/(1 + a^2/(3 + a^2/(5 + ...))), without its first term.
+        z = np.minimum(a * a, 1)
+        tail = np.full_like(z, 25)
+        for k in range(23, 1, -2):
+            tail = k + z / tail
+        return np.asarray(np.where(np.abs(a) < 1, a * z / (tail + z), a - np.tanh(a)))
+
+    @staticmethod
+    def root_sum(a: Array, c: Array) -> Array:
+        root = np.sqrt(a * a + c)
+        return np.asarray(np.where(a < 0, c / (root + np.abs(a)), a + root))
+
+    @staticmethod
+    def root_share(a: Array, c: Array) -> Array:
+        return np.asarray(Context.root_sum(a, c) / np.sqrt(a * a + c))
 
     @staticmethod
     def gauss(a: Array) -> Array:

@@ -12,11 +12,13 @@ from ogive.catalog import Card
 X = sp.Symbol("x", real=True)
 _SYMBOLS = {"negative_slope": "a", "weight": "a", "lower": "l", "upper": "u"}
 _INDEX, _OUTPUT = sp.Symbol("j", integer=True), sp.Symbol("i", integer=True)
+_INPUT = sp.Symbol("k", integer=True)
 
 
 class Context:
     """Arithmetic of expressions."""
 
+    pi = sp.pi
     exp, log, sqrt, tanh, erf, erfc = map(
         staticmethod, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc)
     )
@@ -39,12 +41,13 @@ class Context:
 
 
 class _Symbolic(Context):
-    """Sums over a row of unknown length: one element stands for all."""
+    """Sums over a row of unknown length, or over a layer's inputs: one element stands for all."""
 
     @staticmethod
     def sum(values: Sequence[Any]) -> Any:
         (term,) = values
-        return sp.Sum(term, (_INDEX, 1, sp.Symbol("n", integer=True, positive=True)))
+        index, last = (_INPUT, "d") if _INPUT in term.free_symbols else (_INDEX, "n")
+        return sp.Sum(term, (index, 1, sp.Symbol(last, integer=True, positive=True)))
 
 
 def expression(card: Card, order: int = 0) -> sp.Expr:
@@ -66,7 +69,14 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
         return sp.sympify(
             card.formula(Context(), sp.Symbol("z", real=True), sp.Symbol("t", real=True))
         )
-    return sp.sympify(card.formula(_Symbolic(), [x], [sp.IndexedBase("t", real=True)[_INDEX]]))
+    t = sp.IndexedBase("t", real=True)[_INDEX]
+    if card.inputs:  # a layer: its product is shown as one symbol
+        inputs = sp.IndexedBase("x", real=True)[_INPUT]
+        W = sp.IndexedBase("W", real=True)[_INDEX, _INPUT]
+        loss = sp.sympify(card.formula(_Symbolic(), [inputs], [[W]], [t]))
+        product = sp.IndexedBase("Wx", real=True)[_INDEX]
+        return loss.xreplace({_Symbolic.sum([W * inputs]): product})
+    return sp.sympify(card.formula(_Symbolic(), [x], [t]))
 
 
 def parameter_symbols(card: Card) -> list[sp.Symbol]:

@@ -5,9 +5,10 @@ differentiated (forwards for a function of x, backwards for a loss) and run in a
 
 Only identities that hold exactly over the reals are applied on the way, and for one purpose: that
 interval-like arithmetics see no overflow and no cancellation that the function itself does not
-have. The ones that matter are ``n/(1 + e^a) = n logistic(-a)`` and ``log1p(e^a) = softplus(a)``:
-their right sides have primitives, and derivatives, that stay finite and sharp in both tails; and
-``logistic'(a) = sech2(a/2)/4``, whose own derivative is one product, sharp at its zero.
+have: ``n/(1 + e^a) = n logistic(-a)``, ``log1p(e^a) = softplus(a)``, ``a - tanh(a) = tanh_gap(a)``
+and ``a + sqrt(a^2 + c) = root_sum(a, c)``. Their right sides have primitives, and derivatives, that
+stay finite and sharp in both tails and at 0; and ``logistic'(a) = sech2(a/2)/4``, whose own
+derivative is one product, sharp at its zero.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from ogive.catalog import find
 
 FUNCTIONS = (
     "exp", "expm1", "log", "log1p", "erf", "erfc", "tanh", "sqrt",  # what formulas may use
-    "logistic", "softplus", "sech2", "gauss",  # what their rewritings and derivatives add
+    # what their rewritings and derivatives add
+    "logistic", "softplus", "sech2", "gauss", "tanh_gap", "root_sum", "root_share",
 )  # fmt: skip
 
 
@@ -75,6 +77,10 @@ class Tape:
     def input(self, name: str) -> Node:
         return self._write(name)
 
+    @property
+    def pi(self) -> Node:
+        return self._write("pi")
+
     def node(self, value: Any) -> Node:
         """A number as a node; Python floats count as the exact rationals that they are."""
         if isinstance(value, Node):
@@ -103,6 +109,10 @@ class Tape:
                 return whole.args[0]
             if whole.op == "neg" and whole.args[0] is part:
                 return self.node(0)
+            if whole.op == "sqrt" and whole.args[0].op == "add":
+                square, c = whole.args[0].args
+                if square.op == "mul" and square.args == (part, part) and c.constant is not None:
+                    return self._write("root_sum", part, c)
         return self._write("add", a, b)
 
     def subtract(self, a: Node, b: Node) -> Node:
@@ -118,6 +128,8 @@ class Tape:
             return self.add(a, b.args[0])
         if a.constant == 0:
             return self.negate(b)
+        if b.op == "tanh" and b.args[0] is a:
+            return self._write("tanh_gap", a)
         return self._write("sub", a, b)
 
     def multiply(self, a: Node, b: Node) -> Node:
@@ -200,6 +212,8 @@ class Tape:
                     self.split(x, cut, below=1, above=0),
                     self.split(x, cut, below=0, above=1),
                 )
+            case (("root_sum" | "root_share"), (a, c)):
+                return self._slope(node, a), self.node(0)
             case _, (a,):
                 return (self._slope(node, a),)
         raise NotImplementedError(node.op)
@@ -218,8 +232,16 @@ class Tape:
             "sqrt": lambda: 1 / (2 * node),
             "logistic": lambda: self.sech2(a / 2) / 4,
             "softplus": lambda: self.logistic(a),
+            "tanh_gap": lambda: self.tanh(a) * self.tanh(a),
+            "root_sum": lambda: self._write("root_share", *node.args),
+            # (a/r + 1)' = c/r^3, r = sqrt(a^2 + c)
+            "root_share": lambda: node.args[1] / self._cube(self.sqrt(a * a + node.args[1])),
         }
         return slopes[node.op]()
+
+    @staticmethod
+    def _cube(a: Node) -> Node:
+        return a * a * a
 
     def derivative(self, result: Node, x: Node) -> Node:
         """d result / dx, forwards."""
@@ -299,11 +321,17 @@ class Program:
             if node not in inputs
         ]
 
+    @property
+    def breaks(self) -> set[float]:
+        """Where the program changes branch; it splits at -x <= -c to have c on the right."""
+        splits = [node.args for node in self.nodes if node.op == "split"]
+        return {float(cut.constant or 0) * (-1 if x.op == "neg" else 1) for x, cut, *_ in splits}
+
     def run(self, m: Any, values: Sequence[Any]) -> list[Any]:
         """Results for the given inputs in the arithmetic ``m``.
 
-        ``m`` has ``const`` (of a Fraction), ``split(x, c, below, above)`` and every function of
-        `FUNCTIONS` that the program uses; sums and products are those of its values.
+        ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)`` and every
+        function of `FUNCTIONS` that the program uses; sums and products are those of its values.
         """
         v: list[Any] = [None] * len(self.nodes)
         for i, value in zip(self.inputs, values, strict=True):
@@ -324,10 +352,10 @@ class Program:
                     v[i] = -v[args[0]]
                 case "sum":
                     v[i] = sum((v[a] for a in args[1:]), v[args[0]])
-                case "split":
-                    v[i] = m.split(*(v[a] for a in args))
+                case "pi":
+                    v[i] = m.pi
                 case _:
-                    v[i] = getattr(m, op)(v[args[0]])
+                    v[i] = getattr(m, op)(*(v[a] for a in args))
         return [v[i] for i in self.results]
 
 

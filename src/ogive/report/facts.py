@@ -31,6 +31,8 @@ def facts(card: Card) -> list[tuple[str, str]]:
             if claims.smoothness == math.inf
             else "none"
             if claims.smoothness == 0
+            else "none, and it jumps"
+            if claims.smoothness < 0
             else number(claims.smoothness),
         ),
         *(

@@ -203,7 +203,9 @@ def _measure(network: Network, parts: Parts, step: int, maps: Maps) -> None:
     """Dead and saturated units and the gradient's size, over the probed training rows."""
     x, y = parts.train_x[:PROBE_ROWS], parts.train_y[:PROBE_ROWS]
     claims = network.activation.card.claims
-    limit = np.float32(SATURATED_SLOPE * claims.lipschitz if claims else 0.0)
+    steepest = claims.lipschitz if claims else 0.0
+    # Of the steepest slope, or of 1 where slopes have no bound.
+    limit = np.float32(SATURATED_SLOPE * (steepest if np.isfinite(steepest) else 1.0))
     shape = (network.depth, network.lanes, network.weights[0].shape[2])
     alive = np.zeros(shape, np.bool)
     flat = np.zeros(shape)

@@ -129,58 +129,100 @@ def evaluate(
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)
-    options = (
+    options = checked_options(label_smoothing, z_loss, softcap, temperature)
+    if classes == 0:
+        raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
+    weights = checked_class_weights(weight, classes, logits.shape)
+    mode, operand = checked_target(target, logits.shape, axis, ignore_index)
+    if mode == "probabilities":
+        operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
+    total = total_weight(mode, operand, weights)
+
+    dz = heads.checked_out(out, logits) if gradient else None
+    factor = (1 / total if total else 0.0) if how == "mean" else 1.0
+    loss = np.empty(lead)
+    into = None if dz is None else row_last(dz, axis)
+    run(mode, rows, operand, weights, options, factor, loss=loss, dz=into)
+    value = heads.reduced(loss, how, total, logits.dtype)
+    return value if dz is None else (value, dz)
+
+
+def checked_options(
+    label_smoothing: float, z_loss: float, softcap: float | None, temperature: float
+) -> tuple[float, ...]:
+    """The numbers among the options, as the kernel takes them."""
+    return (
         heads.checked_number("label_smoothing", label_smoothing, 0, 1),
         heads.checked_number("z_loss", z_loss, 0),
         0.0 if softcap is None else heads.checked_number("softcap", softcap, 0, open_low=True),
         heads.checked_number("temperature", temperature, 0, open_low=True),
     )
-    if classes == 0:
-        raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
+
+
+def checked_class_weights(weight: Any, classes: int, shape: tuple[int, ...]) -> Any:
+    """One weight a class, or None."""
     weights = None if weight is None else heads.checked_weights("weight", weight)
     if weights is not None and weights.shape != (classes,):
         raise ValueError(
             f"weight of shape {weights.shape} does not fit {classes} classes of logits of shape "
-            f"{logits.shape}"
+            f"{shape}"
         )
+    return weights
 
+
+def checked_target(
+    target: Any, shape: tuple[int, ...], axis: int, ignore_index: int | None
+) -> tuple[str, Any]:
+    """The kernel's mode for logits of that shape, and checked labels or unchecked probabilities."""
     given = np.asarray(target)
-    if given.shape == logits.shape:
+    lead = shape[:axis] + shape[axis + 1 :]
+    if given.shape == shape:
         if ignore_index is not None:
             raise ValueError("ignore_index applies to integer labels, not to probabilities")
-        probabilities = heads.checked_probabilities(given, logits.dtype, np.inf)
-        mode, operand = "probabilities", row_last(probabilities, axis)
-        total = float(np.prod(lead))
-    elif given.shape == logits.shape[:axis] + logits.shape[axis + 1 :]:
-        if given.dtype.kind not in "biu":
-            raise TypeError(
-                f"target of dtype {given.dtype} and shape {given.shape}: labels must be integers, "
-                f"and probabilities must have the logits' shape {logits.shape}"
-            )
-        mode, operand = "labels", heads.checked_labels(given, classes, ignore_index)
-        kept = operand[operand >= 0]
-        total = float(kept.size if weights is None else np.sum(weights[kept]))
-    else:
+        return "probabilities", given
+    if given.shape != lead:
         raise ValueError(
-            f"target of shape {given.shape} fits logits of shape {logits.shape} neither as labels "
-            f"{logits.shape[:axis] + logits.shape[axis + 1 :]} nor as probabilities {logits.shape}"
+            f"target of shape {given.shape} fits logits of shape {shape} neither as labels "
+            f"{lead} nor as probabilities {shape}"
         )
+    if given.dtype.kind not in "biu":
+        raise TypeError(
+            f"target of dtype {given.dtype} and shape {given.shape}: labels must be integers, "
+            f"and probabilities must have the logits' shape {shape}"
+        )
+    return "labels", heads.checked_labels(given, shape[axis], ignore_index)
 
-    dz = heads.checked_out(out, logits) if gradient else None
-    factor = (1 / total if total else 0.0) if how == "mean" else 1.0
-    loss = np.empty(lead)
+
+def total_weight(mode: str, operand: Any, weights: Any) -> float:
+    """What a mean divides by: the weights of the rows that count."""
+    if mode == "probabilities":
+        return float(np.prod(operand.shape[:-1]))
+    kept = operand[operand >= 0]
+    return float(kept.size if weights is None else np.sum(weights[kept]))
+
+
+def run(
+    mode: str,
+    rows: Any,
+    operand: Any,
+    weights: Any,
+    options: tuple[float, ...],
+    factor: float,
+    *,
+    loss: Any,
+    dz: Any,
+) -> None:
+    """The kernel on rows of logits; `dz` may be those rows."""
     class_weight = 1.0 if weights is None else np.broadcast_to(weights, rows.shape)
     heads.run(
         "cross_entropy",
         mode,
-        logits.dtype,
+        rows.dtype,
         rows,
         operand,
         class_weight,
         *options,
         factor,
         loss=loss,
-        dz=None if dz is None else row_last(dz, axis),
+        dz=dz,
     )
-    value = heads.reduced(loss, how, total, logits.dtype)
-    return value if dz is None else (value, dz)

@@ -1,31 +1,19 @@
-// silu: x/(1 + e^-x), with e = e^-|x|: for x < 0 the value is x e/(1 + e). The powers of two in e
-// are multiplied in last, so results near and below the smallest normal number keep their digits.
+// silu: x/(1 + e^-x).
 #pragma once
 
 struct silu {
   template <class M>
   static jet<double> at(double x) {
-    const double low = at_least(x, -1000), c = at_most(low, 1000); // x e would be inf * 0
-    const scaled power = M::exp_scaled(-magnitude(x));
-    const double e = power.value(), d = 1 + e, d_low = e - (d - 1);
-    const bool negative = x < 0;
-    const double a = negative ? power.a : 1, b = negative ? power.b : 1;
-    const double s = M::quotient(negative ? power.unscaled(1) : 1, d, d_low); // times a b
-    const double complement = M::quotient(negative ? 1 : e, d, d_low);        // 1 - s a b
-    double slope = s * fma(c, complement, 1) * a * b;
-    double value = low * s * a * b;
-    if constexpr (M::full) {
-      // One rounding fewer, from a numerator that must be finite.
-      const double bounded = M::quotient(negative ? power.unscaled(c) : c, d, d_low) * a * b;
-      value = x > 1000 ? x : bounded;
-      const double r = (x - root) - root_low;
-      slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
-    } else {
-      // x/2 + x^2/4 would round to x/2, which may be a tie of the result's format: stay above it.
-      const double above = with_sign(fma(magnitude(x), 0x1p-52, x / 2), x);
-      value = magnitude(x) < 0x1p-60 ? above : value;
-    }
-    return {value, slope};
+    const double c = within(x, 1000);
+    const auto part = M::gate(c, c, 0, c);
+    return {x > 1000 ? x : part.value, near_root<M>(c, 0, part.slope)};
+  }
+  // The slope where it passes through its root, elsewhere as it is.
+  template <class M>
+  static double near_root(double x, double x_low, double slope) {
+    if constexpr (!M::full) return slope;
+    const double d = ((x - root) - root_low) + x_low;
+    return magnitude(d) < 0.5 ? d * polynomial(root_slope, d) : slope;
   }
   // e (2 - a + (2 + a) e)/(1 + e)^3 with a = |x|, e = e^-a
   template <class M>

@@ -1,0 +1,39 @@
+// gelu_tanh: x (1 + tanh k)/2 = x/(1 + e^-2k), 2k = x (linear + cubic x^2).
+#pragma once
+
+struct gelu_tanh {
+  template <class M>
+  static jet<double> at(double x) {
+    const double c = within(x, 1000), square = c * c;
+    const double v = c * fma(3 * cubic, square, linear); // x (2k)'
+    if constexpr (M::full) {
+      // 2k to twice the precision of double, since e^-2k multiplies what it loses by 2k.
+      const double square_low = fma(c, c, -square), p = cubic * square;
+      const double p_low = fma(cubic, square, -p) + fma(cubic, square_low, cubic_low * square);
+      const double w = linear + p, back = w - linear;
+      const double w_low = (linear - (w - back)) + (p - back) + (linear_low + p_low);
+      const double u = c * w, u_low = fma(c, w, -u) + c * w_low;
+      const auto part = M::gate(c, u, u_low, v);
+      const double d = (c - root) - root_low;
+      return {x > 1000 ? x : part.value,
+              magnitude(d) < 0.5 ? d * polynomial(root_slope, d) : part.slope};
+    } else {
+      const auto part = M::gate(c, c * fma(cubic, square, linear), 0, v);
+      return {x > 1000 ? x : part.value, part.slope};
+    }
+  }
+
+private:
+  // 2 sqrt(2/pi) and 0.044715 times that, as sums of two doubles.
+  static constexpr double linear = 0x1.9884533d43651p+0, linear_low = -0x1.cbc0d30ebfd15p-54;
+  static constexpr double cubic = 0x1.2444f2a4d8b4bp-4, cubic_low = -0x1.3023b0e5fbc6ep-58;
+  // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
+  // too. Printed by tools/fit_coefficients.py, as are the numbers above: degree 18 for |d| <= 1/2.
+  static constexpr double root = -0x1.81429f9e97e4dp-1, root_low = 0x1.3ce60c9e3b279p-55;
+  static constexpr double root_slope[] = {
+      0x1.b8bacd2c96b91p-2,   0x1.8cd1a2b2fff32p-2,  -0x1.029615edb0779p-6, -0x1.d2b7734647063p-4,
+      -0x1.104a83edc0d1dp-6,  0x1.427996dc1fab5p-6,  0x1.58c9ed7127407p-8,  -0x1.3d8d641217e09p-9,
+      -0x1.e63f2935e2955p-11, 0x1.14bf86a9c262bp-12, 0x1.04936b70a70c0p-13, -0x1.253af291f260dp-15,
+      -0x1.0b9b6c15319dep-16, 0x1.8d065ef8c9f91p-18, 0x1.4666a279e838bp-19, -0x1.07407370d6d1dp-20,
+      -0x1.c81f4663a1e32p-22, 0x1.07ad3c48ccd0ep-23, 0x1.0bb4155962138p-24};
+};

@@ -1,0 +1,16 @@
+// hard_sigmoid: (x + 3)/6 between -3 and 3, 0 below and 1 above. The slope at -3 and 3 is 0.
+#pragma once
+
+struct hard_sigmoid {
+  template <class M>
+  static jet<double> at(double x) {
+    const double c = within(x, 3), flat = x == x ? 0 : x;
+    return {M::divide(exact_sum(c, 3), 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
+  }
+  // Between the flat sides the output lies strictly between 0 and 1.
+  template <class M>
+  static double slope_from_output(double y) {
+    const double flat = y == y ? 0 : y;
+    return y > 0 && y < 1 ? 1.0 / 6 : flat;
+  }
+};

@@ -1,0 +1,52 @@
+// mish: x tanh(log(1 + e^x)) = x n/d, with e = e^-|x|: n = 2 + e and d = 2 + 2e + e^2 times e for
+// x < 0, n = 1 + 2e and d = 1 + 2e + 2e^2 for x > 0; the slope is (n + 4x (1 + e)/d)/d times e, and
+// (n + 4x e^2 (1 + e)/d)/d. As in M::gate the powers of two in e are multiplied in last.
+#pragma once
+
+struct mish {
+  template <class M>
+  static jet<double> at(double x) {
+    const double c = within(x, 1000);
+    const bool negative = x < 0;
+    const scaled power = M::exp_scaled(-magnitude(c));
+    const double e = power.value(), q = 1 + e;
+    const double m = e * (negative ? q : 2 * e); // d - n
+    const double n = negative ? 2 + e : fma(2, e, 1), d = n + m;
+    const double a = negative ? power.a : 1, b = negative ? power.b : 1, p = negative ? power.p : 0;
+    const double four = 4 * c * (negative ? 1 : e * e);
+    double value, slope;
+    if constexpr (M::full) {
+      // The same with what the roundings lost, since the sum in the slope cancels for x < 0.
+      const double q_low = e - (q - 1), n_low = negative ? e - (n - 2) : fma(2, e, 1 - n);
+      const double m_low = fma(e, negative ? q : 2 * e, -m) + (negative ? e * q_low : 0);
+      const double d_low = m - (d - n) + (m_low + n_low);
+      const pair w = M::quotient_pair(n, d, d_low), share = M::quotient_pair(q, d, d_low);
+      const double v = c * w.high, w_low = w.low + n_low / d;
+      value = (v + fma(v, p, fma(c, w.high, -v) + c * w_low)) * a * b;
+      const double y = four * share.high, share_low = share.low + q_low / d;
+      const double y_low = fma(four, share.high, -y) + four * share_low;
+      const pair sum = exact_sum(n, y);
+      slope = (sum.high + (sum.low + (y_low + n_low))) / d;
+      slope = fma(slope, p, slope) * a * b;
+      const double r = (c - root) - root_low;
+      slope = magnitude(r) < 0.5 ? r * polynomial(root_slope, r) : slope;
+    } else {
+      const double v = c * (n / d), s = fma(four, q / d, n) / d;
+      value = fma(v, p, v) * a * b;
+      slope = fma(s, p, s) * a * b;
+    }
+    return {x > 1000 ? x : with_sign(value, x), slope};
+  }
+
+private:
+  // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
+  // too. Printed by tools/fit_coefficients.py: degree 17 for |d| <= 1/2.
+  static constexpr double root = -0x1.31432c0d12d84p+0, root_low = -0x1.bf319154da210p-55;
+  static constexpr double root_slope[] = {
+      0x1.115acb42500bbp-2,   0x1.a34a251d8ad7bp-3,   0x1.574f121a868e1p-5,
+      -0x1.4c222fe64d520p-6,  -0x1.03369d4ac9552p-6,  -0x1.b87ddfb513bfcp-9,
+      0x1.1e5e184ac6697p-10,  0x1.0379918039a2ep-10,  0x1.0a7954ab86056p-12,
+      -0x1.5fff9a0e8e3f0p-15, -0x1.d45397bc2f00ep-15, -0x1.223c5fd1f1a0ep-16,
+      0x1.f9f5cd2d4bdc7p-21,  0x1.868942cee70e0p-19,  0x1.200db9538519bp-20,
+      0x1.90d82472c7209p-26,  -0x1.3740b095ad69fp-23, -0x1.d21e08dd081a8p-25};
+};
