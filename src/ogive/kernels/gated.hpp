@@ -2,8 +2,10 @@
 // unary kernel:
 //
 //   struct name : gate<f> {
-//     // optional, where f is not exact: f(b)/rail(b) rises from 0 to 1, through 1/2 at b = 0
-//     static double rail(double b);
+//     // optional, for an f that is not exact: the double f(b) and f'(b), kept off the short
+//     numbers
+//     // that the exact ones come nearer to than a double can tell
+//     static jet<double> off_rails(jet<double> f, double b);
 //   };
 //
 // Backward gives da = dy f(b) and db = dy a f'(b) from one read of dy, a and b.
@@ -12,6 +14,23 @@
 template <class F>
 struct gate {
   using unary = F;
+};
+
+// Where v is as near to the rail as this, the exact value lies beside it, on the side given. Times
+// a half or two the rail may be exactly a tie of a half, and so near it nothing else is.
+inline double beside(double v, double rail, double side) {
+  const bool near = magnitude(v - rail) <= 0x1p-40 * magnitude(rail);
+  return near ? fma(rail, 0x1p-45 * side, rail) : v;
+}
+inline double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+
+// f(b) = b s(b), with s rising from 0 to 1 through 1/2 at b = 0.
+template <class F>
+struct gate_through_zero : gate<F> {
+  static jet<double> off_rails(jet<double> f, double b) {
+    const double side = sign_of(b);
+    return {beside(beside(f.value, b / 2, side), b, -1), beside(beside(f.slope, 0.5, side), 1, 1)};
+  }
 };
 
 // As the grades in elementary.hpp, for values of f that a large factor may lift back into range:
@@ -56,16 +75,13 @@ struct gate_at {
   real value, slope;
 
   explicit gate_at(real b) {
-    const auto f = K::unary::template at<M>(b);
+    auto f = K::unary::template at<M>(b);
+    if constexpr (requires { M::full; }) {
+      if constexpr (!M::full) f = {at_infinity(f.value, b), at_infinity(f.slope, b)};
+      if constexpr (M::keeps_ties && requires { K::off_rails(f, b); }) f = K::off_rails(f, b);
+    }
     value = f.value;
     slope = f.slope;
-    if constexpr (requires { M::full; }) {
-      if constexpr (!M::full) {
-        value = at_infinity(value, b);
-        slope = at_infinity(slope, b);
-      }
-      if constexpr (M::keeps_ties && requires { K::rail(b); }) value = off_rail(value, b);
-    }
   }
 
   static real product(real x, real y) {
@@ -80,16 +96,6 @@ private:
   // too.
   static real at_infinity(real v, real b) {
     return magnitude(b) == __builtin_inf() && magnitude(v) < 0x1p-300 ? with_sign(0, v) : v;
-  }
-
-  // Next to 0 and far out f(b) is rail(b)/2 or rail(b) to the last bit of a double, times a exactly
-  // on a tie of a half maybe. A bit below says on which side of it the exact product lies; a
-  // product this near is a tie or far from one.
-  static real off_rail(real v, real b) {
-    const real whole = K::rail(b), half = whole / 2;
-    const real above = b > 0 ? 0x1p-45 : b < 0 ? -0x1p-45 : 0;
-    v = magnitude(v - half) <= 0x1p-40 * magnitude(half) ? fma(half, above, half) : v;
-    return magnitude(v - whole) <= 0x1p-40 * magnitude(whole) ? fma(whole, -0x1p-45, whole) : v;
   }
 };
 

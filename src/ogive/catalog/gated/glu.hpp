@@ -3,5 +3,8 @@
 #include "../unary/sigmoid.hpp"
 
 struct glu : gate<sigmoid> {
-  static double rail(double) { return 1; }
+  static jet<double> off_rails(jet<double> f, double b) {
+    const double side = sign_of(b);
+    return {beside(beside(f.value, 0.5, side), 1, -1), beside(f.slope, 0.25, -magnitude(side))};
+  }
 };
