@@ -19,7 +19,7 @@ struct gate {
 // Where v is as near to the rail as this, the exact value lies beside it, on the side given. Times
 // a half or two the rail may be exactly a tie of a half, and so near it nothing else is.
 inline double beside(double v, double rail, double side) {
-  const bool near = magnitude(v - rail) <= 0x1p-40 * magnitude(rail);
+  const bool near = magnitude(v - rail) < 0x1p-40 * magnitude(rail);
   return near ? fma(rail, 0x1p-45 * side, rail) : v;
 }
 inline double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }

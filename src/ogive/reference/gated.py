@@ -106,10 +106,14 @@ def product(card: Card, dy: float, a: float, b: float, which: int, fmt: Format) 
 def float64(card: Card, count: int = 300) -> dict[str, Measured]:
     """The errors in float64, where f(b) and f'(b) are normal numbers, and products too."""
     random = np.random.default_rng(8)
-    b = np.concatenate([random.normal(0, 3, count), random.uniform(-700, 700, count // 2)])
-    b = np.concatenate([b, *(c + s * 2.0 ** -np.arange(4, 52, 6.0)
-                             for c in (0.0, *encloser(card.gate).critical) for s in (-1, 1))])  # fmt: skip
-    dy, a = (random.normal(0, 1, b.size) * 2.0 ** random.integers(-40, 40, b.size) for _ in "01")
+    around = [
+        centre + side * 2.0**-k
+        for centre in (0.0, *encloser(card.gate).critical)
+        for side in (-1, 1)
+        for k in range(4, 52, 6)
+    ]
+    b = np.concatenate([random.normal(0, 3, count), random.uniform(-700, 700, count), around])
+    dy, a = random.normal(0, 1, (2, b.size)) * 2.0 ** random.integers(-40, 40, (2, b.size))
     found = {}
     for i, (which, got) in enumerate(zip(RESULTS, results(card, dy, a, b), strict=True)):
         exact = [product(card, *v, i, FLOAT64) for v in zip(dy, a, b, strict=True)]
