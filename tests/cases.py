@@ -35,9 +35,13 @@ class Call:
     name: str
     mode: str
     inputs: int
-    """Arrays it takes: x, or dy and x, or dy and y."""
+    """Arrays it takes: x, or dy and x, or dy and y; a and b, or dy, a and b."""
     variant: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    result: int = 0
+    """Which of several results: dx, without dweight; da or db."""
+    ignores: tuple[int, ...] = ()
+    """Arrays that do not enter that result."""
 
     @property
     def id(self) -> str:
@@ -48,8 +52,10 @@ class Call:
         return public(self.name, self.mode)
 
     def __call__(self, *arrays: Any, **kwargs: Any) -> Any:
+        if self.inputs == 3 and "out" in kwargs:
+            kwargs["out"] = tuple(kwargs["out"] if i == self.result else None for i in range(2))
         result = self.function(*arrays, **self.options, **kwargs)
-        return result[0] if isinstance(result, tuple) else result  # dx, without dweight
+        return result[self.result] if isinstance(result, tuple) else result
 
 
 def public(name: str, mode: str) -> Any:
@@ -75,6 +81,16 @@ def calls(kind: str) -> list[Call]:
 
 
 UNARY = calls("unary")
+GATED = [
+    call
+    for name in ogive.catalog.names("gated")
+    for call in (
+        Call(name, "value", 2),
+        Call(name, "backward", 3, "da", result=0, ignores=(1,)),
+        Call(name, "backward", 3, "db", result=1),
+    )
+]
+ELEMENTWISE = [*UNARY, *GATED]
 ROWS = calls("rows")
 # The one unary form whose result depends on the position of an element, by intention.
 SAMPLED = [
@@ -143,11 +159,10 @@ def values(dtype: np.dtype[Any], *, count: int = 600, finite: bool = False) -> A
 
 
 def operands(call: Call, dtype: np.dtype[Any], *, count: int = 600) -> list[Any]:
-    """Independent values for each array that the call takes; dy is finite."""
-    x = values(dtype, count=count)
-    if call.inputs == 1:
-        return [x]
-    return [values(dtype, count=count, finite=True)[::-1].copy(), x]
+    """Independent values for each array that the call takes; all but the last are finite."""
+    finite = values(dtype, count=count, finite=True)
+    others = [finite[::-1].copy(), np.roll(finite, 1)][: call.inputs - 1]
+    return [*others, values(dtype, count=count)]
 
 
 def bits(array: Any) -> Any:

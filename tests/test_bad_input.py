@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import ROWS, UNARY, Call
+from cases import ELEMENTWISE, ROWS, Call
 
 Z = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 2, 0])
@@ -154,7 +154,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-@pytest.mark.parametrize("call", [*UNARY, *ROWS], ids=lambda call: call.id)
+@pytest.mark.parametrize("call", [*ELEMENTWISE, *ROWS], ids=lambda call: call.id)
 def test_what_is_not_real_is_refused_with_a_reason(call: Call, kind: str) -> None:
     x, word = REFUSED[kind]
     if np.dtype(np.longdouble).itemsize == 8 and kind == "longdouble":

@@ -15,10 +15,10 @@ from cases import (
     CAN_FLUSH,
     DTYPE_IDS,
     DTYPES,
+    ELEMENTWISE,
     FLUSH,
     ROWS,
     SAMPLED,
-    UNARY,
     Call,
     assert_same_bits,
     bits,
@@ -34,7 +34,7 @@ LENGTHS = [*range(71), 255, 256, 257, 511, 512, 513]
 ROW_LENGTHS = [*range(1, 36), 255, 256, 257, 1000]
 LARGE = 200_003  # three threads share it, and no vector width divides it
 
-unary = pytest.mark.parametrize("call", UNARY, ids=lambda call: call.id)
+elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 
@@ -52,7 +52,7 @@ def spread(array: Any, step: int) -> Any:
     return view
 
 
-@unary
+@elementwise
 @every_dtype
 def test_an_element_has_the_same_bits_alone_and_in_any_vector(call: Call, dtype: Any) -> None:
     arrays = operands(call, dtype, count=530)
@@ -64,7 +64,7 @@ def test_an_element_has_the_same_bits_alone_and_in_any_vector(call: Call, dtype:
             assert_same_bits(got, expected[part], f"length {length}, offset {offset}")
 
 
-@unary
+@elementwise
 @every_dtype
 def test_strides_do_not_change_bits(call: Call, dtype: Any) -> None:
     arrays = operands(call, dtype)
@@ -78,7 +78,7 @@ def test_strides_do_not_change_bits(call: Call, dtype: Any) -> None:
             assert_same_bits(out, expected[:length], f"length {length}, out stride {step}")
 
 
-@unary
+@elementwise
 @every_dtype
 def test_threads_do_not_change_bits(call: Call, dtype: Any) -> None:
     few = operands(call, dtype)
@@ -91,7 +91,7 @@ def test_threads_do_not_change_bits(call: Call, dtype: Any) -> None:
         assert_same_bits(call(*wide), expected, f"{threads} threads, stride 2")
 
 
-@unary
+@elementwise
 def test_a_parameter_array_gives_the_bits_of_the_scalar(call: Call) -> None:
     parameters = [p for p in ogive.card(call.name).parameters if p.operand]
     arrays = [np.resize(a, 700) for a in operands(call, np.dtype(np.float32))]
@@ -211,7 +211,7 @@ def everything() -> dict[str, str]:
         digests[key] = hashlib.sha256(data).hexdigest()[:16]
 
     for dtype in DTYPES:
-        for call in [*UNARY, *SAMPLED]:
+        for call in [*ELEMENTWISE, *SAMPLED]:
             note(f"{call.id}-{dtype.name}", call(*operands(call, dtype, count=3000)))
         for call in ROWS:
             results = [call(*batch(call, dtype, 8, n)) for n in (1, 2, 3, 10, 33, 257, 1000)]
@@ -252,7 +252,7 @@ needs_flush = pytest.mark.skipif(not CAN_FLUSH, reason="sets MXCSR through glibc
 
 
 @needs_flush
-@unary
+@elementwise
 @every_dtype
 def test_a_flush_to_zero_mode_changes_no_bits_and_is_left_as_it_was(call: Call, dtype: Any) -> None:
     arrays = operands(call, dtype)

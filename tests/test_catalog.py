@@ -18,7 +18,7 @@ from ogive.catalog.card import Card
 
 PACKAGE = Path(ogive.__file__).parent
 CATALOG = PACKAGE / "catalog"
-KINDS = ("unary", "rows", "heads")
+KINDS = ("unary", "gated", "rows", "heads")
 CARDS = ogive.catalog()
 
 every_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
@@ -63,6 +63,7 @@ def test_the_card_is_filed_under_its_own_name(card: Card) -> None:
     assert (CATALOG / card.kind / f"{card.name}.py").exists()
     assert (card.claims is not None) == (card.kind == "unary")
     assert (card.row_claims != ()) == (card.kind != "unary")
+    assert (card.gate != "") == (card.kind == "gated")
 
 
 @every_card

@@ -368,8 +368,8 @@ def test_second_derivative_at_the_breaks(name: str) -> None:
         assert float(getattr(ogive.second_derivative, name)(c)) == bend
 
 
-# Rows and heads: each property is proved by algebra for rows of three logits, and its name is what
-# a card lists.
+# The other kinds: each property is proved by algebra, that of rows and heads for three logits, and
+# its name is what a card lists.
 
 # Logits are written as logarithms, so that what is left to compare is rational.
 E, T = (list(sp.symbols(f"{letter}0:3", positive=True)) for letter in "et")
@@ -453,7 +453,21 @@ def ordered_as(name: str, sign: int) -> bool:
     return all(sp.cancel(sign * (y[i] - y[j]) / (E[i] - E[j])).is_positive for i, j in pairs)
 
 
+def gated(name: str, a: Any, b: Any) -> Any:
+    return sp.piecewise_fold(sp.sympify(find(name).formula(symbolic.Context(), a, b)))
+
+
+A, B = sp.symbols("a b", real=True)
+
 PROPERTIES: dict[tuple[str, str], Callable[[str], bool]] = {
+    ("gated", "linear_in_a"): lambda n: (
+        sp.simplify(gated(n, A + S, B) - gated(n, A, B) - S * gated(n, 1, B)) == 0
+    ),
+    ("gated", "symmetric_in_a_and_b"): lambda n: sp.simplify(gated(n, A, B) - gated(n, B, A)) == 0,
+    ("gated", "gate_is_never_negative"): lambda n: claims_of(find(n).gate).range[0] >= 0,
+    ("gated", "gate_opens_from_zero_to_one"): lambda n: (
+        claims_of(find(n).gate).range == (0, 1) and claims_of(find(n).gate).monotone
+    ),
     ("rows", "positive"): lambda n: all(y.is_positive for y in run_row(n, Z)),
     ("rows", "sums_to_one"): lambda n: is_zero(sum(run_row(n, Z)) - 1),
     ("rows", "exponentials_sum_to_one"): lambda n: is_zero(sum(map(sp.exp, run_row(n, Z))) - 1),
@@ -489,13 +503,23 @@ PROPERTIES: dict[tuple[str, str], Callable[[str], bool]] = {
 
 @pytest.mark.parametrize(
     ("name", "claim"),
-    [(n, c) for n in names("rows") + names("heads") for c in find(n).row_claims],
+    [(n, c) for n in names() for c in find(n).row_claims],
 )
-def test_property_of_a_row_or_head(name: str, claim: str) -> None:
+def test_property_of_what_is_not_unary(name: str, claim: str) -> None:
     assert PROPERTIES[find(name).kind, claim](name)
 
 
+@pytest.mark.parametrize("name", names("gated"))
+def test_the_gate_of_a_gated_function_is_the_one_it_names(name: str) -> None:
+    unary = find(find(name).gate)
+    assert unary.kind == "unary"
+    assert sp.simplify(gated(name, A, B) - A * unary.formula(symbolic.Context(), B)) == 0
+
+
 def test_a_false_property_is_refuted() -> None:
+    assert not PROPERTIES["gated", "symmetric_in_a_and_b"]("swiglu")
+    assert not PROPERTIES["gated", "gate_is_never_negative"]("swiglu")
+    assert not PROPERTIES["gated", "gate_opens_from_zero_to_one"]("reglu")
     assert not PROPERTIES["rows", "sums_to_one"]("log_softmax")
     assert not PROPERTIES["rows", "shift_invariant"]("logsumexp")
     assert not PROPERTIES["rows", "shift_equivariant"]("softmax")

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 
 import ogive
-from cases import ROWS, UNARY, Call, assert_same_bits, public, public_modes
+from cases import ELEMENTWISE, ROWS, Call, assert_same_bits, public, public_modes
 
-unary = pytest.mark.parametrize("call", UNARY, ids=lambda call: call.id)
+elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
 X = np.random.default_rng(0).normal(0, 3, (6, 4)).astype(np.float32)
 DY = np.random.default_rng(1).normal(0, 1, (6, 4)).astype(np.float32)
@@ -24,6 +24,8 @@ DY = np.random.default_rng(1).normal(0, 1, (6, 4)).astype(np.float32)
 def given(call: Call) -> list[Any]:
     if call.inputs == 1:
         return [X]
+    if call.inputs == 3:
+        return [DY, np.flip(X), X]
     reduced = call.mode == "backward" and np.ndim(getattr(ogive, call.name)(X)) < 2
     return [DY[:, 0] if reduced else DY, X]
 
@@ -42,8 +44,8 @@ def chunked(a: Any) -> Any:
     return da.from_array(a, chunks=(2, *a.shape[1:]))
 
 
-@unary
-def test_unary_functions_keep_the_container(call: Call) -> None:
+@elementwise
+def test_elementwise_functions_keep_the_container(call: Call) -> None:
     expected = call(*given(call))
     if call.name == "prelu" and call.mode == "backward":
         expected = np.asarray(expected)

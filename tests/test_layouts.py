@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import BF16, DTYPE_IDS, DTYPES, ROWS, UNARY, Call, assert_same_bits, operands
+from cases import (
+    BF16,
+    DTYPE_IDS,
+    DTYPES,
+    ELEMENTWISE,
+    ROWS,
+    UNARY,
+    Call,
+    assert_same_bits,
+    operands,
+)
 
-unary = pytest.mark.parametrize("call", UNARY, ids=lambda call: call.id)
+elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 F32 = np.dtype(np.float32)
@@ -18,7 +28,7 @@ F32 = np.dtype(np.float32)
 # prelu's backward returns a pair and takes no where.
 PAIRS = [c for c in UNARY if isinstance(c.function(*[np.ones(2)] * c.inputs), tuple)]
 plain = pytest.mark.parametrize(
-    "call", [c for c in UNARY if c not in PAIRS], ids=lambda call: call.id
+    "call", [c for c in ELEMENTWISE if c not in PAIRS], ids=lambda call: call.id
 )
 
 
@@ -58,7 +68,7 @@ def test_memory_of_any_layout_gives_the_same_result(call: Call, dtype: Any) -> N
         assert_same_bits(got, expected, layout)
 
 
-@unary
+@elementwise
 def test_zero_stride_and_overlapping_input(call: Call) -> None:
     given = [a[0] for a in arrays(call)]
     for i in range(len(given)):
@@ -122,7 +132,7 @@ def test_where_leaves_the_other_elements_alone(call: Call, dtype: Any) -> None:
     assert_same_bits(out, np.where(mask, call(*given), np.full_like(out, 7)))
 
 
-@unary
+@elementwise
 def test_operands_broadcast(call: Call) -> None:
     x = arrays(call)
     if call.inputs == 2:
@@ -149,7 +159,7 @@ def test_operands_broadcast(call: Call) -> None:
             assert_same_bits(call(*x, **{p.name: narrow}), call(*x, **{p.name: narrow + 0.0}))
 
 
-@unary
+@elementwise
 @every_dtype
 def test_numbers_and_lists_give_numbers_and_arrays(call: Call, dtype: Any) -> None:
     number = dtype.type(0.5)

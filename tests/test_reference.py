@@ -227,8 +227,18 @@ def test_the_printed_formula_is_the_function(name: str) -> None:
         assert symbolic.latex(card, order)
 
 
-@pytest.mark.parametrize("name", names("rows") + names("heads"))
-def test_rows_and_heads_have_a_printed_formula(name: str) -> None:
+@pytest.mark.parametrize("name", names("gated"))
+def test_slopes_of_gated_functions_agree_with_symbols(name: str) -> None:
+    card = find(name)
+    for a, b in itertools.product((-2.0, 0.75), (-2.5, 0.0, 1.5)):
+        for order, exact in enumerate(enclosures.gated(card, a, b)):
+            point = {symbolic.A: a, symbolic.B: sp.Float(b, 40)}
+            found = float(symbolic.expression(card, order).subs(point).evalf(30))
+            assert found == pytest.approx(float(exact), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", names("gated") + names("rows") + names("heads"))
+def test_the_others_have_a_printed_formula(name: str) -> None:
     assert symbolic.latex(find(name))
 
 

@@ -126,6 +126,17 @@ def main() -> None:
     def t_of(a: float) -> mp.mpf:
         return (mp.mpf(a) - c) / (mp.mpf(a) + c)
 
+    def tail(grade: str, degree: int, far: int) -> str:
+        return block(
+            f"normal_tail_{grade}",
+            f"Phi(-a) = e^(-a^2/2) n(t)/(a + {c}), t = (a - {c})/(a + {c}), a <= {far}: n.",
+            scaled_tail(c),
+            mp.mpf(-1),
+            t_of(far),
+            degree,
+            lambda t: 1 / scaled_tail(c)(t),
+        )
+
     parts = []
     for grade, exp_degree, log_degree, tail_degree, far in (
         ("f32", 8, 7, 17, 15),
@@ -150,16 +161,9 @@ def main() -> None:
                 log_degree,
                 lambda z: z,
             ),
-            block(
-                f"normal_tail_{grade}",
-                f"Phi(-a) = e^(-a^2/2) n(t)/(a + {c}), t = (a - {c})/(a + {c}), a <= {far}: n.",
-                scaled_tail(c),
-                mp.mpf(-1),
-                t_of(far),
-                tail_degree,
-                lambda t: 1 / scaled_tail(c)(t),
-            ),
+            tail(grade, tail_degree, far),
         ]
+    parts.append(tail("product_f32", 19, 24))
     ln2_hi = mp.mpf(int(mp.floor(mp.log(2) * 2**40))) / 2**40
     constants = (
         f"constexpr double log2_e = {float(1 / mp.log(2)).hex()};\n"

@@ -80,13 +80,13 @@ def declaration(name: str, mode: str) -> str:
     built = build(name, mode)
     if isinstance(built, np.ufunc):
         return f"{name}: np.ufunc\n"
-    parts: list[str] = []
+    card, parts = ogive.card(name), list[str]()
     for parameter in inspect.signature(built).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
-        parts.append(annotated(parameter, ogive.card(name).kind))
+        parts.append(annotated(parameter, card.kind))
     pair = mode == "value_and_grad" or (
-        mode == "backward" and any(p.learnable for p in ogive.card(name).parameters)
+        mode == "backward" and (card.kind == "gated" or any(p.learnable for p in card.parameters))
     )
     return f"def {name}({', '.join(parts)}) -> {'tuple[Any, Any]' if pair else 'Any'}: ...\n"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _heads, _native, _rows, _unary, catalog
+from . import _gated, _heads, _native, _rows, _unary, catalog
 from ._docstrings import docstring
 
 PUBLIC_MODES = (
@@ -55,6 +55,8 @@ def build(name: str, mode: str) -> Any:
         built = _heads.function(card, mode)
     elif card.kind == "rows":
         built = _rows.function(card, mode)
+    elif card.kind == "gated":
+        built = _gated.function(card, mode)
     else:
         built = _unary.function(card, mode)
     if isinstance(built, np.ufunc):

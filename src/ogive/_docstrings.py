@@ -10,6 +10,7 @@ from .catalog import Card, Parameter
 
 SHAPES = {
     "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
+    "gated": "array_like of float16, bfloat16, float32 or float64; they broadcast and promote",
     "rows": "array_like of float16, bfloat16, float32 or float64, with rows along `axis`",
 }
 HEAD_INPUTS = (("z", "Logits."), ("target", "See the card's notes."))
@@ -22,6 +23,7 @@ LEADS = {
     "jacobian": "Jacobian of {name}, row by row.",
     "value_and_grad": "{summary} Returns the loss and its gradient, from one pass.",
 }
+GATED_LEADS = LEADS | {"backward": "Backward of {name}: da and db from one read of dy, a and b."}
 RETURNS = {
     "value": "y, of the shape and dtype of x",
     "derivative": "f'(x), of the shape and dtype of x",
@@ -30,6 +32,10 @@ RETURNS = {
     "backward_from_output": "dx, of the shape and dtype of y",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
     "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
+}
+GATED_RETURNS = {
+    "value": "y, of the shape and dtype that a and b have together",
+    "backward": "(da, db), each of the shape and dtype that the operands have together",
 }
 
 
@@ -46,7 +52,11 @@ def formula_text(card: Card) -> str:
 def docstring(card: Card, mode: str) -> str:
     """numpydoc text for one public mode of a function."""
     first = {"backward": ("dy", "x"), "backward_from_output": ("dy", "y")}.get(mode, ("x",))
-    lead = LEADS[mode].format(name=card.name, summary=card.summary)
+    if card.kind == "gated":
+        first = ("dy", "a", "b") if mode == "backward" else ("a", "b")
+    lead = (GATED_LEADS if card.kind == "gated" else LEADS)[mode].format(
+        name=card.name, summary=card.summary
+    )
     formula = textwrap.indent(formula_text(card), "    ")
     parts = [lead, "", "Formula (``m`` is mathematics)::", "", formula, ""]
     parts += ["Parameters", "----------"]
@@ -62,18 +72,21 @@ def docstring(card: Card, mode: str) -> str:
             "out : ndarray, optional",
             f"    {card.out or 'Takes the gradient; may be the logits themselves'}.",
         ]
-    elif card.kind == "unary" or mode == "value":
+    elif card.kind == "gated" and mode == "backward":
+        parts += ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]
+    elif card.kind in ("unary", "gated") or mode == "value":
         parts += ["out : ndarray, optional", "    Takes the result; may be an input."]
     if mode == "value" and card.kind == "heads":
         returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
     else:
-        returns = (mode == "value_and_grad" and card.returns) or RETURNS[mode]
+        returns = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode]
+        returns = (mode == "value_and_grad" and card.returns) or returns
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
     for p in card.parameters:
         if card.kind == "unary" and p.operand and p.domain != Parameter.domain:
             parts += ["ValueError", f"    {p.name} outside ({p.domain[0]:g}, {p.domain[1]:g})."]
-    if card.kind != "unary":
+    if card.kind not in ("unary", "gated"):
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
     notes = [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:

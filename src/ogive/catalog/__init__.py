@@ -18,7 +18,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @cache
 def kinds() -> dict[str, Kind]:
-    """Every function's kind by name, in alphabetical order within unary, rows, heads."""
+    """Every function's kind by name, in alphabetical order within unary, gated, rows, heads."""
     here = os.path.dirname(__file__)
     return {
         file[:-3]: kind

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["unary", "rows", "heads"]
+Kind = Literal["unary", "gated", "rows", "heads"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +80,18 @@ class Card:
     """One line, a full sentence."""
     formula: Callable[..., Any]
     """The definition over a math context: ``formula(m, x, *parameters)`` for unary functions,
-    ``formula(m, x)`` with a list of logits for rows, ``formula(m, z, t, **options)`` for heads."""
+    ``formula(m, a, b)`` for gated ones, ``formula(m, x)`` with a list of logits for rows,
+    ``formula(m, z, t, **options)`` for heads."""
     inputs: tuple[tuple[str, str], ...] = ()
     """Heads that take other arrays than (z, target): name and one sentence for each, in order."""
     parameters: tuple[Parameter, ...] = ()
     aliases: tuple[str, ...] = ()
     claims: Claims | None = None
     """Unary functions only."""
+    gate: str = ""
+    """Gated functions only: the unary function f in y = a f(b)."""
     row_claims: tuple[str, ...] = ()
-    """Rows and heads: the names of the properties in tests/test_claims.py that hold."""
+    """All others: the names of the properties in tests/test_claims.py that hold."""
     peers: tuple[Peer, ...] = ()
     papers: tuple[str, ...] = ()
     """Author, title, year, arXiv or DOI."""

@@ -50,6 +50,15 @@ constexpr entry unary_entry(const char *name) {
 }
 
 template <class K>
+constexpr entry gated_entry(const char *name) {
+  entry e{name, "gated", 0, {}, {}};
+  set(e, mode::value, "T T -> T", []<class T>(T) constexpr -> loop { return gated_value<K, T>; });
+  set(e, mode::backward, "T T T -> T T",
+      []<class T>(T) constexpr -> loop { return gated_backward<K, T>; });
+  return e;
+}
+
+template <class K>
 constexpr entry rows_entry(const char *name) {
   entry e{name, "rows", 1, {}, {}};
   set(e, mode::value, K::reduces ? "T(n) d ?(n) -> T" : "T(n) d ?(n) -> T(n)",

@@ -35,6 +35,7 @@ namespace {
 #include "sums.hpp"
 #include "unary.hpp"
 
+#include "gated.hpp"
 #include "rows.hpp"
 
 #include OGIVE_HEADER

@@ -19,6 +19,7 @@ from flint import arb
 from ogive.catalog import Card
 
 from .tape import Program, Tape, defaults, unary
+from .tape import gated as gated_program
 from .ulp import Format, power
 
 _MOST_BITS = 1 << 17
@@ -198,6 +199,12 @@ def decide(ball: arb, fmt: Format) -> tuple[float, float]:
     known = min(max(int(ball.rel_accuracy_bits()), fmt.precision), _MOST_BITS)
     with precision(known + 64):  # the ends are themselves rounded, outwards
         return fmt.round(ball.lower()), fmt.round(ball.upper())
+
+
+def gated(card: Card, a: float, b: float, bits: int = 80) -> list[arb]:
+    """Enclosures of a gated function's value and of its slopes by a and by b, at finite points."""
+    program = gated_program(card.name)
+    return _prove(lambda: program.run(CONTEXT, [arb(a), arb(b)]), bits)
 
 
 def row(card: Card, x: Sequence[float], *, temperature: float = 1.0, bits: int = 80) -> list[arb]:

@@ -9,7 +9,7 @@ import sympy as sp
 
 from ogive.catalog import Card
 
-X = sp.Symbol("x", real=True)
+X, A, B = sp.symbols("x a b", real=True)
 _SYMBOLS = {"negative_slope": "a", "weight": "a", "lower": "l", "upper": "u"}
 _INDEX, _OUTPUT = sp.Symbol("j", integer=True), sp.Symbol("i", integer=True)
 _INPUT = sp.Symbol("k", integer=True)
@@ -51,14 +51,18 @@ class _Symbolic(Context):
 
 
 def expression(card: Card, order: int = 0) -> sp.Expr:
-    """f (or a derivative) of a unary function in ``x`` and its parameters; y_i of a row function;
-    the loss of one row, at default options, of a head.
+    """f (or a derivative) of a unary function in ``x`` and its parameters; y of a gated function in
+    ``a`` and ``b`` (or, for order 1 and 2, its slope by each); y_i of a row function; the loss of
+    one row, at default options, of a head.
     """
     if card.kind == "unary":
         found = sp.sympify(card.formula(Context(), X, *parameter_symbols(card)))
         for _ in range(order):
             found = _differentiate(found)
         return found
+    if card.kind == "gated":
+        y = sp.piecewise_fold(sp.sympify(card.formula(Context(), A, B)))
+        return _differentiate(y, (A, B)[order - 1]) if order else y
     if order:
         raise ValueError(f"{card.name} is not a function of one variable")
     x = sp.IndexedBase("z" if card.kind == "heads" else "x", real=True)[_INDEX]
@@ -85,11 +89,11 @@ def parameter_symbols(card: Card) -> list[sp.Symbol]:
     return [sp.Symbol(_SYMBOLS.get(p.name, p.name), positive=True) for p in operands]
 
 
-def _differentiate(f: sp.Expr) -> sp.Expr:
+def _differentiate(f: sp.Expr, x: sp.Symbol = X) -> sp.Expr:
     if isinstance(f, sp.Piecewise):
         # Branch by branch, so that the derivative at a break is the one of its own branch.
-        return sp.Piecewise(*((_differentiate(branch), where) for branch, where in f.args))
-    return sp.simplify(sp.diff(f, X))
+        return sp.Piecewise(*((_differentiate(branch, x), where) for branch, where in f.args))
+    return sp.simplify(sp.diff(f, x))
 
 
 def latex(card: Card, order: int = 0) -> str:

@@ -370,6 +370,15 @@ def unary(name: str, parameters: tuple[float, ...], orders: tuple[int, ...]) -> 
     return Program([x], [nodes[k] for k in orders])
 
 
+@cache
+def gated(name: str) -> Program:
+    """A gated function's value and its slopes by a and b as one program of a and b."""
+    tape = Tape()
+    inputs = [tape.input("a"), tape.input("b")]
+    y = tape.node(find(name).formula(tape, *inputs))
+    return Program(inputs, [y, *tape.gradient(y, inputs)])
+
+
 def defaults(name: str) -> tuple[float, ...]:
     """The default parameters that a unary function's formula takes."""
     return tuple(p.default for p in find(name).parameters if p.operand)

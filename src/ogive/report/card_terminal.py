@@ -63,7 +63,11 @@ def _formula(card: Card, width: int) -> Iterator[RenderableType]:
 
     from ogive.reference.sympy import expression
 
-    parts = [("f(x) = " if card.kind != "heads" else "loss = ", expression(card))]
+    if card.kind == "gated":
+        slopes = (("∂y/∂a = ", 1), ("∂y/∂b = ", 2))
+        parts = [("y = ", expression(card)), *((left, expression(card, i)) for left, i in slopes)]
+    else:
+        parts = [("f(x) = " if card.kind != "heads" else "loss = ", expression(card))]
     if card.kind == "unary":
         parts.append(("f′(x) = ", expression(card, 1)))
     for left, right in parts:
@@ -139,6 +143,7 @@ def _tables(card: Card) -> list[tuple[str, Table]]:
 
 KINDS: dict[Kind, str] = {
     "unary": "Element by element",
+    "gated": "Two arrays, of which one gates the other",
     "rows": "Along an axis",
     "heads": "Losses, from logits",
 }

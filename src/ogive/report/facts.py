@@ -13,7 +13,8 @@ def facts(card: Card) -> list[tuple[str, str]]:
     """The claims of a card in words, each proved or refuted by a test."""
     claims = card.claims
     if claims is None:
-        return [(claim.replace("_", " "), "yes") for claim in card.row_claims]
+        gate = [("gate", card.gate)] if card.gate else []
+        return gate + [(claim.replace("_", " "), "yes") for claim in card.row_claims]
     return [
         ("range", f"{number(claims.range[0], 5)} to {number(claims.range[1], 5)}"),
         ("at −∞, at +∞", " and ".join(number(each, 5) for each in claims.limits)),

@@ -58,6 +58,16 @@ def formulas(name: str) -> tuple[Markup, ...]:
     if card.kind == "heads":
         return (_display(expression(card), "<mi>loss</mi>"),)
     arguments = "<mo>(</mo><mi>x</mi><mo>)</mo>"
+    if card.kind == "gated":
+        left = (
+            "<mi>y</mi>",
+            *(
+                f"<mfrac><mrow><mo>∂</mo><mi>y</mi></mrow><mrow><mo>∂</mo>"
+                f"<mi>{x}</mi></mrow></mfrac>"
+                for x in "ab"
+            ),
+        )
+        return tuple(_display(expression(card, i), text) for i, text in enumerate(left))
     if card.kind == "rows":
         return (_display(expression(card), f"<mi>f</mi>{arguments}"),)
     return (

@@ -1,0 +1,1 @@
+"""Gated functions: y = a f(b), element by element."""

@@ -1,0 +1,10 @@
+// glu: a sigmoid(b).
+#pragma once
+#include "../unary/sigmoid.hpp"
+
+struct glu : gate<sigmoid> {
+  static jet<double> off_rails(jet<double> f, double b) {
+    const double side = sign_of(b);
+    return {beside(beside(f.value, 0.5, side), 1, -1), beside(f.slope, 0.25, -magnitude(side))};
+  }
+};

@@ -1,0 +1,5 @@
+// reglu: a relu(b).
+#pragma once
+#include "../unary/relu.hpp"
+
+struct reglu : gate<relu> {};
