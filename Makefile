@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-CPP := $(shell find src benchmarks -name '*.hpp' -o -name '*.cpp')
+CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 # What the installed package is made from. Python sources are read in place.
-NATIVE := CMakeLists.txt pyproject.toml $(filter src/%,$(CPP))
+NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test bench exhaustive lint format clean
+.PHONY: help study test sanitize bench exhaustive lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,12 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 for one build
+	$(BIN)/cmake -G Ninja -S tests/native -B build/sanitize$(if $(QUICK),-quick) \
+		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DOGIVE_QUICK=$(or $(QUICK),0)
+	$(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick)
+	CTEST_OUTPUT_ON_FAILURE=1 CTEST_PARALLEL_LEVEL=2 $(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick) --target test
 
 bench: $(VENV)/.test  ## ratios against NumPy, SciPy and, where installed, PyTorch; writes JSON
 	$(BIN)/python benchmarks/run.py $(ARGS)
