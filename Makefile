@@ -26,7 +26,7 @@ sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan;
 	$(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick)
 	CTEST_OUTPUT_ON_FAILURE=1 CTEST_PARALLEL_LEVEL=2 $(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick) --target test
 
-bench: $(VENV)/.test  ## ratios against NumPy, SciPy and, where installed, PyTorch; writes JSON
+bench: $(VENV)/.bench  ## ratios against NumPy, SciPy, scikit-learn, PyTorch, JAX, ONNX Runtime; writes JSON
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
@@ -69,4 +69,9 @@ $(VENV)/.study: $(VENV)/.native
 $(VENV)/.test: $(VENV)/.native
 	$(BIN)/python -m pip install --quiet --no-build-isolation \
 		-Cbuild-dir=build/editable --editable ".[test]"
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.native
+	$(BIN)/python -m pip install --quiet --no-build-isolation \
+		-Cbuild-dir=build/editable --editable ".[bench]"
 	touch $@

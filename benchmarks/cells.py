@@ -84,11 +84,14 @@ def cells(
     sizes: Sequence[int] = SIZES,
     shapes: Sequence[tuple[int, ...]] = SHAPES,
 ) -> Iterator[Cell]:
-    """Every cell of the table; those that share operands follow each other."""
+    """Every cell of the table; those that share operands follow each other.
+
+    The first format is measured in all of them; the others with the most threads.
+    """
     for format in formats:
         for name in catalog.names("unary"):
             yield Cell(name, "unary", "value", "allocated", format, (CALL_ELEMENTS,), 1)
-        for count in threads:
+        for count in threads if format == formats[0] else (max(threads),):
             for shape in [*((size,) for size in sizes), *shapes]:
                 for mode in MODES:
                     for card in map(catalog.find, catalog.names()):

@@ -18,8 +18,9 @@ import cells  # noqa: E402
 import goals  # noqa: E402
 import peers  # noqa: E402
 import record  # noqa: E402
+import run  # noqa: E402
 import table  # noqa: E402
-from timing import Effort, Spread, Timed, race, ratios  # noqa: E402
+from timing import Effort, Spread, Timed, race, ratios, share  # noqa: E402
 
 LARGE = cells.Cell("relu", "unary", "value", "out", "f32", (1 << 24,), 2)
 
@@ -149,18 +150,58 @@ def test_a_small_run_prints_ratios_and_writes_the_json(tmp_path):
     assert document["schema"] == record.SCHEMA
     assert document["machine"]["isa"] == ogive.isa()
     assert document["machine"]["versions"]["numpy"] == np.__version__
-    functions = {cell["function"] for cell in document["cells"]}
+    functions = {cell["id"].split(".")[0] for cell in document["cells"]}
     assert functions == {"tanh", "softmax", "binary_cross_entropy"}
     for cell in document["cells"]:
-        assert cell["ogive_ns_per_element"] > 0
+        assert min(cell["us"]) > 0
         assert cell["peers"]
-        for peer in cell["peers"]:
-            spread = peer["ratio"]
-            assert 0 < spread["low"] <= spread["median"] <= spread["high"]
-            assert peer["pairs"] >= 3
-            if peer["goal"] is not None:
-                met = spread["median"] >= peer["goal"]
-                assert peer["verdict"] == ("met" if met else "short")
+        for peer in cell["peers"].values():
+            median, low, high = peer["ratio"]
+            assert 0 < low <= median <= high
+            assert peer["pairs"] >= 1
+
+
+def test_a_run_that_was_cut_off_goes_on_and_measures_no_cell_twice(tmp_path, monkeypatch):
+    cells_of_run = list(cells.cells(("f32",), (1,), sizes=(40,), shapes=()))[:4]
+    measured = []
+
+    def measure(cell, effort):
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        measured.append(cell.id)
+        return record.record(cell, {"ogive": [1e-6, 2e-6], "torch": [3e-6, 4e-6]}, [1.0])
+
+    monkeypatch.setattr(run, "measure", measure)
+    journal = run.Journal(tmp_path / "results.json", ["commit"])
+    with pytest.raises(KeyboardInterrupt):
+        run.run(cells_of_run, Effort(0, 1, 1, 1), 60, journal)
+    with journal.path.open("a") as file:
+        file.write('{"id": "cut o')  # as an interrupted write leaves it
+    again = run.Journal(tmp_path / "results.json", ["commit"])
+    measured.clear()
+    records = run.run(cells_of_run, Effort(0, 1, 1, 1), 60, again)
+    assert measured == [cells_of_run[3].id]
+    assert [one.cell for one in records] == cells_of_run
+    assert records[0].as_json() == records[3].as_json() | {"id": records[0].cell.id}
+    assert run.Journal(tmp_path / "results.json", ["another"]).found() == {}
+
+
+def test_a_contestant_far_behind_is_sampled_once():
+    times = race(
+        {"a": lambda: 0.1, "slow": lambda: 5.0},
+        Effort(sample=0, cell=1, least=3, most=3),
+        clock=lambda: 0.0,
+    )
+    assert (len(times["a"]), len(times["slow"])) == (3, 1)
+    made = record.record(LARGE, {"ogive": times["a"], "torch": times["slow"]}, [1.0])
+    assert (made.peers[0].pairs, made.peers[0].ratio.median) == (1, 50.0)
+
+
+def test_cells_share_the_time_that_is_left():
+    full = Effort(sample=2e-3, cell=0.4, least=3, most=9)
+    assert share(full, 1000, 10).cell == 0.4
+    assert share(full, 1, 10).cell == pytest.approx(0.1)
+    assert share(full, -5, 10).cell > 0
 
 
 @pytest.mark.parametrize(
