@@ -9,10 +9,10 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test sanitize bench exhaustive lint format clean
+.PHONY: help study test sanitize bench bench-scaling exhaustive lint format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 2,8", ARGS="--quick"
 	$(BIN)/ogive study $(ARGS)
@@ -28,6 +28,9 @@ sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan;
 
 bench: $(VENV)/.bench  ## ratios against NumPy, SciPy, scikit-learn, PyTorch, JAX, ONNX Runtime; writes JSON
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-scaling: $(VENV)/.test  ## how time and memory grow with the work; writes JSON
+	$(BIN)/python benchmarks/scaling.py $(ARGS)
 
 exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
 	$(BIN)/python tools/exhaustive.py $(ARGS)

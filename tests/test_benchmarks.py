@@ -1,5 +1,6 @@
 """The benchmark's arithmetic on made-up times, and one tiny run. Nothing here is about speed."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ import goals  # noqa: E402
 import peers  # noqa: E402
 import record  # noqa: E402
 import run  # noqa: E402
+import scaling  # noqa: E402
 import table  # noqa: E402
 from timing import Effort, Spread, Timed, race, ratios, share  # noqa: E402
 
@@ -218,3 +220,53 @@ def test_bad_options_are_told_before_anything_is_measured(arguments, message):
     done = bench(*arguments)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_the_exponent_is_the_slope_of_the_logarithms():
+    work = [10, 100, 1000]
+    found = scaling.exponent(work, [3e-9 * n**1.5 for n in work])
+    assert list(found.values()) == pytest.approx([1.5, 1.5, 1.5])
+
+
+def test_scaling_counts_the_bytes_a_call_needs():
+    needed = scaling.measure(lambda: np.ones(1 << 23, np.uint8))["bytes"]
+    assert needed is None or needed == pytest.approx(1 << 23, rel=0.1)
+
+
+def test_a_small_scaling_run_writes_times_and_exponents(tmp_path, capsys):
+    results = tmp_path / "scaling.json"
+    scaling.main("relu", 1 << 18, results)
+    series = json.loads(results.read_text())["series"]
+    assert {(one["work"], one["output"]) for one in series} == {
+        (work, output) for work in ("relu", "cross_entropy") for output in ("out", "allocated")
+    }
+    assert all(p["seconds"] > 0 for one in series for p in one["points"])
+    assert "exponent" in capsys.readouterr().out
+
+
+def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, monkeypatch):
+    path = BENCHMARKS.parent / "tools" / "figures.py"
+    spec = importlib.util.spec_from_file_location("figures", path)
+    figures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figures)
+    made = record.record(
+        cells.Cell("relu", "unary", "value", "out", "f32", (1 << 20,), 2),
+        {"ogive": [1.0], "torch": [1.25], "numpy": [0.5]},
+        [1.0],
+    )
+    rows = record.record(
+        cells.Cell("softmax", "rows", "value", "out", "f32", (65536, 10), 2),
+        {"ogive": [1.0], "torch": [30.0]},
+        [1.0],
+    )
+    document = {
+        "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2},
+        "cells": [made.as_json(), rows.as_json()],
+    }
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "results.json").write_text(json.dumps(document))
+    monkeypatch.setattr(figures, "ROOT", tmp_path)
+    text = figures.speed()
+    assert "| relu.value | 0.50 numpy |" in text
+    assert "| softmax.value | 30.00 torch |" in text
+    assert "| f32 | 2 of 3 | `relu.value/out/f32/1048576/2t` against numpy: 0.50, goal 1 |" in text
