@@ -385,6 +385,34 @@ def named_on_card(framework: str, cell: Cell) -> Call | None:
     return None
 
 
+def gated_call(framework: str, table: Table, cell: Cell, gate: str) -> Call | None:
+    """a f(b) as users of a framework write it, from its own f; no framework has it in one pass."""
+    if framework == "jax":
+        import jax
+
+        known = {"gelu": partial(jax.nn.gelu, approximate=False)}
+        inner = known.get(gate) or getattr(jax.nn, gate, None)
+        if inner is None:
+            return None
+
+        def product(a: Any, b: Any) -> Any:
+            return a * inner(b)
+
+        if cell.mode == "value":
+            return jax_value(product)
+        return jax_value(lambda dy, a, b: jax.vjp(product, a, b)[1](dy))
+    f = table.get((gate, "value"))
+    if f is None or (framework != "torch" and cell.mode != "value"):
+        return None
+    if framework != "torch":
+        return lambda a, b, out=None: np.multiply(a, f(b), out=out)
+    import torch
+
+    if cell.mode == "value":
+        return lambda a, b, out=None: torch.mul(a, f(b), out=out)
+    return torch_backward(lambda a, b: a * f(b))
+
+
 def no(_: Call) -> None:
     return None
 
@@ -399,12 +427,14 @@ def torch_backward(function: Call) -> Call:
 
     graphs: dict[Any, tuple[Any, Any]] = {}
 
-    def call(dy: Any, x: Any, out: Any = None) -> Any:
-        if x.shape not in graphs:
-            leaf = x.detach().requires_grad_()
-            graphs[x.shape] = leaf, function(leaf)
-        leaf, y = graphs[x.shape]
-        return torch.autograd.grad(y, leaf, dy, retain_graph=True)[0]
+    def call(dy: Any, *inputs: Any, out: Any = None) -> Any:
+        shape = inputs[0].shape
+        if shape not in graphs:
+            leaves = [x.detach().requires_grad_() for x in inputs]
+            graphs[shape] = leaves, function(*leaves)
+        leaves, y = graphs[shape]
+        found = torch.autograd.grad(y, leaves, dy, retain_graph=True)
+        return found[0] if len(found) == 1 else found
 
     return call
 
@@ -510,7 +540,9 @@ def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str,
         if not takes_part(framework, cell):
             continue
         call, given = table.get((cell.function, cell.mode)), inputs
-        if call is None:
+        if cell.kind == "gated":
+            call = gated_call(framework, table, cell, catalog.find(cell.function).gate)
+        elif call is None:
             call = named_on_card(framework, cell)
             if call is not None and not agrees(framework, call, cell, inputs):
                 call = None
@@ -520,7 +552,9 @@ def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str,
                 given = inputs[0], function_of(cell.function, "value")(inputs[1])
         if call is None:
             continue
-        result = out if out is None or framework != "torch" else as_tensor(out)
+        result = out
+        if framework == "torch" and out is not None:
+            result = tuple(map(as_tensor, out)) if isinstance(out, tuple) else as_tensor(out)
         made[framework] = bound(call, tuple(seen(framework, a) for a in given), result)
     return made
 

@@ -102,10 +102,11 @@ def test_a_call_has_a_goal_in_microseconds_and_none_per_peer():
 
 def test_every_function_of_the_catalog_has_a_cell_in_each_of_its_modes():
     found = {(cell.function, cell.mode) for cell in cells.cells(("f32",), (1,))}
-    assert {name for name, _ in found} == set(ogive.catalog.names())
+    layers = {"linear_cross_entropy"}  # which layer.py measures
+    assert {name for name, _ in found} == set(ogive.catalog.names()) - layers
     for mode in ("backward_from_output", "value_and_grad"):
         home = getattr(ogive, mode)
-        assert {name for name, its in found if its == mode} == set(dir(home))
+        assert {name for name, its in found if its == mode} == set(dir(home)) - layers
 
 
 def test_ids_of_cells_are_unique():
@@ -121,7 +122,12 @@ def small_cells():
 def test_peers_compute_what_ogive_computes(cell):
     def arrays(result):
         parts = result if isinstance(result, tuple) else (result,)
-        return [np.array(p.numpy() if hasattr(p, "numpy") else p) for p in parts]
+        return [
+            np.array(p.detach().numpy() if hasattr(p, "detach") else p) for p in map(held, parts)
+        ]
+
+    def held(result):
+        return result.numpy() if type(result).__name__ == "OrtValue" else result
 
     operands, out = cells.inputs(cell), cells.out_for(cell)
     function = cells.function_of(cell.function, cell.mode)
