@@ -4,15 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-CPP := $(shell find src benchmarks -name '*.hpp' -o -name '*.cpp')
+CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 # What the installed package is made from. Python sources are read in place.
-NATIVE := CMakeLists.txt pyproject.toml $(filter src/%,$(CPP))
+NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test bench exhaustive lint format clean
+.PHONY: help study test sanitize bench bench-scaling exhaustive lint format clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 2,8", ARGS="--quick"
 	$(BIN)/ogive study $(ARGS)
@@ -20,8 +20,17 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-bench: $(VENV)/.test  ## ratios against NumPy, SciPy and, where installed, PyTorch; writes JSON
+sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 for one build
+	$(BIN)/cmake -G Ninja -S tests/native -B build/sanitize$(if $(QUICK),-quick) \
+		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DOGIVE_QUICK=$(or $(QUICK),0)
+	$(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick)
+	CTEST_OUTPUT_ON_FAILURE=1 CTEST_PARALLEL_LEVEL=2 $(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick) --target test
+
+bench: $(VENV)/.bench  ## ratios against NumPy, SciPy, scikit-learn, PyTorch, JAX, ONNX Runtime; writes JSON
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-scaling: $(VENV)/.test  ## how time and memory grow with the work; writes JSON
+	$(BIN)/python benchmarks/scaling.py $(ARGS)
 
 exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
 	$(BIN)/python tools/exhaustive.py $(ARGS)
@@ -63,4 +72,9 @@ $(VENV)/.study: $(VENV)/.native
 $(VENV)/.test: $(VENV)/.native
 	$(BIN)/python -m pip install --quiet --no-build-isolation \
 		-Cbuild-dir=build/editable --editable ".[test]"
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.native
+	$(BIN)/python -m pip install --quiet --no-build-isolation \
+		-Cbuild-dir=build/editable --editable ".[bench]"
 	touch $@

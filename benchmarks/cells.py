@@ -84,11 +84,14 @@ def cells(
     sizes: Sequence[int] = SIZES,
     shapes: Sequence[tuple[int, ...]] = SHAPES,
 ) -> Iterator[Cell]:
-    """Every cell of the table; those that share operands follow each other."""
+    """Every cell of the table; those that share operands follow each other.
+
+    The first format is measured in all of them; the others with the most threads.
+    """
     for format in formats:
         for name in catalog.names("unary"):
             yield Cell(name, "unary", "value", "allocated", format, (CALL_ELEMENTS,), 1)
-        for count in threads:
+        for count in threads if format == formats[0] else (max(threads),):
             for shape in [*((size,) for size in sizes), *shapes]:
                 for mode in MODES:
                     for card in map(catalog.find, catalog.names()):
@@ -98,6 +101,11 @@ def cells(
 
 
 def fits(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> bool:
+    if (
+        card.kind == "heads"
+        and "z" not in inspect.signature(function_of(card.name, mode)).parameters
+    ):
+        return False  # a layer with its loss, which layer.py measures
     if card.kind == "rows" and mode == "backward" and has_mode(card.name, "backward_from_output"):
         return False  # frameworks keep the output of these, and so would a user
     return (len(shape) == 2) == (card.kind == "rows" or has_classes(card))
@@ -116,7 +124,7 @@ def outputs(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> tuple[str,
     return "out", "allocated"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=5)
 def normals(shape: tuple[int, ...], format: str, seed: int) -> Array:
     """Normal numbers of standard deviation 3, which reach both tails; repeated where many."""
     few = 3 * np.random.default_rng(seed).standard_normal(min(math.prod(shape), (1 << 18) - 1))
@@ -124,7 +132,8 @@ def normals(shape: tuple[int, ...], format: str, seed: int) -> Array:
 
 
 @lru_cache(maxsize=2)
-def resident(shape: tuple[int, ...], format: str) -> Array:
+def resident(shape: tuple[int, ...], format: str, index: int = 0) -> Array:
+    """Array `index` of a cell's results."""
     return np.ones(shape, dtype_of(format))
 
 
@@ -133,6 +142,9 @@ def inputs(cell: Cell) -> tuple[Array, ...]:
     x = normals(cell.shape, cell.format, 1)
     if cell.kind == "heads":
         return x, targets(cell)
+    if cell.kind == "gated":
+        gate = normals(cell.shape, cell.format, 2)
+        return (x, gate) if cell.mode == "value" else (normals(cell.shape, cell.format, 4), x, gate)
     if cell.mode == "value":
         return (x,)
     if cell.mode == "backward":
@@ -147,11 +159,14 @@ def targets(cell: Cell) -> Array:
     return (normals(cell.shape, cell.format, 1) > 0).astype(dtype_of(cell.format))
 
 
-def out_for(cell: Cell) -> Array | None:
+def out_for(cell: Cell) -> Any:
+    """Where the results go: an array, or one for each of two results, or nowhere."""
     if cell.output == "allocated":
         return None
     one = cell.shape[-1:]
     if cell.kind == "rows" and cell.mode == "value":
         one = np.shape(function_of(cell.function, "value")(np.ones(one, dtype_of(cell.format))))
         return resident((*cell.shape[:-1], *one), cell.format)
+    if cell.kind == "gated" and cell.mode == "backward":
+        return tuple(resident(cell.shape, cell.format, index) for index in (0, 1))
     return resident(cell.shape, cell.format)

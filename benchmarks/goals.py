@@ -25,7 +25,7 @@ class Goal:
     ratio: float
     large: float | None = None
     """The ratio from LARGE elements on, where it differs."""
-    peers: str = "numpy scipy torch"
+    peers: str = "numpy scipy sklearn torch jax onnx"
     row: int | None = None
     """For rows of this length alone."""
     only_large: bool = False
@@ -49,8 +49,8 @@ BACKWARD = "backward backward_from_output"
 GOALS = (
     Goal("sigmoid silu", "value", "out", 10, peers="scipy"),
     Goal("relu leaky_relu", "value", "out", 1.0, large=1.5),
-    Goal("sigmoid tanh silu", "value", "out", 1.0, large=1.2),
-    Goal("gelu", "value", "out", 1.0, peers="torch"),
+    Goal("sigmoid tanh silu exp", "value", "out", 1.0, large=1.2),
+    Goal("gelu", "value", "out", 1.0),
     Goal("gelu_tanh softplus elu mish", "value", "out", 2, peers="torch"),
     Goal("relu tanh sigmoid", BACKWARD, "out", 1.0, large=1.3),
     Goal("mish", BACKWARD, "out", 8, peers="torch"),

@@ -14,6 +14,10 @@ from typing import Any
 
 import ogive
 
+PACKAGES = (
+    "ogive", "numpy", "scipy", "scikit-learn", "torch", "jax", "onnxruntime", "ml_dtypes",
+)  # fmt: skip
+
 
 def describe() -> dict[str, Any]:
     return {
@@ -89,4 +93,4 @@ def versions() -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             return None
 
-    return {name: version(name) for name in ("ogive", "numpy", "scipy", "torch", "ml_dtypes")}
+    return {name: version(name) for name in PACKAGES}

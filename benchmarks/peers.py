@@ -4,12 +4,18 @@ One table per framework, keyed by (function, mode). A peer that has no such func
 its users write it. Backward passes of PyTorch are its own kernels, without autograd's bookkeeping;
 where such a kernel reads the output, Ogive's backward from the input meets it too, since either
 library serves a user who differentiates the function.
+
+What a table does not name comes from the card (`named_on_card`): ``torch.nn.functional.x``,
+``jax.nn.x`` and ONNX's operators are called with their defaults, and count where those agree with
+Ogive's results. So a new function meets its peers without an edit here.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
+import os
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -17,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from cells import Array, Cell, function_of
+from ogive import catalog
 
 Call = Callable[..., Any]
 Table = dict[tuple[str, str], Call]
@@ -242,19 +249,267 @@ def torch_table() -> Table:
     }
 
 
+def sklearn_table() -> Table:
+    from sklearn._loss import loss as losses
+    from sklearn.utils.extmath import softmax
+
+    def loss_gradient(loss: Any, z: Array, target: Array, out: Array | None) -> Any:
+        # Weights of 1/n make its sums over rows the means that everyone else returns.
+        weight = np.full(len(z), 1 / len(z), z.dtype)
+        own, gradient = loss.loss_gradient(
+            target.astype(z.dtype), z, weight, gradient_out=out, n_threads=THREADS[0]
+        )
+        return own.sum(), gradient
+
+    def cross_entropy(z: Array, target: Array, out: Array | None = None) -> Any:
+        return loss_gradient(losses.HalfMultinomialLoss(n_classes=z.shape[1]), z, target, out)
+
+    def binary(z: Array, target: Array, out: Array | None = None) -> Any:
+        return loss_gradient(losses.HalfBinomialLoss(), z, target, out)
+
+    return {
+        ("softmax", "value"): lambda z, out=None: softmax(z),
+        ("cross_entropy", "value_and_grad"): cross_entropy,
+        ("binary_cross_entropy", "value_and_grad"): binary,
+    }
+
+
+def jax_table() -> Table:
+    """Compiled by jax.jit before any time is taken; a call ends when its result is there."""
+    import jax
+    from jax import numpy as jnp
+
+    def cross_entropy(z: Any, target: Any) -> Any:
+        log_p = jax.nn.log_softmax(z, axis=-1)
+        return -jnp.mean(jnp.take_along_axis(log_p, target[:, None], axis=-1))
+
+    def binary(z: Any, target: Any) -> Any:
+        return jnp.mean(jax.nn.softplus(z) - z * target)
+
+    functions = {
+        "exp": jnp.exp,
+        "tanh": jnp.tanh,
+        "gelu": partial(jax.nn.gelu, approximate=False),
+        "gelu_tanh": partial(jax.nn.gelu, approximate=True),
+    }
+    heads = {"cross_entropy": cross_entropy, "binary_cross_entropy": binary}
+    made: Table = {}
+    for name, function in functions.items():
+        made[name, "value"] = jax_value(function)
+        made[name, "backward"] = jax_backward(function)
+    for name, head in heads.items():
+        made[name, "value"] = jax_value(head)
+        made[name, "value_and_grad"] = jax_value(jax.value_and_grad(head))
+    return made
+
+
+def jax_value(function: Call) -> Call:
+    import jax
+
+    compiled = jax.jit(function)
+    return lambda *inputs, out=None: jax.block_until_ready(compiled(*inputs))
+
+
+def jax_backward(function: Call) -> Call:
+    import jax
+
+    return jax_value(lambda dy, x: jax.vjp(function, x)[1](dy)[0])
+
+
+THREADS = [1]
+"""How many the peers may use, for those that are told with every call."""
+
+
 @cache
 def tables() -> dict[str, Table]:
     """The tables of the frameworks that are installed."""
-    made = {"numpy": numpy_table(), "scipy": scipy_table()}
-    return made | {"torch": torch_table()} if importlib.util.find_spec("torch") else made
+    makers = {
+        "numpy": ("numpy", numpy_table),
+        "scipy": ("scipy", scipy_table),
+        "sklearn": ("sklearn", sklearn_table),
+        "torch": ("torch", torch_table),
+        "jax": ("jax", jax_table),
+        "onnx": ("onnxruntime", dict),
+    }
+    return {
+        name: make()
+        for name, (package, make) in makers.items()
+        if importlib.util.find_spec(package)
+    }
 
 
 def set_threads(count: int) -> None:
     """For the peers that have threads."""
+    THREADS[0] = count
     if "torch" in tables():
         import torch
 
         torch.set_num_threads(count)
+
+
+def takes_part(framework: str, cell: Cell) -> bool:
+    if framework in ("numpy", "scipy"):
+        return cell.format != "bf16"  # only through conversions that no user would wait for
+    if framework == "sklearn":
+        return cell.format in ("f32", "f64")
+    if framework == "jax":  # its threads are as many as the machine's, for the life of the process
+        return cell.threads == os.cpu_count() or cell.elements < 1 << 12
+    return True
+
+
+def named_on_card(framework: str, cell: Cell) -> Call | None:
+    """The function that the card names in a framework, with that framework's own defaults."""
+    prefixes = {"torch": "torch.nn.functional.", "jax": "jax.nn.", "onnx": ""}
+    card = catalog.find(cell.function)
+    if framework not in prefixes or card.kind not in ("unary", "rows"):
+        return None
+    prefix = prefixes[framework]
+    for peer in card.peers:
+        word = peer.name.removeprefix(prefix)
+        if (
+            peer.framework != framework
+            or not peer.name.startswith(prefix)
+            or not word.isidentifier()
+        ):
+            continue
+        if framework == "onnx":
+            return onnx_call(word, cell) if cell.mode == "value" else None
+        function = getattr(importlib.import_module(prefix.rstrip(".")), word, None)
+        if function is None:
+            return None
+        if card.kind == "rows":
+            function = partial(function, **{"dim" if framework == "torch" else "axis": -1})
+        if framework == "jax":
+            return {"value": jax_value, "backward": jax_backward}.get(cell.mode, no)(function)
+        return {"value": torch_value, "backward": torch_backward}.get(cell.mode, no)(function)
+    return None
+
+
+def gated_call(framework: str, table: Table, cell: Cell, gate: str) -> Call | None:
+    """a f(b) as users of a framework write it, from its own f; no framework has it in one pass."""
+    if framework == "jax":
+        import jax
+
+        known = {"gelu": partial(jax.nn.gelu, approximate=False)}
+        inner = known.get(gate) or getattr(jax.nn, gate, None)
+        if inner is None:
+            return None
+
+        def product(a: Any, b: Any) -> Any:
+            return a * inner(b)
+
+        if cell.mode == "value":
+            return jax_value(product)
+        return jax_value(lambda dy, a, b: jax.vjp(product, a, b)[1](dy))
+    f = table.get((gate, "value"))
+    if f is None or (framework != "torch" and cell.mode != "value"):
+        return None
+    if framework != "torch":
+        return lambda a, b, out=None: np.multiply(a, f(b), out=out)
+    import torch
+
+    if cell.mode == "value":
+        return lambda a, b, out=None: torch.mul(a, f(b), out=out)
+    return torch_backward(lambda a, b: a * f(b))
+
+
+def no(_: Call) -> None:
+    return None
+
+
+def torch_value(function: Call) -> Call:
+    return lambda x, out=None: function(x)
+
+
+def torch_backward(function: Call) -> Call:
+    """Autograd's backward pass alone: the graph is recorded at the first call."""
+    import torch
+
+    graphs: dict[Any, tuple[Any, Any]] = {}
+
+    def call(dy: Any, *inputs: Any, out: Any = None) -> Any:
+        shape = inputs[0].shape
+        if shape not in graphs:
+            leaves = [x.detach().requires_grad_() for x in inputs]
+            graphs[shape] = leaves, function(*leaves)
+        leaves, y = graphs[shape]
+        found = torch.autograd.grad(y, leaves, dy, retain_graph=True)
+        return found[0] if len(found) == 1 else found
+
+    return call
+
+
+def onnx_call(operator: str, cell: Cell) -> Call | None:
+    """A model of one node, its input and output bound to the caller's memory."""
+    session = onnx_session(operator, cell.format, len(cell.shape), cell.threads)
+    if session is None:
+        return None
+    import onnxruntime
+
+    bindings: dict[tuple[Any, ...], Any] = {}
+
+    def call(x: Array, out: Array | None = None) -> Any:
+        key = x.ctypes.data, x.shape, None if out is None else out.ctypes.data
+        if key not in bindings:
+            binding = session.io_binding()
+            binding.bind_ortvalue_input("x", onnxruntime.OrtValue.ortvalue_from_numpy(x))
+            if out is None:
+                binding.bind_output("y", "cpu")
+            else:
+                binding.bind_output("y", "cpu", 0, out.dtype.type, out.shape, out.ctypes.data)
+            bindings[key] = binding
+        session.run_with_iobinding(bindings[key])
+        return bindings[key].get_outputs()[0] if out is None else out
+
+    return call
+
+
+@cache
+def onnx_session(operator: str, format: str, dimensions: int, threads: int) -> Any:
+    """None where the runtime has no kernel for the operator and format."""
+    import onnx
+    import onnxruntime
+
+    if format == "bf16" or not hasattr(onnx, "helper"):
+        return None
+    types = {"f32": "FLOAT", "f64": "DOUBLE", "f16": "FLOAT16"}
+    element = getattr(onnx.TensorProto, types[format])
+    x, y = (onnx.helper.make_tensor_value_info(n, element, [None] * dimensions) for n in "xy")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    try:
+        node = onnx.helper.make_node(operator, ["x"], ["y"])
+        graph = onnx.helper.make_graph([node], operator, [x], [y])
+        opset = [onnx.helper.make_opsetid("", min(24, onnx.defs.onnx_opset_version()))]
+        model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10)
+        onnx.checker.check_model(model)
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception:  # the runtime has a type of its own for each reason
+        return None
+
+
+def as_array(result: Any) -> Array:
+    """A peer's result as float64."""
+    if type(result).__module__.startswith("torch"):
+        result = result.double()
+    return np.asarray(result.numpy() if hasattr(result, "numpy") else result).astype(np.float64)
+
+
+def agrees(framework: str, call: Call, cell: Cell, inputs: tuple[Array, ...]) -> bool:
+    """Whether a call with a peer's defaults computes what Ogive computes."""
+    tolerance = {"f16": 2e-2, "bf16": 5e-2}.get(cell.format, 2e-3)
+    few = tuple(a[:2] if len(cell.shape) == 2 else a[:1024] for a in inputs)
+    own = np.asarray(function_of(cell.function, cell.mode)(*few)).astype(np.float64)
+    try:
+        theirs = as_array(call(*(seen(framework, a) for a in few)))
+    except Exception:  # it takes other arguments than the input
+        return False
+    return own.shape == theirs.shape and bool(
+        np.allclose(theirs, own, rtol=tolerance, atol=tolerance / 10, equal_nan=True)
+    )
 
 
 def as_tensor(array: Array) -> Any:
@@ -266,13 +521,31 @@ def as_tensor(array: Array) -> Any:
     return torch.from_numpy(array)
 
 
+def seen(framework: str, array: Array) -> Any:
+    """An operand as a framework takes it."""
+    if framework == "torch":
+        return as_tensor(array)
+    if framework == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        return jax.numpy.asarray(array)
+    return array
+
+
 def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str, Call]:
     """Each peer's call on the cell's operands, without arguments, by the peer's name."""
     made = {}
     for framework, table in tables().items():
-        if framework != "torch" and cell.format == "bf16":
-            continue  # only through conversions that no user would wait for
+        if not takes_part(framework, cell):
+            continue
         call, given = table.get((cell.function, cell.mode)), inputs
+        if cell.kind == "gated":
+            call = gated_call(framework, table, cell, catalog.find(cell.function).gate)
+        elif call is None:
+            call = named_on_card(framework, cell)
+            if call is not None and not agrees(framework, call, cell, inputs):
+                call = None
         if call is None and cell.mode == "backward":
             call = table.get((cell.function, "backward_from_output"))
             if call is not None:
@@ -280,10 +553,9 @@ def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str,
         if call is None:
             continue
         result = out
-        if framework == "torch":
-            given = tuple(as_tensor(a) for a in given)
-            result = None if out is None else as_tensor(out)
-        made[framework] = bound(call, given, result)
+        if framework == "torch" and out is not None:
+            result = tuple(map(as_tensor, out)) if isinstance(out, tuple) else as_tensor(out)
+        made[framework] = bound(call, tuple(seen(framework, a) for a in given), result)
     return made
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from cells import Cell
 from goals import CALL_MICROSECONDS, goal, is_call
 from timing import Spread, ratios
 
-SCHEMA = 1
+SCHEMA = 2
 OGIVE = "ogive"
 DISTURBED = 0.1
 """Busy cores of others from which a figure is marked."""
@@ -59,42 +59,46 @@ class Record:
         return [verdict for verdict in found if verdict is not None]
 
     def as_json(self) -> dict[str, Any]:
-        cell = self.cell
+        """Short, for thousands of them are kept: figures as [median, lower, upper quartile]."""
         return {
-            "id": cell.id,
-            "function": cell.function,
-            "kind": cell.kind,
-            "mode": cell.mode,
-            "output": cell.output,
-            "format": cell.format,
-            "shape": list(cell.shape),
-            "threads": cell.threads,
-            "ogive_ns_per_element": self.seconds.median / cell.elements * 1e9,
-            "ogive_us_per_call": asdict(scaled(self.seconds, 1e6)),
-            "cores_busy": self.cores,
-            "cores_busy_with_others": self.others,
-            "call_goal_us": CALL_MICROSECONDS if is_call(cell) else None,
-            "call_verdict": verdict(self.call_met),
-            "times_a_copy": {name: asdict(spread) for name, spread in self.copies.items()},
-            "peers": [
-                {
-                    "peer": peer.peer,
-                    "ratio": asdict(peer.ratio),
-                    "pairs": peer.pairs,
-                    "goal": peer.goal,
-                    "verdict": verdict(peer.met),
-                }
+            "id": self.cell.id,
+            "us": figures(self.seconds, 1e6),
+            "cores": significant(self.cores),
+            "others": None if self.others is None else significant(self.others),
+            "copies": {name: figures(spread) for name, spread in self.copies.items()},
+            "peers": {
+                peer.peer: {"ratio": figures(peer.ratio), "pairs": peer.pairs, "goal": peer.goal}
                 for peer in self.peers
-            ],
+            },
         }
 
+    @classmethod
+    def of_json(cls, cell: Cell, found: dict[str, Any]) -> Record:
+        """The record of a cell that an earlier run measured."""
+        return cls(
+            cell=cell,
+            seconds=spread_of(found["us"], 1e-6),
+            cores=found["cores"],
+            others=found["others"],
+            peers=tuple(
+                Against(name, spread_of(peer["ratio"]), peer["pairs"], goal(cell, name))
+                for name, peer in found["peers"].items()
+            ),
+            copies={name: spread_of(figures) for name, figures in found["copies"].items()},
+        )
 
-def verdict(met: bool | None) -> str | None:
-    return None if met is None else "met" if met else "short"
+
+def significant(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
-def scaled(spread: Spread, factor: float) -> Spread:
-    return Spread(spread.median * factor, spread.low * factor, spread.high * factor)
+def figures(spread: Spread, unit: float = 1.0) -> list[float]:
+    return [significant(v * unit) for v in (spread.median, spread.low, spread.high)]
+
+
+def spread_of(found: list[float], unit: float = 1.0) -> Spread:
+    median, low, high = (v * unit for v in found)
+    return Spread(median, low, high)
 
 
 def record(
@@ -109,7 +113,13 @@ def record(
         cores=Spread.of(cores).median,
         others=others,
         peers=tuple(
-            Against(name, ratios(times[name], own), len(own), goal(cell, name)) for name in peers
+            Against(
+                name,
+                ratios(times[name], own[: len(times[name])]),
+                len(times[name]),
+                goal(cell, name),
+            )
+            for name in peers
         ),
         copies={name: ratios(own, times[name]) for name in COPIES if name in times},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,11 +22,15 @@ from cells import FORMATS, SHAPES, SIZES, Cell, cells, dtype_of, function_of, in
 from goals import is_call
 from ogive.report.writer import CannotWriteError, check_writable, write_text
 from record import OGIVE, SCHEMA, Record, record
-from timing import FULL, QUICK, Effort, Timed, race
+from timing import FULL, QUICK, Effort, Timed, race, share
 
 RESULTS = Path(__file__).with_name("results.json")
+PARTIAL = RESULTS.with_name("partial.json")
+"""Where a run of fewer cells leaves its figures: the other file is published."""
 SETTLE = 0.015
 """Seconds of untimed calls before a time with threads: PyTorch's idle threads spin for 10 ms."""
+MINUTES = 25.0
+"""What a full run may take; each cell gets its share of what is left."""
 QUICK_SIZES = (1 << 12, 1 << 20)
 QUICK_SHAPES = ((4096, 1000),)
 
@@ -70,13 +74,17 @@ def chosen(only: str, **which: Any) -> list[Cell]:
 def main(
     quick: Annotated[bool, typer.Option(help="Fewer sizes and rounds; under a minute.")] = False,
     only: Annotated[str, typer.Option(help="Regular expression; cells whose id matches it.")] = "",
-    formats: Annotated[str, typer.Option(help="Any of f32, f64, f16, bf16.")] = "f32",
+    formats: Annotated[str, typer.Option(help="Any of f32, f64, f16, bf16.")] = "",
     threads: Annotated[str, typer.Option(help="Numbers of threads.")] = "1,2",
     sizes: Annotated[str, typer.Option(help="Elements, instead of the usual sizes.")] = "",
-    results: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = RESULTS,
+    minutes: Annotated[float, typer.Option(help="What the run may take.")] = MINUTES,
+    fresh: Annotated[bool, typer.Option(help="Forget cells of a run that was cut off.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Where the figures go.", show_default=False)
+    ] = None,
 ) -> None:
     """Measure Ogive against its peers and print the table of ratios."""
-    names = tuple(formats.split(","))
+    names = tuple(formats.split(",")) if formats else ("f32",) if quick else tuple(FORMATS)
     if unknown := [name for name in names if name not in FORMATS]:
         raise typer.BadParameter(f"unknown format {unknown[0]!r}; there are {', '.join(FORMATS)}")
     try:
@@ -86,6 +94,7 @@ def main(
         raise typer.BadParameter("threads and sizes are whole numbers with commas") from None
     shapes = QUICK_SHAPES if quick else SHAPES
     todo = chosen(only, formats=names, threads=counts, sizes=lengths, shapes=shapes)
+    results = json_file or (PARTIAL if quick or only or sizes or formats else RESULTS)
     try:
         check_writable(results)
     except CannotWriteError as error:
@@ -93,39 +102,81 @@ def main(
 
     described = machine.describe()
     effort = QUICK if quick else FULL
+    journal = Journal(results, [described["commit"], described["cpu"], quick])
+    if fresh:
+        journal.forget()
     begin = time.perf_counter()
-    records = run(todo, effort)
-    document = {
-        "schema": SCHEMA,
-        "machine": described,
-        "effort": asdict(effort),
-        "seconds": round(time.perf_counter() - begin, 1),
-        "cells": [one.as_json() for one in records],
-    }
-    write_text(results, json.dumps(document, indent=1) + "\n")
+    records = run(todo, effort, minutes * 60, journal)
+    lines = ",\n".join(json.dumps(one.as_json(), separators=(",", ":")) for one in records)
+    head = {"schema": SCHEMA, "machine": described, "seconds": round(time.perf_counter() - begin)}
+    text = json.dumps(head, indent=1).removesuffix("\n}")
+    write_text(results, f'{text},\n "cells": [\n{lines}\n]}}\n')
+    journal.forget()
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=table.WIDTH)
     table.show(records, console)
-    console.print(f"{described['cpu']}, {described['isa']}, {document['seconds']:.0f} s; {results}")
+    console.print(f"{described['cpu']}, {described['isa']}, {head['seconds']} s; {results}")
 
 
-def run(todo: list[Cell], effort: Effort) -> list[Record]:
+class Journal:
+    """Cells as they are measured, beside the results, so that a run that is cut off goes on.
+
+    What another commit, machine or effort measured is not taken up.
+    """
+
+    def __init__(self, results: Path, key: Sequence[Any]) -> None:
+        self.path = results.with_suffix(".part")
+        self.key = json.dumps([SCHEMA, *key])
+
+    def found(self) -> dict[str, dict[str, Any]]:
+        try:
+            key, *lines = self.path.read_text().splitlines()
+        except (OSError, ValueError):
+            return {}
+        cells: dict[str, dict[str, Any]] = {}
+        for line in lines if key == self.key else ():
+            try:
+                cell = json.loads(line)
+            except ValueError:
+                break  # the line that was being written
+            cells[cell["id"]] = cell
+        return cells
+
+    def start(self, cells: dict[str, dict[str, Any]]) -> None:
+        lines = [self.key, *map(json.dumps, cells.values())]
+        self.path.write_text("\n".join(lines) + "\n")
+
+    def add(self, record: Record) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(record.as_json()) + "\n")
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def run(todo: list[Cell], effort: Effort, seconds: float, journal: Journal) -> list[Record]:
+    found = journal.found()
+    journal.start(found)
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
+    done = {cell.id: Record.of_json(cell, found[cell.id]) for cell in todo if cell.id in found}
+    rest = [cell for cell in todo if cell.id not in done]
+    end = time.perf_counter() + seconds * len(rest) / len(todo)
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=len(todo))
-        done = []
-        for cell in todo:
+        task = progress.add_task("", total=len(todo), completed=len(done))
+        for index, cell in enumerate(rest):
             progress.update(task, description=cell.id)
-            done.append(measure(cell, effort))
+            its = share(effort, end - time.perf_counter(), len(rest) - index)
+            done[cell.id] = measure(cell, its)
+            journal.add(done[cell.id])
             progress.advance(task)
-    return done
+    return [done[cell.id] for cell in todo]
 
 
 if __name__ == "__main__":

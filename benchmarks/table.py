@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cells import MODES, Cell
 from goals import CALL_MICROSECONDS, is_call
+from ogive import catalog
 from record import COPIES, Record
 
 WIDTH = 150
@@ -27,7 +28,7 @@ LEGEND = (
 
 
 def group(cell: Cell) -> tuple[object, ...]:
-    order = ("unary", "rows", "heads").index(cell.kind)
+    order = catalog.KINDS.index(cell.kind)
     shape = (len(cell.shape), is_call(cell))
     return cell.format, order, MODES.index(cell.mode), cell.output, shape
 

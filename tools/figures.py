@@ -15,18 +15,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-WORKS = (
-    "relu.value",
-    "sigmoid.value",
-    "tanh.value",
-    "gelu.value",
-    "silu.value",
-    "softplus.value",
-    "elu.value",
-    "gelu.backward",
-    "softmax.value",
-    "cross_entropy.value_and_grad",
-)
+NAMED = ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "mish", "exp")
+SIZES = ("65536", "1048576", "16777216")
 
 
 def accuracy() -> str:
@@ -59,45 +49,69 @@ def share(value: float) -> str:
 
 
 def speed() -> str:
-    """The ratios of the largest resident array, for a handful of functions."""
+    """The ratios of a few works, and how the whole table stands."""
     path = ROOT / "benchmarks" / "results.json"
     if not path.exists():
         return ""
     results = json.loads(path.read_text())
     machine = results["machine"]
-    chosen: dict[tuple[str, int], dict[str, Any]] = {}
+    works: dict[str, dict[str, dict[str, Any]]] = {}
     for cell in results["cells"]:
-        work = f"{cell['function']}.{cell['mode']}"
-        if cell["format"] == "f32" and cell["output"] != "allocated" and work in WORKS:
-            elements = 1
-            for length in cell["shape"]:
-                elements *= length
-            if elements >= 1 << 20:
-                chosen.setdefault((work, cell["threads"]), cell)
-    peers = ("numpy", "scipy", "torch")
+        work, output, format, size, threads = cell["id"].split("/")
+        name, mode = work.split(".")
+        shown = "x" in size or (name in NAMED and mode in ("value", "backward") and size in SIZES)
+        resident = output == "out" or "x" in size
+        if format == "f32" and threads == f"{machine['cores']}t" and resident and shown:
+            works.setdefault(work, {})[size] = cell
     lines = [
-        f"Time of a peer over Ogive's (`make bench`; {machine['cpu']}, {machine['isa']}, "
-        f"{machine['cores']} cores; median of interleaved pairs, quartiles; above 1 Ogive is "
-        "faster):",
+        f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
+        f"f32, into a resident array, {machine['cores']} threads (`make bench`; {machine['cpu']}, "
+        f"{machine['isa']}; above 1 Ogive is faster):",
         "",
-        f"| work, f32 | size | threads | {' | '.join(peers)} |",
-        f"|---|---|---|{'---|' * len(peers)}",
+        *table([w for w in works if not any("x" in size for size in works[w])], works),
+        "",
+        *table([w for w in works if any("x" in size for size in works[w])], works),
+        "",
+        *verdicts(results["cells"]),
     ]
-    for work in WORKS:
-        for threads in (1, 2):
-            cell = chosen.get((work, threads))
-            if cell is None:
-                continue
-            ratios = {p["peer"]: p["ratio"] for p in cell["peers"]}
-            shown = [
-                f"{r['median']:.2f} ({r['low']:.2f}–{r['high']:.2f})"
-                if (r := ratios.get(p))
-                else ""
-                for p in peers
-            ]
-            size = " x ".join(map(str, cell["shape"]))
-            lines.append(f"| {work} | {size} | {threads} | {' | '.join(shown)} |")
     return "\n".join(lines)
+
+
+def table(chosen: list[str], works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    sizes = sorted({size for work in chosen for size in works[work]}, key=lambda s: (len(s), s))
+    heads = [f"2^{int(s).bit_length() - 1}" if s.isdigit() else s for s in sizes]
+    lines = [f"| work | {' | '.join(heads)} |", f"|---|{'---|' * len(sizes)}"]
+    for work in chosen:
+        cells = [works[work].get(size, {"peers": {}}) for size in sizes]
+        lines.append(f"| {work} | {' | '.join(map(closest, cells))} |")
+    return lines
+
+
+def closest(cell: dict[str, Any]) -> str:
+    if not cell["peers"]:
+        return ""
+    name, peer = min(cell["peers"].items(), key=lambda found: found[1]["ratio"][0])
+    return f"{peer['ratio'][0]:.2f} {name}"
+
+
+def verdicts(cells: list[dict[str, Any]]) -> list[str]:
+    """Per format: goals met, and the cell that is furthest from its own."""
+    lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
+    for format in ("f32", "f64", "f16", "bf16"):
+        found = [
+            (peer["ratio"][0] / peer["goal"], cell["id"], name, peer)
+            for cell in cells
+            if cell["id"].split("/")[2] == format
+            for name, peer in cell["peers"].items()
+            if peer["goal"] is not None
+        ]
+        if not found:
+            continue
+        met = sum(distance >= 1 for distance, *_ in found)
+        _, where, name, peer = min(found, key=lambda one: one[0])
+        worst = f"`{where}` against {name}: {peer['ratio'][0]:.2f}, goal {peer['goal']:g}"
+        lines.append(f"| {format} | {met} of {len(found)} | {worst} |")
+    return lines
 
 
 def main() -> None:

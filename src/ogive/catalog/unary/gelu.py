@@ -26,7 +26,7 @@ card = Card(
         Peer(
             framework="torch",
             name="torch.nn.functional.gelu",
-            differs="0 below about -6, inf at 1.7e38, NaN at +inf",
+            differs="0 below about -6, inf above 1.7014e38, NaN at +inf",
         ),
         Peer(framework="jax", name="jax.nn.gelu", differs="the tanh approximation by default"),
         Peer(framework="keras", name="keras.activations.gelu"),

@@ -1,0 +1,53 @@
+# The kernels as a build sees them: a unit per function, compiled once per instruction set.
+# Gives `ogive_units`, `ogive_kernel_flags`, `ogive_instruction_sets` and the flags of each.
+set(ogive_source ${CMAKE_CURRENT_LIST_DIR}/..)
+set(ogive_generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+
+# The op table is an inventory of the catalog: a new pair of files is all it takes to add a function.
+# Every function is a unit of its own, so that one change recompiles one function.
+set(ogive_units ${ogive_source}/kernels/isa_table.cpp)
+set(list "")
+foreach(kind unary gated rows heads internal)
+  set(home ${ogive_source}/catalog)
+  if(kind STREQUAL internal)
+    set(home ${ogive_source}/kernels)
+  endif()
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${home} ${home}/${kind}/*.hpp)
+  foreach(header ${headers})
+    get_filename_component(name ${header} NAME_WE)
+    set(unit ${ogive_generated}/${kind}/${name}.cpp)
+    file(CONFIGURE OUTPUT ${unit} @ONLY CONTENT "#define OGIVE_FUNCTION ${name}
+#define OGIVE_KIND ${kind}
+#define OGIVE_HEADER \"${header}\"
+#include \"function_unit.hpp\"
+")
+    list(APPEND ogive_units ${unit})
+    string(APPEND list "OGIVE_FUNCTION(${name})\n")
+  endforeach()
+endforeach()
+file(CONFIGURE OUTPUT ${ogive_generated}/catalog_list.inc CONTENT "${list}" @ONLY)
+
+# No -ffast-math: it would change results and, once linked, the whole process. The two flags taken
+# from it change no result; without them compilers refuse to vectorise a conditional.
+set(ogive_kernel_flags -ffp-contract=off -fno-math-errno -fno-trapping-math)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  list(APPEND ogive_kernel_flags -Wno-maybe-uninitialized) # GCC 12 warns inside its own immintrin.h
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(ogive_instruction_sets baseline avx2 avx512)
+  set(ogive_flags_baseline -march=x86-64-v2)
+  set(ogive_flags_avx2 -march=x86-64-v3)
+  set(ogive_flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+else()
+  set(ogive_instruction_sets baseline)
+endif()
+
+# Compiles the units into a target, for one instruction set.
+function(ogive_compile_kernels target isa)
+  target_sources(${target} PRIVATE ${ogive_units})
+  target_include_directories(${target} PRIVATE
+    ${ogive_source}/kernels ${ogive_source}/catalog ${ogive_generated})
+  target_compile_definitions(${target} PRIVATE OGIVE_ISA=${isa})
+  target_compile_options(${target} PRIVATE ${ogive_kernel_flags} ${ogive_flags_${isa}})
+endfunction()
