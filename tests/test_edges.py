@@ -196,6 +196,14 @@ def test_a_slope_of_zero_gives_zero_at_minus_infinity() -> None:
 # Rows.
 
 
+# Rows of probabilities that rise with their logits.
+SHARES = [
+    card.name
+    for card in ogive.catalog("rows")
+    if {"sums_to_one", "order_preserving"} <= set(card.row_claims)
+]
+
+
 def row(function: Any, *numbers: float, dtype: Any = np.float32, **options: Any) -> list[float]:
     got = function(array(dtype, *numbers), **options)
     return np.atleast_1d(got).astype(np.float64).tolist()
@@ -223,27 +231,33 @@ def test_a_nan_spoils_its_own_row_and_no_other(dtype: Any) -> None:
 @every_dtype
 def test_a_row_of_minus_infinity(dtype: Any) -> None:
     minus = (-INF, -INF, -INF)
-    same(row(ogive.softmax, *minus, dtype=dtype), [NAN] * 3)
+    for name in SHARES:
+        same(row(getattr(ogive, name), *minus, dtype=dtype), [NAN] * 3)
     same(row(ogive.log_softmax, *minus, dtype=dtype), [NAN] * 3)
     same(row(ogive.logsumexp, *minus, dtype=dtype), [-INF])
 
 
 @every_dtype
 def test_one_infinite_logit_takes_all_and_several_are_undefined(dtype: Any) -> None:
-    same(row(ogive.softmax, 1, INF, 2, dtype=dtype), [0, 1, 0])
+    for name in SHARES:
+        same(row(getattr(ogive, name), 1, INF, 2, dtype=dtype), [0, 1, 0])
+        same(row(getattr(ogive, name), INF, INF, 2, dtype=dtype), [NAN] * 3)
+        x = array(dtype, 1, INF, 2)
+        same(getattr(ogive.backward, name)(x[[0, 2, 0]], x).astype(float).tolist(), [0, 0, 0])
     same(row(ogive.log_softmax, 1, INF, 2, dtype=dtype), [-INF, 0, -INF])
     same(row(ogive.logsumexp, 1, INF, 2, dtype=dtype), [INF])
-    same(row(ogive.softmax, INF, INF, 2, dtype=dtype), [NAN] * 3)
     same(row(ogive.log_softmax, INF, INF, 2, dtype=dtype), [NAN] * 3)
     same(row(ogive.logsumexp, INF, INF, 2, dtype=dtype), [INF])
 
 
 @every_dtype
 def test_some_logits_of_minus_infinity_have_no_share(dtype: Any) -> None:
-    same(row(ogive.softmax, -INF, 0, 0, dtype=dtype), [0, 0.5, 0.5])
     x, ones = array(dtype, -INF, 0, 0), array(dtype, 1, 2, 3)
-    assert np.isfinite(ogive.backward.softmax(ones, x)).all()
-    assert ogive.backward.softmax(ones, x)[0] == 0
+    for name in SHARES:
+        same(row(getattr(ogive, name), -INF, 0, 0, dtype=dtype), [0, 0.5, 0.5])
+        dx = getattr(ogive.backward, name)(ones, x)
+        assert np.isfinite(dx).all()
+        assert dx[0] == 0
     assert ogive.backward.logsumexp(array(dtype, 1)[0], x)[0] == 0
 
 
@@ -269,26 +283,28 @@ def test_softmin_is_the_softmax_of_the_negated_row(dtype: Any) -> None:
 def test_masked_elements_take_no_part(dtype: Any) -> None:
     x = array(dtype, 5, 0, 0, NAN)
     mask = np.array([False, True, True, False])
-    same(row(ogive.softmax, *x, dtype=dtype, where=mask), [0, 0.5, 0.5, 0])
+    for name in SHARES:
+        same(row(getattr(ogive, name), *x, dtype=dtype, where=mask), [0, 0.5, 0.5, 0])
+        dx = getattr(ogive.backward, name)(array(dtype, 1, 2, 3, 4), x, where=mask)
+        same(dx.astype(float).tolist()[::3], [0, 0])
+        assert np.isfinite(dx).all()
     same(row(ogive.log_softmax, *x, dtype=dtype, where=mask)[::3], [-INF, -INF])
     half = array(dtype, math.log(2))[0]
     assert ogive.logsumexp(x, where=mask) == half
-    dx = ogive.backward.softmax(array(dtype, 1, 2, 3, 4), x, where=mask)
-    same(dx.astype(float).tolist()[::3], [0, 0])
-    assert np.isfinite(dx).all()
 
 
 @every_dtype
 def test_a_row_that_is_masked_out_gives_zeros(dtype: Any) -> None:
     x = np.array([[1, 2, 3], [4, 5, 6]]).astype(dtype)
     mask = np.array([[False] * 3, [True] * 3])
-    got = ogive.softmax(x, where=mask)
-    assert got[0].tolist() == [0, 0, 0]
-    assert_same_bits(got[1], ogive.softmax(x[1]))
+    for name in SHARES:
+        got = getattr(ogive, name)(x, where=mask)
+        assert got[0].tolist() == [0, 0, 0]
+        assert_same_bits(got[1], getattr(ogive, name)(x[1]))
+        assert getattr(ogive.backward, name)(x, x, where=mask)[0].tolist() == [0, 0, 0]
     assert ogive.logsumexp(x, where=mask)[0] == -INF
     assert ogive.log_softmax(x, where=mask)[0].tolist() == [-INF] * 3
-    for backward in (ogive.backward.softmax, ogive.backward.log_softmax):
-        assert backward(x, x, where=mask)[0].tolist() == [0, 0, 0]
+    assert ogive.backward.log_softmax(x, x, where=mask)[0].tolist() == [0, 0, 0]
     assert ogive.backward.logsumexp(x[:, 0], x, where=mask)[0].tolist() == [0, 0, 0]
 
 
@@ -296,7 +312,7 @@ def test_a_row_that_is_masked_out_gives_zeros(dtype: Any) -> None:
 def test_rows_and_batches_may_be_empty(dtype: Any) -> None:
     for shape in ((0, 3), (3, 0), (0,), (0, 0)):
         x = np.zeros(shape, dtype)
-        for function in (ogive.softmax, ogive.log_softmax):
+        for function in (*(getattr(ogive, name) for name in SHARES), ogive.log_softmax):
             assert function(x).shape == shape
             assert function(x).dtype == dtype
         got = ogive.logsumexp(x)
@@ -307,8 +323,9 @@ def test_rows_and_batches_may_be_empty(dtype: Any) -> None:
 
 def test_offsets_and_huge_logits_do_not_overflow() -> None:
     most = float(np.finfo(np.float32).max)
-    same(row(ogive.softmax, most, most), [0.5, 0.5])
-    same(row(ogive.softmax, -most, most), [0, 1])
+    for name in SHARES:
+        same(row(getattr(ogive, name), most, most), [0.5, 0.5])
+        same(row(getattr(ogive, name), -most, most), [0, 1])
     same(row(ogive.logsumexp, -most, most), [most])
     same(row(ogive.log_softmax, 20, 0)[:1], [float(np.float32(-math.log1p(math.exp(-20))))])
 

@@ -8,6 +8,7 @@
 //     static void backward(const row &r, const double *dy, double *dx);
 //     // optional
 //     static constexpr bool negates = true;                     // works on the negated logits
+//     using state = …;                                          // what stands for `row` below
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
 //   };
 //
@@ -113,6 +114,16 @@ inline void read_row(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, do
   }
 }
 
+template <class K>
+struct state_of {
+  using type = row;
+};
+template <class K>
+  requires requires { typename K::state; }
+struct state_of<K> {
+  using type = typename K::state;
+};
+
 // Multiplies what a kernel that `negates` reads and, since it is linear in them, its gradients.
 template <class K>
 constexpr double sign_of_logits() {
@@ -142,7 +153,7 @@ template <class K, class T, bool backward>
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
-    row r;
+    typename state_of<K>::type r;
     r.n = n;
     r.d = memory.data();
     r.e = memory.data() + n;

@@ -52,8 +52,35 @@ class Context:
     @staticmethod
     def split(x: arb, c: arb, below: arb, above: arb) -> arb:
         if x <= c:
-            return below
-        return above if x > c else below.union(above)
+            return arb(below)
+        return arb(above) if x > c else arb(below).union(arb(above))
+
+    @staticmethod
+    def threshold(values: Sequence[arb], power: int) -> arb:
+        """The tau for which the ((v - tau)_+)^power sum to 1; NaN where the precision does not tell
+        two values apart.
+
+        Value k of the sorted ones lies above tau if and only if sum_{j <= k} (v_j - v_k)^power < 1.
+        Where that is not decided, both answers are enclosed: they differ little, tau being
+        continuous.
+        """
+        ordered = sorted(values, key=lambda v: v.mid(), reverse=True)
+        first, second, found = arb(0), arb(0), None
+        for k, v in enumerate(ordered, 1):
+            before = ordered[k - 2] if k > 1 else None
+            if before is not None and v.overlaps(before) and not _same(v, before):
+                return arb("nan")
+            first, second = first + v, second + v * v
+            short = first - k * v if power == 1 else second - 2 * v * first + k * v * v
+            if short >= 1:
+                break
+            if power == 1:
+                tau = (first - 1) / k
+            else:
+                spread = (1 - second) * k + first * first  # k^2 (1 - variance k)/k
+                tau = (first - spread.sqrt()) / k
+            found = tau if found is None or short < 1 else found.union(tau)
+        return arb("nan") if found is None else found
 
     @staticmethod
     def exp(a: arb) -> arb:
@@ -128,6 +155,10 @@ class Context:
     def gauss(a: arb) -> arb:
         """2/sqrt(pi) e^(-a^2), the derivative of erf."""
         return (-(a * a)).exp() * 2 / arb.const_sqrt_pi()
+
+
+def _same(a: arb, b: arb) -> bool:
+    return bool(a.mid() == b.mid() and a.rad() == b.rad())
 
 
 CONTEXT = Context()

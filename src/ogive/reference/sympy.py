@@ -49,6 +49,10 @@ class _Symbolic(Context):
         index, last = (_INPUT, "d") if _INPUT in term.free_symbols else (_INDEX, "n")
         return sp.Sum(term, (index, 1, sp.Symbol(last, integer=True, positive=True)))
 
+    @staticmethod
+    def threshold(values: Sequence[Any], power: int) -> Any:
+        return sp.Symbol("tau", real=True)
+
 
 def expression(card: Card, order: int = 0) -> sp.Expr:
     """f (or a derivative) of a unary function in ``x`` and its parameters; y of a gated function in

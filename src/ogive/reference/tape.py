@@ -180,6 +180,10 @@ class Tape:
         below, above = self.node(below), self.node(above)
         return below if below is above else self._write("split", x, self.node(c), below, above)
 
+    def threshold(self, values: Sequence[Any], power: int) -> Node:
+        """The tau for which the ((v - tau)_+)^power of all values sum to 1."""
+        return self._write(f"threshold{power}", *map(self.node, values))
+
     def log1p(self, a: Any) -> Node:
         a = self.node(a)
         return self.softplus(a.args[0]) if a.op == "exp" else self._write("log1p", a)
@@ -214,6 +218,14 @@ class Tape:
                 )
             case (("root_sum" | "root_share"), (a, c)):
                 return self._slope(node, a), self.node(0)
+            case (("threshold1" | "threshold2"), values):
+                above = [one if node.op == "threshold1" else v - node for v in values]
+                weights = [
+                    self.split(v - node, 0, below=0, above=w)
+                    for v, w in zip(values, above, strict=True)
+                ]
+                total = self.sum(weights)
+                return tuple(w / total for w in weights)
             case _, (a,):
                 return (self._slope(node, a),)
         raise NotImplementedError(node.op)
@@ -330,8 +342,9 @@ class Program:
     def run(self, m: Any, values: Sequence[Any]) -> list[Any]:
         """Results for the given inputs in the arithmetic ``m``.
 
-        ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)`` and every
-        function of `FUNCTIONS` that the program uses; sums and products are those of its values.
+        ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)``, ``threshold`` and
+        every function of `FUNCTIONS` that the program uses; sums and products are those of its
+        values.
         """
         v: list[Any] = [None] * len(self.nodes)
         for i, value in zip(self.inputs, values, strict=True):
@@ -354,6 +367,10 @@ class Program:
                     v[i] = sum((v[a] for a in args[1:]), v[args[0]])
                 case "pi":
                     v[i] = m.pi
+                case "split":
+                    v[i] = m.split(*(v[a] for a in args))
+                case "threshold1" | "threshold2":
+                    v[i] = m.threshold([v[a] for a in args], int(op[-1]))
                 case _:
                     v[i] = getattr(m, op)(*(v[a] for a in args))
         return [v[i] for i in self.results]

@@ -1,0 +1,55 @@
+"""1.5-entmax: between softmax and sparsemax, with exact zeros and a continuous Jacobian."""
+
+from ogive.catalog.card import Card, Parameter, Peer
+
+
+def formula(m, x):
+    # tau is where the sum of ((x_j/2 - tau)_+)^2 is 1.
+    halves = [v / 2 for v in x]
+    tau = m.threshold(halves, 2)
+    return [m.split(v - tau, 0, below=0, above=(v - tau) * (v - tau)) for v in halves]
+
+
+card = Card(
+    name="entmax15",
+    kind="rows",
+    title="Entmax15",
+    summary="((x_i/2 - tau)_+)^2 with the tau for which the row sums to 1: smoother than sparsemax "
+    "and, unlike softmax, exactly 0 outside a support.",
+    formula=formula,
+    parameters=(
+        Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
+        Parameter(
+            name="temperature",
+            default=1.0,
+            doc="Divides the logits: below 1 sharpens, above 1 flattens.",
+            domain=(0.0, float("inf")),
+        ),
+        Parameter(name="where", default=None, doc="Mask of the elements that take part."),
+    ),
+    row_claims=(
+        "never_negative",
+        "sparse",
+        "sums_to_one",
+        "shift_invariant",
+        "order_preserving",
+        "jacobian_columns_sum_to_zero",
+        "jacobian_symmetric",
+    ),
+    peers=(
+        Peer(
+            framework="entmax",
+            name="entmax.entmax15",
+            differs="sorts the whole row, or its k largest; float32 sums of squares decide the "
+            "support; no mask",
+        ),
+    ),
+    papers=(
+        "Peters, Niculae & Martins, Sparse Sequence-to-Sequence Models, 2019, arXiv:1905.05702",
+    ),
+    edges="A logit exactly at 2 tau is outside the support: its probability is 0, and backward "
+    "gives it 0, as it does just inside. A row of -inf is NaN, one +inf takes all, several give "
+    "NaN; an element masked out is 0.",
+    notes="The support is decided without rounding, and without a sort. The Jacobian is "
+    "diag(s) - s s^T/sum(s) with s = sqrt(y).",
+)

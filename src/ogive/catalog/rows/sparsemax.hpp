@@ -1,0 +1,21 @@
+// sparsemax: (z_i - tau)_+, the point of the simplex nearest to z.
+#pragma once
+
+#include "sparse_rows.hpp"
+
+struct sparsemax {
+  static constexpr bool reduces = false;
+  using state = sparse_row<1>;
+
+  static void value(const state &r, double *y) { r.probabilities(y); }
+
+  static void backward(const state &r, const double *dy, double *dx) {
+    r.probabilities(r.e);
+    sparse_backward<1>(r.n, dy, r.e, dx);
+  }
+
+  static void backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
+                                   double *dx) {
+    sparse_backward<1>(n, dy, y, dx);
+  }
+};
