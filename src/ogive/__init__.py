@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import backward, backward_from_output, catalog, derivative, jacobian, value_and_grad
+from . import (
+    backward,
+    backward_from_output,
+    catalog,
+    derivative,
+    jacobian,
+    value_and_grad,
+    value_grad_hess,
+)
 from ._api import namespace
 from ._native import get_num_threads, isa, set_num_threads
 from ._version import __version__
@@ -32,6 +40,7 @@ __all__ = [
     "jacobian",
     "set_num_threads",
     "value_and_grad",
+    "value_grad_hess",
 ]
 
 

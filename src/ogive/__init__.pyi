@@ -10,6 +10,7 @@ from . import catalog as catalog
 from . import derivative as derivative
 from . import jacobian as jacobian
 from . import value_and_grad as value_and_grad
+from . import value_grad_hess as value_grad_hess
 from ._version import __version__ as __version__
 from .catalog import Card
 from .catalog import find as card
