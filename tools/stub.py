@@ -33,6 +33,7 @@ TYPES = {
     "reduction": 'Literal["mean", "sum", "none"]',
     "accumulate": 'Literal["float32", "float64"] | None',
     "chunk_rows": "int | None",
+    "hessian": 'Literal["exact", "abs", "upper"]',
     "out": "Any",
     "kwargs": "Any",
 }
@@ -46,6 +47,7 @@ from . import derivative as derivative
 from . import jacobian as jacobian
 from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
+from . import value_grad_hess as value_grad_hess
 from ._version import __version__ as __version__
 from .catalog import Card
 from .catalog import find as card
@@ -88,7 +90,9 @@ def declaration(name: str, mode: str) -> str:
     pair = mode == "value_and_grad" or (
         mode == "backward" and (card.kind == "gated" or any(p.learnable for p in card.parameters))
     )
-    return f"def {name}({', '.join(parts)}) -> {'tuple[Any, Any]' if pair else 'Any'}: ...\n"
+    triple = mode == "value_grad_hess"
+    returns = "tuple[Any, Any, Any]" if triple else "tuple[Any, Any]" if pair else "Any"
+    return f"def {name}({', '.join(parts)}) -> {returns}: ...\n"
 
 
 def stub(mode: str) -> str:

@@ -18,6 +18,7 @@ from . import (
     jacobian,
     second_derivative,
     value_and_grad,
+    value_grad_hess,
 )
 from ._api import namespace
 from ._native import get_num_threads, isa, set_num_threads
@@ -41,6 +42,7 @@ __all__ = [
     "second_derivative",
     "set_num_threads",
     "value_and_grad",
+    "value_grad_hess",
 ]
 
 

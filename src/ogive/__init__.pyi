@@ -11,6 +11,7 @@ from . import derivative as derivative
 from . import jacobian as jacobian
 from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
+from . import value_grad_hess as value_grad_hess
 from ._version import __version__ as __version__
 from .catalog import Card
 from .catalog import find as card

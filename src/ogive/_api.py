@@ -14,7 +14,7 @@ from ._docstrings import docstring
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "jacobian",
-    "value_and_grad",
+    "value_and_grad", "value_grad_hess",
 )  # fmt: skip
 
 
@@ -40,6 +40,8 @@ def modes(name: str) -> tuple[str, ...]:
     kernel, kind = _native.entries().get(name, {}), catalog.kinds()[name]
     if kind == "heads":
         has = {"value", "value_and_grad"} if kernel else set()
+        if any(each.endswith("_hessian") for each in kernel):
+            has.add("value_grad_hess")
     elif kind == "rows":
         has = {*kernel, "jacobian"} if kernel else set()
     else:

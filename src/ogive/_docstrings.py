@@ -22,6 +22,7 @@ LEADS = {
     "backward_from_output": "Backward of {name} from its output y, which determines f'(x).",
     "jacobian": "Jacobian of {name}, row by row.",
     "value_and_grad": "{summary} Returns the loss and its gradient, from one pass.",
+    "value_grad_hess": "{summary} Returns the loss, its gradient and the diagonal of its Hessian.",
 }
 GATED_LEADS = LEADS | {"backward": "Backward of {name}: da and db from one read of dy, a and b."}
 RETURNS = {
@@ -32,6 +33,7 @@ RETURNS = {
     "backward_from_output": "dx, of the shape and dtype of y",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
     "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
+    "value_grad_hess": "(loss, dz, h): dz and h have the shape and dtype of the logits",
 }
 GATED_RETURNS = {
     "value": "y, of the shape and dtype that a and b have together",
@@ -71,6 +73,13 @@ def docstring(card: Card, mode: str) -> str:
         parts += [
             "out : ndarray, optional",
             f"    {card.out or 'Takes the gradient; may be the logits themselves'}.",
+        ]
+    elif mode == "value_grad_hess":
+        kinds = [f"    - {kind!r}: {text}" for kind, text in card.hessians]
+        parts += ["hessian : default 'exact'", "    What h is:", "", *kinds, ""]
+        parts += [
+            "out : (dz, h), optional",
+            "    Takes them; dz or h may be the logits themselves.",
         ]
     elif card.kind == "gated" and mode == "backward":
         parts += ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]

@@ -25,6 +25,8 @@ from .catalog import Card
 Array = np.ndarray[Any, Any]
 Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = get_args(Reduction)
+Hessian = Literal["exact", "abs", "upper"]
+HESSIANS = get_args(Hessian)
 
 FORMATS = {
     np.dtype(np.float16): 0,
@@ -33,17 +35,30 @@ FORMATS = {
 } | ({} if BFLOAT16 is None else {BFLOAT16: 1})
 
 
+# What each mode takes beside the options of the loss.
+EXTRA = {"value": (), "value_and_grad": ("out",), "value_grad_hess": ("hessian", "out")}
+
+
 def function(card: Card, mode: str) -> Callable[..., Any]:
-    """The value, or the value and gradient, of a head."""
+    """The value of a head, alone or with its gradient, or with its Hessian's diagonal too."""
     evaluate = importlib.import_module(f"ogive.catalog.heads.{card.name}").evaluate
-    gradient = mode == "value_and_grad"
+    default = {"hessian": HESSIANS[0]} if "hessian" in EXTRA[mode] else {}
+    hidden = {"gradient", "hessian", "out"} - set(EXTRA[mode])
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return evaluate(*args, gradient=gradient, **kwargs)
+        options = default | kwargs
+        for name in hidden & options.keys():
+            raise TypeError(f"{card.name}() got an unexpected keyword argument {name!r}")
+        if default:
+            checked_hessian(options["hessian"])
+        return evaluate(*args, gradient=mode != "value", **options)
 
     signature = inspect.signature(evaluate)
-    hidden = {"gradient"} if gradient else {"gradient", "out"}
-    shown = [p for p in signature.parameters.values() if p.name not in hidden]
+    shown = [
+        p.replace(default=default.get(p.name, p.default))
+        for p in signature.parameters.values()
+        if p.name not in hidden
+    ]
     call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     return keeping_the_container(call) if gradient else call
 
@@ -116,6 +131,13 @@ def checked_reduction(reduction: str) -> Reduction:
     return reduction  # type: ignore[return-value]
 
 
+def checked_hessian(hessian: Any) -> float:
+    """The kind of Hessian, as kernels number them."""
+    if not isinstance(hessian, str) or hessian not in HESSIANS:
+        raise ValueError(f"hessian must be 'exact', 'abs' or 'upper', not {hessian!r}")
+    return float(HESSIANS.index(hessian))
+
+
 def checked_weights(name: str, values: Any) -> Array:
     """Weights as float64: finite and not negative."""
     array = np.asarray(values)
@@ -184,11 +206,40 @@ def checked_out(out: Any, z: Array, name: str = "out") -> Array:
     return out
 
 
-def run(name: str, mode: str, dtype: np.dtype[Any], *inputs: Any, loss: Array, dz: Any) -> None:
-    """Calls the kernel on arrays that share their leading dimensions, and on single floats."""
-    if dz is not None:
-        inputs = tuple(apart(operand, dz) for operand in inputs)
-    _native.call(name, mode, FORMATS[dtype], (*inputs, loss, dz))
+def checked_outs(out: Any, z: Array, hessian: bool) -> tuple[Any, Any]:
+    """Where the gradient and, if asked for, the Hessian go."""
+    if not hessian:
+        return checked_out(out, z), None
+    if out is None:
+        out = (None, None)
+    if not isinstance(out, (tuple, list)) or len(out) != 2:
+        raise TypeError("out must be a tuple (dz, h), each an array or None")
+    dz, h = (checked_out(o, z, f"out: {name}") for o, name in zip(out, ("dz", "h"), strict=True))
+    if np.may_share_memory(dz, h):
+        raise ValueError("out: dz and h share memory")
+    return dz, h
+
+
+def run(
+    name: str,
+    mode: str,
+    dtype: np.dtype[Any],
+    *inputs: Any,
+    loss: Array,
+    dz: Any,
+    h: Any = None,
+    kind: float | None = None,
+) -> None:
+    """Calls the kernel on arrays that share their leading dimensions, and on single floats; with
+    a kind of Hessian, the kernel that writes that too.
+    """
+    for out in (dz, h):
+        if out is not None:
+            inputs = tuple(apart(operand, out) for operand in inputs)
+    if kind is None:
+        _native.call(name, mode, FORMATS[dtype], (*inputs, loss, dz))
+    else:
+        _native.call(name, f"{mode}_hessian", FORMATS[dtype], (*inputs, kind, loss, dz, h))
 
 
 def apart(operand: Any, out: Array) -> Any:

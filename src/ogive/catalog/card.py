@@ -103,6 +103,8 @@ class Card:
     """Heads whose ``value_and_grad`` returns other than (loss, dz): what it returns."""
     out: str = ""
     """What such a head takes as ``out``."""
+    hessians: tuple[tuple[str, str], ...] = ()
+    """Heads with ``value_grad_hess``: what each kind of diagonal Hessian is."""
 
     def __repr__(self) -> str:
         from ogive.report.card_text import text

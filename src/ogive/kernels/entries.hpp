@@ -80,6 +80,12 @@ constexpr entry heads_entry(const char *name) {
   if constexpr (requires { K::probabilities_operands; })
     set(e, mode::probabilities, K::probabilities_operands,
         []<class T>(T) constexpr -> loop { return K::template probabilities<T>; });
+  if constexpr (requires { K::labels_hessian_operands; })
+    set(e, mode::labels_hessian, K::labels_hessian_operands,
+        []<class T>(T) constexpr -> loop { return K::template labels_hessian<T>; });
+  if constexpr (requires { K::probabilities_hessian_operands; })
+    set(e, mode::probabilities_hessian, K::probabilities_hessian_operands,
+        []<class T>(T) constexpr -> loop { return K::template probabilities_hessian<T>; });
   if constexpr (requires { K::accumulated_operands; })
     set(e, mode::accumulated, K::accumulated_operands,
         []<class T>(T) constexpr -> loop { return K::template accumulated<T>; });

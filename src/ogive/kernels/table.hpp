@@ -21,6 +21,8 @@ constexpr int formats = 4;
   MODE(sampled_backward)                                                                           \
   MODE(labels)                                                                                     \
   MODE(probabilities)                                                                              \
+  MODE(labels_hessian)                                                                             \
+  MODE(probabilities_hessian)                                                                      \
   MODE(accumulated)
 
 #define OGIVE_MODE(name) name,

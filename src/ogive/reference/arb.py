@@ -265,16 +265,34 @@ def head(card: Card, z: Any, t: Any, bits: int = 80, **options: Any) -> tuple[ar
     ``z`` and ``t`` are lists, or single values for a head of single logits.
     """
     tape = Tape()
+    names, loss = _row(card, tape, z, t, options)
+    values = list(z) if isinstance(z, (list, tuple)) else [z]
+    return _with_gradient(tape, loss, names, values, bits)
+
+
+def hessian(card: Card, z: Any, t: Any, bits: int = 80, **options: Any) -> list[list[arb]]:
+    """Enclosures of the Hessian of one row's loss by its logits; arguments as for `head`."""
+    tape = Tape()
+    names, loss = _row(card, tape, z, t, options)
+    slopes = tape.gradient(loss, names)
+    bends = [tape.derivative(slope, name) for slope in slopes for name in names]
+    values = list(z) if isinstance(z, (list, tuple)) else [z]
+    program = Program(names, bends)
+    found = _prove(lambda: program.run(CONTEXT, [arb(v) for v in values]), bits)
+    return [found[i : i + len(names)] for i in range(0, len(found), len(names))]
+
+
+def _row(card: Card, tape: Tape, z: Any, t: Any, options: dict[str, Any]) -> tuple[list[Any], Any]:
+    """The logits of a row and its loss, on a tape."""
     single = not isinstance(z, (list, tuple))
     names = [tape.input(f"z{i}") for i in range(1 if single else len(z))]
-    values = [z] if single else list(z)
     loss = card.formula(
         tape,
         names[0] if single else names,
         tape.node(t) if single else [tape.node(v) for v in t],
         **{key: _exact(tape, option) for key, option in options.items()},
     )
-    return _with_gradient(tape, loss, names, values, bits)
+    return names, loss
 
 
 def layer(

@@ -35,6 +35,11 @@ card = Card(
         Parameter(name="reduction", default="mean", doc="'mean', 'sum' or 'none'."),
     ),
     aliases=("bce",),
+    hessians=(
+        ("exact", "w ((1 - t) + pos_weight t) p (1 - p), p the sigmoid of z"),
+        ("abs", "abs(dL/dz)"),
+        ("upper", "the exact one: each logit has a loss of its own, so the Hessian is diagonal"),
+    ),
     row_claims=("gradient_is_sigmoid_minus_target", "symmetric_under_relabelling"),
     peers=(
         Peer(
@@ -68,9 +73,10 @@ def evaluate(
     reduction: str = "mean",
     *,
     gradient: bool,
+    hessian: str | None = None,
     out: Any = None,
 ) -> Any:
-    """The loss, with its gradient where asked, after every check has passed."""
+    """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
@@ -85,7 +91,8 @@ def evaluate(
         for name, values in (("pos_weight", pos_weight), ("weight", weight))
     ]
 
-    dz = heads.checked_out(out, logits) if gradient else None
+    kind = None if hessian is None else heads.checked_hessian(hessian)
+    dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
     factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
 
@@ -100,9 +107,11 @@ def evaluate(
         *map(row, (logits, targets, *weights, smoothing, factor)),
         loss=row(loss),
         dz=row(dz),
+        h=row(h),
+        kind=kind,
     )
     value = heads.reduced(loss, how, logits.size, logits.dtype)
-    return value if dz is None else (value, dz)
+    return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
 def _fitted(name: str, values: Any, shape: tuple[int, ...]) -> Any:

@@ -5,6 +5,16 @@
 //
 // At the likeliest class k, A p_k - q_k is formed as sum_{c != k} q_c - A rest/S, and the loss from
 // the non-positive d_c and log1p(rest): a confident row keeps every digit of both.
+//
+// The diagonal of the Hessian, with B = A + 2 w z_loss lse, and 1 - p_k = rest/S at the likeliest:
+//
+//   exact   d2L/dz'_c^2 = (B p_c (1 - p_c) + 2 w z_loss p_c^2)/temperature^2
+//   upper   a diagonal matrix that the whole Hessian nowhere exceeds, as p p^T is nowhere above
+//           diag(p), and diag(p) - p p^T nowhere above 2 diag(p (1 - p)), row by row
+//   abs     |dL/dz_c|
+//
+// and through the softcap g, d2L/dz^2 = g'^2 d2L/dz'^2 + g" dL/dz', of which `upper` leaves out a
+// negative last term.
 #pragma once
 
 #include "../unary/tanh.hpp"
@@ -14,54 +24,71 @@ struct cross_entropy {
   // temperature, factor of the gradient -> loss, gradient
   static constexpr const char *labels_operands = "T(n) l d(n) d d d d d -> d T(n)";
   static constexpr const char *probabilities_operands = "T(n) T(n) d(n) d d d d d -> d T(n)";
+  // The same with the kind of Hessian (0: exact, 1: abs, 2: upper) -> loss, gradient, Hessian.
+  static constexpr const char *labels_hessian_operands = "T(n) l d(n) d d d d d d -> d T(n) T(n)";
+  static constexpr const char *probabilities_hessian_operands =
+      "T(n) T(n) d(n) d d d d d d -> d T(n) T(n)";
 
   template <class T>
   static bool labels(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    // Core steps: logits, class weight, gradient.
-    return run<T>(
-        args, dims, steps, 12,
-        [](char *const *at, const std::ptrdiff_t *s, std::ptrdiff_t n, double eps, double *q) {
-          const auto target = *reinterpret_cast<const std::int64_t *>(at[1]);
-          const double even = eps / static_cast<double>(n);
-          const auto weight = [&](std::ptrdiff_t c) {
-            return *reinterpret_cast<const double *>(at[2] + c * s[11]);
-          };
-          if (target < 0) return -1.0;
-          if (eps == 0)
-            for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = 0;
-          else
-            for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = weight(c) * even;
-          q[target] += weight(target) * (1 - eps);
-          return weight(target);
-        });
+    return run<T, false, label_weights>(args, dims, steps, 2);
   }
-
+  template <class T>
+  static bool labels_hessian(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+    return run<T, true, label_weights>(args, dims, steps, 2);
+  }
   template <class T>
   static bool probabilities(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    // Core steps: logits, target, class weight, gradient.
-    return run<T>(
-        args, dims, steps, 13,
-        [](char *const *at, const std::ptrdiff_t *s, std::ptrdiff_t n, double eps, double *q) {
-          const double even = eps / static_cast<double>(n);
-          read_row<T>(at[1], s[11], n, q);
-          for (std::ptrdiff_t c = 0; c < n; ++c)
-            q[c] = *reinterpret_cast<const double *>(at[2] + c * s[12]) * fma(q[c], 1 - eps, even);
-          return 1.0;
-        });
+    return run<T, false, probability_weights<T>>(args, dims, steps, 3);
+  }
+  template <class T>
+  static bool probabilities_hessian(char **args, const std::ptrdiff_t *dims,
+                                    const std::ptrdiff_t *steps) {
+    return run<T, true, probability_weights<T>>(args, dims, steps, 3);
   }
 
 private:
+  // Core steps: logits, class weight.
+  static double label_weights(char *const *at, const std::ptrdiff_t *core, std::ptrdiff_t n,
+                              double eps, double *q) {
+    const auto target = *reinterpret_cast<const std::int64_t *>(at[1]);
+    const double even = eps / static_cast<double>(n);
+    const auto weight = [&](std::ptrdiff_t c) {
+      return *reinterpret_cast<const double *>(at[2] + c * core[1]);
+    };
+    if (target < 0) return -1.0;
+    if (eps == 0)
+      for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = 0;
+    else
+      for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = weight(c) * even;
+    q[target] += weight(target) * (1 - eps);
+    return weight(target);
+  }
+
+  // Core steps: logits, target, class weight.
+  template <class T>
+  static double probability_weights(char *const *at, const std::ptrdiff_t *core, std::ptrdiff_t n,
+                                    double eps, double *q) {
+    const double even = eps / static_cast<double>(n);
+    read_row<T>(at[1], core[1], n, q);
+    for (std::ptrdiff_t c = 0; c < n; ++c)
+      q[c] = *reinterpret_cast<const double *>(at[2] + c * core[2]) * fma(q[c], 1 - eps, even);
+    return 1.0;
+  }
+
   static double capped(double z, double softcap) {
     return softcap * tanh::at<row_math>(z / softcap).value;
   }
 
-  // `fill` writes q and returns the row's own weight, or -1 for a row that is ignored.
-  template <class T, class Fill>
+  // `fill` writes q and returns the row's own weight, or -1 for a row that is ignored. The core
+  // steps of the gradient, and after it the Hessian, come at `into`.
+  template <class T, bool curved, auto fill>
   [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
-                                   const std::ptrdiff_t *steps, int gradient_step, Fill fill) {
-    constexpr int operands = 10;
-    const std::ptrdiff_t n = dims[1];
-    const scratch memory(3 * n);
+                                   const std::ptrdiff_t *steps, int into) {
+    constexpr int loss_at = curved ? 9 : 8, gradient_at = loss_at + 1;
+    constexpr int operands = gradient_at + (curved ? 2 : 1);
+    const std::ptrdiff_t n = dims[1], *core = steps + operands;
+    const scratch memory((curved ? 4 : 3) * n);
     if (memory.data() == nullptr) return false;
     double *const q = memory.data() + 2 * n;
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
@@ -69,20 +96,21 @@ private:
       for (int k = 0; k < operands; ++k) at[k] = args[k] ? args[k] + i * steps[k] : nullptr;
       const auto number = [&](int k) { return *reinterpret_cast<const double *>(at[k]); };
       const double z_loss = number(4), softcap = number(5), temperature = number(6);
-      double &loss = *reinterpret_cast<double *>(at[8]);
-      const double own_weight = fill(at, steps, n, number(3), q);
+      double &loss = *reinterpret_cast<double *>(at[loss_at]);
+      const double own_weight = fill(at, core, n, number(3), q);
       if (own_weight < 0) {
         loss = 0;
-        if (at[9])
-          for (std::ptrdiff_t c = 0; c < n; ++c)
-            round_into(0.0, *reinterpret_cast<T *>(at[9] + c * steps[gradient_step]));
+        for (int k = gradient_at; k < operands; ++k)
+          if (at[k])
+            for (std::ptrdiff_t c = 0; c < n; ++c)
+              round_into(0.0, *reinterpret_cast<T *>(at[k] + c * core[into + k - gradient_at]));
         continue;
       }
       row r;
       r.n = n;
       r.d = memory.data();
       r.e = r.d + n;
-      read_row<T>(at[0], steps[10], n, r.d);
+      read_row<T>(at[0], core[0], n, r.d);
       if (softcap > 0)
         for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = capped(r.d[c], softcap);
       r.template prepare<typename exponential<T>::grade>(temperature, true);
@@ -92,11 +120,11 @@ private:
       const double linear = sum_of(r.d, n), likeliest_q = q[r.argmax];
       q[r.argmax] = 0;
       const double rest_q = sum_of(q, n), all = rest_q + likeliest_q, lse = r.log_sum_exp();
-      const double likeliest = rest_q - all * (r.rest / r.sum());
+      const double unlikely = r.rest / r.sum(), likeliest = rest_q - all * unlikely;
       const double z_weight = own_weight * z_loss;
       loss = linear + all * r.log_sum() + (z_weight == 0 ? 0 : z_weight * lse * lse);
       if (r.undefined) loss = not_a_number;
-      if (!at[9]) continue;
+      if (!at[gradient_at]) continue;
 
       const double factor = number(7) / temperature;
       const double pull = z_weight == 0 ? 0 : 2 * z_weight * lse;
@@ -105,14 +133,43 @@ private:
         q[c] = (all * p - q[c] + pull * p) * factor;
       }
       q[r.argmax] = (likeliest + pull * r.inverse) * factor;
+      if constexpr (curved) {
+        const double kind = number(8), b = all + pull, scale = factor / temperature;
+        double *const h = memory.data() + 3 * n;
+        const auto bend = [&](double p, double rest) {
+          const double exact = b * (p * rest) + 2 * z_weight * (p * p);
+          const double upper = 2 * ((b > 0 ? b : 0) * (p * rest) + z_weight * p);
+          return (kind == 2 ? upper : exact) * scale;
+        };
+        for (std::ptrdiff_t c = 0; c < n; ++c) {
+          const double p = r.probability(c);
+          h[c] = bend(p, 1 - p);
+        }
+        h[r.argmax] = bend(r.inverse, unlikely);
+      }
       if (softcap > 0) {
-        read_row<T>(at[0], steps[10], n, r.d);
-        for (std::ptrdiff_t c = 0; c < n; ++c)
-          q[c] = pass_back(q[c], tanh::at<row_math>(r.d[c] / softcap).slope);
+        read_row<T>(at[0], core[0], n, r.d);
+        for (std::ptrdiff_t c = 0; c < n; ++c) {
+          const jet<double> g = tanh::at<row_math>(r.d[c] / softcap);
+          if constexpr (curved) {
+            double *const h = memory.data() + 3 * n;
+            const double own = pass_back(q[c], -2 * g.value * g.slope / softcap);
+            h[c] = pass_back(pass_back(h[c], g.slope), g.slope);
+            h[c] += number(8) == 2 && own < 0 ? 0 : own;
+          }
+          q[c] = pass_back(q[c], g.slope);
+        }
       }
       if (r.undefined)
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = not_a_number;
-      write_row<T>(q, n, at[9], steps[gradient_step]);
+      write_row<T>(q, n, at[gradient_at], core[into]);
+      if constexpr (curved) {
+        double *const h = memory.data() + 3 * n;
+        const bool absolute = number(8) == 1;
+        for (std::ptrdiff_t c = 0; c < n; ++c)
+          h[c] = r.undefined ? not_a_number : absolute ? magnitude(q[c]) : h[c];
+        write_row<T>(h, n, at[gradient_at + 1], core[into + 1]);
+      }
     }
     return true;
   }

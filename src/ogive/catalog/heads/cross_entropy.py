@@ -78,6 +78,15 @@ card = Card(
             doc="'mean' (over the summed row weights), 'sum' or 'none'.",
         ),
     ),
+    hessians=(
+        ("exact", "w p (1 - p) for a label of weight w; z_loss and softcap have their full share"),
+        ("abs", "abs(dL/dz), which is w abs(p - t) without other options"),
+        (
+            "upper",
+            "2 w p (1 - p), and with options likewise a diagonal matrix that the whole "
+            "Hessian nowhere exceeds",
+        ),
+    ),
     row_claims=("gradient_is_softmax_minus_target", "gradient_sums_to_zero", "shift_invariant"),
     peers=(
         Peer(
@@ -121,9 +130,10 @@ def evaluate(
     reduction: str = "mean",
     *,
     gradient: bool,
+    hessian: str | None = None,
     out: Any = None,
 ) -> Any:
-    """The loss, with its gradient where asked, after every check has passed."""
+    """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "cross_entropy")
     axis = heads.class_axis(logits, axis, "cross_entropy")
     rows = row_last(logits, axis)
@@ -138,13 +148,14 @@ def evaluate(
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
     total = total_weight(mode, operand, weights)
 
-    dz = heads.checked_out(out, logits) if gradient else None
+    kind = None if hessian is None else heads.checked_hessian(hessian)
+    dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
     factor = (1 / total if total else 0.0) if how == "mean" else 1.0
     loss = np.empty(lead)
-    into = None if dz is None else row_last(dz, axis)
-    run(mode, rows, operand, weights, options, factor, loss=loss, dz=into)
+    into = {k: v if v is None else row_last(v, axis) for k, v in (("dz", dz), ("h", h))}
+    run(mode, rows, operand, weights, options, factor, loss=loss, kind=kind, **into)
     value = heads.reduced(loss, how, total, logits.dtype)
-    return value if dz is None else (value, dz)
+    return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
 def checked_options(
@@ -211,6 +222,8 @@ def run(
     *,
     loss: Any,
     dz: Any,
+    h: Any = None,
+    kind: float | None = None,
 ) -> None:
     """The kernel on rows of logits; `dz` may be those rows."""
     class_weight = 1.0 if weights is None else np.broadcast_to(weights, rows.shape)
@@ -225,4 +238,6 @@ def run(
         factor,
         loss=loss,
         dz=dz,
+        h=h,
+        kind=kind,
     )

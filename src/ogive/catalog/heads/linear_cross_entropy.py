@@ -26,7 +26,7 @@ def formula(m, x, W, t, bias=None, **options):
     z = [m.sum([w * v for w, v in zip(row, x, strict=True)]) for row in W]
     if bias is not None:
         z = [v + b for v, b in zip(z, bias, strict=True)]
-    return cross_entropy.formula(m, z, t, **options)
+    return rows_card.formula(m, z, t, **options)
 
 
 card = Card(
@@ -303,13 +303,13 @@ def _checked_accumulate(accumulate: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(accumulate)
 
 
-def _checked_chunk(chunk_rows: Any, W: Any, work: np.dtype[Any]) -> int:
+def _checked_chunk(chunk_rows: Any, W: heads.Array, work: np.dtype[Any]) -> int:
     if chunk_rows is None:
         row = len(W) * work.itemsize
         most = max(LARGE, W.size * work.itemsize // 4)
         return max(1, min(max(FEW_ROWS, SMALL // row), most // row))
     try:
-        chunk = operator.index(chunk_rows)
+        chunk: int = operator.index(chunk_rows)
     except TypeError:
         raise TypeError(f"chunk_rows must be an integer, not {chunk_rows!r}") from None
     if chunk < 1:

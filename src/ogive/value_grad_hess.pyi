@@ -1,0 +1,6 @@
+# Written by tools/stub.py; do not edit.
+from typing import Any, Literal
+from numpy.typing import ArrayLike
+
+def binary_cross_entropy(z: ArrayLike, target: ArrayLike, pos_weight: ArrayLike | None = None, weight: ArrayLike | None = None, label_smoothing: float = 0.0, reduction: Literal["mean", "sum", "none"] = 'mean', *, hessian: Literal["exact", "abs", "upper"] = 'exact', out: Any = None) -> tuple[Any, Any, Any]: ...
+def cross_entropy(z: ArrayLike, target: ArrayLike, axis: int = -1, weight: ArrayLike | None = None, ignore_index: int | None = None, label_smoothing: float = 0.0, z_loss: float = 0.0, softcap: float | None = None, temperature: float = 1.0, reduction: Literal["mean", "sum", "none"] = 'mean', *, hessian: Literal["exact", "abs", "upper"] = 'exact', out: Any = None) -> tuple[Any, Any, Any]: ...
