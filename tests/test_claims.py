@@ -226,7 +226,7 @@ def test_parity(name: str) -> None:
         case "even":
             assert sp.simplify(left - right) == 0
         case None:
-            a, b = (enclosures.enclose(card, v) for v in (1.0, -1.0))
+            a, b = (enclosures.enclose(card, v) for v in (1.5, -1.5))
             assert not (a + b).contains(0)
             assert not (a - b).contains(0)
 

@@ -160,6 +160,7 @@ inline point exp(point a) {
                                          : inside;
 }
 inline point expm1(point a) {
+  if (a.m + a.r < -40) return {-1, function_error}; // e^-40 is 2^-57
   const double m = expm1(a.m), e = exp(a.m);
   return {m, a.m + a.r > 690
                  ? infinity

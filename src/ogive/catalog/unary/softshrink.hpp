@@ -1,0 +1,29 @@
+// softshrink: x moved towards 0 by lambd, and 0 with the sign of x where |x| <= lambd; NaN passes.
+#pragma once
+
+struct softshrink {
+  template <class M>
+  static jet<double> at(double x, double lambd) {
+    const double size = magnitude(x);
+    const bool inside = size <= lambd;
+    const double rest = inside ? 0 : less<M>(size, lambd), flat = inside ? 0 : x;
+    return {with_sign(rest, x), size > lambd ? 1 : flat};
+  }
+  // For lambd >= 0 the output is 0 where x lies inside.
+  template <class M>
+  static double slope_from_output(double y, double) {
+    return y == 0 ? 0 : y == y ? 1 : y;
+  }
+
+private:
+  // a - b, kept off a tie that it only rounds to, as M::product is.
+  template <class M>
+  static double less(double a, double b) {
+    const pair sum = exact_sum(a, -b);
+    if constexpr (!M::keeps_ties) return sum.high;
+    const auto bits = __builtin_bit_cast(std::uint64_t, sum.high);
+    const std::uint64_t away = sum.low > 0 ? 1 : ~std::uint64_t{0};
+    const bool inexact = sum.low > 0 || sum.low < 0; // false for NaN, which infinity leaves
+    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
+  }
+};
