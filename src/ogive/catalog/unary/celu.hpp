@@ -9,6 +9,11 @@ struct celu {
     const double lost = M::full && size < 1000 ? fma(-t, alpha, x) / alpha : 0;
     return {x >= 0 ? x : alpha * M::expm1(t, lost), x > 0 ? 1 : M::exp(t, lost)};
   }
+  // At 0 it is 1/alpha, as from the left.
+  template <class M>
+  static double curvature(double x, double alpha) {
+    return x > 0 ? 0 : at<M>(x, alpha).slope / alpha;
+  }
   // y/alpha + 1, as a sum that loses nothing next to -alpha.
   template <class M>
   static double slope_from_output(double y, double alpha) {

@@ -32,6 +32,7 @@ card = Card(
         smoothness=1,
         breaks=(0.0,),
         derivative_at_breaks=(1.0,),
+        second_derivative_at_breaks=(1.0,),
     ),
     peers=(
         Peer(framework="torch", name="torch.nn.functional.celu"),

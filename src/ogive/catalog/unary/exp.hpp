@@ -7,6 +7,17 @@ struct exp {
     const double e = M::exp(x);
     return {e, e};
   }
+  static constexpr interval value_range{-87, 88.5f};
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    const power_lanes e = exp_lanes(x);
+    return (e.high + e.low) * e.scale;
+  }
+  static constexpr interval slope_range = value_range;
+  OGIVE_INLINE static float_pair slope_lanes(floats x) { return exp_lanes(x).scaled(); }
+  template <class M>
+  static double curvature(double x) {
+    return M::exp(x);
+  }
   template <class M>
   static double slope_from_output(double y) {
     return y;

@@ -11,4 +11,8 @@ struct hard_swish {
     const double value = M::above_half(c, M::divide({n, n_low}, 6));
     return {x > 3 ? x : with_sign(value, x), magnitude(x) < 3 ? fma(2, c, 3) / 6 : outside};
   }
+  template <class M>
+  static double curvature(double x) {
+    return magnitude(x) < 3 ? 1.0 / 3 : x == x ? 0 : x;
+  }
 };

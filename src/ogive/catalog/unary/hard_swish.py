@@ -25,6 +25,7 @@ card = Card(
         smoothness=0,
         breaks=(-3.0, 3.0),
         derivative_at_breaks=(0.0, 1.0),
+        second_derivative_at_breaks=(0.0, 0.0),
     ),
     peers=(
         Peer(

@@ -8,6 +8,15 @@ struct log_sigmoid {
     const jet<double> mirrored = softplus::at<M>(-x, 1);
     return {-mirrored.value, mirrored.slope};
   }
+  static constexpr interval value_range = softplus::value_range;
+  OGIVE_INLINE static floats value_lanes(floats x) { return -softplus::value_lanes(-x, 1); }
+  static constexpr interval slope_range = softplus::slope_range;
+  OGIVE_INLINE static float_pair slope_lanes(floats x) { return softplus::slope_lanes(-x, 1); }
+  // Even, as that of softplus.
+  template <class M>
+  static double curvature(double x) {
+    return -softplus::curvature<M>(x, 1);
+  }
   // 1 - e^y
   template <class M>
   static double slope_from_output(double y) {

@@ -8,6 +8,10 @@ struct relu_squared {
     return {positive * positive, 2 * positive};
   }
   template <class M>
+  static double curvature(double x) {
+    return x > 0 ? 2 : x == x ? 0 : x;
+  }
+  template <class M>
   static double slope_from_output(double y) {
     return 2 * __builtin_sqrt(y);
   }

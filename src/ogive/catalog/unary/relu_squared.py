@@ -25,6 +25,7 @@ card = Card(
         smoothness=1,
         breaks=(0.0,),
         derivative_at_breaks=(0.0,),
+        second_derivative_at_breaks=(0.0,),
     ),
     peers=(
         Peer(framework="torch", name="torch.square(torch.relu(x))", differs="composed"),
