@@ -198,7 +198,7 @@ def test_rows_name_what_does_not_fit(name: str) -> None:
 
 BOUNDED = [
     (call, p)
-    for call in UNARY
+    for call in ELEMENTWISE
     for p in ogive.card(call.name).parameters
     if p.operand and p.domain != (-np.inf, np.inf)
 ]

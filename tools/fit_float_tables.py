@@ -45,7 +45,11 @@ def least_squares(
 
 
 def fit(
-    f: Function, half: mp.mpf, degree: int, weight: Function, first: Callable[[mp.mpf], mp.mpf] = nearest
+    f: Function,
+    half: mp.mpf,
+    degree: int,
+    weight: Function,
+    first: Callable[[mp.mpf], mp.mpf] = nearest,
 ) -> tuple[list[mp.mpf], mp.mpf]:
     """Float coefficients and the largest weighted error."""
     chosen: list[mp.mpf] = []
@@ -88,9 +92,13 @@ def exponential() -> list[str]:
         f"constexpr float ln2_16_high = {literal(high)}, "
         f"ln2_16_low = {literal(nearest(step - high))};\n",
         array("exp_tail", f"e^r = 1 + r + r^2 q(r), |r| <= ln2/32: q. Error {bits(error)}.", q),
-        array("exp_longer_tail", f"The same where 1 is taken off e^r. Error {bits(small)}.", longer),
+        array(
+            "exp_longer_tail", f"The same where 1 is taken off e^r. Error {bits(small)}.", longer
+        ),
         array("exp2_high", "2^(j/16) to 12 bits, and the rest.", highs),
-        array("exp2_low", "", [nearest(p - h) for p, h in zip(powers, highs, strict=True)]).replace("// \n", ""),
+        array("exp2_low", "", [nearest(p - h) for p, h in zip(powers, highs, strict=True)]).replace(
+            "// \n", ""
+        ),
     ]
 
 
@@ -118,10 +126,11 @@ def normal_tail(degree: int) -> list[str]:
         lows.append(nearest(c[0] - high))
         for column, value in zip(columns, [high, *c[1:]], strict=True):
             column.append(value)
-    why = f"e^(a^2/2) Phi(-a) around the middle of interval j: degree {degree}, relative error {bits(worst)}."
+    why = f"e^(a^2/2) Phi(-a) around the middle of interval j, relative error {bits(worst)}."
     rows = ",\n    ".join("{" + ", ".join(literal(v) for v in column) + "}" for column in columns)
     return [
-        f"constexpr int mills_degree = {degree};\n// {why}\nalignas(64) constexpr float mills[][32] = {{\n    {rows}}};\n",
+        f"constexpr int mills_degree = {degree};\n// {why}\n"
+        f"alignas(64) constexpr float mills[][32] = {{\n    {rows}}};\n",
         array("mills_low", "What the 12 bits of mills[0] leave.", lows),
     ]
 
@@ -132,22 +141,30 @@ def log1p_tail(t: mp.mpf) -> mp.mpf:
 
 
 def logarithm() -> list[str]:
-    """log(1 + u) = log_high[j] + log_low[j] + log1p(t), t = (1 + u) inverse[j] - 1, j = 16 u rounded;
-    17 entries would wrap around, so u = 1 goes with 15/16 and |t| <= 1/30 in all.
+    """log(1 + u) = log_high[j] + log_low[j] + log1p(t), t = (1 + u) inverse[j] - 1, j = 16 u
+    rounded; 17 entries would wrap around, so u = 1 goes with 15/16 and |t| <= 1/30 in all.
     """
     inverses = [truncated(1 / (1 + mp.mpf(j) / 16), 12) for j in range(16)]
     half = max(
         abs((1 + (mp.mpf(j) + side) / 16) * inverses[j] - 1)
         for j in range(16) for side in (-mp.mpf(1) / 2, 1 if j == 15 else mp.mpf(1) / 2)
     )  # fmt: skip
-    g, error = fit(log1p_tail, half, 3, lambda t: t**2 / (mp.log1p(t) if abs(t) > mp.mpf(2) ** -50 else 1))
+    g, error = fit(
+        log1p_tail, half, 3, lambda t: t**2 / (mp.log1p(t) if abs(t) > mp.mpf(2) ** -50 else 1)
+    )
     logs = [-mp.log(v) for v in inverses]
     highs = [nearest(v) for v in logs]
     return [
-        array("log1p_tail", f"log(1 + t) = t + t^2 g(t), |t| <= {mp.nstr(half, 4)}: g. Error {bits(error)}.", g),
+        array(
+            "log1p_tail",
+            f"log(1 + t) = t + t^2 g(t), |t| <= {mp.nstr(half, 4)}: g. Error {bits(error)}.",
+            g,
+        ),
         array("inverse", "1/(1 + j/16) to 12 bits, and minus its logarithm as a pair.", inverses),
         array("log_high", "", highs).replace("// \n", ""),
-        array("log_low", "", [nearest(v - h) for v, h in zip(logs, highs, strict=True)]).replace("// \n", ""),
+        array("log_low", "", [nearest(v - h) for v, h in zip(logs, highs, strict=True)]).replace(
+            "// \n", ""
+        ),
     ]
 
 

@@ -53,7 +53,9 @@ def formula_text(card: Card) -> str:
 
 def docstring(card: Card, mode: str) -> str:
     """numpydoc text for one public mode of a function."""
-    first = {"backward": ("dy", "x"), "backward_from_output": ("dy", "y")}.get(mode, ("x",))
+    first: tuple[str, ...] = ("x",)
+    if mode in ("backward", "backward_from_output"):
+        first = ("dy", "x" if mode == "backward" else "y")
     if card.kind == "gated":
         first = ("dy", "a", "b") if mode == "backward" else ("a", "b")
     lead = (GATED_LEADS if card.kind == "gated" else LEADS)[mode].format(

@@ -60,11 +60,11 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
         if p.name not in hidden
     ]
     call.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
-    return keeping_the_container(call) if gradient else call
+    return call if mode == "value" else keeping_the_container(call)
 
 
 def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives the gradient the container (xarray, pandas) that the logits came in."""
+    """Gives gradient and Hessian the container (xarray, pandas) that the logits came in."""
 
     @wraps(call)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -72,8 +72,8 @@ def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
         z = args[0] if args else kwargs.get("z")
         if isinstance(z, np.ndarray) or kwargs.get("out") is not None:
             return found
-        loss, dz, *rest = found
-        return loss, rewrap(z, dz) if isinstance(dz, np.ndarray) else dz, *rest
+        loss, *arrays = found
+        return loss, *(rewrap(z, a) if isinstance(a, np.ndarray) else a for a in arrays)
 
     return wrapped
 

@@ -22,7 +22,7 @@ alignas(64) constexpr float exp2_low[] = {
     0x1.3f32b6p-13f, -0x1.9089eap-14f, 0x1.8dcfbap-16f,  0x1.5f454ap-13f};
 
 constexpr int mills_degree = 5;
-// e^(a^2/2) Phi(-a) around the middle of interval j: degree 5, relative error 2^-28.81.
+// e^(a^2/2) Phi(-a) around the middle of interval j, relative error 2^-28.81.
 alignas(64) constexpr float mills[][32] = {
     {0x1.f68p-3f, 0x1.bdcp-3f, 0x1.8f6p-3f, 0x1.69p-3f,  0x1.48ep-3f, 0x1.2dap-3f, 0x1.164p-3f,
      0x1.02p-3f,  0x1.d0cp-4f, 0x1.99cp-4f, 0x1.6ep-4f,  0x1.4a8p-4f, 0x1.2dp-4f,  0x1.144p-4f,

@@ -117,18 +117,17 @@ template <class K, class M, class T>
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     const R g = static_cast<R>(widen(dy[i])), x = static_cast<R>(widen(a[i]));
     const gate_at<K, M> f(static_cast<R>(widen(b[i])));
-    const R through_a = f.value == 0 ? R(0) : f.product(g, f.value);
-    R through_b;
+    R to_b;
     if constexpr (requires { requires M::full; }) {
       // f' is at most 9/8: meeting the larger factor first, it neither overflows nor is lost.
-      const R large = magnitude(g) < magnitude(x) ? x : g,
-              small = magnitude(g) < magnitude(x) ? g : x;
-      through_b = large * f.slope * small;
+      const bool a_larger = magnitude(g) < magnitude(x);
+      to_b = (a_larger ? x : g) * f.slope * (a_larger ? g : x);
     } else {
-      through_b = f.product(g * x, f.slope);
+      to_b = f.product(g * x, f.slope);
     }
-    round_into(through_a, da[i]);
-    round_into(x == 0 || f.slope == 0 ? R(0) : through_b, db[i]);
+    to_b = x == 0 ? R(0) : to_b; // one condition at a time, or GCC makes branches of them
+    round_into(f.value == 0 ? R(0) : f.product(g, f.value), da[i]);
+    round_into(f.slope == 0 ? R(0) : to_b, db[i]);
   }
 }
 

@@ -12,7 +12,7 @@
 // A logit exactly at tau is outside.
 #pragma once
 
-#include "exact_sum.hpp"
+#include "unrounded_sum.hpp"
 
 inline pair two_sum(double a, double b) {
   const double s = a + b, t = s - a;
@@ -223,7 +223,7 @@ private:
   }
 
   pair unrounded() const {
-    exact_sum sum;
+    unrounded_sum sum;
     sum.add(target_.high);
     sum.add(target_.low);
     for (std::ptrdiff_t i = 0; i < size; ++i) {

@@ -320,7 +320,7 @@ class Encloser:
             ctypes.c_int64(x.size),
             (ctypes.c_double * max(len(critical), 1))(*critical),
             ctypes.c_int32(len(critical)),
-            ctypes.c_double(float(self._least_unit(fmt, order)) if critical else 0.0),
+            ctypes.c_double(float(self.least_unit(fmt, order)) if critical else 0.0),
             undecided.ctypes.data_as(ctypes.c_void_p),
             ctypes.c_int64(x.size),
             ctypes.byref(verdict),
@@ -339,13 +339,11 @@ class Encloser:
         """Error in ulps and whether it is correctly rounded, of one result, by arb."""
         near = any(abs(x - c) < 2**-20 for c in self.critical[order])
         exact = enclose(self.card, x, *self.parameters, order=order, bits=fmt.precision + 24)
-        error = ulp.error(
-            got, exact, fmt, least_unit=self._least_unit(fmt, order) if near else None
-        )
+        error = ulp.error(got, exact, fmt, least_unit=self.least_unit(fmt, order) if near else None)
         want = rounded(self.card, x, *self.parameters, fmt=fmt, order=order)
         return error, got == want or (math.isnan(got) and math.isnan(want))
 
-    def _least_unit(self, fmt: Format, order: int) -> arb:
+    def least_unit(self, fmt: Format, order: int) -> arb:
         """The unit of error next to a zero of f' or f'': 2^-20 ulps of its greatest size."""
         return ulp.power(fmt.ulp_exponent(self._peak[order]) - 20)
 
@@ -367,14 +365,15 @@ def peak(card: Card, parameters: tuple[float, ...], order: int) -> int:
 def critical_points(
     card: Card, parameters: tuple[float, ...] = (), order: int = 1
 ) -> Sequence[float]:
-    """Where a derivative passes through zero, as the doubles just below. Zeros that are themselves
-    points of the grid are left out: a zero that a float can meet needs no milder measure.
+    """Where a derivative passes through zero, as the doubles just below, save at 0 itself: a zero
+    around which floats are dense needs no milder measure.
     """
     program = unary(card.name, parameters or defaults(card.name), (order,))
 
     def at(x: float) -> arb:
         with precision(400):
-            return program.run(CONTEXT, [arb(x)])[0]
+            found: arb = program.run(CONTEXT, [arb(x)])[0]
+            return found
 
     def sign(x: float) -> int:
         return int(at(x) > 0) - int(at(x) < 0)

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from flint import arb as Ball
 
 import ogive
-from ogive.catalog import Card, find
+from ogive.catalog import Card
 
 from . import arb, ulp
-from .ball import Measured, least_unit
+from .ball import Measured
 from .measure import encloser
 from .ulp import FLOAT64, Format
 
@@ -43,18 +44,19 @@ def measure(card: Card, dy: Reals, a: Reals, b: Reals, fmt: Format) -> dict[str,
     """
     gate = encloser(card.gate)
     wide = [np.asarray(v, dtype=np.float64) for v in (dy, a, b)]
-    value, slope = gate.bounds(wide[2].astype(np.float32))
+    bounds = gate.bounds(wide[2].astype(np.float32))
     both = wide[0] * wide[1]
     near = np.zeros(b.shape, dtype=bool)
-    for zero in gate.critical:
+    for zero in gate.critical[1]:
         near |= np.abs(wide[2] - zero) < 2**-20
-    least = np.where(near, np.abs(both) * float(least_unit(find(card.gate), fmt)), 0)
-    nothing = np.zeros_like(least)
-    sides = ((wide[1], value, nothing), (wide[0], value, nothing), (both, slope, least))
+    nothing = np.zeros_like(both)
+    unit_there = float(gate.least_unit(fmt, 1)) if near.any() else 0.0
+    least = np.where(near, np.abs(both) * unit_there, nothing)
+    sides = ((wide[1], 0, nothing), (wide[0], 0, nothing), (both, 1, least))
     found = {}
     for i, (which, got) in enumerate(zip(RESULTS, results(card, dy, a, b), strict=True)):
-        factor, bounds, unit = sides[i]
-        ends = np.sort([factor * bounds[0], factor * bounds[1]], axis=0)
+        factor, order, unit = sides[i]
+        ends = np.sort([factor * end for end in bounds[order]], axis=0)
         low, high = np.nextafter(ends[0], -np.inf), np.nextafter(ends[1], np.inf)
         found[which] = _judge(card, wide, i, got.astype(np.float64), low, high, unit, fmt)
     return found
@@ -81,7 +83,7 @@ def _judge(
     for i in np.flatnonzero(undecided):
         dy, a, b = (float(v[i]) for v in operands)
         exact = product(card, dy, a, b, which, fmt)
-        least = arb.arb(float(unit[i])) if unit[i] else None
+        least = Ball(float(unit[i])) if unit[i] else None
         error[i] = ulp.error(float(got[i]), exact, fmt, least_unit=least)
         wrong += float(got[i]) not in arb.decide(exact, fmt)
     worst = int(np.argmax(error))

@@ -342,8 +342,8 @@ class Program:
     def run(self, m: Any, values: Sequence[Any]) -> list[Any]:
         """Results for the given inputs in the arithmetic ``m``.
 
-        ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)``, ``threshold`` and
-        every function of `FUNCTIONS` that the program uses; sums and products are those of its
+        ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)``, ``threshold``
+        and every function of `FUNCTIONS` that the program uses; sums and products are those of its
         values.
         """
         v: list[Any] = [None] * len(self.nodes)

@@ -68,15 +68,16 @@ class Format:
         """The ulp of each number of an array; of an infinity, that of the largest."""
         exponents = np.frexp(np.where(np.isinf(x), math.ldexp(1, self.greatest), x))[1] - 1
         exponents = np.where(x == 0, self.least, np.clip(exponents, self.least, self.greatest))
-        return np.ldexp(1.0, exponents - self.precision + 1)
+        return np.asarray(np.ldexp(1.0, exponents - self.precision + 1))
 
     def round_all(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """`round` for an array of float64."""
         unit = self.spacing(x)
-        # Not x/unit as it stands: it may leave the range of float64.
         nearest = np.where(np.isfinite(x), np.rint(np.where(np.isfinite(x), x, 0) / unit) * unit, x)
         largest = math.ldexp(2 - math.ldexp(1, 1 - self.precision), self.greatest)
-        return np.where(np.abs(nearest) > largest, np.copysign(np.inf, nearest), nearest)
+        return np.asarray(
+            np.where(np.abs(nearest) > largest, np.copysign(np.inf, nearest), nearest)
+        )
 
     def every(self) -> npt.NDArray[Any]:
         """Every number of a 16-bit format, NaNs and infinities included."""

@@ -2,7 +2,7 @@
 // that spans every double. For the few rows whose terms cancel beyond what pairs of doubles hold.
 #pragma once
 
-class exact_sum {
+class unrounded_sum {
 public:
   void add(double x) {
     const auto bits = __builtin_bit_cast(std::uint64_t, x);
