@@ -194,9 +194,9 @@ def torch_table() -> Table:
 
         return call
 
-    def prelu_backward(dy: Any, x: Any) -> Any:
+    def prelu_backward(dy: Any, x: Any, out: Any = None) -> Any:
         dx, products = aten._prelu_kernel_backward(dy, x, torch.full((1,), PRELU, dtype=x.dtype))
-        return dx, products.sum()
+        return dx if out is None else out.copy_(dx), products.sum()
 
     softmax_gradient = aten._softmax_backward_data.out
     log_softmax_gradient = aten._log_softmax_backward_data.out

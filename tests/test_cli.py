@@ -65,7 +65,7 @@ def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
         (["absent.csv", "--target", "x"], "absent.csv: no such file"),
         (["t.csv"], "--target COLUMN"),
         (["t.csv", "--target", "lable"], "no column 'lable'; did you mean 'label'"),
-        (["iris", "--activations", "gleu"], "did you mean gelu"),
+        (["iris", "--activations", "gellu"], "did you mean gelu"),
         (["iris", "--activations", "softmax"], "already the head"),
         (["iris", "--depths", "2,x"], "--depths takes whole numbers"),
         (["iris", "--depths", "0"], "depth must be at least 1"),
@@ -119,7 +119,7 @@ def test_show_prints_a_card_or_writes_its_page(tmp_path):
     assert "GELU" in ogive_command("show", "gelu").stdout
     ogive_command("show", "relu", "--html", "card.html")
     assert "ReLU" in (tmp_path / "card.html").read_text(encoding="utf-8")
-    assert "did you mean gelu" in refused("show", "gleu")
+    assert "did you mean gelu" in refused("show", "gellu")
     assert "no such folder" in refused("show", "gelu", "--html", "no/card.html")
 
 

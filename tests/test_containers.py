@@ -129,7 +129,10 @@ def test_a_number_a_row_keeps_the_labels_of_the_rows() -> None:
     assert np.ndim(ogive.logsumexp(frame(X)["A"])) == 0
 
 
-@pytest.mark.parametrize("name", ogive.catalog.names("heads"))
+LOGIT_HEADS = [card.name for card in ogive.catalog("heads") if not card.inputs]
+
+
+@pytest.mark.parametrize("name", LOGIT_HEADS)
 def test_the_gradient_of_a_loss_has_the_container_of_the_logits(name: str) -> None:
     judge, target = getattr(ogive.value_and_grad, name), np.eye(6, 4)
     expected = judge(X, target)[1]

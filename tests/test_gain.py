@@ -140,7 +140,7 @@ def test_gradient_ratio_predicts_a_real_network_of_width_512():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ogive.gain("gleu"), "did you mean gelu"),
+        (lambda: ogive.gain("gellu"), "did you mean gelu"),
         (lambda: ogive.gain("softmax"), "softmax is not a unary function"),
         (lambda: ogive.gain("cross_entropy"), "not a unary function"),
         (lambda: ogive.gain("leaky_relu", slope=0.1), "it has negative_slope"),

@@ -153,7 +153,7 @@ def test_two_classes_use_one_sigmoid(iris):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"activations": ["gleu"]}, "did you mean gelu"),
+        ({"activations": ["gellu"]}, "did you mean gelu"),
         ({"activations": ["softmax"]}, "already the head"),
         ({"depths": [0]}, "depth must be at least 1"),
         ({"seeds": 0}, "seeds must be at least 1"),
