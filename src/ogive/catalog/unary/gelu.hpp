@@ -24,17 +24,6 @@ struct gelu {
     return M::exp_scaled(-square / 2, -lost / 2).times(fma(-a, a, 2) * inv_sqrt_2pi);
   }
 
-  // relu(x) - a Phi(-a); past 12.5 on the right nothing of the tail is left.
-  static constexpr interval value_range{-12.5f, largest_float};
-  OGIVE_INLINE static floats value_lanes(floats x) {
-    const floats a = least(magnitude(x), all(12.5f)), rectified = greatest(x, floats{});
-    const power_lanes tail = normal_tail_lanes(a);
-    const floats scaled = a * tail.scale, high = scaled * tail.high;
-    const floats low = fma(scaled, tail.low, fma(scaled, tail.high, -high));
-    const floats sum = rectified - high;
-    return with_sign_of(magnitude(sum + (((rectified - sum) - high) - low)), x);
-  }
-
 private:
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 19 for |d| <= 1/2.
