@@ -2,6 +2,7 @@
 //
 //   #define OGIVE_FUNCTION gelu
 //   #define OGIVE_KIND unary
+//   #define OGIVE_DRIVER "unary.hpp"
 //   #define OGIVE_HEADER "unary/gelu.hpp"
 //   #include "function_unit.hpp"
 //
@@ -33,14 +34,12 @@ namespace {
 #include "jet.hpp"
 #include "philox.hpp"
 #include "sums.hpp"
-#include "unary.hpp"
 
-#include "gated.hpp"
-#include "rows.hpp"
+#include "blocks.hpp"
+#include "entry.hpp"
 
+#include OGIVE_DRIVER
 #include OGIVE_HEADER
-
-#include "entries.hpp"
 
 constexpr entry the_entry =
     OGIVE_JOIN(OGIVE_KIND, _entry)<OGIVE_FUNCTION>(OGIVE_TEXT(OGIVE_FUNCTION));

@@ -11,6 +11,8 @@
 // Backward gives da = dy f(b) and db = dy a f'(b) from one read of dy, a and b.
 #pragma once
 
+#include "unary.hpp"
+
 template <class F>
 struct gate {
   using unary = F;
@@ -173,4 +175,14 @@ bool gated_backward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_
     gated_gradients<K, M>(in[0], in[1], in[2], out[0], out[1], n);
   });
   return true;
+}
+
+// The row in the op table.
+template <class K>
+constexpr entry gated_entry(const char *name) {
+  entry e{name, "gated", 0, {}, {}};
+  set(e, mode::value, "T T -> T", []<class T>(T) constexpr -> loop { return gated_value<K, T>; });
+  set(e, mode::backward, "T T T -> T T",
+      []<class T>(T) constexpr -> loop { return gated_backward<K, T>; });
+  return e;
 }

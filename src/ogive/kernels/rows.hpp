@@ -209,3 +209,17 @@ template <class K, class T>
   }
   return true;
 }
+
+// The row in the op table.
+template <class K>
+constexpr entry rows_entry(const char *name) {
+  entry e{name, "rows", 1, {}, {}};
+  set(e, mode::value, K::reduces ? "T(n) d ?(n) -> T" : "T(n) d ?(n) -> T(n)",
+      []<class T>(T) constexpr -> loop { return rows<K, T, false>; });
+  set(e, mode::backward, K::reduces ? "T T(n) d ?(n) -> T(n)" : "T(n) T(n) d ?(n) -> T(n)",
+      []<class T>(T) constexpr -> loop { return rows<K, T, true>; });
+  if constexpr (requires(double *d) { K::backward_from_output(0, d, d, d); })
+    set(e, mode::backward_from_output, "T(n) T(n) d -> T(n)",
+        []<class T>(T) constexpr -> loop { return rows_from_output<K, T>; });
+  return e;
+}

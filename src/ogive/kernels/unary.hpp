@@ -21,10 +21,6 @@
 // The parameters of `at` after x are counted; nothing else about the function is told here.
 #pragma once
 
-// A call converts blocks of this many elements, so strided and half-width operands meet the same
-// vector code as contiguous ones. The buffers of one block stay within 16 KiB.
-constexpr std::ptrdiff_t block_size = 256;
-
 // The grade a kernel runs in for results of format T.
 template <class T>
 struct grade {
@@ -62,12 +58,6 @@ constexpr int parameter_count() {
     return 1;
   else
     return 2;
-}
-
-// Where the slope is 0 nothing comes through, whatever arrives: no NaN from an infinite dy.
-template <class Real>
-inline Real pass_back(Real dy, Real slope) {
-  return slope == 0 ? Real(0) : dy * slope;
 }
 
 // What an operation does in float lanes, where its kernel has the form for it.
@@ -165,14 +155,6 @@ struct backward_from_output_of : output_slope_in_lanes<K> {
     return pass_back(dy, K::template slope_from_output<M>(y, p...));
   }
 };
-
-// Gathers up to one block into `buffer` unless it lies contiguous already.
-template <class T>
-inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, T *buffer) {
-  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) return reinterpret_cast<const T *>(from);
-  for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
-  return buffer;
-}
 
 #include "lanes_driver.hpp"
 
@@ -359,4 +341,43 @@ template <class K, template <class> class Operation, class T>
     }
   }
   return true;
+}
+
+// The row in the op table.
+template <class K>
+constexpr entry unary_entry(const char *name) {
+  using M = elementary<f64_grade>;
+  constexpr int parameters = parameter_count<K>();
+  constexpr const char *one[] = {"T -> T", "T d -> T", "T d d -> T"};
+  constexpr const char *two[] = {"T T -> T", "T T d -> T", "T T d d -> T"};
+  entry e{name, "unary", parameters, {}, {}};
+  set(e, mode::value, one[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, value_of, T>; });
+  set(e, mode::derivative, one[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, derivative_of, T>; });
+  if constexpr (
+      requires { K::template curvature<M>(0.0); } ||
+      requires { K::template curvature<M>(0.0, 0.0); } ||
+      requires { K::template curvature<M>(0.0, 0.0, 0.0); })
+    set(e, mode::second_derivative, one[parameters],
+        []<class T>(T) constexpr -> loop { return elementwise<K, second_derivative_of, T>; });
+  set(e, mode::backward, two[parameters],
+      []<class T>(T) constexpr -> loop { return elementwise<K, backward_of, T>; });
+  if constexpr (
+      requires { K::template slope_from_output<M>(0.0); } ||
+      requires { K::template slope_from_output<M>(0.0, 0.0); })
+    set(e, mode::backward_from_output, two[parameters],
+        []<class T>(T) constexpr -> loop { return elementwise<K, backward_from_output_of, T>; });
+  if constexpr (requires { K::template parameter_slope<M>(0.0, 0.0); })
+    set(e, mode::parameter_backward, "T(n) T(n) d(n) -> d",
+        []<class T>(T) constexpr -> loop { return parameter_backward<K, T>; });
+  if constexpr (requires { K::draw(0.5, 0.0, 0.0); }) {
+    set(e, mode::sampled_value, "T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, value_of, T>; });
+    set(e, mode::sampled_derivative, "T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, derivative_of, T>; });
+    set(e, mode::sampled_backward, "T(n) T(n) d d l l -> T(n)",
+        []<class T>(T) constexpr -> loop { return sampled<K, backward_of, T>; });
+  }
+  return e;
 }

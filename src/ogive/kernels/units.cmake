@@ -18,6 +18,7 @@ foreach(kind unary gated rows heads internal)
     set(unit ${ogive_generated}/${kind}/${name}.cpp)
     file(CONFIGURE OUTPUT ${unit} @ONLY CONTENT "#define OGIVE_FUNCTION ${name}
 #define OGIVE_KIND ${kind}
+#define OGIVE_DRIVER \"${kind}.hpp\"
 #define OGIVE_HEADER \"${header}\"
 #include \"function_unit.hpp\"
 ")

@@ -1,0 +1,20 @@
+// What every driver does to its operands.
+#pragma once
+
+// A call converts blocks of this many elements, so strided and half-width operands meet the same
+// vector code as contiguous ones. The buffers of one block stay within 16 KiB.
+constexpr std::ptrdiff_t block_size = 256;
+
+// Gathers up to one block into `buffer` unless it lies contiguous already.
+template <class T>
+inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, T *buffer) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) return reinterpret_cast<const T *>(from);
+  for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
+  return buffer;
+}
+
+// Where the slope is 0 nothing comes through, whatever arrives: no NaN from an infinite dy.
+template <class Real>
+inline Real pass_back(Real dy, Real slope) {
+  return slope == 0 ? Real(0) : dy * slope;
+}
