@@ -28,7 +28,7 @@ def nearest(x: mp.mpf) -> mp.mpf:
 
 def truncated(x: mp.mpf, bits: int) -> mp.mpf:
     """x to so few bits that a product of two such numbers is exact."""
-    scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(x, 2)))
+    scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(abs(x), 2)))
     return mp.nint(x * scale) / scale
 
 
@@ -107,31 +107,53 @@ def mills(a: mp.mpf) -> mp.mpf:
     return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
-def normal_tail(degree: int) -> list[str]:
-    """Mills' ratio on 32 intervals of a + 1, eight to each power of two, found from its bits."""
-    columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
-    lows, worst = [], mp.mpf(0)
-    for j in range(32):
-        scale = mp.mpf(2) ** ((j // 8 + 1) % 4)  # exponents 127, 128, 129, 130 end in 3, 0, 1, 2
-        centre, half = scale * (1 + (j % 8 + mp.mpf(1) / 2) / 8) - 1, scale / 16
+def slope_ratio(a: mp.mpf) -> mp.mpf:
+    """e^(a^2/2) (Phi(-a) - a phi(a)): the slope of GELU at -a, without its exponential."""
+    return mills(a) - a / mp.sqrt(2 * mp.pi)
 
-        def f(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
-            return mills(centre + d)
 
-        c, error = fit(f, half, degree, lambda d, f=f: 1 / f(d), first=lambda v: v)  # type: ignore[misc]
-        worst = max(worst, error)
-        if centre == half:  # half of all floats lie next to 0: there the polynomial is exact
-            c[0] = mills(mp.mpf(0)) - (mp.polyval(c[::-1], -half) - c[0])
-        high = truncated(c[0], 12)
-        lows.append(nearest(c[0] - high))
-        for column, value in zip(columns, [high, *c[1:]], strict=True):
-            column.append(value)
-    why = f"e^(a^2/2) Phi(-a) around the middle of interval j, relative error {bits(worst)}."
-    rows = ",\n    ".join("{" + ", ".join(literal(v) for v in column) + "}" for column in columns)
+def normal_tail() -> list[str]:
+    """Mills' ratio and that of GELU's slope on 16 intervals of a + offset, four to each power of
+    two, found from its bits. The offset puts the root of the slope in the middle of one.
+    """
+    root = mp.findroot(slope_ratio, 0.75)
+    offset = nearest(mp.mpf(15) / 8 - root)
+
+    def table(name: str, f: Function, degree: int) -> tuple[str, str]:
+        columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
+        lows, worst = [], mp.mpf(0)
+        for j in range(16):
+            scale = mp.mpf(2) ** ((j // 4 + 1) % 4)  # exponents 127 to 130 end in 3, 0, 1, 2
+            middle, half = scale * (1 + (j % 4 + mp.mpf(1) / 2) / 4), scale / 8
+            centre = nearest(middle - offset)
+
+            def near(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
+                return f(centre + d)
+
+            c, error = fit(
+                near, half * (1 + mp.mpf(2) ** -20), degree,
+                lambda d, near=near: 1 / (abs(near(d)) + mp.mpf(2) ** -30), first=lambda v: v,
+            )  # type: ignore[misc]  # fmt: skip
+            worst = max(worst, error)
+            if centre < half:  # half of all floats lie next to 0: there the polynomial is exact
+                c[0] = f(mp.mpf(0)) - (mp.polyval(c[::-1], -centre) - c[0])
+            high = truncated(c[0], 12) if abs(c[0]) > mp.mpf(2) ** -20 else mp.mpf(0)
+            lows.append(nearest(c[0] - high))
+            for column, value in zip(columns, [high, *c[1:]], strict=True):
+                column.append(value)
+        rows = ",\n    ".join("{" + ", ".join(literal(v) for v in column) + "}" for column in columns)
+        why = f"Around the middle of interval j, relative error {bits(worst)}; its constant to 12 bits."
+        return (
+            f"// {why}\nalignas(64) constexpr float {name}[][16] = {{\n    {rows}}};\n",
+            array(f"{name}_low", f"What the 12 bits of {name}[0] leave.", lows),
+        )
+
     return [
-        f"constexpr int mills_degree = {degree};\n// {why}\n"
-        f"alignas(64) constexpr float mills[][32] = {{\n    {rows}}};\n",
-        array("mills_low", "What the 12 bits of mills[0] leave.", lows),
+        f"constexpr float normal_offset = {literal(offset)};\n",
+        "// e^(a^2/2) Phi(-a).",
+        *table("mills", mills, 7),
+        "// e^(a^2/2) (Phi(-a) - a phi(a)).",
+        *table("mills_slope", slope_ratio, 8),
     ]
 
 
@@ -172,7 +194,7 @@ def main() -> None:
     TARGET.write_text(
         "// Written by tools/fit_float_tables.py; do not edit.\n"
         "// Included inside the namespace of one instruction set.\n"
-        + "\n".join([*exponential(), *normal_tail(5), *logarithm()])
+        + "\n".join([*exponential(), *normal_tail(), *logarithm()])
     )
 
 

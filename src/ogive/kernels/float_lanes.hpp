@@ -18,6 +18,54 @@ OGIVE_INLINE float_pair exact_sum(floats a, floats b) {
   return {sum, b - (sum - a)};
 }
 
+// The same for any a and b.
+OGIVE_INLINE float_pair any_exact_sum(floats a, floats b) {
+  const floats sum = a + b, back = sum - a;
+  return {sum, (a - (sum - back)) + (b - back)};
+}
+OGIVE_INLINE float_pair operator-(float_pair x) { return {-x.high, -x.low}; }
+OGIVE_INLINE float_pair product(floats a, float_pair b) {
+  const floats high = a * b.high;
+  return {high, fma(a, b.low, fma(a, b.high, -high))};
+}
+OGIVE_INLINE float_pair product(float_pair a, float_pair b) {
+  const float_pair p = product(a.high, b);
+  return {p.high, fma(a.low, b.high, p.low)};
+}
+OGIVE_INLINE float_pair sixth(float_pair x) {
+  const floats q = x.high * (1.0f / 6);
+  return {q, (fma(q, -6.0f, x.high) + x.low) * (1.0f / 6)};
+}
+// One rounding; a zero keeps the sign of the larger part.
+OGIVE_INLINE floats rounded(float_pair x) {
+  const floats sum = x.high + x.low;
+  return sum == 0 ? x.high : sum;
+}
+OGIVE_INLINE floats rounded(floats x) { return x; }
+// Value and slope that have much to work out in common.
+struct jet_lanes {
+  float_pair value, slope;
+};
+OGIVE_INLINE float_pair select(mask which, float_pair yes, float_pair no) {
+  return {which ? yes.high : no.high, which ? yes.low : no.low};
+}
+// d c(d) with d = x + x_low - root, right relative to itself next to the root: below 1/16 six of
+// the double form's coefficients are enough.
+template <int N>
+OGIVE_INLINE float_pair through_root(const double (&c)[N], double root, floats x, floats x_low) {
+  const auto root_high = static_cast<float>(root);
+  const floats d = x - root_high; // exact
+  floats p = all(static_cast<float>(c[5]));
+#pragma GCC unroll 4
+  for (int k = 4; k >= 1; --k) p = fma(p, d, static_cast<float>(c[k]));
+  const auto first = static_cast<float>(c[0]), rest = static_cast<float>(c[0] - first);
+  const floats d_low = x_low + static_cast<float>(root_high - root);
+  const floats slope = fma(2 * d, p, first); // nearly: d_low is small
+  const floats high = d * first, lost = fma(d_low, slope, fma(d, first, -high));
+  return {high, fma(d, fma(d, p, rest), lost)};
+}
+constexpr float root_vicinity = 0x1p-4f;
+
 // (high + low) scale: high has 12 bits, |low| < 0.03 high, and scale is a power of two.
 struct power_lanes {
   floats high, low, scale;
@@ -32,13 +80,18 @@ OGIVE_INLINE power_lanes power(floats p, words shifted) {
   return {high, low, floats(exponent + 0x3f800000u)};
 }
 
-// e^x for |x| <= 87, where the scale is a normal number.
+// e^x for |x| <= 87, where the scale is a normal number; x may be a pair.
 OGIVE_INLINE power_lanes exp_lanes(floats x) {
   const floats shifted = fma(x, sixteenths_of_log2_e, float_shifter), n = shifted - float_shifter;
   // x = n ln2/16 + r: the first step is exact, the second leaves r right to 2^-30.
   const floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, x));
-  const floats p = fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r);
-  return power(p, words(shifted));
+  return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
+}
+OGIVE_INLINE power_lanes exp_lanes(float_pair x) {
+  const floats shifted = fma(x.high, sixteenths_of_log2_e, float_shifter);
+  const floats n = shifted - float_shifter;
+  const floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, x.high)) + x.low;
+  return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
 }
 
 // e^x - 1 before and after it is added up: e^x = one + linear + rest, where `one` = 2^(n/16) to 12
@@ -94,32 +147,94 @@ OGIVE_INLINE power_lanes exp_minus_half_square(floats a) {
   return power(p, words(shifted));
 }
 
-// The lower tail of the normal, Phi(-a) = (high + low) scale for 0 <= a < 12.5, from Mills' ratio
-// around the middle of one of 32 intervals.
-OGIVE_INLINE power_lanes normal_tail_lanes(floats a) {
-  const power_lanes e = exp_minus_half_square(a);
-  const words bits = words(a + 1),
-              j = bits >> 20; // three bits of the mantissa, two of the exponent
-  const floats d = a - (floats((bits & 0xfff00000u) | 0x80000u) - 1);
-  floats m = lookup(mills[mills_degree], j);
+// Where a lies among the intervals of the tables below, for 0 <= a < 12.5.
+struct normal_interval {
+  words index;
+  floats d; // a minus the middle
+};
+OGIVE_INLINE normal_interval normal_interval_of(floats a) {
+  const words bits = words(a + normal_offset), j = bits >> 21; // mantissa: 2 bits, exponent: 2
+  return {j, a - (floats((bits & 0xffe00000u) | 0x100000u) - normal_offset)};
+}
+
+// e times a polynomial from the tables: what is linear in d is kept exactly.
+template <int N>
+OGIVE_INLINE power_lanes times_table(power_lanes e, normal_interval at, const float (&c)[N][16],
+                                     const float (&c_low)[16]) {
+  floats m = lookup(c[N - 1], at.index);
 #pragma GCC unroll 8
-  for (int k = mills_degree - 1; k >= 1; --k) m = fma(m, d, lookup(mills[k], j));
-  m = fma(m, d, lookup(mills_low, j));
-  const float_pair ratio = exact_sum(lookup(mills[0], j), m);
-  const floats product = e.high * ratio.high;
-  const floats lost = fma(e.high, ratio.low, fma(e.high, ratio.high, -product));
-  return {product, fma(e.low, ratio.high, lost), e.scale};
+  for (int k = N - 2; k >= 2; --k) m = fma(m, at.d, lookup(c[k], at.index));
+  const floats slope = lookup(c[1], at.index), linear = slope * at.d;
+  const floats rest = fma(at.d * at.d, m, lookup(c_low, at.index)) + fma(slope, at.d, -linear);
+  const float_pair sum = exact_sum(lookup(c[0], at.index), linear);
+  const float_pair ratio = exact_sum(sum.high, sum.low + rest);
+  const float_pair p = product({e.high, e.low}, ratio);
+  return {p.high, p.low, e.scale};
+}
+
+// The lower tail of the normal, Phi(-a) = (high + low) scale for 0 <= a < 12.5.
+OGIVE_INLINE power_lanes normal_tail_lanes(floats a) {
+  return times_table(exp_minus_half_square(a), normal_interval_of(a), mills, mills_low);
+}
+// Phi(-a) - a phi(a).
+OGIVE_INLINE power_lanes normal_tail_slope_lanes(floats a) {
+  return times_table(exp_minus_half_square(a), normal_interval_of(a), mills_slope, mills_slope_low);
 }
 
 // 1/(1 + e^-x) as q + q e, q = 1/d rounded and e what that misses of 1: for |x| <= 87.
 struct logistic_lanes {
   floats q, e;
 };
-OGIVE_INLINE logistic_lanes logistic(floats x) {
-  const float_pair parts = exp_lanes(-x).scaled();
-  const float_pair power = exact_sum(parts.high, parts.low);
+template <class Argument> // floats or a pair
+OGIVE_INLINE logistic_lanes logistic(Argument x) {
+  const float_pair parts = exp_lanes(-x).scaled(), power = exact_sum(parts.high, parts.low);
   const floats big = greatest(power.high, all(1)), small = least(power.high, all(1));
   const float_pair d = exact_sum(big, small);
   const floats low = d.low + power.low, q = 1 / d.high;
   return {q, fma(-q, low, fma(-q, d.high, 1))};
+}
+
+// x/(1 + e^-u).
+template <class Argument>
+OGIVE_INLINE float_pair gate_value(floats x, Argument u) {
+  const logistic_lanes s = logistic(u);
+  const floats y = x * s.q;
+  return {y, fma(y, s.e, fma(x, s.q, -y))};
+}
+// e = e^-|u| and 1/(1 + e) = q (1 + miss).
+struct gate_lanes {
+  float_pair e, d;
+  floats q, miss;
+  template <class Argument>
+  OGIVE_INLINE explicit gate_lanes(Argument size) {
+    const float_pair parts = exp_lanes(-size).scaled();
+    e = exact_sum(parts.high, parts.low);
+    const float_pair sum = exact_sum(all(1), e.high);
+    d = {sum.high, sum.low + e.low};
+    q = 1 / d.high;
+    miss = fma(-q, d.low, fma(-q, d.high, 1));
+  }
+  // 1/(1 + e^-u)
+  OGIVE_INLINE float_pair logistic(floats u) const {
+    const float_pair s = select(u < 0, product(q, e), {q, floats{}});
+    return {s.high, fma(miss, s.high, s.low)};
+  }
+  // e/(1 + e)^2
+  OGIVE_INLINE float_pair bell() const {
+    const float_pair g = product(q, product(q, e));
+    return {g.high, fma(2 * miss, g.high, g.low)};
+  }
+  // The slope of x/(1 + e^-u) at x = -a, for a u that is odd in x: e w/(1 + e)^2 with
+  // w = 1 + e - a u'(a). w cancels next to its root, where kernels take a polynomial instead.
+  OGIVE_INLINE float_pair slope(float_pair a_slope) const {
+    const float_pair difference = any_exact_sum(d.high, -a_slope.high);
+    const float_pair w = {difference.high, difference.low + (d.low - a_slope.low)};
+    const float_pair g = product(product(q, e), product(q, w));
+    return {g.high, fma(2 * miss, g.high, g.low)};
+  }
+};
+// What goes up from 0 on the left goes up to 1 on the right: the slope at x from that at -|x|.
+OGIVE_INLINE float_pair slope_on_side_of(floats x, float_pair left) {
+  const float_pair sum = exact_sum(all(1), -left.high);
+  return select(x < 0, left, {sum.high, sum.low - left.low});
 }

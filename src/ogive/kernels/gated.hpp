@@ -101,37 +101,65 @@ private:
   }
 };
 
-template <class K, class M, class T>
-[[gnu::flatten]] void gated_values(const T *a, const T *b, T *y, std::ptrdiff_t n) {
-  using R = typename M::real;
-#pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const gate_at<K, M> f(static_cast<R>(widen(b[i])));
-    round_into(f.product(static_cast<R>(widen(a[i])), f.value), y[i]);
+template <class K, class M, class T, class R = typename M::real>
+inline void value_at(R a, R b, T &y) {
+  const gate_at<K, M> f(b);
+  round_into(f.product(a, f.value), y);
+}
+template <class K, class M, class T, class R = typename M::real>
+inline void gradients_at(R g, R x, R b, T &da, T &db) {
+  const gate_at<K, M> f(b);
+  R to_b;
+  if constexpr (requires { requires M::full; }) {
+    // f' is at most 9/8: meeting the larger factor first, it neither overflows nor is lost.
+    const bool a_larger = magnitude(g) < magnitude(x);
+    to_b = (a_larger ? x : g) * f.slope * (a_larger ? g : x);
+  } else {
+    to_b = f.product(g * x, f.slope);
   }
+  to_b = x == 0 ? R(0) : to_b; // one condition at a time, or GCC makes branches of them
+  round_into(f.value == 0 ? R(0) : f.product(g, f.value), da);
+  round_into(f.slope == 0 ? R(0) : to_b, db);
 }
 
-template <class K, class M, class T>
-[[gnu::flatten]] void gated_gradients(const T *dy, const T *a, const T *b, T *da, T *db,
-                                      std::ptrdiff_t n) {
-  using R = typename M::real;
-#pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const R g = static_cast<R>(widen(dy[i])), x = static_cast<R>(widen(a[i]));
-    const gate_at<K, M> f(static_cast<R>(widen(b[i])));
-    R to_b;
-    if constexpr (requires { requires M::full; }) {
-      // f' is at most 9/8: meeting the larger factor first, it neither overflows nor is lost.
-      const bool a_larger = magnitude(g) < magnitude(x);
-      to_b = (a_larger ? x : g) * f.slope * (a_larger ? g : x);
-    } else {
-      to_b = f.product(g * x, f.slope);
-    }
-    to_b = x == 0 ? R(0) : to_b; // one condition at a time, or GCC makes branches of them
-    round_into(f.value == 0 ? R(0) : f.product(g, f.value), da[i]);
-    round_into(f.slope == 0 ? R(0) : to_b, db[i]);
+#include "gated_lanes.hpp"
+
+// The operations, from operands to results: in double, and in lanes where f has the form.
+template <class K>
+struct gated_value_of {
+  static constexpr int inputs = 2, outputs = 1;
+  template <class M, class T, class R = typename M::real>
+  static void whole(const R (&in)[2], T (&out)[1]) {
+    value_at<K, M>(in[0], in[1], out[0]);
   }
-}
+  OGIVE_INLINE static void run(const floats (&in)[2], floats (&out)[1]) {
+    out[0] = times(in[0], K::unary::value_lanes(in[1]));
+  }
+  template <class X, class Inside>
+  OGIVE_INLINE static bool takes(const X (&in)[2], const X (&out)[1], Inside inside) {
+    return inside(in[1], K::unary::value_range) && inside(in[0], finite) && inside(out[0], normal);
+  }
+};
+template <class K>
+struct gated_gradients_of {
+  static constexpr int inputs = 3, outputs = 2;
+  template <class M, class T, class R = typename M::real>
+  static void whole(const R (&in)[3], T (&out)[2]) {
+    gradients_at<K, M>(in[0], in[1], in[2], out[0], out[1]);
+  }
+  OGIVE_INLINE static void run(const floats (&in)[3], floats (&out)[2]) {
+    const jet_lanes f = K::unary::both_lanes(in[2]);
+    const float_pair g = product(in[0], float_pair{in[1], floats{}});
+    const floats da = times(in[0], f.value), db = rounded(product(g, f.slope));
+    out[0] = f.value.high == 0 ? floats{} : da;
+    out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : db;
+  }
+  template <class X, class Inside>
+  OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2], Inside inside) {
+    return inside(in[2], K::unary::slope_range) && inside(in[0], finite) && inside(in[1], finite) &&
+           inside(in[0] * in[1], normal) && inside(out[0], normal) && inside(out[1], normal);
+  }
+};
 
 // Blocks of operands, inputs first, as contiguous arrays; the results are scattered after each.
 template <int inputs, int outputs, class T, class Compute>
@@ -159,21 +187,27 @@ inline void in_blocks(char **args, std::ptrdiff_t n, const std::ptrdiff_t *steps
   }
 }
 
-template <class K, class T>
-bool gated_value(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
+template <class Op, class K, class T>
+[[gnu::flatten]] bool gated(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
   using M = product_t<K, T>;
-  in_blocks<2, 1, T>(args, dims[0], steps, [](T **in, T **out, std::ptrdiff_t n) {
-    gated_values<K, M>(in[0], in[1], out[0], n);
-  });
-  return true;
-}
-
-template <class K, class T>
-bool gated_backward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-  using M = product_t<K, T>;
-  in_blocks<3, 2, T>(args, dims[0], steps, [](T **in, T **out, std::ptrdiff_t n) {
-    gated_gradients<K, M>(in[0], in[1], in[2], out[0], out[1], n);
-  });
+  constexpr int inputs = Op::inputs, outputs = Op::outputs;
+  in_blocks<inputs, outputs, T>(args, dims[0], steps,
+                                [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
+                                  if constexpr (gate_in_lanes<K> && sizeof(T) <= 4) {
+                                    in_gate_lanes<Op, M>(in, out, n);
+                                  } else {
+                                    using R = typename M::real;
+#pragma GCC ivdep
+                                    for (std::ptrdiff_t i = 0; i < n; ++i) {
+                                      R x[inputs];
+                                      T y[outputs];
+                                      for (int k = 0; k < inputs; ++k)
+                                        x[k] = static_cast<R>(widen(in[k][i]));
+                                      Op::template whole<M>(x, y);
+                                      for (int k = 0; k < outputs; ++k) out[k][i] = y[k];
+                                    }
+                                  }
+                                });
   return true;
 }
 
@@ -181,8 +215,9 @@ bool gated_backward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_
 template <class K>
 constexpr entry gated_entry(const char *name) {
   entry e{name, "gated", 0, {}, {}};
-  set(e, mode::value, "T T -> T", []<class T>(T) constexpr -> loop { return gated_value<K, T>; });
+  set(e, mode::value, "T T -> T",
+      []<class T>(T) constexpr -> loop { return gated<gated_value_of<K>, K, T>; });
   set(e, mode::backward, "T T T -> T T",
-      []<class T>(T) constexpr -> loop { return gated_backward<K, T>; });
+      []<class T>(T) constexpr -> loop { return gated<gated_gradients_of<K>, K, T>; });
   return e;
 }

@@ -79,7 +79,7 @@ struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
   template <class... P>
   OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
-    return K::value_lanes(x, p...);
+    return rounded(K::value_lanes(x, p...));
   }
 };
 template <class K, bool backward>
@@ -92,7 +92,8 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
     const float_pair slope = K::slope_lanes(backward ? second : first, p...);
     if constexpr (!backward) return slope.high + slope.low;
-    return fma(first, slope.high, first * slope.low);
+    const floats dx = fma(first, slope.high, first * slope.low);
+    return slope.high == 0 ? floats{} : dx; // as pass_back has it
   }
 };
 

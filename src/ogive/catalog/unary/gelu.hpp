@@ -24,6 +24,20 @@ struct gelu {
     return M::exp_scaled(-square / 2, -lost / 2).times(fma(-a, a, 2) * inv_sqrt_2pi);
   }
 
+  static constexpr interval value_range{-12.5f, largest_float}, slope_range = value_range;
+  OGIVE_INLINE static float_pair value_lanes(floats x) {
+    const floats a = least(magnitude(x), all(12.5f)); // above it the tail is nothing to x
+    const power_lanes tail = normal_tail_lanes(a);
+    const float_pair part = product(a * tail.scale, {tail.high, tail.low});
+    const float_pair sum = exact_sum(greatest(floats{}, x), -part.high);
+    return {sum.high, sum.low - part.low};
+  }
+  OGIVE_INLINE static jet_lanes both_lanes(floats x) { return {value_lanes(x), slope_lanes(x)}; }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const float_pair left = normal_tail_slope_lanes(least(magnitude(x), all(12.5f))).scaled();
+    return slope_on_side_of(x, left);
+  }
+
 private:
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 19 for |d| <= 1/2.

@@ -11,4 +11,17 @@ struct gelu_sigmoid {
     const auto part = M::gate(c, u, u_low, u);
     return {x > 1000 ? x : part.value, silu::near_root<M>(u, u_low, part.slope)};
   }
+
+  static constexpr interval value_range{-46, 46, 1e-30f}, slope_range = value_range;
+  OGIVE_INLINE static float_pair value_lanes(floats x) { return gate_value(x, scaled_lanes(x)); }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const float_pair u = scaled_lanes(magnitude(x));
+    return silu::slope_lanes_at(x, gate_lanes(u), u);
+  }
+
+private:
+  OGIVE_INLINE static float_pair scaled_lanes(floats x) {
+    constexpr auto high = static_cast<float>(scale), low = static_cast<float>(scale - high);
+    return product(x, {all(high), all(low)});
+  }
 };

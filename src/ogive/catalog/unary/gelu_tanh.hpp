@@ -23,10 +23,33 @@ struct gelu_tanh {
     }
   }
 
+  // 2k stays below 80; above the range it is as good as infinite.
+  static constexpr interval value_range{-9.5f, largest_float, 1e-30f}, slope_range = value_range;
+  OGIVE_INLINE static float_pair value_lanes(floats x) {
+    return gate_value(x, polynomial_lanes(least(x, all(9.5f)), 1));
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const floats a = least(magnitude(x), all(9.5f));
+    const gate_lanes gate(polynomial_lanes(a, 1));
+    const float_pair left = gate.slope(polynomial_lanes(a, 3));
+    const floats d = -a - static_cast<float>(root);
+    const float_pair close = through_root(root_slope, root, -a, floats{});
+    return slope_on_side_of(x, select(magnitude(d) < root_vicinity, close, left));
+  }
+
 private:
   // 2 sqrt(2/pi) and 0.044715 times that, as sums of two doubles.
   static constexpr double linear = 0x1.9884533d43651p+0, linear_low = -0x1.cbc0d30ebfd15p-54;
   static constexpr double cubic = 0x1.2444f2a4d8b4bp-4, cubic_low = -0x1.3023b0e5fbc6ep-58;
+  // x (linear + times cubic x^2): 2k, and x (2k)' where it is 3.
+  OGIVE_INLINE static float_pair polynomial_lanes(floats x, int times) {
+    const auto l = static_cast<float>(linear), c = static_cast<float>(times * cubic);
+    const float_pair square = product(x, {x, floats{}});
+    const float_pair part = product(square, {all(c), all(static_cast<float>(times * cubic - c))});
+    const float_pair sum = any_exact_sum(all(l), part.high);
+    const floats low = sum.low + (part.low + static_cast<float>(linear - l));
+    return product(x, exact_sum(sum.high, low));
+  }
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py, as are the numbers above: degree 18 for |d| <= 1/2.
   static constexpr double root = -0x1.81429f9e97e4dp-1, root_low = 0x1.3ce60c9e3b279p-55;

@@ -15,4 +15,16 @@ struct hard_swish {
   static double curvature(double x) {
     return magnitude(x) < 3 ? 1.0 / 3 : x == x ? 0 : x;
   }
+
+  static constexpr interval value_range{-largest_float, largest_float, 1e-30f};
+  static constexpr interval slope_range{-largest_float, largest_float};
+  OGIVE_INLINE static float_pair value_lanes(floats x) {
+    const floats c = least(greatest(x, all(-3)), all(3));
+    return select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))));
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const floats c = least(greatest(x, all(-3)), all(3)), flat = greatest(c, floats{}) / 3;
+    const float_pair slope = sixth(any_exact_sum(2 * c, all(3)));
+    return select(magnitude(x) < all(3), slope, {flat, floats{}});
+  }
 };

@@ -38,7 +38,48 @@ struct mish {
     return {x > 1000 ? x : with_sign(value, x), slope};
   }
 
+  static constexpr interval value_range{-80, 80, 1e-30f}, slope_range{-80, 80};
+  OGIVE_INLINE static float_pair value_lanes(floats x) {
+    const parts_lanes m(x);
+    const floats q = m.n.high * m.inverse.high;
+    const floats rest = fma(-q, m.d.low, fma(-q, m.d.high, m.n.high) + m.n.low);
+    return product(x, {q, rest * m.inverse.high});
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const parts_lanes m(x);
+    const mask left = x < 0;
+    const float_pair one = exact_sum(all(1), m.e.high), q = {one.high, one.low + m.e.low};
+    const float_pair four = product(4 * x, product(m.inverse, q));
+    const float_pair term = select(left, four, product(four, m.square));
+    const float_pair twice = {2 * m.e.high, 2 * m.e.low};
+    const float_pair n = sum_of_pairs(select(left, {all(2), floats{}}, {all(1), floats{}}),
+                                      select(left, m.e, twice));
+    const float_pair slope = product(sum_of_pairs(n, term), m.inverse);
+    const floats d = x - static_cast<float>(root);
+    return select(magnitude(d) < root_vicinity, through_root(root_slope, root, x, floats{}),
+                  select(left, product(slope, m.e), slope));
+  }
+
 private:
+  OGIVE_INLINE static float_pair sum_of_pairs(float_pair a, float_pair b) {
+    const float_pair sum = any_exact_sum(a.high, b.high);
+    return {sum.high, sum.low + (a.low + b.low)};
+  }
+  // tanh(log(1 + e^x)) = n/d, with n = 2e + e^2 and d = n + 2 for x < 0, and for x > 0 both over
+  // e^2 of the other sign: n = 1 + 2e and d = n + 2e^2.
+  struct parts_lanes {
+    float_pair e, square, n, d, inverse;
+    OGIVE_INLINE explicit parts_lanes(floats x) {
+      const mask left = x < 0;
+      const float_pair power = exp_lanes(-magnitude(x)).scaled();
+      e = exact_sum(power.high, power.low);
+      square = product(e, e);
+      n = sum_of_pairs({2 * e.high, 2 * e.low}, select(left, square, {all(1), floats{}}));
+      d = sum_of_pairs(n, select(left, {all(2), floats{}}, {2 * square.high, 2 * square.low}));
+      const floats q = 1 / d.high;
+      inverse = {q, q * fma(-q, d.low, fma(-q, d.high, 1))};
+    }
+  };
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 17 for |d| <= 1/2.
   static constexpr double root = -0x1.31432c0d12d84p+0, root_low = -0x1.bf319154da210p-55;

@@ -9,10 +9,15 @@ struct sigmoid {
     return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
 
-  static constexpr interval value_range{-87, 87};
-  OGIVE_INLINE static floats value_lanes(floats x) {
+  static constexpr interval value_range{-80, 87}, slope_range{-80, 80};
+  OGIVE_INLINE static float_pair value_lanes(floats x) {
     const logistic_lanes s = logistic(x);
-    return fma(s.q, s.e, s.q);
+    return {s.q, s.q * s.e};
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) { return gate_lanes(magnitude(x)).bell(); }
+  OGIVE_INLINE static jet_lanes both_lanes(floats x) {
+    const gate_lanes gate(magnitude(x));
+    return {gate.logistic(x), gate.bell()};
   }
 
   template <class M>

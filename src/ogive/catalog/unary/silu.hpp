@@ -27,11 +27,22 @@ struct silu {
     return magnitude(r) < 0.5 ? r * polynomial(bend_slope, r) : away * power.a * power.b;
   }
 
-  static constexpr interval value_range{-80, 80};
-  OGIVE_INLINE static floats value_lanes(floats x) {
-    const logistic_lanes s = logistic(x);
-    const floats y = x * s.q;
-    return with_sign_of(magnitude(y + fma(y, s.e, fma(x, s.q, -y))), x); // -0 + 0 would be +0
+  static constexpr interval value_range{-80, 80}, slope_range = value_range;
+  OGIVE_INLINE static float_pair value_lanes(floats x) { return gate_value(x, x); }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const floats a = magnitude(x);
+    return slope_lanes_at(x, gate_lanes(a), {a, floats{}});
+  }
+  OGIVE_INLINE static jet_lanes both_lanes(floats x) {
+    const floats a = magnitude(x);
+    const gate_lanes gate(a);
+    return {product(x, gate.logistic(x)), slope_lanes_at(x, gate, {a, floats{}})};
+  }
+  // The slope at u, from what a u' is there.
+  OGIVE_INLINE static float_pair slope_lanes_at(floats u, gate_lanes gate, float_pair a_slope) {
+    const floats d = -a_slope.high - static_cast<float>(root);
+    const float_pair close = through_root(root_slope, root, -a_slope.high, -a_slope.low);
+    return slope_on_side_of(u, select(magnitude(d) < root_vicinity, close, gate.slope(a_slope)));
   }
 
 private:
