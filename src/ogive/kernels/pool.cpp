@@ -29,9 +29,15 @@ inline void relax() {
 #endif
 }
 
-// How long an idle thread spins before it sleeps: a futex wake-up costs tens of microseconds, and
+// How long a thread spins before it sleeps: a futex wake-up costs tens of microseconds, and
 // the next call of a training step often comes sooner than that.
 constexpr auto spin_time = std::chrono::microseconds(20);
+
+template <class Condition>
+void spin_until(Condition holds) {
+  const auto until = std::chrono::steady_clock::now() + spin_time;
+  while (!holds() && std::chrono::steady_clock::now() < until) relax();
+}
 
 struct job {
   range_task task;
@@ -70,8 +76,12 @@ public:
     wake_.notify_all();
     work.work();
     // No piece is left; whoever has not begun need not, whoever has is waited for.
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      wanted_ = 0;
+    }
+    spin_until([this] { return active_.load(std::memory_order_acquire) == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
-    wanted_ = 0;
     done_.wait(lock, [this] { return active_ == 0; });
     current_ = nullptr;
     return true;
@@ -97,10 +107,7 @@ private:
     const fp_environment defaults;
     std::uint64_t seen = 0;
     for (;;) {
-      const auto until = std::chrono::steady_clock::now() + spin_time;
-      while (generation_seen_.load(std::memory_order_acquire) == seen &&
-             std::chrono::steady_clock::now() < until)
-        relax();
+      spin_until([&] { return generation_seen_.load(std::memory_order_acquire) != seen; });
       std::unique_lock<std::mutex> lock(mutex_);
       wake_.wait(lock, [&] { return generation_ != seen; });
       seen = generation_;
@@ -120,7 +127,8 @@ private:
   std::atomic<std::uint64_t> generation_seen_{0};
   std::uint64_t generation_ = 0;
   job *current_ = nullptr;
-  int wanted_ = 0, active_ = 0, started_ = 0;
+  int wanted_ = 0, started_ = 0;
+  std::atomic<int> active_{0};
 };
 
 // Never destroyed: its threads run until the process ends.
