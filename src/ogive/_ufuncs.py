@@ -30,7 +30,7 @@ def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
 
 def rounded(values: Any, dtype: np.dtype[Any]) -> Any:
     """float64 to any format, once, without warnings and whatever the processor's flush mode."""
-    return ufunc("rounded", "value")(values, signature=(np.dtype(np.float64), dtype))
+    return ufunc("narrowed", "value")(values, signature=(np.dtype(np.float64), dtype))
 
 
 def as_parameter(value: Any) -> Any:

@@ -1,6 +1,6 @@
-// rounded: double to any format. The last step of a loss head, under the same floating-point state
+// narrowed: double to any format. The last step of a loss head, under the same floating-point state
 // as its kernel.
-struct rounded {
+struct narrowed {
   static constexpr const char *value_operands = "d -> T";
 
   template <class T>
