@@ -135,9 +135,11 @@ struct gated_value_of {
   OGIVE_INLINE static void run(const floats (&in)[2], floats (&out)[1]) {
     out[0] = times(in[0], K::unary::value_lanes(in[1]));
   }
-  template <class X, class Inside>
-  OGIVE_INLINE static bool takes(const X (&in)[2], const X (&out)[1], Inside inside) {
-    return inside(in[1], K::unary::value_range) && inside(in[0], finite) && inside(out[0], normal);
+  // An operand that is not finite leaves a result that is not.
+  template <class X>
+  OGIVE_INLINE static bool takes(const X (&in)[2], const X (&out)[1]) {
+    return everywhere(inside(in[1], above_subnormals(K::unary::value_range)) &
+                      inside(out[0], normal));
   }
 };
 template <class K>
@@ -154,10 +156,11 @@ struct gated_gradients_of {
     out[0] = f.value.high == 0 ? floats{} : da;
     out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : db;
   }
-  template <class X, class Inside>
-  OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2], Inside inside) {
-    return inside(in[2], K::unary::slope_range) && inside(in[0], finite) && inside(in[1], finite) &&
-           inside(in[0] * in[1], normal) && inside(out[0], normal) && inside(out[1], normal);
+  template <class X>
+  OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2]) {
+    return everywhere(inside(in[2], above_subnormals(K::unary::slope_range)) &
+                      inside(in[0] * in[1], normal) & inside(out[0], normal) &
+                      inside(out[1], normal));
   }
 };
 

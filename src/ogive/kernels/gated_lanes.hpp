@@ -9,16 +9,35 @@ constexpr bool gate_in_lanes = requires { K::unary::both_lanes(floats{}); };
 
 constexpr interval normal{-largest_float, largest_float, 0x1p-100f};
 
+// A tiny f(b) has lost digits that a large factor would bring up.
+constexpr interval above_subnormals(interval x) { return {x.least, x.most, normal.smallest}; }
+
 // Rounded once; a sum of zeros would lose the sign.
 OGIVE_INLINE floats times(floats a, float_pair f) {
   const floats y = fma(a, f.high, a * f.low);
   return y == 0 ? a * f.high : y;
 }
 
-inline bool lane_inside(float x, interval range) { return lies_in(x, range); }
-OGIVE_INLINE bool lanes_inside(floats x, interval range) {
-  const floats one[1] = {x};
-  return all_inside(one, range);
+// Both for a lane and for a vector, whose answers are joined by &.
+inline bool inside(float x, interval range) { return lies_in(x, range); }
+OGIVE_INLINE mask inside(floats x, interval range) {
+  const floats size = magnitude(x);
+  mask in = range.least == -range.most ? size <= all(range.most)
+                                       : (x >= all(range.least)) & (x <= all(range.most));
+  if (range.smallest > 0) in &= (size >= all(range.smallest)) | (x == 0);
+  return in;
+}
+OGIVE_INLINE bool everywhere(bool x) { return x; }
+OGIVE_INLINE bool everywhere(mask x) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask(__m512i(x)) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(__m256(x)) == 0xff;
+#else
+  std::int32_t every = -1;
+  for (int i = 0; i < lanes; ++i) every &= x[i];
+  return every == -1;
+#endif
 }
 
 template <class Op, class M>
@@ -29,7 +48,7 @@ template <class Op, class M>
     double whole[Op::inputs];
     for (int k = 0; k < Op::inputs; ++k) whole[k] = in[k] = x[k][i];
     for (int k = 0; k < Op::outputs; ++k) out[k] = y[k][i];
-    if (Op::takes(in, out, lane_inside)) continue;
+    if (Op::takes(in, out)) continue;
     Op::template whole<M>(whole, out);
     for (int k = 0; k < Op::outputs; ++k) y[k][i] = out[k];
   }
@@ -41,7 +60,7 @@ OGIVE_INLINE void gate_vector(const float *const (&in)[Op::inputs],
   floats x[Op::inputs], y[Op::outputs];
   for (int k = 0; k < Op::inputs; ++k) x[k] = load(in[k] + at);
   Op::run(x, y);
-  if (!Op::takes(x, y, lanes_inside)) [[unlikely]]
+  if (!Op::takes(x, y)) [[unlikely]]
     mend_gated<Op, M>(x, y);
   for (int k = 0; k < Op::outputs; ++k) store(y[k], out[k] + at);
 }
@@ -93,7 +112,7 @@ void in_gate_lanes(T *const (&in)[Op::inputs], T *const (&out)[Op::outputs], std
         results[k] = y[k][i];
         decided &= !undecided(results[k], T{});
       }
-      if (decided && Op::takes(operands, results, lane_inside)) continue;
+      if (decided && Op::takes(operands, results)) continue;
       double whole[Op::inputs];
       T rounded_results[Op::outputs];
       for (int k = 0; k < Op::inputs; ++k) whole[k] = operands[k];
