@@ -4,28 +4,51 @@
 
 namespace ogive {
 
-const table *choose_table(const char *requested, const char **error) {
-  const table *available[3];
+namespace {
+
+struct available {
+  const table *which[3];
   int count = 0;
-  available[count++] = &table_baseline();
-  const char *have = "baseline";
+  void add(const table &t) { which[count++] = &t; }
+};
+
+// What was compiled in and this machine has, the widest last.
+available find_tables() {
+  available found;
+#if defined(OGIVE_HAS_baseline)
+  found.add(table_baseline());
+#endif
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      __builtin_cpu_supports("bmi2")) {
-    available[count++] = &table_avx2();
-    have = "baseline, avx2";
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-      available[count++] = &table_avx512();
-      have = "baseline, avx2, avx512";
-    }
-  }
+  [[maybe_unused]] const bool avx2 = __builtin_cpu_supports("avx2") &&
+                                     __builtin_cpu_supports("fma") &&
+                                     __builtin_cpu_supports("bmi2");
+#if defined(OGIVE_HAS_avx2)
+  if (avx2) found.add(table_avx2());
 #endif
-  if (requested == nullptr || *requested == '\0') return available[count - 1];
-  for (int i = 0; i < count; ++i)
-    if (std::strcmp(available[i]->isa, requested) == 0) return available[i];
+#if defined(OGIVE_HAS_avx512)
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    found.add(table_avx512());
+#endif
+#endif
+  return found;
+}
+
+} // namespace
+
+const table *choose_table(const char *requested, const char **error) {
+  static char have[64] = "";
+  const available found = find_tables();
+  if ((requested == nullptr || *requested == '\0') && found.count > 0)
+    return found.which[found.count - 1];
+  for (int i = 0; i < found.count; ++i) {
+    if (requested != nullptr && std::strcmp(found.which[i]->isa, requested) == 0)
+      return found.which[i];
+    if (i > 0) std::strcat(have, ", ");
+    std::strcat(have, found.which[i]->isa);
+  }
   *error = have;
   return nullptr;
 }
