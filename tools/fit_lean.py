@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import mpmath as mp
+
 from fit_coefficients import Function, gelu_slope, interpolate, mish_slope, silu_slope, two_doubles
 
 mp.mp.prec = 120

@@ -33,7 +33,7 @@ inline double guess_log1p(double u) {
 struct side {
   double rising;      // 1 or 0
   std::uint64_t bits; // all or none
-  explicit side(bool right) : rising(right ? 1 : 0), bits(right ? ~std::uint64_t{0} : 0) {}
+  explicit side(double right) : rising(right), bits(right != 0 ? ~std::uint64_t{0} : 0) {}
   double either(double a, double b) const {
     const auto from = __builtin_bit_cast(std::uint64_t, b);
     return __builtin_bit_cast(double,
@@ -98,7 +98,7 @@ inline correction corrected(jet<double> guess, double e, double above, side on) 
 }
 
 template <class K, class M>
-inline double slope_in_valley(const valley &v, double output, bool rising) {
+inline double slope_in_valley(const valley &v, double output, double rising) {
   const side on(rising);
   const double y = at_most(output, 100); // where x and y have long been the same
   const double above = at_least((y - v.y) - v.y_low, 0);

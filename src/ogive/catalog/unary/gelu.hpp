@@ -58,7 +58,7 @@ private:
 public:
   static bool rises(double x) { return !(x < root); }
   template <class M>
-  static double slope_from_side(double y, bool rising) {
+  static double slope_from_side(double y, double rising) {
     return slope_in_valley<gelu, M>(the_valley, y, rising);
   }
 };

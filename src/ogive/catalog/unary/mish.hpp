@@ -84,7 +84,7 @@ public:
   }
   static bool rises(double x) { return !(x < root); }
   template <class M>
-  static double slope_from_side(double y, bool rising) {
+  static double slope_from_side(double y, double rising) {
     return slope_in_valley<mish, M>(the_valley, y, rising);
   }
 };
