@@ -76,7 +76,7 @@ def calls(kind: str) -> list[Call]:
         Call(name, mode, 2 if mode.startswith("backward") else 1)
         for name in ogive.catalog.names(kind)
         for mode in public_modes(name)
-        if mode != "jacobian"
+        if mode not in ("jacobian", "lean", "lean_backward")
     ]
 
 

@@ -29,6 +29,7 @@ from cases import (
     run_python,
     values,
 )
+from ogive._lean import inputs
 
 LENGTHS = [*range(71), 255, 256, 257, 511, 512, 513]
 ROW_LENGTHS = [*range(1, 36), 255, 256, 257, 1000]
@@ -213,6 +214,14 @@ def everything() -> dict[str, str]:
     for dtype in DTYPES:
         for call in [*ELEMENTWISE, *SAMPLED]:
             note(f"{call.id}-{dtype.name}", call(*operands(call, dtype, count=3000)))
+        for name in dir(ogive.lean):
+            x, kept = values(dtype, count=3001), inputs(name, "lean_backward")
+            y, mask = getattr(ogive.lean, name)(x)
+            given = {"dy": values(dtype, count=3001, finite=True), "y": y, "mask": mask}
+            note(f"lean-{name}-{dtype.name}", y)
+            digests[f"mask-{name}-{dtype.name}"] = hashlib.sha256(mask.tobytes()).hexdigest()[:16]
+            backward = getattr(ogive.lean_backward, name)
+            note(f"lean_backward-{name}-{dtype.name}", backward(*(given[k] for k in kept)))
         for call in ROWS:
             results = [call(*batch(call, dtype, 8, n)) for n in (1, 2, 3, 10, 33, 257, 1000)]
             note(f"{call.id}-{dtype.name}", *results)

@@ -45,6 +45,8 @@ from . import backward_from_output as backward_from_output
 from . import catalog as catalog
 from . import derivative as derivative
 from . import jacobian as jacobian
+from . import lean as lean
+from . import lean_backward as lean_backward
 from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
 from . import value_grad_hess as value_grad_hess
@@ -87,7 +89,7 @@ def declaration(name: str, mode: str) -> str:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
         parts.append(annotated(parameter, card.kind))
-    pair = mode == "value_and_grad" or (
+    pair = mode in ("value_and_grad", "lean") or (
         mode == "backward" and (card.kind == "gated" or any(p.learnable for p in card.parameters))
     )
     triple = mode == "value_grad_hess"

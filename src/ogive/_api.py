@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _gated, _heads, _native, _rows, _unary, catalog
+from . import _gated, _heads, _lean, _native, _rows, _unary, catalog
 from ._docstrings import docstring
 
 PUBLIC_MODES = (
-    "value", "derivative", "second_derivative", "backward", "backward_from_output", "jacobian",
-    "value_and_grad", "value_grad_hess",
+    "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",
+    "lean_backward", "jacobian", "value_and_grad", "value_grad_hess",
 )  # fmt: skip
 
 
@@ -59,6 +59,8 @@ def build(name: str, mode: str) -> Any:
         built = _rows.function(card, mode)
     elif card.kind == "gated":
         built = _gated.function(card, mode)
+    elif mode in _lean.MODES:
+        built = _lean.function(card, mode)
     else:
         built = _unary.function(card, mode)
     if isinstance(built, np.ufunc):

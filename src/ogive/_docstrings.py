@@ -6,6 +6,8 @@ import ast
 import inspect
 import textwrap
 
+from ._lean import MODES as LEAN_MODES
+from ._lean import inputs as lean_inputs
 from .catalog import Card, Parameter
 
 SHAPES = {
@@ -20,6 +22,8 @@ LEADS = {
     "second_derivative": "Second derivative of {name}: f''(x).",
     "backward": "Backward of {name}: dy f'(x), in one pass.",
     "backward_from_output": "Backward of {name} from its output y, which determines f'(x).",
+    "lean": "{summary} Returns y and the mask that `lean_backward` needs.",
+    "lean_backward": "Backward of {name} from what `ogive.lean.{name}` gave: dy f'(x).",
     "jacobian": "Jacobian of {name}, row by row.",
     "value_and_grad": "{summary} Returns the loss and its gradient, from one pass.",
     "value_grad_hess": "{summary} Returns the loss, its gradient and the diagonal of its Hessian.",
@@ -31,6 +35,8 @@ RETURNS = {
     "second_derivative": "f''(x), of the shape and dtype of x",
     "backward": "dx, of the shape and dtype of x",
     "backward_from_output": "dx, of the shape and dtype of y",
+    "lean": "(y, mask): y of the shape and dtype of x, mask a uint8 array of one bit an element",
+    "lean_backward": "dx, of the shape and dtype of dy",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
     "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
     "value_grad_hess": "(loss, dz, h): dz and h have the shape and dtype of the logits",
@@ -39,6 +45,45 @@ GATED_RETURNS = {
     "value": "y, of the shape and dtype that a and b have together",
     "backward": "(da, db), each of the shape and dtype that the operands have together",
 }
+
+
+MASK = (
+    "mask is one-dimensional, of (size + 7) // 8 bytes: element i in C order has bit i % 8 of byte "
+    "i // 8, as ``np.packbits(bitorder='little')`` has it, and the bits after the last are 0. "
+    "Input that is not contiguous is copied first."
+)
+SLOPES = (
+    "A set bit means the first of the two slopes that the function has. dx has the bits of "
+    "`ogive.backward.{name}(dy, x)`, save that a NaN in x, which shows in y, passes dy through."
+)
+SIDES = (
+    "A set bit means that x is not left of the minimum. Where y is all but the minimum it has lost "
+    "what tells f'(x), which is small there; docs/lean.md has the measured bound, and "
+    "tests/lean.toml the figures. Elsewhere the error is that of rounding y."
+)
+
+
+def lean_notes(card: Card, mode: str) -> list[str]:
+    """What the mask means, and what a learned parameter still needs."""
+    kept = lean_inputs(card.name, "lean_backward")
+    notes = [MASK, "", (SIDES if "y" in kept else SLOPES).format(name=card.name)]
+    if mode == "lean_backward" and any(p.learnable for p in card.parameters):
+        notes += ["", "The gradient of the parameter is not among the results: it needs x."]
+    return notes
+
+
+def lean_example(card: Card) -> list[str]:
+    kept = lean_inputs(card.name, "lean_backward")[1:]
+    return [
+        ">>> import numpy as np, ogive",
+        ">>> x = np.linspace(-3, 3, 10, dtype=np.float32)",
+        f">>> y, mask = ogive.lean.{card.name}(x)",
+        ">>> mask.nbytes",
+        "2",
+        f">>> dx = ogive.lean_backward.{card.name}(np.ones_like(y), {', '.join(kept)})",
+        f">>> bool(np.allclose(dx, ogive.derivative.{card.name}(x), atol=1e-4))",
+        "True",
+    ]
 
 
 def formula_text(card: Card) -> str:
@@ -58,6 +103,9 @@ def docstring(card: Card, mode: str) -> str:
         first = ("dy", "x" if mode == "backward" else "y")
     if card.kind == "gated":
         first = ("dy", "a", "b") if mode == "backward" else ("a", "b")
+    lean = mode in LEAN_MODES
+    if lean:
+        first = tuple(name for name in lean_inputs(card.name, mode) if name != "mask")
     lead = (GATED_LEADS if card.kind == "gated" else LEADS)[mode].format(
         name=card.name, summary=card.summary
     )
@@ -69,7 +117,11 @@ def docstring(card: Card, mode: str) -> str:
             parts += [f"{name} : array_like", f"    {text}"]
     else:
         parts += [f"{name} : {SHAPES[card.kind]}" for name in first]
+    if mode == "lean_backward":
+        parts += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
     for p in card.parameters:
+        if lean and not p.operand:
+            continue
         parts += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
     if mode == "value_and_grad":
         parts += [
@@ -83,6 +135,8 @@ def docstring(card: Card, mode: str) -> str:
             "out : (dz, h), optional",
             "    Takes them; dz or h may be the logits themselves.",
         ]
+    elif mode == "lean":
+        parts += ["out : (y, mask), optional", "    Takes them; y may be x; either may be None."]
     elif card.kind == "gated" and mode == "backward":
         parts += ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]
     elif card.kind in ("unary", "gated") or mode == "value":
@@ -91,7 +145,7 @@ def docstring(card: Card, mode: str) -> str:
         returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
     else:
         returns = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode]
-        returns = (mode == "value_and_grad" and card.returns) or returns
+        returns = (mode == "value_and_grad" and card.returns) or returns.format(name=card.name)
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
     for p in card.parameters:
@@ -99,7 +153,13 @@ def docstring(card: Card, mode: str) -> str:
             parts += ["ValueError", f"    {p.name} outside ({p.domain[0]:g}, {p.domain[1]:g})."]
     if card.kind not in ("unary", "gated"):
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
-    notes = [text for text in (card.edges, card.notes) if text]
+    if lean:
+        parts += [
+            "ValueError",
+            "    Shapes that do not fit; a parameter that is not one number.",
+        ]
+    notes = lean_notes(card, mode) if lean else []
+    notes += [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:
         notes.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
     if notes:
@@ -110,4 +170,6 @@ def docstring(card: Card, mode: str) -> str:
         call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
         parts += ["", "Examples", "--------", ">>> import numpy as np, ogive",
                   f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape", "(3,)"]  # fmt: skip
+    if lean:
+        parts += ["", "Examples", "--------", *lean_example(card)]
     return "\n".join(parts) + "\n"

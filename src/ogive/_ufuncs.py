@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _native
+from .catalog import Parameter
 
 # ml_dtypes is the one optional package asked for at import: its bfloat16 must be known when a
 # ufunc is made, and it costs 10 ms. Where it is absent there are no bfloat16 arrays either.
@@ -42,6 +43,27 @@ def as_parameter(value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype != np.float64 and value.dtype.kind in "biuf":
         return value.astype(np.float64)
     return value
+
+
+MOST_CHECKED = 1 << 16
+"""Larger arrays of parameters are not searched: it would cost as much as the function itself."""
+
+
+def check_parameter(parameter: Parameter, given: Any) -> None:
+    """Refuse a number, or one of a few, outside the domain that the card states."""
+    values = given if isinstance(given, np.ndarray) else None
+    if isinstance(given, (int, float, list, tuple, np.generic)):
+        values = np.asarray(given)
+    if values is None or values.size > MOST_CHECKED or values.dtype.kind not in "biuf":
+        return
+    low, high = parameter.domain
+    bad = ~((values > low) & (values < high))
+    if bad.any():
+        index = np.unravel_index(int(np.argmax(bad)), bad.shape)
+        place = f"[{', '.join(map(str, index))}]" if index else ""
+        raise ValueError(
+            f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
+        )
 
 
 def is_dask(x: Any) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
-from ._ufuncs import as_array, as_parameter, rewrap, rounded, ufunc
+from ._ufuncs import as_array, as_parameter, check_parameter, rewrap, rounded, ufunc
 from .catalog import Card, Parameter
 
 INPUTS = {
@@ -72,27 +72,6 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     exec("\n".join(lines), scope)
     made: Callable[..., Any] = scope[card.name]
     return made
-
-
-MOST_CHECKED = 1 << 16
-"""Larger arrays of parameters are not searched: it would cost as much as the function itself."""
-
-
-def check_parameter(parameter: Parameter, given: Any) -> None:
-    """Refuse a number, or one of a few, outside the domain that the card states."""
-    values = given if isinstance(given, np.ndarray) else None
-    if isinstance(given, (int, float, list, tuple, np.generic)):
-        values = np.asarray(given)
-    if values is None or values.size > MOST_CHECKED or values.dtype.kind not in "biuf":
-        return
-    low, high = parameter.domain
-    bad = ~((values > low) & (values < high))
-    if bad.any():
-        index = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = f"[{', '.join(map(str, index))}]" if index else ""
-        raise ValueError(
-            f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
-        )
 
 
 def sampled(name: str, mode: str) -> Callable[..., Any]:

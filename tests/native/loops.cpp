@@ -87,6 +87,7 @@ std::vector<operand> parse(const char *text, const number_format &of_call) {
       case 'd': o.format = &f64; break;
       case 'l': o.size = 8; break;
       case '?': o.size = 1; break;
+      case 'b': o.size = 1; break; // a byte, which is eight elements
       default: std::fprintf(stderr, "operands %s: what is %c?\n", text, *c); std::exit(2);
       }
       if (o.format) o.size = o.format->size;
@@ -269,6 +270,7 @@ public:
         quick_(quick) {
     for (const operand &o : operands_) {
       has_core_ |= o.core;
+      has_bits_ |= o.letter == 'b';
       inputs_ += !o.output;
     }
     while (arenas().size() < operands_.size()) arenas().emplace_back(std::size_t{1} << 19);
@@ -305,9 +307,13 @@ private:
     for (const ptrdiff_t n : lengths()) {
       const problem p = make(n, 1);
       const std::vector<words> results = plain(p);
-      for (std::size_t k = 0; k < results.size(); ++k)
-        if (!std::equal(results[k].begin(), results[k].end(), all[k].begin()))
+      for (std::size_t k = 0; k < results.size(); ++k) {
+        // The last byte of bits may lack some.
+        const bool bits = operands_[static_cast<std::size_t>(inputs_) + k].letter == 'b';
+        if (!std::equal(results[k].begin(), results[k].end() - (bits && n % 8 != 0),
+                        all[k].begin()))
           fail(p, "a prefix of more elements", static_cast<int>(k));
+      }
       check_layouts(p, results);
     }
   }
@@ -341,19 +347,27 @@ private:
     }
   }
 
+  // Of an operand; with packed bits a parameter is one number for all.
+  ptrdiff_t rows_of(std::size_t k, ptrdiff_t rows) const {
+    const char letter = operands_[k].letter;
+    return letter == 'b' ? (rows + 7) / 8 : has_bits_ && letter == 'd' ? 1 : rows;
+  }
+
   problem make(ptrdiff_t rows, ptrdiff_t n) const {
     problem p{run_, operands_, rows, n, {}};
     for (int k = 0; k < inputs_; ++k) {
       const operand &o = operands_[static_cast<std::size_t>(k)];
       const ptrdiff_t columns = o.core ? n : 1;
       words values;
-      for (ptrdiff_t i = 0; i < rows; ++i)
+      for (ptrdiff_t i = 0; i < rows_of(static_cast<std::size_t>(k), rows); ++i)
         for (ptrdiff_t j = 0; j < columns; ++j) {
           const auto seed = static_cast<std::uint64_t>((k * 4096 + i) * 8192 + j);
           const std::uint64_t random = mixed(seed);
           const int kind = !has_core_ ? 0 : static_cast<int>((i + n) % 8);
           if (o.letter == 'l')
             values.push_back(integer(n, random));
+          else if (o.letter == 'b')
+            values.push_back(random & 0xff);
           else if (o.letter == '?')
             values.push_back(kind == 5 ? 0 : random % 4 != 0);
           else if (o.letter == 'T')
@@ -398,7 +412,7 @@ private:
     const std::vector<bool> none(operands_.size());
     check_steps(p, expected, none, none);
 
-    if (has_core_ && p.rows == 1) return;
+    if (has_bits_ || (has_core_ && p.rows == 1)) return;
 
     // Operands that repeat one element, or one row: on values that do.
     std::vector<bool> parameters(operands_.size()), cores(operands_.size()), all(operands_.size());
@@ -461,6 +475,17 @@ private:
     check(every(
         "each at an offset of its own",
         [&](std::size_t k) { return off_by(k, static_cast<int>(k) + 2); }, true));
+    if (has_bits_) { // all operands are contiguous; y may overwrite x, and dx dy or y
+      const auto out = static_cast<std::size_t>(inputs_);
+      for (std::size_t in = 0; in < out; ++in)
+        for (const bool streaming : {false, true})
+          if (operands_[in].letter == 'T') {
+            variation v = every("in place", packed, streaming);
+            v.place_of[out] = static_cast<int>(in);
+            check(v);
+          }
+      return;
+    }
     check(every("strided",
                 [&](std::size_t k) { return apart(p, k, 2 + static_cast<ptrdiff_t>(k % 2), 1); }));
     check(every("inputs strided",
@@ -527,7 +552,7 @@ private:
     for (std::size_t k = 0; k < operands_.size(); ++k) {
       const auto home = static_cast<std::size_t>(v.place_of[k]);
       if (home == k) {
-        places[k] = placed(arenas()[k], operands_[k], v.layouts[k], p.rows, p.n);
+        places[k] = placed(arenas()[k], operands_[k], v.layouts[k], rows_of(k, p.rows), p.n);
         if (k < p.inputs.size()) places[k].write(p.inputs[k]);
       }
       args.push_back(v.absent[k] ? nullptr : places[home].base);
@@ -591,7 +616,7 @@ private:
   const std::vector<operand> operands_;
   const ogive::loop run_;
   const bool quick_;
-  bool has_core_ = false;
+  bool has_core_ = false, has_bits_ = false;
   int inputs_ = 0;
   std::uint64_t digest_ = 0;
 };

@@ -37,7 +37,7 @@ constexpr std::ptrdiff_t grain_elements = 32768;
 const ogive::table *the_table = nullptr;
 
 struct operand {
-  char letter; // 'T', 'd', 'f', 'l', '?'
+  char letter; // 'T', 'd', 'f', 'l', '?', 'b'
   bool core;
   bool output;
 };
@@ -47,7 +47,7 @@ std::vector<operand> parse(const char *text) {
   bool output = false;
   for (const char *c = text; *c; ++c) {
     if (*c == '>') output = true;
-    if (std::strchr("Tdfl?", *c)) operands.push_back({*c, c[1] == '(', output});
+    if (std::strchr("Tdfl?b", *c)) operands.push_back({*c, c[1] == '(', output});
   }
   return operands;
 }
@@ -348,6 +348,85 @@ PyObject *call_rows(PyObject *, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+// A loop over all elements of contiguous operands, some of which may be packed bits.
+struct flat_call {
+  ogive::loop run;
+  const std::vector<operand> &operands;
+  std::vector<char *> data;
+  std::vector<npy_intp> steps;
+  std::ptrdiff_t n;
+  bool streaming;
+};
+
+// Pieces begin where a byte of bits does, and where a cache line of it does as well.
+constexpr std::ptrdiff_t bits_together = 512;
+
+bool run_flat(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const flat_call &c = *static_cast<const flat_call *>(context);
+  const ogive::fp_environment defaults;
+  const std::ptrdiff_t first = begin * bits_together, last = std::min(end * bits_together, c.n);
+  char *args[NPY_MAXARGS];
+  for (std::size_t k = 0; k < c.data.size(); ++k)
+    args[k] = c.data[k] + (c.operands[k].letter == 'b' ? first / 8 : first * c.steps[k]);
+  const std::ptrdiff_t dims[3] = {last - first, 1, c.streaming};
+  return c.run(args, dims, c.steps.data());
+}
+
+PyObject *call_flat(PyObject *, PyObject *args) {
+  const char *kernel, *mode_text;
+  int format_number;
+  PyObject *given;
+  if (!PyArg_ParseTuple(args, "ssiO!", &kernel, &mode_text, &format_number, &PyTuple_Type, &given))
+    return nullptr;
+  const ogive::entry *const e = find(kernel);
+  if (e == nullptr) return nullptr;
+  const int m = find_mode(*e, mode_text);
+  if (m < 0) return nullptr;
+  const std::vector<operand> operands = parse(e->operands[m]);
+  if (PyTuple_Size(given) != static_cast<Py_ssize_t>(operands.size()) || format_number < 0 ||
+      format_number >= ogive::formats) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
+    return nullptr;
+  }
+  flat_call c{e->run[m][format_number], operands, {}, {}, 0, false};
+  std::vector<double> numbers(operands.size());
+  constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
+  const int size = sizes[format_number];
+  bool first_result = true;
+  for (std::size_t k = 0; k < operands.size(); ++k) {
+    PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));
+    if (operands[k].letter == 'd') {
+      numbers[k] = PyFloat_AsDouble(item);
+      if (PyErr_Occurred()) return nullptr;
+      c.data.push_back(reinterpret_cast<char *>(&numbers[k]));
+      c.steps.push_back(0);
+      continue;
+    }
+    auto *const array = reinterpret_cast<PyArrayObject *>(item);
+    const bool bits = operands[k].letter == 'b';
+    const npy_intp count = PyArray_Check(item) ? PyArray_SIZE(array) : -1;
+    if (k == 0) c.n = count;
+    if (count < 0 || count != (bits ? (c.n + 7) / 8 : c.n) ||
+        PyArray_ITEMSIZE(array) != (bits ? 1 : size) || !PyArray_ISCARRAY_RO(array) ||
+        (operands[k].output && !PyArray_ISWRITEABLE(array))) {
+      PyErr_Format(PyExc_ValueError, "operand %d is not a contiguous array of its format and size",
+                   static_cast<int>(k));
+      return nullptr;
+    }
+    c.data.push_back(static_cast<char *>(PyArray_DATA(array)));
+    c.steps.push_back(bits ? 1 : size);
+    if (operands[k].output && first_result) {
+      c.streaming = ogive::large_and_resident(c.data[k], c.n * size);
+      first_result = false;
+    }
+  }
+  bool good = true;
+  Py_BEGIN_ALLOW_THREADS good = ogive::parallel_for((c.n + bits_together - 1) / bits_together,
+                                                    grain_elements / bits_together, run_flat, &c);
+  Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
 // {name: {mode: operands}}
 PyObject *list_entries(PyObject *, PyObject *) {
   PyObject *const all = PyDict_New();
@@ -392,6 +471,7 @@ PyMethodDef methods[] = {
     {"entries", list_entries, METH_NOARGS, "Operands of every kernel's modes."},
     {"ufunc", make_ufunc, METH_VARARGS, "A ufunc or gufunc of one kernel's mode."},
     {"call", call_rows, METH_VARARGS, "One call of a kernel's mode, results overlapping at will."},
+    {"call_flat", call_flat, METH_VARARGS, "One call of a mode whose operands are packed bits."},
     {"isa", isa, METH_NOARGS, "Instruction set in use."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "Threads a large array is shared among."},
     {"set_num_threads", set_num_threads, METH_O, "Sets that number."},

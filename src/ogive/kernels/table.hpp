@@ -15,6 +15,8 @@ constexpr int formats = 4;
   MODE(second_derivative)                                                                          \
   MODE(backward)                                                                                   \
   MODE(backward_from_output)                                                                       \
+  MODE(lean)                                                                                       \
+  MODE(lean_backward)                                                                              \
   MODE(parameter_backward)                                                                         \
   MODE(sampled_value)                                                                              \
   MODE(sampled_derivative)                                                                         \
@@ -42,7 +44,7 @@ using loop = bool (*)(char **args, const std::ptrdiff_t *dims, const std::ptrdif
 
 // Operands are written as NumPy writes a signature, with a type letter each: 'T' the format of the
 // call, 'd' double, 'f' float, 'l' int64, '?' bool. "T(n) d ?(n) -> T(n)" is softmax(x,
-// temperature, where).
+// temperature, where). 'b' is a bit an element, packed; lean.hpp says how.
 struct entry {
   const char *name = nullptr;
   const char *kind = nullptr;

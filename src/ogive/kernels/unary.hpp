@@ -12,6 +12,7 @@
 //     static double draw(double u, double parameter…);   and   at(x, drawn)
 //     // optional: every operation is exact in every format, so no widening is needed
 //     static constexpr bool exact = true;
+//     // optional, for backward from a bit an element: what lean.hpp asks for
 //     // optional: value and slope in float lanes, for x within a range; see lanes_driver.hpp
 //     static constexpr interval value_range; static floats value_lanes(floats x[, float
 //     parameter]); static constexpr interval slope_range; static float_pair slope_lanes(floats x[,
@@ -276,6 +277,8 @@ bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *
   return true;
 }
 
+#include "lean.hpp"
+
 // dL/dparameter = sum of dy * parameter_slope(x) along the core dimension: T(n) T(n) d(n) -> d.
 template <class K, class T>
 [[gnu::flatten]] bool parameter_backward(char **args, const std::ptrdiff_t *dims,
@@ -369,6 +372,15 @@ constexpr entry unary_entry(const char *name) {
       requires { K::template slope_from_output<M>(0.0, 0.0); })
     set(e, mode::backward_from_output, two[parameters],
         []<class T>(T) constexpr -> loop { return elementwise<K, backward_from_output_of, T>; });
+  if constexpr (has_two_slopes<K> || has_two_sides<K>) {
+    constexpr const char *keep[] = {"T -> T b", "T d -> T b", "T d d -> T b"};
+    constexpr const char *bits[] = {"T b -> T", "T b d -> T", "T b d d -> T"};
+    constexpr const char *both[] = {"T T b -> T", "T T b d -> T", "T T b d d -> T"};
+    set(e, mode::lean, keep[parameters],
+        []<class T>(T) constexpr -> loop { return lean_forward<K, T>; });
+    set(e, mode::lean_backward, has_two_slopes<K> ? bits[parameters] : both[parameters],
+        []<class T>(T) constexpr -> loop { return lean_backward<K, T>; });
+  }
   if constexpr (requires { K::template parameter_slope<M>(0.0, 0.0); })
     set(e, mode::parameter_backward, "T(n) T(n) d(n) -> d",
         []<class T>(T) constexpr -> loop { return parameter_backward<K, T>; });

@@ -3,6 +3,8 @@
 // tail. The slope is Phi(x) + x phi(x), and 1 minus that of -x.
 #pragma once
 
+#include "valley.hpp"
+
 struct gelu {
   template <class M>
   static jet<double> at(double x) {
@@ -48,4 +50,29 @@ private:
       -0x1.8680f74e3a6b5p-11, 0x1.86c863b675f3bp-13,  0x1.6961090df9bd0p-14, -0x1.784acae8c3749p-17,
       -0x1.03fec017ce722p-17, 0x1.d0c3a24dd261cp-22,  0x1.3227e84278f79p-21, -0x1.b986669c47858p-30,
       -0x1.301b75b0dbe72p-25, -0x1.7e43e2bd49275p-30, 0x1.ed4c07d1821b1p-30, 0x1.24b4406bc5943p-33};
+
+  // Backward from the output and the side; printed by tools/fit_lean.py.
+  static constexpr valley the_valley{
+      -0x1.80ead197f00b4p-1,
+      -0x1.5c19dd4b1a3fbp-3,
+      -0x1.2b9ce10f863d8p-58,
+      0x1.0000000000000p+2,
+      // right: relative error 2^-19.2
+      {0x1.1392e17edbb5ap+1, -0x1.63fd7de2b9c21p+0, 0x1.2e0bc812183c3p+1, -0x1.02cc74bd2fb01p+2,
+       0x1.06f7f162a986bp+3, -0x1.1679eed120e5bp+4, 0x1.0c0f6315be8c7p+5, -0x1.9f47aba939368p+5,
+       0x1.e62cc03e40d86p+5, -0x1.a07e631662041p+5, 0x1.fd6d843edde6fp+4, -0x1.ae9cf8556172ap+3,
+       0x1.dc1c8c53047acp+1, -0x1.34e4d0ba2c7adp-1, 0x1.63f2a9174b941p-5},
+      // left: relative error 2^-22.8
+      {-0x1.545d828e3a5e0p+0, -0x1.358a67ca7bbf5p-3, 0x1.db66f59a3b817p-4, -0x1.59053d7e536e0p-4,
+       0x1.d0c7abff09047p-5, -0x1.1b08f9a0f1a59p-5, 0x1.344565c3c6a12p-6, -0x1.8a5f666eb6d24p-8,
+       -0x1.145d354142ab6p-7, 0x1.8c9030d1b2cccp-8, 0x1.c31a3c2c2c5e8p-7, 0x1.ac708e875b36bp-8,
+       -0x1.1670965c4d01ap-5, -0x1.4fdfc6db428bbp-12, 0x1.f605a3de5266cp-7},
+  };
+
+public:
+  static bool rises(double x) { return !(x < root); }
+  template <class M>
+  static double slope_from_side(double y, double rising) {
+    return slope_in_valley<gelu, M>(the_valley, y, rising);
+  }
 };

@@ -13,4 +13,5 @@ struct hard_tanh {
   static typename M::real slope_from_output(typename M::real y) {
     return at<M>(y).slope;
   }
+  static constexpr two_slopes slopes() { return {1, 0}; }
 };

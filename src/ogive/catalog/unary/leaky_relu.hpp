@@ -12,4 +12,5 @@ struct leaky_relu {
   static double slope_from_output(double y, double negative_slope) {
     return at<M>(y, negative_slope).slope;
   }
+  static constexpr two_slopes slopes(double negative_slope) { return {1, negative_slope}; }
 };

@@ -16,4 +16,5 @@ struct prelu {
   static double parameter_slope(double x, double) {
     return x > 0 ? 0 : x;
   }
+  static constexpr two_slopes slopes(double weight) { return {1, weight}; }
 };

@@ -13,4 +13,7 @@ struct rrelu {
     return at<M>(x, (lower + upper) / 2);
   }
   static double draw(double u, double lower, double upper) { return fma(u, upper - lower, lower); }
+  static constexpr two_slopes slopes(double lower, double upper) {
+    return {1, (lower + upper) / 2};
+  }
 };

@@ -1,6 +1,8 @@
 // silu: x/(1 + e^-x).
 #pragma once
 
+#include "valley.hpp"
+
 struct silu {
   template <class M>
   static jet<double> at(double x) {
@@ -65,4 +67,29 @@ private:
       0x1.1af1923966a67p-17,  0x1.4e834fe8e9f32p-20,  -0x1.3f8fc5da775dfp-20,
       0x1.51ae60c5c1adep-22,  -0x1.547a1b5725145p-27, -0x1.86499f26d9050p-26,
       0x1.28f15fde95003p-27,  -0x1.fd48ce0bc8288p-31, -0x1.760e73fb37533p-32};
+
+  // Backward from the output and the side; printed by tools/fit_lean.py.
+  static constexpr valley the_valley{
+      -0x1.474973c84120bp+0,
+      -0x1.1d25cf210482ep-2,
+      0x1.ca2d0d94faaecp-60,
+      0x1.a000000000000p+3,
+      // right: relative error 2^-18.5
+      {0x1.83de3da72a06cp+1, -0x1.07be7d6f592b2p+1, 0x1.726903c845d8bp+1, -0x1.f300cd69819eap+1,
+       0x1.5b01d7d5b432ep+2, -0x1.b135599ea461ap+2, 0x1.c0db3948efac9p+2, -0x1.6b4c4f764ac8bp+2,
+       0x1.bb3d921c44f70p+1, -0x1.8d49f11b4536dp+0, 0x1.fe291302c63c8p-2, -0x1.c5d22e3aca1f3p-4,
+       0x1.08b590d253649p-6, -0x1.6ba623ec15e61p-10, 0x1.bd938549f4674p-15},
+      // left: relative error 2^-15.8
+      {-0x1.10f7393c10fa7p+3, -0x1.ed01884e284dap+3, -0x1.02e124168d333p+4, -0x1.fcdf8f57ec5c2p+3,
+       -0x1.fcca1cb778610p+3, -0x1.f428558a4c7e2p+3, -0x1.1bf44eeaf3fefp+4, -0x1.36fda779d142ap+4,
+       -0x1.01892a7109e10p+3, 0x1.482567a4b5045p+1, -0x1.cdc50440c20afp+4, -0x1.da8875fd3f651p+5,
+       -0x1.9b5179ed88a2fp+4, 0x1.81d4f309e332ap+3, 0x1.09af030a21051p+3},
+  };
+
+public:
+  static bool rises(double x) { return !(x < root); }
+  template <class M>
+  static double slope_from_side(double y, double rising) {
+    return slope_in_valley<silu, M>(the_valley, y, rising);
+  }
 };

@@ -14,6 +14,7 @@ struct softshrink {
   static double slope_from_output(double y, double) {
     return y == 0 ? 0 : y == y ? 1 : y;
   }
+  static constexpr two_slopes slopes(double) { return {1, 0}; }
 
 private:
   // a - b, kept off a tie that it only rounds to, as M::product is.

@@ -1,0 +1,147 @@
+"""Lean backward as the user calls it: forward keeps one bit an element, and y where it must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import _native
+from ._heads import FORMATS, as_logits
+from ._ufuncs import as_array, check_parameter, is_dask, rewrap
+from .catalog import Card, Parameter
+
+Array = np.ndarray[Any, Any]
+MODES = ("lean", "lean_backward")
+
+
+def inputs(name: str, mode: str) -> tuple[str, ...]:
+    """The arrays a mode takes: backward takes y too where the bit does not tell the slope."""
+    if mode == "lean":
+        return ("x",)
+    needs_output = _native.entries()[name][mode].startswith("T T")
+    return ("dy", "y", "mask") if needs_output else ("dy", "mask")
+
+
+def function(card: Card, mode: str) -> Callable[..., Any]:
+    """One of the two, written out and compiled for the sake of its signature."""
+    operands = [p for p in card.parameters if p.operand]
+    arrays = ", ".join(inputs(card.name, mode))
+    signature = ", ".join([arrays, *(f"{p.name}={p.default!r}" for p in operands), "*, out=None"])
+    numbers = "".join(f"number(parameters[{i}], {p.name}), " for i, p in enumerate(operands))
+    scope: dict[str, Any] = {
+        "run": (forward if mode == "lean" else backward)(card.name),
+        "number": number,
+        "parameters": operands,
+    }
+    exec(
+        f"def {card.name}({signature}):\n    return run({arrays}, out=out, numbers=({numbers}))",
+        scope,
+    )
+    made: Callable[..., Any] = scope[card.name]
+    return made
+
+
+def forward(name: str) -> Callable[..., Any]:
+    def run(x: Any, out: Any, numbers: tuple[float, ...]) -> tuple[Any, Any]:
+        given = real(x, name, "x")
+        if out is not None and (not isinstance(out, tuple) or len(out) != 2):
+            raise TypeError(f"{name}: out must be a tuple (y, mask), either of which may be None")
+        wanted = out or (None, None)
+        bits = ((given.size + 7) // 8,)
+        check_out(wanted[0], given.shape, given.dtype, f"{name}: out[0]")
+        check_out(wanted[1], bits, np.dtype(np.uint8), f"{name}: out[1]")
+        y = place(wanted[0], given.shape, given.dtype, given)
+        mask = place(wanted[1], bits, np.dtype(np.uint8), given, y)
+        _native.call_flat(name, "lean", FORMATS[given.dtype], (given, *numbers, y, mask))
+        return handed(x, y, wanted[0]), handed(None, mask, wanted[1])
+
+    return run
+
+
+def backward(name: str) -> Callable[..., Any]:
+    def run(dy: Any, *kept: Any, out: Any, numbers: tuple[float, ...]) -> Any:
+        *outputs, mask = kept
+        arrays = [real(dy, name, "dy"), *(real(y, name, "y") for y in outputs)]
+        shape = arrays[0].shape
+        for y in arrays[1:]:
+            if y.shape != shape:
+                raise ValueError(f"{name}: dy of shape {shape} does not fit y of shape {y.shape}")
+        dtype = np.result_type(
+            *(a if type(a) in (int, float) else b.dtype
+              for a, b in zip((dy, *outputs), arrays, strict=True))
+        )  # fmt: skip
+        arrays = [a.astype(dtype, copy=False) for a in arrays]
+        bits = checked_mask(mask, arrays[0], name)
+        check_out(out, shape, dtype, f"{name}: out")
+        dx = place(out, shape, dtype, *arrays)
+        _native.call_flat(name, "lean_backward", FORMATS[dtype], (*arrays, bits, *numbers, dx))
+        return handed(dy, dx, out)
+
+    return run
+
+
+def real(x: Any, name: str, what: str) -> Array:
+    """An array of a supported format, contiguous in C order."""
+    array = as_array(x)
+    if is_dask(array):
+        raise TypeError(f"{name}: {what} is a dask array; the mask needs all of it: use map_blocks")
+    return np.asarray(as_logits(array, name, what), order="C")
+
+
+def number(parameter: Parameter, value: Any) -> float:
+    """One number: bits say nothing of a parameter that differs from element to element."""
+    if np.ndim(value):
+        raise ValueError(
+            f"{parameter.name} must be one number in the lean forms, not an array of shape "
+            f"{np.shape(value)}"
+        )
+    if parameter.domain != Parameter.domain:
+        check_parameter(parameter, value)
+    return float(value)
+
+
+def checked_mask(mask: Any, dy: Array, name: str) -> Array:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.uint8:
+        found = f"of dtype {mask.dtype}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"{name}: mask must be the uint8 array of ogive.lean.{name}, not {found}")
+    expected = ((dy.size + 7) // 8,)
+    if mask.shape != expected:
+        raise ValueError(
+            f"{name}: mask of shape {mask.shape} does not fit dy of shape {dy.shape}, which has "
+            f"{dy.size} elements and so a mask of shape {expected}"
+        )
+    return np.ascontiguousarray(mask)
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
+    if out is None:
+        return
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{what} must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"{what} is of shape {out.shape} and dtype {out.dtype}, expected {shape} and {dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{what} is read-only")
+
+
+def place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *read: Array) -> Array:
+    """Where the kernel writes: `out` itself, unless its layout or an overlap forbids it."""
+    if out is None or not (out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative):
+        return np.empty(shape, dtype)
+    for each in read:
+        same = each.dtype == dtype and each.shape == shape and each.ctypes.data == out.ctypes.data
+        if not same and np.may_share_memory(each, out):
+            return np.empty(shape, dtype)
+    return np.asarray(out)
+
+
+def handed(like: Any, result: Array, out: Any) -> Any:
+    if out is None:
+        return rewrap(like, result[()]) if like is not None else result
+    if not np.may_share_memory(result, out):
+        out[...] = result
+    return out

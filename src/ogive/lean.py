@@ -1,0 +1,5 @@
+"""Forward that keeps the least for backward: ``y, mask``, the mask one bit an element."""
+
+from ._api import namespace
+
+__getattr__, __dir__ = namespace(__name__, "lean")

@@ -1,0 +1,146 @@
+"""Measure backward from what `ogive.lean` keeps, and record the errors.
+
+    python tools/lean.py                                 # all 2^32 float32 inputs, in minutes
+    python tools/lean.py --functions gelu --stride 1021  # a sample, which is not recorded
+
+For the functions whose lean backward needs the output: forward, then backward with dy = 1, against
+the derivative at x. Where y is all but the minimum it has lost what tells f'(x); `max_error` is the
+largest absolute error, found there, and `max_ulp` the largest in ulps of f'(x) where x is at least
+1/4 away from the minimum and y is a normal number. The figures go to tests/lean.toml, which
+tests/test_lean.py holds the library to.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import ogive
+from ogive._lean import inputs
+from ogive.catalog import find, names
+from ogive.reference import measure
+from ogive.reference.ball import critical_points
+from ogive.reference.ulp import BFLOAT16, FLOAT16, FLOAT32, FLOAT64, Format
+
+RECORD = Path(__file__).parent.parent / "tests" / "lean.toml"
+CHUNK = 1 << 24
+BLOCK = 1 << 17
+AWAY = 0.25
+FUNCTIONS = [
+    name for name in names("unary")
+    if name in dir(ogive.lean) and "y" in inputs(name, "lean_backward")
+]  # fmt: skip
+
+
+@dataclass
+class Found:
+    """Errors over some inputs."""
+
+    inputs: int
+    max_error: float
+    max_error_at: float
+    max_ulp: float
+    max_ulp_at: float
+
+    def merge(self, other: Found) -> Found:
+        near = other if other.max_error > self.max_error else self
+        away = other if other.max_ulp > self.max_ulp else self
+        return Found(
+            self.inputs + other.inputs,
+            near.max_error, near.max_error_at, away.max_ulp, away.max_ulp_at,
+        )  # fmt: skip
+
+
+def errors(name: str, x: Any, fmt: Format) -> Found:
+    """Errors of dx for dy = 1 at the finite ones among x."""
+    x = x[np.isfinite(x)]
+    y, mask = getattr(ogive.lean, name)(x)
+    got = getattr(ogive.lean_backward, name)(np.ones_like(y), y, mask).astype(np.float64)
+    wide = x.astype(np.float64)
+    exact = getattr(ogive.derivative, name)(wide)
+    error = np.abs(got - exact)
+    (minimum,) = critical_points(find(name))[:1]
+    tells = np.abs(y.astype(np.float64)) >= 2.0**fmt.least
+    ulps = np.where(tells & (np.abs(wide - minimum) >= AWAY), error / fmt.spacing(exact), 0)
+    near, away = (int(np.argmax(np.nan_to_num(e, nan=np.inf))) for e in (error, ulps))
+    return Found(x.size, float(error[near]), float(x[near]), float(ulps[away]), float(x[away]))
+
+
+def chunk(name: str, number: int, stride: int) -> Found:
+    """One chunk of the float32 bit patterns."""
+    first = -(-number * CHUNK // stride) * stride
+    patterns = np.arange(first, (number + 1) * CHUNK, stride, dtype=np.uint64).astype(np.uint32)
+    total = Found(0, 0.0, 0.0, 0.0, 0.0)
+    for start in range(0, patterns.size, BLOCK):
+        x = patterns[start : start + BLOCK].view(np.float32)
+        if np.isfinite(x).any():
+            total = total.merge(errors(name, x, FLOAT32))
+    return total
+
+
+def float32(name: str, stride: int, processes: int = 1) -> Found:
+    numbers = range((1 << 32) // CHUNK)
+    total = Found(0, 0.0, 0.0, 0.0, 0.0)
+    if processes == 1:
+        for number in numbers:
+            total = total.merge(chunk(name, number, stride))
+        return total
+    with ProcessPoolExecutor(processes, initializer=ogive.set_num_threads, initargs=(1,)) as pool:
+        each = [pool.submit(chunk, name, number, stride) for number in numbers]
+        for future in each:
+            total = total.merge(future.result())
+    return total
+
+
+def rest(name: str) -> dict[str, Found]:
+    """All halves, and points of float64."""
+    found = {fmt.name: errors(name, fmt.every(), fmt) for fmt in (FLOAT16, BFLOAT16)}
+    return found | {"float64": errors(name, measure.float64_points(find(name)), FLOAT64)}
+
+
+def lines(figures: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
+    yield "# Written by tools/lean.py, which says what each is; tests/test_lean.py holds to it.\n"
+    for name in sorted(figures):
+        for dtype, entry in figures[name].items():
+            yield f"\n[{name}.{dtype}]\n"
+            yield from (f"{key} = {value!r}\n" for key, value in entry.items())
+
+
+def record(name: str, found: dict[str, Found]) -> None:
+    figures = tomllib.loads(RECORD.read_text()) if RECORD.exists() else {}
+    figures[name] = {
+        dtype: {
+            "inputs": f.inputs,
+            "max_error": float(f"{math.nextafter(f.max_error * (1 + 1e-4), math.inf):.4e}"),
+            "max_error_at": f.max_error_at,
+            "max_ulp": math.ceil(f.max_ulp * 100) / 100,
+            "max_ulp_at": f.max_ulp_at,
+        }
+        for dtype, f in found.items()
+    }
+    RECORD.write_text("".join(lines(figures)))
+
+
+def main(
+    functions: Annotated[str, typer.Option(help="names, by commas")] = ",".join(FUNCTIONS),
+    stride: Annotated[int, typer.Option(help="every how many float32 patterns")] = 1,
+    processes: int = 2,
+) -> None:
+    for name in functions.split(","):
+        found = rest(name) | {"float32": float32(name, stride, processes)}
+        for dtype, f in found.items():
+            print(f"{name} {dtype}: {f}", flush=True)
+        if stride == 1:
+            record(name, found)
+
+
+if __name__ == "__main__":
+    typer.run(main)
