@@ -5,18 +5,12 @@
 struct gelu_tanh {
   template <class M>
   static jet<double> at(double x) {
-    const double c = within(x, 1000), square = c * c;
-    const double v = c * fma(3 * cubic, square, linear); // x (2k)'
-    if constexpr (M::full) {
-      const pair u = exponent<M>(c);
-      const auto part = M::gate(c, u.high, u.low, v);
-      const double d = (c - root) - root_low;
-      return {x > 1000 ? x : part.value,
-              magnitude(d) < 0.5 ? d * polynomial(root_slope, d) : part.slope};
-    } else {
-      const auto part = M::gate(c, exponent<M>(c).high, 0, v);
-      return {x > 1000 ? x : part.value, part.slope};
-    }
+    const double c = within(x, 1000);
+    const pair u = exponent<M>(c), slope = line<M>(c, 3);
+    const double v = fma(c, slope.high, c * slope.low); // x (2k)'
+    const auto part = M::gate(c, u.high, u.low, v);
+    const double d = (c - root) - root_low, close = d * polynomial(root_slope, d);
+    return {x > 1000 ? x : part.value, M::full && magnitude(d) < 0.5 ? close : part.slope};
   }
 
   // e ((w + v (2k)') e + w - v (2k)')/(1 + e)^3 with e = e^-2k at a = |x|, v = a (2k)' and
