@@ -21,9 +21,6 @@ CATALOG = PACKAGE / "catalog"
 KINDS = ("unary", "gated", "rows", "heads")
 CARDS = ogive.catalog()
 
-WITHOUT_SECOND_DERIVATIVE_YET = {"gelu_sigmoid", "gelu_tanh", "mish", "squareplus"}
-"""Smooth functions whose kernels have no `curvature` so far; this fails as soon as one has."""
-
 every_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 
 
@@ -108,9 +105,6 @@ def test_public_functions_tell_their_name_and_what_they_do(card: Card) -> None:
 def test_every_function_but_straight_lines_with_kinks_has_a_second_derivative(card: Card) -> None:
     assert card.claims is not None
     expected = card.claims.smoothness >= 2 or bool(card.claims.second_derivative_at_breaks)
-    if card.name in WITHOUT_SECOND_DERIVATIVE_YET:
-        assert expected
-        expected = False
     assert ("second_derivative" in public_modes(card.name)) == expected
 
 

@@ -2,8 +2,8 @@
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
-and print those that gelu.hpp, silu.hpp, gelu_tanh.hpp and mish.hpp in catalog/unary carry for a
-root of their slope or of their curvature.
+and print those that functions in catalog/unary carry themselves: gelu, silu, gelu_tanh and mish for
+the roots of their slope and of their curvature, erf and tanhshrink for the value.
 
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.
@@ -82,6 +82,57 @@ def gelu_tanh_slope(x: mp.mpf) -> mp.mpf:
 def mish_slope(x: mp.mpf) -> mp.mpf:
     softplus, sigmoid = mp.log1p(mp.exp(x)), 1 / (1 + mp.exp(-x))
     return mp.tanh(softplus) + x * mp.sech(softplus) ** 2 * sigmoid
+
+
+def gelu_tanh_curvature(x: mp.mpf) -> mp.mpf:
+    scale, cubic = gelu_tanh_scale(), mp.mpf(0.044715)
+    s = 1 / (1 + mp.exp(-scale * x * (1 + cubic * x * x)))
+    slope = scale * (1 + 3 * cubic * x * x)
+    return s * (1 - s) * (2 * slope + 6 * scale * cubic * x * x + x * slope**2 * (1 - 2 * s))
+
+
+def mish_curvature(x: mp.mpf) -> mp.mpf:
+    w = mp.exp(x)
+    d = 2 + 2 * w + w * w
+    bend = 2 * (2 + 4 * w + 3 * w**2 + w**3) + x * (2 + 2 * w - 3 * w**2 - 2 * w**3)
+    return 4 * w * bend / d**3
+
+
+def erf_near(z: mp.mpf) -> mp.mpf:
+    """p in erf(x) = x + x p(x^2)."""
+    x = mp.sqrt(z)
+    return mp.erf(x) / x - 1 if z > mp.mpf(2) ** -80 else 2 / mp.sqrt(mp.pi) - 1
+
+
+def erf_far(c: int) -> Function:
+    """n in 1 - erf(a) = e^(-a^2) n(t)/(a + c), with t = (a - c)/(a + c)."""
+
+    def n(t: mp.mpf) -> mp.mpf:
+        a = c * (1 + t) / (1 - t)
+        return (a + c) * mp.exp(a * a) * mp.erfc(a)
+
+    return n
+
+
+def erf_blocks(grade: str, near: int, far: int, end: int, c: int = 3) -> str:
+    def t_of(a: int) -> mp.mpf:
+        return mp.mpf(a - c) / (a + c)
+
+    def weight(t: mp.mpf) -> mp.mpf:
+        a = c * (1 + t) / (1 - t)
+        return mp.exp(-a * a) / ((a + c) * mp.erf(a))
+
+    return block(
+        f"near_{grade}", "", erf_near, mp.mpf(0), mp.mpf(1), near, lambda z: 1 / (1 + erf_near(z))
+    ) + block(f"far_{grade}", "", erf_far(c), t_of(1), t_of(end), far, weight)
+
+
+def tanh_gap(z: mp.mpf) -> mp.mpf:
+    """q in x - tanh(x) = x^3 (1/3 + x^2 q(x^2))."""
+    x = mp.sqrt(z)
+    if z < mp.mpf(2) ** -40:
+        return -mp.mpf(2) / 15 + 17 * z / 315
+    return ((1 - mp.tanh(x) / x) / z - mp.mpf(1) / 3) / z
 
 
 def two_doubles(x: mp.mpf) -> tuple[float, float]:
@@ -187,7 +238,24 @@ def main() -> None:
     print("gelu_tanh", root_block(gelu_tanh_slope, -0.75, 18), sep="\n")
     for name, power in (("linear", gelu_tanh_scale()), ("cubic", gelu_tanh_scale() * 0.044715)):
         print(f"  {name}", *(part.hex() for part in two_doubles(power)))
+    print(root_block(gelu_tanh_curvature, 1.4, 17, "bend"))
     print("mish", root_block(mish_slope, -1.19, 17), sep="\n")
+    print(root_block(mish_curvature, -2.26, 16, "left_bend"))
+    print(root_block(mish_curvature, 1.49, 18, "right_bend"))
+    print("erf", erf_blocks("f32", 9, 9, 4), erf_blocks("f64", 13, 15, 6), sep="\n")
+    print("tanhshrink")
+    for grade, degree in (("f32", 12), ("f64", 15)):
+        print(
+            block(
+                f"near_{grade}",
+                "",
+                tanh_gap,
+                mp.mpf(0),
+                mp.mpf(1),
+                degree,
+                lambda z: z / (mp.mpf(1) / 3 + z * tanh_gap(z)),
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 def celu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
 def elu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
+erf: np.ufunc
 exp: np.ufunc
 gelu: np.ufunc
 gelu_sigmoid: np.ufunc
@@ -30,4 +31,5 @@ def softshrink(x: ArrayLike, lambd: ArrayLike = 0.5, out: Any = None, *, where: 
 softsign: np.ufunc
 def squareplus(x: ArrayLike, b: ArrayLike = 4.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
 tanh: np.ufunc
+tanhshrink: np.ufunc
 def threshold(x: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...

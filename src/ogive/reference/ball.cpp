@@ -351,6 +351,13 @@ inline void expand(const taylor &t, double x, double &lo, double &hi) {
   }
 }
 
+// x - tanh(x) for |x| > 32, rounded to odd as above: |x| - 1, which may be a tie, and less than
+// 2^-91 beyond it. In double the float |x| is either more than |x| - 1 or next to it.
+inline double far_gap(double x) {
+  const double a = magnitude(x), below = a - 1;
+  return __builtin_copysign(from_bits(below < a ? bits_of(below) | 1 : bits_of(a) - 1), x);
+}
+
 struct program {
   std::int32_t steps, values, constants, results;
   const step *code;
@@ -358,6 +365,7 @@ struct program {
   const std::int32_t *result;
   const taylor *near_zero; // for each result, left then right of 0
   double reach[2];         // of these polynomials, left and right
+  const std::int32_t *gap; // for each result, whether it is x - tanh(x)
 };
 
 // Enough for any formula; the interpreter refuses longer ones.
@@ -401,6 +409,8 @@ int ogive_ball_enclose(const program *p, const float *x, std::int64_t n, double 
           const bool finite = magnitude(y.m[i]) < infinity;
           low[i] = !told ? __builtin_nan("") : finite ? a - rounding * magnitude(a) : a;
           high[i] = !told ? __builtin_nan("") : finite ? b + rounding * magnitude(b) : b;
+          const double x = v[0].m[i];
+          if (p->gap[k] && told && magnitude(x) > 32) low[i] = high[i] = far_gap(x);
         }
       if (tape_lanes < count)
         for (int i = 0; i < count; ++i) {

@@ -78,6 +78,7 @@ class _Program(ctypes.Structure):
         ("result", ctypes.POINTER(ctypes.c_int32)),
         ("near_zero", ctypes.POINTER(_Taylor)),
         ("reach", ctypes.c_double * 2),
+        ("gap", ctypes.POINTER(ctypes.c_int32)),
     ]
 
 
@@ -260,7 +261,9 @@ class Encloser:
             for order in orders
             for above in (False, True)
         ]
-        doubles = ctypes.c_double * max(len(balls), 1)
+        results = [tape.nodes[i] for i in tape.results]
+        x = tape.nodes[tape.inputs[0]]
+        doubles, flags = ctypes.c_double * max(len(balls), 1), ctypes.c_int32 * len(orders)
         self._program = _Program(
             len(steps),
             len(place),
@@ -269,9 +272,10 @@ class Encloser:
             (_Step * max(len(steps), 1))(*steps),
             doubles(*(m for m, _ in balls)),
             doubles(*(r for _, r in balls)),
-            (ctypes.c_int32 * len(orders))(*(place[tape.nodes[i]] for i in tape.results)),
+            flags(*(place[node] for node in results)),
             (_Taylor * len(taylor))(*taylor),
             (ctypes.c_double * 2)(*_reach(card.name, self.parameters)),
+            flags(*(node.op == "tanh_gap" and node.args == (x,) for node in results)),
         )
         self.critical = {
             order: critical_points(card, self.parameters, order) if order else []

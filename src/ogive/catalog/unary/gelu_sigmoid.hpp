@@ -11,6 +11,11 @@ struct gelu_sigmoid {
     const auto part = M::gate(c, u, u_low, u);
     return {x > 1000 ? x : part.value, silu::near_root<M>(u, u_low, part.slope)};
   }
+  template <class M>
+  static double curvature(double x) {
+    const double a = at_most(magnitude(x), 1000), u = scale * a;
+    return silu::curvature_at<M>(u, M::full ? fma(scale, a, -u) : 0, scale);
+  }
 
   static constexpr interval value_range{-46, 46, 1e-30f}, slope_range = value_range;
   OGIVE_INLINE static float_pair value_lanes(floats x) { return gate_value(x, scaled_lanes(x)); }

@@ -1,16 +1,29 @@
-// hardshrink: x where |x| > lambd, else 0 with the sign of x; NaN passes.
+// hardshrink: x where |x| > lambd, else 0 with the sign of x; NaN passes. lambd, a double, counts
+// as the largest number of x's format that does not exceed it: no x lies between the two.
 #pragma once
 
 struct hardshrink {
+  static constexpr bool exact = true;
   template <class M>
-  static jet<double> at(double x, double lambd) {
-    const bool inside = magnitude(x) <= lambd;
-    return {inside ? with_sign(0, x) : x, inside ? 0 : x == x ? 1 : x};
+  static jet<typename M::real> at(typename M::real x, double lambd) {
+    using real = typename M::real;
+    const real limit = not_above(lambd, x);
+    const bool inside = x <= limit && x >= -limit;
+    return {inside ? x * 0 : x, inside ? real(0) : x == x ? real(1) : x};
   }
   // For lambd >= 0 the output is 0 where x lies inside.
   template <class M>
-  static double slope_from_output(double y, double) {
-    return y == 0 ? 0 : y == y ? 1 : y;
+  static typename M::real slope_from_output(typename M::real y, double) {
+    using real = typename M::real;
+    return y == 0 ? real(0) : y == y ? real(1) : y;
+  }
+
+private:
+  static double not_above(double limit, double) { return limit; }
+  static float not_above(double limit, float) {
+    const auto nearest = static_cast<float>(limit);
+    const std::uint32_t bits = bits_of(nearest), below = nearest > 0 ? bits - 1 : bits + 1;
+    return nearest > limit ? float_of(below) : nearest;
   }
   static constexpr two_slopes slopes(double) { return {1, 0}; }
 };

@@ -2,6 +2,7 @@
 // x < 0, n = 1 + 2e and d = 1 + 2e + 2e^2 for x > 0; the slope is (n + 4x (1 + e)/d)/d times e, and
 // (n + 4x e^2 (1 + e)/d)/d. As in M::gate the powers of two in e are multiplied in last.
 #pragma once
+#include "over_cube.hpp"
 
 #include "valley.hpp"
 
@@ -38,6 +39,27 @@ struct mish {
       slope = fma(s, p, s) * a * b;
     }
     return {x > 1000 ? x : with_sign(value, x), slope};
+  }
+  // With w = e^x it is 4w (4 + 2x + (8 + 2x) w + (6 - 3x) w^2 + (2 - 2x) w^3)/(2 + 2w + w^2)^3; for
+  // x > 0 the same in e = 1/w.
+  template <class M>
+  static double curvature(double x) {
+    const double c = within(x, 1000);
+    const bool negative = x < 0;
+    const scaled power = M::exp_scaled(-magnitude(c));
+    const double e = power.value(), s = 2 * (2 + c), t = fma(2, c, 8);
+    const double u = fma(-3, c, 6), v = 2 * (1 - c);
+    const double last = negative ? fma(v, e, u) : fma(s, e, t);
+    const double n = fma(fma(last, e, negative ? t : u), e, negative ? s : v);
+    // d = 1 + 2e + 2e^2, and half of it for x < 0.
+    const double h = negative ? e / 2 : e, q = 1 + h, part = 2 * h * q, d = 1 + part;
+    const double d_low = part - (d - 1) + (fma(2 * h, q, -part) + 2 * h * (h - (q - 1)));
+    const double share = over_cube<M>(power.unscaled(n), d, d_low) * (negative ? 0.5 : 4 * e);
+    const double away = share * power.a * power.b;
+    if constexpr (!M::full) return away;
+    const double l = (c - left_bend) - left_bend_low, r = (c - right_bend) - right_bend_low;
+    const double near = magnitude(l) < 0.5 ? l * polynomial(left_bend_slope, l) : away;
+    return magnitude(r) < 0.5 ? r * polynomial(right_bend_slope, r) : near;
   }
 
   static constexpr interval value_range{-80, 80, 1e-30f}, slope_range{-80, 80};
@@ -92,6 +114,22 @@ private:
       -0x1.5fff9a0e8e3f0p-15, -0x1.d45397bc2f00ep-15, -0x1.223c5fd1f1a0ep-16,
       0x1.f9f5cd2d4bdc7p-21,  0x1.868942cee70e0p-19,  0x1.200db9538519bp-20,
       0x1.90d82472c7209p-26,  -0x1.3740b095ad69fp-23, -0x1.d21e08dd081a8p-25};
+  // The curvature around its roots: degrees 16 and 18.
+  static constexpr double left_bend = -0x1.20d0f116eb001p+1, left_bend_low = -0x1.ed98c925498a2p-54;
+  static constexpr double left_bend_slope[] = {
+      0x1.bd7543d635e3fp-4,   0x1.956e15ad4977bp-4,   0x1.321192f866b01p-5,
+      0x1.b79f54f63b1bfp-9,   -0x1.fa00ae6565048p-9,  -0x1.451146d813987p-9,
+      -0x1.9fa64b5e0c8afp-11, -0x1.ba0302b79a26cp-14, 0x1.4dba0e17ae811p-15,
+      0x1.0e6f8c64ab98dp-15,  0x1.86c9a13fd0f0bp-17,  0x1.26f3bf541d5efp-19,
+      -0x1.9b4396c905c48p-23, -0x1.62a96c218d8d3p-22, -0x1.2a217e820c668p-23,
+      -0x1.eb1f0f916117ep-26, 0x1.4882cec6d88ecp-31};
+  static constexpr double right_bend = 0x1.7d9612a440040p+0, right_bend_low = 0x1.48a1647177d43p-54;
+  static constexpr double right_bend_slope[] = {
+      -0x1.d8765d356c1afp-3,  0x1.2005f89b94e16p-2,   -0x1.467b383afa811p-4, -0x1.11016a32bed61p-4,
+      0x1.eb6dcd56f72fbp-5,   -0x1.24b1188e7e4c9p-7,  -0x1.79fcae5a9b291p-7, 0x1.caeea157bc7ccp-8,
+      -0x1.1990c943cfccep-12, -0x1.6f584a1e923f7p-10, 0x1.3ee8aba99b92bp-11, 0x1.809b408c02a06p-15,
+      -0x1.1faf3652199d0p-13, 0x1.6c658d1f7a649p-15,  0x1.3f81da3f17b2dp-17, -0x1.87e1c8996dbc2p-17,
+      0x1.5343bcc305de4p-19,  0x1.4df66e19e75bdp-20,  -0x1.949720ff8de30p-21};
 
   // Backward from the output and the side; printed by tools/fit_lean.py.
   static constexpr valley the_valley{

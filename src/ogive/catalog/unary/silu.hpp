@@ -1,5 +1,6 @@
 // silu: x/(1 + e^-x).
 #pragma once
+#include "over_cube.hpp"
 
 #include "valley.hpp"
 
@@ -17,16 +18,18 @@ struct silu {
     const double d = ((x - root) - root_low) + x_low;
     return magnitude(d) < 0.5 ? d * polynomial(root_slope, d) : slope;
   }
-  // e (2 - a + (2 + a) e)/(1 + e)^3 with a = |x|, e = e^-a
   template <class M>
   static double curvature(double x) {
-    const double a = at_most(magnitude(x), 1000);
-    const scaled power = M::exp_scaled(-a);
-    const double e = power.value(), d = 1 + e, n = fma(2 + a, e, 2 - a);
-    if constexpr (!M::full) return power.unscaled(n) * power.a / (d * d * d);
-    const double d_low = e - (d - 1), bell = M::quotient(power.unscaled(1), d, d_low) / d;
-    const double r = (a - bend) - bend_low, away = bell * M::quotient(n, d, d_low);
-    return magnitude(r) < 0.5 ? r * polynomial(bend_slope, r) : away * power.a * power.b;
+    return curvature_at<M>(at_most(magnitude(x), 1000), 0, 1);
+  }
+  // factor e (2 - a + (2 + a) e)/(1 + e)^3 with e = e^-(a + a_low)
+  template <class M>
+  static double curvature_at(double a, double a_low, double factor) {
+    const scaled power = M::exp_scaled(-a, -a_low);
+    const double e = power.value(), d = 1 + e, n = fma(2 + a, e, (2 - a) - a_low) * factor;
+    const double away = over_cube<M>(power.unscaled(n), d, e - (d - 1)) * power.a * power.b;
+    const double r = ((a - bend) - bend_low) + a_low;
+    return M::full && magnitude(r) < 0.5 ? r * polynomial(bend_slope, r) * factor : away;
   }
 
   static constexpr interval value_range{-80, 80}, slope_range = value_range;

@@ -6,30 +6,45 @@ struct squareplus {
   template <class M>
   static jet<double> at(double x, double b) {
     const double a = at_most(magnitude(x), M::full ? 0x1.fffffffffffffp1023 : 0x1p500);
-    // In double the square may leave the range: it is taken of x and b on another scale.
-    const bool large = M::full && (a > 0x1p500 || b > 0x1p1000);
-    const bool small = M::full && a < 0x1p-400 && b < 0x1p-800;
-    const double down = large   ? 0x1p-600
-                        : small ? 0x1p600
-                                : 1,
-                 up = large   ? 0x1p600
-                      : small ? 0x1p-600
-                              : 1;
-    const double y = a * down, square = y * y;
-    const pair sum = exact_sum(square, b * down * down);
-    const double root = __builtin_sqrt(sum.high);
-    const double lost = sum.low + fma(y, y, -square) + fma(-root, root, sum.high);
-    const double root_low = M::full && root > 0 ? lost / (2 * root) : 0;
-    const double r = root * up;
+    const length y(M::full, a, b);
+    const double root_low = y.root_low, up = y.up, r = y.root * up;
     const pair half = exact_sum(a / 2, r / 2);
     const double h = half.high + (half.low + root_low * up / 2);
     const double below = magnitude(x) > a ? 0 : b / 4 / h;
     const double value = x < 0 ? below : magnitude(x) > a ? x : x == x ? h : x;
     return {value, (x < 0 ? below : h) / r};
   }
+  // (b/2)/r^3
+  template <class M>
+  static double curvature(double x, double b) {
+    const length y(M::full, at_most(magnitude(x), M::full ? 0x1.fffffffffffffp1023 : 0x1p500), b);
+    const double over_root = y.b / 2 / y.root, lost = 3 * y.root_low / y.root;
+    const double size = over_root / y.root / y.root;
+    return x == x ? fma(-size, lost, size) * y.down : x;
+  }
   // y^2/(y^2 + b/4)
   template <class M>
   static double slope_from_output(double y, double b) {
     return 1 / (1 + b / 4 / y / y);
   }
+
+private:
+  // sqrt(a^2 + b). In double the square may leave the range: it is taken of a and b on another
+  // scale.
+  struct length {
+    double down, up, b; // r = (root + root_low) up, b = b down^2
+    double root, root_low;
+    length(bool full, double a, double b_given) {
+      const bool large = full && (a > 0x1p500 || b_given > 0x1p1000);
+      const bool small = full && a < 0x1p-400 && b_given < 0x1p-800;
+      down = large ? 0x1p-600 : small ? 0x1p600 : 1;
+      up = large ? 0x1p600 : small ? 0x1p-600 : 1;
+      b = b_given * down * down;
+      const double y = a * down, square = y * y;
+      const pair sum = exact_sum(square, b);
+      root = __builtin_sqrt(sum.high);
+      const double lost = sum.low + fma(y, y, -square) + fma(-root, root, sum.high);
+      root_low = full && root > 0 ? lost / (2 * root) : 0;
+    }
+  };
 };
