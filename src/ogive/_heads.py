@@ -254,6 +254,18 @@ def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any
     """Per-row losses to what was asked for; a mean over nothing is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
-    divisor = total or 1.0 if reduction == "mean" else 1.0
-    types = (np.dtype(np.float64), np.dtype(np.float64), dtype)
-    return ufunc("summed", "value")(loss.reshape(-1), divisor, signature=types)
+    losses = loss.reshape(-1)
+    if losses.size > CHUNK:
+        pieces = range(0, losses.size, CHUNK)
+        losses = np.array([summed(losses[i : i + CHUNK]) for i in pieces])
+    return summed(losses, total or 1.0 if reduction == "mean" else 1.0, dtype)
+
+
+CHUNK = 1 << 17
+"""So many losses are summed at once; then the sums are. It makes no difference who sums them."""
+
+
+def summed(terms: Array, divisor: float = 1.0, dtype: Any = np.float64) -> Any:
+    """The sum of a row of doubles in its fixed order, over a divisor."""
+    types = (np.dtype(np.float64), np.dtype(np.float64), np.dtype(dtype))
+    return ufunc("summed", "value")(terms, divisor, signature=types)

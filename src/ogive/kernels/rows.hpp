@@ -10,6 +10,13 @@
 //     static constexpr bool negates = true;                     // works on the negated logits
 //     using state = …;                                          // what stands for `row` below
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
+//     // for floats, at temperature 1 and without a mask
+//     template <class M>                                        // false, and y as it was, where
+//     static bool float_value(const float *x, ptrdiff_t n,      // the row is not for float lanes
+//                             float *y, bool streaming);
+//     static double short_factor(double sum);                   // y = factor e^x, in short rows
+//     static void float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
+//                                            double temperature, float *dx);
 //   };
 //
 // where x is the logits over the temperature, and dx is with respect to x.
@@ -17,6 +24,11 @@
 
 // What a row works out once for all its elements runs in the full grade.
 using row_math = elementary<f64_grade>;
+
+constexpr double infinity = __builtin_inf(), not_a_number = __builtin_nan("");
+
+#include "float_rows.hpp"
+#include "short_rows.hpp"
 
 // Its exponentials run in the grade of the result, save where the row reduces to max + log S: near
 // 0 the two cancel, and the result has no more digits than they.
@@ -29,8 +41,6 @@ template <class T, bool reduces>
 struct exponential<T, reduces> {
   using grade = row_math;
 };
-
-constexpr double infinity = __builtin_inf(), not_a_number = __builtin_nan("");
 
 class scratch {
 public:
@@ -141,6 +151,22 @@ inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdi
   }
 }
 
+// A row of floats as it lies, or in a buffer with its steps or its sign undone.
+inline const float *floats_of(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, bool negates,
+                              float *buffer) {
+  const float *packed = reinterpret_cast<const float *>(from);
+  if (step == sizeof(float)) {
+    if (!negates) return packed;
+    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = -packed[i];
+    return buffer;
+  }
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const float x = *reinterpret_cast<const float *>(from + i * step);
+    buffer[i] = negates ? -x : x;
+  }
+  return buffer;
+}
+
 // T(n) d ?(n) -> T(n) or T, and with dy in front of x for backward. dL/d(logit) = dx/temperature.
 template <class K, class T, bool backward>
 [[gnu::flatten]] bool rows(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
@@ -151,14 +177,59 @@ template <class K, class T, bool backward>
   const scratch memory(4 * n);
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
+  using M = typename exponential<T, K::reduces>::grade;
+  constexpr bool in_floats =
+      sizeof(T) == 4 && !backward && requires { K::template float_value<M>; };
+  constexpr bool side_by_side = in_floats && requires { K::short_factor; };
+  unsigned done = 0; // of short rows side by side, a bit each
+  // Whether a row has temperature 1 and no element masked.
+  [[maybe_unused]] const auto is_plain = [&](std::ptrdiff_t i) {
+    const char *const keep = args[mask] + i * steps[mask];
+    if (*reinterpret_cast<const double *>(args[temperature] + i * steps[temperature]) != 1)
+      return false;
+    std::ptrdiff_t j = 0;
+    for (const std::ptrdiff_t step = core[cores + 1]; j < (step == 0 ? 1 : n); ++j)
+      if (keep[j * step] == 0) return false;
+    return true;
+  };
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
+    if constexpr (side_by_side)
+      if (n > 0 && n <= short_rows::longest) {
+        if (i % lanes == 0) {
+          const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
+          short_rows some;
+          some.read(at(x), steps[x], core[cores], count, n, sign < 0);
+          done = some.prepare(nullptr);
+          double factor[lanes];
+          for (int k = 0; k < lanes; ++k) factor[k] = K::short_factor(some.sum[k]);
+          for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
+          some.powers(factor, nullptr, nullptr);
+          some.write(done, at(result), steps[result], core[cores + 2]);
+        }
+        if (done >> (i % lanes) & 1) continue;
+      }
     typename state_of<K>::type r;
     r.n = n;
     r.d = memory.data();
     r.e = memory.data() + n;
     const double t = *reinterpret_cast<const double *>(at(temperature));
     const std::ptrdiff_t mask_step = core[cores + 1];
+    if constexpr (in_floats)
+      if (n > 0 && is_plain(i)) {
+        float *const buffer = reinterpret_cast<float *>(memory.data());
+        const float *const from = floats_of(at(x), core[cores], n, sign < 0, buffer);
+        const std::ptrdiff_t step = core[cores + 2];
+        if (K::reduces || step == sizeof(T)) {
+          if (K::template float_value<M>(from, n, reinterpret_cast<float *>(at(result)),
+                                         dims[2] != 0))
+            continue;
+        } else if (K::template float_value<M>(from, n, buffer, false)) {
+          for (std::ptrdiff_t j = 0; j < n; ++j)
+            *reinterpret_cast<float *>(at(result) + j * step) = buffer[j];
+          continue;
+        }
+      }
     read_row<T>(at(x), core[cores], n, r.d);
     if constexpr (sign < 0)
       for (std::ptrdiff_t j = 0; j < n; ++j) r.d[j] = -r.d[j];
@@ -169,7 +240,7 @@ template <class K, class T, bool backward>
         r.d[j] = keep ? r.d[j] : -infinity;
         any |= keep;
       }
-    r.template prepare<typename exponential<T, K::reduces>::grade>(t, any);
+    r.template prepare<M>(t, any);
     double single = 0, *const y = K::reduces && !backward ? &single : out;
     if constexpr (backward) {
       const double by = sign * t;
@@ -200,6 +271,16 @@ template <class K, class T>
   double *const dy = memory.data(), *const y = dy + n, *const dx = y + n;
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
+    if constexpr (sizeof(T) == 4 && requires(const float *f, float *g) {
+                    K::float_backward_from_output(0, f, f, 1.0, g);
+                  })
+      if (core[0] == sizeof(T) && core[1] == sizeof(T) && core[2] == sizeof(T)) {
+        K::float_backward_from_output(
+            n, reinterpret_cast<const float *>(at(0)), reinterpret_cast<const float *>(at(1)),
+            sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2)),
+            reinterpret_cast<float *>(at(3)));
+        continue;
+      }
     read_row<T>(at(0), core[0], n, dy);
     read_row<T>(at(1), core[1], n, y);
     K::backward_from_output(n, dy, y, dx);

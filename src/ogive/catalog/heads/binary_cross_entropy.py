@@ -94,6 +94,20 @@ def evaluate(
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
     factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
+    numbers = (*weights, smoothing, factor)
+    packed = all(a is None or a.flags.c_contiguous for a in (logits, targets, dz))
+    if (
+        logits.size
+        and packed
+        and kind is None
+        and all(isinstance(number, float) for number in numbers)
+    ):
+        if dz is not None:
+            logits, targets = heads.apart(logits, dz), heads.apart(targets, dz)
+        flat = (a if a is None else a.reshape(-1) for a in (logits, targets, dz))
+        value = _packed(*flat, numbers, how)
+        value = value.reshape(logits.shape)[()] if how == "none" else value
+        return value if dz is None else (value, dz)
     loss = np.empty(logits.shape)
 
     def row(array: Any) -> Any:
@@ -104,7 +118,7 @@ def evaluate(
         "binary_cross_entropy",
         "probabilities",
         logits.dtype,
-        *map(row, (logits, targets, *weights, smoothing, factor)),
+        *map(row, (logits, targets, *numbers)),
         loss=row(loss),
         dz=row(dz),
         h=row(h),
@@ -112,6 +126,40 @@ def evaluate(
     )
     value = heads.reduced(loss, how, logits.size, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
+
+
+ROW = 1 << 12
+"""Elements of a piece that one thread takes."""
+
+
+def _packed(z: Any, t: Any, dz: Any, numbers: tuple[float, ...], how: heads.Reduction) -> Any:
+    """The loss of one long row, shared among threads. The losses that are summed go chunk by chunk
+    through a buffer that stays in the cache.
+    """
+    kept = how == "none"
+    loss = np.empty(z.size if kept else min(z.size, heads.CHUNK))
+    sums = []
+    for begin in range(0, z.size, z.size if kept else heads.CHUNK):
+        end = min(begin + len(loss), z.size)
+        middle = end - (end - begin) % ROW
+        for some, shape in (slice(begin, middle), (-1, ROW)), (slice(middle, end), (-1,)):
+            if some.start < some.stop:
+                into = slice(some.start - begin, some.stop - begin)
+                heads.run(
+                    "binary_cross_entropy",
+                    "probabilities",
+                    z.dtype,
+                    z[some].reshape(shape),
+                    t[some].reshape(shape),
+                    *numbers,
+                    loss=loss[into].reshape(shape),
+                    dz=None if dz is None else dz[some].reshape(shape),
+                )
+        if len(loss) < z.size:
+            sums.append(heads.summed(loss[: end - begin]))
+    if kept or z.size <= heads.CHUNK:
+        return heads.reduced(loss, how, z.size, z.dtype)
+    return heads.summed(np.array(sums), z.size if how == "mean" else 1.0, z.dtype)
 
 
 def _fitted(name: str, values: Any, shape: tuple[int, ...]) -> Any:

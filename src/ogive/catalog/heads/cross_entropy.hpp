@@ -31,20 +31,20 @@ struct cross_entropy {
 
   template <class T>
   static bool labels(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    return run<T, false, label_weights>(args, dims, steps, 2);
+    return run<T, false, true, label_weights>(args, dims, steps, 2);
   }
   template <class T>
   static bool labels_hessian(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    return run<T, true, label_weights>(args, dims, steps, 2);
+    return run<T, true, true, label_weights>(args, dims, steps, 2);
   }
   template <class T>
   static bool probabilities(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    return run<T, false, probability_weights<T>>(args, dims, steps, 3);
+    return run<T, false, false, probability_weights<T>>(args, dims, steps, 3);
   }
   template <class T>
   static bool probabilities_hessian(char **args, const std::ptrdiff_t *dims,
                                     const std::ptrdiff_t *steps) {
-    return run<T, true, probability_weights<T>>(args, dims, steps, 3);
+    return run<T, true, false, probability_weights<T>>(args, dims, steps, 3);
   }
 
 private:
@@ -76,13 +76,116 @@ private:
     return 1.0;
   }
 
+  // One label and no other option, in float lanes. Of S = e_t + rest only the rest is summed, so
+  // that loss = log1p(rest/e_t) and 1 - p_t = rest/S keep their digits in a confident row.
+  template <class M>
+  static bool in_floats(const float *z, std::ptrdiff_t n, std::ptrdiff_t target, double weight,
+                        double factor, double &loss, float *dz) {
+    float_row r;
+    if (!r.prepare(z, n, target)) return false;
+    const double rest = r.sum(), own = r.power(target), sum = own + rest;
+    if (!(rest >= r.least_sum() && sum < infinity && weight > 0)) return false;
+    const double by = weight * factor;
+    const double one = weight * (own >= sum / 4 ? row_math::log1p(rest / own)
+                                                : logarithm(sum) - r.log_power(target));
+    if (dz != nullptr) {
+      if (!r.powers<M>(by / sum, dz, false)) return false;
+      dz[target] = static_cast<float>(0 - rest / sum * by);
+    }
+    loss = one;
+    return true;
+  }
+
+  static double number(char *const *at, const std::ptrdiff_t *steps, std::ptrdiff_t row, int k) {
+    return *reinterpret_cast<const double *>(at[k] + row * steps[k]);
+  }
+  // Whether a row has no smoothing, z_loss or softcap, and temperature 1.
+  static bool is_plain(char *const *at, const std::ptrdiff_t *steps, std::ptrdiff_t row) {
+    return number(at, steps, row, 3) == 0 && number(at, steps, row, 4) == 0 &&
+           number(at, steps, row, 5) == 0 && number(at, steps, row, 6) == 1;
+  }
+
+  // The label of a row, also where its probabilities are 1 there and else 0; or below 0.
+  template <class T, bool by_label>
+  static std::int64_t label_of(const char *target, std::ptrdiff_t step, std::ptrdiff_t n) {
+    if constexpr (by_label) return *reinterpret_cast<const std::int64_t *>(target);
+    std::int64_t label = -1;
+    for (std::ptrdiff_t c = 0; c < n; ++c) {
+      const auto t = widen(*reinterpret_cast<const T *>(target + c * step));
+      if (t == 0) continue;
+      if (t != 1 || label >= 0) return -1;
+      label = c;
+    }
+    return label;
+  }
+
+  // Loss and gradient in float lanes: of up to `lanes` short rows side by side, or of one row. Says
+  // which rows it took, a bit each.
+  template <class T, bool by_label>
+  static unsigned in_lanes(char *const *at, const std::ptrdiff_t *steps, const std::ptrdiff_t *core,
+                           std::ptrdiff_t rows, std::ptrdiff_t n, char *losses,
+                           std::ptrdiff_t loss_step, char *gradient, std::ptrdiff_t gradient_outer,
+                           std::ptrdiff_t gradient_step, float *buffer) {
+    const auto label_at = [&](std::ptrdiff_t r) {
+      return label_of<T, by_label>(at[1] + r * steps[1], core[1], n);
+    };
+    const auto weight_at = [&](std::ptrdiff_t r, std::int64_t label) {
+      return *reinterpret_cast<const double *>(at[2] + r * steps[2] +
+                                               label * core[by_label ? 1 : 2]);
+    };
+    if (n > short_rows::longest) {
+      const std::int64_t target = label_at(0);
+      if (target < 0 || !is_plain(at, steps, 0)) return 0;
+      const float *const from = floats_of(at[0], core[0], n, false, buffer);
+      const bool packed = gradient == nullptr || gradient_step == sizeof(float);
+      float *const dz = packed ? reinterpret_cast<float *>(gradient) : buffer;
+      if (!in_floats<typename exponential<T>::grade>(from, n, target, weight_at(0, target),
+                                                     number(at, steps, 0, 7),
+                                                     *reinterpret_cast<double *>(losses), dz))
+        return 0;
+      for (std::ptrdiff_t c = 0; c < n && !packed; ++c)
+        *reinterpret_cast<float *>(gradient + c * gradient_step) = dz[c];
+      return 1;
+    }
+    alignas(64) std::int32_t label[lanes];
+    double weight[lanes], by[lanes], scaled[lanes], loss[lanes];
+    alignas(64) float instead[lanes];
+    unsigned possible = 0;
+    for (std::ptrdiff_t k = 0; k < lanes; ++k) {
+      const std::ptrdiff_t r = k < rows ? k : 0;
+      const std::int64_t target = label_at(r);
+      label[k] = static_cast<std::int32_t>(target < 0 ? -1 : target);
+      weight[k] = target < 0 ? 1 : weight_at(r, target);
+      by[k] = weight[k] * number(at, steps, r, 7);
+      const bool fits = by[k] >= 0x1p-30 && by[k] <= 0x1p30;
+      possible |= unsigned{target >= 0 && fits && is_plain(at, steps, r)} << k;
+    }
+    if (possible == 0) return 0;
+    short_rows some;
+    some.read(at[0], steps[0], core[0], rows, n, false);
+    const unsigned done = some.prepare(label) & possible;
+    for (int k = 0; k < lanes; ++k) {
+      const double sum = some.own[k] + some.sum[k];
+      loss[k] = weight[k] * row_math::log1p(some.sum[k] / some.own[k]);
+      scaled[k] = by[k] / sum;
+      instead[k] = static_cast<float>(0 - some.sum[k] / sum * by[k]);
+    }
+    for (std::ptrdiff_t k = 0; k < rows; ++k)
+      if (done >> k & 1) *reinterpret_cast<double *>(losses + k * loss_step) = loss[k];
+    if (gradient != nullptr) {
+      some.powers(scaled, label, instead);
+      some.write(done, gradient, gradient_outer, gradient_step);
+    }
+    return done;
+  }
+
   static double capped(double z, double softcap) {
     return softcap * tanh::at<row_math>(z / softcap).value;
   }
 
   // `fill` writes q and returns the row's own weight, or -1 for a row that is ignored. The core
   // steps of the gradient, and after it the Hessian, come at `into`.
-  template <class T, bool curved, auto fill>
+  template <class T, bool curved, bool by_label, auto fill>
   [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
                                    const std::ptrdiff_t *steps, int into) {
     constexpr int loss_at = curved ? 9 : 8, gradient_at = loss_at + 1;
@@ -91,12 +194,25 @@ private:
     const scratch memory((curved ? 4 : 3) * n);
     if (memory.data() == nullptr) return false;
     double *const q = memory.data() + 2 * n;
+    [[maybe_unused]] unsigned done = 0; // of the rows side by side, a bit each
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
       char *at[operands];
       for (int k = 0; k < operands; ++k) at[k] = args[k] ? args[k] + i * steps[k] : nullptr;
       const auto number = [&](int k) { return *reinterpret_cast<const double *>(at[k]); };
       const double z_loss = number(4), softcap = number(5), temperature = number(6);
       double &loss = *reinterpret_cast<double *>(at[loss_at]);
+      // In float lanes where they take the row. Beside a Hessian that is done last, since the
+      // gradient may overwrite the logits.
+      [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t count) {
+        return in_lanes<T, by_label>(at, steps, core, count, n, at[loss_at], steps[loss_at],
+                                     at[gradient_at], steps[gradient_at], core[into],
+                                     reinterpret_cast<float *>(memory.data()));
+      };
+      if constexpr (sizeof(T) == 4 && !curved) {
+        const std::ptrdiff_t width = n <= short_rows::longest ? lanes : 1, left = dims[0] - i;
+        if (i % width == 0) done = by_lanes(left < width ? left : width);
+        if (done >> (i % width) & 1) continue;
+      }
       const double own_weight = fill(at, core, n, number(3), q);
       if (own_weight < 0) {
         loss = 0;
@@ -162,7 +278,12 @@ private:
       }
       if (r.undefined)
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = not_a_number;
-      write_row<T>(q, n, at[gradient_at], core[into]);
+      bool taken = false;
+      if constexpr (sizeof(T) == 4 && curved) taken = by_lanes(1) != 0;
+      if (taken)
+        read_row<T>(at[gradient_at], core[into], n, q);
+      else
+        write_row<T>(q, n, at[gradient_at], core[into]);
       if constexpr (curved) {
         double *const h = memory.data() + 3 * n;
         const bool absolute = number(8) == 1;

@@ -9,6 +9,24 @@ struct log_softmax {
     for (std::ptrdiff_t i = 0; i < r.n; ++i) y[i] = r.d[i] - log_sum;
   }
 
+  // Next to 0, at a class that has more than half, log S is needed relative to itself: from the
+  // rest.
+  template <class M>
+  static bool float_value(const float *x, std::ptrdiff_t n, float *y, bool) {
+    float_row r;
+    if (!r.prepare(x, n)) return false;
+    const std::ptrdiff_t k = r.likeliest();
+    double origin = r.origin(), log_sum = r.log_sum();
+    if (const double most = r.power(k); most > r.sum() / 2) {
+      if (!r.prepare(x, n, k) || !(r.sum() >= r.least_sum())) return false;
+      origin = static_cast<double>(x[k]);
+      log_sum = row_math::log1p(r.sum() / most);
+    }
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      y[i] = static_cast<float>((static_cast<double>(x[i]) - origin) - log_sum);
+    return true;
+  }
+
   // dx_i = dy_i - a_i sum_j dy_j; at the likeliest class 1 - a_k = rest/S is used as it is.
   static void backward(const row &r, const double *dy, double *dx) {
     if (r.n == 0) return;

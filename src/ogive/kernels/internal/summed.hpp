@@ -5,13 +5,15 @@ struct summed {
   template <class T>
   static bool value(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
     const std::ptrdiff_t n = dims[1];
-    const scratch memory(n);
+    const bool packed = steps[3] == sizeof(double);
+    const scratch memory(packed ? 0 : n);
     if (memory.data() == nullptr) return false;
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
-      read_row<double>(args[0] + i * steps[0], steps[3], n, memory.data());
+      const char *const from = args[0] + i * steps[0];
+      if (!packed) read_row<double>(from, steps[3], n, memory.data());
+      const double *terms = packed ? reinterpret_cast<const double *>(from) : memory.data();
       const double divisor = *reinterpret_cast<const double *>(args[1] + i * steps[1]);
-      round_into(sum_of(memory.data(), n) / divisor,
-                 *reinterpret_cast<T *>(args[2] + i * steps[2]));
+      round_into(sum_of(terms, n) / divisor, *reinterpret_cast<T *>(args[2] + i * steps[2]));
     }
     return true;
   }
