@@ -30,6 +30,7 @@ TYPES = {
     "softcap": "float | None",
     "label_smoothing": "float",
     "z_loss": "float",
+    "gamma": "float",
     "reduction": 'Literal["mean", "sum", "none"]',
     "accumulate": 'Literal["float32", "float64"] | None',
     "chunk_rows": "int | None",
