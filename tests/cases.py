@@ -149,6 +149,8 @@ def head_calls() -> dict[str, Callable[..., Any]]:
         "focal-options": lambda z, **o: grad.focal(
             z, shares_of(z), gamma=0.7, label_smoothing=0.1, **o
         ),
+        "sparsemax_loss-labels": lambda z, **o: grad.sparsemax_loss(z, labels_of(z), **o),
+        "sparsemax_loss-shares": lambda z, **o: grad.sparsemax_loss(z, shares_of(z), **o),
         "sigmoid_focal": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), **o),
         "sigmoid_focal-options": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), None, 1.5, **o),
     }

@@ -641,3 +641,4 @@ def test_a_false_property_is_refuted() -> None:
     assert not holds("sparsemax", "shift_equivariant")
     assert not holds("sigmoid_focal", "symmetric_under_relabelling")
     assert not holds("focal", "gradient_is_softmax_minus_target")
+    assert not holds("sparsemax_loss", "gradient_is_softmax_minus_target")
