@@ -642,3 +642,4 @@ def test_a_false_property_is_refuted() -> None:
     assert not holds("sigmoid_focal", "symmetric_under_relabelling")
     assert not holds("focal", "gradient_is_softmax_minus_target")
     assert not holds("sparsemax_loss", "gradient_is_softmax_minus_target")
+    assert not holds("gumbel_softmax", "shift_equivariant")

@@ -25,6 +25,7 @@ HEAD = "# Written by tools/stub.py; do not edit.\n"
 TYPES = {
     "axis": "int",
     "training": "bool",
+    "hard": "bool",
     "seed": "int | None",
     "ignore_index": "int | None",
     "softcap": "float | None",
