@@ -47,6 +47,7 @@ from . import backward_from_output as backward_from_output
 from . import catalog as catalog
 from . import derivative as derivative
 from . import jacobian as jacobian
+from . import objectives as objectives
 from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
 from . import value_grad_hess as value_grad_hess
