@@ -80,6 +80,10 @@ def calls(kind: str) -> list[Call]:
     ]
 
 
+# Without those that draw noise, whose results depend on the place of a row.
+PLAIN_ROWS = [
+    card.name for card in ogive.catalog("rows") if all(p.name != "seed" for p in card.parameters)
+]
 UNARY = calls("unary")
 GATED = [
     call
@@ -91,7 +95,13 @@ GATED = [
     )
 ]
 ELEMENTWISE = [*UNARY, *GATED]
-ROWS = calls("rows")
+ROWS = [call for call in calls("rows") if call.name in PLAIN_ROWS]
+# Rows that draw noise: their results depend on the place of a row, by intention.
+DRAWN_ROWS = [
+    Call(call.name, call.mode, call.inputs, "drawn", {"seed": 7})
+    for call in calls("rows")
+    if call.name not in PLAIN_ROWS
+]
 # The one unary form whose result depends on the position of an element, by intention.
 SAMPLED = [
     Call(call.name, call.mode, call.inputs, "training", {"training": True, "seed": 7})
@@ -135,6 +145,14 @@ def head_calls() -> dict[str, Callable[..., Any]]:
             z, labels_of(z), label_smoothing=0.1, z_loss=1e-3, softcap=30, temperature=1.5, **o
         ),
         "binary_cross_entropy": lambda z, **o: grad.binary_cross_entropy(z, shares_of(z), **o),
+        "focal-labels": lambda z, **o: grad.focal(z, labels_of(z), **o),
+        "focal-options": lambda z, **o: grad.focal(
+            z, shares_of(z), gamma=0.7, label_smoothing=0.1, **o
+        ),
+        "sparsemax_loss-labels": lambda z, **o: grad.sparsemax_loss(z, labels_of(z), **o),
+        "sparsemax_loss-shares": lambda z, **o: grad.sparsemax_loss(z, shares_of(z), **o),
+        "sigmoid_focal": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), **o),
+        "sigmoid_focal-options": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), None, 1.5, **o),
     }
 
 

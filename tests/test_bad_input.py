@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import ELEMENTWISE, ROWS, Call
+from cases import ELEMENTWISE, PLAIN_ROWS, ROWS, Call
 
 Z = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 2, 0])
@@ -178,7 +178,7 @@ def test_an_unknown_function_gets_the_nearest_names() -> None:
         ogive.card(3)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ogive.catalog.names("rows"))
+@pytest.mark.parametrize("name", PLAIN_ROWS)
 def test_rows_name_what_does_not_fit(name: str) -> None:
     function, backward = getattr(ogive, name), getattr(ogive.backward, name)
     with pytest.raises(ValueError, match=r"axis"):

@@ -21,8 +21,8 @@ from flint import acb, arb
 import ogive
 from ogive.catalog import Claims, find, names
 from ogive.reference import arb as enclosures
+from ogive.reference import measure, tape, ulp
 from ogive.reference import sympy as symbolic
-from ogive.reference import tape, ulp
 
 UNARY = names("unary")
 BITS = 120
@@ -378,6 +378,8 @@ S = sp.Symbol("s", positive=True)
 Z = [sp.log(e) for e in E]
 SHIFTED = [sp.log(S * e) for e in E]
 SOFTMAX = [e / sum(E) for e in E]
+# Uniform numbers, written so that their double logarithm is one logarithm.
+DRAWN = [sp.exp(-w) for w in sp.symbols("w0:3", positive=True)]
 
 
 class Supported(symbolic.Context):
@@ -408,11 +410,7 @@ class Subject(str):
 
 def subjects(name: str) -> list[Subject]:
     """One for each size of the support where the formula has a threshold."""
-    program = tape.Tape()
-    sparse = find(name).kind == "rows" and uses_threshold(
-        find(name).formula(program, [program.input(f"x{i}") for i in range(3)])
-    )
-    contexts = map(Supported, (1, 2, 3)) if sparse else [symbolic.Context()]
+    contexts = map(Supported, (1, 2, 3)) if uses_threshold(name) else [symbolic.Context()]
     found = []
     for context in contexts:
         found.append(Subject(name))
@@ -420,14 +418,34 @@ def subjects(name: str) -> list[Subject]:
     return found
 
 
-def uses_threshold(result: Any) -> bool:
+def uses_threshold(name: str) -> bool:
+    card, program = find(name), tape.Tape()
+    logits = [program.input(f"x{i}") for i in range(3)]
+    if card.kind == "rows":
+        result = card.formula(
+            program, logits, *([[program.input(f"u{i}") for i in range(3)]] if draws(name) else [])
+        )
+    elif card.kind == "heads" and measure.has_classes(card) and not card.inputs:
+        result = card.formula(program, logits, [program.input(f"t{i}") for i in range(3)])
+    else:
+        return False
     nodes = tape.ordered(result if isinstance(result, list) else [result])
     return any(node.op.startswith("threshold") for node in nodes)
 
 
+def draws(name: str) -> bool:
+    return any(p.name == "seed" for p in find(name).parameters)
+
+
 def run_row(subject: Subject, z: list[Any]) -> list[Any]:
-    result = find(subject).formula(subject.context, z)
+    result = find(subject).formula(subject.context, z, *([DRAWN] if draws(subject) else []))
     return result if isinstance(result, list) else [result]
+
+
+def in_context_of(subject: Subject, name: str) -> Subject:
+    other = Subject(name)
+    other.context = subject.context
+    return other
 
 
 def run_head(subject: Subject, z: Any, t: Any) -> Any:
@@ -554,6 +572,13 @@ PROPERTIES: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("heads", "gradient_is_softmax_minus_target"): lambda n: all(
         is_zero(by_logit(run_head(n, Z, T), i) - (SOFTMAX[i] * sum(T) - T[i])) for i in range(3)
     ),
+    ("heads", "gradient_is_sparsemax_minus_target"): lambda n: all(
+        is_zero(
+            by_logit(run_head(n, Z, T), i)
+            - (run_row(in_context_of(n, "sparsemax"), Z)[i] * sum(T) - T[i])
+        )
+        for i in range(3)
+    ),
     ("heads", "gradient_sums_to_zero"): lambda n: is_zero(
         sum(by_logit(run_head(n, Z, T), i) for i in range(3))
     ),
@@ -563,6 +588,18 @@ PROPERTIES: dict[tuple[str, str], Callable[[Any], bool]] = {
     ),
     ("heads", "gradients_are_products"): gradients_are_products,
     ("heads", "bias_gradient_sums_to_zero"): bias_gradient_sums_to_zero,
+    ("heads", "is_cross_entropy_at_gamma_0"): lambda n: is_zero(
+        find(n).formula(symbolic.Context(), Z, T, gamma=0)
+        - find("cross_entropy").formula(symbolic.Context(), Z, T)
+    ),
+    ("heads", "is_binary_cross_entropy_at_gamma_0"): lambda n: is_zero(
+        find(n).formula(symbolic.Context(), Z[0], T[0], gamma=0, alpha=None)
+        - find("binary_cross_entropy").formula(symbolic.Context(), Z[0], T[0])
+    ),
+    ("heads", "symmetric_with_alpha_under_relabelling"): lambda n: is_zero(
+        find(n).formula(symbolic.Context(), Z[0], T[0], alpha=S)
+        - find(n).formula(symbolic.Context(), -Z[0], 1 - T[0], alpha=1 - S)
+    ),
     ("heads", "symmetric_under_relabelling"): lambda n: is_zero(
         run_head(n, Z[0], T[0]) - run_head(n, -Z[0], 1 - T[0])
     ),
@@ -602,3 +639,7 @@ def test_a_false_property_is_refuted() -> None:
     assert not holds("softmax", "sparse")
     assert not holds("sparsemax", "order_reversing")
     assert not holds("sparsemax", "shift_equivariant")
+    assert not holds("sigmoid_focal", "symmetric_under_relabelling")
+    assert not holds("focal", "gradient_is_softmax_minus_target")
+    assert not holds("sparsemax_loss", "gradient_is_softmax_minus_target")
+    assert not holds("gumbel_softmax", "shift_equivariant")

@@ -9,19 +9,7 @@ import pytest
 
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits
-
-MASK = 0xFFFFFFFF
-
-
-def philox4x32_10(counter: list[int], key: list[int]) -> list[int]:
-    """The generator as its paper defines it, in plain integers."""
-    c, k = list(counter), list(key)
-    for _ in range(10):
-        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
-        c = [(b >> 32) ^ c[1] ^ k[0], b & MASK, (a >> 32) ^ c[3] ^ k[1], a & MASK]
-        k = [(k[0] + 0x9E3779B9) & MASK, (k[1] + 0xBB67AE85) & MASK]
-    return c
-
+from ogive.reference.philox import MASK, philox4x32_10, uniform
 
 # From the kat_vectors file of the authors' library, Random123.
 KNOWN = [
@@ -44,10 +32,8 @@ def test_the_generator_here_gives_the_published_words(
 
 def slopes(seed: int, count: int, lower: float, upper: float) -> Any:
     """The slope of each element: word i mod 4 of block i div 4, moved into (lower, upper)."""
-    key = [seed & MASK, (seed >> 32) & MASK]
-    blocks = range((count + 3) // 4)
-    words = [w for b in blocks for w in philox4x32_10([b & MASK, b >> 32, 0, 0], key)]
-    return lower + (np.array(words[:count]) + 0.5) * 2.0**-32 * (upper - lower)
+    u = np.array([float(v) for v in uniform(seed, count)])
+    return lower + u * (upper - lower)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, MASK, 2**32, 2**63 + 5, 2**64 - 1])

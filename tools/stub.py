@@ -25,11 +25,13 @@ HEAD = "# Written by tools/stub.py; do not edit.\n"
 TYPES = {
     "axis": "int",
     "training": "bool",
+    "hard": "bool",
     "seed": "int | None",
     "ignore_index": "int | None",
     "softcap": "float | None",
     "label_smoothing": "float",
     "z_loss": "float",
+    "gamma": "float",
     "reduction": 'Literal["mean", "sum", "none"]',
     "accumulate": 'Literal["float32", "float64"] | None',
     "chunk_rows": "int | None",
@@ -47,6 +49,7 @@ from . import derivative as derivative
 from . import jacobian as jacobian
 from . import lean as lean
 from . import lean_backward as lean_backward
+from . import objectives as objectives
 from . import second_derivative as second_derivative
 from . import value_and_grad as value_and_grad
 from . import value_grad_hess as value_grad_hess

@@ -9,12 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ._ufuncs import as_array, is_dask, rewrap, rewrap_reduced, row_back, row_last, ufunc
+from ._ufuncs import (
+    as_array,
+    first_indices,
+    is_dask,
+    rewrap,
+    rewrap_reduced,
+    row_back,
+    row_last,
+    seed_key,
+    ufunc,
+)
 from .catalog import Card
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
     """One mode of a rows function."""
+    if any(p.name == "seed" for p in card.parameters):
+        return {"value": drawn_value, "backward": drawn_backward, "jacobian": drawn_jacobian}[mode](
+            card
+        )
     makers = {
         "value": value,
         "backward": backward,
@@ -195,3 +209,96 @@ def jacobian(card: Card) -> Callable[..., Any]:
         )
 
     return call
+
+
+def drawn_value(card: Card) -> Callable[..., Any]:
+    """A function of a row and of noise, which a seed and the element's index decide."""
+    loop = ufunc(card.name, "value")
+
+    def call(
+        x: Any,
+        axis: int = -1,
+        temperature: Any = 1.0,
+        hard: bool = False,
+        seed: Any = None,
+        out: Any = None,
+    ) -> Any:
+        key = seed_key(card.name, seed)
+        rows = as_array(x)
+        axis = checked_axis(rows, axis, card.name)
+        target = row_out(out, rows.shape)
+        last = row_last(rows, axis)
+        result = loop(
+            last,
+            row_temperature(temperature, last.shape[:-1]),
+            key,
+            first_indices(last),
+            checked_switch("hard", hard),
+            out=target if target is None else row_last(target, axis),
+        )
+        return out if out is not None else rewrap(x, row_back(result, axis))
+
+    return call
+
+
+def drawn_backward(card: Card) -> Callable[..., Any]:
+    loop = ufunc(card.name, "backward")
+
+    def call(
+        dy: Any,
+        x: Any,
+        axis: int = -1,
+        temperature: Any = 1.0,
+        hard: bool = False,
+        seed: Any = None,
+        out: Any = None,
+    ) -> Any:
+        key = seed_key(card.name, seed)
+        checked_switch("hard", hard)  # the gradient is that of the soft result
+        rows, upstream = as_array(x), as_array(dy)
+        axis = checked_axis(rows, axis, card.name)
+        if upstream.shape != rows.shape:
+            raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {rows.shape}")
+        target = row_out(out, rows.shape)
+        last = row_last(rows, axis)
+        result = loop(
+            row_last(upstream, axis),
+            last,
+            row_temperature(temperature, last.shape[:-1]),
+            key,
+            first_indices(last),
+            out=target if target is None else row_last(target, axis),
+        )
+        return out if out is not None else rewrap(x, row_back(result, axis))
+
+    return call
+
+
+def drawn_jacobian(card: Card) -> Callable[..., Any]:
+    loop = ufunc(card.name, "backward")
+
+    def call(
+        x: Any, axis: int = -1, temperature: Any = 1.0, hard: bool = False, seed: Any = None
+    ) -> Any:
+        key = seed_key(card.name, seed)
+        checked_switch("hard", hard)
+        rows = np.asarray(x)
+        axis = checked_axis(rows, axis, card.name)
+        rows = row_last(rows, axis)
+        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        temperature = row_temperature(temperature, rows.shape[:-1])
+        return loop(
+            np.eye(rows.shape[-1], dtype=dtype),
+            rows[..., np.newaxis, :],
+            np.asarray(temperature)[..., np.newaxis] if np.ndim(temperature) else temperature,
+            key,
+            first_indices(rows)[..., np.newaxis],
+        )
+
+    return call
+
+
+def checked_switch(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from functools import cache
 from typing import Any
 
@@ -64,6 +66,35 @@ def check_parameter(parameter: Parameter, given: Any) -> None:
         raise ValueError(
             f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
         )
+
+
+def seed_key(name: str, seed: Any) -> Any:
+    """Any integer as the 64 bits that key the generator."""
+    if seed is None:
+        raise ValueError(f"{name}: seed is needed, so that backward draws the same numbers")
+    try:
+        key = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"{name}: seed must be an integer, not {seed!r}") from None
+    return np.uint64(key & 0xFFFFFFFFFFFFFFFF).view(np.int64)
+
+
+def first_indices(rows: Any) -> Any:
+    """The index of each row's first element, counted in C order with the row last; chunked as the
+    rows are.
+    """
+    lead: tuple[int, ...] = rows.shape[:-1]
+    if not is_dask(rows) or not lead:
+        return np.arange(math.prod(lead), dtype=np.int64).reshape(lead) * rows.shape[-1]
+    import dask.array as da
+
+    steps = [math.prod(rows.shape[axis + 1 :]) for axis in range(len(lead))]
+    return da.fromfunction(
+        lambda *index: sum(i.astype(np.int64) * step for i, step in zip(index, steps, strict=True)),
+        chunks=rows.chunks[:-1],
+        shape=lead,
+        dtype=np.int64,
+    )
 
 
 def is_dask(x: Any) -> bool:

@@ -60,8 +60,13 @@ struct sparse_row {
   std::ptrdiff_t size = 0;                                     // of the support
   double least = infinity;                                     // its least logit
 
-  // How far a logit lies above tau, in units of the temperature; negative outside the support.
-  double above(std::ptrdiff_t i) const { return ((d[i] - least) * scale_ + own_.high) * inverse_; }
+  // How far a logit lies above tau, in units of the temperature; not positive outside the support,
+  // and exact to the grade it was prepared with however close to tau it lies.
+  double above(std::ptrdiff_t i) const {
+    static_assert(power == 1);
+    const double share = full_ ? precisely(d[i]) : not_a_number;
+    return share == share ? share : plainly(d[i]); // an infinity leaves NaN for what it lost
+  }
 
   template <class M>
   void prepare(double temperature, bool any_unmasked) {

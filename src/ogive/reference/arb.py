@@ -238,21 +238,45 @@ def gated(card: Card, a: float, b: float, bits: int = 80) -> list[arb]:
     return _prove(lambda: program.run(CONTEXT, [arb(a), arb(b)]), bits)
 
 
-def row(card: Card, x: Sequence[float], *, temperature: float = 1.0, bits: int = 80) -> list[arb]:
-    """Enclosures of a row function's results (one for a reduction)."""
+def row(
+    card: Card,
+    x: Sequence[float],
+    *,
+    temperature: float = 1.0,
+    u: Sequence[Fraction] | None = None,
+    bits: int = 80,
+) -> list[arb]:
+    """Enclosures of a row function's results (one for a reduction), with the uniform numbers u
+    where it draws some.
+    """
 
     def compute() -> list[arb]:
-        result = card.formula(CONTEXT, [arb(v) / temperature for v in x])
+        if u is None:
+            result = card.formula(CONTEXT, [arb(v) / temperature for v in x])
+        else:
+            drawn = [CONTEXT.const(v) for v in u]
+            result = card.formula(CONTEXT, [arb(v) for v in x], drawn, arb(temperature))
         return result if isinstance(result, list) else [result]
 
     return _prove(compute, bits)
 
 
-def row_backward(card: Card, x: Sequence[float], dy: Sequence[float], bits: int = 80) -> list[arb]:
+def row_backward(
+    card: Card,
+    x: Sequence[float],
+    dy: Sequence[float],
+    *,
+    temperature: float = 1.0,
+    u: Sequence[Fraction] | None = None,
+    bits: int = 80,
+) -> list[arb]:
     """Enclosures of sum_i dy_i d y_i / d x_j for every j."""
     tape = Tape()
     logits = [tape.input(f"x{i}") for i in range(len(x))]
-    result = card.formula(tape, logits)
+    if u is None:
+        result = card.formula(tape, [v / temperature for v in logits])
+    else:
+        result = card.formula(tape, logits, [tape.node(v) for v in u], tape.node(temperature))
     results = result if isinstance(result, list) else [result]
     total = tape.sum([tape.node(g) * y for g, y in zip(dy, results, strict=True)])
     program = Program(logits, tape.gradient(total, logits))

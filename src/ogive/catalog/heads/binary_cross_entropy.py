@@ -87,7 +87,7 @@ def evaluate(
         )
     targets = heads.checked_probabilities(given, logits.dtype, 1.0)
     weights = [
-        1.0 if values is None else _fitted(name, values, logits.shape)
+        1.0 if values is None else fitted(name, values, logits.shape)
         for name, values in (("pos_weight", pos_weight), ("weight", weight))
     ]
 
@@ -162,7 +162,7 @@ def _packed(z: Any, t: Any, dz: Any, numbers: tuple[float, ...], how: heads.Redu
     return heads.summed(np.array(sums), z.size if how == "mean" else 1.0, z.dtype)
 
 
-def _fitted(name: str, values: Any, shape: tuple[int, ...]) -> Any:
+def fitted(name: str, values: Any, shape: tuple[int, ...]) -> Any:
     """Weights broadcast to the logits' shape."""
     weights = heads.checked_weights(name, values)
     try:

@@ -1,0 +1,209 @@
+"""Ogive's losses as objectives of gradient-boosted trees: ``ogive.objectives.xgboost("focal")``.
+
+Neither library is imported here: an objective is a function of arrays, and asks the data it is
+given for labels and weights as both libraries' own documentation says.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from . import catalog, value_grad_hess
+from ._api import modes
+from ._heads import HESSIANS, checked_weights
+from ._ufuncs import as_array
+
+__all__ = ["Objective", "lightgbm", "xgboost"]
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["library", "exact", "abs", "upper"]
+NOT_OPTIONS = ("axis", "reduction", "hessian", "out", "ignore_index")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss as the gradient and Hessian of each sample's raw scores (margins).
+
+    It takes the arguments of either interface of its library: ``(scores, data)`` as the native one
+    passes them, or ``(labels, scores, weights)`` as the one in scikit-learn's manner does.
+    """
+
+    name: str
+    """The head of the catalog."""
+    library: Literal["xgboost", "lightgbm"]
+    hessian: Kind = "library"
+    options: dict[str, Any] = field(default_factory=dict)
+    """Options of the head."""
+
+    def __post_init__(self) -> None:
+        if self.name not in _heads():
+            raise ValueError(
+                f"no objective {self.name!r}: a head with a Hessian is needed, one of "
+                f"{', '.join(_heads())}"
+            )
+        if not isinstance(self.hessian, str) or self.hessian not in ("library", *HESSIANS):
+            raise ValueError(
+                f"hessian must be 'library', 'exact', 'abs' or 'upper', not {self.hessian!r}"
+            )
+        head = getattr(value_grad_hess, self.name)
+        for option in self.options:
+            if option in NOT_OPTIONS or option not in inspect.signature(head).parameters:
+                raise TypeError(f"the objective {self.name} has no option {option!r}")
+        # A sample of one finds every option that is wrong by itself.
+        classes = max((np.size(v) for v in self.options.values()), default=1)
+        shape = (1, max(classes, 2)) if _has_classes(self.name) else (1,)
+        head(np.zeros(shape), np.zeros(1, np.int64), **self.options)
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+        """Gradient and Hessian, each of the scores' shape, layout and format."""
+        if hasattr(y_pred, "get_label"):
+            scores, data = y_true, y_pred
+            labels, weights = data.get_label(), data.get_weight()
+        else:
+            labels, scores, weights = y_true, y_pred, sample_weight
+        z = np.asarray(as_array(scores))
+        target = self._target(np.asarray(as_array(labels)), z)
+        head, kind = getattr(value_grad_hess, self.name), self.hessian
+        scaled = kind == "library" and self.library == "lightgbm" and self.name == "cross_entropy"
+        if kind == "library":
+            kind = "exact" if scaled else "upper"
+        dz, h = np.empty_like(z), np.empty_like(z)
+        into = (dz, h) if z.dtype.kind == "f" else (None, None)
+        _, dz, h = head(z, target, reduction="none", hessian=kind, out=into, **self.options)
+        if scaled:
+            h *= z.shape[1] / max(z.shape[1] - 1, 1)
+        if self.hessian == "library":
+            np.maximum(h, 1e-16 if self.library == "xgboost" else 0, out=h)
+        if weights is not None and np.size(weights):
+            each = checked_weights("sample_weight", as_array(weights))
+            if each.shape != z.shape[:1]:
+                raise ValueError(
+                    f"sample_weight of shape {each.shape} does not fit scores of shape {z.shape}"
+                )
+            each = each.astype(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+            dz *= each
+            h *= each
+        return dz, h
+
+    def _target(self, labels: Array, z: Array) -> Array:
+        """Labels as the head takes them: the libraries keep them as floats."""
+        if not _has_classes(self.name):
+            if labels.size != z.size or labels.shape[:1] != z.shape[:1]:
+                raise ValueError(
+                    f"labels of shape {labels.shape} do not fit scores of shape {z.shape}"
+                )
+            return labels.reshape(z.shape)
+        if z.ndim != 2:
+            raise ValueError(
+                f"{self.name} needs scores of shape (samples, classes), not {z.shape}; set the "
+                "library's num_class"
+            )
+        if labels.size == z.size and labels.size != len(z):
+            return labels.reshape(z.shape)  # probabilities
+        if labels.shape not in ((len(z),), (len(z), 1)):
+            raise ValueError(f"labels of shape {labels.shape} do not fit scores of shape {z.shape}")
+        flat = labels.reshape(-1)
+        if flat.dtype.kind in "biu":
+            return flat
+        whole = flat == np.floor(flat)
+        if not whole.all():
+            row = int(np.argmin(whole))
+            raise ValueError(f"label[{row}] = {flat[row]}: classes must be whole numbers")
+        return flat.astype(np.int64)
+
+
+def _heads() -> list[str]:
+    return [
+        name
+        for name in catalog.names("heads")
+        if "value_grad_hess" in modes(name) and not catalog.find(name).inputs
+    ]
+
+
+def _has_classes(name: str) -> bool:
+    return any(p.name == "axis" for p in catalog.find(name).parameters)
+
+
+def xgboost(name: str, *, hessian: Kind = "library", **options: Any) -> Objective:
+    """A loss as an objective for XGBoost.
+
+    Parameters
+    ----------
+    name : str
+        A head with a Hessian: 'binary_cross_entropy', 'cross_entropy', 'focal', 'sigmoid_focal'.
+    hessian : 'library', 'exact', 'abs' or 'upper', default 'library'
+        'library' is XGBoost's own choice: 'upper', which is 2 p (1 - p) for classes and p (1 - p)
+        for one logit, and never less than 1e-16. The others are those of the loss's card; trees
+        want one that is not negative, which the 'exact' one of the focal losses is not.
+    **options
+        Options of the head, such as gamma, alpha, weight of each class, label_smoothing.
+
+    Returns
+    -------
+    Objective
+        For ``xgboost.train(..., obj=objective)`` and for ``XGBClassifier(objective=objective)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A name without a Hessian, an option that the head does not have, or one with a wrong value.
+
+    Notes
+    -----
+    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` makes probabilities
+    of them. Give ``base_score=0``: with an objective of one's own XGBoost estimates none, and adds
+    its default to every score. With 'library' the trees are those of 'binary:logistic' and
+    'multi:softprob'.
+
+    Examples
+    --------
+    >>> import ogive
+    >>> objective = ogive.objectives.xgboost("focal", gamma=1.5)
+    >>> grad, hess = objective([0, 2], [[0.5, 0, 0], [0, 0, 3]])
+    >>> grad.shape
+    (2, 3)
+    """
+    return Objective(name, "xgboost", hessian, options)
+
+
+def lightgbm(name: str, *, hessian: Kind = "library", **options: Any) -> Objective:
+    """A loss as an objective for LightGBM.
+
+    Parameters
+    ----------
+    name : str
+        A head with a Hessian: 'binary_cross_entropy', 'cross_entropy', 'focal', 'sigmoid_focal'.
+    hessian : 'library', 'exact', 'abs' or 'upper', default 'library'
+        'library' is LightGBM's own choice: K/(K - 1) p (1 - p) for cross-entropy of K classes, p
+        (1 - p) for one logit; 'upper' for the losses it does not have. The others are those of the
+        loss's card; trees want one that is not negative, which the 'exact' one of the focal losses
+        is not.
+    **options
+        Options of the head, such as gamma, alpha, weight of each class, label_smoothing.
+
+    Returns
+    -------
+    Objective
+        For ``lightgbm.train({"objective": objective, ...}, ...)`` and
+        ``LGBMClassifier(objective=objective)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A name without a Hessian, an option that the head does not have, or one with a wrong value.
+
+    Notes
+    -----
+    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` makes probabilities
+    of them. It starts at 0, as with ``boost_from_average=False``; an ``init_score`` starts it
+    elsewhere. With 'library' the trees are those of 'binary' and 'multiclass' under that setting.
+    """
+    return Objective(name, "lightgbm", hessian, options)
