@@ -261,8 +261,6 @@ class Encloser:
             for order in orders
             for above in (False, True)
         ]
-        results = [tape.nodes[i] for i in tape.results]
-        x = tape.nodes[tape.inputs[0]]
         doubles, flags = ctypes.c_double * max(len(balls), 1), ctypes.c_int32 * len(orders)
         self._program = _Program(
             len(steps),
@@ -272,10 +270,10 @@ class Encloser:
             (_Step * max(len(steps), 1))(*steps),
             doubles(*(m for m, _ in balls)),
             doubles(*(r for _, r in balls)),
-            flags(*(place[node] for node in results)),
+            flags(*(place[tape.nodes[i]] for i in tape.results)),
             (_Taylor * len(taylor))(*taylor),
             (ctypes.c_double * 2)(*_reach(card.name, self.parameters)),
-            flags(*(node.op == "tanh_gap" and node.args == (x,) for node in results)),
+            flags(*map(tape.is_gap, range(len(orders)))),
         )
         self.critical = {
             order: critical_points(card, self.parameters, order) if order else []

@@ -333,6 +333,13 @@ class Program:
             if node not in inputs
         ]
 
+    def is_gap(self, k: int) -> bool:
+        """Whether result k is x - tanh(x), x the first input: far out it lies next to x -+ 1, which
+        may be a tie of a format, by less than any precision shows.
+        """
+        node = self.nodes[self.results[k]]
+        return node.op == "tanh_gap" and node.args == (self.nodes[self.inputs[0]],)
+
     @property
     def breaks(self) -> set[float]:
         """Where the program changes branch; it splits at -x <= -c to have c on the right."""
