@@ -85,7 +85,8 @@ def test_dx_from_the_mask_has_the_bits_of_dx_from_the_input(name: str, dtype: An
     if dtype == np.float32:
         sets.append(np.arange(0, 1 << 32, 65_521, dtype=np.uint64).astype(np.uint32).view(dtype))
     for x in sets:
-        x = x[~np.isnan(x)]
+        with np.errstate(invalid="ignore"):  # ml_dtypes warns of NaN
+            x = x[~np.isnan(x)]
         dy = np.resize(values(dtype), x.size)  # infinities and NaN too
         for parameters in [(), *other_parameters(name)]:
             got, expected = through(name, dy, x, *parameters), from_input(name, dy, x, *parameters)
@@ -133,7 +134,7 @@ def test_every_half_is_within_the_recorded_error(name: str, fmt: Any) -> None:
 
 @two_sides
 def test_every_1021st_float32_is_within_the_recorded_error(name: str) -> None:
-    hold(name, "float32", sweep.float32(name, 1021))
+    hold(name, "float32", sweep.float32(name, sweep.SAMPLE))
 
 
 @two_sides
@@ -147,15 +148,14 @@ def hold(name: str, dtype: str, found: Any) -> None:
     assert found.max_ulp <= record["max_ulp"], found
 
 
-# sqrt(2 f''(x0) ulp(y0)), rounded up: what y, off by a whole ulp, can hide of f' at the minimum.
-INHERENT = {"float16": 0.012, "bfloat16": 0.033, "float32": 1.3e-4, "float64": 5.5e-9}
+# sqrt(f''(x0) ulp(y0)), rounded up: what y, rounded, can hide of f' at the minimum.
+INHERENT = {"float16": 0.0082, "bfloat16": 0.023, "float32": 9e-5, "float64": 3.9e-9}
 
 
 @two_sides
 @pytest.mark.parametrize("dtype", INHERENT)
 def test_what_is_lost_at_the_minimum_is_what_the_output_has_lost(name: str, dtype: str) -> None:
     assert RECORD[name][dtype]["max_error"] <= INHERENT[dtype]
-    assert RECORD[name]["float32"]["inputs"] == (1 << 32) - 2 * (1 << 23)  # the finite ones
 
 
 @two_sides
@@ -175,7 +175,7 @@ def test_the_ends_are_defined(name: str, dtype: Any) -> None:
     x = np.array([np.inf, -np.inf, 0.0, -0.0]).astype(dtype)
     dx = through(name, np.ones_like(x), x)
     middle = float(getattr(ogive.derivative, name)(np.zeros(1, dtype))[0])
-    np.testing.assert_array_equal(dx.astype(float), [1, 0, middle, middle])
+    np.testing.assert_allclose(dx.astype(float), [1, 0, middle, middle], rtol=1e-15)
     # An output that a caller changed, or a mask of something else: finite all the same.
     odd = np.array([-1, -100, 1, 50]).astype(dtype)
     for byte in (0x00, 0xFF):

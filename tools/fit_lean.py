@@ -4,8 +4,9 @@
 
 Near its minimum y0 = f(x0) such a function is a parabola, so on either side x is analytic in
 s = sqrt(y - y0), and in s = sqrt(log(y0/y)) too, which on the left follows the tail to its end. The
-first guess of x, which kernels/valley.hpp refines, is x0 + s p(z): on the right z = s, up to where
-y and x are the same for a guess; on the left z = (s - 8)/(s + 8), down to the smallest double.
+first guess of x, which kernels/valley.hpp refines, is x0 + s p(z) with z in [-1, 1], which keeps p
+well-conditioned: on the right z = s scale - 1, up to where y and x are the same for a guess; on the
+left z = (11/7 s - 8)/(s + 8), down to the smallest double.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def sides(f: Function, slope: Function, near: float) -> tuple[mp.mpf, mp.mpf, Fu
     return root, least, right, left
 
 
-def array(name: str, p: Callable[[mp.mpf], mp.mpf], lo: mp.mpf, hi: mp.mpf) -> str:
-    coefficients = [float(c) for c in interpolate(p, lo, hi, DEGREE)]
-    points = [lo + (hi - lo) * (k + mp.mpf(1) / 3) / 101 for k in range(101)]
+def array(name: str, p: Callable[[mp.mpf], mp.mpf]) -> str:
+    coefficients = [float(c) for c in interpolate(p, mp.mpf(-1), mp.mpf(1), DEGREE)]
+    points = [2 * (k + mp.mpf(1) / 3) / 101 - 1 for k in range(101)]
     worst = max(abs(mp.polyval(coefficients[::-1], z) / p(z) - 1) for z in points)
     body = ", ".join(c.hex() for c in coefficients)
     return f"    // {name}: relative error 2^{mp.nstr(mp.log(worst, 2), 3)}\n    {{{body}}},\n"
@@ -67,14 +68,14 @@ def array(name: str, p: Callable[[mp.mpf], mp.mpf], lo: mp.mpf, hi: mp.mpf) -> s
 def block(name: str, f: Function, slope: Function, near: float, end: float) -> str:
     root, least, right, left = sides(f, slope, near)
     last = mp.sqrt(end - least)
-    far = mp.mpf(LAST - CENTRE) / (LAST + CENTRE)
-    numbers = [root, *two_doubles(least), end]
+    stretch = mp.mpf(2 * CENTRE + LAST) / LAST  # 11/7: z = 1 at the last s
+    numbers = [root, *two_doubles(least), end, 2 / last]
     return (
         f"{name}\n  static constexpr valley the_valley{{\n    "
         + ", ".join(float(number).hex() for number in numbers)
         + ",\n"
-        + array("right", right, mp.mpf(0), last)
-        + array("left", lambda z: left(CENTRE * (1 + z) / (1 - z)), mp.mpf(-1), far)
+        + array("right", lambda z: right(last * (1 + z) / 2))
+        + array("left", lambda z: left(CENTRE * (1 + z) / (stretch - z)))
         + "  };"
     )
 

@@ -68,11 +68,11 @@ def backward(name: str) -> Callable[..., Any]:
         for y in arrays[1:]:
             if y.shape != shape:
                 raise ValueError(f"{name}: dy of shape {shape} does not fit y of shape {y.shape}")
-        dtype = np.result_type(
-            *(a if type(a) in (int, float) else b.dtype
-              for a, b in zip((dy, *outputs), arrays, strict=True))
-        )  # fmt: skip
-        arrays = [a.astype(dtype, copy=False) for a in arrays]
+        dtype = arrays[0].dtype
+        if any(a.dtype != dtype for a in arrays):
+            given = zip((dy, *outputs), arrays, strict=True)
+            dtype = np.result_type(*(a if type(a) in (int, float) else b.dtype for a, b in given))
+            arrays = [a.astype(dtype, copy=False) for a in arrays]
         bits = checked_mask(mask, arrays[0], name)
         check_out(out, shape, dtype, f"{name}: out")
         dx = place(out, shape, dtype, *arrays)
@@ -84,6 +84,8 @@ def backward(name: str) -> Callable[..., Any]:
 
 def real(x: Any, name: str, what: str) -> Array:
     """An array of a supported format, contiguous in C order."""
+    if type(x) is np.ndarray and x.dtype in FORMATS and x.flags.c_contiguous and x.flags.aligned:
+        return x  # what follows costs microseconds
     array = as_array(x)
     if is_dask(array):
         raise TypeError(f"{name}: {what} is a dask array; the mask needs all of it: use map_blocks")
@@ -130,18 +132,24 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str)
 
 def place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *read: Array) -> Array:
     """Where the kernel writes: `out` itself, unless its layout or an overlap forbids it."""
-    if out is None or not (out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative):
+    if out is None or not (out.flags.carray and out.dtype.isnative):
         return np.empty(shape, dtype)
     for each in read:
+        if each is out:
+            continue
         same = each.dtype == dtype and each.shape == shape and each.ctypes.data == out.ctypes.data
         if not same and np.may_share_memory(each, out):
             return np.empty(shape, dtype)
-    return np.asarray(out)
+    plain: Array = out if type(out) is np.ndarray else np.asarray(out)
+    return plain
 
 
 def handed(like: Any, result: Array, out: Any) -> Any:
+    """The result as the caller gets it: in `out`, as a number, or in the container of `like`."""
     if out is None:
-        return rewrap(like, result[()]) if like is not None else result
-    if not np.may_share_memory(result, out):
+        if result.ndim == 0:
+            return result[()]
+        return result if like is None or type(like) is np.ndarray else rewrap(like, result)
+    if result is not out and not np.may_share_memory(result, out):
         out[...] = result
     return out

@@ -65,12 +65,14 @@ inline double guess_x(const valley &v, double y, double above, side on) {
   return on.either(y < v.end ? x : y, x);
 }
 
+// The curvature, of which a few digits do: a form of the kernel's own for that purpose shares the
+// exponential with `at`.
 template <class K, class M>
 inline double curvature_in_valley(double x) {
-  if constexpr (requires { K::template curvature<M>(x); })
-    return K::template curvature<M>(x);
-  else
+  if constexpr (requires { K::template rough_curvature<M>(x); })
     return K::template rough_curvature<M>(x);
+  else
+    return K::template curvature<M>(x);
 }
 
 // How far x lies from a guess: Newton's step for sqrt(y - v.y), whose slope is not 0 at the

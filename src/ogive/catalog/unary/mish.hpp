@@ -150,16 +150,17 @@ private:
   };
 
 public:
-  // 4 e q (2 + x (1 - s (1 + 2t)))/d^2 as above, with t = tanh(log(1 + e^x)) and the sigmoid s.
+  // 4 e q (2 + x (1 - s (1 + 2t)))/d^2 as above, with t = tanh(log(1 + e^x)) and the sigmoid s; not
+  // to the last bit, but from what `at` computes beside it.
   template <class M>
   static double rough_curvature(double x) {
+    const double c = within(x, 1000);
     const bool negative = x < 0;
-    const double e = M::exp(-magnitude(x)), q = 1 + e, inverse = 1 / q;
+    const double e = M::exp_scaled(-magnitude(c)).value(), q = 1 + e, inverse = 1 / q;
     const double m = e * (negative ? q : 2 * e), n = negative ? 2 + e : fma(2, e, 1), d = n + m;
-    const double s = negative ? e * inverse : inverse, share = 1 / d;
-    const double t = n * share * (negative ? e : 1);
-    const double w = 4 * e * (negative ? 1 : e) * q * share * share;
-    return w * fma(x, 1 - s * fma(2, t, 1), 2);
+    const double s = negative ? e * inverse : inverse, t = n / d * (negative ? e : 1);
+    const double share = q / d, w = 4 * e * (negative ? 1 : e) * (share * share) * inverse;
+    return w * fma(c, 1 - s * fma(2, t, 1), 2);
   }
   static bool rises(double x) { return !(x < root); }
   template <class M>

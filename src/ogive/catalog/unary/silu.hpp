@@ -90,6 +90,16 @@ private:
   };
 
 public:
+  // s (1 - s) (2 + x (1 - 2s)) with the sigmoid s; not to the last bit, but from what `at`
+  // computes.
+  template <class M>
+  static double rough_curvature(double x) {
+    const double c = within(x, 1000);
+    const bool negative = x < 0;
+    const double e = M::exp_scaled(-magnitude(c)).value(), inverse = 1 / (1 + e);
+    const double s = negative ? e * inverse : inverse, rest = negative ? inverse : e * inverse;
+    return s * rest * fma(c, rest - s, 2);
+  }
   static bool rises(double x) { return !(x < root); }
   template <class M>
   static double slope_from_side(double y, double rising) {
