@@ -130,10 +130,11 @@ def normal_tail() -> list[str]:
             def near(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
                 return f(centre + d)
 
-            c, error = fit(
-                near, half * (1 + mp.mpf(2) ** -20), degree,
-                lambda d, near=near: 1 / (abs(near(d)) + mp.mpf(2) ** -30), first=lambda v: v,
-            )  # type: ignore[misc]  # fmt: skip
+            def weight(d: mp.mpf, near: Function = near) -> mp.mpf:
+                return 1 / (abs(near(d)) + mp.mpf(2) ** -30)
+
+            wide = half * (1 + mp.mpf(2) ** -20)
+            c, error = fit(near, wide, degree, weight, first=lambda v: v)
             worst = max(worst, error)
             if centre < half:  # half of all floats lie next to 0: there the polynomial is exact
                 c[0] = f(mp.mpf(0)) - (mp.polyval(c[::-1], -centre) - c[0])
@@ -141,8 +142,8 @@ def normal_tail() -> list[str]:
             lows.append(nearest(c[0] - high))
             for column, value in zip(columns, [high, *c[1:]], strict=True):
                 column.append(value)
-        rows = ",\n    ".join("{" + ", ".join(literal(v) for v in column) + "}" for column in columns)
-        why = f"Around the middle of interval j, relative error {bits(worst)}; its constant to 12 bits."
+        rows = ",\n    ".join(f"{{{', '.join(map(literal, column))}}}" for column in columns)
+        why = f"Around the middle of interval j, relative error {bits(worst)}; constant to 12 bits."
         return (
             f"// {why}\nalignas(64) constexpr float {name}[][16] = {{\n    {rows}}};\n",
             array(f"{name}_low", f"What the 12 bits of {name}[0] leave.", lows),

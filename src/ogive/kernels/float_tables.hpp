@@ -24,7 +24,7 @@ alignas(64) constexpr float exp2_low[] = {
 constexpr float normal_offset = 0x1.1f8a98p+0f;
 
 // e^(a^2/2) Phi(-a).
-// Around the middle of interval j, relative error 2^-30.37; its constant to 12 bits.
+// Around the middle of interval j, relative error 2^-30.37; constant to 12 bits.
 alignas(64) constexpr float mills[][16] = {
     {0x1.f6p-3f, 0x1.8f2p-3f, 0x1.48ap-3f, 0x1.16p-3f, 0x1.c18p-4f, 0x1.646p-4f, 0x1.266p-4f,
      0x1.f4cp-5f, 0x1.988p-5f, 0x1.47ap-5f, 0x1.114p-5f, 0x1.d4ap-6f, 0x1.ff4p-2f, 0x1.a76p-2f,
@@ -65,7 +65,7 @@ alignas(64) constexpr float mills_low[] = {
     0x1.36d6b8p-16f,  0x1.adccd6p-15f,  -0x1.ab707cp-16f, -0x1.654f3ep-18f};
 
 // e^(a^2/2) (Phi(-a) - a phi(a)).
-// Around the middle of interval j, relative error 2^-25.7; its constant to 12 bits.
+// Around the middle of interval j, relative error 2^-25.7; constant to 12 bits.
 alignas(64) constexpr float mills_slope[][16] = {
     {-0x1.a2ap-3f, -0x1.d1p-2f, -0x1.604p-1f, -0x1.d3p-1f, -0x1.3ccp+0f, -0x1.a8cp+0f, -0x1.096p+1f,
      -0x1.3dcp+1f, -0x1.8bep+1f, -0x1.f34p+1f, -0x1.2d2p+2f, -0x1.608p+2f, 0x1.fe8p-2f, 0x1.40ap-2f,
