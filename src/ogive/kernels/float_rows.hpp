@@ -46,6 +46,20 @@ OGIVE_INLINE doubles half_of(floats x, int upper) {
   return r;
 #endif
 }
+OGIVE_INLINE floats rounded(doubles lower, doubles upper) {
+#if defined(__AVX512F__)
+  return floats(_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(__m512d(lower))),
+                                   _mm512_cvtpd_ps(__m512d(upper)), 1));
+#elif defined(__AVX2__)
+  return floats(_mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(__m256d(lower))),
+                                     _mm256_cvtpd_ps(__m256d(upper)), 1));
+#else
+  floats r;
+  for (int k = 0; k < lanes; ++k)
+    r[k] = static_cast<float>(k < lanes / 2 ? lower[k] : upper[k - lanes / 2]);
+  return r;
+#endif
+}
 OGIVE_INLINE void add_to(doubles (&sum)[2], floats x) {
   sum[0] += half_of(x, 0);
   sum[1] += half_of(x, 1);
@@ -154,6 +168,17 @@ OGIVE_INLINE power_parts power_of(floats d, Shifter shifter, const power_table &
   return {high, fma(high, p, table.low[z]), (z << 21) & 0xff800000u};
 }
 
+// The sum of sixteen lanes, in the order of lane_sum.
+inline double total_of(const doubles (&sum)[vectors][2]) {
+  double t[group];
+  __builtin_memcpy(t, sum, sizeof t);
+#pragma GCC unroll 4
+  for (int width = group / 2; width > 0; width /= 2)
+#pragma GCC unroll 8
+    for (int j = 0; j < width; ++j) t[j] += t[j + width];
+  return t[0];
+}
+
 // Sixteen lanes of double, and of float for what the high parts leave.
 class power_sum {
 public:
@@ -177,16 +202,10 @@ public:
     __builtin_memcpy(high_, high, sizeof high);
   }
   double total() const {
-    double t[group];
-    for (int k = 0; k < 2 * vectors; ++k) {
-      const doubles sum = high_[k / 2][k % 2] + low_[k / 2][k % 2];
-      __builtin_memcpy(t + k * (lanes / 2), &sum, sizeof sum);
-    }
-#pragma GCC unroll 4
-    for (int width = group / 2; width > 0; width /= 2)
-#pragma GCC unroll 8
-      for (int j = 0; j < width; ++j) t[j] += t[j + width];
-    return t[0];
+    doubles sum[vectors][2];
+    for (int k = 0; k < vectors; ++k)
+      for (int h = 0; h < 2; ++h) sum[k][h] = high_[k][h] + low_[k][h];
+    return total_of(sum);
   }
 
 private:

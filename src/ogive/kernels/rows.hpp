@@ -14,7 +14,7 @@
 //     template <class M>                                        // false, and y as it was, where
 //     static bool float_value(const float *x, ptrdiff_t n,      // the row is not for float lanes
 //                             float *y, bool streaming);
-//     static double short_factor(double sum);                   // y = factor e^x, in short rows
+//     static unsigned short_value(short_rows &some);            // which it took, a bit each
 //     static void float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
 //                                            double temperature, float *dx);
 //   };
@@ -180,7 +180,7 @@ template <class K, class T, bool backward>
   using M = typename exponential<T, K::reduces>::grade;
   constexpr bool in_floats =
       sizeof(T) == 4 && !backward && requires { K::template float_value<M>; };
-  constexpr bool side_by_side = in_floats && requires { K::short_factor; };
+  constexpr bool side_by_side = in_floats && requires(short_rows &s) { K::short_value(s); };
   unsigned done = 0; // of short rows side by side, a bit each
   // Whether a row has temperature 1 and no element masked.
   [[maybe_unused]] const auto is_plain = [&](std::ptrdiff_t i) {
@@ -200,11 +200,8 @@ template <class K, class T, bool backward>
           const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
           short_rows some;
           some.read(at(x), steps[x], core[cores], count, n, sign < 0);
-          done = some.prepare(nullptr);
-          double factor[lanes];
-          for (int k = 0; k < lanes; ++k) factor[k] = K::short_factor(some.sum[k]);
+          done = K::short_value(some);
           for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
-          some.powers(factor, nullptr, nullptr);
           some.write(done, at(result), steps[result], core[cores + 2]);
         }
         if (done >> (i % lanes) & 1) continue;

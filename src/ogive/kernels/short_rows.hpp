@@ -92,6 +92,35 @@ public:
         if (labels[r] >= 0) x_[labels[r] * lanes + r] = instead[r];
   }
 
+  // The first position of each row's largest element.
+  OGIVE_INLINE void find_likeliest(std::int32_t *labels) const {
+    floats most = load(x_);
+    words where = {};
+    for (std::ptrdiff_t c = 1; c < n_; ++c) {
+      const floats x = load(x_ + c * lanes);
+      const words above = words(x > most);
+      where = (where & ~above) | (above & static_cast<std::uint32_t>(c));
+      most = greatest(x, most);
+    }
+    store(floats(where), reinterpret_cast<float *>(labels));
+  }
+
+  // Leaves (x - the label's x) - shift.
+  OGIVE_INLINE void differences(const std::int32_t *labels, const double (&shift)[lanes]) {
+    using namespace rows_of_floats;
+    alignas(64) double origin[lanes];
+    for (std::ptrdiff_t r = 0; r < lanes; ++r)
+      origin[r] = static_cast<double>(x_[labels[r] * lanes + r]);
+    doubles from[2], less[2];
+    __builtin_memcpy(from, origin, sizeof from);
+    __builtin_memcpy(less, shift, sizeof less);
+    for (std::ptrdiff_t c = 0; c < n_; ++c) {
+      const floats x = load(x_ + c * lanes);
+      store(rounded((half_of(x, 0) - from[0]) - less[0], (half_of(x, 1) - from[1]) - less[1]),
+            x_ + c * lanes);
+    }
+  }
+
   void write(unsigned taken, char *to, std::ptrdiff_t outer, std::ptrdiff_t step) {
     std::ptrdiff_t c = 0;
     if (step == sizeof(float) && taken == (1u << lanes) - 1)

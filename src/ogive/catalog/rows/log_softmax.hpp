@@ -27,6 +27,16 @@ struct log_softmax {
     return true;
   }
 
+  static unsigned short_value(short_rows &some) {
+    alignas(64) std::int32_t likeliest[lanes];
+    some.find_likeliest(likeliest);
+    const unsigned taken = some.prepare(likeliest);
+    double log_sum[lanes];
+    for (int k = 0; k < lanes; ++k) log_sum[k] = row_math::log1p(some.sum[k] / some.own[k]);
+    some.differences(likeliest, log_sum);
+    return taken;
+  }
+
   // dx_i = dy_i - a_i sum_j dy_j; at the likeliest class 1 - a_k = rest/S is used as it is.
   static void backward(const row &r, const double *dy, double *dx) {
     if (r.n == 0) return;

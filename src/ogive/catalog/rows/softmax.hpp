@@ -8,7 +8,13 @@ struct softmax {
     for (std::ptrdiff_t i = 0; i < r.n; ++i) y[i] = r.probability(i);
   }
 
-  static double short_factor(double sum) { return 1 / sum; }
+  static unsigned short_value(short_rows &some) {
+    const unsigned taken = some.prepare(nullptr);
+    double factor[lanes];
+    for (int k = 0; k < lanes; ++k) factor[k] = 1 / some.sum[k];
+    some.powers(factor, nullptr, nullptr);
+    return taken;
+  }
   template <class M>
   static bool float_value(const float *x, std::ptrdiff_t n, float *y, bool streaming) {
     float_row r;
@@ -33,19 +39,31 @@ struct softmax {
     float most, least;
     rows_of_floats::find_extremes(y, n, most, least);
     const auto origin = static_cast<double>(dy[rows_of_floats::first_position(y, n, most)]);
-    lane_sum sum;
-    std::ptrdiff_t i = 0;
-    const auto term = [&](std::ptrdiff_t j) {
-      return static_cast<double>(y[j]) * (static_cast<double>(dy[j]) - origin);
+    using namespace rows_of_floats;
+    doubles sum[vectors][2] = {};
+    const auto add = [&](int k, floats a, floats b) {
+      for (int h = 0; h < 2; ++h) sum[k][h] += half_of(a, h) * (half_of(b, h) - origin);
     };
-    constexpr int lanes_of_sum = lane_sum::lanes;
-    for (; i + lanes_of_sum <= n; i += lanes_of_sum)
-      for (int j = 0; j < lanes_of_sum; ++j) sum.lane[j] += term(i + j);
-    for (int j = 0; i + j < n; ++j) sum.lane[j] += term(i + j);
-    const double shift = sum.total();
-    for (std::ptrdiff_t j = 0; j < n; ++j)
-      dx[j] = static_cast<float>(static_cast<double>(y[j]) *
-                                 ((static_cast<double>(dy[j]) - origin) - shift) / temperature);
+    std::ptrdiff_t i = 0;
+    for (; i + group <= n; i += group)
+#pragma GCC unroll 4
+      for (int k = 0; k < vectors; ++k) add(k, load(y + i + k * lanes), load(dy + i + k * lanes));
+    for (int k = 0; i < n; ++k, i += lanes) {
+      const std::ptrdiff_t left = n - i < lanes ? n - i : lanes;
+      if (left == lanes)
+        add(k, load(y + i), load(dy + i));
+      else
+        add(k, load_some(y + i, left, 0), load_some(dy + i, left, static_cast<float>(origin)));
+    }
+    const double shift = total_of(sum);
+    if (magnitude(temperature) == 1)
+      for (std::ptrdiff_t j = 0; j < n; ++j)
+        dx[j] = static_cast<float>(static_cast<double>(y[j]) *
+                                   ((static_cast<double>(dy[j]) - origin) - shift) * temperature);
+    else
+      for (std::ptrdiff_t j = 0; j < n; ++j)
+        dx[j] = static_cast<float>(static_cast<double>(y[j]) *
+                                   ((static_cast<double>(dy[j]) - origin) - shift) / temperature);
   }
 
 private:
