@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from functools import partial
@@ -188,7 +189,7 @@ def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:
 
 def lazy_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dtype[Any]) -> Any:
     """The same for dask arrays, chunk by chunk when it is computed."""
-    import dask.array as da
+    da: Any = importlib.import_module("dask.array")
 
     def of_chunk(*operands: Any) -> Any:
         return products(*(a[..., np.newaxis] for a in operands))
