@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import math
-import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,7 +12,17 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
-from ._ufuncs import as_array, as_parameter, check_parameter, rewrap, rounded, ufunc
+from ._ufuncs import (
+    as_array,
+    as_parameter,
+    check_parameter,
+    first_indices,
+    is_dask,
+    rewrap,
+    rounded,
+    seed_key,
+    ufunc,
+)
 from .catalog import Card, Parameter
 
 INPUTS = {
@@ -81,9 +91,7 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
     def draw(arrays: tuple[Any, ...], lower: Any, upper: Any, seed: Any, out: Any) -> Any:
         if np.ndim(lower) or np.ndim(upper):
             raise ValueError("lower and upper must be single numbers in training")
-        if seed is None:
-            raise ValueError("seed is needed in training, so that backward draws the same slopes")
-        key = np.uint64(operator.index(seed) & 0xFFFFFFFFFFFFFFFF).view(np.int64)
+        key = seed_key(name, seed)
         like, arrays = arrays[-1], tuple(as_array(a) for a in arrays)
         shape = arrays[-1].shape
         if any(a.shape != shape for a in arrays):
@@ -94,8 +102,7 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
                 return result
             out[...] = result
             return out
-        rows = np.arange(int(np.prod(shape[:-1])), dtype=np.int64).reshape(shape[:-1])
-        result = loop(*arrays, lower, upper, key, rows * shape[-1], out=out)
+        result = loop(*arrays, lower, upper, key, first_indices(arrays[-1]), out=out)
         return rewrap(like, result)
 
     return draw
@@ -111,7 +118,10 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
     ) -> tuple[Any, Any]:
         if out is None:
             dx = dx_of(dy, x, weight)
-            dtype = np.asarray(dx).dtype
+            dtype = dx.dtype if hasattr(dx, "dtype") else np.asarray(dx).dtype
+            dy, x = as_array(dy), as_array(x)
+            if is_dask(dy) or is_dask(x):
+                return dx, lazy_gradient(products, dy, x, weight, dtype)
             return dx, summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
         # First the sum, since out may be an input; the loop on nothing says which format it has.
         dtype = dx_of(np.asarray(dy).ravel()[:0], np.asarray(x).ravel()[:0]).dtype
@@ -124,14 +134,9 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
 def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dtype[Any]) -> Any:
     """Sums dy df/dweight, in float64, over every axis that weight was broadcast along."""
     given = np.asarray(weight)
-    if isinstance(weight, np.ndarray) and given.dtype.kind not in "biu":
-        dtype = given.dtype
+    dtype = gradient_format(weight, dtype)
     shape = np.broadcast_shapes(dy.shape, x.shape, given.shape)
-    lead = len(shape) - given.ndim
-    summed = [
-        axis for axis in range(len(shape))
-        if axis < lead or (given.shape[axis - lead] == 1 and shape[axis] != 1)
-    ]  # fmt: skip
+    summed = broadcast_axes(given.shape, shape)
     operands = [np.broadcast_to(a, shape) for a in (dy, x, as_parameter(given))]
     if len(summed) == len(shape):
         operands = [a.reshape(-1) for a in operands]  # one weight: one long row
@@ -145,3 +150,34 @@ def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.
     else:
         total = products(*(a[..., np.newaxis] for a in operands))
     return rounded(np.asarray(total).reshape(given.shape), dtype)
+
+
+def gradient_format(weight: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The format of a parameter's gradient: that of an array of weights, else that of dx."""
+    floating = isinstance(weight, np.ndarray) and weight.dtype.kind not in "biu"
+    return weight.dtype if floating else dtype
+
+
+def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:
+    """The axes along which a shape is repeated to make another."""
+    lead = len(to) - len(of)
+    return [
+        axis for axis in range(len(to))
+        if axis < lead or (of[axis - lead] == 1 and to[axis] != 1)
+    ]  # fmt: skip
+
+
+def lazy_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dtype[Any]) -> Any:
+    """The same for dask arrays, chunk by chunk when it is computed."""
+    da: Any = importlib.import_module("dask.array")
+
+    def of_chunk(*operands: Any) -> Any:
+        return products(*(a[..., np.newaxis] for a in operands))
+
+    given = np.asarray(weight)
+    arrays = [da.asarray(a) for a in (dy, x, as_parameter(given))]
+    together = arrays[0] * arrays[1] * arrays[2]  # for its shape and chunks alone
+    whole = [da.broadcast_to(a, together.shape).rechunk(together.chunks) for a in arrays]
+    each = da.map_blocks(of_chunk, *whole, dtype=np.float64)
+    total = each.sum(axis=tuple(broadcast_axes(given.shape, each.shape)))
+    return total.reshape(given.shape).astype(gradient_format(weight, dtype))
