@@ -30,7 +30,8 @@ file(CONFIGURE OUTPUT ${ogive_generated}/catalog_list.inc CONTENT "${list}" @ONL
 
 # No -ffast-math: it would change results and, once linked, the whole process. The two flags taken
 # from it change no result; without them compilers refuse to vectorise a conditional.
-set(ogive_kernel_flags -ffp-contract=off -fno-math-errno -fno-trapping-math)
+# A kernel throws nothing; told so, compilers refer to no handler of exceptions, a weak symbol.
+set(ogive_kernel_flags -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND ogive_kernel_flags -Wno-maybe-uninitialized) # GCC 12 warns inside its own immintrin.h
 endif()
