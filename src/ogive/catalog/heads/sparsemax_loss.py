@@ -62,7 +62,7 @@ card = Card(
     notes="Small losses keep their digits: it is computed as half the squared distance from "
     "sparsemax to target, plus what the target holds outside the support times how far below the "
     "threshold that lies. Target rows need not sum to 1: with a sum c the loss is c times that of "
-    "the row over c. The Hessian is piecewise constant, so there is no value_grad_hess.",
+    "the row over c. The Hessian is constant between kinks, so there is no value_grad_hess.",
 )
 
 

@@ -22,7 +22,7 @@ card = Card(
         Parameter(
             name="temperature",
             default=1.0,
-            doc="Divides logits plus noise: the smaller, the nearer to one-hot.",
+            doc="Divides logits plus noise: the smaller, the nearer to a single 1.",
             domain=(0.0, float("inf")),
         ),
         Parameter(

@@ -17,6 +17,7 @@ struct hardshrink {
     using real = typename M::real;
     return y == 0 ? real(0) : y == y ? real(1) : y;
   }
+  static constexpr two_slopes slopes(double) { return {1, 0}; }
 
 private:
   static double not_above(double limit, double) { return limit; }
@@ -25,5 +26,4 @@ private:
     const std::uint32_t bits = bits_of(nearest), below = nearest > 0 ? bits - 1 : bits + 1;
     return nearest > limit ? float_of(below) : nearest;
   }
-  static constexpr two_slopes slopes(double) { return {1, 0}; }
 };
