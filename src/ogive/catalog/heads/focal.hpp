@@ -8,7 +8,7 @@
 // which is cross_entropy's gradient with weights of its own. At the likeliest class k, r is rest/S,
 // l is log1p(rest) and p l/r is log1p(rest)/rest, which is 1 where nothing is left; A p_k - a_k is
 // formed as sum_{c != k} a_c - A rest/S. So confident rows keep every digit, for gamma < 1 too.
-// Gamma 0 is cross_entropy, bit by bit.
+// Gamma 0 is cross_entropy.
 //
 // The Hessian is A (diag(p) - p p^T) + sum_c G_c (p - e_c)(p - e_c)^T with
 // G = q dF/dl = q gamma r^(gamma - 1) p (2 - l + (gamma - 1) p l/r), which may be negative:

@@ -87,7 +87,7 @@ card = Card(
         "arXiv:1708.02002",
     ),
     edges="Confident rows keep full relative accuracy in loss and gradient, for gamma below 1 too. "
-    "With gamma 0 all results are those of cross_entropy, bit by bit. The mean over no rows is 0 "
+    "With gamma 0 all results are those of cross_entropy. The mean over no rows is 0 "
     "with gradient 0; a mean divides by the summed weights of the labels.",
     notes="Target probabilities t give sum_c t_c (1 - p_c)^gamma (-log p_c), linear in t. The loss "
     "is not convex; boosted trees and Newton steps want hessian='upper'.",

@@ -7,7 +7,7 @@
 //             K(z) = s(z)^gamma (1 + gamma (2 + gamma R(z) - softplus(z)))
 //
 // with R(z) = s(-z) softplus(z)/s(z), formed as L/e for z < 0, which is 1 where e vanishes, and as
-// e softplus(z) for z > 0. Gamma 0 without alpha is binary_cross_entropy, bit by bit.
+// e softplus(z) for z > 0. Gamma 0 without alpha is binary_cross_entropy.
 #pragma once
 
 #include "powers.hpp"

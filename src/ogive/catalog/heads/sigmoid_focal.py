@@ -75,7 +75,7 @@ card = Card(
         "arXiv:1708.02002",
     ),
     edges="A side whose weight is 0 adds nothing, also at an infinite logit. With gamma 0 and "
-    "alpha None all results are those of binary_cross_entropy, bit by bit.",
+    "alpha None all results are those of binary_cross_entropy.",
     notes="A target t between 0 and 1 gives t times the loss against 1 plus 1 - t times the loss "
     "against 0. The loss is not convex; boosted trees and Newton steps want hessian='upper'.",
 )  # fmt: skip
