@@ -104,8 +104,8 @@ def evaluate(
     ):
         if dz is not None:
             logits, targets = heads.apart(logits, dz), heads.apart(targets, dz)
-        flat = (a if a is None else a.reshape(-1) for a in (logits, targets, dz))
-        value = _packed(*flat, numbers, how)
+        into = None if dz is None else dz.reshape(-1)
+        value = _packed(logits.reshape(-1), targets.reshape(-1), into, numbers, how)
         value = value.reshape(logits.shape)[()] if how == "none" else value
         return value if dz is None else (value, dz)
     loss = np.empty(logits.shape)
