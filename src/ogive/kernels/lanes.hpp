@@ -68,7 +68,7 @@ OGIVE_INLINE floats with_sign_of(floats positive, floats x) {
   return floats(words(positive) | (words(x) & sign_bit));
 }
 
-// table[i mod 16], table[i mod 32]: permutes where there are any, since a gather costs ten times
+// table[i mod 16]: permutes where there are any, since a gather costs ten times
 // as much.
 OGIVE_INLINE floats lookup(const float (&table)[16], words i) {
 #if defined(__AVX512F__)
@@ -80,24 +80,6 @@ OGIVE_INLINE floats lookup(const float (&table)[16], words i) {
 #else
   floats r;
   for (int k = 0; k < lanes; ++k) r[k] = table[i[k] & 15];
-  return r;
-#endif
-}
-OGIVE_INLINE floats lookup(const float (&table)[32], words i) {
-#if defined(__AVX512F__)
-  return floats(
-      _mm512_permutex2var_ps(_mm512_load_ps(table), __m512i(i), _mm512_load_ps(table + 16)));
-#elif defined(__AVX2__)
-  floats quarter[4];
-  for (int k = 0; k < 4; ++k)
-    quarter[k] = floats(_mm256_permutevar8x32_ps(_mm256_load_ps(table + 8 * k), __m256i(i)));
-  const __m256 bit3 = __m256(i << 28), bit4 = __m256(i << 27);
-  const __m256 low = _mm256_blendv_ps(__m256(quarter[0]), __m256(quarter[1]), bit3);
-  const __m256 high = _mm256_blendv_ps(__m256(quarter[2]), __m256(quarter[3]), bit3);
-  return floats(_mm256_blendv_ps(low, high, bit4));
-#else
-  floats r;
-  for (int k = 0; k < lanes; ++k) r[k] = table[i[k] & 31];
   return r;
 #endif
 }

@@ -2,6 +2,7 @@
 // ratio, so the tail keeps relative accuracy until it underflows; for x > 0 it is x - x times the
 // tail. The slope is Phi(x) + x phi(x), and 1 minus that of -x.
 #pragma once
+#include "normal_lanes.hpp"
 
 #include "valley.hpp"
 
@@ -29,14 +30,14 @@ struct gelu {
   static constexpr interval value_range{-12.5f, largest_float}, slope_range = value_range;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats a = least(magnitude(x), all(12.5f)); // above it the tail is nothing to x
-    const power_lanes tail = normal_tail_lanes(a);
+    const power_lanes tail = normal_lanes::tail(a);
     const float_pair part = product(a * tail.scale, {tail.high, tail.low});
     const float_pair sum = exact_sum(greatest(floats{}, x), -part.high);
     return {sum.high, sum.low - part.low};
   }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) { return {value_lanes(x), slope_lanes(x)}; }
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const float_pair left = normal_tail_slope_lanes(least(magnitude(x), all(12.5f))).scaled();
+    const float_pair left = normal_lanes::tail_slope(least(magnitude(x), all(12.5f))).scaled();
     return slope_on_side_of(x, left);
   }
 
