@@ -121,5 +121,7 @@ def record(
             )
             for name in peers
         ),
-        copies={name: ratios(own, times[name]) for name in COPIES if name in times},
+        copies={
+            name: ratios(own[: len(times[name])], times[name]) for name in COPIES if name in times
+        },
     )

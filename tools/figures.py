@@ -35,10 +35,11 @@ def accuracy() -> str:
         cells = []
         for dtype in ("float32", "float64"):
             for which in ("value", "derivative"):
-                entry = kinds[which][dtype]
-                cells.append(f"{entry['max_ulp']:.4f} ({share(entry['correctly_rounded'])})")
-        inputs = kinds["value"]["float32"]["inputs"]
-        scope = "all 2^32" if inputs == 1 << 32 else f"{inputs:,}"
+                entry = kinds.get(which, {}).get(dtype)
+                figure = entry and f"{entry['max_ulp']:.4f} ({share(entry['correctly_rounded'])})"
+                cells.append(figure or "not yet swept")
+        inputs = [kind["float32"]["inputs"] for kind in kinds.values() if "float32" in kind]
+        scope = "all 2^32" if inputs and min(inputs) == 1 << 32 else f"{min(inputs, default=0):,}"
         lines.append(f"| {name} | {' | '.join(cells)} | {scope} |")
     return "\n".join(lines)
 
@@ -83,6 +84,8 @@ def table(chosen: list[str], works: dict[str, dict[str, dict[str, Any]]]) -> lis
     lines = [f"| work | {' | '.join(heads)} |", f"|---|{'---|' * len(sizes)}"]
     for work in chosen:
         cells = [works[work].get(size, {"peers": {}}) for size in sizes]
+        if not any(cell["peers"] for cell in cells):
+            continue  # no framework has it
         lines.append(f"| {work} | {' | '.join(map(closest, cells))} |")
     return lines
 
