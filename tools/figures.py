@@ -64,10 +64,12 @@ def speed() -> str:
         resident = output == "out" or "x" in size
         if format == "f32" and threads == f"{machine['cores']}t" and resident and shown:
             works.setdefault(work, {})[size] = cell
+    measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
     lines = [
         f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
-        f"f32, into a resident array, {machine['cores']} threads (`make bench`; {machine['cpu']}, "
-        f"{machine['isa']}; above 1 Ogive is faster):",
+        f"f32, into a resident array, {machine['cores']} threads (`make bench`, so far with "
+        f"`--formats {','.join(measured)}`; {machine['cpu']}, {machine['isa']}; above 1 Ogive is "
+        "faster):",
         "",
         *table([w for w in works if not any("x" in size for size in works[w])], works),
         "",
