@@ -170,6 +170,86 @@ def normal_tail() -> list[str]:
     ]
 
 
+def saturating(name: str, f: Function, least: float, last: float, degree: int) -> list[str]:
+    """A function that goes up to 1, on 16 intervals from `least` on, four to each power of two,
+    found from the bits; the last of them reaches on to `last`, where f rounds to 1.
+    """
+    columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
+    lows, worst = [], mp.mpf(0)
+    start = int(np.float32(least).view(np.uint32)) >> 21
+    for j in range(16):
+        bits_of_start = start + (j - start) % 16
+        ends = np.array([bits_of_start << 21, (bits_of_start + 1) << 21], np.uint32)
+        low, high = map(mp.mpf, ends.view(np.float32).tolist())
+        centre = (low + high) / 2
+        end = mp.mpf(last) if high >= 16 * mp.mpf(least) else high
+
+        def near(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
+            return f(centre + d)
+
+        def weight(d: mp.mpf, centre: mp.mpf = centre, low: mp.mpf = low) -> mp.mpf:
+            return 1 / f(centre + d) if centre + d >= low else mp.mpf(0)
+
+        c, error = fit(near, end - centre, degree, weight, first=lambda v: v)
+        worst = max(worst, error)
+        lows.append(nearest(c[0] - nearest(c[0])))
+        for column, value in zip(columns, [nearest(c[0]), *c[1:]], strict=True):
+            column.append(value)
+    rows = ",\n    ".join(f"{{{', '.join(map(literal, column))}}}" for column in columns)
+    why = f"Around the middle of interval j, relative error {bits(worst)}."
+    return [
+        f"constexpr float {name}_least = {literal(mp.mpf(least))}, "
+        f"{name}_last = {literal(nearest(mp.mpf(last)))};\n",
+        f"// {why}\nalignas(64) constexpr float {name}_far[][16] = {{\n    {rows}}};\n",
+        array(f"{name}_far_low", f"What rounding {name}_far[0] leaves.", lows),
+    ]
+
+
+def tanh_tail(z: mp.mpf) -> mp.mpf:
+    """p in tanh(x) = x + x z p(z), z = x^2."""
+    x = mp.sqrt(abs(z))
+    return (mp.tanh(x) / x - 1) / z if x > mp.mpf(2) ** -40 else -mp.mpf(1) / 3 + 2 * z / 15
+
+
+def erf_tail(z: mp.mpf) -> mp.mpf:
+    """p in erf(x) = x (9/8 + p(z)), z = x^2: x 9/8 enters the last fma, and little is left."""
+    x = mp.sqrt(abs(z))
+    return (mp.erf(x) / x if x > mp.mpf(2) ** -40 else 2 / mp.sqrt(mp.pi)) - mp.mpf(9) / 8
+
+
+def sigmoidal() -> list[str]:
+    """tanh and erf."""
+
+    def near(name: str, p: Function, what: str, least: float, degree: int, order: int) -> str:
+        # On [0, least^2]: a fit around the middle of it, taken back to powers of z.
+        half = mp.mpf(least) ** 2 / 2
+
+        def weight(d: mp.mpf) -> mp.mpf:
+            z = half + d
+            return z**order / (1 + p(z) * z**order)
+
+        nodes = [half * mp.cos(mp.pi * (2 * i + 1) / 96) for i in range(48)]
+        chosen: list[mp.mpf] = []
+        for j in range(degree + 1):
+            powers = range(j, degree + 1)
+            rows = mp.matrix([[weight(d) * (half + d) ** k for k in powers] for d in nodes])
+            rest = mp.matrix(
+                [weight(d) * (p(half + d) - mp.polyval(chosen[::-1] or [0], half + d)) for d in nodes]
+            )
+            chosen.append(nearest(mp.lu_solve(rows.T * rows, rows.T * rest)[0]))
+        worst = max(
+            abs((mp.polyval(chosen[::-1], half + d) - p(half + d)) * weight(d)) for d in nodes
+        )
+        return array(f"{name}_near", f"{what}, |x| <= {least}: p. Error {bits(worst)}.", chosen)
+
+    return [
+        near("tanh", tanh_tail, "tanh(x) = x + x z p(z), z = x^2", 0.5, 4, 1),
+        *saturating("tanh", mp.tanh, 0.5, 9.5, 6),
+        near("erf", erf_tail, "erf(x) = x (9/8 + p(z)), z = x^2", 0.25, 3, 0),
+        *saturating("erf", mp.erf, 0.25, 4, 6),
+    ]
+
+
 def log1p_tail(t: mp.mpf) -> mp.mpf:
     """g in log(1 + t) = t + t^2 g(t)."""
     return (mp.log1p(t) - t) / t**2 if abs(t) > mp.mpf(2) ** -50 else -mp.mpf(1) / 2 + t / 3
@@ -207,7 +287,7 @@ def main() -> None:
     TARGET.write_text(
         "// Written by tools/fit_float_tables.py; do not edit.\n"
         "// Included inside the namespace of one instruction set.\n"
-        + "\n".join([*exponential(), *normal_tail(), *logarithm()])
+        + "\n".join([*exponential(), *normal_tail(), *logarithm(), *sigmoidal()])
     )
     print(quarters())
 

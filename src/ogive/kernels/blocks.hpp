@@ -18,3 +18,7 @@ template <class Real>
 inline Real pass_back(Real dy, Real slope) {
   return slope == 0 ? Real(0) : dy * slope;
 }
+// For finite dy, rounded once.
+OGIVE_INLINE floats pass_back(floats dy, float_pair slope) {
+  return slope.high == 0 ? floats{} : times(dy, slope);
+}

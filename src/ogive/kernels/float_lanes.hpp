@@ -36,12 +36,37 @@ OGIVE_INLINE float_pair sixth(float_pair x) {
   const floats q = x.high * (1.0f / 6);
   return {q, (fma(q, -6.0f, x.high) + x.low) * (1.0f / 6)};
 }
-// One rounding; a zero keeps the sign of the larger part.
+// One rounding; the larger part gives the sign, since a sum of zeros would lose it.
 OGIVE_INLINE floats rounded(float_pair x) {
-  const floats sum = x.high + x.low;
-  return sum == 0 ? x.high : sum;
+  return with_sign_of(magnitude(x.high + x.low), x.high);
 }
 OGIVE_INLINE floats rounded(floats x) { return x; }
+
+// What parameters become, one for all lanes or one for each.
+OGIVE_INLINE float_pair split(double p) {
+  const auto high = static_cast<float>(p);
+  return {all(high), all(static_cast<float>(p - high))};
+}
+OGIVE_INLINE float_pair split(const double *p) {
+  floats high, low;
+  for (int i = 0; i < lanes; ++i) {
+    high[i] = static_cast<float>(p[i]);
+    low[i] = static_cast<float>(p[i] - high[i]);
+  }
+  return {high, low};
+}
+// Factors and operands whose product stays clear of the subnormal numbers, where its low part would
+// be lost.
+inline bool moderate(double factor) {
+  const double size = __builtin_fabs(factor);
+  return size >= 0x1p-20 && size <= 1;
+}
+constexpr interval moderate_range{-largest_float, largest_float, 0x1p-100f};
+// x times a factor, rounded once; likewise.
+OGIVE_INLINE floats times(floats x, float_pair factor) {
+  const words sign = words(x) ^ words(factor.high);
+  return with_sign_of(magnitude(fma(x, factor.high, x * factor.low)), floats(sign));
+}
 // Value and slope that have much to work out in common.
 struct jet_lanes {
   float_pair value, slope;
@@ -80,17 +105,26 @@ OGIVE_INLINE power_lanes power(floats p, words shifted) {
   return {high, low, floats(exponent + 0x3f800000u)};
 }
 
-// e^x for |x| <= 87, where the scale is a normal number; x may be a pair.
-OGIVE_INLINE power_lanes exp_lanes(floats x) {
-  const floats shifted = fma(x, sixteenths_of_log2_e, float_shifter), n = shifted - float_shifter;
+// e^x for |x| <= 87, where the scale is a normal number; x is floats or a pair.
+OGIVE_INLINE floats high_of(floats x) { return x; }
+OGIVE_INLINE floats high_of(float_pair x) { return x.high; }
+template <class Argument>
+OGIVE_INLINE power_lanes exp_lanes(Argument x) {
+  const floats high = high_of(x);
+  const floats shifted = fma(high, sixteenths_of_log2_e, float_shifter);
+  const floats n = shifted - float_shifter;
   // x = n ln2/16 + r: the first step is exact, the second leaves r right to 2^-30.
-  const floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, x));
+  floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, high));
+  if constexpr (__is_same(Argument, float_pair)) r += x.low;
   return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
 }
-OGIVE_INLINE power_lanes exp_lanes(float_pair x) {
-  const floats shifted = fma(x.high, sixteenths_of_log2_e, float_shifter);
+
+// e^(-x^2) for |x| <= 9.3: the square is never rounded, since the remainder takes it inside one
+// fma.
+OGIVE_INLINE power_lanes exp_of_minus_square(floats x) {
+  const floats shifted = fma(x * x, -sixteenths_of_log2_e, float_shifter);
   const floats n = shifted - float_shifter;
-  const floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, x.high)) + x.low;
+  const floats r = fma(n, -ln2_16_low, -fma(x, x, n * ln2_16_high));
   return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
 }
 

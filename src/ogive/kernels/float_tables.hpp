@@ -128,3 +128,86 @@ alignas(64) constexpr float log_low[] = {
     0x1.7351eep-28f,  0x1.d97374p-27f,  0x1.4e2f0cp-29f,  0x1.b8199p-31f,
     -0x1.68124cp-27f, -0x1.289edep-27f, 0x1.85d674p-27f,  0x1.cd4e34p-27f,
     0x1.dbfe34p-27f,  -0x1.761e3ep-26f, -0x1.6f3ff4p-26f, 0x1.a6f18p-27f};
+
+// tanh(x) = x + x z p(z), z = x^2, |x| <= 0.5: p. Error 2^-30.97.
+alignas(64) constexpr float tanh_near[] = {-0x1.55555p-2f, 0x1.110eep-3f, -0x1.b97fbp-5f,
+                                           0x1.5c9056p-6f, -0x1.b14752p-8f};
+
+constexpr float tanh_least = 0x1p-1f, tanh_last = 0x1.3p+3f;
+
+// Around the middle of interval j, relative error 2^-29.76.
+alignas(64) constexpr float tanh_far[][16] = {
+    {0x1.f4bfd6p-1f, 0x1.fbd50ap-1f, 0x1.fe767ap-1f, 0x1.ff6f18p-1f, 0x1.ffdfa8p-1f, 0x1.fffbap-1f,
+     0x1.ffff68p-1f, 0x1.ffffecp-1f, 0x1.05087p-1f, 0x1.3157ep-1f, 0x1.5789p-1f, 0x1.77d838p-1f,
+     0x1.9e5cb6p-1f, 0x1.c278a6p-1f, 0x1.d9c6fap-1f, 0x1.e8789ep-1f},
+    {0x1.64108ap-5f, 0x1.09a7a8p-6f, 0x1.88ef6ep-8f, 0x1.21a7b4p-9f, 0x1.02c03cp-11f,
+     0x1.183476p-14f, 0x1.2f61b4p-17f, 0x1.488808p-20f, 0x1.7aeae6p-1f, 0x1.49e6cp-1f,
+     0x1.197fcep-1f, 0x1.d834d2p-2f, 0x1.615002p-2f, 0x1.cea744p-3f, 0x1.265e34p-3f,
+     0x1.6fcfa6p-4f},
+    {-0x1.5c3d8cp-5f, -0x1.077e0cp-6f, -0x1.87c168p-8f, -0x1.2155b6p-9f, -0x1.02af4p-11f,
+     -0x1.18316p-14f, -0x1.2f609cp-17f, -0x1.4ad06cp-20f, -0x1.825dfcp-2f, -0x1.897d24p-2f,
+     -0x1.79c0ep-2f, -0x1.5aa21cp-2f, -0x1.1defacp-2f, -0x1.970e08p-3f, -0x1.10646ep-3f,
+     -0x1.5ee892p-4f},
+    {0x1.bbce04p-6f, 0x1.5994cep-7f, 0x1.03964ep-8f, 0x1.80e742p-10f, 0x1.586064p-12f,
+     0x1.7529bp-15f, 0x1.941038p-18f, 0x1.ba4e72p-21f, -0x1.bcf15ap-5f, 0x1.d6bcdep-7f,
+     0x1.072286p-4f, 0x1.843dc2p-4f, 0x1.c68f5ep-4f, 0x1.97d92cp-4f, 0x1.33de5ap-4f,
+     0x1.a85d42p-5f},
+    {-0x1.93cce6p-7f, -0x1.4e3bc6p-8f, -0x1.0076bap-9f, -0x1.7f3576p-11f, -0x1.5824fcp-13f,
+     -0x1.753a5ep-16f, -0x1.942e1cp-19f, -0x1.996882p-22f, 0x1.3a60eap-3f, 0x1.e952ep-4f,
+     0x1.470b84p-4f, 0x1.62817cp-5f, 0x1.ac4522p-9f, -0x1.5dd5ccp-6f, -0x1.9d273cp-6f,
+     -0x1.55d56cp-6f},
+    {0x1.04b056p-8f, 0x1.f5d4ccp-10f, 0x1.93f0fp-11f, 0x1.32d7e6p-12f, 0x1.1e7cd8p-14f,
+     0x1.3761eap-17f, 0x1.514bfp-20f, 0x1.d2ea1ep-24f, -0x1.76db16p-5f, -0x1.d955eep-5f,
+     -0x1.f2b7dcp-5f, -0x1.bfbbbp-5f, -0x1.071e74p-5f, -0x1.395ac6p-7f, 0x1.768ecap-10f,
+     0x1.2be216p-8f},
+    {-0x1.7885d2p-11f, -0x1.1df2cep-11f, -0x1.fed7e4p-13f, -0x1.90e312p-14f, -0x1.7a180ap-16f,
+     -0x1.9c7e02p-19f, -0x1.bf0bb4p-22f, -0x1.dc4724p-27f, -0x1.692bbcp-5f, -0x1.b6d7ecp-9f,
+     0x1.303a5ap-7f, 0x1.e9a30cp-7f, 0x1.2eb338p-6f, 0x1.67604ap-7f, 0x1.0b8036p-8f,
+     0x1.4ea282p-11f}};
+
+// What rounding tanh_far[0] leaves.
+alignas(64) constexpr float tanh_far_low[] = {
+    0x1.85659p-26f,   -0x1.460e54p-27f, -0x1.458edep-26f, -0x1.62a7a8p-27f,
+    -0x1.bc878cp-26f, -0x1.a05f1cp-26f, 0x1.3fba54p-27f,  -0x1.0977ecp-26f,
+    -0x1.a124b4p-26f, -0x1.608a72p-29f, -0x1.de5a8p-26f,  0x1.c680d2p-26f,
+    -0x1.16e78ep-27f, -0x1.ab6974p-26f, 0x1.fcbf8ep-26f,  0x1.9d7ff6p-26f};
+
+// erf(x) = x (9/8 + p(z)), z = x^2, |x| <= 0.25: p. Error 2^-30.46.
+alignas(64) constexpr float erf_near[] = {0x1.baea04p-9f, -0x1.812732p-2f, 0x1.ce14ep-4f,
+                                          -0x1.ad9d6ep-6f};
+
+constexpr float erf_least = 0x1p-2f, erf_last = 0x1p+2f;
+
+// Around the middle of interval j, relative error 2^-30.09.
+alignas(64) constexpr float erf_far[][16] = {
+    {0x1.ff4048p-1f, 0x1.fff2dp-1f, 0x1.ffff7p-1f, 0x1.fffffcp-1f, 0x1.3c9aa8p-2f, 0x1.7e1594p-2f,
+     0x1.bccfecp-2f, 0x1.f86faap-2f, 0x1.25b8a8p-1f, 0x1.569244p-1f, 0x1.7fb9cp-1f, 0x1.a1551ap-1f,
+     0x1.c6dad2p-1f, 0x1.e5768cp-1f, 0x1.f4f694p-1f, 0x1.fbe61ep-1f},
+    {0x1.d413e8p-8f, 0x1.336316p-11f, 0x1.e9c9c2p-16f, 0x1.d97594p-21f, 0x1.0ae55p+0f,
+     0x1.00abdp+0f, 0x1.e9d5a8p-1f, 0x1.cfc41ep-1f, 0x1.a5074ep-1f, 0x1.681ff2p-1f, 0x1.2a8dcep-1f,
+     0x1.dfca26p-2f, 0x1.45e99cp-2f, 0x1.5ce596p-3f, 0x1.499d46p-4f, 0x1.12ceb2p-5f},
+    {-0x1.074b2p-6f, -0x1.a6a57p-10f, -0x1.8de92cp-14f, -0x1.bbbbbcp-19f, -0x1.2c41fp-2f,
+     -0x1.60ec2cp-2f, -0x1.8dfda2p-2f, -0x1.b2c7dep-2f, -0x1.d9a838p-2f, -0x1.ef2beep-2f,
+     -0x1.e52672p-2f, -0x1.c1cd86p-2f, -0x1.6ea6dp-2f, -0x1.dfbbaep-3f, -0x1.0bcfcap-3f,
+     -0x1.01a1c8p-4f},
+    {0x1.63f996p-6f, 0x1.69860cp-9f, 0x1.996792p-13f, 0x1.09793ap-17f, -0x1.2ba258p-2f,
+     -0x1.058066p-2f, -0x1.b55b14p-3f, -0x1.5a92f4p-3f, -0x1.9c3e92p-4f, -0x1.a3ea2ap-7f,
+     0x1.fe33b4p-5f, 0x1.e4d5bcp-4f, 0x1.4cb2d6p-3f, 0x1.4374cp-3f, 0x1.d6652ep-4f, 0x1.143e6p-4f},
+    {-0x1.38bdep-6f, -0x1.aafe92p-9f, -0x1.2c1202p-12f, -0x1.ce8fbep-17f, 0x1.1b76c6p-3f,
+     0x1.436edep-3f, 0x1.63119cp-3f, 0x1.73422ap-3f, 0x1.75bfcep-3f, 0x1.5329cp-3f, 0x1.0fae8ep-3f,
+     0x1.74909ap-4f, 0x1.ca5c04p-6f, -0x1.f3b62ap-6f, -0x1.974c3p-5f, -0x1.5a322ep-5f},
+    {0x1.5ab858p-7f, 0x1.72638cp-9f, 0x1.5cc5d2p-12f, 0x1.52fcfp-16f, 0x1.f8a576p-4f,
+     0x1.4dc858p-3f, -0x1.c8b96ep-6f, 0x1.8ca558p-10f, -0x1.752eaep-7f, -0x1.5f7f38p-5f,
+     -0x1.0c7a26p-4f, -0x1.257c24p-4f, -0x1.f44928p-5f, -0x1.f5b6ccp-6f, -0x1.31cdbep-9f,
+     0x1.72f678p-7f},
+    {-0x1.6c58ep-9f, -0x1.b538b4p-10f, -0x1.1f0ea2p-12f, -0x1.5b2962p-16f, 0x1.323348p-2f,
+     0x1.1af238p-1f, -0x1.6f743cp-2f, -0x1.c30ap-4f, -0x1.816e58p-5f, -0x1.2bf21p-5f,
+     -0x1.79e592p-6f, -0x1.73f312p-8f, 0x1.f5abf4p-7f, 0x1.696202p-6f, 0x1.d819a6p-7f,
+     0x1.0fc876p-8f}};
+
+// What rounding erf_far[0] leaves.
+alignas(64) constexpr float erf_far_low[] = {
+    -0x1.41ae08p-26f, -0x1.3e94e4p-27f, -0x1.820a7ap-27f, 0x1.78d10ep-28f,
+    0x1.7097dap-27f,  0x1.3674f8p-28f,  0x1.242adap-29f,  0x1.2851f4p-27f,
+    0x1.16dbdap-26f,  -0x1.6a61b8p-28f, -0x1.449f68p-27f, 0x1.6ab02ep-29f,
+    0x1.05581cp-26f,  0x1.da70d4p-28f,  -0x1.261268p-27f, 0x1.de9654p-26f};

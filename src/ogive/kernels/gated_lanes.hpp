@@ -12,12 +12,6 @@ constexpr interval normal{-largest_float, largest_float, 0x1p-100f};
 // A tiny f(b) has lost digits that a large factor would bring up.
 constexpr interval above_subnormals(interval x) { return {x.least, x.most, normal.smallest}; }
 
-// Rounded once; a sum of zeros would lose the sign.
-OGIVE_INLINE floats times(floats a, float_pair f) {
-  const floats y = fma(a, f.high, a * f.low);
-  return y == 0 ? a * f.high : y;
-}
-
 // Both for a lane and for a vector, whose answers are joined by &.
 inline bool inside(float x, interval range) { return lies_in(x, range); }
 OGIVE_INLINE mask inside(floats x, interval range) {

@@ -107,6 +107,7 @@ struct interval {
   float least, most, smallest = 0;
 };
 constexpr float largest_float = 0x1.fffffep127f;
+constexpr interval any_number{-__builtin_inff(), __builtin_inff()}; // infinities too
 
 // NaN lies outside of everything.
 OGIVE_INLINE bool lies_in(float x, interval range) {

@@ -107,10 +107,43 @@ template <class K, class M, class T, class... P>
   }
 }
 
+// dx from dy and the bits, where backward of the kernel runs in lanes: by the same operations, for
+// the same bits.
+inline void lean_lanes(const float *dy, const std::uint8_t *bits, float *out, std::ptrdiff_t n,
+                       two_slopes given) {
+  const float_pair set = split(given.set), otherwise = split(given.otherwise);
+  words powers;
+  for (int i = 0; i < lanes; ++i) powers[i] = power_of_bit[i];
+  const auto vector = [&](const float *from, std::uint32_t word, float *to) {
+    const mask which = ((words{} + word) & powers) != 0;
+    const floats first[] = {load(from)};
+    store(pass_back(first[0], select(which, set, otherwise)), to);
+    if (!all_inside(first, finite)) [[unlikely]]
+      for (int i = 0; i < lanes; ++i)
+        if (const double dy_i = first[0][i]; !lies_in(first[0][i], finite))
+          round_into(pass_back(dy_i, which[i] ? given.set : given.otherwise), to[i]);
+  };
+  const std::ptrdiff_t count = n & (lanes - 1), whole = n - count;
+  for (std::ptrdiff_t i = 0; i < whole; i += lanes) {
+    std::uint32_t word = bits[i / 8];
+    if (lanes > 8) word |= static_cast<std::uint32_t>(bits[i / 8 + 1]) << 8;
+    vector(dy + i, word >> i % 8, out + i);
+  }
+  if (count == 0) return;
+  alignas(64) float rest[lanes] = {}, dx[lanes];
+  std::uint32_t word = bits[whole / 8];
+  if (count > 8) word |= static_cast<std::uint32_t>(bits[whole / 8 + 1]) << 8;
+  for (std::ptrdiff_t k = 0; k < count; ++k) rest[k] = dy[whole + k];
+  vector(rest, word >> whole % 8, dx);
+  for (std::ptrdiff_t k = 0; k < count; ++k) out[whole + k] = dx[k];
+}
+
 template <class K, class M, class T, class... P>
 [[gnu::flatten]] void compute_lean(const T *dy, const T *y, const std::uint8_t *mask, T *out,
                                    std::ptrdiff_t n, P... p) {
   using R = typename M::real;
+  if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && sizeof(T) == 4)
+    if (backward_of<K>::takes(p...)) return lean_lanes(dy, mask, out, n, lean_of<K>::marks(p...));
   alignas(64) R marks[block_size];
   const two_slopes given = lean_of<K>::marks(p...);
   const R set = static_cast<R>(given.set), otherwise = static_cast<R>(given.otherwise);
@@ -157,7 +190,7 @@ void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T
 template <class K, class T>
 bool lean_forward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *) {
   using M = grade_t<K, T>;
-  constexpr int parameters = parameter_count<K>(), result = 1 + parameters;
+  constexpr int result = 1 + parameter_count<K>();
   constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(T)), most = 8192 / size;
   std::ptrdiff_t steps[result + 1] = {size};
   steps[result] = size;
@@ -170,12 +203,7 @@ bool lean_forward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t 
     piece[result] = args[result] + begin * size;
     const T *const x = reinterpret_cast<const T *>(piece[0]);
     auto *const mask = reinterpret_cast<std::uint8_t *>(args[result + 1]) + begin / 8;
-    if constexpr (parameters == 0)
-      mark_elements<K, M>(x, mask, count);
-    else if constexpr (parameters == 1)
-      mark_elements<K, M>(x, mask, count, parameter(0));
-    else
-      mark_elements<K, M>(x, mask, count, parameter(0), parameter(1));
+    with_parameters<K>(parameter, [&](auto... p) { mark_elements<K, M>(x, mask, count, p...); });
     const std::ptrdiff_t part[3] = {count, 1, dims[2]};
     elementwise<K, value_of, T>(piece, part, steps);
   }
@@ -186,8 +214,7 @@ bool lean_forward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t 
 template <class K, class T>
 bool lean_backward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *) {
   using M = grade_t<K, T>;
-  constexpr int parameters = parameter_count<K>(), bits = lean_of<K>::inputs,
-                result = bits + 1 + parameters;
+  constexpr int bits = lean_of<K>::inputs, result = bits + 1 + parameter_count<K>();
   const T *const dy = reinterpret_cast<const T *>(args[0]);
   const T *const y = reinterpret_cast<const T *>(args[bits - 1]);
   const auto *const mask = reinterpret_cast<const std::uint8_t *>(args[bits]);
@@ -201,11 +228,6 @@ bool lean_backward(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t
   const auto parameter = [&](int k) {
     return *reinterpret_cast<const double *>(args[bits + 1 + k]);
   };
-  if constexpr (parameters == 0)
-    run();
-  else if constexpr (parameters == 1)
-    run(parameter(0));
-  else
-    run(parameter(0), parameter(1));
+  with_parameters<K>(parameter, run);
   return true;
 }

@@ -8,15 +8,15 @@
 //     template <class M> static real slope_from_output(real y[, double parameter…]);
 //     // optional, where a parameter is learned: its slope d f / d parameter
 //     template <class M> static real parameter_slope(real x, double parameter);
-//     // optional, where a parameter is drawn in training, from a uniform u in (0, 1):
-//     static double draw(double u, double parameter…);   and   at(x, drawn)
+//     // optional, where the parameter of `at` is drawn in training, from a uniform u in (0, 1):
+//     static double draw(double u, double lower, double upper);
+//     static double in_evaluation(double lower, double upper);
 //     // optional: every operation is exact in every format, so no widening is needed
 //     static constexpr bool exact = true;
 //     // optional, for backward from a bit an element: what lean.hpp asks for
 //     // optional: value and slope in float lanes, for x within a range; see lanes_driver.hpp
-//     static constexpr interval value_range; static floats value_lanes(floats x[, float
-//     parameter]); static constexpr interval slope_range; static float_pair slope_lanes(floats x[,
-//     …]);
+//     static constexpr interval value_range; static floats value_lanes(floats x[, float_pair
+//     parameter…]); static constexpr interval slope_range; static float_pair slope_lanes(…);
 //   };
 //
 // The parameters of `at` after x are counted; nothing else about the function is told here.
@@ -49,9 +49,13 @@ template <class K, class T>
 using grade_t = typename grade_or_exact<K, T>::type;
 
 template <class K>
+constexpr bool drawn = requires { K::draw(0.5, 0.0, 0.0); };
+
+// The parameters a call is given.
+template <class K>
 constexpr int parameter_count() {
   using M = elementary<f64_grade>;
-  if constexpr (requires { K::draw(0.5, 0.0, 0.0); })
+  if constexpr (drawn<K>)
     return 2;
   else if constexpr (requires { K::template at<M>(0.0); })
     return 0;
@@ -59,6 +63,19 @@ constexpr int parameter_count() {
     return 1;
   else
     return 2;
+}
+
+// Calls `run` with those of the kernel.
+template <class K, class Parameter, class Run>
+OGIVE_INLINE void with_parameters(Parameter parameter, Run run) {
+  if constexpr (drawn<K>)
+    run(K::in_evaluation(parameter(0), parameter(1)));
+  else if constexpr (parameter_count<K>() == 0)
+    run();
+  else if constexpr (parameter_count<K>() == 1)
+    run(parameter(0));
+  else
+    run(parameter(0), parameter(1));
 }
 
 // What an operation does in float lanes, where its kernel has the form for it.
@@ -93,8 +110,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
     const float_pair slope = K::slope_lanes(backward ? second : first, p...);
     if constexpr (!backward) return slope.high + slope.low;
-    const floats dx = fma(first, slope.high, first * slope.low);
-    return slope.high == 0 ? floats{} : dx; // as pass_back has it
+    return pass_back(first, slope);
   }
 };
 
@@ -106,8 +122,7 @@ struct output_slope_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::output_range;
   template <class... P>
   OGIVE_INLINE static floats lane_run(floats dy, floats y, P... p) {
-    const float_pair slope = K::output_slope_lanes(y, p...);
-    return fma(dy, slope.high, dy * slope.low);
+    return pass_back(dy, K::output_slope_lanes(y, p...));
   }
 };
 
@@ -160,32 +175,14 @@ struct backward_from_output_of : output_slope_in_lanes<K> {
 
 #include "lanes_driver.hpp"
 
-// The one loop that computes. P are either doubles, the same for every element, or pointers.
-inline double parameter_at(double p, std::ptrdiff_t) { return p; }
-inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
-
-// A parameter array gives the bits of the scalar: elements whose parameter the lanes take go there,
-// one at a time.
-template <class Op, class M, class T, class... P>
-void compute_each(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
-  for (std::ptrdiff_t i = 0; i < n; ++i)
-    if (Op::takes(parameter_at(p, i)...))
-      compute_lanes<Op, M>(first + i, second + i, out + i, 1, parameter_at(p, i)...);
-    else
-      round_into(
-          Op::template run<M, double>(widen(first[i]), widen(second[i]), parameter_at(p, i)...),
-          out[i]);
-}
-
+// The one loop that computes.
 // Flattened: every call below it is inlined, whatever the size of the unit, or nothing vectorises.
 template <class Op, class M, class T, class... P>
 [[gnu::flatten]] void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
-  if constexpr (in_lanes<Op, T, P...>) {
-    if (Op::takes(p...)) return compute_lanes<Op, M>(first, second, out, n, p...);
-  } else if constexpr (sizeof...(P) > 0 && in_lanes<Op, T, decltype(parameter_at(p, 0))...>) {
-    return compute_each<Op, M>(first, second, out, n, p...);
-  }
+  if constexpr (in_lanes<Op, T>)
+    if (vary<P...> || Op::takes(parameter_at(p, 0)...))
+      return compute_lanes<Op, M>(first, second, out, n, p...);
 #pragma GCC ivdep
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     const R a = static_cast<R>(widen(first[i]));
@@ -257,18 +254,16 @@ bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *
       else
         compute<Op, M>(first, second, out, count, p...);
     };
-    if constexpr (parameters == 0) {
-      uniform();
-    } else if constexpr (parameters == 1) {
-      if (uniform_parameters)
-        uniform(parameter(0));
-      else
-        compute<Op, M>(first, second, out, count, parameter_block(0));
-    } else {
-      if (uniform_parameters)
-        uniform(parameter(0), parameter(1));
-      else
-        compute<Op, M>(first, second, out, count, parameter_block(0), parameter_block(1));
+    const auto each = [&](auto... p) { compute<Op, M>(first, second, out, count, p...); };
+    if (uniform_parameters) {
+      with_parameters<K>(parameter, uniform);
+    } else if constexpr (drawn<K>) {
+      const double *lower = parameter_block(0), *upper = parameter_block(1);
+      double *mean = p_buffer[0];
+      for (std::ptrdiff_t i = 0; i < count; ++i) mean[i] = K::in_evaluation(lower[i], upper[i]);
+      each(static_cast<const double *>(mean));
+    } else if constexpr (parameters > 0) {
+      with_parameters<K>(parameter_block, each);
     }
     if (out == out_buffer)
       for (std::ptrdiff_t i = 0; i < count; ++i)
@@ -384,7 +379,7 @@ constexpr entry unary_entry(const char *name) {
   if constexpr (requires { K::template parameter_slope<M>(0.0, 0.0); })
     set(e, mode::parameter_backward, "T(n) T(n) d(n) -> d",
         []<class T>(T) constexpr -> loop { return parameter_backward<K, T>; });
-  if constexpr (requires { K::draw(0.5, 0.0, 0.0); }) {
+  if constexpr (drawn<K>) {
     set(e, mode::sampled_value, "T(n) d d l l -> T(n)",
         []<class T>(T) constexpr -> loop { return sampled<K, value_of, T>; });
     set(e, mode::sampled_derivative, "T(n) d d l l -> T(n)",

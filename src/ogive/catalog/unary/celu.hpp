@@ -1,5 +1,6 @@
 // celu: x where x > 0, else alpha (e^(x/alpha) - 1). The slope at 0 is 1 for every alpha.
 #pragma once
+#include "elu.hpp"
 
 struct celu {
   template <class M>
@@ -9,6 +10,21 @@ struct celu {
     const double lost = M::full && size < 1000 ? fma(-t, alpha, x) / alpha : 0;
     return {x >= 0 ? x : alpha * M::expm1(t, lost), x > 0 ? 1 : M::exp(t, lost)};
   }
+
+  // With alpha = 1 it is elu.
+  static constexpr interval value_range = elu::value_range, slope_range = elu::slope_range;
+  static constexpr interval output_range = elu::output_range;
+  static bool takes(double alpha) { return alpha == 1; }
+  OGIVE_INLINE static floats value_lanes(floats x, float_pair alpha) {
+    return elu::value_lanes(x, alpha);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair alpha) {
+    return elu::slope_lanes(x, alpha);
+  }
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair alpha) {
+    return elu::output_slope_lanes(y, alpha);
+  }
+
   // At 0 it is 1/alpha, as from the left.
   template <class M>
   static double curvature(double x, double alpha) {

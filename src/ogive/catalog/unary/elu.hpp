@@ -10,7 +10,7 @@ struct elu {
 
   static constexpr interval value_range{-80, largest_float};
   static bool takes(double alpha) { return alpha == 1; }
-  OGIVE_INLINE static floats value_lanes(floats x, double) {
+  OGIVE_INLINE static floats value_lanes(floats x, float_pair) {
     const float_pair m = expm1_lanes(least(x, floats{}));
     return x >= 0 ? x : m.high + m.low;
   }
@@ -26,13 +26,12 @@ struct elu {
     return y > 0 ? 1 : y + alpha;
   }
   static constexpr interval slope_range{-80, largest_float};
-  OGIVE_INLINE static float_pair slope_lanes(floats x, double) {
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {
     const float_pair e = exp_lanes(least(x, floats{})).scaled();
     return {x > 0 ? all(1) : e.high, x > 0 ? floats{} : e.low};
   }
   static constexpr interval output_range{-1, largest_float};
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y, double) {
-    const float_pair slope = exact_sum(all(1), least(y, floats{}));
-    return slope;
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {
+    return exact_sum(all(1), least(y, floats{}));
   }
 };

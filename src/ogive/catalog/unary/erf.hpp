@@ -1,6 +1,7 @@
 // erf: x + x p(x^2) up to |x| = 1, which keeps relative accuracy at 0; beyond it, with a = |x|,
 // 1 - e^(-a^2) n(t)/(a + c), t = (a - c)/(a + c).
 #pragma once
+#include "saturating_lanes.hpp"
 
 struct erf {
   template <class M>
@@ -10,6 +11,24 @@ struct erf {
     const double rest = M::exp(-b * b) * (outer<M>((b - centre) * over) * over);
     return {with_sign(a < 1 ? near : 1 - rest, x), bell<M>(x, two_over_sqrt_pi, two_low)};
   }
+
+  // Among the subnormal numbers a p would be rounded too coarsely.
+  static constexpr interval value_range{-largest_float, largest_float, 0x1p-100f};
+  static constexpr interval slope_range{-9, 9};
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    const floats a = magnitude(x), z = a * a;
+    const floats p = fma(saturating::near_polynomial(erf_near, z), z, erf_near[0]);
+    const float_pair far = saturating::far(a, erf_far, erf_far_low, erf_least, erf_last);
+    return with_sign_of(a < erf_least ? fma(a, 1.125f, a * p) : far.high + far.low, x);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const power_lanes bell = exp_of_minus_square(x);
+    constexpr auto c = static_cast<float>(two_over_sqrt_pi);
+    const float_pair factor = {all(c), all(static_cast<float>(two_over_sqrt_pi - c))};
+    const float_pair slope = product(float_pair{bell.high, bell.low}, factor);
+    return {slope.high * bell.scale, slope.low * bell.scale};
+  }
+
   template <class M>
   static double curvature(double x) {
     const double factor = -2 * two_over_sqrt_pi * within(x, M::tail_end);

@@ -17,5 +17,12 @@ struct hard_sigmoid {
     const double flat = y == y ? 0 : y;
     return y > 0 && y < 1 ? 1.0 / 6 : flat;
   }
+  static constexpr interval slope_range = any_number, output_range = any_number;
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    return select(magnitude(x) < all(3), split(1.0 / 6), split(0.0));
+  }
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+    return select((y > 0) & (y < all(1)), split(1.0 / 6), split(0.0));
+  }
   static constexpr two_slopes slopes() { return {1.0 / 6, 0}; }
 };

@@ -7,10 +7,22 @@ struct leaky_relu {
     const double slope = x > 0 ? 1 : x == x ? negative_slope : x;
     return {slope == 0 ? 0 : M::product(x, slope), slope};
   }
+  static constexpr interval value_range = moderate_range;
+  static constexpr interval slope_range = any_number, output_range = any_number;
+  static bool takes(double negative_slope) { return moderate(negative_slope); }
+  OGIVE_INLINE static floats value_lanes(floats x, float_pair negative_slope) {
+    return x > 0 ? x : times(x, negative_slope);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair negative_slope) {
+    return select(x > 0, split(1.0), negative_slope);
+  }
   // For a positive slope the output has the sign of the input.
   template <class M>
   static double slope_from_output(double y, double negative_slope) {
     return at<M>(y, negative_slope).slope;
+  }
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair negative_slope) {
+    return slope_lanes(y, negative_slope);
   }
   static constexpr two_slopes slopes(double negative_slope) { return {1, negative_slope}; }
 };

@@ -9,9 +9,13 @@ struct log_sigmoid {
     return {-mirrored.value, mirrored.slope};
   }
   static constexpr interval value_range = softplus::value_range;
-  OGIVE_INLINE static floats value_lanes(floats x) { return -softplus::value_lanes(-x, 1); }
+  OGIVE_INLINE static floats value_lanes(floats x) {
+    return -softplus::value_lanes(-x, split(1.0));
+  }
   static constexpr interval slope_range = softplus::slope_range;
-  OGIVE_INLINE static float_pair slope_lanes(floats x) { return softplus::slope_lanes(-x, 1); }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    return softplus::slope_lanes(-x, split(1.0));
+  }
   // Even, as that of softplus.
   template <class M>
   static double curvature(double x) {

@@ -4,37 +4,39 @@
 struct selu {
   static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
   // alpha * scale to twice the precision of double: the rounded product and what it lost.
-  static constexpr double product = alpha * scale;
-  static double product_low() { return fma(alpha, scale, -product); }
+  static constexpr double alpha_scale = alpha * scale;
+  static double alpha_scale_low() { return fma(alpha, scale, -alpha_scale); }
 
   template <class M>
   static jet<double> at(double x) {
     const double m = M::expm1(x), e = M::exp(x);
-    return {x >= 0 ? scale * x : fma(product, m, product_low() * m),
-            x > 0 ? scale : fma(product, e, product_low() * e)};
+    return {x >= 0 ? scale * x : fma(alpha_scale, m, alpha_scale_low() * m),
+            x > 0 ? scale : fma(alpha_scale, e, alpha_scale_low() * e)};
   }
 
   static constexpr interval value_range{-80, 0x1p127f, 0x1p-100f};
   OGIVE_INLINE static floats value_lanes(floats x) {
-    constexpr float p = static_cast<float>(product), p_low = static_cast<float>(product - p);
-    constexpr float s = static_cast<float>(scale), s_low = static_cast<float>(scale - s);
     const float_pair m = expm1_lanes(least(x, floats{}));
-    const mask positive = x > 0;
-    const floats a = positive ? x : m.high;
-    const floats factor = positive ? all(s) : all(p),
-                 factor_low = positive ? all(s_low) : all(p_low);
-    const floats high = factor * a, low = fma(factor, a, -high);
-    return with_sign_of(magnitude(high + fma(factor_low, a, positive ? low : fma(m.low, p, low))),
-                        x);
+    const float_pair y = select(x > 0, product(x, split(scale)), product(m, split(alpha_scale)));
+    return with_sign_of(magnitude(y.high + y.low), x);
+  }
+  static constexpr interval slope_range{-80, largest_float}, output_range = slope_range;
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const float_pair e = exp_lanes(least(x, floats{})).scaled();
+    return select(x > 0, split(scale), product(e, split(alpha_scale)));
+  }
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+    const float_pair p = split(alpha_scale), sum = exact_sum(p.high, least(y, floats{}));
+    return select(y > 0, split(scale), {sum.high, sum.low + p.low});
   }
 
   // At 0 it is scale alpha, as from the left.
   template <class M>
   static double curvature(double x) {
-    return x > 0 ? 0 : M::exp_scaled(x).times(product, product_low());
+    return x > 0 ? 0 : M::exp_scaled(x).times(alpha_scale, alpha_scale_low());
   }
   template <class M>
   static double slope_from_output(double y) {
-    return y > 0 ? scale : (y + product) + product_low();
+    return y > 0 ? scale : (y + alpha_scale) + alpha_scale_low();
   }
 };

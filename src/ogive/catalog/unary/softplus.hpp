@@ -10,7 +10,7 @@ struct softplus {
 
   static constexpr interval value_range{-80, 80};
   static bool takes(double beta) { return beta == 1; }
-  OGIVE_INLINE static floats value_lanes(floats x, double) {
+  OGIVE_INLINE static floats value_lanes(floats x, float_pair) {
     const float_pair tail = log1p_exp_lanes(x);
     const floats rectified = greatest(x, floats{});
     const float_pair sum = exact_sum(greatest(rectified, tail.high), least(rectified, tail.high));
@@ -31,12 +31,12 @@ struct softplus {
   }
   // sigmoid(x)
   static constexpr interval slope_range{-80, 80};
-  OGIVE_INLINE static float_pair slope_lanes(floats x, double) {
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {
     const logistic_lanes s = logistic(x);
     return {s.q, s.q * s.e};
   }
   static constexpr interval output_range{0, 80};
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y, double) {
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {
     const float_pair m = expm1_lanes(-y);
     return {-m.high, -m.low};
   }

@@ -9,6 +9,16 @@ struct softshrink {
     const double rest = inside ? 0 : less<M>(size, lambd), flat = inside ? 0 : x;
     return {with_sign(rest, x), size > lambd ? 1 : flat};
   }
+
+  static constexpr interval value_range{-0x1p126f, 0x1p126f}, slope_range = value_range;
+  static bool takes(double lambd) { return lambd >= 0x1p-100 && lambd <= 0x1p100; }
+  OGIVE_INLINE static floats value_lanes(floats x, float_pair lambd) {
+    const floats rest = beyond(x, lambd);
+    return with_sign_of(greatest(rest, floats{}), x);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair lambd) {
+    return {beyond(x, lambd) > 0 ? all(1) : floats{}, floats{}};
+  }
   // For lambd >= 0 the output is 0 where x lies inside.
   template <class M>
   static double slope_from_output(double y, double) {
@@ -17,6 +27,11 @@ struct softshrink {
   static constexpr two_slopes slopes(double) { return {1, 0}; }
 
 private:
+  // |x| - lambd, rounded once where it is positive.
+  OGIVE_INLINE static floats beyond(floats x, float_pair lambd) {
+    const float_pair difference = exact_sum(magnitude(x), -lambd.high);
+    return difference.high + (difference.low - lambd.low);
+  }
   // a - b, kept off a tie that it only rounds to, as M::product is.
   template <class M>
   static double less(double a, double b) {

@@ -1,6 +1,7 @@
 // tanh: expm1(2a)/(expm1(2a) + 2) with a = |x|, which keeps relative accuracy at 0; the slope is
 // 4q/(1 + q)^2 with q = e^(-2a), which keeps it in the tails.
 #pragma once
+#include "saturating_lanes.hpp"
 
 struct tanh {
   template <class M>
@@ -11,19 +12,24 @@ struct tanh {
     return {with_sign(M::quotient(m, n, n_low), x), 4 * (M::quotient(q, d, d_low) / d)};
   }
 
-  // (1 - e)/(1 + e) with e = e^(-2a): both sums are kept as pairs, the quotient is corrected once.
-  static constexpr interval value_range{-largest_float, largest_float};
+  static constexpr interval value_range{-largest_float, largest_float}, slope_range{-43, 43};
   OGIVE_INLINE static floats value_lanes(floats x) {
-    const floats a = least(magnitude(x), all(9.1f)); // where tanh has long been 1
-    const exp_parts_lanes e = exp_parts(-2 * a);
-    const float_pair difference = exact_sum(all(1), -e.one), sum = exact_sum(all(1), e.one);
-    const float_pair n_sum = exact_sum(difference.high, -e.linear);
-    const float_pair d_sum = exact_sum(sum.high, e.linear);
-    const float_pair n = exact_sum(n_sum.high, n_sum.low + (difference.low - e.rest));
-    const float_pair d = exact_sum(d_sum.high, d_sum.low + (sum.low + e.rest));
-    const floats inverse_d = 1 / d.high, q = n.high * inverse_d;
-    const floats missed = fma(-q, d.low, fma(-q, d.high, n.high) + n.low);
-    return with_sign_of(fma(missed, inverse_d, q), x);
+    const floats a = magnitude(x);
+    const float_pair far = far_from_0(a);
+    return with_sign_of(a < tanh_least ? fma(a, near_0(a), a) : far.high + far.low, x);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const float_pair bell = gate_lanes(2 * magnitude(x)).bell();
+    return {4 * bell.high, 4 * bell.low};
+  }
+  // tanh(a)/a - 1 for 0 <= a < tanh_least; what the square loses counts.
+  OGIVE_INLINE static floats near_0(floats a) {
+    const floats z = a * a, lost = fma(a, a, -z) * tanh_near[0];
+    return fma(z, tanh_near[0], fma(z * z, saturating::near_polynomial(tanh_near, z), lost));
+  }
+  // tanh(a) from tanh_least on.
+  OGIVE_INLINE static float_pair far_from_0(floats a) {
+    return saturating::far(a, tanh_far, tanh_far_low, tanh_least, tanh_last);
   }
 
   // tanh(x) = 2 sigmoid(2x) - 1

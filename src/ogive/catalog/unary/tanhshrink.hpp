@@ -1,6 +1,7 @@
 // tanhshrink: x - tanh(x): x^3 (1/3 + x^2 q(x^2)) up to |x| = 1, beyond it a - 1 + 2e/(1 + e) with
 // a = |x|, e = e^(-2a).
 #pragma once
+#include "tanh.hpp"
 
 struct tanhshrink {
   template <class M>
@@ -22,6 +23,16 @@ struct tanhshrink {
     const double slope = !M::full && a < 0x1p-24 ? fma(-0x1p-52 * a, a, a * a) : t * t;
     return {with_sign(a < 1 ? near : far, x), slope};
   }
+
+  // tanh^2; a tiny square would lose its low part.
+  static constexpr interval slope_range{-largest_float, largest_float, 0x1p-40f};
+  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+    const floats a = magnitude(x);
+    const float_pair parts = select(a < tanh_least, {a, a * tanh::near_0(a)}, tanh::far_from_0(a));
+    const float_pair t = exact_sum(parts.high, parts.low);
+    return product(t, t);
+  }
+
   // 2 tanh sech^2, which is minus that of tanh.
   template <class M>
   static double curvature(double x) {

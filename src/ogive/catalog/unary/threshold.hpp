@@ -7,10 +7,27 @@ struct threshold {
     const bool flat = x <= threshold;
     return {flat ? value : x, flat ? 0 : x == x ? 1 : x};
   }
+  // x lies above a double threshold if it lies above the float that is next to it, or equals that
+  // and the rest is negative.
+  static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
+  static bool takes(double threshold, double value) {
+    return magnitude(threshold) < 0x1p127 && magnitude(value) < 0x1p127;
+  }
+  OGIVE_INLINE static float_pair value_lanes(floats x, float_pair threshold, float_pair value) {
+    return select(above(x, threshold), {x, floats{}}, value);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair threshold, float_pair) {
+    return select(above(x, threshold), split(1.0), split(0.0));
+  }
   // For value <= threshold the output tells the side.
   template <class M>
   static double slope_from_output(double y, double threshold, double) {
     return y <= threshold ? 0 : y == y ? 1 : y;
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
+
+private:
+  OGIVE_INLINE static mask above(floats x, float_pair threshold) {
+    return (x > threshold.high) | ((x == threshold.high) & (threshold.low < 0));
+  }
 };
