@@ -2,8 +2,7 @@
 
 One table per framework, keyed by (function, mode). A peer that has no such function is written as
 its users write it. Backward passes of PyTorch are its own kernels, without autograd's bookkeeping;
-where such a kernel reads the output, Ogive's backward from the input meets it too, since either
-library serves a user who differentiates the function.
+one that reads the output meets Ogive's backward from the output, and not the one from the input.
 
 What a table does not name comes from the card (`named_on_card`): ``torch.nn.functional.x``,
 ``jax.nn.x`` and ONNX's operators are called with their defaults, and count where those agree with
@@ -533,29 +532,30 @@ def seen(framework: str, array: Array) -> Any:
     return array
 
 
+def reads_output(table: Table, cell: Cell) -> bool:
+    """Whether a framework's backward pass, asked for by its name, is one from the output."""
+    return cell.mode == "backward" and (cell.function, "backward_from_output") in table
+
+
 def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str, Call]:
     """Each peer's call on the cell's operands, without arguments, by the peer's name."""
     made = {}
     for framework, table in tables().items():
         if not takes_part(framework, cell):
             continue
-        call, given = table.get((cell.function, cell.mode)), inputs
+        call = table.get((cell.function, cell.mode))
         if cell.kind == "gated":
             call = gated_call(framework, table, cell, catalog.find(cell.function).gate)
-        elif call is None:
+        elif call is None and not reads_output(table, cell):
             call = named_on_card(framework, cell)
             if call is not None and not agrees(framework, call, cell, inputs):
                 call = None
-        if call is None and cell.mode == "backward":
-            call = table.get((cell.function, "backward_from_output"))
-            if call is not None:
-                given = inputs[0], function_of(cell.function, "value")(inputs[1])
         if call is None:
             continue
         result = out
         if framework == "torch" and out is not None:
             result = tuple(map(as_tensor, out)) if isinstance(out, tuple) else as_tensor(out)
-        made[framework] = bound(call, tuple(seen(framework, a) for a in given), result)
+        made[framework] = bound(call, tuple(seen(framework, a) for a in inputs), result)
     return made
 
 
