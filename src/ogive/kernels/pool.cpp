@@ -19,6 +19,9 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 namespace ogive {
 namespace {
@@ -39,10 +42,31 @@ void spin_until(Condition holds) {
   while (!holds() && std::chrono::steady_clock::now() < until) relax();
 }
 
+// A thread that has just woken may find itself on the processor of the one that woke it, where
+// either waits while the other runs, and schedulers of virtual machines leave it there for
+// milliseconds. To forbid that processor for a moment is to be moved at once.
+#if defined(__linux__)
+inline int this_processor() { return sched_getcpu(); }
+inline void leave(int processor) {
+  cpu_set_t allowed;
+  if (processor < 0 || processor >= CPU_SETSIZE || sched_getcpu() != processor ||
+      sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+    return;
+  cpu_set_t others = allowed;
+  CPU_CLR(processor, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof(others), &others) != 0) return;
+  sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+#else
+inline int this_processor() { return -1; }
+inline void leave(int) {}
+#endif
+
 struct job {
   range_task task;
   void *context;
   std::ptrdiff_t n, piece;
+  const int caller = this_processor();
   std::atomic<std::ptrdiff_t> next{0};
   std::atomic<bool> good{true};
 
@@ -116,6 +140,7 @@ private:
       ++active_;
       job *const work = current_;
       lock.unlock();
+      leave(work->caller);
       work->work();
       lock.lock();
       if (--active_ == 0) done_.notify_one();
@@ -184,7 +209,7 @@ bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain, range_task task, void 
   if (count < 2 || inside) return task(context, 0, n);
   // Several pieces a thread even out threads that start late; whole cache lines keep them apart.
   const std::ptrdiff_t piece = std::max(grain, (n / (4 * count) + 63) / 64 * 64);
-  job work{task, context, n, piece, {}, {}};
+  job work{.task = task, .context = context, .n = n, .piece = piece};
   work.good = true;
   pool *const helpers = current_pool();
   inside = true;
