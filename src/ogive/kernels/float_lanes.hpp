@@ -41,6 +41,14 @@ OGIVE_INLINE floats rounded(float_pair x) {
   return with_sign_of(magnitude(x.high + x.low), x.high);
 }
 OGIVE_INLINE floats rounded(floats x) { return x; }
+// The neighbour with an odd last bit where anything is lost: what is rounded once more, to a
+// shorter format, is then as if it had been rounded once.
+OGIVE_INLINE floats rounded_to_odd(float_pair x) {
+  const floats sum = x.high + x.low, lost = x.low - (sum - x.high);
+  const words bits = words(sum), step = (lost > 0) == (sum > 0) ? words{} + 1 : words{} - 1;
+  const mask moves = (lost != 0) & mask((bits & 1) == 0);
+  return with_sign_of(magnitude(floats(moves ? bits + step : bits)), x.high);
+}
 
 // What parameters become, one for all lanes or one for each.
 OGIVE_INLINE float_pair split(double p) {

@@ -102,6 +102,19 @@ OGIVE_INLINE void end_of_stream() {
 #endif
 }
 
+OGIVE_INLINE bool everywhere(bool x) { return x; }
+OGIVE_INLINE bool everywhere(mask x) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask(__m512i(x)) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(__m256(x)) == 0xff;
+#else
+  std::int32_t every = -1;
+  for (int i = 0; i < lanes; ++i) every &= x[i];
+  return every == -1;
+#endif
+}
+
 // Both ends belong to it; numbers other than 0 that are smaller than `smallest` do not.
 struct interval {
   float least, most, smallest = 0;
@@ -112,6 +125,15 @@ constexpr interval any_number{-__builtin_inff(), __builtin_inff()}; // infinitie
 // NaN lies outside of everything.
 OGIVE_INLINE bool lies_in(float x, interval range) {
   return x >= range.least && x <= range.most && !(x != 0 && __builtin_fabsf(x) < range.smallest);
+}
+// Both for a lane and for a vector, whose answers are joined by &.
+inline bool inside(float x, interval range) { return lies_in(x, range); }
+OGIVE_INLINE mask inside(floats x, interval range) {
+  const floats size = magnitude(x);
+  mask in = range.least == -range.most ? size <= all(range.most)
+                                       : (x >= all(range.least)) & (x <= all(range.most));
+  if (range.smallest > 0) in &= (size >= all(range.smallest)) | (x == 0);
+  return in;
 }
 template <int N>
 OGIVE_INLINE bool all_inside(const floats (&x)[N], interval range) {
@@ -138,12 +160,6 @@ OGIVE_INLINE bool all_inside(const floats (&x)[N], interval range) {
   for (int k = 0; k < N; ++k)
     inside &= (x[k] >= all(range.least)) & (x[k] <= all(range.most)) &
               ((x[k] == 0) | (magnitude(x[k]) >= all(range.smallest)));
-#if defined(__AVX2__)
-  return _mm256_movemask_ps(__m256(inside)) == 0xff;
-#else
-  std::int32_t every = -1;
-  for (int i = 0; i < lanes; ++i) every &= inside[i];
-  return every == -1;
-#endif
+  return everywhere(inside);
 #endif
 }

@@ -81,6 +81,7 @@ OGIVE_INLINE void with_parameters(Parameter parameter, Run run) {
 // What an operation does in float lanes, where its kernel has the form for it.
 template <class K>
 struct lane_form {
+  static constexpr bool keeps_ties = false;
   template <class... P>
   static bool takes(P... p) {
     if constexpr (sizeof...(P) > 0)
@@ -95,22 +96,37 @@ template <class K>
   requires requires { K::value_range; }
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
-  template <class... P>
+  static constexpr bool keeps_ties = requires { K::keeps_ties; };
+  template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
-    return rounded(K::value_lanes(x, p...));
+    if constexpr (keeps_ties && sizeof(T) == 2)
+      return rounded_to_odd(K::value_lanes(x, p...));
+    else
+      return rounded(K::value_lanes(x, p...));
   }
 };
+// dy times a slope in lanes; to be rounded once more where the format is T.
+template <class T, bool keeps_ties>
+OGIVE_INLINE floats passed_back(floats dy, float_pair slope) {
+  if constexpr (keeps_ties && sizeof(T) == 2)
+    return slope.high == 0 ? floats{} : rounded_to_odd(product(dy, slope));
+  else
+    return pass_back(dy, slope);
+}
 template <class K, bool backward>
 struct slope_in_lanes {};
 template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
-  template <class... P>
+  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
+  template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
     const float_pair slope = K::slope_lanes(backward ? second : first, p...);
-    if constexpr (!backward) return slope.high + slope.low;
-    return pass_back(first, slope);
+    if constexpr (backward)
+      return passed_back<T, keeps_ties>(first, slope);
+    else
+      return keeps_ties && sizeof(T) == 2 ? rounded_to_odd(slope) : slope.high + slope.low;
   }
 };
 
@@ -120,9 +136,10 @@ template <class K>
   requires requires { K::output_range; }
 struct output_slope_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::output_range;
-  template <class... P>
+  static constexpr bool keeps_ties = requires { K::output_keeps_ties; };
+  template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats dy, floats y, P... p) {
-    return pass_back(dy, K::output_slope_lanes(y, p...));
+    return passed_back<T, keeps_ties>(dy, K::output_slope_lanes(y, p...));
   }
 };
 
@@ -183,11 +200,25 @@ template <class Op, class M, class T, class... P>
   if constexpr (in_lanes<Op, T>)
     if (vary<P...> || Op::takes(parameter_at(p, 0)...))
       return compute_lanes<Op, M>(first, second, out, n, p...);
+  if constexpr (sizeof(T) == 2) {
+    alignas(64) float x[2][block_size], y[block_size];
+    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
+      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
+      widen_all(first + begin, x[0], count);
+      if (Op::inputs == 2) widen_all(second + begin, x[1], count);
 #pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const R a = static_cast<R>(widen(first[i]));
-    const R b = Op::inputs == 2 ? static_cast<R>(widen(second[i])) : R(0);
-    round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);
+      for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const R a = x[0][i], b = Op::inputs == 2 ? x[1][i] : 0;
+        y[i] = round_to_odd(Op::template run<M, R>(a, b, parameter_at(p, begin + i)...));
+      }
+      round_all(y, out + begin, count);
+    }
+  } else {
+#pragma GCC ivdep
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      const R a = static_cast<R>(first[i]), b = Op::inputs == 2 ? static_cast<R>(second[i]) : R(0);
+      round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);
+    }
   }
 }
 

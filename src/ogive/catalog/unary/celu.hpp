@@ -12,6 +12,7 @@ struct celu {
   }
 
   // With alpha = 1 it is elu.
+  static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range = elu::value_range, slope_range = elu::slope_range;
   static constexpr interval output_range = elu::output_range;
   static bool takes(double alpha) { return alpha == 1; }

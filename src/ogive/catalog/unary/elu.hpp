@@ -8,6 +8,7 @@ struct elu {
     return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : alpha * M::exp(x)};
   }
 
+  static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-80, largest_float};
   static bool takes(double alpha) { return alpha == 1; }
   OGIVE_INLINE static floats value_lanes(floats x, float_pair) {

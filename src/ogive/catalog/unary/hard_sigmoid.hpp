@@ -7,6 +7,7 @@ struct hard_sigmoid {
     const double c = within(x, 3), flat = x == x ? 0 : x;
     return {M::divide(exact_sum(c, 3), 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
   }
+  static constexpr bool keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float};
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     return sixth(exact_sum(all(3), least(greatest(x, all(-3)), all(3))));

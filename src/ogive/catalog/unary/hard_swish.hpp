@@ -16,7 +16,8 @@ struct hard_swish {
     return magnitude(x) < 3 ? 1.0 / 3 : x == x ? 0 : x;
   }
 
-  static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
+  static constexpr bool keeps_ties = true, slope_keeps_ties = true;
+  static constexpr interval value_range = moderate_range, slope_range = any_number;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
     return select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))));

@@ -9,6 +9,7 @@ struct sigmoid {
     return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
 
+  static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-80, 87}, slope_range{-80, 80};
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const logistic_lanes s = logistic(x);

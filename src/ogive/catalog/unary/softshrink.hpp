@@ -10,14 +10,18 @@ struct softshrink {
     return {with_sign(rest, x), size > lambd ? 1 : flat};
   }
 
+  static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-0x1p126f, 0x1p126f}, slope_range = value_range;
   static bool takes(double lambd) { return lambd >= 0x1p-100 && lambd <= 0x1p100; }
-  OGIVE_INLINE static floats value_lanes(floats x, float_pair lambd) {
-    const floats rest = beyond(x, lambd);
-    return with_sign_of(greatest(rest, floats{}), x);
+  OGIVE_INLINE static float_pair value_lanes(floats x, float_pair lambd) {
+    const float_pair rest = beyond(x, lambd);
+    const float_pair size = select(rest.high + rest.low > 0, rest, split(0.0));
+    const words sign = words(x) & sign_bit;
+    return {floats(words(size.high) ^ sign), floats(words(size.low) ^ sign)};
   }
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair lambd) {
-    return {beyond(x, lambd) > 0 ? all(1) : floats{}, floats{}};
+    const float_pair rest = beyond(x, lambd);
+    return select(rest.high + rest.low > 0, split(1.0), split(0.0));
   }
   // For lambd >= 0 the output is 0 where x lies inside.
   template <class M>
@@ -27,10 +31,10 @@ struct softshrink {
   static constexpr two_slopes slopes(double) { return {1, 0}; }
 
 private:
-  // |x| - lambd, rounded once where it is positive.
-  OGIVE_INLINE static floats beyond(floats x, float_pair lambd) {
+  // |x| - lambd where it is positive, and something that is not elsewhere.
+  OGIVE_INLINE static float_pair beyond(floats x, float_pair lambd) {
     const float_pair difference = exact_sum(magnitude(x), -lambd.high);
-    return difference.high + (difference.low - lambd.low);
+    return {difference.high, difference.low - lambd.low};
   }
   // a - b, kept off a tie that it only rounds to, as M::product is.
   template <class M>

@@ -9,6 +9,7 @@ struct threshold {
   }
   // x lies above a double threshold if it lies above the float that is next to it, or equals that
   // and the rest is negative.
+  static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
   static bool takes(double threshold, double value) {
     return magnitude(threshold) < 0x1p127 && magnitude(value) < 0x1p127;
