@@ -150,6 +150,21 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(call: Call, dtype: Any) 
         assert_same_bits(call(*apart), whole, f"stride 2, {length}")
 
 
+def test_stores_past_the_caches_do_not_change_the_bits_of_rows() -> None:
+    """Results of 35 MB are streamed into memory that is there; those of 50 rows are not."""
+    z = 3 * np.random.default_rng(5).standard_normal((8700, 1001)).astype(np.float32)
+    z[::7] *= 30
+    labels = np.arange(len(z)) % z.shape[1]
+    y, dz = np.ones_like(z), np.ones_like(z)
+    ogive.softmax(z, out=y)
+    ogive.value_and_grad.cross_entropy(z, labels, reduction="sum", out=dz)
+    for i in range(0, len(z), 50):
+        some, own = z[i : i + 50], labels[i : i + 50]
+        assert_same_bits(y[i : i + 50], ogive.softmax(some))
+        _, slopes = ogive.value_and_grad.cross_entropy(some, own, reduction="sum")
+        assert_same_bits(dz[i : i + 50], slopes)
+
+
 @rows
 @every_dtype
 def test_threads_do_not_change_the_bits_of_rows(call: Call, dtype: Any) -> None:

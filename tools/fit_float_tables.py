@@ -2,7 +2,7 @@
 
     python tools/fit_float_tables.py          # needs mpmath (it comes with SymPy)
 
-and print the polynomial that kernels/float_rows.hpp carries.
+and print the polynomial and the table that kernels/float_rows.hpp carries.
 
 Weighted least squares at Chebyshev nodes in 160-bit arithmetic. Coefficients are rounded to float
 one after the other, from the constant up, and those that remain are fitted again, so that each
@@ -104,13 +104,26 @@ def exponential() -> list[str]:
     ]
 
 
-def quarters() -> str:
-    """What float_rows.hpp has of its own: e^r with fewer table entries and one more coefficient."""
-    q, error = fit(exp_tail, mp.log(2) / 8, 2, lambda r: r**2 / mp.exp(r))
-    values = ", ".join(map(literal, q))
+def eighths() -> str:
+    """What float_rows.hpp has of its own: e^r with one coefficient more and fewer entries, and
+    unit 2^(j/8), the unit chosen so that floats come closest to all eight. It cancels in a row.
+    """
+    q, error = fit(exp_tail, mp.log(2) / 16, 2, lambda r: r**2 / mp.exp(r))
+    first = 1 + np.arange(1 << 23) * 2.0**-23
+    least, most = np.zeros_like(first), np.zeros_like(first)
+    for j in range(1, 8):
+        power = first * 2 ** (j / 8)
+        off = power.astype(np.float32) / power - 1
+        least, most = np.minimum(least, off), np.maximum(most, off)
+    best = int(np.argmin(most - least))
+    unit = first[best] * (1 + (least[best] + most[best]) / 2)
+    powers = [nearest(first[best] * 2 ** (mp.mpf(j) / 8)) for j in range(8)]
     return (
-        f"// e^r = 1 + r + r^2 q(r), |r| <= ln2/8: q. Error {bits(error)}.\n"
-        f"constexpr float exp_tail_8[] = {{{values}}};"
+        f"// e^r = 1 + r + r^2 q(r), |r| <= ln2/16: q. Error {bits(error)}.\n"
+        f"constexpr float exp_tail_16[] = {{{', '.join(map(literal, q))}}};\n"
+        f"// unit 2^(j/8). Error {bits(mp.mpf(most[best] - least[best]) / 2)}.\n"
+        f"constexpr double unit = {unit.hex()};\n"
+        f"constexpr float eighth_powers[] = {{{', '.join(map(literal, powers))}}};"
     )
 
 
@@ -289,7 +302,7 @@ def main() -> None:
         "// Included inside the namespace of one instruction set.\n"
         + "\n".join([*exponential(), *normal_tail(), *logarithm(), *sigmoidal()])
     )
-    print(quarters())
+    print(eighths())
 
 
 if __name__ == "__main__":

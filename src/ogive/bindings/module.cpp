@@ -251,6 +251,7 @@ struct strided_call {
   std::vector<npy_intp> core;
   std::vector<double> numbers; // operands given as one Python float, at stride 0
   npy_intp n;
+  bool streaming = false;
 };
 
 bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -273,7 +274,7 @@ bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
         if (args[k] != nullptr) args[k] += index * c.strides[k][axis];
     }
     const npy_intp dims[2] = {run, c.n};
-    call piece{c.loop, args.data(), dims, steps.data()};
+    call piece{c.loop, args.data(), dims, steps.data(), c.streaming};
     if (!run_piece(&piece, 0, run)) return false;
     begin += run;
   }
@@ -338,6 +339,8 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     c.data.push_back(static_cast<char *>(PyArray_DATA(array)));
     c.strides.emplace_back(strides, strides + lead);
     if (operands[k].core) c.core.push_back(strides[lead]);
+    if (operands[k].core && operands[k].output && PyArray_IS_C_CONTIGUOUS(array))
+      c.streaming |= ogive::large_and_resident(c.data.back(), PyArray_NBYTES(array));
   }
   std::ptrdiff_t count = 1;
   for (const npy_intp length : c.shape) count *= length;

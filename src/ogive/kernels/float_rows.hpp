@@ -1,21 +1,30 @@
 // Rows of floats in float lanes: what softmax and its kin need of a row, without a row of doubles.
 //
-//   e^(x_i - origin) 2^-shift = 2^(z/4 - shift) (1 + p_i),   z = 4 log2(e) x to the nearest integer
+//   e^(x_i - origin) 2^-shift = 2^(z/8 - shift) (1 + p_i),   z = 8 log2(e) x to the nearest integer
 //
-// with p = e^r - 1 from a polynomial of degree 4 in |r| <= ln2/8. Three passes: the largest logit;
-// the sum S of the powers; and the powers anew, this time with 2^(j/4) factor/S in place of 2^(j/4)
-// in the table of four, so that the division costs nothing per element and the result is rounded
-// once. Nothing is stored in between: to compute a power twice is cheaper than to carry it, as a
-// pair of floats, through the second cache.
+// with p = e^r - 1 from a polynomial of degree 4 in |r| <= ln2/16, and 2^(j/8) from a table of
+// eight floats. Those are unit 2^(j/8) for a unit that leaves hardly any error in eight floats at
+// once; it is in every power and in their sum, and cancels. So a power is one (1 + rest) of two
+// floats, and
+//
+//   y_i = factor one (1 + rest) = one f_high + one (rest f_high + f_low),   f = factor/unit
+//
+// is rounded once, without a division or a scaling of its own. Two passes: the powers and their sum
+// S, then the results; between them a row keeps (one, rest), which even from the second cache are
+// there sooner than computed anew.
 //
 // The difference to the largest logit is never rounded. Up to `reach` the origin is 0, the logits
 // go into the exponential as they are, and S stays near 1 by an exact shift of exponents; beyond
 // it, the origin is the largest logit, and every logit that counts lies within a factor of two of
-// it, where a difference is exact. So an offset of all logits costs no digits.
+// it, where a difference is exact. So an offset of all logits costs no digits. Logits up to
+// `modest` need neither shift nor floor, so that nothing need be known of a row before its powers:
+// its largest logit is found beside them, and only a row that turns out not to be of that kind
+// begins again. As a shift is exact, both ways end in the same bits.
 //
-// The errors, in parts of the result: r 2^-28, the polynomial 2^-27.4, p 2^-28; S by the same
-// powers, of which the high floats are summed as doubles and the low ones as floats, no more than
-// eight to a lane before they too go to double. Below 0.8 ulp in all, the last rounding included.
+// The errors, in parts of the result: r and p 2^-29 each, the table 2^-28.4, the polynomial
+// 2^-32.4; S by the same powers, whose `one` are summed as doubles and the rest as floats, no more
+// than eight to a lane before they too go to double; one (rest f_high + f_low) 2^-27.5. Below 0.75
+// ulp in all, the last rounding included.
 #pragma once
 
 constexpr double ln2 = 0x1.62e42fefa39efp-1;
@@ -60,6 +69,17 @@ OGIVE_INLINE floats rounded(doubles lower, doubles upper) {
   return r;
 #endif
 }
+OGIVE_INLINE bool any(mask m) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(__m512i(m), __m512i(m)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(__m256(m)) != 0;
+#else
+  std::int32_t some = 0;
+  for (int k = 0; k < lanes; ++k) some |= m[k];
+  return some != 0;
+#endif
+}
 OGIVE_INLINE void add_to(doubles (&sum)[2], floats x) {
   sum[0] += half_of(x, 0);
   sum[1] += half_of(x, 1);
@@ -70,12 +90,19 @@ constexpr float reach = 172;
 // Logits this far below the largest count as if they were there: 2^-124 of the largest power.
 constexpr float depth = 86;
 
-constexpr float quarters_of_log2_e = 0x1.715476p+2f;
-constexpr float ln2_4_high = 0x1.62ep-3f, ln2_4_low = 0x1.0bfbe8p-17f;
-// e^r = 1 + r + r^2 q(r), |r| <= ln2/8: q. Error 2^-27.4.
-constexpr float exp_tail_8[] = {0x1.00000cp-1f, 0x1.557206p-3f, 0x1.54f042p-5f};
-constexpr double quarter_powers[] = {1, 0x1.306fe0a31b715p+0, 0x1.6a09e667f3bcdp+0,
-                                     0x1.ae89f995ad3adp+0};
+// Logits of at most this size go into the exponential without shift or floor: their powers lie
+// within 2^-65 and 2^66, and S of any number of them is far from both ends of the floats. What is
+// asked is that 8 log2(e) x lies between -512 and 511, which is true of no logit beyond 45.
+constexpr float modest = 45;
+
+constexpr float eighths_of_log2_e = 0x1.715476p+3f;
+constexpr float ln2_8_high = 0x1.62ep-4f, ln2_8_low = 0x1.0bfbe8p-18f;
+// e^r = 1 + r + r^2 q(r), |r| <= ln2/16: q. Error 2^-32.42.
+constexpr float exp_tail_16[] = {0x1p-1f, 0x1.555c82p-3f, 0x1.55589cp-5f};
+// unit 2^(j/8). Error 2^-28.43.
+constexpr double unit = 0x1.feb0520f802c1p+0;
+constexpr float eighth_powers[] = {0x1.feb052p+0f, 0x1.16747cp+1f, 0x1.2fa848p+1f, 0x1.4b2404p+1f,
+                                   0x1.691c8ap+1f, 0x1.89cb7cp+1f, 0x1.ad6fb4p+1f, 0x1.d44dbcp+1f};
 
 // The first n < lanes elements, with others of the caller's choice behind them.
 OGIVE_INLINE floats load_some(const float *from, std::ptrdiff_t n, float others) {
@@ -93,6 +120,16 @@ OGIVE_INLINE floats load_some(const float *from, std::ptrdiff_t n, float others)
   return r;
 #endif
 }
+// Past the caches, to an aligned address.
+OGIVE_INLINE void stream(floats x, float *to) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(to, __m512(x));
+#elif defined(__AVX2__)
+  _mm256_stream_ps(to, __m256(x));
+#else
+  store(x, to);
+#endif
+}
 OGIVE_INLINE void store_some(floats x, std::ptrdiff_t n, float *to) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), __m512(x));
@@ -104,31 +141,33 @@ OGIVE_INLINE void store_some(floats x, std::ptrdiff_t n, float *to) {
 #endif
 }
 
-// Four floats, looked up by the low two bits of an index.
-struct table_of_four {
+// one = unit 2^(z/8): the bits of eighth_powers[z mod 8], with z 2^20 added to them, have z/8 in
+// the exponent, and j 2^20 too many, which the entries are without.
+struct power_table {
 #if defined(__AVX512F__)
-  __m512 entries;
-  void set(const float *four) { entries = _mm512_broadcast_f32x4(_mm_loadu_ps(four)); }
-  OGIVE_INLINE floats operator[](words i) const {
-    return floats(_mm512_permutevar_ps(entries, __m512i(i)));
-  }
+  __m512i entries;
 #elif defined(__AVX2__)
-  __m256 entries;
-  void set(const float *four) {
-    entries = _mm256_broadcast_ps(reinterpret_cast<const __m128 *>(four));
-  }
-  OGIVE_INLINE floats operator[](words i) const {
-    return floats(_mm256_permutevar_ps(entries, __m256i(i)));
-  }
+  __m256i entries;
 #else
-  float entries[4];
-  void set(const float *four) { __builtin_memcpy(entries, four, sizeof entries); }
-  OGIVE_INLINE floats operator[](words i) const {
-    floats r;
-    for (int k = 0; k < lanes; ++k) r[k] = entries[i[k] & 3];
-    return r;
-  }
+  std::uint32_t entries[8];
 #endif
+
+  power_table() {
+    alignas(64) std::uint32_t bits[16];
+    for (std::uint32_t j = 0; j < 16; ++j) bits[j] = bits_of(eighth_powers[j % 8]) - (j % 8 << 20);
+    __builtin_memcpy(&entries, bits, sizeof entries);
+  }
+  OGIVE_INLINE floats operator[](words z) const {
+#if defined(__AVX512F__)
+    return floats(words(_mm512_permutexvar_epi32(__m512i(z), entries)) + (z << 20));
+#elif defined(__AVX2__)
+    return floats(words(_mm256_permutevar8x32_epi32(entries, __m256i(z))) + (z << 20));
+#else
+    words r;
+    for (int k = 0; k < lanes; ++k) r[k] = entries[z[k] & 7];
+    return floats(r + (z << 20));
+#endif
+  }
 };
 
 // A double as two floats, by Veltkamp's splitting: GCC 12 takes double(float(x)) for x where it
@@ -139,33 +178,32 @@ inline void split(double x, float &high, float &low) {
   low = static_cast<float>(x - rounded);
 }
 
-// 2^(j/4) times a factor, as pairs of floats.
-struct power_table {
-  table_of_four high, low;
-
-  explicit power_table(double factor) {
-    alignas(16) float h[4], l[4];
-    for (int j = 0; j < 4; ++j) split(quarter_powers[j] * factor, h[j], l[j]);
-    high.set(h);
-    low.set(l);
-  }
-};
-
-// (high + low) 2^(exponent/2^23), where the exponent may be negative.
+// e^d as one (1 + rest), times unit and 2^-shift; z in the low bits of `shifted`.
 struct power_parts {
-  floats high, low;
-  words exponent;
+  floats one, rest;
+  words shifted;
 };
 // The shifter takes the row's shift off the exponent.
-template <class Shifter> // for each lane, or for all
-OGIVE_INLINE power_parts power_of(floats d, Shifter shifter, const power_table &table) {
-  const floats shifted = fma(d, quarters_of_log2_e, shifter), n = shifted - shifter;
-  const floats r = fma(n, -ln2_4_low, fma(n, -ln2_4_high, d));
-  const floats q = fma(fma(r, exp_tail_8[2], exp_tail_8[1]), r, exp_tail_8[0]);
-  const floats p = fma(r * r, q, r);
-  const words z = words(shifted);
-  const floats high = table.high[z];
-  return {high, fma(high, p, table.low[z]), (z << 21) & 0xff800000u};
+OGIVE_INLINE power_parts power_of(floats d, float shifter, const power_table &table) {
+  const floats shifted = fma(d, eighths_of_log2_e, shifter), n = shifted - shifter;
+  const floats r = fma(n, -ln2_8_low, fma(n, -ln2_8_high, d));
+  const floats q = fma(fma(r, exp_tail_16[2], exp_tail_16[1]), r, exp_tail_16[0]);
+  return {table[words(shifted)], fma(r * r, q, r), words(shifted)};
+}
+// All bits above the lowest ten of what it is for any number of `shifted` are 0 where their logits
+// were modest; a NaN leaves some.
+OGIVE_INLINE words modesty(words shifted) { return shifted - (bits_of(float_shifter) - 512); }
+
+// A power times a factor, which comes as a pair of floats and without the unit.
+OGIVE_INLINE floats times(floats one, floats rest, floats high, floats low) {
+  return fma(one, high, one * fma(rest, high, low));
+}
+
+// 0, 1, 2 …
+OGIVE_INLINE words lane_numbers() {
+  words r;
+  for (int k = 0; k < lanes; ++k) r[k] = static_cast<std::uint32_t>(k);
+  return r;
 }
 
 // The sum of sixteen lanes, in the order of lane_sum.
@@ -179,146 +217,74 @@ inline double total_of(const doubles (&sum)[vectors][2]) {
   return t[0];
 }
 
-// Sixteen lanes of double, and of float for what the high parts leave.
-class power_sum {
-public:
-  // Up to `block` elements, a whole number of groups.
-  OGIVE_INLINE void add(const float *x, std::ptrdiff_t n, floats origin, floats floor,
-                        float shifter, const power_table &table) {
-    floats low[vectors] = {};
-    doubles high[vectors][2]; // in registers
-    __builtin_memcpy(high, high_, sizeof high);
-    for (std::ptrdiff_t i = 0; i < n; i += group)
-#pragma GCC unroll 4
-      for (int k = 0; k < vectors; ++k) {
-        const floats d = greatest(floor, load(x + i + k * lanes) - origin); // NaN stays
-        const power_parts e = power_of(d, shifter, table);
-        const floats scale = floats(e.exponent + 0x3f800000u);
-        add_to(high[k], e.high * scale);
-        low[k] = fma(e.low, scale, low[k]);
-      }
-#pragma GCC unroll 4
-    for (int k = 0; k < vectors; ++k) add_to(low_[k], low[k]);
-    __builtin_memcpy(high_, high, sizeof high);
+// The largest and the smallest element. NaN may come and go here.
+struct extremes {
+  floats large[vectors], small[vectors];
+  extremes() {
+    for (int k = 0; k < vectors; ++k) {
+      large[k] = all(-__builtin_inff());
+      small[k] = all(__builtin_inff());
+    }
   }
-  double total() const {
+  OGIVE_INLINE void take(int k, floats x) {
+    large[k] = greatest(x, large[k]);
+    small[k] = least(x, small[k]);
+  }
+  void take(const float *x, std::ptrdiff_t n) {
+    std::ptrdiff_t i = 0;
+    for (; i + group <= n; i += group)
+#pragma GCC unroll 4
+      for (int k = 0; k < vectors; ++k) take(k, load(x + i + k * lanes));
+    for (; i + lanes <= n; i += lanes) take(0, load(x + i));
+    if (i < n) take(0, load_some(x + i, n - i, x[i]));
+  }
+  float most() const {
+    float most = large[0][0];
+    for (int k = 0; k < group; ++k)
+      most = large[k / lanes][k % lanes] > most ? large[k / lanes][k % lanes] : most;
+    return most;
+  }
+  float least_of_all() const {
+    float least = small[0][0];
+    for (int k = 0; k < group; ++k)
+      least = small[k / lanes][k % lanes] < least ? small[k / lanes][k % lanes] : least;
+    return least;
+  }
+};
+
+// How the logits go into the exponential: as they are, or from an origin and above a floor.
+template <bool is_modest>
+struct argument {
+  float origin, floor, shifter;
+  OGIVE_INLINE floats of(floats x) const {
+    return is_modest ? x : greatest(all(floor), x - origin); // NaN stays
+  }
+};
+
+// Sixteen lanes of double, and of float for what `one` leaves.
+struct power_sum {
+  doubles high[vectors][2] = {}, low[vectors][2] = {};
+  floats few_low[vectors] = {};
+
+  OGIVE_INLINE void add(int k, power_parts e) {
+    add_to(high[k], e.one);
+    few_low[k] = fma(e.one, e.rest, few_low[k]);
+  }
+  // After no more than `block` elements.
+  OGIVE_INLINE void settle() {
+#pragma GCC unroll 4
+    for (int k = 0; k < vectors; ++k) {
+      add_to(low[k], few_low[k]);
+      few_low[k] = floats{};
+    }
+  }
+  OGIVE_INLINE double total() const {
     doubles sum[vectors][2];
     for (int k = 0; k < vectors; ++k)
-      for (int h = 0; h < 2; ++h) sum[k][h] = high_[k][h] + low_[k][h];
-    return total_of(sum);
-  }
-
-private:
-  doubles high_[vectors][2] = {}, low_[vectors][2] = {};
-};
-
-// Some of the row, filled up with -inf to a whole number of groups.
-struct padded {
-  alignas(64) float x[block];
-  padded(const float *from, std::ptrdiff_t n) {
-    std::ptrdiff_t i = 0;
-    for (; i < n; ++i) x[i] = from[i];
-    for (; i % group != 0; ++i) x[i] = -__builtin_inff();
+      for (int h = 0; h < 2; ++h) sum[k][h] = high[k][h] + low[k][h];
+    return total_of(sum) * (1 / unit);
   }
 };
-
-// Writes factor e^(x - origin) 2^-shift.
-template <class M>
-struct power_writer {
-  power_table table; // with the factor in it
-  double scale;      // factor 2^-shift
-  float origin, shifter;
-  // Below `normal` a result is subnormal, below `nothing` it is 0. Both lie a little off, where the
-  // double form gives the same.
-  float normal, nothing;
-
-  template <bool all_normal>
-  OGIVE_INLINE floats at(floats x) const {
-    const floats d = x - origin;
-    const power_parts e = power_of(d, shifter, table);
-    floats y = floats(words(e.high + e.low) + e.exponent);
-    if constexpr (!all_normal) {
-      y = floats(words(y) & words(d >= all(normal)));
-      const mask between = (d < all(normal)) & (d >= all(nothing));
-      if (any(between)) [[unlikely]]
-        y = mended(d, y, between);
-    }
-    return y;
-  }
-  template <bool all_normal>
-  [[gnu::always_inline]] void write(const float *x, std::ptrdiff_t n, float *to) const {
-    std::ptrdiff_t i = 0;
-    for (; i + lanes <= n; i += lanes) store(at<all_normal>(load(x + i)), to + i);
-    if (i < n) {
-      const floats some = load_some(x + i, n - i, x[i]);
-      store_some(at<all_normal>(some), n - i, to + i);
-    }
-  }
-  // Past the caches, by way of a block that stays in the first of them.
-  template <bool all_normal>
-  [[gnu::always_inline]] void stream(const float *x, std::ptrdiff_t n, float *to) const {
-    constexpr std::ptrdiff_t size = 1024, line = 16;
-    alignas(64) float some[size];
-    const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / 4);
-    std::ptrdiff_t i = past == 0 ? 0 : line - past < n ? line - past : n;
-    write<all_normal>(x, i, to);
-    while (n - i >= line) {
-      const std::ptrdiff_t count = n - i < size ? (n - i) / line * line : size;
-      write<all_normal>(x + i, count, some);
-      for (std::ptrdiff_t k = 0; k < count; k += line) stream_line(some + k, to + i + k);
-      i += count;
-    }
-    end_of_stream();
-    write<all_normal>(x + i, n - i, to + i);
-  }
-
-private:
-  static bool any(mask m) {
-#if defined(__AVX512F__)
-    return _mm512_test_epi32_mask(__m512i(m), __m512i(m)) != 0;
-#elif defined(__AVX2__)
-    return _mm256_movemask_ps(__m256(m)) != 0;
-#else
-    std::int32_t some = 0;
-    for (int k = 0; k < lanes; ++k) some |= m[k];
-    return some != 0;
-#endif
-  }
-  [[gnu::noinline]] floats mended(floats d, floats y, mask which) const {
-    for (int k = 0; k < lanes; ++k)
-      if (which[k]) y[k] = static_cast<float>(M::exp(static_cast<double>(d[k])) * scale);
-    return y;
-  }
-};
-
-// NaN may come and go here.
-inline void find_extremes(const float *x, std::ptrdiff_t n, float &most, float &least_of_all) {
-  floats large[4], small[4];
-  for (int k = 0; k < 4; ++k) {
-    large[k] = all(-__builtin_inff());
-    small[k] = all(__builtin_inff());
-  }
-  const auto take = [&](int k, floats some) {
-    large[k] = greatest(some, large[k]);
-    small[k] = least(some, small[k]);
-  };
-  std::ptrdiff_t i = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes)
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) take(k, load(x + i + k * lanes));
-  for (; i + lanes <= n; i += lanes) take(0, load(x + i));
-  if (i < n) take(0, load_some(x + i, n - i, x[i]));
-  for (int k = 1; k < 4; ++k) {
-    large[0] = greatest(large[k], large[0]);
-    small[0] = least(small[k], small[0]);
-  }
-  most = large[0][0];
-  least_of_all = small[0][0];
-  for (int k = 1; k < lanes; ++k) {
-    most = large[0][k] > most ? large[0][k] : most;
-    least_of_all = small[0][k] < least_of_all ? small[0][k] : least_of_all;
-  }
-}
 
 // The first position of a value, or the last position where it does not occur.
 inline std::ptrdiff_t first_position(const float *x, std::ptrdiff_t n, float value) {
@@ -335,61 +301,72 @@ inline std::ptrdiff_t first_position(const float *x, std::ptrdiff_t n, float val
 
 } // namespace rows_of_floats
 
+// Rows of floats, one after the other. While the powers of a row are summed, the results of the row
+// before it are written, block by block: then there is always something to compute while memory
+// reads, writes, or adds up the end of a row.
 class float_row {
 public:
+  // Room for two rows of `room_for(n)` floats. Where results are streamed the rows come from
+  // memory.
+  float_row(float *room, bool streaming) : room_(room), streaming_(streaming) {}
+  ~float_row() { finish(); }
+  float_row(const float_row &) = delete;
+  float_row &operator=(const float_row &) = delete;
+  static constexpr std::ptrdiff_t room_for(std::ptrdiff_t n) {
+    return n + 2 * rows_of_floats::group;
+  }
+
   // False where the row is not for float lanes: empty, NaN, or its largest logit infinite. The
-  // element `apart`, if any, is left out of the sum.
-  bool prepare(const float *x, std::ptrdiff_t n, std::ptrdiff_t apart = -1) {
+  // element `apart`, if any, is left out of the sum. `keep` says that powers() will be asked for.
+  template <bool keep>
+  [[gnu::always_inline]] bool prepare(const float *x, std::ptrdiff_t n, std::ptrdiff_t apart = -1) {
     using namespace rows_of_floats;
     x_ = x;
     n_ = n;
-    find_extremes(x, n, most_, least_);
-    if (!(__builtin_fabsf(most_) <= largest_float)) return false;
-    origin_ = __builtin_fabsf(most_) < reach ? 0 : most_;
-    const float top = most_ - origin_;
-    shift_ = fma(static_cast<double>(top), 1 / ln2, shifter) - shifter;
-    float_shifter_ = float_shifter - 4 * static_cast<float>(shift_);
-    const power_table table(1);
-    power_sum sum;
-    for (std::ptrdiff_t i = 0; i < n; i += block) {
-      const std::ptrdiff_t left = n - i < block ? n - i : block, skip = apart - i;
-      const bool skips = skip >= 0 && skip < block;
-      if (skips || left % group != 0) [[unlikely]] {
-        padded some(x + i, left);
-        if (skips) some.x[skip] = -__builtin_inff();
-        sum.add(some.x, (left + group - 1) / group * group, all(origin_), all(top - depth),
-                float_shifter_, table);
-      } else {
-        sum.add(x + i, left, all(origin_), all(top - depth), float_shifter_, table);
-      }
+    // What the last row was, this one will be.
+    if (modest_) modest_ = sum_modest<keep>(apart);
+    if (!modest_) {
+      extremes seen;
+      seen.take(x, n);
+      const float most = seen.most();
+      if (!(__builtin_fabsf(most) <= largest_float)) return false;
+      modest_ = most <= modest && seen.least_of_all() >= -modest && sum_modest<keep>(apart);
+      if (modest_) return true;
+      origin_ = __builtin_fabsf(most) < reach ? 0 : most;
+      const float top = most - origin_;
+      shift_ = fma(static_cast<double>(top), 1 / ln2, shifter) - shifter;
+      sum_all<keep>(
+          argument<false>{origin_, top - depth, float_shifter - 8 * static_cast<float>(shift_)},
+          apart);
     }
-    sum_ = sum.total();
     return sum_ < __builtin_inf();
   }
 
   // The sum of e^(x - origin) 2^-shift.
   double sum() const { return sum_; }
 
-  // factor e^(x - origin) 2^-shift, rounded; it may overwrite the row. False, and nothing written,
-  // where the factor is beyond what a float holds with room to spare.
+  // factor e^(x - origin) 2^-shift, rounded, none of them above 2^60, and in place of one of them
+  // `instead`. Written in full when the next row has been prepared, or after finish(); it may
+  // overwrite the row. False, and nothing written, where the factor is beyond what a float holds
+  // with room to spare.
   template <class M>
-  [[gnu::always_inline]] bool powers(double factor, float *to, bool streaming) const {
-    using namespace rows_of_floats;
-    const double size = magnitude(factor);
-    if (!(size >= 0x1p-60 && size <= 0x1p60)) return false;
-    const double level = shift_ * ln2 - logarithm(size);
-    const power_writer<M> w{power_table(factor),
-                            factor * power_of_two(shifter - shift_),
-                            origin_,
-                            float_shifter_,
-                            static_cast<float>(level - 86),
-                            static_cast<float>(level - 105)};
-    const bool all_normal = least_ - origin_ >= w.normal;
-    if (streaming)
-      all_normal ? w.template stream<true>(x_, n_, to) : w.template stream<false>(x_, n_, to);
-    else
-      all_normal ? w.template write<true>(x_, n_, to) : w.template write<false>(x_, n_, to);
+  [[gnu::always_inline]] bool powers(double factor, float *to, std::ptrdiff_t apart = -1,
+                                     float instead = 0) {
+    const double size = magnitude(factor), most = modest_ ? 0x1p102 : 0x1p60;
+    if (!(size >= 1 / most && size <= most)) return false;
+    later_ = results(*this, factor, to);
+    later_.apart = apart;
+    later_.instead = instead;
+    if (modest_ && size >= 0x1p-54 && size <= 0x1p54) return true; // no result is subnormal
+    write_down_to_nothing<M>(factor);
     return true;
+  }
+
+  // What is still to be written.
+  void finish() {
+    later_.write_until(later_.n);
+    if (later_.streaming) end_of_stream();
+    later_ = results();
   }
 
   // e^(x_i - origin) 2^-shift and its logarithm, in double.
@@ -399,22 +376,189 @@ public:
   double log_power(std::ptrdiff_t i) const { return difference(i) - shift_ * ln2; }
 
   double origin() const { return static_cast<double>(origin_); }
-  // The logarithm of the sum of e^(x - origin), right to 2^-27 absolutely.
+  // The logarithm of the sum of e^(x - origin), right to 2^-26 absolutely.
   double log_sum() const { return shift_ * ln2 + logarithm(sum_); }
 
   // The first position of the largest logit.
-  std::ptrdiff_t likeliest() const { return rows_of_floats::first_position(x_, n_, most_); }
+  std::ptrdiff_t likeliest() const {
+    rows_of_floats::extremes seen;
+    seen.take(x_, n_);
+    return rows_of_floats::first_position(x_, n_, seen.most());
+  }
 
   // A sum as small as this may owe something to the elements that are left out or far below.
   double least_sum() const { return static_cast<double>(n_ + rows_of_floats::group) * 0x1p-94; }
 
 private:
-  const float *x_;
-  std::ptrdiff_t n_;
-  float most_, least_, origin_, float_shifter_;
-  double shift_, sum_;
+  // A row of results, of which `done` are written, from its powers.
+  struct results {
+    const float *ones = nullptr, *rests = nullptr;
+    float *to = nullptr;
+    std::ptrdiff_t n = 0, done = 0, apart = -1;
+    float high = 0, low = 0, instead = 0;
+    bool streaming = false;
 
+    results() = default;
+    results(const float_row &r, double factor, float *where)
+        : ones(r.ones()), rests(r.rests()), to(where), n(r.n_), streaming(r.streaming_) {
+      rows_of_floats::split(factor * (1 / rows_of_floats::unit), high, low);
+    }
+
+    // Where it streams, it goes on to the end of a line if a whole line is left.
+    [[gnu::noinline]] void write_until(std::ptrdiff_t end) {
+      if (streaming) {
+        constexpr std::ptrdiff_t line = 16;
+        const auto past =
+            static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / 4);
+        const std::ptrdiff_t first = (line - past) % line;
+        if (end > first && n > first) {
+          const std::ptrdiff_t lines = (n - first) / line, wanted = (end - first + line - 1) / line;
+          write<false>(first);
+          write<true>(first + (wanted < lines ? wanted : lines) * line);
+        }
+      }
+      write<false>(end < n ? end : n);
+      if (done == n && apart >= 0) {
+        to[apart] = instead;
+        apart = -1;
+      }
+    }
+
+  private:
+    template <bool stream>
+    OGIVE_INLINE void write(std::ptrdiff_t end) {
+      using namespace rows_of_floats;
+      if (end <= done) return;
+      const floats f_high = all(high), f_low = all(low);
+      std::ptrdiff_t i = done;
+      for (; i + lanes <= end; i += lanes) {
+        const floats y = times(load(ones + i), load(rests + i), f_high, f_low);
+        stream ? rows_of_floats::stream(y, to + i) : store(y, to + i);
+      }
+      if (i < end)
+        store_some(times(load(ones + i), load(rests + i), f_high, f_low), end - i, to + i);
+      done = end;
+    }
+  };
+
+  static constexpr std::ptrdiff_t ahead = 1024; // 4 KiB
+  float *const room_;
+  const bool streaming_;
+  const float *x_ = nullptr;
+  std::ptrdiff_t n_ = 0;
+  results later_;
+  bool modest_ = true; // all logits of the row
+  float origin_ = 0;
+  double shift_ = 0, sum_ = 0;
+
+  float *ones() const { return room_; }
+  float *rests() const { return room_ + room_for(n_); }
   double difference(std::ptrdiff_t i) const {
     return static_cast<double>(x_[i]) - static_cast<double>(origin_);
+  }
+
+  // Whether the row was modest.
+  template <bool keep>
+  [[gnu::always_inline]] bool sum_modest(std::ptrdiff_t apart) {
+    origin_ = 0;
+    shift_ = 0;
+    return sum_all<keep>(rows_of_floats::argument<true>{0, 0, float_shifter}, apart);
+  }
+
+  template <bool keep, bool is_modest>
+  [[gnu::always_inline]] bool sum_all(rows_of_floats::argument<is_modest> from,
+                                      std::ptrdiff_t apart) {
+    using namespace rows_of_floats;
+    const power_table table;
+    power_sum sum;
+    words far = {};
+    const auto add = [&](std::ptrdiff_t i, int k, floats x, bool look) {
+      const power_parts e = power_of(from.of(x), from.shifter, table);
+      if (is_modest && look) far |= modesty(e.shifted);
+      if constexpr (keep) {
+        store(e.one, ones() + i + k * lanes);
+        store(e.rest, rests() + i + k * lanes);
+      }
+      sum.add(k, e);
+    };
+    // The powers of the last row are overwritten where its results are.
+    const auto write_until = [&](std::ptrdiff_t end) {
+      if (keep) later_.write_until(end);
+    };
+    const auto span = [&](std::ptrdiff_t i, std::ptrdiff_t end) {
+      while (i < end) {
+        const std::ptrdiff_t some = end - i < block ? end : i + block;
+        write_until(some);
+        for (; i < some; i += group) {
+          if (streaming_) __builtin_prefetch(x_ + i + ahead, 0, 2);
+#pragma GCC unroll 4
+          for (int k = 0; k < vectors; ++k) add(i, k, load(x_ + i + k * lanes), true);
+        }
+        sum.settle();
+      }
+    };
+    // A group with elements missing, which count as 2^-124 of the largest power.
+    const auto part = [&](std::ptrdiff_t i, std::ptrdiff_t skip) {
+      write_until(i + group);
+#pragma GCC unroll 4
+      for (int k = 0; k < vectors; ++k) {
+        const std::ptrdiff_t at = i + k * lanes, left = n_ - at;
+        const floats x = left >= lanes ? load(x_ + at)
+                         : left > 0    ? load_some(x_ + at, left, 0)
+                                       : floats{};
+        const words number = lane_numbers();
+        const auto end = static_cast<std::uint32_t>(left < 0 ? 0 : left < lanes ? left : lanes);
+        const auto own = static_cast<std::uint32_t>(skip - k * lanes);
+        const words there = words(number < end) & words(number != own);
+        const floats missing = all(is_modest ? -depth : -__builtin_inff());
+        add(i, k, floats((words(x) & there) | (words(missing) & ~there)), false);
+        if (is_modest) far |= modesty(power_of(x, float_shifter, table).shifted);
+      }
+      sum.settle();
+    };
+    const std::ptrdiff_t whole = n_ / group * group;
+    std::ptrdiff_t i = 0;
+    if (apart >= 0) {
+      const std::ptrdiff_t own = apart / group * group;
+      span(0, own);
+      part(own, apart - own);
+      i = own + group;
+    }
+    span(i, whole);
+    if (i < n_ && whole < n_) part(whole, -1);
+    if (keep) later_.write_until(later_.n);
+    sum_ = sum.total();
+    return !any(mask(far >> 10 != 0)) && sum_ < __builtin_inf();
+  }
+
+  // The results at once, of which some are subnormal or 0.
+  template <class M>
+  [[gnu::always_inline]] void write_down_to_nothing(double factor) {
+    using namespace rows_of_floats;
+    const double level = shift_ * ln2 - logarithm(magnitude(factor));
+    // Below `normal` a result is subnormal or next to it, below `nothing` it is 0. Both lie a
+    // little off, where the double form gives the same.
+    const auto normal = static_cast<float>(level - 82), nothing = static_cast<float>(level - 105);
+    const double scale = factor * power_of_two(shifter - shift_);
+    const floats f_high = all(later_.high), f_low = all(later_.low);
+    for (std::ptrdiff_t i = 0; i < n_; i += lanes) {
+      const std::ptrdiff_t left = n_ - i;
+      const floats x = left < lanes ? load_some(x_ + i, left, x_[i]) : load(x_ + i);
+      const floats d = x - origin_;
+      floats y = times(load(ones() + i), load(rests() + i), f_high, f_low);
+      y = floats(words(y) & words(d >= all(normal)));
+      const mask between = (d < all(normal)) & (d >= all(nothing));
+      if (any(between)) [[unlikely]]
+        y = mended<M>(d, y, between, scale);
+      left < lanes ? store_some(y, left, later_.to + i) : store(y, later_.to + i);
+    }
+    if (later_.apart >= 0) later_.to[later_.apart] = later_.instead;
+    later_ = results();
+  }
+  template <class M>
+  [[gnu::noinline]] static floats mended(floats d, floats y, mask which, double scale) {
+    for (int k = 0; k < lanes; ++k)
+      if (which[k]) y[k] = static_cast<float>(M::exp(static_cast<double>(d[k])) * scale);
+    return y;
   }
 };

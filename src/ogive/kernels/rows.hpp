@@ -12,10 +12,13 @@
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
 //     // for floats, at temperature 1 and without a mask
 //     template <class M>                                        // false, and y as it was, where
-//     static bool float_value(const float *x, ptrdiff_t n,      // the row is not for float lanes
-//                             float *y, bool streaming);
+//     static bool float_value(float_row &r, const float *x,     // the row is not for float lanes
+//                             ptrdiff_t n, float *y);
+//     template <class M>                                        // the same where it reduces
+//     static bool float_backward(float_row &r, const float *x, ptrdiff_t n, float dy, float *dx);
 //     static unsigned short_value(short_rows &some);            // which it took, a bit each
-//     static void float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
+//     static unsigned short_backward(short_rows &some, const float *dy);
+//     static bool float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
 //                                            double temperature, float *dx);
 //   };
 //
@@ -174,16 +177,22 @@ template <class K, class T, bool backward>
   constexpr int cores = (backward && !K::reduces) ? 1 : 0; // core steps before those of x
   constexpr double sign = sign_of_logits<K>();
   const std::ptrdiff_t n = dims[1], *core = steps + result + 1;
-  const scratch memory(4 * n);
+  const scratch memory(4 * n + float_row::room_for(n));
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
+  [[maybe_unused]] float_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
+                                             dims[2] != 0);
   using M = typename exponential<T, K::reduces>::grade;
-  constexpr bool in_floats =
-      sizeof(T) == 4 && !backward && requires { K::template float_value<M>; };
-  constexpr bool side_by_side = in_floats && requires(short_rows &s) { K::short_value(s); };
+  constexpr bool in_floats = sizeof(T) == 4 && (backward ? requires {
+                               K::template float_backward<M>;
+                             } : requires { K::template float_value<M>; });
+  constexpr bool side_by_side =
+      in_floats && (backward ? requires { K::short_backward; } : requires { K::short_value; });
   unsigned done = 0; // of short rows side by side, a bit each
+  constexpr bool reduced = K::reduces && !backward;
+  [[maybe_unused]] const std::ptrdiff_t core_of_result = reduced ? 0 : core[cores + 2];
   // Whether a row has temperature 1 and no element masked.
-  [[maybe_unused]] const auto is_plain = [&](std::ptrdiff_t i) {
+  [[maybe_unused]] const auto looks_plain = [&](std::ptrdiff_t i) {
     const char *const keep = args[mask] + i * steps[mask];
     if (*reinterpret_cast<const double *>(args[temperature] + i * steps[temperature]) != 1)
       return false;
@@ -191,6 +200,11 @@ template <class K, class T, bool backward>
     for (const std::ptrdiff_t step = core[cores + 1]; j < (step == 0 ? 1 : n); ++j)
       if (keep[j * step] == 0) return false;
     return true;
+  };
+  const bool all_alike = steps[temperature] == 0 && steps[mask] == 0;
+  const bool first_is_plain = dims[0] > 0 && looks_plain(0);
+  [[maybe_unused]] const auto is_plain = [&](std::ptrdiff_t i) {
+    return all_alike ? first_is_plain : looks_plain(i);
   };
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
@@ -200,9 +214,20 @@ template <class K, class T, bool backward>
           const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
           short_rows some;
           some.read(at(x), steps[x], core[cores], count, n, sign < 0);
-          done = K::short_value(some);
-          for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
-          some.write(done, at(result), steps[result], core[cores + 2]);
+          if constexpr (backward) {
+            alignas(64) float upstream[lanes];
+            for (std::ptrdiff_t k = 0; k < lanes; ++k)
+              upstream[k] =
+                  *reinterpret_cast<const float *>(at(0) + (k < count ? k : 0) * steps[0]);
+            done = K::short_backward(some, upstream);
+          } else {
+            done = K::short_value(some);
+          }
+          if (all_alike)
+            done = first_is_plain ? done : 0;
+          else
+            for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
+          some.write(done, at(result), steps[result], core_of_result);
         }
         if (done >> (i % lanes) & 1) continue;
       }
@@ -216,14 +241,19 @@ template <class K, class T, bool backward>
       if (n > 0 && is_plain(i)) {
         float *const buffer = reinterpret_cast<float *>(memory.data());
         const float *const from = floats_of(at(x), core[cores], n, sign < 0, buffer);
-        const std::ptrdiff_t step = core[cores + 2];
-        if (K::reduces || step == sizeof(T)) {
-          if (K::template float_value<M>(from, n, reinterpret_cast<float *>(at(result)),
-                                         dims[2] != 0))
-            continue;
-        } else if (K::template float_value<M>(from, n, buffer, false)) {
+        const auto taken = [&](float *to) {
+          if constexpr (backward)
+            return K::template float_backward<M>(floats_in_a_row, from, n,
+                                                 *reinterpret_cast<const float *>(at(0)), to);
+          else
+            return K::template float_value<M>(floats_in_a_row, from, n, to);
+        };
+        if (reduced || core_of_result == sizeof(T)) {
+          if (taken(reinterpret_cast<float *>(at(result)))) continue;
+        } else if (taken(buffer)) {
+          floats_in_a_row.finish();
           for (std::ptrdiff_t j = 0; j < n; ++j)
-            *reinterpret_cast<float *>(at(result) + j * step) = buffer[j];
+            *reinterpret_cast<float *>(at(result) + j * core_of_result) = buffer[j];
           continue;
         }
       }
@@ -270,14 +300,18 @@ template <class K, class T>
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
     if constexpr (sizeof(T) == 4 && requires(const float *f, float *g) {
                     K::float_backward_from_output(0, f, f, 1.0, g);
-                  })
-      if (core[0] == sizeof(T) && core[1] == sizeof(T) && core[2] == sizeof(T)) {
-        K::float_backward_from_output(
-            n, reinterpret_cast<const float *>(at(0)), reinterpret_cast<const float *>(at(1)),
-            sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2)),
-            reinterpret_cast<float *>(at(3)));
+                  }) {
+      const bool packed = core[2] == sizeof(T);
+      float *const to = reinterpret_cast<float *>(packed ? at(3) : reinterpret_cast<char *>(dx));
+      if (n > 0 && K::float_backward_from_output(
+                       n, floats_of(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
+                       floats_of(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
+                       sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2)), to)) {
+        for (std::ptrdiff_t j = 0; j < n && !packed; ++j)
+          *reinterpret_cast<float *>(at(3) + j * core[2]) = to[j];
         continue;
       }
+    }
     read_row<T>(at(0), core[0], n, dy);
     read_row<T>(at(1), core[1], n, y);
     K::backward_from_output(n, dy, y, dx);

@@ -1,5 +1,6 @@
 // Rows too short to fill vectors, side by side: a lane to each row, by the algebra of
-// float_rows.hpp. The result of a row depends on its own elements and their number alone.
+// float_rows.hpp for modest logits. The result of a row depends on its own elements and their
+// number alone.
 #pragma once
 
 class short_rows {
@@ -13,22 +14,22 @@ public:
             std::ptrdiff_t n, bool negates) {
     n_ = n;
     rows_ = rows;
-    std::ptrdiff_t c = 0;
-    if (step == sizeof(float) && rows == lanes)
-      for (; c + 4 <= n; c += 4)
-        for (std::ptrdiff_t r = 0; r < lanes; r += 4)
-          transpose(from + r * outer + c * step, outer, at(c, r), lanes * sizeof(float));
-    for (std::ptrdiff_t r = 0; r < lanes; ++r) {
-      const char *row = from + (r < rows ? r : 0) * outer;
-      for (std::ptrdiff_t k = c; k < n; ++k)
-        *reinterpret_cast<float *>(at(k, r)) = *reinterpret_cast<const float *>(row + k * step);
-    }
+    if (step == sizeof(float) && rows == lanes && n >= 4)
+      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) {
+        transpose(from + r * outer + c * step, outer, at(c, r), lanes * sizeof(float));
+      });
+    else
+      for (std::ptrdiff_t r = 0; r < lanes; ++r)
+        for (std::ptrdiff_t c = 0; c < n; ++c)
+          *reinterpret_cast<float *>(at(c, r)) =
+              *reinterpret_cast<const float *>(from + (r < rows ? r : 0) * outer + c * step);
     if (negates)
-      for (std::ptrdiff_t k = 0; k < n; ++k) store(-load(x_ + k * lanes), x_ + k * lanes);
+      for (std::ptrdiff_t c = 0; c < n; ++c) store(-load(x_ + c * lanes), x_ + c * lanes);
   }
 
-  // Sums the powers. Bit r says whether row r is for these lanes: all its elements finite and
-  // within e^60 of each other.
+  // Sums the powers, and keeps them where powers() will be asked for. Bit r says whether row r is
+  // for these lanes: no NaN in it, all its elements modest, and within e^60 of each other.
+  template <bool kept>
   OGIVE_INLINE unsigned prepare(const std::int32_t *labels) {
     using namespace rows_of_floats;
     floats most = load(x_), smallest = most;
@@ -37,56 +38,69 @@ public:
       most = greatest(x, most);
       smallest = least(x, smallest);
     }
-    const mask far = magnitude(most) >= all(reach);
-    origin_ = floats(words(most) & words(far));
-    const floats top = most - origin_;
-    const floats shift = fma(top, quarters_of_log2_e / 4, float_shifter) - float_shifter;
-    shifter_ = float_shifter - 4 * shift;
-    const power_table table(1);
-    const words label =
-        labels == nullptr ? ~words{} : words(load(reinterpret_cast<const float *>(labels)));
+    // In the place of a label's logit, one that adds nothing: 2^-124.
+    alignas(64) float label_x[lanes] = {};
+    if (labels != nullptr)
+      for (int r = 0; r < lanes; ++r)
+        if (labels[r] >= 0) {
+          float &x = x_[labels[r] * lanes + r];
+          label_x[r] = x;
+          x = -depth;
+        }
+    const power_table table;
     doubles high[2] = {}, low[2] = {};
-    floats own_high = {}, own_low = {};
+    words far = {};
     for (std::ptrdiff_t begin = 0; begin < n_; begin += 8) {
       const std::ptrdiff_t end = n_ - begin < 8 ? n_ : begin + 8;
       floats some_low = {};
       for (std::ptrdiff_t c = begin; c < end; ++c) {
-        const power_parts e = power_of(load(x_ + c * lanes) - origin_, shifter_, table);
-        const floats scale = floats(e.exponent + 0x3f800000u);
-        const mask is_own = label == static_cast<std::uint32_t>(c);
-        const floats one = e.high * scale, rest = e.low * scale;
-        own_high += floats(words(one) & words(is_own));
-        own_low += floats(words(rest) & words(is_own));
-        add_to(high, floats(words(one) & ~words(is_own)));
-        some_low += floats(words(rest) & ~words(is_own));
+        const power_parts e = power_of(load(x_ + c * lanes), float_shifter, table);
+        far |= modesty(e.shifted) & words(load(x_ + c * lanes) != all(-depth));
+        if constexpr (kept) {
+          store(e.one, ones_ + c * lanes);
+          store(e.rest, rests_ + c * lanes);
+        }
+        add_to(high, e.one);
+        some_low = fma(e.one, e.rest, some_low);
       }
       add_to(low, some_low);
     }
-    unsigned taken = 0;
-    const floats spread = most - smallest;
+    const power_parts label = power_of(load(label_x), float_shifter, table);
     for (int k = 0; k < 2; ++k) {
-      const doubles rest = high[k] + low[k], mine = half_of(own_high, k) + half_of(own_low, k);
-      __builtin_memcpy(sum + k * (lanes / 2), &rest, sizeof rest);
+      const doubles all = (high[k] + low[k]) * (1 / unit);
+      const doubles one = half_of(label.one, k);
+      const doubles mine = (one + one * half_of(label.rest, k)) * (1 / unit);
+      __builtin_memcpy(sum + k * (lanes / 2), &all, sizeof all);
       __builtin_memcpy(own + k * (lanes / 2), &mine, sizeof mine);
     }
-    for (int r = 0; r < lanes; ++r)
-      taken |= unsigned{spread[r] <= 60 && own[r] + sum[r] < infinity} << r;
-    return taken & ((1u << rows_) - 1);
+    if (labels != nullptr) {
+      for (int r = 0; r < lanes; ++r)
+        if (labels[r] >= 0) x_[labels[r] * lanes + r] = label_x[r];
+      for (int r = 0; r < lanes; ++r) sum[r] = n_ == 1 && labels[r] >= 0 ? 0 : sum[r];
+    }
+    const mask fits = (most - smallest <= all(60)) & mask((far >> 10) == 0) &
+                      (magnitude(load(label_x)) <= all(modest));
+    return ones_in(fits) & ((1u << rows_) - 1);
   }
 
-  // Leaves factor e^(x - origin) 2^-shift, and in place of the label's what `instead` says.
+  // Leaves factor e^x, and in place of the label's what `instead` says. The factor and the results
+  // are within 2^-100 and 2^60.
   OGIVE_INLINE void powers(const double (&factor)[lanes], const std::int32_t *labels,
                            const float *instead) {
     using namespace rows_of_floats;
-    alignas(64) float high[lanes], low[lanes];
-    for (int r = 0; r < lanes; ++r) split(factor[r], high[r], low[r]);
-    const floats f_high = load(high), f_low = load(low);
-    const power_table table(1);
-    for (std::ptrdiff_t c = 0; c < n_; ++c) {
-      const power_parts e = power_of(load(x_ + c * lanes) - origin_, shifter_, table);
-      const floats y = fma(e.high, f_high, fma(e.high, f_low, e.low * f_high));
-      store(floats(words(y) + e.exponent), x_ + c * lanes);
+    // As `split` does.
+    doubles x[2], high[2];
+    __builtin_memcpy(x, factor, sizeof x);
+    for (int k = 0; k < 2; ++k) {
+      x[k] *= 1 / unit;
+      const doubles scaled = x[k] * 0x20000001p0;
+      high[k] = scaled - (scaled - x[k]);
     }
+    const floats f_high = rounded(high[0], high[1]);
+    const floats f_low = rounded(x[0] - high[0], x[1] - high[1]);
+    for (std::ptrdiff_t c = 0; c < n_; ++c)
+      store(times(load(ones_ + c * lanes), load(rests_ + c * lanes), f_high, f_low),
+            x_ + c * lanes);
     if (labels != nullptr)
       for (std::ptrdiff_t r = 0; r < rows_; ++r)
         if (labels[r] >= 0) x_[labels[r] * lanes + r] = instead[r];
@@ -121,25 +135,52 @@ public:
     }
   }
 
+  // Leaves one number a row.
+  OGIVE_INLINE void reduce_to(const double (&result)[lanes]) {
+    n_ = 1;
+    for (int r = 0; r < lanes; ++r) x_[r] = static_cast<float>(result[r]);
+  }
+
   void write(unsigned taken, char *to, std::ptrdiff_t outer, std::ptrdiff_t step) {
-    std::ptrdiff_t c = 0;
-    if (step == sizeof(float) && taken == (1u << lanes) - 1)
-      for (; c + 4 <= n_; c += 4)
-        for (std::ptrdiff_t r = 0; r < lanes; r += 4)
-          transpose(at(c, r), lanes * sizeof(float), to + r * outer + c * step, outer);
+    if (step == sizeof(float) && taken == (1u << lanes) - 1 && n_ >= 4) {
+      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) {
+        transpose(at(c, r), lanes * sizeof(float), to + r * outer + c * step, outer);
+      });
+      return;
+    }
     for (std::ptrdiff_t r = 0; r < rows_; ++r)
       if (taken >> r & 1)
-        for (std::ptrdiff_t k = c; k < n_; ++k)
-          *reinterpret_cast<float *>(to + r * outer + k * step) = x_[k * lanes + r];
+        for (std::ptrdiff_t c = 0; c < n_; ++c)
+          *reinterpret_cast<float *>(to + r * outer + c * step) = x_[c * lanes + r];
   }
 
 private:
   alignas(64) float x_[longest * lanes]; // element c of row r at c lanes + r
+  alignas(64) float ones_[longest * lanes], rests_[longest * lanes];
   std::ptrdiff_t n_, rows_;
-  floats origin_, shifter_;
 
   char *at(std::ptrdiff_t c, std::ptrdiff_t r) {
     return reinterpret_cast<char *>(x_ + c * lanes + r);
+  }
+
+  // A bit for each lane that is true.
+  OGIVE_INLINE static unsigned ones_in(mask m) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask(__m512i(m), __m512i(m));
+#elif defined(__AVX2__)
+    return static_cast<unsigned>(_mm256_movemask_ps(__m256(m)));
+#else
+    unsigned bits = 0;
+    for (int k = 0; k < lanes; ++k) bits |= unsigned{m[k] != 0} << k;
+    return bits;
+#endif
+  }
+
+  // Every four columns and rows; the last columns meet those before them where n is no multiple.
+  template <class Body>
+  OGIVE_INLINE void for_fours(Body body) const {
+    for (std::ptrdiff_t r = 0; r < lanes; r += 4)
+      for (std::ptrdiff_t c = 0; c < n_; c += 4) body(c + 4 <= n_ ? c : n_ - 4, r);
   }
 
   // Four by four floats.

@@ -79,19 +79,19 @@ private:
   // One label and no other option, in float lanes. Of S = e_t + rest only the rest is summed, so
   // that loss = log1p(rest/e_t) and 1 - p_t = rest/S keep their digits in a confident row.
   template <class M>
-  static bool in_floats(const float *z, std::ptrdiff_t n, std::ptrdiff_t target, double weight,
-                        double factor, double &loss, float *dz) {
-    float_row r;
-    if (!r.prepare(z, n, target)) return false;
+  static bool in_floats(float_row &r, const float *z, std::ptrdiff_t n, std::ptrdiff_t target,
+                        double weight, double factor, double &loss, float *dz) {
+    if (!(dz == nullptr ? r.prepare<false>(z, n, target) : r.prepare<true>(z, n, target)))
+      return false;
     const double rest = r.sum(), own = r.power(target), sum = own + rest;
     if (!(rest >= r.least_sum() && sum < infinity && weight > 0)) return false;
     const double by = weight * factor;
+    if (!(by >= 0x1p-60 && by <= 0x1p60)) return false;
     const double one = weight * (own >= sum / 4 ? row_math::log1p(rest / own)
                                                 : logarithm(sum) - r.log_power(target));
-    if (dz != nullptr) {
-      if (!r.powers<M>(by / sum, dz, false)) return false;
-      dz[target] = static_cast<float>(0 - rest / sum * by);
-    }
+    if (dz != nullptr &&
+        !r.powers<M>(by / sum, dz, target, static_cast<float>(0 - rest / sum * by)))
+      return false;
     loss = one;
     return true;
   }
@@ -122,10 +122,11 @@ private:
   // Loss and gradient in float lanes: of up to `lanes` short rows side by side, or of one row. Says
   // which rows it took, a bit each.
   template <class T, bool by_label>
-  static unsigned in_lanes(char *const *at, const std::ptrdiff_t *steps, const std::ptrdiff_t *core,
-                           std::ptrdiff_t rows, std::ptrdiff_t n, char *losses,
-                           std::ptrdiff_t loss_step, char *gradient, std::ptrdiff_t gradient_outer,
-                           std::ptrdiff_t gradient_step, float *buffer) {
+  static unsigned in_lanes(float_row &one, char *const *at, const std::ptrdiff_t *steps,
+                           const std::ptrdiff_t *core, std::ptrdiff_t rows, std::ptrdiff_t n,
+                           char *losses, std::ptrdiff_t loss_step, char *gradient,
+                           std::ptrdiff_t gradient_outer, std::ptrdiff_t gradient_step,
+                           float *buffer) {
     const auto label_at = [&](std::ptrdiff_t r) {
       return label_of<T, by_label>(at[1] + r * steps[1], core[1], n);
     };
@@ -139,10 +140,11 @@ private:
       const float *const from = floats_of(at[0], core[0], n, false, buffer);
       const bool packed = gradient == nullptr || gradient_step == sizeof(float);
       float *const dz = packed ? reinterpret_cast<float *>(gradient) : buffer;
-      if (!in_floats<typename exponential<T>::grade>(from, n, target, weight_at(0, target),
+      if (!in_floats<typename exponential<T>::grade>(one, from, n, target, weight_at(0, target),
                                                      number(at, steps, 0, 7),
                                                      *reinterpret_cast<double *>(losses), dz))
         return 0;
+      if (!packed) one.finish();
       for (std::ptrdiff_t c = 0; c < n && !packed; ++c)
         *reinterpret_cast<float *>(gradient + c * gradient_step) = dz[c];
       return 1;
@@ -151,19 +153,25 @@ private:
     double weight[lanes], by[lanes], scaled[lanes], loss[lanes];
     alignas(64) float instead[lanes];
     unsigned possible = 0;
+    // What is the same for all rows is looked at once.
+    bool alike = steps[2] == 0 && core[by_label ? 1 : 2] == 0;
+    for (int k = 3; k < 8; ++k) alike &= steps[k] == 0;
+    const bool plain = is_plain(at, steps, 0);
+    const double first_weight = weight_at(0, 0), first_factor = number(at, steps, 0, 7);
     for (std::ptrdiff_t k = 0; k < lanes; ++k) {
       const std::ptrdiff_t r = k < rows ? k : 0;
       const std::int64_t target = label_at(r);
       label[k] = static_cast<std::int32_t>(target < 0 ? -1 : target);
-      weight[k] = target < 0 ? 1 : weight_at(r, target);
-      by[k] = weight[k] * number(at, steps, r, 7);
+      weight[k] = alike ? first_weight : target < 0 ? 1 : weight_at(r, target);
+      by[k] = weight[k] * (alike ? first_factor : number(at, steps, r, 7));
       const bool fits = by[k] >= 0x1p-30 && by[k] <= 0x1p30;
-      possible |= unsigned{target >= 0 && fits && is_plain(at, steps, r)} << k;
+      possible |= unsigned{target >= 0 && fits && (alike ? plain : is_plain(at, steps, r))} << k;
     }
     if (possible == 0) return 0;
     short_rows some;
     some.read(at[0], steps[0], core[0], rows, n, false);
-    const unsigned done = some.prepare(label) & possible;
+    const unsigned done =
+        (gradient == nullptr ? some.prepare<false>(label) : some.prepare<true>(label)) & possible;
     for (int k = 0; k < lanes; ++k) {
       const double sum = some.own[k] + some.sum[k];
       loss[k] = weight[k] * row_math::log1p(some.sum[k] / some.own[k]);
@@ -191,8 +199,10 @@ private:
     constexpr int loss_at = curved ? 9 : 8, gradient_at = loss_at + 1;
     constexpr int operands = gradient_at + (curved ? 2 : 1);
     const std::ptrdiff_t n = dims[1], *core = steps + operands;
-    const scratch memory((curved ? 4 : 3) * n);
+    const scratch memory((curved ? 4 : 3) * n + float_row::room_for(n));
     if (memory.data() == nullptr) return false;
+    [[maybe_unused]] float_row one(reinterpret_cast<float *>(memory.data() + (curved ? 4 : 3) * n),
+                                   dims[2] != 0);
     double *const q = memory.data() + 2 * n;
     [[maybe_unused]] unsigned done = 0; // of the rows side by side, a bit each
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
@@ -204,7 +214,7 @@ private:
       // In float lanes where they take the row. Beside a Hessian that is done last, since the
       // gradient may overwrite the logits.
       [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t count) {
-        return in_lanes<T, by_label>(at, steps, core, count, n, at[loss_at], steps[loss_at],
+        return in_lanes<T, by_label>(one, at, steps, core, count, n, at[loss_at], steps[loss_at],
                                      at[gradient_at], steps[gradient_at], core[into],
                                      reinterpret_cast<float *>(memory.data()));
       };
@@ -280,6 +290,7 @@ private:
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = not_a_number;
       bool taken = false;
       if constexpr (sizeof(T) == 4 && curved) taken = by_lanes(1) != 0;
+      one.finish();
       if (taken)
         read_row<T>(at[gradient_at], core[into], n, q);
       else

@@ -12,13 +12,12 @@ struct log_softmax {
   // Next to 0, at a class that has more than half, log S is needed relative to itself: from the
   // rest.
   template <class M>
-  static bool float_value(const float *x, std::ptrdiff_t n, float *y, bool) {
-    float_row r;
-    if (!r.prepare(x, n)) return false;
+  static bool float_value(float_row &r, const float *x, std::ptrdiff_t n, float *y) {
+    if (!r.prepare<false>(x, n)) return false;
     const std::ptrdiff_t k = r.likeliest();
     double origin = r.origin(), log_sum = r.log_sum();
     if (const double most = r.power(k); most > r.sum() / 2) {
-      if (!r.prepare(x, n, k) || !(r.sum() >= r.least_sum())) return false;
+      if (!r.prepare<false>(x, n, k) || !(r.sum() >= r.least_sum())) return false;
       origin = static_cast<double>(x[k]);
       log_sum = row_math::log1p(r.sum() / most);
     }
@@ -30,7 +29,7 @@ struct log_softmax {
   static unsigned short_value(short_rows &some) {
     alignas(64) std::int32_t likeliest[lanes];
     some.find_likeliest(likeliest);
-    const unsigned taken = some.prepare(likeliest);
+    const unsigned taken = some.prepare<false>(likeliest);
     double log_sum[lanes];
     for (int k = 0; k < lanes; ++k) log_sum[k] = row_math::log1p(some.sum[k] / some.own[k]);
     some.differences(likeliest, log_sum);
@@ -51,5 +50,56 @@ struct log_softmax {
                                    double *dx) {
     const double all = sum_of(dy, n);
     for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = dy[i] - row_math::exp(y[i]) * all;
+  }
+
+  // In floats: e^y as one (1 + rest) times the sum, from a pair of floats, taken from dy as a pair.
+  // Where that cancels, and where dy is not large against what the smallest powers give, the
+  // element goes to double. False where the sum is out of proportion.
+  static bool float_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
+                                         double temperature, float *dx) {
+    using namespace rows_of_floats;
+    doubles sum[vectors][2] = {};
+    std::ptrdiff_t i = 0;
+    for (; i + group <= n; i += group)
+#pragma GCC unroll 4
+      for (int k = 0; k < vectors; ++k) add_to(sum[k], load(dy + i + k * lanes));
+    for (int k = 0; i < n; ++k, i += lanes)
+      add_to(sum[k], n - i < lanes ? load_some(dy + i, n - i, 0) : load(dy + i));
+    const double all_dy = total_of(sum), size = magnitude(all_dy);
+    if (magnitude(temperature) != 1 || !(size >= 0x1p-60 && size <= 0x1p60)) return false;
+    float high, low;
+    split(all_dy * (1 / unit), high, low);
+    const floats f_high = all(high), f_low = all(low), sign = all(static_cast<float>(temperature));
+    // Powers from e^-80 to e^80 are floats; below, they matter to no dy above `least_dy`.
+    constexpr float end = 80;
+    const floats least_dy = all(static_cast<float>(size * 0x1p-80) + 0x1p-100f);
+    const power_table table;
+    for (i = 0; i < n; i += lanes) {
+      const std::ptrdiff_t left = n - i;
+      const floats x = left < lanes ? load_some(y + i, left, -1) : load(y + i);
+      const floats d = left < lanes ? load_some(dy + i, left, 1) : load(dy + i);
+      const power_parts e = power_of(greatest(all(-end), x), float_shifter, table);
+      const floats p = e.one * f_high;
+      const floats p_low = fma(e.one, fma(e.rest, f_high, f_low), fma(e.one, f_high, -p));
+      const float_pair t = any_exact_sum(d, -p);
+      floats result = t.high + (t.low - p_low);
+      const floats at_least = greatest(magnitude(p) * 0.3f, least_dy);
+      const mask lost = (magnitude(result) < at_least) | (x > all(end));
+      if (any(lost)) [[unlikely]]
+        result = mended(d, x, result, lost, all_dy);
+      result *= sign;
+      left < lanes ? store_some(result, left, dx + i) : store(result, dx + i);
+    }
+    return true;
+  }
+
+private:
+  [[gnu::noinline]] static floats mended(floats dy, floats y, floats result, mask which,
+                                         double all_dy) {
+    for (int k = 0; k < lanes; ++k)
+      if (which[k])
+        result[k] = static_cast<float>(static_cast<double>(dy[k]) -
+                                       row_math::exp(static_cast<double>(y[k])) * all_dy);
+    return result;
   }
 };

@@ -9,16 +9,20 @@ struct softmax {
   }
 
   static unsigned short_value(short_rows &some) {
-    const unsigned taken = some.prepare(nullptr);
+    const unsigned taken = some.prepare<true>(nullptr);
     double factor[lanes];
-    for (int k = 0; k < lanes; ++k) factor[k] = 1 / some.sum[k];
+    for (int k = 0; k < 2; ++k) {
+      rows_of_floats::doubles sum;
+      __builtin_memcpy(&sum, some.sum + k * (lanes / 2), sizeof sum);
+      sum = 1 / sum;
+      __builtin_memcpy(factor + k * (lanes / 2), &sum, sizeof sum);
+    }
     some.powers(factor, nullptr, nullptr);
     return taken;
   }
   template <class M>
-  static bool float_value(const float *x, std::ptrdiff_t n, float *y, bool streaming) {
-    float_row r;
-    return r.prepare(x, n) && r.powers<M>(1 / r.sum(), y, streaming);
+  static bool float_value(float_row &r, const float *x, std::ptrdiff_t n, float *y) {
+    return r.prepare<true>(x, n) && r.powers<M>(1 / r.sum(), y);
   }
 
   static void backward(const row &r, const double *dy, double *dx) {
@@ -32,38 +36,76 @@ struct softmax {
     contract(n, k, dy, dx, [&](std::ptrdiff_t i) { return y[i]; });
   }
 
-  // The same operations as below, on floats as they are read.
-  static void float_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
+  // The same as below, on floats as they are read. The likeliest class is looked for block by
+  // block, while the block is near; where a later block has a likelier one, what is summed so far
+  // takes the change of origin by the sum of its probabilities.
+  static bool float_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
                                          double temperature, float *dx) {
-    if (n == 0) return;
-    float most, least;
-    rows_of_floats::find_extremes(y, n, most, least);
-    const auto origin = static_cast<double>(dy[rows_of_floats::first_position(y, n, most)]);
     using namespace rows_of_floats;
-    doubles sum[vectors][2] = {};
-    const auto add = [&](int k, floats a, floats b) {
-      for (int h = 0; h < 2; ++h) sum[k][h] += half_of(a, h) * (half_of(b, h) - origin);
-    };
-    std::ptrdiff_t i = 0;
-    for (; i + group <= n; i += group)
+    constexpr std::ptrdiff_t near = 2048;
+    double origin = 0, shift = 0, probability = 0;
+    float most = -__builtin_inff();
+    for (std::ptrdiff_t begin = 0; begin < n; begin += near) {
+      const std::ptrdiff_t count = n - begin < near ? n - begin : near;
+      const float *const some_y = y + begin, *const some_dy = dy + begin;
+      extremes seen;
+      seen.take(some_y, count);
+      if (const float here = seen.most(); begin == 0 || here > most) {
+        const auto next = static_cast<double>(some_dy[first_position(some_y, count, here)]);
+        shift += begin == 0 ? 0 : (origin - next) * probability;
+        origin = next;
+        most = here;
+      }
+      doubles sum[vectors][2] = {}, all[vectors][2] = {};
+      const auto add = [&](int k, floats a, floats b) {
+        for (int h = 0; h < 2; ++h) {
+          const doubles p = half_of(a, h);
+          sum[k][h] += p * (half_of(b, h) - origin);
+          if (n > near) all[k][h] += p;
+        }
+      };
+      std::ptrdiff_t i = 0;
+      for (; i + group <= count; i += group)
 #pragma GCC unroll 4
-      for (int k = 0; k < vectors; ++k) add(k, load(y + i + k * lanes), load(dy + i + k * lanes));
-    for (int k = 0; i < n; ++k, i += lanes) {
-      const std::ptrdiff_t left = n - i < lanes ? n - i : lanes;
-      if (left == lanes)
-        add(k, load(y + i), load(dy + i));
-      else
-        add(k, load_some(y + i, left, 0), load_some(dy + i, left, static_cast<float>(origin)));
+        for (int k = 0; k < vectors; ++k)
+          add(k, load(some_y + i + k * lanes), load(some_dy + i + k * lanes));
+      for (int k = 0; i < count; ++k, i += lanes) {
+        const std::ptrdiff_t left = count - i < lanes ? count - i : lanes;
+        if (left == lanes)
+          add(k, load(some_y + i), load(some_dy + i));
+        else
+          add(k, load_some(some_y + i, left, 0),
+              load_some(some_dy + i, left, static_cast<float>(origin)));
+      }
+      shift += total_of(sum);
+      if (n > near) probability += total_of(all);
     }
-    const double shift = total_of(sum);
-    if (magnitude(temperature) == 1)
+    const double whole = origin + shift, size = magnitude(whole);
+    // In floats where both parts of the sum are seen in it: y (dy - whole), the difference as a
+    // pair.
+    if (magnitude(temperature) == 1 &&
+        (shift == 0 || magnitude(shift) > magnitude(origin) * 0x1p-24) && size < 0x1p90) {
+      float high, low;
+      split(whole, high, low);
+      const floats sign = all(static_cast<float>(temperature));
+      for (std::ptrdiff_t i = 0; i < n; i += lanes) {
+        const std::ptrdiff_t left = n - i;
+        const floats a = (left < lanes ? load_some(y + i, left, 0) : load(y + i)) * sign;
+        const floats d = left < lanes ? load_some(dy + i, left, 0) : load(dy + i);
+        const float_pair t = any_exact_sum(d, all(-high));
+        const floats result = fma(a, t.high, a * (t.low - low));
+        left < lanes ? store_some(result, left, dx + i) : store(result, dx + i);
+      }
+    } else if (magnitude(temperature) == 1) {
       for (std::ptrdiff_t j = 0; j < n; ++j)
         dx[j] = static_cast<float>(static_cast<double>(y[j]) *
                                    ((static_cast<double>(dy[j]) - origin) - shift) * temperature);
-    else
+    } else {
       for (std::ptrdiff_t j = 0; j < n; ++j)
         dx[j] = static_cast<float>(static_cast<double>(y[j]) *
                                    ((static_cast<double>(dy[j]) - origin) - shift) / temperature);
+    }
+    return true;
   }
 
 private:
