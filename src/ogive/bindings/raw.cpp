@@ -62,6 +62,23 @@ PyObject *shared_result(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_
   Py_RETURN_NONE;
 }
 
+// Axes that every operand walks as one become one, so that inner runs are long.
+void merge_axes(strided_call &c) {
+  for (std::size_t axis = c.shape.size(); axis-- > 1;) {
+    const bool one = std::all_of(c.strides.begin(), c.strides.end(), [&](const auto &steps) {
+      return c.shape[axis - 1] == 1 || c.shape[axis] == 1 ||
+             steps[axis - 1] == steps[axis] * c.shape[axis];
+    });
+    if (!one) continue;
+    const auto there = static_cast<std::ptrdiff_t>(axis);
+    // An axis of one says nothing of its stride.
+    const std::ptrdiff_t dropped = c.shape[axis] == 1 ? there : there - 1;
+    c.shape[axis - 1] *= c.shape[axis];
+    c.shape.erase(c.shape.begin() + there);
+    for (auto &steps : c.strides) steps.erase(steps.begin() + dropped);
+  }
+}
+
 constexpr int format_sizes[formats] = {2, 2, 4, 8};
 
 const bound *handle_of(PyObject *number) {
@@ -203,6 +220,7 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   }
   if (PyErr_Occurred()) return nullptr;
   if (outer == 0) Py_RETURN_NONE;
+  merge_axes(c);
   const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
 }

@@ -1,0 +1,48 @@
+"""The catalog in PyTorch: the same names and the same bits, with autograd in full.
+
+    y = ogive.torch.gelu(x)                        model = ogive.torch.swap(model)
+    loss = ogive.torch.cross_entropy(z, target)    layer = ogive.torch.nn.GELU()
+
+Functions take torch's arguments. ``lean`` says what is kept for backward: ``None`` the least that
+is exact (the output, where it tells the slope; one bit an element, where the slope takes two
+values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and bits
+instead of outputs for the ReLU family, ``False`` the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _native, catalog
+from . import _drawn, _gated, _learned, _rows, _unary
+
+__all__: list[str] = []
+
+
+def _build() -> dict[str, Callable[..., Any]]:
+    """Every function of the catalog, from its card and what its kernels offer."""
+    made: dict[str, Callable[..., Any]] = {}
+    unary: dict[str, _unary.Unary] = {}
+    for card in catalog():
+        modes = _native.entries()[card.name]
+        if card.kind == "unary" and any(p.learnable for p in card.parameters):
+            made[card.name] = _learned.public(_learned.Learned(card))
+        elif card.kind == "unary":
+            unary[card.name] = _unary.Unary(card)
+            if "sampled_value" in modes:
+                made[card.name] = _drawn.public(_drawn.Drawn(unary[card.name]))
+            else:
+                made[card.name] = _unary.public(unary[card.name])
+        elif card.kind == "gated":
+            made[card.name] = _gated.public(_gated.Gated(card, unary[card.gate]))
+        elif card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
+            made[card.name] = _rows.drawn_public(_rows.DrawnRows(card))
+        elif card.kind == "rows":
+            made[card.name] = _rows.public(_rows.Rows(card))
+    return made
+
+
+_functions = _build()
+globals().update(_functions)
+__all__ += sorted(_functions)
