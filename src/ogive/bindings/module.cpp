@@ -49,7 +49,7 @@ std::string signature(const std::vector<operand> &operands) {
 
 bool run_parallel(call &c) {
   const std::ptrdiff_t row = c.loop.rows ? std::max<std::ptrdiff_t>(c.dims[1], 1) : 1;
-  return ogive::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
+  return ogive::bindings::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
 }
 
 // Whether an operand written covers memory of another, other than element by element. NumPy lets
@@ -245,7 +245,7 @@ PyObject *call_rows(PyObject *, PyObject *args) {
   for (const npy_intp length : c.shape) count *= length;
   bool good = true;
   Py_BEGIN_ALLOW_THREADS const std::ptrdiff_t row = std::max<std::ptrdiff_t>(c.n, 1);
-  good = ogive::parallel_for(count, (grain_elements + row - 1) / row, run_strided, &c);
+  good = ogive::bindings::parallel_for(count, (grain_elements + row - 1) / row, run_strided, &c);
   Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
   Py_RETURN_NONE;
 }
@@ -305,8 +305,8 @@ PyObject *call_flat(PyObject *, PyObject *args) {
     }
   }
   bool good = true;
-  Py_BEGIN_ALLOW_THREADS good = ogive::parallel_for((c.n + bits_together - 1) / bits_together,
-                                                    grain_elements / bits_together, run_flat, &c);
+  Py_BEGIN_ALLOW_THREADS good = ogive::bindings::parallel_for(
+      (c.n + bits_together - 1) / bits_together, grain_elements / bits_together, run_flat, &c);
   Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
   Py_RETURN_NONE;
 }
@@ -366,6 +366,7 @@ PyMethodDef methods[] = {
     {"raw_flat", fast(raw_flat), METH_FASTCALL, "One call on elements in a row, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
+    {"use_outside", use_outside, METH_O, "Whether they share work of calls on arrays too."},
     {"isa", isa, METH_NOARGS, "Instruction set in use."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "Threads a large array is shared among."},
     {"set_num_threads", set_num_threads, METH_O, "Sets that number."},

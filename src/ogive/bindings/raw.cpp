@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "../kernels/pool.hpp"
 #include "../kernels/residency.hpp"
 
 namespace ogive::bindings {
@@ -15,6 +16,7 @@ using outside_task = void (*)(std::int64_t begin, std::int64_t end, void *contex
 using outside_parallel_for = int (*)(std::int64_t begin, std::int64_t end, std::int64_t grain,
                                      outside_task task, void *context);
 std::atomic<outside_parallel_for> executor{nullptr};
+thread_local bool outside = false;
 
 // A row of the op table that was asked for once, so that calls need not search.
 struct bound {
@@ -231,6 +233,20 @@ PyObject *use_executor(PyObject *, PyObject *address) {
   if (PyErr_Occurred()) return nullptr;
   executor = parallel;
   Py_RETURN_NONE;
+}
+
+// use_outside(whether) -> what it was, for calls on arrays from this thread.
+PyObject *use_outside(PyObject *, PyObject *whether) {
+  const bool before = outside;
+  const int now = PyObject_IsTrue(whether);
+  if (now < 0) return nullptr;
+  outside = now == 1;
+  return PyBool_FromLong(before);
+}
+
+bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain,
+                  bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+  return outside ? share(n, grain, task, context) : ogive::parallel_for(n, grain, task, context);
 }
 
 } // namespace ogive::bindings

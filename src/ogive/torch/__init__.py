@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _native, catalog
-from . import _drawn, _gated, _learned, _rows, _unary
+from . import _drawn, _gated, _heads, _learned, _linear, _rows, _unary
 
 __all__: list[str] = []
 
@@ -24,6 +24,7 @@ def _build() -> dict[str, Callable[..., Any]]:
     """Every function of the catalog, from its card and what its kernels offer."""
     made: dict[str, Callable[..., Any]] = {}
     unary: dict[str, _unary.Unary] = {}
+    heads: dict[str, _heads.Head] = {}
     for card in catalog():
         modes = _native.entries()[card.name]
         if card.kind == "unary" and any(p.learnable for p in card.parameters):
@@ -40,9 +41,16 @@ def _build() -> dict[str, Callable[..., Any]]:
             made[card.name] = _rows.drawn_public(_rows.DrawnRows(card))
         elif card.kind == "rows":
             made[card.name] = _rows.public(_rows.Rows(card))
+        elif not card.inputs:
+            heads[card.name] = _heads.Head(card)
+            made[card.name] = _heads.public(heads[card.name])
+    # The one head of other arrays than logits and target is built on the head of its logits.
+    made["linear_cross_entropy"] = _linear.public(_linear.Linear(heads["cross_entropy"]))
     return made
 
 
 _functions = _build()
 globals().update(_functions)
+
+from . import nn  # noqa: E402
 __all__ += sorted(_functions)
