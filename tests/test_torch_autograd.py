@@ -47,7 +47,9 @@ def test_transforms_agree_with_autograd(case: Case) -> None:
         torch.testing.assert_close(ours, theirs)
 
     tangents = [torch.randn_like(x) for x in xs]
-    primal, tangent = torch.func.jvp(lambda *x: weighted(case.torch(*x)), tuple(xs), tuple(tangents))
+    primal, tangent = torch.func.jvp(
+        lambda *x: weighted(case.torch(*x)), tuple(xs), tuple(tangents)
+    )
     torch.testing.assert_close(primal, loss.detach())
     along = sum((g * t).sum() for g, t in zip(expected, tangents, strict=True))
     torch.testing.assert_close(tangent, along)

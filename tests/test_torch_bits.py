@@ -42,7 +42,11 @@ def test_gradients_that_keep_the_input_have_numpy_s_bits(case: Case, dtype: torc
     if case.variant or card.kind == "rows" or any(p.learnable for p in card.parameters):
         pytest.skip("the ways to call it are many; test_torch_autograd has their derivatives")
     xs = [x.requires_grad_() for x in special(case, dtype)]
-    y = case.torch(*xs) if card.kind == "gated" else getattr(ogive.torch, case.name)(*xs, lean=False)
+    y = (
+        case.torch(*xs)
+        if card.kind == "gated"
+        else getattr(ogive.torch, case.name)(*xs, lean=False)
+    )
     dy = torch.linspace(-2, 2, y.numel(), dtype=dtype).reshape(y.shape)
     found = torch.autograd.grad(y, xs, dy)
     expected = getattr(ogive.backward, case.name)(to_numpy(dy), *map(to_numpy, xs))

@@ -99,7 +99,7 @@ def test_the_operator_passes_opcheck(name: str) -> None:
     for arguments in sample_arguments(name, len(name)):
         tests = ("test_schema", "test_autograd_registration", "test_faketensor")
         # A lean backward from the output has no second derivative, and tracing asks for it.
-        once = "y" in {a.name for a in getattr(op._schema, "arguments")} and "_lean_" in name
+        once = "y" in {a.name for a in op._schema.arguments} and "_lean_" in name
         if not name.endswith("second_derivative") and not once:
             tests = (*tests, "test_aot_dispatch_dynamic")
         else:

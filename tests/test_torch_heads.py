@@ -95,9 +95,7 @@ def test_the_formula_has_the_derivatives_of_the_kernel(
     torch.testing.assert_close(along, (dz * tangent).sum())
     if name == "sparsemax_loss":  # its Hessian jumps
         return
-    assert torch.autograd.gradgradcheck(
-        lambda z: f(z, target, create_graph=True, **options), (z,)
-    )
+    assert torch.autograd.gradgradcheck(lambda z: f(z, target, create_graph=True, **options), (z,))
 
 
 @every_head
@@ -237,9 +235,7 @@ def test_the_linear_head_is_the_head_of_the_layer(
     target: torch.Tensor, options: dict[str, Any], chunk_rows: Any
 ) -> None:
     x, W, b = layer()
-    ours = ot.linear_cross_entropy(
-        x, W, target, linear_bias=b, chunk_rows=chunk_rows, **options
-    )
+    ours = ot.linear_cross_entropy(x, W, target, linear_bias=b, chunk_rows=chunk_rows, **options)
     whole = ot.cross_entropy(F.linear(x, W, b), target, **options)
     torch.testing.assert_close(ours, whole)
     for a, e in zip(
@@ -280,7 +276,9 @@ def test_the_logits_are_never_whole() -> None:
     largest = 0
 
     class Watch(TorchDispatchMode):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             nonlocal largest
             out = func(*args, **(kwargs or {}))
             for each in out if isinstance(out, (tuple, list)) else [out]:

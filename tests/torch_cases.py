@@ -147,4 +147,6 @@ def same_bits(a: torch.Tensor, b: Any) -> bool:
     assert ours.dtype == theirs.dtype
     assert ours.shape == theirs.shape
     both_nan = np.isnan(ours.astype(np.float64)) & np.isnan(theirs.astype(np.float64))
-    return bool(np.all(both_nan | (bits(ours).reshape(ours.shape) == bits(theirs).reshape(ours.shape))))
+    return bool(
+        np.all(both_nan | (bits(ours).reshape(ours.shape) == bits(theirs).reshape(ours.shape)))
+    )

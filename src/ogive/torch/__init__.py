@@ -25,7 +25,7 @@ def _build() -> dict[str, Callable[..., Any]]:
     made: dict[str, Callable[..., Any]] = {}
     unary: dict[str, _unary.Unary] = {}
     heads: dict[str, _heads.Head] = {}
-    for card in catalog():
+    for card in map(catalog.find, catalog.names()):
         modes = _native.entries()[card.name]
         if card.kind == "unary" and any(p.learnable for p in card.parameters):
             made[card.name] = _learned.public(_learned.Learned(card))
@@ -53,4 +53,8 @@ _functions = _build()
 globals().update(_functions)
 
 from . import nn  # noqa: E402
+
 __all__ += sorted(_functions)
+from ._swap import Report, swap, unswap  # noqa: E402
+
+__all__ += ["Report", "nn", "swap", "unswap"]

@@ -52,9 +52,7 @@ class Drawn:
     def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
         return self.run("value", (x,), (lower, upper), int(seed))
 
-    def backward(
-        self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any
-    ) -> Tensor:
+    def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
         return self.run("backward", (dy, x), (lower, upper), int(seed))
 
     def define_operators(self) -> None:

@@ -165,9 +165,7 @@ class Context:
         # tau is differentiated: the root of another may be one of 0.
         inside = (falling > tau(count, mean, spread)).detach() | (count == 1)
         last = inside.sum(-1, keepdim=True) - 1
-        return tau(
-            (last + 1).to(x.dtype), mean.gather(-1, last), spread.gather(-1, last)
-        )
+        return tau((last + 1).to(x.dtype), mean.gather(-1, last), spread.gather(-1, last))
 
 
 CONTEXT = Context()

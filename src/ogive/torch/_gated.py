@@ -42,9 +42,7 @@ class Gated:
         y: Tensor = a * self.gate.differentiable.apply(b)
         return y
 
-    def differentiable_backward(
-        self, dy: Tensor, a: Tensor, b: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def differentiable_backward(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             da, db = self.backward(dy, a, b)
         to_a = dy * self.gate.differentiable.apply(b)
@@ -90,8 +88,9 @@ class Gated:
         def save(ctx: Any, inputs: Any, output: Any) -> None:
             ctx.save_for_backward(*inputs)
 
-        gate, gate_backward = self.gate.operator, getattr(
-            torch.ops.ogive, f"{self.gate.name}_backward"
+        gate, gate_backward = (
+            self.gate.operator,
+            getattr(torch.ops.ogive, f"{self.gate.name}_backward"),
         )
 
         def second_order(ctx: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:

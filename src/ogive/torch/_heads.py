@@ -22,8 +22,16 @@ from .. import _heads, _native
 from .._ufuncs import BFLOAT16
 from ..catalog import Card
 from . import _formulas
-from ._dispatch import FORMULA, KERNELS, TRANSFORMS, ValueOf, applier, floating, route_of
-from ._dispatch import warn_of_fallback
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
 from ._library import define, on_cuda
 from ._rows import checked_dim
 
@@ -87,9 +95,7 @@ class Head:
             return as_tensor(found), None
         return as_tensor(found[0]), as_tensor(found[1])
 
-    def by_formula(
-        self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]
-    ) -> Tensor:
+    def by_formula(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> Tensor:
         """The same in torch's operations."""
         reduction = _heads.checked_reduction(options["reduction"])
         rest = {k: v for k, v in options.items() if k not in ("reduction", "ignore_index")}
@@ -116,7 +122,9 @@ class Head:
             found = found / (total if hard else max(total, 1))
         return found.to(z.dtype)
 
-    def call(self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any) -> Tensor:
+    def call(
+        self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any
+    ) -> Tensor:
         z = floating(input, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")

@@ -13,7 +13,16 @@ from torch.autograd import Function
 from .._unary import broadcast_axes
 from ..catalog import Card
 from . import _formulas, _raw
-from ._dispatch import FORMULA, KERNELS, TRANSFORMS, ValueOf, applier, floating, route_of, warn_of_fallback
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
 from ._library import define, on_cuda
 
 

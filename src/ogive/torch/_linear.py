@@ -192,9 +192,7 @@ class Linear:
             ]
             return *found, *(None,) * (ctx.count - 3)
 
-        self.operator = define(
-            self.name, schema, cpu, fake, backward=backward, setup_context=save
-        )
+        self.operator = define(self.name, schema, cpu, fake, backward=backward, setup_context=save)
 
 
 def checked(
@@ -248,9 +246,11 @@ def linear_function(of: Linear) -> type[Function]:
                 )
                 return *found, None, None
             itself = dy.item() == 1
-            return *(
-                g if g is None or itself else (g * dy).to(g.dtype) for g in ctx.saved_tensors
-            ), None, None
+            return (
+                *(g if g is None or itself else (g * dy).to(g.dtype) for g in ctx.saved_tensors),
+                None,
+                None,
+            )
 
     return LinearFunction
 

@@ -59,8 +59,9 @@ def run({taken}):
         {"; ".join(f"{r} = like({last})" for r in results)}
         flat({handle_of(name, mode)}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
         return {", ".join(results)}
-    found = any_layout({handle_of(name, mode)}, ({", ".join(tensors)},), ({"".join(
-        f"{p}, " for p in parameters)}), {len(results)})
+    found = any_layout({handle_of(name, mode)}, ({", ".join(tensors)},), ({
+        "".join(f"{p}, " for p in parameters)
+    }), {len(results)})
     return {"found" if len(results) > 1 else "found[0]"}
 """
     scope: dict[str, Any] = {
@@ -241,6 +242,4 @@ def rows(
         if t.dim() - core != len(lead):  # one for all rows
             steps = (0,) * len(lead) + steps[t.dim() - core :]
         given.append((t.data_ptr(), steps))
-    _native.raw_strided(
-        handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given)
-    )
+    _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))

@@ -449,9 +449,7 @@ class DrawnRows:
                 dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
                 y = of.by_formula(x, dim, temperature, seed)
                 (dx,) = torch.autograd.grad(y, x, dy, create_graph=True)
-                found = torch.autograd.grad(
-                    dx, (dy, x), g, create_graph=torch.is_grad_enabled()
-                )
+                found = torch.autograd.grad(dx, (dy, x), g, create_graph=torch.is_grad_enabled())
             return *found, None, None, None, None
 
         backward_op = define(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,6 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import _native
-from .._unary import broadcast_axes
 from .._ufuncs import check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
@@ -44,9 +42,7 @@ class Unary:
         self.value = _raw.elementwise(card.name, "value")
         self.backward = _raw.elementwise(card.name, "backward")
         self.straight = "second_derivative" not in self.modes
-        self.second = (
-            None if self.straight else _raw.elementwise(card.name, "second_derivative")
-        )
+        self.second = None if self.straight else _raw.elementwise(card.name, "second_derivative")
         self.from_output = (
             _raw.elementwise(card.name, "backward_from_output")
             if "backward_from_output" in self.modes and (self.straight or card.slope_from_output)
@@ -205,7 +201,9 @@ class Unary:
             if not low < number < high and parameter.domain != Parameter.domain:
                 check_parameter(parameter, number)
         if inplace and x is not input:
-            raise RuntimeError(f"{self.name}: the result cannot be written over {input.dtype} input")
+            raise RuntimeError(
+                f"{self.name}: the result cannot be written over {input.dtype} input"
+            )
         way = route(x)
         if way == FORMULA or x.device.type not in ("cpu", "cuda", "meta"):
             if way != FORMULA:
@@ -226,9 +224,7 @@ class Unary:
             return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
         return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
 
-    def over(
-        self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None
-    ) -> Tensor:
+    def over(self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None) -> Tensor:
         """The result in the memory of x."""
         if x.is_leaf and x.requires_grad and _grad_enabled():
             raise RuntimeError(

@@ -5,7 +5,6 @@ Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +24,9 @@ class Activation(nn.Module):
     name: str
     parameters_of_function: tuple[tuple[str, float], ...] = ()
     function: Callable[..., Tensor]
+    # On the class too, for modules of torch's that `swap` turns into these.
+    inplace = False
+    lean: bool | None = None
 
     def __init__(self, *args: Any, inplace: bool = False, lean: bool | None = None, **kwargs: Any):
         super().__init__()
@@ -49,8 +51,11 @@ class Activation(nn.Module):
     def extra_repr(self) -> str:
         shown = [f"{name}={getattr(self, name)}" for name, _ in self.parameters_of_function]
         shown += ["inplace=True"] if self.inplace else []
+        theirs: Any = getattr(nn, type(self).__name__, None)
+        if theirs is not None:  # as torch's says it
+            shown = [theirs.extra_repr(self)]
         shown += [] if self.lean is None else [f"lean={self.lean}"]
-        return ", ".join(shown)
+        return ", ".join(filter(None, shown))
 
 
 class Learned(nn.Module):
@@ -77,6 +82,8 @@ class Learned(nn.Module):
 
 class Drawn(Activation):
     """A function whose parameter is drawn in training and fixed in evaluation."""
+
+    generator: torch.Generator | None = None
 
     def __init__(self, *args: Any, generator: torch.Generator | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -112,10 +119,10 @@ class Rows(nn.Module):
     """A function along an axis."""
 
     function: Callable[..., Tensor]
+    temperature = 1.0
+    lean: bool | None = None
 
-    def __init__(
-        self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None
-    ):
+    def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
         super().__init__()
         self.dim, self.temperature, self.lean = -1 if dim is None else dim, temperature, lean
 
@@ -138,9 +145,7 @@ class DrawnRows(nn.Module):
         self.tau, self.hard, self.dim = tau, hard, dim
 
     def forward(self, input: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return type(self).function(
-            input, self.tau, self.hard, dim=self.dim, generator=generator
-        )
+        return type(self).function(input, self.tau, self.hard, dim=self.dim, generator=generator)
 
     def extra_repr(self) -> str:
         return f"tau={self.tau}, hard={self.hard}, dim={self.dim}"
@@ -236,10 +241,11 @@ def _class(card: Card) -> type[nn.Module]:
             for p in inspect.signature(function).parameters.values()
             if p.name not in ("input", "target")
         }
+        body |= {k: v for k, v in body["options"].items() if k not in Loss.tensors}
     return type(card.title, (base,), body)
 
 
-for _card in catalog.catalog():
+for _card in map(catalog.find, catalog.names()):
     if _card.title not in globals():
         globals()[_card.title] = _class(_card)
     __all__.append(_card.title)
@@ -250,6 +256,8 @@ for _card in catalog.catalog():
 class GELU(globals()["GELU"]):  # type: ignore[misc, name-defined]
     """GELU, or its tanh form with ``approximate="tanh"``."""
 
+    approximate = "none"
+
     def __init__(self, approximate: str = "none", *, lean: bool | None = None):
         super().__init__(lean=lean)
         if approximate not in ("none", "tanh"):
@@ -259,10 +267,6 @@ class GELU(globals()["GELU"]):  # type: ignore[misc, name-defined]
     def forward(self, input: Tensor) -> Tensor:
         name = "gelu" if self.approximate == "none" else "gelu_tanh"
         return _functions[name](input, lean=self.lean)  # type: ignore[no-any-return]
-
-    def extra_repr(self) -> str:
-        rest = super().extra_repr()
-        return f"approximate={self.approximate!r}" + (f", {rest}" if rest else "")
 
 
 class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc, name-defined]
@@ -285,12 +289,11 @@ class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc, name-defined]
 class Softplus(globals()["Softplus"]):  # type: ignore[misc, name-defined]
     """Softplus. ``threshold`` is torch's and has no effect: the formula holds everywhere."""
 
+    threshold = 20.0
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0, *, lean: bool | None = None):
         super().__init__(beta, lean=lean)
         self.threshold = threshold
-
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Softmax2d(Rows):
@@ -306,7 +309,3 @@ class Softmax2d(Rows):
 
 
 __all__ += ["Softmax2d"]
-
-
-def __getattr__(name: str) -> Any:
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
