@@ -17,7 +17,9 @@ from torch_cases import same_bits, to_numpy  # noqa: E402
 
 ROWS, CLASSES = 6, 5
 LABELS = torch.tensor([0, 4, 2, -100, 1, 3])
-PROBABILITIES = torch.softmax(torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(2), dtype=torch.float64), 1)  # fmt: skip
+PROBABILITIES = torch.softmax(
+    torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(2), dtype=torch.float64), 1
+)
 WEIGHT = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5], dtype=torch.float64)
 
 
@@ -142,7 +144,7 @@ def test_confident_rows_keep_loss_and_gradient_where_torch_has_none() -> None:
     (dz,) = torch.autograd.grad(loss, z)
     assert loss.item() == pytest.approx(np.exp(-20), rel=1e-6)
     assert float(dz[0, 0]) == pytest.approx(-np.exp(-20), rel=1e-6)
-    assert float(F.cross_entropy(z, t)) == 0
+    assert F.cross_entropy(z, t).item() == 0
 
 
 def test_all_rows_ignored_cost_nothing() -> None:
@@ -295,21 +297,42 @@ def test_the_logits_are_never_whole() -> None:
 
 
 BAD: list[tuple[type[Exception], str, Any]] = [
-    (IndexError, r"target\[1\] = 7: labels must be in \[0, 5\)",
-     lambda z: ot.cross_entropy(z, torch.tensor([0, 7, 1, 2, 3, 4]))),
-    (ValueError, r"target of shape \(3,\) fits logits of shape \(6, 5\)",
-     lambda z: ot.cross_entropy(z, torch.tensor([0, 1, 2]))),
+    (
+        IndexError,
+        r"target\[1\] = 7: labels must be in \[0, 5\)",
+        lambda z: ot.cross_entropy(z, torch.tensor([0, 7, 1, 2, 3, 4])),
+    ),
+    (
+        ValueError,
+        r"target of shape \(3,\) fits logits of shape \(6, 5\)",
+        lambda z: ot.cross_entropy(z, torch.tensor([0, 1, 2])),
+    ),
     (ValueError, "reduction must be", lambda z: ot.cross_entropy(z, LABELS, reduction="avg")),
     (IndexError, "dim = 3 is out of range", lambda z: ot.cross_entropy(z, LABELS, dim=3)),
-    (ValueError, "label_smoothing must be in", lambda z: ot.cross_entropy(z, LABELS, label_smoothing=2.0)),
-    (TypeError, "unexpected keyword argument 'smooth'", lambda z: ot.cross_entropy(z, LABELS, smooth=1)),
+    (
+        ValueError,
+        "label_smoothing must be in",
+        lambda z: ot.cross_entropy(z, LABELS, label_smoothing=2.0),
+    ),
+    (
+        TypeError,
+        "unexpected keyword argument 'smooth'",
+        lambda z: ot.cross_entropy(z, LABELS, smooth=1),
+    ),
     (TypeError, "target must be a Tensor", lambda z: ot.cross_entropy(z, [0] * 6)),
-    (RuntimeError, "real numbers, not of torch.complex64",
-     lambda z: ot.cross_entropy(z.to(torch.complex64), LABELS)),
-    (ValueError, r"probabilities must be between 0 and 1", lambda z: ot.binary_cross_entropy(z, 2 * z.abs())),
+    (
+        RuntimeError,
+        "real numbers, not of torch.complex64",
+        lambda z: ot.cross_entropy(z.to(torch.complex64), LABELS),
+    ),
+    (
+        ValueError,
+        r"probabilities must be between 0 and 1",
+        lambda z: ot.binary_cross_entropy(z, 2 * z.abs()),
+    ),
     (ValueError, "do not fit", lambda z: ot.linear_cross_entropy(z, torch.ones(5, 4), LABELS)),
     (RuntimeError, "different devices", lambda z: ot.cross_entropy(z, LABELS.to("meta"))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("kind", "message", "call"), BAD, ids=[m for _, m, _ in BAD])

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from ogive.catalog.card import Card  # noqa: E402
 
 BOTH: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("CELU", (2.0,), {}), ("ELU", (0.5, True), {}), ("GELU", (), {}), ("GELU", ("tanh",), {}),
@@ -174,7 +175,41 @@ def test_a_device_without_kernels_gets_torch_s_formula_and_one_warning() -> None
     from ogive.torch import _dispatch
 
     _dispatch._warned.clear()
-    with pytest.warns(RuntimeWarning, match="gelu has no kernel for xpu") as caught:
+
+    def twice() -> None:
         for _ in range(2):
             _dispatch.warn_of_fallback("gelu", torch.device("xpu"))
+
+    with pytest.warns(RuntimeWarning, match="gelu has no kernel for xpu") as caught:
+        twice()
     assert len(caught) == 1
+
+
+@pytest.mark.parametrize("card", ogive.catalog("unary"), ids=lambda card: card.name)
+def test_the_formula_for_other_devices_is_the_function(card: Card) -> None:
+    from ogive.torch import _formulas
+
+    x = torch.linspace(-6, 6, 49, dtype=torch.float64) + 0.01
+    operands = [p.default for p in card.parameters if p.operand]
+    if any(p.learnable for p in card.parameters):
+        expected = getattr(ogive, card.name)(x.numpy(), *operands)
+        found = card.formula(_formulas.CONTEXT, x, *operands)
+    else:
+        expected = getattr(ogive, card.name)(x.numpy(), *operands)
+        found = _formulas.unary(card)(x, *operands)
+    torch.testing.assert_close(found, torch.from_numpy(expected), rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("card", ogive.catalog("unary"), ids=lambda card: card.name)
+def test_the_slope_that_a_card_states_of_the_output_is_the_derivative(card: Card) -> None:
+    from ogive.torch import _formulas
+
+    if card.slope_from_output is None:
+        pytest.skip("none stated")
+    operands = [p.default for p in card.parameters if p.operand]
+    x = torch.linspace(-6, 6, 49, dtype=torch.float64) + 0.01
+    y = torch.from_numpy(getattr(ogive, card.name)(x.numpy(), *operands))
+    slope = card.slope_from_output(_formulas.CONTEXT, y, *operands)
+    slope = slope.tensor() if isinstance(slope, _formulas.Exponential) else slope
+    expected = torch.from_numpy(getattr(ogive.derivative, card.name)(x.numpy(), *operands))
+    torch.testing.assert_close(slope, expected, rtol=1e-9, atol=1e-12)

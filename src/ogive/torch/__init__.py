@@ -55,6 +55,18 @@ globals().update(_functions)
 from . import nn  # noqa: E402
 
 __all__ += sorted(_functions)
+
+
+def __getattr__(name: str) -> Any:  # for type checkers: the functions come from the catalog
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 from ._swap import Report, swap, unswap  # noqa: E402
 
 __all__ += ["Report", "nn", "swap", "unswap"]
+from ._parallel import (  # noqa: E402
+    vocab_parallel_cross_entropy,
+    vocab_parallel_linear_cross_entropy,
+)
+
+__all__ += ["vocab_parallel_cross_entropy", "vocab_parallel_linear_cross_entropy"]

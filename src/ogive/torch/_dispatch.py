@@ -25,7 +25,7 @@ KERNELS, TRANSFORMS, OPERATOR, FORMULA = range(4)
 
 _compiling = torch.compiler.is_compiling
 _PLAIN = frozenset((Tensor, Parameter))
-# These checks are torch's own, and private; tests/test_torch_autograd.py watches what rests on them.
+# These checks are torch's own, and private; tests/test_torch_autograd.py watches what they decide.
 _transforms_active = torch._C._are_functorch_transforms_active
 _torch_modes = torch._C._len_torch_dispatch_stack
 _function_mode = torch._C._is_torch_function_mode_enabled
@@ -61,7 +61,7 @@ def applier(function: type[Function]) -> Callable[..., Any]:
     node = getattr(function, "_backward_cls", None)
     if node is not None:
         node.apply = function.backward
-    apply: Callable[..., Any] = super(Function, function).apply
+    apply: Callable[..., Any] = super(Function, function).apply  # type: ignore[misc]
     return apply
 
 
@@ -134,7 +134,8 @@ def floating(x: Any, name: str) -> Tensor:
         raise TypeError(f"{name}: expected a Tensor, not {type(x).__name__}")
     if x.is_complex():
         raise RuntimeError(
-            f"{name} is a function of real numbers, not of {x.dtype}; take x.real, x.imag or x.abs()"
+            f"{name} is a function of real numbers, not of {x.dtype}; take x.real, x.imag or "
+            "x.abs()"
         )
     if not x.is_floating_point():
         return x.to(torch.get_default_dtype())

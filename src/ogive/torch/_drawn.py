@@ -56,7 +56,7 @@ class Drawn:
         return self.run("backward", (dy, x), (lower, upper), int(seed))
 
     def define_operators(self) -> None:
-        name, of = self.name, self
+        name = self.name
         given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
 
         def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -160,7 +160,7 @@ def drawn_function(of: Drawn) -> Any:
         slope = Backward.apply(torch.ones_like(x), x, *rest)
         return dy.movedim(dims[0], 0) * slope, 0
 
-    Backward.vmap = staticmethod(vmap)  # type: ignore[assignment]
+    Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
     Value.vmap = elementwise_vmap(Value)  # type: ignore[method-assign]
     return Value
 

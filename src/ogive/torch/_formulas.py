@@ -74,7 +74,7 @@ class Row(list[Any]):
     Formulas go over a row element by element; so they go over all rows at once.
     """
 
-    def __init__(self, values: Tensor, length: int):
+    def __init__(self, values: Any, length: int):
         super().__init__([values])
         self.length = length
 
@@ -246,7 +246,7 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
     taken = inspect.signature(card.formula).parameters
 
     def function(z: Tensor, target: Tensor, **options: Any) -> Tensor:
-        dtype, z = z.dtype, wide(z)
+        z = wide(z)
         given = {k: v for k, v in options.items() if k in taken and v is not None}
         if card.parameters and "alpha" in options and options["alpha"] is None:
             given["alpha"] = None
@@ -256,7 +256,8 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
             if isinstance(given.get(name), Tensor):
                 given[name] = given[name].to(z.dtype)
         if not over_rows:
-            return card.formula(CONTEXT, z, target.to(z.dtype), **given)
+            losses: Tensor = card.formula(CONTEXT, z, target.to(z.dtype), **given)
+            return losses
         classes = z.shape[-1]
         if "weight" in given:
             given["weight"] = Row(given["weight"], classes)

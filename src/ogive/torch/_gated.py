@@ -110,7 +110,8 @@ class Gated:
 
         backward_op = define(
             f"{name}_backward", "(Tensor dy, Tensor a, Tensor b) -> (Tensor, Tensor)",
-            _raw.same_shape(self.backward, 3), lambda dy, a, b: (torch.empty_like(b), torch.empty_like(b)),
+            _raw.same_shape(self.backward, 3),
+            lambda dy, a, b: (torch.empty_like(b), torch.empty_like(b)),
             cuda=lambda dy, a, b: on_cuda(
                 lambda kernels: kernels.gated(name, "backward", (dy, a, b), ()),
                 lambda: fallback(dy, a, b),

@@ -1,7 +1,7 @@
 """Loss heads in torch: value and gradient from one native pass, and only the gradient kept.
 
-The checks, the options and the reduction are those of NumPy's heads, which read the tensors' memory;
-torch's threads do the work.
+The checks, the options and the reduction are those of NumPy's heads, which read the tensors'
+memory; torch's threads do the work.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Learned:
         summed = broadcast_axes(tuple(weight.shape), tuple(shape))
         lead: tuple[int, ...] = ()
         if len(summed) == len(shape):  # one weight: one long row
-            rows = [dy.reshape(-1), x.reshape(-1), float(wide)]
+            rows: list[Any] = [dy.reshape(-1), x.reshape(-1), float(wide)]
         elif summed:
             core = max(summed, key=lambda axis: shape[axis])
             rows = [t.movedim(core, -1) for t in (dy, x, wide.expand(shape))]

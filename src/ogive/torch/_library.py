@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -53,10 +54,9 @@ def elementwise_vmap(op: Callable[[], Any]) -> Callable[..., Any]:
 def triton() -> ModuleType | None:
     """The module with kernels for CUDA, where it and Triton are installed."""
     try:
-        from . import _triton
+        return importlib.import_module("._triton", __package__)
     except ImportError:
         return None
-    return _triton
 
 
 def on_cuda(call: Callable[[ModuleType], Any], otherwise: Callable[[], Any]) -> Any:

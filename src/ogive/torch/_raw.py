@@ -78,21 +78,6 @@ def handle_of(name: str, mode: str) -> int:
     return _native.raw_handle(name, mode)
 
 
-def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
-    """The kernel for callers whom nobody has checked."""
-
-    def checked(*args: Any) -> Any:
-        shape = args[inputs - 1].shape
-        for t in args[: inputs - 1]:
-            if t.shape != shape:
-                raise RuntimeError(
-                    f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit"
-                )
-        return run(*args)
-
-    return checked
-
-
 def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
     """The same where parameters may be tensors, which broadcast against the others."""
     handle = handle_of(name, mode)

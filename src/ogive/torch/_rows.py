@@ -165,7 +165,8 @@ class Rows:
             with torch.enable_grad():
                 dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
                 if len(ctx.rest) == 3:
-                    dx = of.gradient_by_formula(dy, x, *ctx.rest, create_graph=True)
+                    dim, temperature, where = ctx.rest
+                    dx = of.gradient_by_formula(dy, x, dim, temperature, where, True)
                 else:
                     dx = of.pull_back(dy, x, *ctx.rest)
                 to_dy, to_x = torch.autograd.grad(
@@ -215,10 +216,7 @@ class Rows:
             return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
 
         def vmap(info: Any, dims: Any, x: Tensor, dim: int, t: float, where: Any) -> Any:
-            if dims[0] is None:
-                x = x.expand(info.batch_size, *x.shape)
-            else:
-                x = x.movedim(dims[0], 0)
+            x = x.expand(info.batch_size, *x.shape) if dims[0] is None else x.movedim(dims[0], 0)
             if where is not None and dims[3] is not None:
                 where = where.movedim(dims[3], 0)
             if x.dim() == 1:
@@ -365,9 +363,8 @@ class DrawnRows:
         self.function = applier(drawn_function(self))
         self.define_operators()
 
-    def run(
-        self, mode: str, dy: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
-    ) -> Tensor:
+    def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
+        dim, temperature, hard, seed = rest
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         out = torch.empty(rows.shape, dtype=x.dtype)
@@ -394,7 +391,8 @@ class DrawnRows:
         (soft,) = self.card.formula(
             _formulas.CONTEXT, _formulas.Row(z, n), _formulas.Row(u, n), temperature
         )
-        return soft.tensor().to(x.dtype).movedim(-1, dim)  # type: ignore[no-any-return]
+        found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
+        return found
 
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
@@ -408,6 +406,7 @@ class DrawnRows:
         if scalar:
             x = x.reshape(1)
         way = route(x)
+        y: Tensor
         if way == KERNELS:
             y = self.function(x, dim, temperature, hard, seed)
         elif way in (TRANSFORMS, FORMULA):

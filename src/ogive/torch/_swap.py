@@ -86,9 +86,11 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
         raise TypeError(f"swap changes a torch.nn.Module, not a {type(model).__name__}")
     if model in _undo:
         raise RuntimeError("this model is swapped already: call unswap(model) first")
-    report, undo = Report(model), []
+    report = Report(model)
+    undo: list[Callable[[], None]] = []
     for path, module in model.named_modules():
-        target = counterpart(type(module))
+        kind: Any = type(module)
+        target = counterpart(kind)
         if target is None:
             if type(module).__module__ == torch.nn.ReLU.__module__:
                 report.kept.append((path, f"{shown(type(module))} has no counterpart"))
@@ -183,10 +185,10 @@ def counterpart(cls: type) -> type[torch.nn.Module] | None:
 
 
 def _takes_no_arguments(cls: type) -> bool:
-    """Whether the class has no weights and no parameter beyond in-place and the like."""
-    names = set(inspect.signature(cls).parameters) - {"inplace", "args", "kwargs", "use_gelu_python",
-                                                       "use_gelu_tanh_python"}  # fmt: skip
-    return not names
+    """Whether nothing must be said to make one: with bounds, say, it would be another function."""
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    taken = inspect.signature(cls).parameters.values()
+    return all(p.default is not p.empty or p.kind in kinds for p in taken)
 
 
 def _gated_cards() -> Iterator[Any]:
@@ -201,7 +203,7 @@ def normal(word: str) -> str:
     return word.replace("_", "").lower()
 
 
-def obstacle(module: torch.nn.Module) -> str | None:
+def obstacle(module: Any) -> str | None:
     """Why a module of torch's cannot be swapped as it is set up."""
     kind = type(module).__name__
     if kind == "Hardtanh" and (module.min_val, module.max_val) != (-1, 1):
@@ -262,10 +264,8 @@ def signature(function: Any) -> inspect.Signature | None:
     packet = getattr(torch.ops.aten, word, None) or getattr(torch.ops.aten, f"{word}_", None)
     if packet is None:
         return None
-    for overload in ("default", "int", *packet.overloads()):
-        schema = getattr(getattr(packet, overload, None), "_schema", None)
-        if schema is not None:
-            break
+    found = [getattr(packet, name, None) for name in ("default", "int", *packet.overloads())]
+    schema: Any = next(overload for overload in found if overload is not None)._schema
     parameters = [
         inspect.Parameter(
             "input" if a.name == "self" else a.name, inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -42,8 +42,10 @@ class Unary:
         self.value = _raw.elementwise(card.name, "value")
         self.backward = _raw.elementwise(card.name, "backward")
         self.straight = "second_derivative" not in self.modes
-        self.second = None if self.straight else _raw.elementwise(card.name, "second_derivative")
-        self.from_output = (
+        self.second: Any = (
+            None if self.straight else _raw.elementwise(card.name, "second_derivative")
+        )
+        self.from_output: Any = (
             _raw.elementwise(card.name, "backward_from_output")
             if "backward_from_output" in self.modes and (self.straight or card.slope_from_output)
             else None
@@ -81,11 +83,12 @@ class Unary:
     def differentiable_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
         """dx with its own derivatives: y leads on to x, being this function's result."""
         with torch.no_grad():
-            dx: Tensor = self.from_output(dy, y, *numbers)  # type: ignore[misc]
+            dx: Tensor = self.from_output(dy, y, *numbers)
             if self.straight:
-                slope = self.from_output(torch.ones_like(dy), y, *numbers)  # type: ignore[misc]
+                slope = self.from_output(torch.ones_like(dy), y, *numbers)
         if not self.straight:
-            slope = self.card.slope_from_output(_formulas.CONTEXT, y, *numbers)  # type: ignore[misc]
+            slope_of: Any = self.card.slope_from_output
+            slope = slope_of(_formulas.CONTEXT, y, *numbers)
         result: Tensor = ValueOf.apply(dx, dy * slope)
         return result
 
@@ -109,7 +112,9 @@ class Unary:
 
             return impl
 
-        second_op = backward_op = output_op = None
+        second_op: Any = None
+        backward_op: Any = None
+        output_op: Any = None
         if self.second is not None:
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
@@ -140,7 +145,8 @@ class Unary:
                 if not of.straight:
                     with torch.enable_grad():
                         y = y if y.requires_grad else y.detach().requires_grad_()
-                        slope = of.card.slope_from_output(_formulas.CONTEXT, y, *ctx.numbers)  # type: ignore[misc]
+                        slope_of: Any = of.card.slope_from_output
+                        slope = slope_of(_formulas.CONTEXT, y, *ctx.numbers)
                         (to_y,) = torch.autograd.grad(
                             slope, y, g * dy, create_graph=torch.is_grad_enabled()
                         )
@@ -148,7 +154,8 @@ class Unary:
 
             output_op = define(
                 f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
-                _raw.same_shape(self.from_output, 2), like_last, cuda=cuda("backward_from_output", 2, self.from_output),
+                _raw.same_shape(self.from_output, 2), like_last,
+                cuda=cuda("backward_from_output", 2, self.from_output),
                 backward=second_order_from_output, setup_context=save_all,
                 vmap=operator_vmap(lambda: output_op),
             )  # fmt: skip
@@ -318,8 +325,9 @@ def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
 
 
 def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    lean = of.lean
-    assert lean is not None
+    if of.lean is None:
+        raise ValueError(f"{of.name} has no lean form")
+    lean: _raw.Lean = of.lean
 
     class LinearInDy(Function):
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
@@ -418,7 +426,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     class SecondDerivative(Function):
         @staticmethod
         def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.second(x, *numbers)  # type: ignore[misc, no-any-return]
+            return of.second(x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:

@@ -253,7 +253,7 @@ for _card in map(catalog.find, catalog.names()):
 # Where torch's constructor says more than the function's parameters, it is written out.
 
 
-class GELU(globals()["GELU"]):  # type: ignore[misc, name-defined]
+class GELU(globals()["GELU"]):  # type: ignore[misc]
     """GELU, or its tanh form with ``approximate="tanh"``."""
 
     approximate = "none"
@@ -269,7 +269,7 @@ class GELU(globals()["GELU"]):  # type: ignore[misc, name-defined]
         return _functions[name](input, lean=self.lean)  # type: ignore[no-any-return]
 
 
-class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc, name-defined]
+class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
     """Hard tanh between -1 and 1."""
 
     def __init__(
@@ -286,7 +286,7 @@ class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc, name-defined]
         self.min_val, self.max_val = min_val, max_val
 
 
-class Softplus(globals()["Softplus"]):  # type: ignore[misc, name-defined]
+class Softplus(globals()["Softplus"]):  # type: ignore[misc]
     """Softplus. ``threshold`` is torch's and has no effect: the formula holds everywhere."""
 
     threshold = 20.0
@@ -309,3 +309,7 @@ class Softmax2d(Rows):
 
 
 __all__ += ["Softmax2d"]
+
+
+def __getattr__(name: str) -> Any:  # for type checkers: the classes come from the catalog
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
