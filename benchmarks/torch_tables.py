@@ -28,7 +28,7 @@ def peers() -> dict[str, str]:
 
 
 def overhead(rounds: int = 60, calls: int = 100) -> list[tuple[str, float, float, float, float]]:
-    """(name, forward, torch's, forward and backward, torch's) in us, the least of interleaved runs."""
+    """(name, forward, torch's, forward and backward, torch's) in us, the least of many."""
     x = torch.randn(ELEMENTS, requires_grad=True)
     plain, dy = x.detach(), torch.ones(ELEMENTS)
     rows = []
@@ -71,7 +71,7 @@ def kept(layer: Callable[[torch.Tensor], torch.Tensor], n: int = 1 << 12) -> tup
 
 
 def saved() -> list[tuple[str, float, float, float, float]]:
-    """(name, torch's, ours, ours lean, ours lean beside the shared output), bytes an element, f32."""
+    """(name, torch's, ours, ours lean, ours lean beside a shared output), bytes an element."""
     rows = []
     for name, title in peers().items():
         cls = getattr(ot.nn, title)
