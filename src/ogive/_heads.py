@@ -170,6 +170,10 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     return np.asarray(cast)
 
 
+class LabelError(ValueError, IndexError):
+    """A label that no class has: a ValueError as NumPy's users expect, torch's an IndexError."""
+
+
 def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
     """Labels as int64, with -1 for rows that are ignored."""
     if ignore_index is None:
@@ -182,7 +186,7 @@ def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Arr
     bad = ~ignored & ((target < 0) | (target >= classes))
     if bad.any():
         index = first(bad)
-        raise ValueError(
+        raise LabelError(
             f"{at('target', index)} = {target[index]}: labels must be in [0, {classes}) "
             f"for {classes} classes"
             + ("" if ignore_index is None else f", or ignore_index = {ignore_index}")

@@ -1,9 +1,8 @@
 // The NumPy module: turns rows of the op table into ufuncs and gufuncs. It names no function.
-#define Py_LIMITED_API 0x030b0000
-#define PY_SSIZE_T_CLEAN
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #define NPY_TARGET_VERSION NPY_1_25_API_VERSION
-#include <Python.h>
+#include "op_table.hpp"
+
 #include <numpy/arrayobject.h>
 #include <numpy/ufuncobject.h>
 
@@ -14,10 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "../kernels/dispatch.hpp"
-#include "../kernels/fp_environment.hpp"
 #include "../kernels/pool.hpp"
 #include "../kernels/residency.hpp"
+#include "raw.hpp"
 
 #if defined(_WIN32)
 #define OGIVE_EXPORT extern "C" __declspec(dllexport)
@@ -31,26 +29,7 @@ OGIVE_EXPORT void ogive_set_num_threads(int n) { ogive::set_threads(n); }
 
 namespace {
 
-// Below this many elements a thread's wake-up costs more than it saves.
-constexpr std::ptrdiff_t grain_elements = 32768;
-
-const ogive::table *the_table = nullptr;
-
-struct operand {
-  char letter; // 'T', 'd', 'f', 'l', '?', 'b'
-  bool core;
-  bool output;
-};
-
-std::vector<operand> parse(const char *text) {
-  std::vector<operand> operands;
-  bool output = false;
-  for (const char *c = text; *c; ++c) {
-    if (*c == '>') output = true;
-    if (std::strchr("Tdfl?b", *c)) operands.push_back({*c, c[1] == '(', output});
-  }
-  return operands;
-}
+using namespace ogive::bindings;
 
 // "(n),(),(n)->(n)", or nothing where no operand has a core dimension.
 std::string signature(const std::vector<operand> &operands) {
@@ -68,33 +47,9 @@ std::string signature(const std::vector<operand> &operands) {
   return any ? text : std::string();
 }
 
-// One loop with what is needed to split it among threads.
-struct bound_loop {
-  ogive::loop run;
-  int operands, inputs;
-  bool rows; // has a core dimension
-};
-
-struct call {
-  const bound_loop &loop;
-  char **args;
-  const npy_intp *dims, *steps;
-  bool streaming = false;
-};
-
-bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
-  const call &c = *static_cast<const call *>(context);
-  const ogive::fp_environment defaults;
-  char *args[NPY_MAXARGS];
-  for (int k = 0; k < c.loop.operands; ++k)
-    args[k] = c.args[k] == nullptr ? nullptr : c.args[k] + begin * c.steps[k];
-  const std::ptrdiff_t dims[3] = {end - begin, c.loop.rows ? c.dims[1] : 1, c.streaming};
-  return c.loop.run(args, dims, c.steps);
-}
-
 bool run_parallel(call &c) {
   const std::ptrdiff_t row = c.loop.rows ? std::max<std::ptrdiff_t>(c.dims[1], 1) : 1;
-  return ogive::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
+  return ogive::bindings::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
 }
 
 // Whether an operand written covers memory of another, other than element by element. NumPy lets
@@ -149,20 +104,6 @@ void refuse(char **, const npy_intp *, const npy_intp *, void *data) {
                "not %s: %s",
                r.name, r.reason->type, r.reason->why);
   PyGILState_Release(state);
-}
-
-const ogive::entry *find(const char *name) {
-  for (int i = 0; i < the_table->count; ++i)
-    if (std::strcmp(the_table->entries[i]->name, name) == 0) return the_table->entries[i];
-  PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
-  return nullptr;
-}
-
-int find_mode(const ogive::entry &e, const char *name) {
-  for (int m = 0; m < ogive::modes; ++m)
-    if (std::strcmp(ogive::mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
-  PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
-  return -1;
 }
 
 int type_number(char letter, int of_format) {
@@ -241,46 +182,6 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   return ufunc;
 }
 
-// A loop over the leading dimensions of operands that share them, without NumPy's protection
-// against overlap: rows are read before they are written, so a result may be its own input.
-struct strided_call {
-  const bound_loop &loop;
-  std::vector<char *> data;
-  std::vector<npy_intp> shape;                // leading dimensions
-  std::vector<std::vector<npy_intp>> strides; // per operand
-  std::vector<npy_intp> core;
-  std::vector<double> numbers; // operands given as one Python float, at stride 0
-  npy_intp n;
-  bool streaming = false;
-};
-
-bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
-  const strided_call &c = *static_cast<const strided_call *>(context);
-  const int nd = static_cast<int>(c.shape.size()), count = c.loop.operands;
-  std::vector<char *> args(c.data.size());
-  std::vector<npy_intp> steps(count, 0);
-  if (nd > 0)
-    for (int k = 0; k < count; ++k) steps[k] = c.strides[k][nd - 1];
-  steps.insert(steps.end(), c.core.begin(), c.core.end());
-  while (begin < end) {
-    std::ptrdiff_t rest = begin;
-    args = c.data;
-    std::ptrdiff_t run = end - begin;
-    for (int axis = nd - 1; axis >= 0; --axis) {
-      const std::ptrdiff_t index = rest % c.shape[axis];
-      rest /= c.shape[axis];
-      if (axis == nd - 1) run = std::min<std::ptrdiff_t>(run, c.shape[axis] - index);
-      for (int k = 0; k < count; ++k)
-        if (args[k] != nullptr) args[k] += index * c.strides[k][axis];
-    }
-    const npy_intp dims[2] = {run, c.n};
-    call piece{c.loop, args.data(), dims, steps.data(), c.streaming};
-    if (!run_piece(&piece, 0, run)) return false;
-    begin += run;
-  }
-  return true;
-}
-
 PyObject *call_rows(PyObject *, PyObject *args) {
   const char *kernel, *mode_text;
   int format_number;
@@ -346,33 +247,9 @@ PyObject *call_rows(PyObject *, PyObject *args) {
   for (const npy_intp length : c.shape) count *= length;
   bool good = true;
   Py_BEGIN_ALLOW_THREADS const std::ptrdiff_t row = std::max<std::ptrdiff_t>(c.n, 1);
-  good = ogive::parallel_for(count, (grain_elements + row - 1) / row, run_strided, &c);
+  good = ogive::bindings::parallel_for(count, (grain_elements + row - 1) / row, run_strided, &c);
   Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
   Py_RETURN_NONE;
-}
-
-// A loop over all elements of contiguous operands, some of which may be packed bits.
-struct flat_call {
-  ogive::loop run;
-  const std::vector<operand> &operands;
-  std::vector<char *> data;
-  std::vector<npy_intp> steps;
-  std::ptrdiff_t n;
-  bool streaming;
-};
-
-// Pieces begin where a byte of bits does, and where a cache line of it does as well.
-constexpr std::ptrdiff_t bits_together = 512;
-
-bool run_flat(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
-  const flat_call &c = *static_cast<const flat_call *>(context);
-  const ogive::fp_environment defaults;
-  const std::ptrdiff_t first = begin * bits_together, last = std::min(end * bits_together, c.n);
-  char *args[NPY_MAXARGS];
-  for (std::size_t k = 0; k < c.data.size(); ++k)
-    args[k] = c.data[k] + (c.operands[k].letter == 'b' ? first / 8 : first * c.steps[k]);
-  const std::ptrdiff_t dims[3] = {last - first, 1, c.streaming};
-  return c.run(args, dims, c.steps.data());
 }
 
 PyObject *call_flat(PyObject *, PyObject *args) {
@@ -391,7 +268,13 @@ PyObject *call_flat(PyObject *, PyObject *args) {
     PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
     return nullptr;
   }
-  flat_call c{e->run[m][format_number], operands, {}, {}, 0, false};
+  flat_call c{e->run[m][format_number],
+              operands.data(),
+              static_cast<int>(operands.size()),
+              {},
+              {},
+              0,
+              false};
   std::vector<double> numbers(operands.size());
   constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
   const int size = sizes[format_number];
@@ -401,8 +284,8 @@ PyObject *call_flat(PyObject *, PyObject *args) {
     if (operands[k].letter == 'd') {
       numbers[k] = PyFloat_AsDouble(item);
       if (PyErr_Occurred()) return nullptr;
-      c.data.push_back(reinterpret_cast<char *>(&numbers[k]));
-      c.steps.push_back(0);
+      c.data[k] = reinterpret_cast<char *>(&numbers[k]);
+      c.steps[k] = 0;
       continue;
     }
     auto *const array = reinterpret_cast<PyArrayObject *>(item);
@@ -416,16 +299,16 @@ PyObject *call_flat(PyObject *, PyObject *args) {
                    static_cast<int>(k));
       return nullptr;
     }
-    c.data.push_back(static_cast<char *>(PyArray_DATA(array)));
-    c.steps.push_back(bits ? 1 : size);
+    c.data[k] = static_cast<char *>(PyArray_DATA(array));
+    c.steps[k] = bits ? 1 : size;
     if (operands[k].output && first_result) {
       c.streaming = ogive::large_and_resident(c.data[k], c.n * size);
       first_result = false;
     }
   }
   bool good = true;
-  Py_BEGIN_ALLOW_THREADS good = ogive::parallel_for((c.n + bits_together - 1) / bits_together,
-                                                    grain_elements / bits_together, run_flat, &c);
+  Py_BEGIN_ALLOW_THREADS good = ogive::bindings::parallel_for(
+      (c.n + bits_together - 1) / bits_together, grain_elements / bits_together, run_flat, &c);
   Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
   Py_RETURN_NONE;
 }
@@ -470,11 +353,22 @@ PyObject *set_num_threads(PyObject *, PyObject *value) {
   Py_RETURN_NONE;
 }
 
+// METH_FASTCALL is of the limited API, the name of its signature is not in every version of it.
+template <class Function>
+PyCFunction fast(Function *function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
+}
+
 PyMethodDef methods[] = {
     {"entries", list_entries, METH_NOARGS, "Operands of every kernel's modes."},
     {"ufunc", make_ufunc, METH_VARARGS, "A ufunc or gufunc of one kernel's mode."},
     {"call", call_rows, METH_VARARGS, "One call of a kernel's mode, results overlapping at will."},
     {"call_flat", call_flat, METH_VARARGS, "One call of a mode whose operands are packed bits."},
+    {"raw_handle", raw_handle, METH_VARARGS, "The number of a kernel's mode, for raw calls."},
+    {"raw_flat", fast(raw_flat), METH_FASTCALL, "One call on elements in a row, by address."},
+    {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
+    {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
+    {"use_outside", use_outside, METH_O, "Whether they share work of calls on arrays too."},
     {"isa", isa, METH_NOARGS, "Instruction set in use."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "Threads a large array is shared among."},
     {"set_num_threads", set_num_threads, METH_O, "Sets that number."},

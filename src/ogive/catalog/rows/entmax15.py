@@ -10,6 +10,13 @@ def formula(m, x):
     return [m.split(v - tau, 0, below=0, above=(v - tau) * (v - tau)) for v in halves]
 
 
+def pull_back(m, dy, y):
+    # Weights are the roots of y; outside the support they are 0, and there is no root to differ.
+    roots = [m.split(p, 0, below=0, above=m.sqrt(m.split(p, 0, below=1, above=p))) for p in y]
+    mean = m.sum([r * d for r, d in zip(roots, dy, strict=True)]) / m.sum(roots)
+    return [r * (d - mean) for r, d in zip(roots, dy, strict=True)]
+
+
 card = Card(
     name="entmax15",
     kind="rows",
@@ -17,6 +24,7 @@ card = Card(
     summary="((x_i/2 - tau)_+)^2 with the tau for which the row sums to 1: smoother than sparsemax "
     "and, unlike softmax, exactly 0 outside a support.",
     formula=formula,
+    pull_back=pull_back,
     parameters=(
         Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
         Parameter(

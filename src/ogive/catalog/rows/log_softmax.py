@@ -8,6 +8,11 @@ def formula(m, x):
     return [v - log_total for v in x]
 
 
+def pull_back(m, dy, y):
+    total = m.sum(dy)
+    return [d - total * m.exp(v) for v, d in zip(y, dy, strict=True)]
+
+
 card = Card(
     name="log_softmax",
     kind="rows",
@@ -15,6 +20,7 @@ card = Card(
     summary="x_i minus the log of the sum of all e^x_j: log-probabilities, without taking a log "
     "of a probability that may have rounded to 0 or 1.",
     formula=formula,
+    pull_back=pull_back,
     parameters=(
         Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
         Parameter(

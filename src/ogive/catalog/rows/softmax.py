@@ -9,12 +9,18 @@ def formula(m, x):
     return [power / total for power in powers]
 
 
+def pull_back(m, dy, y):
+    mean = m.sum([p * d for p, d in zip(y, dy, strict=True)])
+    return [p * (d - mean) for p, d in zip(y, dy, strict=True)]
+
+
 card = Card(
     name="softmax",
     kind="rows",
     title="Softmax",
     summary="e^x_i divided by the sum of all e^x_j: a row of logits becomes probabilities.",
     formula=formula,
+    pull_back=pull_back,
     parameters=(
         Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
         Parameter(

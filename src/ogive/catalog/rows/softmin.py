@@ -9,6 +9,11 @@ def formula(m, x):
     return [power / total for power in powers]
 
 
+def pull_back(m, dy, y):
+    mean = m.sum([p * d for p, d in zip(y, dy, strict=True)])
+    return [p * (mean - d) for p, d in zip(y, dy, strict=True)]
+
+
 card = Card(
     name="softmin",
     kind="rows",
@@ -16,6 +21,7 @@ card = Card(
     summary="e^-x_i divided by the sum of all e^-x_j: a row of costs or distances becomes "
     "probabilities, the smallest cost the likeliest.",
     formula=formula,
+    pull_back=pull_back,
     parameters=(
         Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
         Parameter(

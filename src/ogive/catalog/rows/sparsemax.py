@@ -9,6 +9,13 @@ def formula(m, x):
     return [m.split(v - tau, 0, below=0, above=v - tau) for v in x]
 
 
+def pull_back(m, dy, y):
+    # The mean of dy over the support is taken away, inside the support.
+    count = m.sum([m.split(p, 0, below=0, above=1) for p in y])
+    mean = m.sum([m.split(p, 0, below=0, above=d) for p, d in zip(y, dy, strict=True)]) / count
+    return [m.split(p, 0, below=0, above=d - mean) for p, d in zip(y, dy, strict=True)]
+
+
 card = Card(
     name="sparsemax",
     kind="rows",
@@ -16,6 +23,7 @@ card = Card(
     summary="(x_i - tau)_+ with the tau for which the row sums to 1: the probabilities nearest to "
     "the logits, exactly 0 outside a support.",
     formula=formula,
+    pull_back=pull_back,
     parameters=(
         Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
         Parameter(

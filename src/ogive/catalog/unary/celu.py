@@ -15,6 +15,7 @@ card = Card(
     title="CELU",
     summary="x where x is positive, alpha (e^(x/alpha) - 1) elsewhere.",
     formula=formula,
+    slope_from_output=lambda m, y, alpha: m.split(y, 0, below=y / alpha + 1, above=1),
     parameters=(
         Parameter(
             name="alpha",

@@ -15,6 +15,7 @@ card = Card(
     title="ELU",
     summary="Exponential linear unit: x where x is positive, alpha (e^x - 1) elsewhere.",
     formula=formula,
+    slope_from_output=lambda m, y, alpha: m.split(y, 0, below=y + alpha, above=1),
     parameters=(Parameter(name="alpha", default=1.0, doc="Minus the limit at -inf."),),
     claims=Claims(
         range=(-1.0, math.inf),

@@ -15,6 +15,7 @@ card = Card(
     title="LogSigmoid",
     summary="log(sigmoid(x)) = -softplus(-x), formed so that no tail is lost.",
     formula=formula,
+    slope_from_output=lambda m, y: -m.expm1(y),
     aliases=("logsigmoid", "log_expit"),
     claims=Claims(
         range=(-math.inf, 0.0),

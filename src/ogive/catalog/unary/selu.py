@@ -19,6 +19,7 @@ card = Card(
     title="SELU",
     summary="Scaled ELU, with the constants for which N(0, 1) stays at mean 0 and variance 1.",
     formula=formula,
+    slope_from_output=lambda m, y: m.split(y, 0, below=y + SCALE * ALPHA, above=SCALE),
     claims=Claims(
         range=(-1.7580993408473766, math.inf),
         limits=(-1.7580993408473766, math.inf),

@@ -15,6 +15,7 @@ card = Card(
     title="Sigmoid",
     summary="The logistic function 1/(1 + e^-x), which turns log-odds into a probability.",
     formula=formula,
+    slope_from_output=lambda m, y: y * (1 - y),
     aliases=("logistic", "expit"),
     claims=Claims(
         range=(0.0, 1.0),

@@ -15,6 +15,7 @@ card = Card(
     title="Softplus",
     summary="log(1 + e^(beta x))/beta: a smooth ReLU whose slope is sigmoid(beta x).",
     formula=formula,
+    slope_from_output=lambda m, y, beta: -m.expm1(-beta * y),
     parameters=(
         Parameter(
             name="beta",

@@ -15,6 +15,7 @@ card = Card(
     title="Squareplus",
     summary="(x + sqrt(x^2 + b))/2: softplus in algebra alone.",
     formula=formula,
+    slope_from_output=lambda m, y, b: 1 - b / (4 * y * y + b),
     parameters=(
         Parameter(
             name="b",

@@ -15,6 +15,7 @@ card = Card(
     title="Tanh",
     summary="Hyperbolic tangent: 2 sigmoid(2x) - 1, an S-curve from -1 to 1.",
     formula=formula,
+    slope_from_output=lambda m, y: 1 - y * y,
     claims=Claims(
         range=(-1.0, 1.0),
         limits=(-1.0, 1.0),

@@ -1,0 +1,143 @@
+// The op table as the bindings see it: its rows by name, and the pieces of one call that an
+// executor shares among threads. Nothing here knows of NumPy.
+#pragma once
+#define Py_LIMITED_API 0x030b0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "../kernels/dispatch.hpp"
+#include "../kernels/fp_environment.hpp"
+
+namespace ogive::bindings {
+
+// Below this many elements a thread's wake-up costs more than it saves.
+constexpr std::ptrdiff_t grain_elements = 32768;
+constexpr int most_operands = 16; // of any mode
+
+inline const table *the_table = nullptr;
+
+struct operand {
+  char letter; // 'T', 'd', 'f', 'l', '?', 'b'
+  bool core;
+  bool output;
+};
+
+inline std::vector<operand> parse(const char *text) {
+  std::vector<operand> operands;
+  bool output = false;
+  for (const char *c = text; *c; ++c) {
+    if (*c == '>') output = true;
+    if (std::strchr("Tdfl?b", *c)) operands.push_back({*c, c[1] == '(', output});
+  }
+  return operands;
+}
+
+inline const entry *find(const char *name) {
+  for (int i = 0; i < the_table->count; ++i)
+    if (std::strcmp(the_table->entries[i]->name, name) == 0) return the_table->entries[i];
+  PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
+  return nullptr;
+}
+
+inline int find_mode(const entry &e, const char *name) {
+  for (int m = 0; m < modes; ++m)
+    if (std::strcmp(mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
+  PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
+  return -1;
+}
+
+// One loop with what is needed to split it among threads.
+struct bound_loop {
+  loop run;
+  int operands, inputs;
+  bool rows; // has a core dimension
+};
+
+struct call {
+  const bound_loop &loop;
+  char **args;
+  const std::ptrdiff_t *dims, *steps;
+  bool streaming = false;
+};
+
+inline bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const call &c = *static_cast<const call *>(context);
+  const fp_environment defaults;
+  char *args[most_operands];
+  for (int k = 0; k < c.loop.operands; ++k)
+    args[k] = c.args[k] == nullptr ? nullptr : c.args[k] + begin * c.steps[k];
+  const std::ptrdiff_t dims[3] = {end - begin, c.loop.rows ? c.dims[1] : 1, c.streaming};
+  return c.loop.run(args, dims, c.steps);
+}
+
+// A loop over the leading dimensions of operands that share them, without NumPy's protection
+// against overlap: rows are read before they are written, so a result may be its own input.
+struct strided_call {
+  const bound_loop &loop;
+  std::vector<char *> data;
+  std::vector<std::ptrdiff_t> shape;                // leading dimensions
+  std::vector<std::vector<std::ptrdiff_t>> strides; // per operand
+  std::vector<std::ptrdiff_t> core;
+  std::vector<double> numbers; // operands given as one Python float, at stride 0
+  std::ptrdiff_t n;
+  bool streaming = false;
+};
+
+inline bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const strided_call &c = *static_cast<const strided_call *>(context);
+  const int nd = static_cast<int>(c.shape.size()), count = c.loop.operands;
+  std::vector<char *> args(c.data.size());
+  std::vector<std::ptrdiff_t> steps(count, 0);
+  if (nd > 0)
+    for (int k = 0; k < count; ++k) steps[k] = c.strides[k][nd - 1];
+  steps.insert(steps.end(), c.core.begin(), c.core.end());
+  while (begin < end) {
+    std::ptrdiff_t rest = begin;
+    args = c.data;
+    std::ptrdiff_t run = end - begin;
+    for (int axis = nd - 1; axis >= 0; --axis) {
+      const std::ptrdiff_t index = rest % c.shape[axis];
+      rest /= c.shape[axis];
+      if (axis == nd - 1) run = std::min<std::ptrdiff_t>(run, c.shape[axis] - index);
+      for (int k = 0; k < count; ++k)
+        if (args[k] != nullptr) args[k] += index * c.strides[k][axis];
+    }
+    const std::ptrdiff_t dims[2] = {run, c.n};
+    call piece{c.loop, args.data(), dims, steps.data(), c.streaming};
+    if (!run_piece(&piece, 0, run)) return false;
+    begin += run;
+  }
+  return true;
+}
+
+// A loop over all elements of contiguous operands, some of which may be packed bits.
+struct flat_call {
+  loop run;
+  const operand *operands;
+  int count;
+  char *data[most_operands];
+  std::ptrdiff_t steps[most_operands];
+  std::ptrdiff_t n;
+  bool streaming;
+};
+
+// Pieces begin where a byte of bits does, and where a cache line of it does as well.
+constexpr std::ptrdiff_t bits_together = 512;
+
+inline bool run_flat(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
+  const flat_call &c = *static_cast<const flat_call *>(context);
+  const fp_environment defaults;
+  const std::ptrdiff_t first = begin * bits_together, last = std::min(end * bits_together, c.n);
+  char *args[most_operands];
+  for (int k = 0; k < c.count; ++k)
+    args[k] = c.data[k] + (c.operands[k].letter == 'b' ? first / 8 : first * c.steps[k]);
+  const std::ptrdiff_t dims[3] = {last - first, 1, c.streaming};
+  return c.run(args, dims, c.steps);
+}
+
+} // namespace ogive::bindings

@@ -1,0 +1,261 @@
+#include "raw.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+
+#include "../kernels/pool.hpp"
+#include "../kernels/residency.hpp"
+
+namespace ogive::bindings {
+namespace {
+
+// The framework's own executor, so that two pools are never at work at once: the C function
+// torch_parallel_for, or none.
+using outside_task = void (*)(std::int64_t begin, std::int64_t end, void *context);
+using outside_parallel_for = int (*)(std::int64_t begin, std::int64_t end, std::int64_t grain,
+                                     outside_task task, void *context);
+std::atomic<outside_parallel_for> executor{nullptr};
+thread_local bool outside = false;
+
+// A row of the op table that was asked for once, so that calls need not search.
+struct bound {
+  const entry *row;
+  int which;
+  std::vector<operand> operands;
+};
+std::deque<bound> handles; // never moves its elements, never shrinks
+
+struct shared_work {
+  bool (*task)(void *context, std::ptrdiff_t begin, std::ptrdiff_t end);
+  void *context;
+  std::atomic<bool> good{true};
+};
+
+void run_share(std::int64_t begin, std::int64_t end, void *context) {
+  auto &work = *static_cast<shared_work *>(context);
+  if (!work.task(work.context, static_cast<std::ptrdiff_t>(begin),
+                 static_cast<std::ptrdiff_t>(end)))
+    work.good = false;
+}
+
+bool share(std::ptrdiff_t n, std::ptrdiff_t grain,
+           bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+  const outside_parallel_for parallel = executor.load(std::memory_order_relaxed);
+  if (parallel == nullptr || n <= grain) return task(context, 0, n);
+  shared_work work{task, context, {}};
+  work.good = true;
+  return parallel(0, n, grain, run_share, &work) == 0 && work.good;
+}
+
+// Below this many elements letting other Python threads run costs more than it gives.
+constexpr std::ptrdiff_t briefly = 4096;
+
+PyObject *shared_result(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_t grain,
+                        bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+  bool good;
+  if (elements <= briefly) {
+    good = share(n, grain, task, context);
+  } else {
+    Py_BEGIN_ALLOW_THREADS good = share(n, grain, task, context);
+    Py_END_ALLOW_THREADS
+  }
+  if (!good) return PyErr_NoMemory();
+  Py_RETURN_NONE;
+}
+
+// Axes that every operand walks as one become one, so that inner runs are long.
+void merge_axes(strided_call &c) {
+  for (std::size_t axis = c.shape.size(); axis-- > 1;) {
+    const bool one = std::all_of(c.strides.begin(), c.strides.end(), [&](const auto &steps) {
+      return c.shape[axis - 1] == 1 || c.shape[axis] == 1 ||
+             steps[axis - 1] == steps[axis] * c.shape[axis];
+    });
+    if (!one) continue;
+    const auto there = static_cast<std::ptrdiff_t>(axis);
+    // An axis of one says nothing of its stride.
+    const std::ptrdiff_t dropped = c.shape[axis] == 1 ? there : there - 1;
+    c.shape[axis - 1] *= c.shape[axis];
+    c.shape.erase(c.shape.begin() + there);
+    for (auto &steps : c.strides) steps.erase(steps.begin() + dropped);
+  }
+}
+
+constexpr int format_sizes[formats] = {2, 2, 4, 8};
+
+const bound *handle_of(PyObject *number) {
+  const long at = PyLong_AsLong(number);
+  if (at == -1 && PyErr_Occurred()) return nullptr;
+  if (at < 0 || at >= static_cast<long>(handles.size())) {
+    PyErr_SetString(PyExc_ValueError, "no such handle");
+    return nullptr;
+  }
+  return &handles[static_cast<std::size_t>(at)];
+}
+
+char *address_of(PyObject *number) {
+  return reinterpret_cast<char *>(static_cast<std::uintptr_t>(PyLong_AsUnsignedLongLong(number)));
+}
+
+} // namespace
+
+// raw_handle(kernel, mode) -> the number by which the calls below know it.
+PyObject *raw_handle(PyObject *, PyObject *args) {
+  const char *kernel, *mode_text;
+  if (!PyArg_ParseTuple(args, "ss", &kernel, &mode_text)) return nullptr;
+  const entry *const e = find(kernel);
+  if (e == nullptr) return nullptr;
+  const int m = find_mode(*e, mode_text);
+  if (m < 0) return nullptr;
+  for (std::size_t k = 0; k < handles.size(); ++k)
+    if (handles[k].row == e && handles[k].which == m) return PyLong_FromSize_t(k);
+  handles.push_back({e, m, parse(e->operands[m])});
+  return PyLong_FromSize_t(handles.size() - 1);
+}
+
+// raw_flat(handle, format, n, *operands): n elements that lie one after the other. An operand is
+// an address; for a double a number will do, and an address means n of them.
+PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
+  if (count < 3) {
+    PyErr_SetString(PyExc_TypeError, "raw_flat(handle, format, n, *operands)");
+    return nullptr;
+  }
+  const bound *const b = handle_of(args[0]);
+  if (b == nullptr) return nullptr;
+  const long format_number = PyLong_AsLong(args[1]);
+  const std::ptrdiff_t n = PyLong_AsSsize_t(args[2]);
+  if (PyErr_Occurred()) return nullptr;
+  const int operands = static_cast<int>(b->operands.size());
+  if (count - 3 != operands || format_number < 0 || format_number >= formats || n < 0) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+    return nullptr;
+  }
+  double numbers[most_operands];
+  flat_call c{b->row->run[b->which][format_number], b->operands.data(), operands, {}, {}, n, false};
+  const std::ptrdiff_t size = format_sizes[format_number];
+  bool first_result = true;
+  for (int k = 0; k < operands; ++k) {
+    PyObject *const item = args[3 + k];
+    const operand &o = b->operands[static_cast<std::size_t>(k)];
+    if (o.letter == 'd' && PyFloat_Check(item)) {
+      numbers[k] = PyFloat_AsDouble(item);
+      c.data[k] = reinterpret_cast<char *>(&numbers[k]);
+      c.steps[k] = 0;
+      continue;
+    }
+    c.data[k] = address_of(item);
+    c.steps[k] = o.letter == 'b' ? 1 : o.letter == 'd' ? 8 : size;
+    if (o.output && first_result) {
+      c.streaming = large_and_resident(c.data[k], n * size);
+      first_result = false;
+    }
+  }
+  if (PyErr_Occurred()) return nullptr;
+  return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
+                       run_flat, &c);
+}
+
+// raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
+// operand has a row). An operand is a number at stride 0, None for an output nobody wants, or
+// (address, (strides in bytes…)) with the stride within a row last where it has one.
+PyObject *raw_strided(PyObject *, PyObject *args) {
+  PyObject *handle, *shape, *given;
+  int format_number;
+  Py_ssize_t n;
+  if (!PyArg_ParseTuple(args, "OiO!nO!", &handle, &format_number, &PyTuple_Type, &shape, &n,
+                        &PyTuple_Type, &given))
+    return nullptr;
+  const bound *const b = handle_of(handle);
+  if (b == nullptr) return nullptr;
+  const Py_ssize_t nd = PyTuple_Size(shape);
+  const std::size_t count = b->operands.size();
+  if (PyTuple_Size(given) != static_cast<Py_ssize_t>(count) || format_number < 0 ||
+      format_number >= formats || n < 0) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+    return nullptr;
+  }
+  const bool rows =
+      std::any_of(b->operands.begin(), b->operands.end(), [](const operand &o) { return o.core; });
+  const bound_loop loop{b->row->run[b->which][format_number], static_cast<int>(count), 0, rows};
+  strided_call c{loop, {}, {}, {}, {}, {}, n};
+  std::ptrdiff_t outer = 1;
+  for (Py_ssize_t axis = 0; axis < nd; ++axis) {
+    c.shape.push_back(PyLong_AsSsize_t(PyTuple_GetItem(shape, axis)));
+    outer *= c.shape.back();
+  }
+  union number {
+    double real;
+    std::int64_t whole;
+    bool truth;
+  };
+  number numbers[most_operands];
+  for (std::size_t k = 0; k < count; ++k) {
+    PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));
+    const operand &o = b->operands[k];
+    if (!PyTuple_Check(item)) {
+      if (o.letter == 'd')
+        numbers[k].real = PyFloat_AsDouble(item);
+      else if (o.letter == 'l')
+        numbers[k].whole = PyLong_AsLongLong(item);
+      else if (o.letter == '?')
+        numbers[k].truth = PyObject_IsTrue(item) == 1;
+      else if (item != Py_None || !o.output)
+        PyErr_Format(PyExc_TypeError, "operand %zu must be (address, strides)", k);
+      if (PyErr_Occurred()) return nullptr;
+      c.data.push_back(item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]));
+      c.strides.emplace_back(c.shape.size(), 0);
+      if (o.core) c.core.push_back(0);
+      continue;
+    }
+    PyObject *address, *strides;
+    if (!PyArg_ParseTuple(item, "OO!", &address, &PyTuple_Type, &strides)) return nullptr;
+    if (PyTuple_Size(strides) != nd + o.core) {
+      PyErr_Format(PyExc_ValueError, "operand %zu has %zd strides, not %zd", k,
+                   PyTuple_Size(strides), nd + o.core);
+      return nullptr;
+    }
+    c.data.push_back(address_of(address));
+    c.strides.emplace_back();
+    for (Py_ssize_t axis = 0; axis < nd; ++axis)
+      c.strides.back().push_back(PyLong_AsSsize_t(PyTuple_GetItem(strides, axis)));
+    if (o.core) c.core.push_back(PyLong_AsSsize_t(PyTuple_GetItem(strides, nd)));
+  }
+  if (PyErr_Occurred()) return nullptr;
+  if (outer == 0) Py_RETURN_NONE;
+  merge_axes(c);
+  const std::ptrdiff_t size = format_sizes[format_number], length = n * size;
+  std::size_t at = 0; // among the operands that have a row
+  for (std::size_t k = 0; k < count; ++k) {
+    if (!b->operands[k].core) continue;
+    const bool packed = c.core[at++] == size && c.shape.size() < 2 &&
+                        (c.shape.empty() || c.shape[0] == 1 || c.strides[k][0] == length);
+    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr)
+      c.streaming |= large_and_resident(c.data[k], outer * length);
+  }
+  const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
+  return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
+}
+
+// use_executor(address of torch_parallel_for): who shares the work of the calls above; 0: nobody.
+PyObject *use_executor(PyObject *, PyObject *address) {
+  const auto parallel = reinterpret_cast<outside_parallel_for>(address_of(address));
+  if (PyErr_Occurred()) return nullptr;
+  executor = parallel;
+  Py_RETURN_NONE;
+}
+
+// use_outside(whether) -> what it was, for calls on arrays from this thread.
+PyObject *use_outside(PyObject *, PyObject *whether) {
+  const bool before = outside;
+  const int now = PyObject_IsTrue(whether);
+  if (now < 0) return nullptr;
+  outside = now == 1;
+  return PyBool_FromLong(before);
+}
+
+bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain,
+                  bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+  return outside ? share(n, grain, task, context) : ogive::parallel_for(n, grain, task, context);
+}
+
+} // namespace ogive::bindings

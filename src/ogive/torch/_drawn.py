@@ -1,0 +1,188 @@
+"""Unary functions with a parameter that is drawn in training: RReLU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from . import _raw
+from ._dispatch import FORMULA, OPERATOR, elementwise_vmap, floating, route, warn_of_fallback
+from ._library import define, on_the_cpu
+from ._unary import Unary
+from ._unary import public as evaluation
+
+SEEDS = (1 << 63) - 1
+
+
+def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
+    """The key of the counter-based generator: given, or drawn from torch's."""
+    if seed is not None:
+        return torch.tensor(seed, dtype=torch.int64)
+    return torch.randint(SEEDS, (), generator=generator)
+
+
+def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
+    """The index, in C order, of each row's first element."""
+    return (torch.arange(math.prod(lead)) * n).reshape(lead)
+
+
+class Drawn:
+    """The training form, in which each element's slope is drawn from the seed and its index."""
+
+    def __init__(self, of: Unary):
+        self.of, self.name = of, of.name
+        self.evaluate = evaluation(of)
+        self.define_operators()
+        self.function = drawn_function(self)
+
+    def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
+        like = tensors[-1]
+        rows = [t.reshape(1) if like.dim() == 0 else t for t in tensors]
+        out = torch.empty(rows[0].shape, dtype=like.dtype)
+        lead, n = tuple(out.shape[:-1]), out.shape[-1]
+        operands = (*rows, *numbers, seed, first_indices(lead, n), out)
+        _raw.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
+        return out.reshape(like.shape)
+
+    def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+        return self.run("value", (x,), (lower, upper), int(seed))
+
+    def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+        return self.run("backward", (dy, x), (lower, upper), int(seed))
+
+    def define_operators(self) -> None:
+        name = self.name
+        given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
+
+        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def impl(*args: Any) -> Tensor:
+                warn_of_fallback(name, args[0].device)
+                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+            return impl
+
+        def fake(*args: Any) -> Tensor:
+            return torch.empty_like(args[0], memory_format=torch.contiguous_format)
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            x, *ctx.numbers, seed = inputs
+            ctx.save_for_backward(x, seed)
+
+        def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
+            save(ctx, inputs[1:], output)
+
+        def first_order(ctx: Any, dy: Tensor) -> Any:
+            x, seed = ctx.saved_tensors
+            return backward_op(dy, x, *ctx.numbers, seed), None, None, None
+
+        def second_order(ctx: Any, g: Tensor) -> Any:
+            to_dy, *_ = first_order(ctx, g)
+            return to_dy, None, None, None, None
+
+        backward_op = define(
+            f"{name}_sampled_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
+            _raw.same_shape(self.backward, 2), fake, cuda=elsewhere(self.backward),
+            backward=second_order, setup_context=save_backward,
+        )  # fmt: skip
+        self.operator = define(
+            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
+            cuda=elsewhere(self.value), backward=first_order, setup_context=save,
+        )  # fmt: skip
+
+    def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:
+        x = floating(input, self.name)
+        way = route(x)
+        if way == FORMULA:
+            raise NotImplementedError(
+                f"{self.name}: no transform of torch.func draws slopes inside torch.compile"
+            )
+        if way == OPERATOR:
+            return self.operator(x, *numbers, seed)  # type: ignore[no-any-return]
+        return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
+
+
+def drawn_function(of: Drawn) -> Any:
+    class Backward(Function):
+        @staticmethod
+        def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+            return of.backward(dy, x, lower, upper, seed)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            _, x, *ctx.rest = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            return Backward.apply(g, x, *ctx.rest), None, None, None, None
+
+        @staticmethod
+        def jvp(ctx: Any, dy_t: Any, *_: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return torch.zeros_like(x) if dy_t is None else Backward.apply(
+                dy_t, x, *ctx.rest
+            )  # fmt: skip
+
+    class Value(Function):
+        @staticmethod
+        def forward(x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+            return of.value(x, lower, upper, seed)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            x, *ctx.rest = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            return Backward.apply(dy, x, *ctx.rest), None, None, None
+
+        @staticmethod
+        def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return Backward.apply(x_t, x, *ctx.rest)
+
+    of_each = elementwise_vmap(Backward)
+
+    def vmap(info: Any, dims: Any, dy: Tensor, x: Tensor, *rest: Any) -> Any:
+        if dims[1] is not None:
+            return of_each.__func__(info, dims, dy, x, *rest)
+        # One x for many dy: the slopes that were drawn for it, not new ones for each.
+        slope = Backward.apply(torch.ones_like(x), x, *rest)
+        return dy.movedim(dims[0], 0) * slope, 0
+
+    Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
+    Value.vmap = elementwise_vmap(Value)  # type: ignore[method-assign]
+    return Value
+
+
+def public(of: Drawn) -> Callable[..., Tensor]:
+    low, high = (p.default for p in of.of.parameters)
+
+    def function(
+        input: Any,
+        lower: float = low,
+        upper: float = high,
+        training: bool = False,
+        inplace: bool = False,
+        *,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+        lean: bool | None = None,
+    ) -> Tensor:
+        if not training:
+            return of.evaluate(input, lower, upper, inplace, lean=lean)
+        y = of.train(input, (float(lower), float(upper)), drawn_seed(seed, generator))
+        return input.copy_(y) if inplace else y
+
+    function.__name__ = function.__qualname__ = of.name
+    return function

@@ -1,0 +1,282 @@
+"""A card's formula as torch operations: for devices without a kernel, and for derivatives of any
+order.
+
+Cards state mathematics and care for no overflow. Here an exponential stays a logarithm until it is
+added to something, so that the same text is stable: ``exp(a)/sum(exp(b))`` is ``exp(a - lse(b))``.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import ogive
+
+from ..catalog import Card, find
+
+
+class Exponential:
+    """sign · e^log for a tensor `log`; the sign is 1 or -1."""
+
+    def __init__(self, log: Tensor, sign: int = 1):
+        self.log, self.sign = log, sign
+
+    def tensor(self) -> Tensor:
+        return self.sign * self.log.exp()
+
+    def __neg__(self) -> Exponential:
+        return Exponential(self.log, -self.sign)
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, Exponential):
+            return Exponential(self.log + other.log, self.sign * other.sign)
+        return self.tensor() * other
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, Exponential):
+            return Exponential(self.log - other.log, self.sign * other.sign)
+        return self.tensor() / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        inverse = Exponential(-self.log, self.sign)
+        return inverse if _is_one(other) else other * inverse.tensor()
+
+    def __add__(self, other: Any) -> Any:
+        if _is_one(other) and self.sign == 1:
+            return Exponential(torch.logaddexp(self.log, torch.zeros_like(self.log)))
+        return self.tensor() + (other.tensor() if isinstance(other, Exponential) else other)
+
+    def __rsub__(self, other: Any) -> Any:
+        if _is_one(other) and self.sign == 1:  # 1 - e^log, right where log is near 0
+            return -torch.expm1(self.log)
+        return other - self.tensor()
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    __rmul__, __radd__ = __mul__, __add__
+
+
+def _is_one(x: Any) -> bool:
+    return isinstance(x, (int, float)) and x == 1
+
+
+class Row(list[Any]):
+    """The numbers of a row as a list of one: a tensor whose last axis they are.
+
+    Formulas go over a row element by element; so they go over all rows at once.
+    """
+
+    def __init__(self, values: Any, length: int):
+        super().__init__([values])
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([super().__getitem__(0)])
+
+    def __getitem__(self, label: Any) -> Any:
+        """The element of each row that its label, (…, 1), names."""
+        values = super().__getitem__(0)
+        if values.dim() == 1:
+            return values[label]
+        return torch.gather(values, -1, label)
+
+
+def _value(x: Any) -> Any:
+    return x.tensor() if isinstance(x, Exponential) else x
+
+
+class Context:
+    """The mathematics of formulas, over tensors."""
+
+    pi = math.pi
+
+    @staticmethod
+    def exp(x: Any) -> Any:
+        return Exponential(x) if isinstance(x, Tensor) else math.exp(x)
+
+    @staticmethod
+    def expm1(x: Any) -> Any:
+        return torch.expm1(x)
+
+    @staticmethod
+    def log(x: Any) -> Any:
+        return x.log if isinstance(x, Exponential) else torch.log(x)
+
+    @staticmethod
+    def log1p(x: Any) -> Any:
+        if isinstance(x, Exponential) and x.sign == 1:
+            return torch.logaddexp(x.log, torch.zeros_like(x.log))
+        return torch.log1p(_value(x))
+
+    @staticmethod
+    def erf(x: Any) -> Any:
+        return torch.erf(x)
+
+    @staticmethod
+    def erfc(x: Any) -> Any:
+        return torch.erfc(x)
+
+    @staticmethod
+    def tanh(x: Any) -> Any:
+        return torch.tanh(x)
+
+    @staticmethod
+    def sqrt(x: Any) -> Any:
+        return torch.sqrt(x) if isinstance(x, Tensor) else math.sqrt(x)
+
+    @staticmethod
+    def sum(values: list[Any]) -> Any:
+        (x,) = values  # a row
+        if isinstance(x, Exponential):
+            return Exponential(torch.logsumexp(x.log, -1, keepdim=True), x.sign)
+        return x.sum(-1, keepdim=True)
+
+    @staticmethod
+    def split(x: Any, c: Any, below: Any, above: Any) -> Any:
+        y: Tensor = torch.where(x <= c, _value(below), _value(above))
+        return y.to(x.dtype)
+
+    @staticmethod
+    def threshold(values: list[Any], power: int) -> Any:
+        """tau for which the sum of (x_j - tau)^power over x_j > tau is 1, from sorted prefixes."""
+        (x,) = values
+        falling = x.sort(-1, descending=True).values
+        count = torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device)
+        mean = falling.cumsum(-1) / count
+        spread = (falling * falling).cumsum(-1) / count - mean * mean
+
+        def tau(count: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+            if power == 1:
+                return mean - 1 / count
+            return mean - torch.sqrt(torch.clamp(1 / count - spread, min=0))
+
+        # x_(k) > tau_k holds for the first so many; the last of them closes the support. Only its
+        # tau is differentiated: the root of another may be one of 0.
+        inside = (falling > tau(count, mean, spread)).detach() | (count == 1)
+        last = inside.sum(-1, keepdim=True) - 1
+        return tau((last + 1).to(x.dtype), mean.gather(-1, last), spread.gather(-1, last))
+
+
+CONTEXT = Context()
+
+
+def unary(card: Card) -> Callable[..., Tensor]:
+    """f(x, *parameters) by torch's own function, or by the card's formula where torch has none."""
+    for peer in card.peers:
+        if peer.framework == "torch":
+            function = peer_function(peer.name, "x")
+            if not isinstance(function, type):  # a module, as for identity
+                return function
+    return lambda x, *parameters: _value(card.formula(CONTEXT, x, *parameters))
+
+
+def peer_function(text: str, variable: str) -> Callable[..., Tensor]:
+    """The function that a card names as torch's: a path, a path with options, or an expression."""
+    tree = ast.parse(text, mode="eval").body
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if variable in names:
+        code = f"lambda {variable}: {text}"
+    elif isinstance(tree, ast.Call):
+        options = ", ".join(ast.unparse(word) for word in tree.keywords)
+        code = f"lambda x, *rest: {ast.unparse(tree.func)}(x, *rest, {options})"
+    else:
+        code = text
+    function: Callable[..., Tensor] = eval(code, {"torch": torch})
+    return function
+
+
+def gated(card: Card) -> Callable[[Tensor, Tensor], Tensor]:
+    gate = unary(find(card.gate))
+    return lambda a, b: a * gate(b)
+
+
+def rows(card: Card) -> Callable[..., Tensor]:
+    """f(x, temperature, where) along the last axis."""
+    # A masked element counts as one that is far below all others, or above them.
+    aside = 1e15 if "order_reversing" in card.row_claims else -1e15
+    of_nothing = float(np.ravel(getattr(ogive, card.name)([0.0], where=[False]))[0])
+
+    def function(x: Tensor, temperature: Any = 1.0, where: Tensor | None = None) -> Tensor:
+        z = wide(x)
+        if isinstance(temperature, Tensor):
+            temperature = temperature.unsqueeze(-1)
+        z = z / temperature
+        if where is not None:
+            where = where.expand(x.shape)
+            z = torch.where(where, z, aside)
+        found = card.formula(CONTEXT, Row(z, x.shape[-1]))
+        reduces = not isinstance(found, list)
+        y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
+        if where is not None:
+            y = torch.where(where.any(-1) if reduces else where, y, of_nothing)
+        return y.to(x.dtype)
+
+    return function
+
+
+def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:
+    """dx from (dy, y, temperature) along the last axis."""
+
+    def function(dy: Tensor, y: Tensor, temperature: Any = 1.0) -> Tensor:
+        n = y.shape[-1]
+        (dx,) = card.pull_back(CONTEXT, Row(wide(dy), n), Row(wide(y), n))  # type: ignore[misc]
+        if isinstance(temperature, Tensor):
+            temperature = temperature.unsqueeze(-1)
+        return (_value(dx) / temperature).to(y.dtype)  # type: ignore[no-any-return]
+
+    return function
+
+
+def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
+    """Losses of (z, target, **options): one a row of logits, classes last, or one an element.
+
+    ``target`` are probabilities, or labels of rows of which those below 0 count nothing.
+    """
+    taken = inspect.signature(card.formula).parameters
+
+    def function(z: Tensor, target: Tensor, **options: Any) -> Tensor:
+        z = wide(z)
+        given = {k: v for k, v in options.items() if k in taken and v is not None}
+        if card.parameters and "alpha" in options and options["alpha"] is None:
+            given["alpha"] = None
+        if float(given.get("gamma", 0.5)).is_integer():
+            given["gamma"] = int(given["gamma"])  # whole powers are products
+        for name in ("weight", "pos_weight"):
+            if isinstance(given.get(name), Tensor):
+                given[name] = given[name].to(z.dtype)
+        if not over_rows:
+            losses: Tensor = card.formula(CONTEXT, z, target.to(z.dtype), **given)
+            return losses
+        classes = z.shape[-1]
+        if "weight" in given:
+            given["weight"] = Row(given["weight"], classes)
+        labels = None
+        if target.shape != z.shape:
+            labels = target.clamp(min=0)
+            if "label" in taken:
+                given["label"] = labels.unsqueeze(-1)
+            t = torch.nn.functional.one_hot(labels, classes)
+        else:
+            t = target
+        loss: Tensor = card.formula(
+            CONTEXT, Row(z, classes), Row(t.to(z.dtype), classes), **given
+        ).squeeze(-1)
+        return loss if labels is None else torch.where(target < 0, 0.0, loss)
+
+    return function
+
+
+def wide(x: Tensor) -> Tensor:
+    """Halves as float32: sums of them keep too few digits."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

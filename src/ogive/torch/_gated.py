@@ -1,0 +1,194 @@
+"""Gated functions a f(b) in torch: both gradients from one read, and only a and b kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from ..catalog import Card
+from . import _formulas, _raw
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    elementwise_vmap,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
+from ._library import define, on_cuda
+from ._library import elementwise_vmap as operator_vmap
+from ._unary import Unary
+
+
+class Gated:
+    def __init__(self, card: Card, gate: Unary):
+        self.card, self.name, self.gate = card, card.name, gate
+        self.formula = _formulas.gated(card)
+        self.value = _raw.elementwise(card.name, "value")
+        self.backward = _raw.elementwise(card.name, "backward")
+        self.apply = applier(gated_function(self))
+        self.kernel = transformed_value(self)
+        self.define_operators()
+
+    def product(self, a: Tensor, b: Tensor) -> Tensor:
+        """a f(b) from parts that have every derivative."""
+        y: Tensor = a * self.gate.differentiable.apply(b)
+        return y
+
+    def differentiable_backward(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            da, db = self.backward(dy, a, b)
+        to_a = dy * self.gate.differentiable.apply(b)
+        to_b = self.gate.differentiable_backward.apply(dy * a, b)
+        return ValueOf.apply(da, to_a), ValueOf.apply(db, to_b)
+
+    def call(self, a: Any, b: Any) -> Tensor:
+        a, b = floating(a, self.name), floating(b, self.name)
+        if a.device != b.device:
+            raise RuntimeError(
+                f"{self.name}: a and b are on different devices, {a.device} and {b.device}"
+            )
+        if a.dtype is not b.dtype:
+            dtype = torch.promote_types(a.dtype, b.dtype)
+            a, b = a.to(dtype), b.to(dtype)
+        if a.shape != b.shape:
+            a, b = torch.broadcast_tensors(a, b)
+        if a.device.type not in ("cpu", "cuda", "meta"):
+            warn_of_fallback(self.name, a.device)
+            return self.formula(a, b)
+        way = route_of(a, b)
+        if way == KERNELS:
+            if (a.requires_grad or b.requires_grad) and torch.is_grad_enabled():
+                return self.apply(a, b)  # type: ignore[no-any-return]
+            return self.value(a, b)  # type: ignore[no-any-return]
+        if way == TRANSFORMS:
+            value = self.kernel.apply(a.detach(), b.detach())
+            return ValueOf.apply(value, self.product(a, b))  # type: ignore[no-any-return]
+        if way == FORMULA:
+            return self.formula(a, b)
+        return self.operator(a, b)  # type: ignore[no-any-return]
+
+    def define_operators(self) -> None:
+        name, of = self.name, self
+
+        def fallback(dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+            warn_of_fallback(name, a.device)
+            with torch.enable_grad():
+                given = [t.detach().requires_grad_() for t in (a, b)]
+                da, db = torch.autograd.grad(of.formula(*given), given, dy)
+            return da, db
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_backward(*inputs)
+
+        gate, gate_backward = (
+            self.gate.operator,
+            getattr(torch.ops.ogive, f"{self.gate.name}_backward"),
+        )
+
+        def second_order(ctx: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:
+            """Back through da = dy f(b) and db = dy a f'(b)."""
+            dy, a, b = ctx.saved_tensors
+            g_dy, g_a, g_b = 0, 0, 0
+            if to_a is not None:
+                g_dy = g_dy + to_a * gate(b)
+                g_b = g_b + gate_backward(to_a * dy, b)
+            if to_b is not None:
+                slope = gate_backward(to_b, b)
+                g_dy, g_a = g_dy + a * slope, g_a + dy * slope
+                if not of.gate.straight:
+                    second = getattr(torch.ops.ogive, f"{of.gate.name}_second_derivative")
+                    g_b = g_b + to_b * dy * a * second(b)
+            return g_dy, g_a if to_b is not None else None, g_b
+
+        backward_op = define(
+            f"{name}_backward", "(Tensor dy, Tensor a, Tensor b) -> (Tensor, Tensor)",
+            _raw.same_shape(self.backward, 3),
+            lambda dy, a, b: (torch.empty_like(b), torch.empty_like(b)),
+            cuda=lambda dy, a, b: on_cuda(
+                lambda kernels: kernels.gated(name, "backward", (dy, a, b), ()),
+                lambda: fallback(dy, a, b),
+            ),
+            backward=second_order, setup_context=save, vmap=operator_vmap(lambda: backward_op),
+        )  # fmt: skip
+
+        def from_formula(a: Tensor, b: Tensor) -> Tensor:
+            warn_of_fallback(name, a.device)
+            return of.formula(a, b)
+
+        self.operator = define(
+            name, "(Tensor a, Tensor b) -> Tensor",
+            _raw.same_shape(self.value, 2), lambda a, b: torch.empty_like(b),
+            cuda=lambda a, b: on_cuda(
+                lambda kernels: kernels.gated(name, "value", (a, b), ()), lambda: from_formula(a, b)
+            ),
+            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
+            vmap=operator_vmap(lambda: self.operator),
+        )  # fmt: skip
+
+
+def gated_function(of: Gated) -> type[Function]:
+    class GatedFunction(Function):
+        @staticmethod
+        def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+            ctx.save_for_backward(a, b)
+            return of.value(a, b)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            a, b = ctx.saved_tensors
+            if torch.is_grad_enabled():
+                return of.differentiable_backward(dy, a, b)
+            return of.backward(dy, a, b)
+
+    return GatedFunction
+
+
+def transformed_value(of: Gated) -> Any:
+    class Kernel(Function):
+        """The value alone; `ValueOf` knows its derivatives."""
+
+        @staticmethod
+        def forward(a: Tensor, b: Tensor) -> Tensor:
+            return of.value(a, b)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            pass
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            return None, None
+
+    Kernel.vmap = elementwise_vmap(Kernel)  # type: ignore[method-assign]
+    return Kernel
+
+
+def public(of: Gated) -> Callable[..., Tensor]:
+    def function(a: Any, b: Any = None, dim: int = -1) -> Tensor:
+        if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
+            a, b = halves(a, dim if b is None else b, of.name)
+        return of.call(a, b)
+
+    function.__name__ = function.__qualname__ = of.name
+    return function
+
+
+def halves(x: Tensor, dim: int, name: str) -> tuple[Tensor, Tensor]:
+    """The halves along an axis; the second one gates."""
+    if x.dim() == 0:
+        raise RuntimeError(f"{name} does not take a tensor without dimensions")
+    if x.shape[dim] % 2:
+        raise RuntimeError(
+            f"{name}: halving needs an even size, but axis {dim} of shape {tuple(x.shape)} has "
+            f"{x.shape[dim]}"
+        )
+    a, b = x.chunk(2, dim)
+    return a, b

@@ -1,0 +1,299 @@
+"""Loss heads in torch: value and gradient from one native pass, and only the gradient kept.
+
+The checks, the options and the reduction are those of NumPy's heads, which read the tensors'
+memory; torch's threads do the work.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .. import _heads, _native
+from .._ufuncs import BFLOAT16
+from ..catalog import Card
+from . import _formulas
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
+from ._library import define, on_cuda
+from ._rows import checked_dim
+
+IGNORED = -100
+"""torch's label of rows that do not count."""
+
+
+@contextmanager
+def torch_threads() -> Iterator[None]:
+    """Calls on arrays share their work among torch's threads, not among Ogive's own."""
+    before = _native.use_outside(True)
+    try:
+        yield
+    finally:
+        _native.use_outside(before)
+
+
+def as_array(t: Tensor) -> Any:
+    """A CPU tensor's memory as an array."""
+    t = t.detach().resolve_neg()
+    if t.dtype == torch.bfloat16:
+        if BFLOAT16 is None:
+            raise RuntimeError("losses of bfloat16 logits need ml_dtypes: pip install ml_dtypes")
+        return t.view(torch.int16).numpy().view(BFLOAT16)
+    return t.numpy()
+
+
+def as_tensor(array: Any) -> Tensor:
+    array = np.asarray(array)
+    if array.dtype == BFLOAT16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+class Head:
+    """One loss of logits and targets."""
+
+    def __init__(self, card: Card):
+        self.card, self.name = card, card.name
+        self.evaluate = importlib.import_module(f"ogive.catalog.heads.{card.name}").evaluate
+        taken = inspect.signature(self.evaluate).parameters
+        self.over_rows = "axis" in taken
+        self.options = {
+            name: p for name, p in taken.items()
+            if name not in ("z", "target", "axis", "gradient", "hessian", "out")
+        }  # fmt: skip
+        self.formula = _formulas.head(card, self.over_rows)
+        self.apply = applier(head_function(self))
+        self.define_operators()
+
+    def run(
+        self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The loss and, if asked for, its gradient."""
+        given = {k: as_array(v) if isinstance(v, Tensor) else v for k, v in options.items()}
+        if self.over_rows:
+            given["axis"] = dim
+        with torch_threads():
+            found = self.evaluate(as_array(z), as_array(target), gradient=gradient, **given)
+        if not gradient:
+            return as_tensor(found), None
+        return as_tensor(found[0]), as_tensor(found[1])
+
+    def by_formula(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> Tensor:
+        """The same in torch's operations."""
+        reduction = _heads.checked_reduction(options["reduction"])
+        rest = {k: v for k, v in options.items() if k not in ("reduction", "ignore_index")}
+        rows = z.movedim(dim, -1) if self.over_rows else z
+        hard = self.over_rows and target.dim() < z.dim()
+        if self.over_rows and not hard:
+            target = target.movedim(dim, -1)
+        if hard:
+            kept = torch.ones_like(target, dtype=torch.bool)
+            if options.get("ignore_index") is not None:
+                kept = target != options["ignore_index"]
+            target = torch.where(kept, target, -1)
+        loss = self.formula(rows, target, **rest)
+        if reduction == "none":
+            return loss.to(z.dtype)
+        total: Any = loss.numel()
+        if hard:
+            weight = options.get("weight")
+            counts = kept if weight is None else torch.where(kept, weight[target.clamp(min=0)], 0)
+            total = counts.sum().to(loss.dtype)
+            total = torch.where(total == 0, 1, total)
+        found = loss.sum()
+        if reduction == "mean":
+            found = found / (total if hard else max(total, 1))
+        return found.to(z.dtype)
+
+    def call(
+        self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any
+    ) -> Tensor:
+        z = floating(input, self.name)
+        if not isinstance(target, Tensor):
+            raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
+        if z.device != target.device:
+            raise RuntimeError(
+                f"{self.name}: logits and target are on different devices, {z.device} and "
+                f"{target.device}"
+            )
+        if z.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(z.device.type):
+            z = z.float()  # as torch's losses do
+        where = 0
+        if self.over_rows:
+            where = checked_dim(min(1, z.dim() - 1) if dim is None else dim, z, self.name)
+        if target.is_floating_point() and options.get("ignore_index") is not None:
+            options["ignore_index"] = None  # as torch: it applies to labels
+        tensors = [t for t in (z, target, *options.values()) if isinstance(t, Tensor)]
+        way = route_of(*tensors)
+        if way in (TRANSFORMS, FORMULA) or any(
+            t.requires_grad for t in tensors[1:] if torch.is_grad_enabled()
+        ):
+            return self.by_formula(z, target, where, options)
+        if z.device.type not in ("cpu", "cuda", "meta"):
+            warn_of_fallback(self.name, z.device)
+            return self.by_formula(z, target, where, options)
+        gradient = z.requires_grad and torch.is_grad_enabled()
+        if way == KERNELS:
+            if not gradient:
+                return self.run(z, target, where, options, False)[0]
+            if create_graph:
+                with torch.no_grad():
+                    value = self.run(z, target, where, options, False)[0]
+                return ValueOf.apply(value, self.by_formula(z, target, where, options))  # type: ignore[no-any-return]
+            return self.apply(z, target, where, options)  # type: ignore[no-any-return]
+        ordered = [options[name] for name in self.options]
+        loss: Tensor = self.operator(z, target, where, *ordered, gradient)[0]
+        return loss
+
+    def define_operators(self) -> None:
+        of = self
+        kinds = {int: "int", float: "float", str: "str", Any: "Tensor?", int | None: "int?",
+                 float | None: "float?"}  # fmt: skip
+        hints = typing.get_type_hints(self.evaluate)
+        given = "".join(f", {kinds[hints[name]]} {name}" for name in self.options)
+
+        def cpu(z: Tensor, target: Tensor, dim: int, *rest: Any) -> tuple[Tensor, Tensor]:
+            *values, gradient = rest
+            options = dict(zip(of.options, values, strict=True))
+            loss, dz = of.run(z, target, dim, options, gradient)
+            return loss, z.new_empty(0) if dz is None else dz
+
+        def fake(z: Tensor, target: Tensor, dim: int, *rest: Any) -> tuple[Tensor, Tensor]:
+            *values, gradient = rest
+            options = dict(zip(of.options, values, strict=True))
+            shape = [s for axis, s in enumerate(z.shape) if axis != dim or not of.over_rows]
+            loss = z.new_empty(shape if options["reduction"] == "none" else [])
+            return loss, z.new_empty(z.shape if gradient else (0,))
+
+        def cuda(z: Tensor, target: Tensor, dim: int, *rest: Any) -> tuple[Tensor, Tensor]:
+            *values, gradient = rest
+            options = dict(zip(of.options, values, strict=True))
+
+            def by_triton(kernels: Any) -> tuple[Tensor, Tensor]:
+                kernel = getattr(kernels, of.name, None)
+                if kernel is None or target.is_floating_point():
+                    raise NotImplementedError
+                numbers = [v for name, v in options.items() if name != "reduction"]
+                rows = z.movedim(dim, -1)
+                classes = rows.shape[-1]
+                losses, dz = kernel(rows.reshape(-1, classes), target.reshape(-1), *numbers)
+                losses = losses.reshape(target.shape)
+                dz = dz.reshape(rows.shape).movedim(-1, dim)
+                if options["reduction"] == "none":
+                    return losses.to(z.dtype), dz.contiguous()
+                total = losses.sum()
+                if options["reduction"] == "mean":
+                    kept, weight = torch.ones_like(target, dtype=torch.bool), options["weight"]
+                    if options["ignore_index"] is not None:
+                        kept = target != options["ignore_index"]
+                    counts = kept if weight is None else torch.where(
+                        kept, weight[target.clamp(min=0)], 0
+                    )  # fmt: skip
+                    divisor = counts.sum()
+                    divisor = torch.where(divisor == 0, 1, divisor).to(losses.dtype)
+                    total, dz = total / divisor, dz / divisor.to(dz.dtype)
+                return total.to(z.dtype), dz.contiguous()
+
+            def by_torch() -> tuple[Tensor, Tensor]:
+                warn_of_fallback(of.name, z.device)
+                with torch.enable_grad():
+                    x = z.detach().requires_grad_()
+                    loss = of.by_formula(x, target, dim, options)
+                    if not gradient:
+                        return loss.detach(), z.new_empty(0)
+                    (dz,) = torch.autograd.grad(loss.sum(), x)
+                return loss.detach(), dz.contiguous()
+
+            found: tuple[Tensor, Tensor] = on_cuda(by_triton, by_torch)
+            return found
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.dim, ctx.count = inputs[2], len(inputs)
+            ctx.mark_non_differentiable(output[1])
+            ctx.save_for_backward(output[1])
+
+        def backward(ctx: Any, dy: Tensor, _: Any) -> Any:
+            (dz,) = ctx.saved_tensors
+            return of.scaled(dz, dy, ctx.dim), *(None,) * (ctx.count - 1)
+
+        self.operator = define(
+            self.name,
+            f"(Tensor z, Tensor target, int dim{given}, bool gradient) -> (Tensor, Tensor)",
+            cpu, fake, cuda=cuda, backward=backward, setup_context=save,
+        )  # fmt: skip
+
+    def scaled(self, dz: Tensor, dy: Tensor, dim: int) -> Tensor:
+        if dy.dim() and self.over_rows and dy.dim() < dz.dim():
+            dy = dy.unsqueeze(dim)
+        return dz * dy
+
+
+def head_function(of: Head) -> type[Function]:
+    class HeadFunction(Function):
+        @staticmethod
+        def forward(
+            ctx: Any, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]
+        ) -> Tensor:
+            loss, dz = of.run(z, target, dim, options, True)
+            ctx.save_for_backward(dz)
+            ctx.dim = dim
+            return loss
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            if torch.is_grad_enabled():
+                raise RuntimeError(
+                    f"{of.name} keeps its gradient and not the logits: for a second derivative "
+                    "call it with create_graph=True"
+                )
+            (dz,) = ctx.saved_tensors
+            # The gradient of a loss itself is dz as it stands, without another pass.
+            itself = dy.dim() == 0 and dy.item() == 1
+            return dz if itself else of.scaled(dz, dy, ctx.dim), None, None, None
+
+    return HeadFunction
+
+
+def public(of: Head) -> Callable[..., Tensor]:
+    """(input, target, weight=None, *, dim=…, …) with torch's default for ignore_index."""
+    defaults = {name: p.default for name, p in of.options.items()}
+    if "ignore_index" in defaults:
+        defaults["ignore_index"] = IGNORED
+
+    def function(
+        input: Any, target: Any, weight: Any = None, *, create_graph: bool = False, **options: Any
+    ) -> Tensor:
+        dim = options.pop("dim", None) if of.over_rows else None
+        for name in options:
+            if name not in defaults:
+                raise TypeError(f"{of.name}() got an unexpected keyword argument {name!r}")
+        return of.call(
+            input, target, dim, create_graph, **{**defaults, "weight": weight, **options}
+        )
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    head = list(inspect.signature(function).parameters.values())[:3]
+    rest = {"dim": None} if of.over_rows else {}
+    rest |= {k: v for k, v in defaults.items() if k != "weight"} | {"create_graph": False}
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*head, *(inspect.Parameter(k, keyword, default=v) for k, v in rest.items())]
+    )
+    function.__name__ = function.__qualname__ = of.name
+    return function

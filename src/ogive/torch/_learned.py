@@ -1,0 +1,181 @@
+"""Unary functions with a parameter that networks train: PReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .._unary import broadcast_axes
+from ..catalog import Card
+from . import _formulas, _raw
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
+from ._library import define, on_cuda
+
+
+class Learned:
+    """The value and both gradients of f(x, weight)."""
+
+    def __init__(self, card: Card):
+        self.card, self.name = card, card.name
+        (self.parameter,) = card.parameters
+        self.value = _raw.with_tensor_parameters(card.name, "value")
+        self.to_x = _raw.with_tensor_parameters(card.name, "backward")
+        self.apply = applier(learned_function(self))
+        self.define_operators()
+
+    def formula(self, x: Tensor, weight: Tensor) -> Tensor:
+        y: Tensor = self.card.formula(_formulas.CONTEXT, x, weight.to(x.dtype))
+        return y
+
+    def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
+
+    def to_weight(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """dy df/dweight summed in float64, in one order, over the axes weight is repeated along."""
+        shape, dtype = x.shape, torch.promote_types(dy.dtype, x.dtype)
+        dy, x = (t.resolve_neg().to(dtype) for t in (dy, x))
+        wide = weight.detach().to(torch.float64)
+        summed = broadcast_axes(tuple(weight.shape), tuple(shape))
+        lead: tuple[int, ...] = ()
+        if len(summed) == len(shape):  # one weight: one long row
+            rows: list[Any] = [dy.reshape(-1), x.reshape(-1), float(wide)]
+        elif summed:
+            core = max(summed, key=lambda axis: shape[axis])
+            rows = [t.movedim(core, -1) for t in (dy, x, wide.expand(shape))]
+            lead = tuple(rows[0].shape[:-1])
+        else:
+            rows = [t.unsqueeze(-1) for t in (dy, x, wide.expand(shape))]
+            lead = tuple(shape)
+        total = torch.empty(lead, dtype=torch.float64)
+        _raw.rows(self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total))
+        if len(summed) not in (0, len(shape)):
+            rest = tuple(axis - (axis > core) for axis in summed if axis != core)
+            if rest:  # NumPy's order of summation, as everywhere else
+                total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
+        return total.reshape(weight.shape).to(weight.dtype)
+
+    def differentiable_gradients(
+        self, dy: Tensor, x: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both gradients with derivatives of their own."""
+        with torch.no_grad():
+            values = self.gradients(dy, x, weight)
+        with torch.enable_grad():
+            given = [t if t.requires_grad else t.detach().requires_grad_() for t in (x, weight)]
+            carriers = torch.autograd.grad(self.formula(*given), given, dy, create_graph=True)
+        dx, dw = (ValueOf.apply(v, c) for v, c in zip(values, carriers, strict=True))
+        return dx, dw
+
+    def fitted(self, weight: Any, x: Tensor) -> Tensor:
+        """One weight, or one for each channel, in the shape that broadcasts against x."""
+        if not isinstance(weight, Tensor):
+            return torch.tensor(float(weight), dtype=torch.float64, device=x.device)
+        if weight.numel() == 1:
+            return weight.reshape(())
+        if weight.dim() != 1:
+            raise RuntimeError(
+                f"{self.name}: {self.parameter.name} must have one dimension, not {weight.dim()}"
+            )
+        channels = x.shape[1] if x.dim() > 1 else 1
+        if len(weight) != channels:
+            raise RuntimeError(
+                f"{self.name}: {self.parameter.name} has {len(weight)} elements, but x of shape "
+                f"{tuple(x.shape)} has {channels} channels along axis 1"
+            )
+        return weight.reshape(-1, *(1,) * (x.dim() - 2))
+
+    def call(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
+        x = floating(input, self.name)
+        weight = self.fitted(weight, x)
+        if x.device.type not in ("cpu", "cuda", "meta"):
+            warn_of_fallback(self.name, x.device)
+            return self.formula(x, weight)
+        way = route_of(x, weight)
+        if way == KERNELS:
+            if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
+                return self.apply(x, weight)  # type: ignore[no-any-return]
+            return self.value(x, weight)
+        if way in (TRANSFORMS, FORMULA):
+            return self.formula(x, weight)  # two branches of a where: as exact as the kernel
+        return self.operator(x, weight)  # type: ignore[no-any-return]
+
+    def define_operators(self) -> None:
+        name, of, weight = self.name, self, self.parameter.name
+
+        def fallback(dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+            warn_of_fallback(name, x.device)
+            with torch.enable_grad():
+                given = [t.detach().requires_grad_() for t in (x, weight)]
+                dx, dw = torch.autograd.grad(of.formula(*given), given, dy)
+            return dx, dw
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_backward(*inputs)
+
+        def second_order(ctx: Any, *g: Tensor) -> tuple[Any, ...]:
+            dy, x, w = ctx.saved_tensors
+            with torch.enable_grad():
+                given = [t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x, w)]
+                first = torch.autograd.grad(
+                    of.formula(*given[1:]), given[1:], given[0], create_graph=True
+                )
+                return torch.autograd.grad(
+                    first, given, g, allow_unused=True, create_graph=torch.is_grad_enabled()
+                )
+
+        backward_op = define(
+            f"{name}_backward", f"(Tensor dy, Tensor x, Tensor {weight}) -> (Tensor, Tensor)",
+            self.gradients, lambda dy, x, w: (torch.empty_like(x), torch.empty_like(w)),
+            cuda=fallback, backward=second_order, setup_context=save,
+        )  # fmt: skip
+        self.operator = define(
+            name, f"(Tensor x, Tensor {weight}) -> Tensor",
+            self.value, lambda x, w: torch.empty_like(x),
+            cuda=lambda x, w: on_cuda(
+                lambda kernels: kernels.unary(name, "value", (x,), (w,)), lambda: of.formula(x, w)
+            ),
+            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
+        )  # fmt: skip
+
+
+def learned_function(of: Learned) -> type[Function]:
+    class LearnedFunction(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+            ctx.save_for_backward(x, weight)
+            return of.value(x, weight)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            x, weight = ctx.saved_tensors
+            if torch.is_grad_enabled():
+                return of.differentiable_gradients(dy, x, weight)
+            wants_x, wants_weight = ctx.needs_input_grad
+            return (
+                of.to_x(dy, x, weight) if wants_x else None,
+                of.to_weight(dy, x, weight) if wants_weight else None,
+            )
+
+    return LearnedFunction
+
+
+def public(of: Learned) -> Callable[..., Tensor]:
+    def function(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
+        return of.call(input, weight, lean)
+
+    function.__name__ = function.__qualname__ = of.name
+    return function

@@ -1,0 +1,282 @@
+"""Cross-entropy of a linear layer's logits, chunk by chunk, with its gradients made in forward.
+
+The products are torch's; in between, a chunk's logits become their own gradient in place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .. import _heads
+from ..catalog.heads import cross_entropy as rows_head
+from ..catalog.heads import linear_cross_entropy as linear_head
+from . import _raw
+from ._dispatch import FORMULA, TRANSFORMS, ValueOf, applier, floating, route_of, warn_of_fallback
+from ._heads import IGNORED, Head, as_array, as_tensor, torch_threads
+from ._library import define
+
+Options = dict[str, Any]
+
+
+class Linear:
+    """The loss of x Wᵀ + bias, by the head of the logits."""
+
+    def __init__(self, head: Head):
+        self.head, self.name = head, linear_head.card.name
+        self.apply = applier(linear_function(self))
+        self.define_operators()
+
+    def by_formula(
+        self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options
+    ) -> Tensor:
+        z = torch.nn.functional.linear(x, W, bias)
+        given = {name: options[name] for name in self.head.options}
+        return self.head.by_formula(z, target, z.dim() - 1, given)
+
+    def run(
+        self, x: Tensor, W: Tensor, bias: Tensor | None, target: Tensor, options: Options,
+        wanted: tuple[bool, bool, bool], upstream: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:  # fmt: skip
+        """The loss and the gradients wanted; `upstream` weighs the rows' gradients."""
+        form = torch.promote_types(x.dtype, W.dtype)
+        work = torch.float64 if form == torch.float64 else torch.float32
+        lead, classes = tuple(x.shape[:-1]), W.shape[0]
+        rows, matrix = x.detach().reshape(-1, x.shape[-1]).to(work), W.detach().to(work)
+        shift = None if bias is None else bias.detach().to(work)
+        mode, goal, weights, how = checked(target, (*lead, classes), options, work)
+        total = rows_head.total_weight(mode, goal.numpy(), weights)
+        factor: Any = (1 / total if total else 0.0) if how == "mean" else 1.0
+        numbers = rows_head.checked_options(
+            *(options[k] for k in ("label_smoothing", "z_loss", "softcap", "temperature"))
+        )
+        count = rows.shape[0]
+        kept = torch.arange(count)
+        if mode == "labels":
+            kept = torch.nonzero(goal >= 0).squeeze(1)
+        every = len(kept) == count
+        loss = torch.zeros(count, dtype=torch.float64)
+        dx = torch.zeros(rows.shape, dtype=work) if wanted[0] else None
+        dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
+        db = torch.zeros(classes, dtype=work) if wanted[2] and shift is not None else None
+        chunk = linear_head._checked_chunk(
+            options["chunk_rows"], np.empty((classes, x.shape[-1]), np.int8), np.dtype(
+                np.float64 if work == torch.float64 else np.float32)
+        )  # fmt: skip
+        buffer = torch.empty(min(chunk, max(len(kept), 1)), classes, dtype=work)
+        class_weight: Any = 1.0
+        if weights is not None:
+            class_weight = torch.from_numpy(weights)
+        for begin in range(0, len(kept), chunk):
+            some = slice(begin, begin + chunk) if every else kept[begin : begin + chunk]
+            own = rows[some]
+            z = buffer[: len(own)]
+            torch.mm(own, matrix.t(), out=z)
+            if shift is not None:
+                z += shift
+            losses = torch.empty(len(own), dtype=torch.float64)
+            scale = factor if upstream is None else (upstream[some] * factor).contiguous()
+            gradient = z if any(wanted) else None
+            _raw.rows(
+                self.head.name, mode, work, classes, (len(own),),
+                (z, goal[some].contiguous(), class_weight, *numbers, scale, losses, gradient),
+            )  # fmt: skip
+            loss[some] = losses
+            if dW is not None:
+                dW.addmm_(z.t(), own)
+            if db is not None:
+                db += z.sum(0)
+            if dx is not None:
+                if every:
+                    torch.mm(z, matrix, out=dx[some])
+                else:
+                    dx[some] = torch.mm(z, matrix)
+        with torch_threads():
+            value = as_tensor(
+                _heads.reduced(loss.reshape(lead).numpy(), how, total, np.dtype(np.float64))
+            )
+        return (
+            value.to(form),
+            None if dx is None else dx.reshape(x.shape).to(x.dtype),
+            None if dW is None else dW.to(W.dtype),
+            None if db is None or bias is None else db.to(bias.dtype),
+        )
+
+    def call(
+        self, input: Any, W: Any, target: Any, bias: Any, create_graph: bool, options: Options
+    ) -> Tensor:
+        x, W = floating(input, self.name), floating(W, self.name)
+        bias = None if bias is None else floating(bias, self.name)
+        if W.dim() != 2 or x.dim() == 0 or x.shape[-1] != W.shape[1]:
+            raise ValueError(
+                f"{self.name}: input of shape {tuple(x.shape)} and weights of shape "
+                f"{tuple(W.shape)} do not fit: they must be (..., d) and (classes, d)"
+            )
+        if W.shape[0] == 0:
+            raise ValueError(f"{self.name}: weights of shape {tuple(W.shape)} have no classes")
+        if bias is not None and bias.shape != W.shape[:1]:
+            raise ValueError(
+                f"{self.name}: bias of shape {tuple(bias.shape)} does not fit {W.shape[0]} classes"
+            )
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):
+            form = torch.get_autocast_dtype(kind)
+            x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
+        if target.is_floating_point():
+            options = {**options, "ignore_index": None}
+        tensors = [t for t in (x, W, bias, target, options["weight"]) if isinstance(t, Tensor)]
+        way = route_of(*tensors)
+        if way in (TRANSFORMS, FORMULA) or (
+            torch.is_grad_enabled() and (target.requires_grad or create_graph)
+        ):
+            found = self.by_formula(x, W, target, bias, options)
+            if create_graph and way not in (TRANSFORMS, FORMULA) and kind == "cpu":
+                with torch.no_grad():
+                    value = self.run(x, W, bias, target, options, (False,) * 3)[0]
+                found = ValueOf.apply(value, found)
+            return found
+        if kind not in ("cpu", "meta"):
+            # Chunks of a linear layer on a GPU are the business of a kernel that is not here.
+            if kind != "cuda":
+                warn_of_fallback(self.name, x.device)
+            return self.head.call(
+                torch.nn.functional.linear(x, W, bias), target, -1, False,
+                **{name: options[name] for name in self.head.options},
+            )  # fmt: skip
+        if way == 0:
+            return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
+        on = torch.is_grad_enabled()
+        wanted = [bool(on and t is not None and t.requires_grad) for t in (x, W, bias)]
+        if options["reduction"] == "none" and any(wanted):
+            return self.by_formula(x, W, target, bias, options)
+        values = [options[name] for name in (*self.head.options, "chunk_rows")]
+        return self.operator(x, W, bias, target, *values, wanted)[0]  # type: ignore[no-any-return]
+
+    def define_operators(self) -> None:
+        of = self
+        names = (*self.head.options, "chunk_rows")
+        schema = (
+            "(Tensor x, Tensor W, Tensor? bias, Tensor target, Tensor? weight, int? ignore_index, "
+            "float label_smoothing, float z_loss, float? softcap, float temperature, "
+            "str reduction, int? chunk_rows, bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
+        )
+
+        def cpu(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+            *values, wanted = rest
+            found = of.run(x, W, bias, target, dict(zip(names, values, strict=True)), wanted)
+            return tuple(x.new_empty(0) if t is None else t for t in found)
+
+        def fake(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+            *values, wanted = rest
+            none = dict(zip(names, values, strict=True))["reduction"] == "none"
+            form = torch.promote_types(x.dtype, W.dtype)
+            loss = x.new_empty(x.shape[:-1] if none else [], dtype=form)
+            return loss, *(
+                t.new_empty(t.shape) if want and t is not None else x.new_empty(0)
+                for t, want in zip((x, W, bias), wanted, strict=True)
+            )
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.wanted, ctx.count = inputs[-1], len(inputs)
+            ctx.mark_non_differentiable(*output[1:])
+            ctx.save_for_backward(*output[1:])
+
+        def backward(ctx: Any, dy: Tensor, *_: Any) -> Any:
+            found = [
+                (g * dy).to(g.dtype) if want else None
+                for g, want in zip(ctx.saved_tensors, ctx.wanted, strict=True)
+            ]
+            return *found, *(None,) * (ctx.count - 3)
+
+        self.operator = define(self.name, schema, cpu, fake, backward=backward, setup_context=save)
+
+
+def checked(
+    target: Tensor, shape: tuple[int, ...], options: Options, work: torch.dtype
+) -> tuple[str, Tensor, Any, Any]:
+    """NumPy's checks: the kernel's mode, labels or probabilities of rows, weights, reduction."""
+    how = _heads.checked_reduction(options["reduction"])
+    weight = options["weight"]
+    weights = rows_head.checked_class_weights(
+        as_array(weight) if isinstance(weight, Tensor) else weight, shape[-1], shape
+    )
+    mode, operand = rows_head.checked_target(
+        as_array(target), shape, len(shape) - 1, options["ignore_index"]
+    )
+    if mode == "probabilities":
+        form = np.dtype(np.float64 if work == torch.float64 else np.float32)
+        operand = _heads.checked_probabilities(operand, form, np.inf).reshape(-1, shape[-1])
+    else:
+        operand = operand.reshape(-1)
+    return mode, torch.from_numpy(np.ascontiguousarray(operand)), weights, how
+
+
+def linear_function(of: Linear) -> type[Function]:
+    class LinearFunction(Function):
+        @staticmethod
+        def forward(
+            ctx: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
+        ) -> Tensor:
+            wanted = ctx.needs_input_grad[:3]
+            ctx.rows = options["reduction"] == "none"
+            if ctx.rows:  # how much each row counts is known in backward
+                ctx.options = options
+                ctx.save_for_backward(x, W, bias, target)
+                return of.run(x, W, bias, target, options, (False,) * 3)[0]
+            loss, *gradients = of.run(x, W, bias, target, options, wanted)
+            ctx.save_for_backward(*gradients)
+            return loss
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            if torch.is_grad_enabled():
+                raise RuntimeError(
+                    f"{of.name} keeps its gradients and not the logits: for a second derivative "
+                    "call it with create_graph=True"
+                )
+            if ctx.rows:
+                x, W, bias, target = ctx.saved_tensors
+                upstream = dy.detach().reshape(-1).to(torch.float64)
+                _, *found = of.run(
+                    x, W, bias, target, ctx.options, ctx.needs_input_grad[:3], upstream
+                )
+                return *found, None, None
+            itself = dy.item() == 1
+            return (
+                *(g if g is None or itself else (g * dy).to(g.dtype) for g in ctx.saved_tensors),
+                None,
+                None,
+            )
+
+    return LinearFunction
+
+
+def public(of: Linear) -> Any:
+    def linear_cross_entropy(
+        input: Any,
+        linear_weight: Any,
+        target: Any,
+        *,
+        linear_bias: Tensor | None = None,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = IGNORED,
+        label_smoothing: float = 0.0,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+        chunk_rows: int | None = None,
+        create_graph: bool = False,
+    ) -> Tensor:
+        options = {
+            "weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing,
+            "z_loss": z_loss, "softcap": softcap, "temperature": temperature,
+            "reduction": reduction, "chunk_rows": chunk_rows,
+        }  # fmt: skip
+        return of.call(input, linear_weight, target, linear_bias, create_graph, options)
+
+    return linear_cross_entropy

@@ -1,0 +1,230 @@
+"""Kernels on tensors in the CPU's memory, by address, on torch's own threads."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import _native
+
+FORMATS = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2, torch.float64: 3}
+Number = float | Tensor
+
+
+def _use_torch_threads() -> None:
+    """Hands torch's own parallel loop to the kernels: a second pool would fight with it."""
+    folder = os.path.join(os.path.dirname(torch.__file__), "lib")
+    for name in ("libtorch_cpu.so", "libtorch_cpu.dylib"):
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            loop = getattr(ctypes.CDLL(path), "torch_parallel_for", None)
+            if loop is not None:
+                _native.use_executor(ctypes.cast(loop, ctypes.c_void_p).value or 0)
+            return  # without it the calling thread works alone
+
+
+_use_torch_threads()
+
+
+def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
+    """The kernel as a function of its tensors, and of its parameters unless they are given here.
+
+    Results are new and have the layout of the last tensor. Tensors have one shape: autograd sees
+    to it, and `same_shape` where nobody else does. The source is written out and compiled, since
+    a small tensor pays a tenth of its time for each star and loop.
+    """
+    read, written = (text.split() for text in _native.entries()[name][mode].split("->"))
+    if any("(n)" in each for each in (*read, *written)):
+        raise ValueError(f"{mode} of {name} is not elementwise")
+    count = read.count("T")
+    tensors = [f"t{i}" for i in range(count)]
+    parameters = [f"p{i}" for i in range(len(read) - count)]
+    results = [f"r{i}" for i in range(len(written))]
+    last = tensors[-1]
+    taken = ", ".join([*tensors, *(() if numbers else parameters)])
+    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
+    plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
+    operands = [
+        *(f"{t}.data_ptr()" for t in tensors), *parameters, *(f"{r}.data_ptr()" for r in results)
+    ]  # fmt: skip
+    code = f"""
+def run({taken}):
+    if {" and ".join(plain)}:
+        {"; ".join(f"{r} = like({last})" for r in results)}
+        flat({handle_of(name, mode)}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
+        return {", ".join(results)}
+    found = any_layout({handle_of(name, mode)}, ({", ".join(tensors)},), ({
+        "".join(f"{p}, " for p in parameters)
+    }), {len(results)})
+    return {"found" if len(results) > 1 else "found[0]"}
+"""
+    scope: dict[str, Any] = {
+        "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
+        "any_layout": _any_layouts, **dict(zip(parameters, numbers, strict=False)),
+    }  # fmt: skip
+    exec(code, scope)
+    run: Callable[..., Any] = scope["run"]
+    return run
+
+
+@cache
+def handle_of(name: str, mode: str) -> int:
+    return _native.raw_handle(name, mode)
+
+
+def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
+    """The same where parameters may be tensors, which broadcast against the others."""
+    handle = handle_of(name, mode)
+    inputs = _native.entries()[name][mode].split("->")[0].count("T")
+    return lambda *args: _any_layouts(handle, args[:inputs], args[inputs:], 1)[0]
+
+
+def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
+    """The kernel for callers whom nobody has checked."""
+    if inputs == 1:
+        return run
+
+    def checked(*args: Any) -> Any:
+        shape = args[inputs - 1].shape
+        for t in args[: inputs - 1]:
+            if t.shape != shape:
+                raise RuntimeError(
+                    f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit"
+                )
+        return run(*args)
+
+    return checked
+
+
+def in_place(name: str) -> Callable[..., Tensor]:
+    """The kernel's value written over its input."""
+    handle, flat = handle_of(name, "value"), _native.raw_flat
+
+    def run(x: Tensor, *numbers: float) -> Tensor:
+        if x.is_contiguous() and not x.is_neg():
+            at = x.data_ptr()
+            flat(handle, FORMATS[x.dtype], x.numel(), at, *numbers, at)
+            return x
+        return x.copy_(_any_layouts(handle, (x,), numbers, 1)[0])
+
+    return run
+
+
+def _any_layouts(
+    handle: int, tensors: Sequence[Tensor], numbers: Sequence[Number], results: int
+) -> tuple[Tensor, ...]:
+    """Any strides, dtypes that differ, parameters that broadcast."""
+    dtype = tensors[-1].dtype
+    for t in tensors[:-1]:
+        dtype = torch.promote_types(dtype, t.dtype)
+    tensors = [t.resolve_neg().to(dtype) for t in tensors]
+    form = _format_of(dtype)
+    last = tensors[-1]
+    tensors = [t if t.shape == last.shape else t.expand(last.shape) for t in tensors]
+    numbers = [_as_number(p) for p in numbers]
+    out = tuple(torch.empty_like(last) for _ in range(results))
+    strides = out[0].stride()
+    if all(isinstance(p, float) for p in numbers) and all(t.stride() == strides for t in tensors):
+        # They lie dense, in one order of axes, since a new tensor does.
+        _native.raw_flat(
+            handle, form, last.numel(), *(t.data_ptr() for t in tensors),
+            *numbers, *(t.data_ptr() for t in out),  # type: ignore[arg-type]
+        )  # fmt: skip
+        return out
+    # The axes in the order of the result's memory, so that runs are long.
+    order = sorted(range(last.dim()), key=lambda axis: -strides[axis])
+    shape = tuple(last.shape[axis] for axis in order)
+
+    def operand(t: Tensor) -> tuple[int, tuple[int, ...]]:
+        steps, size = t.stride(), t.element_size()
+        return t.data_ptr(), tuple(steps[axis] * size for axis in order)
+
+    given: list[Any] = [operand(t) for t in tensors]
+    held = [p if isinstance(p, float) else p.expand(last.shape) for p in numbers]
+    given += [p if isinstance(p, float) else operand(p) for p in held]
+    _native.raw_strided(handle, form, shape, 1, (*given, *map(operand, out)))
+    return out
+
+
+def _as_number(p: Number) -> Number:
+    """A parameter as kernels take it: a float, or a tensor of float64."""
+    if not isinstance(p, Tensor):
+        return float(p)
+    return float(p) if p.numel() == 1 else p.detach().to(torch.float64)
+
+
+def _format_of(dtype: torch.dtype) -> int:
+    if dtype not in FORMATS:
+        raise RuntimeError(f"{dtype} is not one of float16, bfloat16, float32, float64")
+    return FORMATS[dtype]
+
+
+class Lean:
+    """The two kernels of a function whose backward needs a bit an element."""
+
+    def __init__(self, name: str):
+        entry = _native.entries()[name]
+        self.forward_handle = handle_of(name, "lean")
+        self.backward_handle = handle_of(name, "lean_backward")
+        self.needs_output = entry["lean_backward"].startswith("T T")
+
+    def forward(self, x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        """y, laid out as x is, and the bits in the order of its memory."""
+        y = torch.empty_like(x)
+        x = x.resolve_neg()
+        if x.stride() != y.stride():
+            x = torch.empty_like(y).copy_(x)
+        n = x.numel()
+        bits = torch.empty((n + 7) // 8, dtype=torch.uint8)
+        _native.raw_flat(
+            self.forward_handle, _format_of(x.dtype), n, x.data_ptr(), *numbers,
+            y.data_ptr(), bits.data_ptr(),
+        )  # fmt: skip
+        return y, bits
+
+    def backward(
+        self, dy: Tensor, kept: Sequence[Tensor], strides: tuple[int, ...], *numbers: float
+    ) -> Tensor:
+        """dx of the layout that y had."""
+        *outputs, bits = kept
+        if dy.stride() != strides or dy.is_neg():
+            dy = torch.empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
+        dx = torch.empty_strided(dy.shape, strides, dtype=dy.dtype)
+        _native.raw_flat(
+            self.backward_handle, _format_of(dy.dtype), dy.numel(), dy.data_ptr(),
+            *(y.data_ptr() for y in outputs), bits.data_ptr(), *numbers, dx.data_ptr(),
+        )  # fmt: skip
+        return dx
+
+
+def rows(
+    name: str,
+    mode: str,
+    form: torch.dtype,
+    n: int,
+    lead: Sequence[int],
+    operands: Sequence[Tensor | float | bool | int | None],
+) -> None:
+    """A kernel over rows: tensors have `lead` dimensions and then the row's, where they have one.
+
+    A tensor of fewer dimensions is the same for all rows.
+    """
+    kinds = _native.entries()[name][mode].replace("->", " ").split()
+    operands = [t.resolve_neg() if isinstance(t, Tensor) else t for t in operands]
+    given: list[Any] = []
+    for t, kind in zip(operands, kinds, strict=True):
+        if not isinstance(t, Tensor):
+            given.append(t)
+            continue
+        size, core = t.element_size(), int(kind.endswith("(n)"))
+        steps = tuple(s * size for s in t.stride())
+        if t.dim() - core != len(lead):  # one for all rows
+            steps = (0,) * len(lead) + steps[t.dim() - core :]
+        given.append((t.data_ptr(), steps))
+    _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))

@@ -1,0 +1,518 @@
+"""Rows in torch: softmax and its kin along any axis, with a temperature and a mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .. import _native
+from ..catalog import Card
+from . import _formulas, _raw
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    outside_transforms,
+    route,
+    warn_of_fallback,
+)
+from ._drawn import drawn_seed, first_indices
+from ._library import define, on_cuda, on_the_cpu
+
+Temperature = float | Tensor
+
+
+class Rows:
+    """The kernels, autograd Functions and operators of one function of rows."""
+
+    def __init__(self, card: Card):
+        self.card, self.name = card, card.name
+        self.modes = _native.entries()[card.name]
+        self.reduces = not self.modes["value"].endswith("(n)")
+        self.formula = _formulas.rows(card)
+        self.from_output = (
+            _formulas.pull_back(card)
+            if "backward_from_output" in self.modes and card.pull_back is not None
+            else None
+        )
+        self.apply = applier(rows_function(self))
+        self.kernel = transformed_value(self)
+        self.define_operators()
+
+    def run(
+        self, mode: str, given: Tensor, x: Tensor, dim: int, temperature: Temperature, where: Any
+    ) -> Tensor:
+        """A kernel: `given` is dy, or x itself for the value; x is y for backward from it."""
+        x, given = x.resolve_neg(), given.resolve_neg().to(x.dtype)
+        scalar = x.dim() == 0
+        if scalar:
+            x = x.reshape(1)
+            given = given if self.reduces and mode != "value" else given.reshape(1)
+        rows = x.movedim(dim, -1)
+        lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
+        small = self.reduces and mode == "value"
+        out = torch.empty(lead, dtype=x.dtype) if small else torch.empty_like(x)
+        operands: list[Any] = [] if mode == "value" else [
+            given if self.reduces else given.movedim(dim, -1)
+        ]  # fmt: skip
+        number = temperature
+        if isinstance(temperature, Tensor):
+            number = temperature.detach().to(torch.float64).expand(lead)
+        operands += [rows, number]
+        if mode != "backward_from_output":
+            mask: Any = True
+            if where is not None:
+                mask = (where.reshape(1) if scalar else where.expand(x.shape)).movedim(dim, -1)
+            operands.append(mask)
+        operands.append(out if small else out.movedim(dim, -1))
+        _raw.rows(self.name, mode, x.dtype, n, lead, operands)
+        return out.reshape(()) if scalar and not small else out
+
+    def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
+        """A formula along the last axis, along another."""
+        moved = [t.movedim(dim, -1) if isinstance(t, Tensor) and t.dim() else t for t in tensors]
+        y = formula(*moved)
+        return y if self.reduces or not y.dim() else y.movedim(-1, dim)
+
+    def by_formula(self, x: Tensor, dim: int, temperature: Any, where: Any) -> Tensor:
+        if x.dim() == 0:
+            where = where if where is None else where.reshape(1)
+            return self.by_formula(x.reshape(1), 0, temperature, where).reshape(())
+        rows = x.movedim(dim, -1)
+        mask = None if where is None else where.expand(x.shape).movedim(dim, -1)
+        y = self.formula(rows, temperature, mask)
+        return y if self.reduces else y.movedim(-1, dim)
+
+    def gradient_by_formula(
+        self, dy: Tensor, x: Tensor, dim: int, temperature: Any, where: Any, create_graph: bool
+    ) -> Tensor:
+        with torch.enable_grad():
+            x = x if create_graph and x.requires_grad else x.detach().requires_grad_()
+            y = self.by_formula(x, dim, temperature, where)
+            (dx,) = torch.autograd.grad(y, x, dy, create_graph=create_graph)
+        return dx
+
+    def pull_back(self, dy: Tensor, y: Tensor, dim: int, temperature: Any) -> Tensor:
+        if y.dim() == 0:
+            return self.pull_back(dy.reshape(1), y.reshape(1), 0, temperature).reshape(())
+        dx = self.from_output(dy.movedim(dim, -1), y.movedim(dim, -1), temperature)  # type: ignore[misc]
+        return dx.movedim(-1, dim)
+
+    def call(
+        self, input: Any, dim: Any, temperature: Temperature, where: Tensor | None, lean: Any
+    ) -> Tensor:
+        x = floating(input, self.name)
+        dim = checked_dim(dim, x, self.name)
+        temperature = checked_temperature(temperature, x, dim)
+        if where is not None:
+            where = checked_mask(where, x, self.name)
+        if x.device.type not in ("cpu", "cuda", "meta"):
+            warn_of_fallback(self.name, x.device)
+            return self.by_formula(x, dim, temperature, where)
+        way = route(x)
+        if way == KERNELS:
+            if x.requires_grad and torch.is_grad_enabled():
+                return self.apply(x, dim, temperature, where, lean is False)  # type: ignore[no-any-return]
+            return self.run("value", x, x, dim, temperature, where)
+        if way == TRANSFORMS:
+            carrier = self.by_formula(x, dim, temperature, where)
+            if isinstance(temperature, Tensor) or where is not None:
+                return carrier
+            return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
+        if way == FORMULA or isinstance(temperature, Tensor):
+            return self.by_formula(x, dim, temperature, where)
+        return self.operator(x, dim, temperature, where)  # type: ignore[no-any-return]
+
+    def define_operators(self) -> None:
+        name, of = self.name, self
+        options = "int dim, float temperature, Tensor? where"
+
+        def fallback(x: Tensor, dim: int, temperature: float, where: Any) -> Tensor:
+            warn_of_fallback(name, x.device)
+            return of.by_formula(x, dim, temperature, where)
+
+        def cuda(mode: str, otherwise: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def impl(*args: Any) -> Tensor:
+                *tensors, dim, temperature = args[: -1 if mode != "backward_from_output" else None]
+                where = args[-1] if mode != "backward_from_output" else None
+                last = tensors[-1]
+                if where is not None or not last.dim():
+                    return otherwise(*args)
+
+                def run(kernels: Any) -> Tensor:
+                    rows = tuple(t.movedim(dim, -1) for t in tensors)
+                    y: Tensor = kernels.rows(name, mode, rows, (temperature,))
+                    return y if y.dim() < last.dim() else y.movedim(-1, dim)
+
+                return on_cuda(run, lambda: otherwise(*args))  # type: ignore[no-any-return]
+
+            return impl
+
+        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
+            dy, x, *ctx.rest = inputs
+            ctx.save_for_backward(dy, x)
+
+        def second_order(ctx: Any, g: Tensor) -> Any:
+            dy, x = ctx.saved_tensors
+            with torch.enable_grad():
+                dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
+                if len(ctx.rest) == 3:
+                    dim, temperature, where = ctx.rest
+                    dx = of.gradient_by_formula(dy, x, dim, temperature, where, True)
+                else:
+                    dx = of.pull_back(dy, x, *ctx.rest)
+                to_dy, to_x = torch.autograd.grad(
+                    dx, (dy, x), g, allow_unused=True, create_graph=torch.is_grad_enabled()
+                )
+            return to_dy, to_x, *(None,) * len(ctx.rest)
+
+        def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
+            return of.run("backward", dy, x, dim, t, where)
+
+        backward_op = define(
+            f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor",
+            backward, lambda dy, x, *_: torch.empty_like(x),
+            cuda=cuda("backward", lambda dy, x, d, t, w: of.gradient_by_formula(
+                dy, x, d, t, w, False)),
+            backward=second_order, setup_context=save_all,
+        )  # fmt: skip
+        output_op = None
+        if self.from_output is not None:
+
+            def from_output(dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
+                return of.run("backward_from_output", dy, y, dim, t, None)
+
+            output_op = define(
+                f"{name}_backward_from_output",
+                "(Tensor dy, Tensor y, int dim, float temperature) -> Tensor",
+                from_output, lambda dy, y, *_: torch.empty_like(y),
+                cuda=cuda("backward_from_output", of.pull_back),
+                backward=second_order, setup_context=save_all,
+            )  # fmt: skip
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            x, ctx.dim, ctx.temperature, where = inputs
+            ctx.save_for_backward(x if output_op is None else output, where)
+
+        def first_order(ctx: Any, dy: Tensor) -> Any:
+            kept, where = ctx.saved_tensors
+            if output_op is not None:
+                dx = output_op(dy, kept, ctx.dim, ctx.temperature)
+            else:
+                dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
+            return dx, None, None, None
+
+        def fake(x: Tensor, dim: int, *_: Any) -> Tensor:
+            if not of.reduces:
+                return torch.empty_like(x)
+            return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
+
+        def vmap(info: Any, dims: Any, x: Tensor, dim: int, t: float, where: Any) -> Any:
+            x = x.expand(info.batch_size, *x.shape) if dims[0] is None else x.movedim(dims[0], 0)
+            if where is not None and dims[3] is not None:
+                where = where.movedim(dims[3], 0)
+            if x.dim() == 1:
+                return of.operator(x.unsqueeze(1), 1, t, where).reshape(x.shape), 0
+            return of.operator(x, dim + 1, t, where), 0
+
+        self.operator = define(
+            name, f"(Tensor x, {options}) -> Tensor",
+            lambda x, dim, t, where: of.run("value", x, x, dim, t, where), fake,
+            cuda=cuda("value", fallback), backward=first_order, setup_context=save, vmap=vmap,
+        )  # fmt: skip
+
+
+def rows_function(of: Rows) -> type[Function]:
+    class RowsFunction(Function):
+        @staticmethod
+        def forward(
+            ctx: Any, x: Tensor, dim: int, temperature: Any, where: Any, keep_input: bool
+        ) -> Tensor:
+            y = of.run("value", x, x, dim, temperature, where)
+            ctx.output = of.from_output is not None and not keep_input
+            ctx.save_for_backward(y if ctx.output else x, where)
+            ctx.dim, ctx.temperature = dim, temperature
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
+            with torch.no_grad():
+                mode = "backward_from_output" if ctx.output else "backward"
+                dx = of.run(mode, dy, kept, dim, temperature, where)
+            if torch.is_grad_enabled():
+                if ctx.output:
+                    carrier = of.pull_back(dy, kept, dim, temperature)
+                else:
+                    carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, True)
+                dx = ValueOf.apply(dx, carrier)
+            return dx, None, None, None, None
+
+    return RowsFunction
+
+
+def transformed_value(of: Rows) -> Any:
+    class Kernel(Function):
+        """The value alone; `ValueOf` knows its derivatives."""
+
+        @staticmethod
+        def forward(x: Tensor, dim: int, temperature: float) -> Tensor:
+            return of.run("value", x, x, dim, temperature, None)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            pass
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            return None, None, None
+
+        @staticmethod
+        def vmap(info: Any, dims: Any, x: Tensor, dim: int, temperature: float) -> Any:
+            x = x.movedim(dims[0], 0)
+            if x.dim() == 1:
+                return Kernel.apply(x.unsqueeze(1), 1, temperature).reshape(x.shape), 0
+            return Kernel.apply(x, dim + 1, temperature), 0
+
+    return Kernel
+
+
+def checked_dim(dim: Any, x: Tensor, name: str) -> int:
+    if not isinstance(dim, int):
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
+    axes = max(x.dim(), 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
+            f"[{-axes}, {axes - 1}]"
+        )
+    return dim % axes
+
+
+def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
+    """One positive number, or a tensor of one for each row."""
+    if isinstance(temperature, Tensor):
+        if temperature.dim() == 0:
+            return checked_temperature(temperature.item(), x, dim)
+        if not bool(((temperature > 0) & torch.isfinite(temperature)).all()):
+            raise ValueError(f"temperature must be positive and finite, not {temperature}")
+        return temperature
+    number = float(temperature)
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
+    return number
+
+
+def checked_mask(where: Tensor, x: Tensor, name: str) -> Tensor:
+    if where.dtype != torch.bool:
+        raise TypeError(f"{name}: where must be a boolean mask, not of dtype {where.dtype}")
+    try:
+        where.expand(x.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"{name}: where of shape {tuple(where.shape)} does not fit x of shape {tuple(x.shape)}"
+        ) from None
+    return where
+
+
+def public(of: Rows) -> Callable[..., Tensor]:
+    if not of.reduces:
+
+        def function(
+            input: Any,
+            dim: int = -1,
+            *,
+            temperature: Temperature = 1.0,
+            where: Tensor | None = None,
+            dtype: torch.dtype | None = None,
+            lean: bool | None = None,
+        ) -> Tensor:
+            x = input if dtype is None else input.to(dtype)
+            return of.call(x, dim, temperature, where, lean)
+
+    else:
+
+        def function(  # type: ignore[misc]
+            input: Any,
+            dim: int = -1,
+            keepdim: bool = False,
+            *,
+            temperature: Temperature = 1.0,
+            where: Tensor | None = None,
+        ) -> Tensor:
+            y = of.call(input, dim, temperature, where, None)
+            return y.unsqueeze(dim) if keepdim and input.dim() else y
+
+    function.__name__ = function.__qualname__ = of.name
+    return function
+
+
+class DrawnRows:
+    """A function of a row and of noise, which a seed and the element's index decide."""
+
+    def __init__(self, card: Card):
+        self.card, self.name = card, card.name
+        self.function = applier(drawn_function(self))
+        self.define_operators()
+
+    def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
+        dim, temperature, hard, seed = rest
+        rows = x.movedim(dim, -1)
+        lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
+        out = torch.empty(rows.shape, dtype=x.dtype)
+        noise = (temperature, int(seed), first_indices(lead, n))
+        operands = (
+            (rows, *noise, hard, out) if dy is None
+            else (dy.movedim(dim, -1).to(x.dtype), rows, *noise, out)
+        )  # fmt: skip
+        _raw.rows(self.name, mode, x.dtype, n, lead, operands)
+        return out.movedim(-1, dim)
+
+    def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:
+        """The soft result, from the same noise."""
+        rows = x.movedim(dim, -1)
+        n = rows.shape[-1]
+        shape = tuple(rows.shape)
+        with outside_transforms():
+            zeros = torch.zeros(shape, dtype=torch.float64)
+            y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
+        y = y.to(x.device)
+        # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
+        u = _formulas.Exponential(-1 / y)
+        z = _formulas.wide(rows)
+        (soft,) = self.card.formula(
+            _formulas.CONTEXT, _formulas.Row(z, n), _formulas.Row(u, n), temperature
+        )
+        found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
+        return found
+
+    def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
+        x = floating(input, self.name)
+        scalar = x.dim() == 0
+        dim = checked_dim(dim, x, self.name)
+        temperature = checked_temperature(temperature, x, dim)
+        if isinstance(temperature, Tensor):
+            raise TypeError(f"{self.name}: the temperature must be one number")
+        if not isinstance(hard, bool):
+            raise TypeError(f"hard must be True or False, not {hard!r}")
+        if scalar:
+            x = x.reshape(1)
+        way = route(x)
+        y: Tensor
+        if way == KERNELS:
+            y = self.function(x, dim, temperature, hard, seed)
+        elif way in (TRANSFORMS, FORMULA):
+            y = self.by_formula(x, dim, temperature, seed)
+            if hard:
+                best = y.detach().argmax(dim, keepdim=True)
+                y = ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)
+        else:
+            y = self.operator(x, dim, temperature, hard, seed)
+        return y.reshape(()) if scalar else y
+
+    def define_operators(self) -> None:
+        name, of = self.name, self
+        options = "int dim, float temperature, bool hard, Tensor seed"
+
+        def fake(*args: Any) -> Tensor:
+            x, dim = [a for a in args if isinstance(a, Tensor)][-2], args[-4]
+            rows = x.movedim(dim, -1)
+            return x.new_empty(rows.shape).movedim(-1, dim)
+
+        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def impl(*args: Any) -> Tensor:
+                warn_of_fallback(name, args[0].device)
+                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+            return impl
+
+        def backward(dy: Tensor, x: Tensor, *rest: Any) -> Tensor:
+            return of.run("backward", dy, x, *rest)
+
+        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
+            dy, x, *ctx.rest, seed = inputs
+            ctx.save_for_backward(dy, x, seed)
+
+        def second_order(ctx: Any, g: Tensor) -> Any:
+            dy, x, seed = ctx.saved_tensors
+            dim, temperature, _ = ctx.rest
+            with torch.enable_grad():
+                dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
+                y = of.by_formula(x, dim, temperature, seed)
+                (dx,) = torch.autograd.grad(y, x, dy, create_graph=True)
+                found = torch.autograd.grad(dx, (dy, x), g, create_graph=torch.is_grad_enabled())
+            return *found, None, None, None, None
+
+        backward_op = define(
+            f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor", backward, fake,
+            cuda=elsewhere(backward), backward=second_order, setup_context=save_all,
+        )  # fmt: skip
+
+        def value(x: Tensor, *rest: Any) -> Tensor:
+            return of.run("value", None, x, *rest)
+
+        def save(ctx: Any, inputs: Any, output: Any) -> None:
+            x, *ctx.rest, seed = inputs
+            ctx.save_for_backward(x, seed)
+
+        def first_order(ctx: Any, dy: Tensor) -> Any:
+            x, seed = ctx.saved_tensors
+            return backward_op(dy, x, *ctx.rest, seed), None, None, None, None
+
+        self.operator = define(
+            name, f"(Tensor x, {options}) -> Tensor", value, fake,
+            cuda=elsewhere(value), backward=first_order, setup_context=save,
+        )  # fmt: skip
+
+
+def drawn_function(of: DrawnRows) -> type[Function]:
+    class DrawnFunction(Function):
+        @staticmethod
+        def forward(
+            ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
+        ) -> Tensor:
+            ctx.save_for_backward(x, seed)
+            ctx.rest = dim, temperature, hard
+            return of.run("value", None, x, dim, temperature, hard, seed)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            x, seed = ctx.saved_tensors
+            with torch.no_grad():
+                dx = of.run("backward", dy, x, *ctx.rest, seed)
+            if torch.is_grad_enabled():
+                dim, temperature, _ = ctx.rest
+                with torch.enable_grad():
+                    x = x if x.requires_grad else x.detach().requires_grad_()
+                    y = of.by_formula(x, dim, temperature, seed)
+                    (carrier,) = torch.autograd.grad(y, x, dy, create_graph=True)
+                dx = ValueOf.apply(dx, carrier)
+            return dx, None, None, None, None
+
+    return DrawnFunction
+
+
+def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
+    def function(
+        input: Any,
+        tau: float = 1.0,
+        hard: bool = False,
+        eps: float = 1e-10,
+        dim: int = -1,
+        *,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """eps is torch's, and not needed: the noise is finite."""
+        return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
+
+    function.__name__ = function.__qualname__ = of.name
+    return function

@@ -1,0 +1,528 @@
+"""Unary functions in torch, each built from its card and its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .. import _native
+from .._ufuncs import check_parameter
+from ..catalog import Card, Parameter
+from . import _formulas, _raw
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    elementwise_vmap,
+    floating,
+    route,
+    warn_of_fallback,
+)
+from ._library import define, on_cuda, on_the_cpu
+from ._library import elementwise_vmap as operator_vmap
+
+_grad_enabled = torch.is_grad_enabled
+Numbers = tuple[float, ...]
+
+
+class Unary:
+    """The kernels, autograd Functions and operators of one function."""
+
+    def __init__(self, card: Card):
+        self.card, self.name = card, card.name
+        self.parameters = [p for p in card.parameters if p.operand]
+        self.modes = _native.entries()[card.name]
+        self.formula = _formulas.unary(card)
+        self.value = _raw.elementwise(card.name, "value")
+        self.backward = _raw.elementwise(card.name, "backward")
+        self.straight = "second_derivative" not in self.modes
+        self.second: Any = (
+            None if self.straight else _raw.elementwise(card.name, "second_derivative")
+        )
+        self.from_output: Any = (
+            _raw.elementwise(card.name, "backward_from_output")
+            if "backward_from_output" in self.modes and (self.straight or card.slope_from_output)
+            else None
+        )
+        self.lean = _raw.Lean(card.name) if "lean" in self.modes else None
+        self.in_place = _raw.in_place(card.name)
+        self.bound: dict[Numbers, Bound] = {}
+        self.by_number: dict[float, Bound] = {}
+        self.define_operators()
+        self.differentiable_backward, self.differentiable = transforms(self)
+
+    def plan(self, numbers: Numbers, lean: bool | None) -> str:
+        """What is kept for backward: the input, the output, or bits (and the output)."""
+        if lean is False:
+            return "input"
+        if lean and self.lean is not None:
+            return "bits"
+        if self.from_output is not None and all(p >= 0 for p in numbers):
+            return "output"  # with a negative slope it would not tell the side
+        if lean is None and self.lean is not None and not self.lean.needs_output:
+            return "bits"  # two slopes: as exact, and a 32nd of the memory
+        return "input"
+
+    def bind(self, numbers: Numbers) -> Bound:
+        """The function with its parameters fixed; kept, as models use few of them."""
+        bound = self.bound.get(numbers)
+        if bound is None:
+            bound = Bound(self, numbers)
+            if len(self.bound) < MOST_KEPT:
+                self.bound[numbers] = bound
+                if len(numbers) == 1:
+                    self.by_number[numbers[0]] = bound
+        return bound
+
+    def differentiable_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
+        """dx with its own derivatives: y leads on to x, being this function's result."""
+        with torch.no_grad():
+            dx: Tensor = self.from_output(dy, y, *numbers)
+            if self.straight:
+                slope = self.from_output(torch.ones_like(dy), y, *numbers)
+        if not self.straight:
+            slope_of: Any = self.card.slope_from_output
+            slope = slope_of(_formulas.CONTEXT, y, *numbers)
+        result: Tensor = ValueOf.apply(dx, dy * slope)
+        return result
+
+    # Operators: for whatever traces, wraps or moves tensors.
+
+    def define_operators(self) -> None:
+        name, of = self.name, self
+        given = "".join(f", float {p.name}" for p in self.parameters)
+        count = len(self.parameters)
+
+        def like_last(*args: Any) -> Tensor:
+            return torch.empty_like([a for a in args if isinstance(a, Tensor)][-1])
+
+        def cuda(mode: str, inputs: int, run: Any) -> Callable[..., Any]:
+            def impl(*args: Any) -> Any:
+                tensors, numbers = args[:inputs], args[inputs : inputs + count]
+                return on_cuda(
+                    lambda kernels: kernels.unary(name, mode, tensors, numbers),
+                    lambda: of.fallback(mode, tensors, numbers, run),
+                )
+
+            return impl
+
+        second_op: Any = None
+        backward_op: Any = None
+        output_op: Any = None
+        if self.second is not None:
+            second_op = define(
+                f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
+                self.second, like_last, cuda=cuda("second_derivative", 1, self.second),
+                vmap=operator_vmap(lambda: second_op),
+            )  # fmt: skip
+
+        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.save_for_backward(*inputs[:2])
+            ctx.numbers = inputs[2:]
+
+        def second_order(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+            dy, x = ctx.saved_tensors
+            to_dy = backward_op(g, x, *ctx.numbers)
+            to_x = None if second_op is None else g * dy * second_op(x, *ctx.numbers)
+            return to_dy, to_x, *(None,) * count
+
+        backward_op = define(
+            f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
+            _raw.same_shape(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
+            backward=second_order, setup_context=save_all, vmap=operator_vmap(lambda: backward_op),
+        )  # fmt: skip
+        if self.from_output is not None:
+
+            def second_order_from_output(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+                dy, y = ctx.saved_tensors
+                to_dy, to_y = output_op(g, y, *ctx.numbers), None
+                if not of.straight:
+                    with torch.enable_grad():
+                        y = y if y.requires_grad else y.detach().requires_grad_()
+                        slope_of: Any = of.card.slope_from_output
+                        slope = slope_of(_formulas.CONTEXT, y, *ctx.numbers)
+                        (to_y,) = torch.autograd.grad(
+                            slope, y, g * dy, create_graph=torch.is_grad_enabled()
+                        )
+                return to_dy, to_y, *(None,) * count
+
+            output_op = define(
+                f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
+                _raw.same_shape(self.from_output, 2), like_last,
+                cuda=cuda("backward_from_output", 2, self.from_output),
+                backward=second_order_from_output, setup_context=save_all,
+                vmap=operator_vmap(lambda: output_op),
+            )  # fmt: skip
+
+        def save(ctx: Any, inputs: Any, output: Tensor) -> None:
+            x, *ctx.numbers, keep_input = inputs
+            plan = of.plan(tuple(ctx.numbers), False if keep_input else None)
+            ctx.output = plan == "output"
+            ctx.save_for_backward(output if ctx.output else x)
+
+        def first_order(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+            (kept,) = ctx.saved_tensors
+            dx = (output_op if ctx.output else backward_op)(dy, kept, *ctx.numbers)
+            return dx, *(None,) * (count + 1)
+
+        self.operator = define(
+            name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
+            lambda x, *rest: of.value(x, *rest[:count]), lambda x, *rest: torch.empty_like(x),
+            cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
+            vmap=operator_vmap(lambda: of.operator),
+        )  # fmt: skip
+        if self.lean is not None:
+            self.lean_operator = lean_operators(self, self.lean, given)
+
+    def fallback(
+        self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
+    ) -> Any:
+        """A mode where no kernel reaches: by torch's formula, or by a copy to the CPU."""
+        warn_of_fallback(self.name, tensors[-1].device)
+        if mode == "value":
+            return self.formula(*tensors, *numbers)
+        if mode == "backward":
+            dy, x = tensors
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                (dx,) = torch.autograd.grad(self.formula(x, *numbers), x, dy)
+            return dx
+        return on_the_cpu(run, *tensors, *numbers)
+
+    # The call.
+
+    def call(
+        self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
+    ) -> Tensor:
+        """Any way but the short one that the public function takes by itself."""
+        x = floating(input, self.name)
+        numbers = tuple(map(float, numbers))
+        for parameter, number in zip(self.parameters, numbers, strict=True):
+            low, high = parameter.domain
+            if not low < number < high and parameter.domain != Parameter.domain:
+                check_parameter(parameter, number)
+        if inplace and x is not input:
+            raise RuntimeError(
+                f"{self.name}: the result cannot be written over {input.dtype} input"
+            )
+        way = route(x)
+        if way == FORMULA or x.device.type not in ("cpu", "cuda", "meta"):
+            if way != FORMULA:
+                warn_of_fallback(self.name, x.device)
+            y = self.formula(x, *numbers)
+            return x.copy_(y) if inplace else y
+        plan = self.plan(numbers, lean)
+        if inplace:
+            return self.over(x, numbers, way, plan, lean)
+        if way == KERNELS:
+            bound = self.bind(numbers)
+            if x.requires_grad and _grad_enabled():
+                return bound.keeping(plan)(x)
+            return bound.value(x)
+        if way == TRANSFORMS:
+            return self.differentiable.apply(x, *numbers)  # type: ignore[no-any-return]
+        if plan == "bits" and x.device.type != "cuda":
+            return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
+        return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
+
+    def over(self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None) -> Tensor:
+        """The result in the memory of x."""
+        if x.is_leaf and x.requires_grad and _grad_enabled():
+            raise RuntimeError(
+                f"{self.name}: a leaf that requires a gradient cannot be overwritten"
+            )
+        if way == KERNELS and not (x.requires_grad and _grad_enabled()):
+            return self.in_place(x, *numbers)
+        if way == KERNELS and plan == "output":
+            return self.bind(numbers).keeping("output in place")(x)
+        # Backward needs x as it was.
+        return x.copy_(self.call(x.clone(), numbers, False, lean))
+
+
+MOST_KEPT = 64
+
+
+class Bound:
+    """One function with its parameters fixed, for tensors that need neither tracing nor transforms.
+
+    Its autograd Functions are of the old style, without setup_context, which costs 10 us a call.
+    """
+
+    def __init__(self, of: Unary, numbers: Numbers):
+        self.of, self.numbers = of, numbers
+        self.value: Callable[[Tensor], Tensor] = _raw.elementwise(of.name, "value", *numbers)
+        self.applied: dict[str, Callable[[Tensor], Tensor]] = {}
+        self.apply = self.keeping(of.plan(numbers, None))
+
+    def keeping(self, plan: str) -> Callable[[Tensor], Tensor]:
+        """The value of a tensor that requires a gradient; `plan` says what is kept."""
+        if plan not in self.applied:
+            makers = {
+                "input": from_input, "output": from_output, "output in place": over_input,
+                "bits": from_bits,
+            }  # fmt: skip
+            self.applied[plan] = applier(makers[plan](self.of, self.value, self.numbers))
+        return self.applied[plan]
+
+
+def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+    dx_of = _raw.elementwise(of.name, "backward", *numbers)
+
+    class FromInput(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return value(x)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            if _grad_enabled():
+                return of.differentiable_backward.apply(dy, x, *numbers)
+            return dx_of(dy, x)
+
+    return FromInput
+
+
+def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+    dx_of = _raw.elementwise(of.name, "backward_from_output", *numbers)
+
+    class FromOutput(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            y = value(x)
+            ctx.save_for_backward(y)
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (y,) = ctx.saved_tensors
+            if _grad_enabled():
+                return of.differentiable_from_output(dy, y, numbers)
+            return dx_of(dy, y)
+
+    return FromOutput
+
+
+def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+    class OverInput(from_output(of, value, numbers)):  # type: ignore[misc]
+        """Writes over x and keeps the result, which is the next layer's input anyway."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            of.in_place(x, *numbers)
+            ctx.mark_dirty(x)
+            ctx.save_for_backward(x)
+            return x
+
+    return OverInput
+
+
+def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+    if of.lean is None:
+        raise ValueError(f"{of.name} has no lean form")
+    lean: _raw.Lean = of.lean
+
+    class LinearInDy(Function):
+        """dx from bits is a multiple of dy, and so is what comes back to dy."""
+
+        @staticmethod
+        def forward(ctx: Any, dy: Tensor, bits: Tensor, strides: Any) -> Tensor:
+            ctx.save_for_backward(bits)
+            ctx.strides = strides
+            return lean.backward(dy, (bits,), strides, *numbers)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            return LinearInDy.apply(g, *ctx.saved_tensors, ctx.strides), None, None
+
+    class FromBits(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            y, bits = lean.forward(x, *numbers)
+            ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
+            ctx.strides = y.stride()
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            if not _grad_enabled():
+                return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
+            if lean.needs_output:
+                raise RuntimeError(no_second(of.name))
+            return LinearInDy.apply(dy, *ctx.saved_tensors, ctx.strides)
+
+    return FromBits
+
+
+def no_second(name: str) -> str:
+    return (
+        f"{name}: lean=True keeps the output and one bit, which do not tell the second derivative; "
+        "call it without lean"
+    )
+
+
+def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> Any:
+    """``name_lean`` and ``name_lean_backward``."""
+    name, count = of.name, len(of.parameters)
+    outputs = "Tensor y, " if lean.needs_output else ""
+    kept_count = 1 + lean.needs_output
+
+    def forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        return lean.forward(x, *numbers)
+
+    def fake_forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        return torch.empty_like(x), x.new_empty((x.numel() + 7) // 8, dtype=torch.uint8)
+
+    def backward(dy: Tensor, *rest: Any) -> Tensor:
+        *kept, strides = rest[: kept_count + 1]
+        return lean.backward(dy, kept, tuple(strides), *rest[kept_count + 1 :])
+
+    def fake_backward(dy: Tensor, *rest: Any) -> Tensor:
+        return dy.new_empty_strided(dy.shape, rest[kept_count])
+
+    def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs[1 : 1 + kept_count])
+        ctx.rest = inputs[1 + kept_count :]
+
+    def second_order(ctx: Any, g: Tensor) -> Any:
+        if lean.needs_output:
+            raise RuntimeError(no_second(name))
+        nones = (None,) * (kept_count + 1 + count)
+        return backward_op(g, *ctx.saved_tensors, *ctx.rest), *nones
+
+    backward_op = define(
+        f"{name}_lean_backward",
+        f"(Tensor dy, {outputs}Tensor bits, SymInt[] strides{given}) -> Tensor",
+        backward, fake_backward, backward=second_order, setup_context=save_backward,
+    )  # fmt: skip
+
+    def save(ctx: Any, inputs: Any, output: Any) -> None:
+        y, bits = output
+        ctx.mark_non_differentiable(bits)
+        ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
+        ctx.strides, ctx.numbers = y.stride(), inputs[1:]
+
+    def first_order(ctx: Any, dy: Tensor, _: Any) -> Any:
+        dx = backward_op(dy, *ctx.saved_tensors, ctx.strides, *ctx.numbers)
+        return dx, *(None,) * count
+
+    return define(
+        f"{name}_lean", f"(Tensor x{given}) -> (Tensor, Tensor)", forward, fake_forward,
+        backward=first_order, setup_context=save,
+    )  # fmt: skip
+
+
+def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
+    """Functions that torch.func and forward mode take: backward, and the value."""
+    nones = (None,) * len(of.parameters)
+
+    class SecondDerivative(Function):
+        @staticmethod
+        def forward(x: Tensor, *numbers: float) -> Tensor:
+            return of.second(x, *numbers)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            pass
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Any) -> Any:
+            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+
+    class Backward(Function):
+        @staticmethod
+        def forward(dy: Tensor, x: Tensor, *numbers: float) -> Tensor:
+            return of.backward(dy, x, *numbers)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            dy, x, *ctx.numbers = inputs
+            ctx.save_for_backward(dy, x)
+            ctx.save_for_forward(dy, x)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            dy, x = ctx.saved_tensors
+            to_dy = Backward.apply(g, x, *ctx.numbers) if ctx.needs_input_grad[0] else None
+            to_x = None
+            if ctx.needs_input_grad[1] and not of.straight:
+                to_x = g * dy * SecondDerivative.apply(x, *ctx.numbers)
+            return to_dy, to_x, *nones
+
+        @staticmethod
+        def jvp(ctx: Any, dy_t: Any, x_t: Any, *_: Any) -> Tensor:
+            dy, x = ctx.saved_tensors
+            total = torch.zeros_like(dy)
+            if dy_t is not None:
+                total = total + Backward.apply(dy_t, x, *ctx.numbers)
+            if x_t is not None and not of.straight:
+                total = total + x_t * dy * SecondDerivative.apply(x, *ctx.numbers)
+            return total
+
+    class Value(Function):
+        @staticmethod
+        def forward(x: Tensor, *numbers: float) -> Tensor:
+            return of.value(x, *numbers)  # type: ignore[no-any-return]
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            x, *ctx.numbers = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            return Backward.apply(dy, x, *ctx.numbers), *nones
+
+        @staticmethod
+        def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
+
+    for each in (SecondDerivative, Backward, Value):
+        each.vmap = elementwise_vmap(each)  # type: ignore[method-assign]
+    return Backward, Value
+
+
+def public(of: Unary) -> Callable[..., Tensor]:
+    """The function with the card's parameters in its signature, written out and compiled.
+
+    A closure over ``*args`` would have no signature and cost half a microsecond a call.
+    """
+    parameters = of.parameters
+    signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
+    names = ", ".join(p.name for p in parameters)
+    kept = "one" if not parameters else f"by_number[{names}]"
+    code = f"""
+def {of.name}(input, {signature}inplace=False, *, lean=None):
+    if lean is None and inplace is False and route(input) == 0:
+        try:
+            of = {kept}
+            if input.requires_grad and grad_enabled():
+                return of.apply(input)
+            return of.value(input)
+        except KeyError:
+            pass  # parameters that are new, or not one of the four formats
+    return call(input, ({names}{"," if parameters else ""}), inplace, lean)
+"""
+    scope: dict[str, Any] = {
+        "route": route, "grad_enabled": _grad_enabled, "call": of.call,
+        "by_number": of.by_number if len(parameters) == 1 else of.bound,
+    }  # fmt: skip
+    if not parameters:
+        scope["one"] = of.bind(())
+    exec(code, scope)
+    made: Callable[..., Tensor] = scope[of.name]
+    return made

@@ -1,0 +1,315 @@
+"""Modules: torch's names, constructors, ``extra_repr`` and ``state_dict``, with Ogive's functions.
+
+Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import _native, catalog
+from ..catalog import Card
+from . import _functions
+
+__all__: list[str] = []
+
+
+class Activation(nn.Module):
+    """A function of one tensor as a module; the classes below are made from the catalog's cards."""
+
+    name: str
+    parameters_of_function: tuple[tuple[str, float], ...] = ()
+    function: Callable[..., Tensor]
+    # On the class too, for modules of torch's that `swap` turns into these.
+    inplace = False
+    lean: bool | None = None
+
+    def __init__(self, *args: Any, inplace: bool = False, lean: bool | None = None, **kwargs: Any):
+        super().__init__()
+        names = [name for name, _ in self.parameters_of_function]
+        if len(args) == len(names) + 1:
+            *args, inplace = args  # type: ignore[assignment]
+        if len(args) > len(names):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(names) or 'no parameters'}")
+        given = dict(zip(names, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in names or name in given:
+                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
+            given[name] = value
+        for name, default in self.parameters_of_function:
+            setattr(self, name, given.get(name, default))
+        self.inplace, self.lean = inplace, lean
+
+    def forward(self, input: Tensor) -> Tensor:
+        numbers = [getattr(self, name) for name, _ in self.parameters_of_function]
+        return type(self).function(input, *numbers, inplace=self.inplace, lean=self.lean)
+
+    def extra_repr(self) -> str:
+        shown = [f"{name}={getattr(self, name)}" for name, _ in self.parameters_of_function]
+        shown += ["inplace=True"] if self.inplace else []
+        theirs: Any = getattr(nn, type(self).__name__, None)
+        if theirs is not None:  # as torch's says it
+            shown = [theirs.extra_repr(self)]
+        shown += [] if self.lean is None else [f"lean={self.lean}"]
+        return ", ".join(filter(None, shown))
+
+
+class Learned(nn.Module):
+    """A function with a trained parameter; the state_dict is torch's."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ):
+        super().__init__()
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = nn.Parameter(torch.full((num_parameters,), init, device=device, dtype=dtype))
+
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, self.init)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return type(self).function(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+class Drawn(Activation):
+    """A function whose parameter is drawn in training and fixed in evaluation."""
+
+    generator: torch.Generator | None = None
+
+    def __init__(self, *args: Any, generator: torch.Generator | None = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.generator = generator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "generator": None}  # a generator is no part of a checkpoint
+
+    def forward(self, input: Tensor) -> Tensor:
+        numbers = [getattr(self, name) for name, _ in self.parameters_of_function]
+        return type(self).function(
+            input, *numbers, self.training, self.inplace, generator=self.generator, lean=self.lean
+        )
+
+
+class GatedActivation(nn.Module):
+    """a f(b) of two tensors, or of the halves of one."""
+
+    function: Callable[..., Tensor]
+
+    def __init__(self, dim: int = -1):
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor, gate: Tensor | None = None) -> Tensor:
+        return type(self).function(input, gate, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Rows(nn.Module):
+    """A function along an axis."""
+
+    function: Callable[..., Tensor]
+    temperature = 1.0
+    lean: bool | None = None
+
+    def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
+        super().__init__()
+        self.dim, self.temperature, self.lean = -1 if dim is None else dim, temperature, lean
+
+    def forward(self, input: Tensor, where: Tensor | None = None) -> Tensor:
+        options: dict[str, Any] = {"temperature": self.temperature, "where": where}
+        if self.lean is not None:
+            options["lean"] = self.lean
+        return type(self).function(input, self.dim, **options)
+
+    def extra_repr(self) -> str:
+        shown = f"dim={self.dim}"
+        return shown if self.temperature == 1 else f"{shown}, temperature={self.temperature}"
+
+
+class DrawnRows(nn.Module):
+    function: Callable[..., Tensor]
+
+    def __init__(self, tau: float = 1.0, hard: bool = False, dim: int = -1):
+        super().__init__()
+        self.tau, self.hard, self.dim = tau, hard, dim
+
+    def forward(self, input: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return type(self).function(input, self.tau, self.hard, dim=self.dim, generator=generator)
+
+    def extra_repr(self) -> str:
+        return f"tau={self.tau}, hard={self.hard}, dim={self.dim}"
+
+
+class Loss(nn.Module):
+    """A loss of logits and targets. Options of one number are attributes, weights buffers."""
+
+    function: Callable[..., Tensor]
+    options: dict[str, Any]
+    tensors = ("weight", "pos_weight")
+
+    def __init__(self, weight: Tensor | None = None, **options: Any):
+        super().__init__()
+        for name in options:
+            if name not in self.options:
+                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
+        for name, default in self.options.items():
+            value = weight if name == "weight" else options.get(name, default)
+            if name in self.tensors:
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        given = {name: getattr(self, name) for name in self.options}
+        return type(self).function(input, target, given.pop("weight", None), **given)
+
+    def extra_repr(self) -> str:
+        return ", ".join(
+            f"{name}={getattr(self, name)!r}" for name, default in self.options.items()
+            if name not in self.tensors and getattr(self, name) != default
+        )  # fmt: skip
+
+
+class LinearCrossEntropyLoss(nn.Module):
+    """Cross-entropy of ``linear(input)``, whose logits are never whole."""
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        weight: Tensor | None = None,
+        **options: Any,
+    ):
+        super().__init__()
+        self.in_features, self.num_classes = in_features, num_classes
+        self.linear = nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
+        self.register_buffer("weight", weight)
+        self.options = options
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
+            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight,
+            **self.options,
+        )  # fmt: skip
+
+    def extra_repr(self) -> str:
+        rest = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"in_features={self.in_features}, num_classes={self.num_classes}{rest}"
+
+
+def _class(card: Card) -> type[nn.Module]:
+    """The module class of a card, under the title that its framework gives it."""
+    function = _functions[card.name]
+    names = {p.name for p in card.parameters}
+    body: dict[str, Any] = {
+        "name": card.name, "function": staticmethod(function), "__module__": __name__,
+        "__doc__": f"{card.summary}\n\nSee ``ogive.torch.{card.name}``.",
+    }  # fmt: skip
+    base: type[nn.Module] = Activation
+    if card.kind == "unary":
+        operands = [p for p in card.parameters if p.operand]
+        body["parameters_of_function"] = tuple((p.name, p.default) for p in operands)
+        if any(p.learnable for p in operands):
+            base = Learned
+        elif "sampled_value" in _native.entries()[card.name]:
+            base = Drawn
+    elif card.kind == "gated":
+        base = GatedActivation
+    elif card.kind == "rows":
+        base = DrawnRows if "seed" in names else Rows
+    else:
+        import inspect
+
+        base = Loss
+        body["options"] = {
+            p.name: None if p.name == "weight" else p.default
+            for p in inspect.signature(function).parameters.values()
+            if p.name not in ("input", "target")
+        }
+        body |= {k: v for k, v in body["options"].items() if k not in Loss.tensors}
+    return type(card.title, (base,), body)
+
+
+for _card in map(catalog.find, catalog.names()):
+    if _card.title not in globals():
+        globals()[_card.title] = _class(_card)
+    __all__.append(_card.title)
+
+# Where torch's constructor says more than the function's parameters, it is written out.
+
+
+class GELU(globals()["GELU"]):  # type: ignore[misc]
+    """GELU, or its tanh form with ``approximate="tanh"``."""
+
+    approximate = "none"
+
+    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
+        super().__init__(lean=lean)
+        if approximate not in ("none", "tanh"):
+            raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        name = "gelu" if self.approximate == "none" else "gelu_tanh"
+        return _functions[name](input, lean=self.lean)  # type: ignore[no-any-return]
+
+
+class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
+    """Hard tanh between -1 and 1."""
+
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        *,
+        lean: bool | None = None,
+    ):
+        if (min_val, max_val) != (-1, 1):
+            raise ValueError(f"Hardtanh is between -1 and 1 here, not {min_val} and {max_val}")
+        super().__init__(inplace=inplace, lean=lean)
+        self.min_val, self.max_val = min_val, max_val
+
+
+class Softplus(globals()["Softplus"]):  # type: ignore[misc]
+    """Softplus. ``threshold`` is torch's and has no effect: the formula holds everywhere."""
+
+    threshold = 20.0
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0, *, lean: bool | None = None):
+        super().__init__(beta, lean=lean)
+        self.threshold = threshold
+
+
+class Softmax2d(Rows):
+    """Softmax over the channels of images, (N, C, H, W) or (C, H, W)."""
+
+    function = staticmethod(_functions["softmax"])
+
+    def __init__(self) -> None:
+        super().__init__(-3)
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+__all__ += ["Softmax2d"]
+
+
+def __getattr__(name: str) -> Any:  # for type checkers: the classes come from the catalog
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,142 @@
+"""Every function in every mode of differentiation that torch has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.autograd import forward_ad, gradcheck, gradgradcheck  # noqa: E402
+
+import ogive.torch  # noqa: E402
+from torch_cases import CASES, Case, samples  # noqa: E402
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+def leaves(case: Case, **kwargs: Any) -> list[torch.Tensor]:
+    return [x.requires_grad_() for x in samples(case, **kwargs)]
+
+
+def weighted(y: torch.Tensor) -> torch.Tensor:
+    """One number whose gradient differs from element to element."""
+    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
+
+
+@every_case
+def test_first_derivatives_are_those_of_differences(case: Case) -> None:
+    assert gradcheck(case.torch, leaves(case), check_forward_ad=True)
+
+
+@every_case
+def test_second_derivatives_are_those_of_differences(case: Case) -> None:
+    assert gradgradcheck(case.torch, leaves(case))
+
+
+@every_case
+def test_transforms_agree_with_autograd(case: Case) -> None:
+    xs = samples(case)
+    given = [x.clone().requires_grad_() for x in xs]
+    loss = weighted(case.torch(*given))
+    expected = torch.autograd.grad(loss, given)
+    every = tuple(range(case.inputs))
+    found = torch.func.grad(lambda *x: weighted(case.torch(*x)), argnums=every)(*xs)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+    tangents = [torch.randn_like(x) for x in xs]
+    primal, tangent = torch.func.jvp(
+        lambda *x: weighted(case.torch(*x)), tuple(xs), tuple(tangents)
+    )
+    torch.testing.assert_close(primal, loss.detach())
+    along = sum((g * t).sum() for g, t in zip(expected, tangents, strict=True))
+    torch.testing.assert_close(tangent, along)
+
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)]
+        found = forward_ad.unpack_dual(weighted(case.torch(*duals))).tangent
+    torch.testing.assert_close(found, along)
+
+
+@every_case
+def test_jacobians_and_hessians_agree(case: Case) -> None:
+    x, *rest = samples(case, shape=(2, 3))
+
+    def f(x: torch.Tensor) -> torch.Tensor:
+        return case.torch(x, *rest)
+
+    reverse, forward = torch.func.jacrev(f)(x), torch.func.jacfwd(f)(x)
+    torch.testing.assert_close(reverse, forward)
+    by_loops = torch.autograd.functional.jacobian(f, x)
+    torch.testing.assert_close(reverse, by_loops)
+    hessian = torch.func.hessian(lambda x: weighted(f(x)))(x)
+    by_loops = torch.autograd.functional.hessian(lambda x: weighted(f(x)), x)
+    torch.testing.assert_close(hessian, by_loops)
+
+
+@every_case
+def test_vmap_is_the_function_of_each(case: Case) -> None:
+    if case.variant == "training":
+        pytest.skip("each sample draws slopes of its own")
+    xs = samples(case, shape=(3, 3, 3, 3))
+    for dim in (0, 3):
+        found = torch.func.vmap(case.torch, in_dims=dim)(*xs)
+        each = [case.torch(*slices) for slices in zip(*(x.unbind(dim) for x in xs), strict=True)]
+        torch.testing.assert_close(found, torch.stack(each), rtol=1e-13, atol=1e-13)
+    one = torch.func.vmap(torch.func.grad(lambda *x: weighted(case.torch(*x))))(*xs)
+    each = [
+        torch.func.grad(lambda *x: weighted(case.torch(*x)))(*slices)
+        for slices in zip(*(x.unbind(0) for x in xs), strict=True)
+    ]
+    torch.testing.assert_close(one, torch.stack(each), rtol=1e-13, atol=1e-13)
+
+
+@every_case
+def test_fake_and_meta_tensors_have_the_right_shape(case: Case) -> None:
+    xs = samples(case)
+    y = case.torch(*xs)
+    meta = case.torch(*(x.to("meta") for x in xs)) if case.variant != "channels" else y.to("meta")
+    assert meta.device.type == "meta"
+    assert (meta.shape, meta.dtype, meta.stride()) == (y.shape, y.dtype, y.stride())
+    from torch._subclasses import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fake = case.torch(*(mode.from_tensor(x) for x in xs))
+    assert (fake.shape, fake.dtype) == (y.shape, y.dtype)
+
+
+@every_case
+def test_hooks_on_saved_tensors_see_what_is_kept(case: Case) -> None:
+    xs = leaves(case)
+    expected = torch.autograd.grad(weighted(case.torch(*xs)), xs)
+    packed: list[torch.Tensor] = []
+
+    def pack(t: torch.Tensor) -> int:
+        packed.append(t)
+        return len(packed) - 1
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda at: packed[at]):
+        y = case.torch(*xs)
+    assert packed
+    found = torch.autograd.grad(weighted(y), xs)
+    assert all(map(torch.equal, found, expected))
+
+
+@every_case
+def test_checkpointing_recomputes_the_same_gradient(case: Case) -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    if case.variant == "training":
+        pytest.skip("a given seed makes it trivial")
+    xs = leaves(case)
+    expected = torch.autograd.grad(weighted(case.torch(*xs)), xs)
+    y = checkpoint(case.torch, *xs, use_reentrant=False)
+    found = torch.autograd.grad(weighted(y), xs)
+    assert all(map(torch.equal, found, expected))
+
+
+def test_the_third_derivative_is_refused_and_not_zero() -> None:
+    with pytest.raises(NotImplementedError, match="two derivatives"):
+        torch.func.grad(torch.func.grad(torch.func.grad(ogive.torch.gelu)))(torch.tensor(0.3))

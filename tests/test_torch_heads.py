@@ -1,0 +1,343 @@
+"""Losses: torch's where torch has them, NumPy's bits, and what torch gets wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import torch.nn.functional as F  # noqa: E402
+
+import ogive  # noqa: E402
+import ogive.torch as ot  # noqa: E402
+from torch_cases import same_bits, to_numpy  # noqa: E402
+
+ROWS, CLASSES = 6, 5
+LABELS = torch.tensor([0, 4, 2, -100, 1, 3])
+PROBABILITIES = torch.softmax(
+    torch.randn(ROWS, CLASSES, generator=torch.Generator().manual_seed(2), dtype=torch.float64), 1
+)
+WEIGHT = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5], dtype=torch.float64)
+
+
+def logits(dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return 3 * torch.randn(
+        ROWS, CLASSES, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    ).to(dtype)
+
+
+OURS: list[dict[str, Any]] = [
+    {"weight": WEIGHT, "label_smoothing": 0.1},
+    {"z_loss": 0.01, "softcap": 5.0, "temperature": 0.7, "label_smoothing": 0.2},
+    {"reduction": "none"},
+    {"reduction": "sum", "weight": WEIGHT},
+]
+HEADS = [
+    *(("cross_entropy", target, options) for target in (LABELS, PROBABILITIES) for options in OURS),
+    *(("focal", target, {"gamma": g}) for target in (LABELS, PROBABILITIES) for g in (0.5, 2.0)),
+    ("focal", LABELS, {"weight": WEIGHT, "label_smoothing": 0.1}),
+    *(("sparsemax_loss", target, {}) for target in (LABELS, PROBABILITIES)),
+    ("sparsemax_loss", LABELS, {"weight": WEIGHT, "reduction": "none"}),
+    ("binary_cross_entropy", PROBABILITIES, {"pos_weight": WEIGHT, "label_smoothing": 0.1}),
+    ("binary_cross_entropy", PROBABILITIES, {"reduction": "none", "weight": WEIGHT}),
+    ("sigmoid_focal", PROBABILITIES, {"gamma": 1.5}),
+    ("sigmoid_focal", PROBABILITIES, {"alpha": None, "reduction": "sum"}),
+]
+every_head = pytest.mark.parametrize(
+    ("name", "target", "options"),
+    HEADS,
+    ids=[f"{n}-{'p' if t.is_floating_point() else 'l'}-{'-'.join(o)}" for n, t, o in HEADS],
+)
+
+
+def weighted(y: torch.Tensor) -> torch.Tensor:
+    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
+
+
+def test_every_head_of_the_catalog_is_here() -> None:
+    assert {name for name, *_ in HEADS} | {"linear_cross_entropy"} == set(
+        ogive.catalog.names("heads")
+    )
+
+
+@every_head
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_value_and_gradient_have_numpy_s_bits(
+    name: str, target: torch.Tensor, options: dict[str, Any], dtype: torch.dtype
+) -> None:
+    z = logits(dtype).requires_grad_()
+    given = target.to(dtype) if target.is_floating_point() else target
+    loss = getattr(ot, name)(z, given, **options)
+    (dz,) = torch.autograd.grad(loss.sum(), z)
+    plain = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in options.items()}
+    if not target.is_floating_point():
+        plain["ignore_index"] = -100
+    expected = getattr(ogive.value_and_grad, name)(to_numpy(z), to_numpy(given), **plain)
+    assert same_bits(loss, np.asarray(expected[0]))
+    assert same_bits(dz, expected[1])
+    assert same_bits(getattr(ot, name)(z.detach(), given, **options), np.asarray(expected[0]))
+
+
+@every_head
+def test_the_formula_has_the_derivatives_of_the_kernel(
+    name: str, target: torch.Tensor, options: dict[str, Any]
+) -> None:
+    f = getattr(ot, name)
+    z = logits().requires_grad_()
+    loss = weighted(f(z, target, **options))
+    (dz,) = torch.autograd.grad(loss, z)
+    torch.testing.assert_close(torch.func.grad(lambda z: weighted(f(z, target, **options)))(z), dz)
+    tangent = torch.randn_like(z)
+    _, along = torch.func.jvp(
+        lambda z: weighted(f(z, target, **options)), (z.detach(),), (tangent,)
+    )
+    torch.testing.assert_close(along, (dz * tangent).sum())
+    if name == "sparsemax_loss":  # its Hessian jumps
+        return
+    assert torch.autograd.gradgradcheck(lambda z: f(z, target, create_graph=True, **options), (z,))
+
+
+@every_head
+def test_gradients_are_those_of_differences(
+    name: str, target: torch.Tensor, options: dict[str, Any]
+) -> None:
+    z = logits().requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: getattr(ot, name)(z, target, **options), (z,))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize("target", [LABELS, PROBABILITIES], ids=["labels", "probabilities"])
+def test_cross_entropy_is_torch_s(
+    target: torch.Tensor, weight: Any, smoothing: float, reduction: str
+) -> None:
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    for z, t in (
+        (logits(), target),
+        (logits().reshape(2, 3, CLASSES).movedim(-1, 1),
+         target.reshape(2, 3) if target.dim() == 1 else target.reshape(2, 3, -1).movedim(-1, 1)),
+    ):  # fmt: skip
+        z = z.requires_grad_()
+        losses = [f(z, t, weight, **options) for f in (ot.cross_entropy, F.cross_entropy)]
+        torch.testing.assert_close(*losses)
+        torch.testing.assert_close(*(torch.autograd.grad(weighted(y), z)[0] for y in losses))
+
+
+def test_binary_cross_entropy_is_torch_s() -> None:
+    z = logits().requires_grad_()
+    for options in ({}, {"pos_weight": WEIGHT}, {"weight": WEIGHT, "reduction": "none"}):
+        ours = ot.binary_cross_entropy(z, PROBABILITIES, **options)
+        theirs = F.binary_cross_entropy_with_logits(z, PROBABILITIES, **options)
+        torch.testing.assert_close(ours, theirs)
+        both = [torch.autograd.grad(weighted(y), z)[0] for y in (ours, theirs)]
+        torch.testing.assert_close(*both)
+
+
+def test_confident_rows_keep_loss_and_gradient_where_torch_has_none() -> None:
+    z = torch.tensor([[20.0, 0.0]], requires_grad=True)
+    t = torch.tensor([0])
+    loss = ot.cross_entropy(z, t)
+    (dz,) = torch.autograd.grad(loss, z)
+    assert loss.item() == pytest.approx(np.exp(-20), rel=1e-6)
+    assert float(dz[0, 0]) == pytest.approx(-np.exp(-20), rel=1e-6)
+    assert F.cross_entropy(z, t).item() == 0
+
+
+def test_all_rows_ignored_cost_nothing() -> None:
+    z = logits().requires_grad_()
+    loss = ot.cross_entropy(z, torch.full((ROWS,), -100))
+    loss.backward()
+    assert loss.item() == 0
+    assert z.grad is not None
+    assert not z.grad.any()
+
+
+def test_only_the_gradient_is_kept() -> None:
+    z = torch.randn(64, 100, requires_grad=True)
+    kept: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        ot.cross_entropy(z, torch.zeros(64, dtype=torch.long))
+    assert [t.shape for t in kept] == [z.shape]
+
+
+def test_a_second_backward_over_a_kept_graph_is_the_same() -> None:
+    z = logits().requires_grad_()
+    loss = ot.cross_entropy(z, LABELS)
+    loss.backward(retain_graph=True)
+    first = z.grad.clone()  # type: ignore[union-attr]
+    loss.backward()
+    assert torch.equal(z.grad, 2 * first)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="create_graph=True"):
+        torch.autograd.grad(ot.cross_entropy(z, LABELS), z, create_graph=True)
+
+
+def test_targets_that_learn_get_their_gradient() -> None:
+    z, t = logits(), PROBABILITIES.clone().requires_grad_()
+    (ours,) = torch.autograd.grad(ot.cross_entropy(z, t), t)
+    (theirs,) = torch.autograd.grad(F.cross_entropy(z, t), t)
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy", "focal"])
+def test_compiled_and_exported_losses_are_the_same(name: str) -> None:
+    torch._dynamo.reset()
+    f = getattr(ot, name)
+    z, t = logits(torch.float32).requires_grad_(), PROBABILITIES.float()
+    t = t if name == "binary_cross_entropy" else LABELS
+    found = torch.compile(f, backend="aot_eager", fullgraph=True)(z, t)
+    assert torch.equal(found, f(z, t))
+    assert torch.equal(*(torch.autograd.grad(y, z)[0] for y in (found, f(z, t))))
+
+    class Loss(torch.nn.Module):
+        def forward(self, z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return f(z, t)
+
+    program = torch.export.export(Loss(), (z.detach(), t))
+    assert any(f"ogive.{name}" in str(node.target) for node in program.graph.nodes)
+    assert torch.equal(program.module()(z.detach(), t), f(z, t))
+
+
+def test_autocast_losses_are_float32() -> None:
+    z = logits(torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert ot.cross_entropy(z, LABELS).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy", "linear_cross_entropy"])
+def test_the_operator_passes_opcheck(name: str) -> None:
+    z = logits().requires_grad_()
+    op = getattr(torch.ops.ogive, name).default
+    if name == "cross_entropy":
+        given: tuple[Any, ...] = (z, LABELS, 1, WEIGHT, -100, 0.1, 0.0, None, 1.0, "mean", True)
+    elif name == "binary_cross_entropy":
+        given = (z, PROBABILITIES, 0, None, None, 0.0, "none", True)
+    else:
+        x, W, b = layer()
+        given = (x, W, b, LABELS, None, -100, 0.0, 0.0, None, 1.0, "mean", 2, [True] * 3)
+    torch.library.opcheck(op, given)
+
+
+def layer(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(4)
+    shapes = (ROWS, 3), (CLASSES, 3), (CLASSES,)
+    return tuple(
+        torch.randn(s, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+        for s in shapes
+    )
+
+
+@pytest.mark.parametrize("chunk_rows", [None, 1, 4])
+@pytest.mark.parametrize("options", OURS, ids=lambda o: "-".join(o))
+@pytest.mark.parametrize("target", [LABELS, PROBABILITIES], ids=["labels", "probabilities"])
+def test_the_linear_head_is_the_head_of_the_layer(
+    target: torch.Tensor, options: dict[str, Any], chunk_rows: Any
+) -> None:
+    x, W, b = layer()
+    ours = ot.linear_cross_entropy(x, W, target, linear_bias=b, chunk_rows=chunk_rows, **options)
+    whole = ot.cross_entropy(F.linear(x, W, b), target, **options)
+    torch.testing.assert_close(ours, whole)
+    for a, e in zip(
+        torch.autograd.grad(weighted(ours), (x, W, b)),
+        torch.autograd.grad(weighted(whole), (x, W, b)),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, e)
+    if chunk_rows != 4:
+        return
+    torch._dynamo.reset()
+    compiled = torch.compile(ot.linear_cross_entropy, backend="aot_eager", fullgraph=True)
+    again = compiled(x, W, target, linear_bias=b, chunk_rows=chunk_rows, **options)
+    torch.testing.assert_close(again, whole)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_halves_in_the_linear_head_are_summed_wide(dtype: torch.dtype) -> None:
+    x, W, b = layer(dtype)
+    loss = ot.linear_cross_entropy(x, W, LABELS, linear_bias=b)
+    wide = [t.detach().double().requires_grad_() for t in (x, W, b)]
+    exact = ot.linear_cross_entropy(wide[0], wide[1], LABELS, linear_bias=wide[2])
+    assert loss.dtype == dtype
+    assert loss.item() == pytest.approx(exact.item(), rel=2 * torch.finfo(dtype).eps)
+    found = torch.autograd.grad(loss, (x, W, b))
+    for a, e in zip(found, torch.autograd.grad(exact, wide), strict=True):
+        assert a.dtype == dtype
+        torch.testing.assert_close(a.double(), e, rtol=torch.finfo(dtype).eps, atol=1e-4)
+
+
+def test_the_logits_are_never_whole() -> None:
+    """The largest tensor made is far smaller than rows times classes."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    x = torch.randn(2048, 8, requires_grad=True)
+    W = torch.randn(4000, 8, requires_grad=True)
+    t = torch.zeros(2048, dtype=torch.long)
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            for each in out if isinstance(out, (tuple, list)) else [out]:
+                if isinstance(each, torch.Tensor):
+                    largest = max(largest, each.numel())
+            return out
+
+    kernels = ot.linear_cross_entropy(x, W, t, chunk_rows=64)  # the way without a mode
+    with Watch():
+        loss = ot.linear_cross_entropy(x, W, t, chunk_rows=64)
+    loss.backward()
+    assert loss.item() == kernels.item()
+    assert largest <= 64 * 4000
+
+
+BAD: list[tuple[type[Exception], str, Any]] = [
+    (
+        IndexError,
+        r"target\[1\] = 7: labels must be in \[0, 5\)",
+        lambda z: ot.cross_entropy(z, torch.tensor([0, 7, 1, 2, 3, 4])),
+    ),
+    (
+        ValueError,
+        r"target of shape \(3,\) fits logits of shape \(6, 5\)",
+        lambda z: ot.cross_entropy(z, torch.tensor([0, 1, 2])),
+    ),
+    (ValueError, "reduction must be", lambda z: ot.cross_entropy(z, LABELS, reduction="avg")),
+    (IndexError, "dim = 3 is out of range", lambda z: ot.cross_entropy(z, LABELS, dim=3)),
+    (
+        ValueError,
+        "label_smoothing must be in",
+        lambda z: ot.cross_entropy(z, LABELS, label_smoothing=2.0),
+    ),
+    (
+        TypeError,
+        "unexpected keyword argument 'smooth'",
+        lambda z: ot.cross_entropy(z, LABELS, smooth=1),
+    ),
+    (TypeError, "target must be a Tensor", lambda z: ot.cross_entropy(z, [0] * 6)),
+    (
+        RuntimeError,
+        "real numbers, not of torch.complex64",
+        lambda z: ot.cross_entropy(z.to(torch.complex64), LABELS),
+    ),
+    (
+        ValueError,
+        r"probabilities must be between 0 and 1",
+        lambda z: ot.binary_cross_entropy(z, 2 * z.abs()),
+    ),
+    (ValueError, "do not fit", lambda z: ot.linear_cross_entropy(z, torch.ones(5, 4), LABELS)),
+    (RuntimeError, "different devices", lambda z: ot.cross_entropy(z, LABELS.to("meta"))),
+]
+
+
+@pytest.mark.parametrize(("kind", "message", "call"), BAD, ids=[m for _, m, _ in BAD])
+def test_bad_input_is_refused_with_its_place(
+    kind: type[Exception], message: str, call: Any
+) -> None:
+    with pytest.raises(kind, match=message):
+        call(logits())

@@ -1,0 +1,73 @@
+"""Calls by address: what they refuse, and that the work is torch's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import ogive  # noqa: E402
+import ogive.torch  # noqa: E402
+from ogive import _native  # noqa: E402
+from ogive.torch import _raw  # noqa: E402
+
+
+def test_handles_are_kept_and_unknown_ones_refused() -> None:
+    handle = _native.raw_handle("gelu", "value")
+    assert _native.raw_handle("gelu", "value") == handle
+    with pytest.raises(KeyError, match="no kernel named no_such"):
+        _native.raw_handle("no_such", "value")
+    with pytest.raises(KeyError, match="softmax has no lean"):
+        _native.raw_handle("softmax", "lean")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(-1, 2, 0, 0, 0), (10**6, 2, 0, 0, 0), (0, 4, 0, 0, 0), (0, 2, -1, 0, 0), (0, 2, 0)],
+)
+def test_calls_that_do_not_fit_are_refused(arguments: tuple[int, ...]) -> None:
+    handle = _native.raw_handle("gelu", "value")
+    number = handle if arguments[0] == 0 else arguments[0]
+    with pytest.raises(ValueError, match=r"handle|wrong number"):
+        _native.raw_flat(number, *arguments[1:])
+
+
+def test_strides_that_do_not_fit_are_refused() -> None:
+    handle = _native.raw_handle("gelu", "value")
+    x = np.zeros(4, np.float32)
+    at = x.ctypes.data
+    with pytest.raises(ValueError, match="operand 1 has 2 strides, not 1"):
+        _native.raw_strided(handle, 2, (4,), 1, ((at, (4,)), (at, (4, 4))))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 5), (1, 1, 4), (2, 3, 4), (5,), (2, 1, 1, 3), (0, 3)])
+def test_axes_that_are_walked_as_one_are_the_same_elements(shape: tuple[int, ...]) -> None:
+    wide = np.random.default_rng(1).normal(size=(*shape[:-1], 2 * shape[-1])).astype(np.float32)
+    x, out = wide[..., ::2], np.full(shape, np.nan, np.float32)
+    handle = _native.raw_handle("tanh", "value")
+    operands = tuple((a.ctypes.data, a.strides) for a in (x, out))
+    _native.raw_strided(handle, 2, shape, 1, operands)
+    assert np.array_equal(out, ogive.tanh(x))
+
+
+def test_a_parameter_for_each_element_is_read_where_it_lies() -> None:
+    x, slopes = torch.randn(3, 4, 5), torch.rand(4, 1, dtype=torch.float64)
+    run = _raw.with_tensor_parameters("leaky_relu", "value")
+    expected = ogive.leaky_relu(x.numpy(), slopes.numpy())
+    assert np.array_equal(run(x, slopes).numpy(), expected)
+
+
+def test_tensors_of_different_shapes_reach_no_kernel() -> None:
+    with pytest.raises(RuntimeError, match="do not fit"):
+        torch.ops.ogive.gelu_backward(torch.ones(3), torch.ones(4))
+
+
+def test_arrays_use_ogive_s_own_pool_unless_a_thread_says_otherwise() -> None:
+    assert _native.use_outside(True) is False
+    try:
+        x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
+        outside = ogive.gelu(x)
+    finally:
+        assert _native.use_outside(False) is True
+    assert np.array_equal(outside, ogive.gelu(x))

@@ -1,0 +1,211 @@
+"""What each rank of the distributed tests does; started by test_torch_parallel.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+import ogive.torch as ot
+
+ROWS, WIDTH, CLASSES = 7, 4, 11
+OPTIONS: list[dict[str, Any]] = [
+    {}, {"label_smoothing": 0.1}, {"z_loss": 0.05}, {"reduction": "sum", "label_smoothing": 0.3},
+    {"label_smoothing": 0.1, "z_loss": 0.01},
+]  # fmt: skip
+
+
+def starts(world: int) -> list[int]:
+    """Shards of unequal size."""
+    return [0, 4] if world == 2 else [0, 5, 6]
+
+
+def inputs(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(11)
+    x = torch.randn(ROWS, WIDTH, generator=generator, dtype=torch.float64)
+    W = torch.randn(CLASSES, WIDTH, generator=generator, dtype=torch.float64)
+    b = torch.randn(CLASSES, generator=generator, dtype=torch.float64)
+    t = torch.tensor([0, 10, 3, -100, 5, 4, 9])
+    return x.to(dtype), W.to(dtype), b.to(dtype), t
+
+
+class Count:
+    """Counts collectives: what a rank sends."""
+
+    def __enter__(self) -> Count:
+        self.calls, self.original = 0, dist.all_gather
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            return self.original(*args, **kwargs)
+
+        dist.all_gather = counted
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        dist.all_gather = self.original
+
+
+def losses_match(rank: int, world: int) -> None:
+    x, W, b, t = inputs()
+    begin = starts(world)
+    end = [*begin[1:], CLASSES]
+    mine = slice(begin[rank], end[rank])
+    for options in OPTIONS:
+        z = (x @ W.T + b).requires_grad_()
+        whole = ot.cross_entropy(z, t, **options)
+        (dz,) = torch.autograd.grad(whole, z)
+        shard = z.detach()[:, mine].clone().requires_grad_()
+        with Count() as count:
+            loss = ot.vocab_parallel_cross_entropy(shard, t, vocab_start=begin[rank], **options)
+        assert count.calls == 1
+        torch.testing.assert_close(loss, whole, rtol=1e-12, atol=1e-12)
+        with Count() as count:
+            (mine_dz,) = torch.autograd.grad(loss, shard)
+        assert count.calls == 0
+        torch.testing.assert_close(mine_dz, dz[:, mine], rtol=1e-10, atol=1e-13)
+
+        leaves = [a.clone().requires_grad_() for a in (x, W, b)]
+        whole = ot.cross_entropy(torch.nn.functional.linear(*leaves), t, **options)
+        expected = torch.autograd.grad(whole, leaves)
+        own = [x.clone(), W[mine].clone(), b[mine].clone()]
+        own = [a.requires_grad_() for a in own]
+        with Count() as count:
+            loss = ot.vocab_parallel_linear_cross_entropy(
+                own[0], own[1], t, bias_shard=own[2], vocab_start=begin[rank], chunk_rows=3,
+                **options,
+            )  # fmt: skip
+            found = torch.autograd.grad(loss, own)
+        assert count.calls == 1
+        torch.testing.assert_close(loss, whole, rtol=1e-12, atol=1e-12)
+        for ours, theirs in zip(
+            found, (expected[0], *(g[mine] for g in expected[1:])), strict=True
+        ):
+            torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+def rows_and_halves(rank: int, world: int) -> None:
+    x, W, b, t = inputs()
+    z = (x @ W.T + b).float()
+    begin, end = starts(world), [*starts(world)[1:], CLASSES]
+    shard = z[:, begin[rank] : end[rank]].clone().requires_grad_()
+    whole = z.clone().requires_grad_()
+    loss = ot.vocab_parallel_cross_entropy(
+        shard, t, vocab_start=begin[rank], reduction="none", label_smoothing=0.1
+    )
+    expected = ot.cross_entropy(whole, t, reduction="none", label_smoothing=0.1)
+    torch.testing.assert_close(loss, expected)
+    up = torch.linspace(1, 2, ROWS)
+    (dz,) = torch.autograd.grad(whole_sum := (expected * up).sum(), whole)
+    assert whole_sum > 0
+    (mine,) = torch.autograd.grad((loss * up).sum(), shard)
+    torch.testing.assert_close(mine, dz[:, begin[rank] : end[rank]])
+    half = ot.vocab_parallel_cross_entropy(shard.detach().bfloat16(), t, vocab_start=begin[rank])
+    assert half.dtype == torch.bfloat16
+    # Confident rows: torch's loss is 0 from a gap of 17 on.
+    gap = torch.zeros(1, world)
+    gap[0, 0] = 20
+    own = gap[:, rank : rank + 1].clone().requires_grad_()
+    loss = ot.vocab_parallel_cross_entropy(own, torch.tensor([0]))
+    loss.backward()
+    tail = (world - 1) * 2.0611536e-09
+    assert abs(loss.item() / tail - 1) < 1e-6
+    assert own.grad is not None
+    if rank == 0:
+        assert abs(own.grad.item() / -tail - 1) < 1e-6
+
+
+def refusals(rank: int, world: int) -> None:
+    shard = torch.zeros(3, 2 + rank)
+    t = torch.tensor([0, 1, 2])
+    for call, kind, message in (
+        (lambda: ot.vocab_parallel_cross_entropy(shard, t), ValueError, "give vocab_start"),
+        (lambda: ot.vocab_parallel_cross_entropy(shard, t, vocab_start=0), ValueError, "overlap"),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(torch.zeros(3, 2), t + 2 * world),
+            IndexError,
+            "labels must be in",
+        ),
+    ):
+        try:
+            call()
+        except kind as error:
+            if message not in str(error):
+                raise
+        else:
+            raise AssertionError(f"no {kind.__name__}")
+
+
+def dtensors(rank: int, world: int) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    x, W, b, t = inputs()
+    z = x @ W.T + b
+    mesh = init_device_mesh("cpu", (world,))
+    spread = distribute_tensor(z, mesh, [Shard(1)]).requires_grad_()
+    whole = z.clone().requires_grad_()
+    loss = ot.vocab_parallel_cross_entropy(spread, t, label_smoothing=0.1)
+    expected = ot.cross_entropy(whole, t, label_smoothing=0.1)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    assert spread.grad is not None
+    torch.testing.assert_close(spread.grad.full_tensor(), whole.grad)
+
+
+class Model(torch.nn.Sequential):
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        super().__init__(
+            torch.nn.Linear(6, 8), ot.nn.GELU(), torch.nn.Linear(8, 8), ot.nn.PReLU(8),
+            torch.nn.Linear(8, 5),
+        )  # fmt: skip
+
+
+def data_parallel(rank: int, world: int) -> None:
+    """DDP and FSDP2 train to the weights that one process gets from the whole batch."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+    from torch.nn.parallel import DistributedDataParallel
+
+    torch.manual_seed(1)
+    x, t = torch.randn(4 * world, 6), torch.randint(5, (4 * world,))
+    own = slice(4 * rank, 4 * rank + 4)
+
+    def train(model: torch.nn.Module, x: torch.Tensor, t: torch.Tensor) -> torch.nn.Module:
+        optimiser = torch.optim.SGD(model.parameters(), 0.1)
+        for _ in range(3):
+            optimiser.zero_grad()
+            ot.cross_entropy(model(x), t).backward()
+            optimiser.step()
+        return model
+
+    expected = [p.detach() for p in train(Model(), x, t).parameters()]
+    ddp = train(DistributedDataParallel(Model()), x[own], t[own])
+    sharded = Model()
+    fully_shard(sharded, mesh=init_device_mesh("cpu", (world,)))
+    train(sharded, x[own], t[own])
+    for a, b, c in zip(expected, ddp.parameters(), sharded.parameters(), strict=True):
+        torch.testing.assert_close(b.detach(), a)
+        torch.testing.assert_close(c.full_tensor().detach(), a)
+
+
+def main() -> None:
+    rank, world, file, *tests = sys.argv[1:]
+    torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    dist.init_process_group(
+        "gloo", init_method=f"file://{file}", rank=int(rank), world_size=int(world)
+    )
+    for test in tests:
+        globals()[test](int(rank), int(world))
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
