@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from .. import _native
 from .._unary import broadcast_axes
 from ..catalog import Card
 from . import _formulas, _raw
@@ -32,14 +33,25 @@ class Learned:
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
         (self.parameter,) = card.parameters
-        self.value = _raw.with_tensor_parameters(card.name, "value")
-        self.to_x = _raw.with_tensor_parameters(card.name, "backward")
+        self.of_one = {m: _raw.elementwise(card.name, m) for m in ("value", "backward")}
+        self.of_many = {m: _raw.with_tensor_parameters(card.name, m) for m in self.of_one}
+        self.products = _raw.handle_of(card.name, "parameter_backward")
         self.apply = applier(learned_function(self))
         self.define_operators()
 
     def formula(self, x: Tensor, weight: Tensor) -> Tensor:
         y: Tensor = self.card.formula(_formulas.CONTEXT, x, weight.to(x.dtype))
         return y
+
+    def value(self, x: Tensor, weight: Tensor) -> Tensor:
+        if weight.numel() == 1:
+            return self.of_one["value"](x, weight.item())  # type: ignore[no-any-return]
+        return self.of_many["value"](x, weight)
+
+    def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        if weight.numel() == 1:
+            return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
+        return self.of_many["backward"](dy, x, weight)
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
@@ -48,12 +60,20 @@ class Learned:
         """dy df/dweight summed in float64, in one order, over the axes weight is repeated along."""
         shape, dtype = x.shape, torch.promote_types(dy.dtype, x.dtype)
         dy, x = (t.resolve_neg().to(dtype) for t in (dy, x))
+        if weight.numel() == 1:  # one long row
+            dy, x = dy.reshape(-1), x.reshape(-1)
+            sum_ = torch.empty((), dtype=torch.float64)
+            step = x.element_size()
+            _native.raw_strided(
+                self.products, _raw.FORMATS[dtype], (), len(x),
+                ((dy.data_ptr(), (step * dy.stride(0),)), (x.data_ptr(), (step * x.stride(0),)),
+                 weight.item(), (sum_.data_ptr(), ())),
+            )  # fmt: skip
+            return sum_.to(weight.dtype).reshape(weight.shape)
         wide = weight.detach().to(torch.float64)
         summed = broadcast_axes(tuple(weight.shape), tuple(shape))
         lead: tuple[int, ...] = ()
-        if len(summed) == len(shape):  # one weight: one long row
-            rows: list[Any] = [dy.reshape(-1), x.reshape(-1), float(wide)]
-        elif summed:
+        if summed:
             core = max(summed, key=lambda axis: shape[axis])
             rows = [t.movedim(core, -1) for t in (dy, x, wide.expand(shape))]
             lead = tuple(rows[0].shape[:-1])
@@ -62,7 +82,7 @@ class Learned:
             lead = tuple(shape)
         total = torch.empty(lead, dtype=torch.float64)
         _raw.rows(self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total))
-        if len(summed) not in (0, len(shape)):
+        if summed:
             rest = tuple(axis - (axis > core) for axis in summed if axis != core)
             if rest:  # NumPy's order of summation, as everywhere else
                 total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
