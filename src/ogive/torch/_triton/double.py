@@ -1,0 +1,286 @@
+"""Double arithmetic for results in float32, float16 and bfloat16: relative errors of about 2^-48.
+
+One function for each operation that a tape knows, after those of ``kernels/elementary.hpp``: no
+branch, no overflow of what does not overflow itself, and no contraction beyond the `tl.fma` that
+stand here. An exponential is held within e^-700 and e^700, which every narrower format rounds to
+zero and infinity, so that no product of it with a finite number is undefined.
+"""
+
+# mypy: ignore-errors
+import triton
+import triton.language as tl
+
+from .polynomials import (
+    LN2_HI,
+    LN2_LO,
+    LOG2_E,
+    TAIL_CENTRE,
+    atanh_tail,
+    erf_near,
+    exp_tail,
+    f64,
+    normal_tail,
+    tanh_gap_near,
+)
+
+# An infinity is taken for this number: beyond every narrower format, and so are its powers in a
+# formula, yet all of those are finite in double.
+FAR = tl.constexpr(2.0**130)
+SHIFTER = tl.constexpr(1.5 * 2.0**52)
+SQRT2 = tl.constexpr(2.0**0.5)
+TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
+
+
+@triton.jit
+def number(value: tl.constexpr):
+    return tl.full((), value, tl.float64)
+
+
+@triton.jit
+def widen(x):
+    return x.to(tl.float64)
+
+
+@triton.jit
+def argument(x):
+    return tl.minimum(tl.maximum(x.to(tl.float64), -FAR), FAR)
+
+
+@triton.jit
+def finished(y, x):
+    """y, or NaN where x is."""
+    return tl.where(x == x, y, x.to(tl.float64))
+
+
+@triton.jit
+def times(factor, slope):
+    # Where the slope is 0 nothing comes through, whatever arrives.
+    return tl.where(slope == 0, number(0.0), factor.to(tl.float64) * slope)
+
+
+@triton.jit
+def add(a, b):
+    return a + b
+
+
+@triton.jit
+def sub(a, b):
+    return a - b
+
+
+@triton.jit
+def mul(a, b):
+    return a * b
+
+
+@triton.jit
+def div(a, b):
+    return a / b
+
+
+@triton.jit
+def over(a, c: tl.constexpr, inverse: tl.constexpr):
+    """a divided by a constant, right to the last bit but in rare cases."""
+    q = a * inverse
+    return tl.where(q == 0, q, tl.fma(tl.fma(-q, f64(c), a), f64(inverse), q))
+
+
+@triton.jit
+def neg(a):
+    return -a
+
+
+@triton.jit
+def split(x, c, below, above):
+    return tl.where(x <= c, below, above)
+
+
+@triton.jit
+def sqrt(a):
+    return tl.sqrt(a)
+
+
+@triton.jit
+def reciprocal(d):
+    """1/d, for a d that float32 can hold: from float32's by one step of third order."""
+    guess = (1.0 / d.to(tl.float32)).to(tl.float64)
+    e = tl.fma(-d, guess, f64(1.0))
+    return tl.fma(guess, tl.fma(e, e, e), guess)
+
+
+@triton.jit
+def power_parts(x):
+    """(2^n, e^r - 1) with x = n ln2 + r."""
+    shifted = tl.fma(x, f64(LOG2_E), f64(SHIFTER))
+    n = shifted - SHIFTER
+    r = tl.fma(-n, f64(LN2_LO), tl.fma(-n, f64(LN2_HI), x))
+    scale = ((shifted.to(tl.int64, bitcast=True) + 1023) << 52).to(tl.float64, bitcast=True)
+    return scale, tl.fma(r * r, exp_tail(r), r)
+
+
+@triton.jit
+def exp(x):
+    scale, p = power_parts(tl.minimum(tl.maximum(x, -700.0), 700.0))
+    return tl.fma(scale, p, scale)
+
+
+@triton.jit
+def exp_of_minus(size):
+    """e^-size for a size of 0 or more: half the clamping."""
+    scale, p = power_parts(tl.maximum(-size, -700.0))
+    return tl.fma(scale, p, scale)
+
+
+@triton.jit
+def expm1(x):
+    scale, p = power_parts(tl.minimum(tl.maximum(x, -100.0), 700.0))
+    # p passes whole where the scale is 1; and the sign of a zero with it.
+    return tl.where(x == 0, x, tl.fma(scale, p, scale - 1.0))
+
+
+@triton.jit
+def log1p_unit(u):
+    """log(1 + u) for u in [0, 1]: 2 atanh(s), s = u/(2 + u)."""
+    s = u * reciprocal(2.0 + u)
+    z = s * s
+    return 2.0 * tl.fma(s * z, atanh_tail(z), s)
+
+
+@triton.jit
+def logistic(a):
+    e = exp_of_minus(tl.abs(a))
+    s = tl.where(a < 0, e, number(1.0)) * reciprocal(1.0 + e)
+    # Next to 0 it would be 1/2 itself, of which a product may be a tie of a format: beside it.
+    beside = tl.where(a < 0, number(0.5 - 2.0**-54), number(0.5 + 2.0**-53))
+    return tl.where((s == 0.5) & (a != 0), beside, s)
+
+
+@triton.jit
+def softplus(a):
+    return tl.maximum(a, 0.0) + log1p_unit(exp_of_minus(tl.abs(a)))
+
+
+@triton.jit
+def bell(a):
+    """sech^2(a/2), which is 4 times the derivative of logistic."""
+    e = exp_of_minus(tl.abs(a))
+    inverse = reciprocal(1.0 + e)
+    return 4.0 * ((e * inverse) * inverse)
+
+
+@triton.jit
+def sech2(a):
+    return bell(a + a)
+
+
+@triton.jit
+def tanh(a):
+    size = tl.abs(a)
+    m = expm1(2.0 * tl.minimum(size, 30.0))
+    t = m * reciprocal(m + 2.0)
+    return tl.where(a < 0, -t, tl.where(a == 0, a, t))
+
+
+@triton.jit
+def tanh_of_softplus_parts(a):
+    """Numerator and denominator of tanh(log(1 + e^a)), and e^-|a|."""
+    e = exp_of_minus(tl.abs(a))
+    n = tl.where(a < 0, e * (e + 2.0), tl.fma(e, f64(2.0), f64(1.0)))
+    d = tl.where(a < 0, n + 2.0, tl.fma(e * 2.0, e, n))
+    return n, d, e
+
+
+@triton.jit
+def tanh_of_softplus(a):
+    n, d, _ = tanh_of_softplus_parts(a)
+    return n * reciprocal(d)
+
+
+@triton.jit
+def sech2_of_softplus(a):
+    _, d, e = tanh_of_softplus_parts(a)
+    root = 2.0 * tl.where(a < 0, number(1.0), e) * (1.0 + e) * reciprocal(d)
+    return root * root
+
+
+@triton.jit
+def tanh_gap(a):
+    """a - tanh(a)"""
+    size = tl.abs(a)
+    e = exp_of_minus(2.0 * size)
+    rest = 2.0 * e * reciprocal(1.0 + e)
+    # Above size - 1, which may be a tie of the result's format.
+    far = (size - 1.0) + tl.maximum(rest, size * 2.0**-52)
+    b = tl.minimum(size, 1.0)
+    z = b * b
+    near = b * z * tl.fma(z, tanh_gap_near(z), f64(1.0 / 3))
+    gap = tl.where(size < 1, near, far)
+    return tl.where(a < 0, -gap, tl.where(a == 0, a, gap))
+
+
+@triton.jit
+def tail(size):
+    """erfc of a size of 0 or more; the normal distribution's tail, twice."""
+    a = tl.minimum(size * SQRT2, 24.0)
+    inverse = reciprocal(a + TAIL_CENTRE)
+    return 2.0 * normal_tail((a - TAIL_CENTRE) * inverse) * inverse * exp_of_minus(size * size)
+
+
+@triton.jit
+def erfc(a):
+    t = tail(tl.abs(a))
+    c = tl.where(a < 0, 2.0 - t, t)
+    beside = tl.where(a < 0, number(1 + 2.0**-52), number(1 - 2.0**-53))
+    return tl.where((c == 1.0) & (a != 0), beside, c)
+
+
+@triton.jit
+def erf(a):
+    size = tl.abs(a)
+    near = tl.fma(size, erf_near(tl.minimum(size * size, 1.0)), size)
+    r = tl.where(size < 1, near, 1.0 - tail(size))
+    return tl.where(a < 0, -r, tl.where(a == 0, a, r))
+
+
+@triton.jit
+def gauss(a):
+    return TWO_OVER_SQRT_PI * exp_of_minus(a * a)
+
+
+@triton.jit
+def root_sum(a, c):
+    """a + sqrt(a^2 + c)"""
+    root = tl.sqrt(tl.fma(a, a, c))
+    return tl.where(a < 0, c / (root - a), a + root)
+
+
+@triton.jit
+def root_share(a, c):
+    return root_sum(a, c) / tl.sqrt(tl.fma(a, a, c))
+
+
+@triton.jit
+def log(a):
+    """log of a normal number, for one value a row: 2^k (1 + f), 1 + f in [2/3, 4/3]."""
+    bits = a.to(tl.int64, bitcast=True)
+    k = (bits - 0x3FE5555555555555) >> 52
+    f = (bits - (k << 52)).to(tl.float64, bitcast=True) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    low = tl.fma(k.to(tl.float64), f64(LN2_LO), 2.0 * (s * z * atanh_tail(z)))
+    return tl.fma(k.to(tl.float64), f64(LN2_HI), 2.0 * s + low)
+
+
+@triton.jit
+def rounded(y, kind: tl.constexpr):
+    """To a format by one rounding."""
+    nearest = y.to(tl.float32)
+    if kind == tl.float32:
+        return nearest
+    # To odd first, which keeps the fact of inexactness for the rounding to sixteen bits.
+    back = tl.abs(nearest.to(tl.float64))
+    size = tl.abs(y)
+    bits = nearest.to(tl.int32, bitcast=True)
+    step = tl.where(size > back, 1, tl.where(size < back, -1, 0))
+    odd = tl.where((bits & 1) == 1, bits, bits + step)
+    return odd.to(tl.float32, bitcast=True).to(kind)
