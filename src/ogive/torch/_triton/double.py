@@ -23,9 +23,12 @@ from .polynomials import (
     tanh_gap_near,
 )
 
+from .storage import narrow
+
 # An infinity is taken for this number: beyond every narrower format, and so are its powers in a
-# formula, yet all of those are finite in double.
-FAR = tl.constexpr(2.0**130)
+# formula, yet those are finite in double. For an output, the root is beyond every format too.
+FAR = tl.constexpr(2.0**160)
+FAR_OUTPUT = tl.constexpr(2.0**320)
 SHIFTER = tl.constexpr(1.5 * 2.0**52)
 SQRT2 = tl.constexpr(2.0**0.5)
 TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
@@ -47,20 +50,56 @@ def argument(x):
 
 
 @triton.jit
+def output(y):
+    return tl.minimum(tl.maximum(y.to(tl.float64), -FAR_OUTPUT), FAR_OUTPUT)
+
+
+@triton.jit
 def finished(y, x):
     """y, or NaN where x is."""
     return tl.where(x == x, y, x.to(tl.float64))
 
 
 @triton.jit
-def times(factor, slope):
+def product(a, b, kind: tl.constexpr):
+    """a b on its way to a format, where the last product, too, may be a tie in sixteen bits."""
+    if kind == tl.float32:
+        p = a.to(tl.float64) * b
+    else:
+        p = scaled(a.to(tl.float64), b)
+    return p
+
+
+@triton.jit
+def times(factor, slope, kind: tl.constexpr):
     # Where the slope is 0 nothing comes through, whatever arrives.
-    return tl.where(slope == 0, number(0.0), factor.to(tl.float64) * slope)
+    return tl.where(slope == 0, number(0.0), product(factor, slope, kind))
+
+
+@triton.jit
+def times_both(dy, a, slope, kind: tl.constexpr):
+    return times(dy.to(tl.float64) * a, slope, kind)
+
+
+@triton.jit
+def sign_kept(y, x):
+    """y, where a zero gets the sign of the (finite) argument."""
+    return tl.where(y == 0, x * 0.0, y)
 
 
 @triton.jit
 def add(a, b):
     return a + b
+
+
+@triton.jit
+def plus(a, c: tl.constexpr):
+    """a + c, beside a constant that an a next to 0 would leave as it is: a product with the
+    constant itself may be a tie of the result's format.
+    """
+    total = a + c
+    beside = tl.where(a < 0, number(c * (1 - 2.0**-48)), number(c * (1 + 2.0**-48)))
+    return tl.where((total == c) & (a != 0), beside, total)
 
 
 @triton.jit
@@ -71,6 +110,18 @@ def sub(a, b):
 @triton.jit
 def mul(a, b):
     return a * b
+
+
+@triton.jit
+def scaled(a, b):
+    """a b, rounded to odd, so that it is a tie of a shorter format only where it is exact."""
+    p = a * b
+    lost = tl.fma(a, b, -p)
+    bits = p.to(tl.int64, bitcast=True)
+    step = tl.where((lost > 0) == (p > 0), 1, -1)
+    inexact = (lost != 0) & (tl.abs(lost) < float("inf"))
+    odd = tl.where(inexact & ((bits & 1) == 0), bits + step, bits)
+    return odd.to(tl.float64, bitcast=True)
 
 
 @triton.jit
@@ -149,8 +200,8 @@ def log1p_unit(u):
 @triton.jit
 def logistic(a):
     e = exp_of_minus(tl.abs(a))
-    s = tl.where(a < 0, e, number(1.0)) * reciprocal(1.0 + e)
-    # Next to 0 it would be 1/2 itself, of which a product may be a tie of a format: beside it.
+    # Far out it would be 1 and next to 0 1/2, of which products may be ties of a format: beside.
+    s = tl.minimum(tl.where(a < 0, e, number(1.0)) * reciprocal(1.0 + e), number(1 - 2.0**-53))
     beside = tl.where(a < 0, number(0.5 - 2.0**-54), number(0.5 + 2.0**-53))
     return tl.where((s == 0.5) & (a != 0), beside, s)
 
@@ -165,7 +216,8 @@ def bell(a):
     """sech^2(a/2), which is 4 times the derivative of logistic."""
     e = exp_of_minus(tl.abs(a))
     inverse = reciprocal(1.0 + e)
-    return 4.0 * ((e * inverse) * inverse)
+    b = 4.0 * ((e * inverse) * inverse)
+    return tl.where(a != 0, tl.minimum(b, number(1 - 2.0**-53)), b)
 
 
 @triton.jit
@@ -177,7 +229,8 @@ def sech2(a):
 def tanh(a):
     size = tl.abs(a)
     m = expm1(2.0 * tl.minimum(size, 30.0))
-    t = m * reciprocal(m + 2.0)
+    # Below size next to 0, where a product of both may be a tie of the result's format.
+    t = tl.minimum(m * reciprocal(m + 2.0), size * (1 - 2.0**-49))
     return tl.where(a < 0, -t, tl.where(a == 0, a, t))
 
 
@@ -229,7 +282,7 @@ def tail(size):
 @triton.jit
 def erfc(a):
     t = tail(tl.abs(a))
-    c = tl.where(a < 0, 2.0 - t, t)
+    c = tl.where(a < 0, tl.minimum(2.0 - t, number(2 - 2.0**-52)), t)
     beside = tl.where(a < 0, number(1 + 2.0**-52), number(1 - 2.0**-53))
     return tl.where((c == 1.0) & (a != 0), beside, c)
 
@@ -274,13 +327,13 @@ def log(a):
 @triton.jit
 def rounded(y, kind: tl.constexpr):
     """To a format by one rounding."""
-    nearest = y.to(tl.float32)
-    if kind == tl.float32:
-        return nearest
-    # To odd first, which keeps the fact of inexactness for the rounding to sixteen bits.
-    back = tl.abs(nearest.to(tl.float64))
-    size = tl.abs(y)
-    bits = nearest.to(tl.int32, bitcast=True)
-    step = tl.where(size > back, 1, tl.where(size < back, -1, 0))
-    odd = tl.where((bits & 1) == 1, bits, bits + step)
-    return odd.to(tl.float32, bitcast=True).to(kind)
+    result = y.to(tl.float32)
+    if kind != tl.float32:
+        # To odd first, which keeps the fact of inexactness for the rounding to sixteen bits.
+        back = tl.abs(result.to(tl.float64))
+        size = tl.abs(y)
+        bits = result.to(tl.int32, bitcast=True)
+        step = tl.where(size > back, 1, tl.where(size < back, -1, 0))
+        odd = tl.where((bits & 1) == 1, bits, bits + step)
+        result = narrow(odd.to(tl.float32, bitcast=True), kind)
+    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import math
 import struct
 from collections.abc import Sequence
 from functools import cache
@@ -17,6 +18,7 @@ from ogive.catalog import find
 from ogive.reference import tape
 
 from . import seam, source
+from .storage import widen
 
 Parameters = Sequence["float | torch.Tensor"]
 
@@ -42,14 +44,22 @@ def unary_source(name: str, mode: str, given: str) -> str:
     names = [f"p{k}" for k in range(len(given))]
     lines = [
         *_opening(["dy", "x"] if pulled else ["x"], ["out"], given),
-        "x = m.argument(x_given)",
+        f"x = m.{'output' if mode.endswith('output') else 'argument'}(x_given)",
         *_parameters(given),
         *source.written(steps, ["x", *names], ["y"], indent="").splitlines(),
+        *(["y = m.sign_kept(y, x)"] if mode == "value" and _keeps_sign(name, steps) else []),
         "y = m.finished(y, x_given)",
-        *(["y = m.times(dy_given, y)"] if pulled else []),
+        *(["y = m.times(dy_given, y, tl.float32)"] if pulled else []),
         "tl.store(out_ + at, m.rounded(y, out_.dtype.element_ty), mask=inside)",
     ]
     return _definition(f"{name}_{mode}", lines, ["dy", "x"] if pulled else ["x"], ["out"], given)
+
+
+def _keeps_sign(name: str, steps: tape.Program) -> bool:
+    """Whether some results are 0 without a rounding, and below 0 it is -0."""
+    claims = find(name).claims
+    flat = any(a.constant == 0 for node in steps.nodes if node.op == "split" for a in node.args[2:])
+    return flat and claims is not None and math.copysign(1, claims.limits[0]) < 0
 
 
 def gated_source(name: str, mode: str) -> str:
@@ -66,13 +76,13 @@ def gated_source(name: str, mode: str) -> str:
         "f = m.finished(f, b_given)",
     ]
     if mode == "value":
-        lines.append("y = m.widen(a_given) * f")
+        lines.append("y = m.product(a_given, f, y_.dtype.element_ty)")
     else:
         lines += [
             "slope = m.finished(slope, b_given)",
-            "da = m.times(dy_given, f)",
+            "da = m.times(dy_given, f, da_.dtype.element_ty)",
             # A factor of exactly 0 lets nothing through, whatever it meets.
-            "db = m.times(dy_given, m.times(a_given, slope))",
+            "db = m.times_both(dy_given, a_given, slope, db_.dtype.element_ty)",
         ]
     lines += [
         f"tl.store({o}_ + at, m.rounded({o}, {o}_.dtype.element_ty), mask=inside)" for o in outputs
@@ -84,7 +94,7 @@ def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
     return [
         "at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)",
         "inside = at < n",
-        *(f"{i}_given = tl.load({i}_ + at, mask=inside, other=0.0)" for i in inputs),
+        *(f"{i}_given = widen(tl.load({i}_ + at, mask=inside, other=0.0))" for i in inputs),
     ]
 
 
@@ -119,6 +129,7 @@ def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     scope: dict[str, Any] = {
         "tl": tl,
         "m": import_module(f".{arithmetic}", __package__),
+        "widen": widen,
         "__name__": __name__,
     }
     exec(compile(text, filename, "exec"), scope)

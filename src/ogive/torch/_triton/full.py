@@ -9,7 +9,7 @@ from .seam import library
 
 # An infinity is taken for this number, and what comes of it for the limit.
 FAR = tl.constexpr(2.0**500)
-BEYOND = tl.constexpr(2.0**400)
+BEYOND = tl.constexpr(2.0**200)
 TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
 TWO_OVER_SQRT_PI_LOW = tl.constexpr(1.533545961316588e-17)
 
@@ -30,22 +30,47 @@ def argument(x):
 
 
 @triton.jit
-def finished(y, x):
-    """y; its limit where x is infinite; NaN where x is."""
-    at_infinity = tl.abs(x) == float("inf")
-    y = tl.where(at_infinity & (tl.abs(y) > BEYOND), y * float("inf"), y)
-    y = tl.where(at_infinity & (tl.abs(y) < 1 / BEYOND), y * 0.0, y)
-    return tl.where(x == x, y, x)
+def output(y):
+    return argument(y)
 
 
 @triton.jit
-def times(factor, slope):
+def finished(y, x):
+    """y; its limit where x is infinite; NaN where x is."""
+    size = tl.abs(y)
+    limit = tl.where(size > BEYOND, y * float("inf"), tl.where(size < 1 / BEYOND, y * 0.0, y))
+    return tl.where(x == x, tl.where(tl.abs(x) == float("inf"), limit, y), x)
+
+
+@triton.jit
+def product(a, b, kind: tl.constexpr):
+    return a * b
+
+
+@triton.jit
+def times(factor, slope, kind: tl.constexpr):
     return tl.where(slope == 0, number(0.0), factor * slope)
+
+
+@triton.jit
+def times_both(dy, a, slope, kind: tl.constexpr):
+    # The outer product last: dy a alone might overflow.
+    return times(dy, times(a, slope, kind), kind)
+
+
+@triton.jit
+def sign_kept(y, x):
+    return tl.where(y == 0, x * 0.0, y)
 
 
 @triton.jit
 def add(a, b):
     return a + b
+
+
+@triton.jit
+def plus(a, c: tl.constexpr):
+    return a + c
 
 
 @triton.jit
@@ -57,8 +82,13 @@ def sub(a, b):
 def mul(a, b):
     """a b, where a 0 that stands for something too small to hold stays one."""
     p = a * b
-    lost = ((a == 0) | (b == 0)) & (p != p)
+    lost = (tl.minimum(tl.abs(a), tl.abs(b)) == 0) & (p != p)
     return tl.where(lost, number(0.0), p)
+
+
+@triton.jit
+def scaled(a, b):
+    return mul(a, b)
 
 
 @triton.jit
@@ -189,14 +219,20 @@ def gauss(a):
 
 
 @triton.jit
+def hypotenuse(a, c):
+    size = tl.abs(a)
+    return tl.where(size > 2.0**510, size, tl.sqrt(tl.fma(a, a, c)))
+
+
+@triton.jit
 def root_sum(a, c):
-    root = tl.sqrt(tl.fma(a, a, c))
+    root = hypotenuse(a, c)
     return tl.where(a < 0, c / (root - a), a + root)
 
 
 @triton.jit
 def root_share(a, c):
-    return root_sum(a, c) / tl.sqrt(tl.fma(a, a, c))
+    return root_sum(a, c) / hypotenuse(a, c)
 
 
 @triton.jit

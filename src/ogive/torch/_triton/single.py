@@ -4,6 +4,8 @@
 import triton
 import triton.language as tl
 
+from .storage import narrow
+
 
 @triton.jit
 def number(value: tl.constexpr):
@@ -21,13 +23,34 @@ def argument(x):
 
 
 @triton.jit
+def output(y):
+    return y.to(tl.float32)
+
+
+@triton.jit
 def finished(y, x):
     return tl.where(x == x, y, x.to(tl.float32))
 
 
 @triton.jit
-def times(factor, slope):
+def product(a, b, kind: tl.constexpr):
+    return a * b
+
+
+@triton.jit
+def times(factor, slope, kind: tl.constexpr):
     return tl.where(slope == 0, number(0.0), factor.to(tl.float32) * slope)
+
+
+@triton.jit
+def times_both(dy, a, slope, kind: tl.constexpr):
+    # The outer product last: dy a alone might overflow.
+    return times(dy, times(a, slope, kind), kind)
+
+
+@triton.jit
+def sign_kept(y, x):
+    return tl.where(y == 0, tl.where(x == x, x, 0.0) * 0.0, y)
 
 
 @triton.jit
@@ -42,4 +65,4 @@ def split(x, c, below, above):
 
 @triton.jit
 def rounded(y, kind: tl.constexpr):
-    return y.to(kind)
+    return narrow(y, kind)

@@ -31,7 +31,8 @@ def written(
     results
         The variables that its results are given to.
     """
-    writer = _Writer(dict(zip((program.nodes[i] for i in program.inputs), names, strict=True)))
+    inputs = [program.nodes[i] for i in program.inputs]
+    writer = _Writer(dict(zip(inputs, names, strict=True)), set(inputs[1:]))
     found = [writer.variable(program.nodes[i]) for i in program.results]
     lines = [*writer.lines, *(f"{r} = {v}" for r, v in zip(results, found, strict=True))]
     return "".join(f"{indent}{line}\n" for line in lines)
@@ -48,9 +49,15 @@ def is_exact(program: Program) -> bool:
 
 
 class _Writer:
-    def __init__(self, inputs: dict[Node, str]):
+    def __init__(self, inputs: dict[Node, str], parameters: set[Node]):
         self.lines: list[str] = []
         self._known = dict(inputs)
+        self._parameters = parameters
+
+    def _is_parameter(self, node: Node) -> bool:
+        """Whether it follows from the parameters, and from at least one of them."""
+        leaves = [n for n in ordered([node]) if not n.args and constant(n) is None]
+        return bool(leaves) and self._parameters.issuperset(leaves)
 
     def variable(self, result: Node) -> str:
         """The variable that holds a node, after the lines that compute it."""
@@ -75,10 +82,19 @@ class _Writer:
 
     def _rewritten(self, node: Node) -> str | None:
         """Operations that have a shorter form where their argument is of one kind."""
+        if node.op == "mul" and any(map(self._is_parameter, node.args)):
+            return f"m.scaled({', '.join(self._known[a] for a in node.args)})"
+        if node.op == "add" and (
+            (c := constant(node.args[k := 0])) or (c := constant(node.args[k := 1]))
+        ):
+            return f"m.plus({self._known[node.args[1 - k]]}, {float(c)!r})"
         if node.op == "div" and (c := constant(node.args[1])) is not None:
             a, value = self._known[node.args[0]], float(c)
             mantissa = abs(Fraction(value).numerator)
             power_of_two = mantissa & (mantissa - 1) == 0
+            if power_of_two and node.args[0].op == "mul":  # whose product might overflow
+                first, second = (self._known[each] for each in node.args[0].args)
+                return f"m.mul({first}, m.mul({second}, m.number({1 / value!r})))"
             if power_of_two or node.args[1].constant is None:  # or not a rational number
                 return f"m.mul({a}, m.number({float(1 / c)!r}))"
             return f"m.over({a}, {value!r}, {1 / value!r})"
