@@ -23,6 +23,7 @@ from .polynomials import (
     tanh_gap_near,
 )
 
+from . import seam
 from .storage import narrow
 
 # An infinity is taken for this number: beyond every narrower format, and so are its powers in a
@@ -32,6 +33,10 @@ FAR_OUTPUT = tl.constexpr(2.0**320)
 SHIFTER = tl.constexpr(1.5 * 2.0**52)
 SQRT2 = tl.constexpr(2.0**0.5)
 TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
+# Results that a formula multiplies are kept this far on the true side of 1, 1/2 and the like, where
+# they would round to those: a product with such a number may be a tie of a format.
+BELOW_ONE = tl.constexpr(1 - 2.0**-52)
+INTERPRETED = tl.constexpr(seam.INTERPRETED)
 
 
 @triton.jit
@@ -45,19 +50,41 @@ def widen(x):
 
 
 @triton.jit
+def high_word(value: tl.constexpr):
+    """The upper half of a power of two's bits, or of 700's."""
+    return tl.full((), value, tl.float64).to(tl.int64, bitcast=True) >> 32
+
+
+@triton.jit
+def held(size, least: tl.constexpr, most: tl.constexpr):
+    """A size of 0 or more, or NaN, held between two numbers to some 20 bits: for a quarter of the
+    instructions that a double minimum takes.
+    """
+    bits = size.to(tl.int64, bitcast=True)
+    high = (bits >> 32).to(tl.int32)
+    if least > 0:
+        high = tl.maximum(high, high_word(least).to(tl.int32))
+    high = tl.minimum(high, high_word(most).to(tl.int32))
+    return ((bits & 0xFFFFFFFF) | (high.to(tl.int64) << 32)).to(tl.float64, bitcast=True)
+
+
+@triton.jit
+def with_sign_of(size, a):
+    """A size of 0 or more with another number's sign."""
+    sign = a.to(tl.int64, bitcast=True) & -0x8000000000000000
+    return (size.to(tl.int64, bitcast=True) | sign).to(tl.float64, bitcast=True)
+
+
+@triton.jit
 def argument(x):
-    return tl.minimum(tl.maximum(x.to(tl.float64), -FAR), FAR)
+    wide = x.to(tl.float64)
+    return with_sign_of(held(tl.abs(wide), 0.0, FAR), wide)
 
 
 @triton.jit
 def output(y):
-    return tl.minimum(tl.maximum(y.to(tl.float64), -FAR_OUTPUT), FAR_OUTPUT)
-
-
-@triton.jit
-def finished(y, x):
-    """y, or NaN where x is."""
-    return tl.where(x == x, y, x.to(tl.float64))
+    wide = y.to(tl.float64)
+    return with_sign_of(held(tl.abs(wide), 0.0, FAR_OUTPUT), wide)
 
 
 @triton.jit
@@ -153,9 +180,14 @@ def sqrt(a):
 
 @triton.jit
 def reciprocal(d):
-    """1/d, for a d that float32 can hold: from float32's by one step of third order."""
-    guess = (1.0 / d.to(tl.float32)).to(tl.float64)
-    e = tl.fma(-d, guess, f64(1.0))
+    """1/d less a 2^52nd, for a normal d: from the device's guess by one step of third order."""
+    if INTERPRETED:
+        guess = (1.0 / d.to(tl.float32)).to(tl.float64)
+    else:
+        guess = tl.inline_asm_elementwise(
+            "rcp.approx.ftz.f64 $0, $1;", "=d,d", [d], dtype=tl.float64, is_pure=True, pack=1
+        )
+    e = tl.fma(-d, guess, f64(BELOW_ONE))
     return tl.fma(guess, tl.fma(e, e, e), guess)
 
 
@@ -171,22 +203,22 @@ def power_parts(x):
 
 @triton.jit
 def exp(x):
-    scale, p = power_parts(tl.minimum(tl.maximum(x, -700.0), 700.0))
+    scale, p = power_parts(with_sign_of(held(tl.abs(x), 0.0, 700.0), x))
     return tl.fma(scale, p, scale)
 
 
 @triton.jit
 def exp_of_minus(size):
-    """e^-size for a size of 0 or more: half the clamping."""
-    scale, p = power_parts(tl.maximum(-size, -700.0))
+    """e^-size for a size of 0 or more; below 1."""
+    scale, p = power_parts(-held(size, 2.0**-48, 700.0))
     return tl.fma(scale, p, scale)
 
 
 @triton.jit
 def expm1(x):
-    scale, p = power_parts(tl.minimum(tl.maximum(x, -100.0), 700.0))
+    scale, p = power_parts(with_sign_of(held(tl.abs(x), 0.0, 700.0), x))
     # p passes whole where the scale is 1; and the sign of a zero with it.
-    return tl.where(x == 0, x, tl.fma(scale, p, scale - 1.0))
+    return with_sign_of(tl.abs(tl.fma(scale, p, scale - 1.0)), x)
 
 
 @triton.jit
@@ -200,10 +232,7 @@ def log1p_unit(u):
 @triton.jit
 def logistic(a):
     e = exp_of_minus(tl.abs(a))
-    # Far out it would be 1 and next to 0 1/2, of which products may be ties of a format: beside.
-    s = tl.minimum(tl.where(a < 0, e, number(1.0)) * reciprocal(1.0 + e), number(1 - 2.0**-53))
-    beside = tl.where(a < 0, number(0.5 - 2.0**-54), number(0.5 + 2.0**-53))
-    return tl.where((s == 0.5) & (a != 0), beside, s)
+    return tl.where(a < 0, e, number(1.0)) * reciprocal(1.0 + e)
 
 
 @triton.jit
@@ -216,8 +245,7 @@ def bell(a):
     """sech^2(a/2), which is 4 times the derivative of logistic."""
     e = exp_of_minus(tl.abs(a))
     inverse = reciprocal(1.0 + e)
-    b = 4.0 * ((e * inverse) * inverse)
-    return tl.where(a != 0, tl.minimum(b, number(1 - 2.0**-53)), b)
+    return 4.0 * ((e * inverse) * inverse)
 
 
 @triton.jit
@@ -227,11 +255,9 @@ def sech2(a):
 
 @triton.jit
 def tanh(a):
-    size = tl.abs(a)
-    m = expm1(2.0 * tl.minimum(size, 30.0))
-    # Below size next to 0, where a product of both may be a tie of the result's format.
-    t = tl.minimum(m * reciprocal(m + 2.0), size * (1 - 2.0**-49))
-    return tl.where(a < 0, -t, tl.where(a == 0, a, t))
+    scale, p = power_parts(2.0 * held(tl.abs(a), 0.0, 32.0))
+    m = tl.fma(scale, p, scale - 1.0)
+    return with_sign_of(m * reciprocal(m + 2.0), a)
 
 
 @triton.jit
@@ -263,18 +289,17 @@ def tanh_gap(a):
     e = exp_of_minus(2.0 * size)
     rest = 2.0 * e * reciprocal(1.0 + e)
     # Above size - 1, which may be a tie of the result's format.
-    far = (size - 1.0) + tl.maximum(rest, size * 2.0**-52)
-    b = tl.minimum(size, 1.0)
+    far = tl.fma(size, f64(2.0**-52), size - 1.0) + rest
+    b = held(size, 0.0, 1.0)
     z = b * b
     near = b * z * tl.fma(z, tanh_gap_near(z), f64(1.0 / 3))
-    gap = tl.where(size < 1, near, far)
-    return tl.where(a < 0, -gap, tl.where(a == 0, a, gap))
+    return with_sign_of(tl.where(size < 1, near, far), a)
 
 
 @triton.jit
 def tail(size):
     """erfc of a size of 0 or more; the normal distribution's tail, twice."""
-    a = tl.minimum(size * SQRT2, 24.0)
+    a = held(size * SQRT2, 0.0, 24.0)
     inverse = reciprocal(a + TAIL_CENTRE)
     return 2.0 * normal_tail((a - TAIL_CENTRE) * inverse) * inverse * exp_of_minus(size * size)
 
@@ -282,17 +307,14 @@ def tail(size):
 @triton.jit
 def erfc(a):
     t = tail(tl.abs(a))
-    c = tl.where(a < 0, tl.minimum(2.0 - t, number(2 - 2.0**-52)), t)
-    beside = tl.where(a < 0, number(1 + 2.0**-52), number(1 - 2.0**-53))
-    return tl.where((c == 1.0) & (a != 0), beside, c)
+    return tl.where(a < 0, 2 * BELOW_ONE - t, t)
 
 
 @triton.jit
 def erf(a):
     size = tl.abs(a)
-    near = tl.fma(size, erf_near(tl.minimum(size * size, 1.0)), size)
-    r = tl.where(size < 1, near, 1.0 - tail(size))
-    return tl.where(a < 0, -r, tl.where(a == 0, a, r))
+    near = tl.fma(size, erf_near(held(size * size, 0.0, 1.0)), size)
+    return with_sign_of(tl.where(size < 1, near, 1.0 - tail(size)), a)
 
 
 @triton.jit
@@ -322,6 +344,12 @@ def log(a):
     z = s * s
     low = tl.fma(k.to(tl.float64), f64(LN2_LO), 2.0 * (s * z * atanh_tail(z)))
     return tl.fma(k.to(tl.float64), f64(LN2_HI), 2.0 * s + low)
+
+
+@triton.jit
+def finished(y, x, kind: tl.constexpr):
+    """The same; NaN where x, a number as it was read, is NaN."""
+    return tl.where(x == x, rounded(y, kind), narrow(x, kind))
 
 
 @triton.jit

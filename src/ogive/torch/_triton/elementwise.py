@@ -48,9 +48,9 @@ def unary_source(name: str, mode: str, given: str) -> str:
         *_parameters(given),
         *source.written(steps, ["x", *names], ["y"], indent="").splitlines(),
         *(["y = m.sign_kept(y, x)"] if mode == "value" and _keeps_sign(name, steps) else []),
-        "y = m.finished(y, x_given)",
         *(["y = m.times(dy_given, y, tl.float32)"] if pulled else []),
-        "tl.store(out_ + at, m.rounded(y, out_.dtype.element_ty), mask=inside)",
+        "y = m.finished(y, x_given, out_.dtype.element_ty)",
+        "tl.store(out_ + at, y, mask=inside)",
     ]
     return _definition(f"{name}_{mode}", lines, ["dy", "x"] if pulled else ["x"], ["out"], given)
 
@@ -73,19 +73,18 @@ def gated_source(name: str, mode: str) -> str:
         *_opening(inputs, outputs, ""),
         "x = m.argument(b_given)",
         *source.written(steps, ["x"], ["f", "slope"][: len(orders)], indent="").splitlines(),
-        "f = m.finished(f, b_given)",
     ]
     if mode == "value":
         lines.append("y = m.product(a_given, f, y_.dtype.element_ty)")
     else:
         lines += [
-            "slope = m.finished(slope, b_given)",
             "da = m.times(dy_given, f, da_.dtype.element_ty)",
             # A factor of exactly 0 lets nothing through, whatever it meets.
             "db = m.times_both(dy_given, a_given, slope, db_.dtype.element_ty)",
         ]
     lines += [
-        f"tl.store({o}_ + at, m.rounded({o}, {o}_.dtype.element_ty), mask=inside)" for o in outputs
+        f"tl.store({o}_ + at, m.finished({o}, b_given, {o}_.dtype.element_ty), mask=inside)"
+        for o in outputs
     ]
     return _definition(f"{name}_{mode}", lines, inputs, outputs, "")
 

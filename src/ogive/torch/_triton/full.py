@@ -35,14 +35,6 @@ def output(y):
 
 
 @triton.jit
-def finished(y, x):
-    """y; its limit where x is infinite; NaN where x is."""
-    size = tl.abs(y)
-    limit = tl.where(size > BEYOND, y * float("inf"), tl.where(size < 1 / BEYOND, y * 0.0, y))
-    return tl.where(x == x, tl.where(tl.abs(x) == float("inf"), limit, y), x)
-
-
-@triton.jit
 def product(a, b, kind: tl.constexpr):
     return a * b
 
@@ -238,3 +230,11 @@ def root_share(a, c):
 @triton.jit
 def rounded(y, kind: tl.constexpr):
     return y.to(kind)
+
+
+@triton.jit
+def finished(y, x, kind: tl.constexpr):
+    """y; its limit where x is infinite; NaN where x is."""
+    size = tl.abs(y)
+    limit = tl.where(size > BEYOND, y * float("inf"), tl.where(size < 1 / BEYOND, y * 0.0, y))
+    return tl.where(x == x, tl.where(tl.abs(x) == float("inf"), limit, y), x)

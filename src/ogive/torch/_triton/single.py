@@ -28,11 +28,6 @@ def output(y):
 
 
 @triton.jit
-def finished(y, x):
-    return tl.where(x == x, y, x.to(tl.float32))
-
-
-@triton.jit
 def product(a, b, kind: tl.constexpr):
     return a * b
 
@@ -66,3 +61,8 @@ def split(x, c, below, above):
 @triton.jit
 def rounded(y, kind: tl.constexpr):
     return narrow(y, kind)
+
+
+@triton.jit
+def finished(y, x, kind: tl.constexpr):
+    return narrow(tl.where(x == x, y, x), kind)
