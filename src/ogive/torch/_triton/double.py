@@ -208,9 +208,9 @@ def exp(x):
 
 
 @triton.jit
-def exp_of_minus(size):
-    """e^-size for a size of 0 or more; below 1."""
-    scale, p = power_parts(-held(size, 2.0**-48, 700.0))
+def exp_of_minus(size, least: tl.constexpr = 2.0**-48):
+    """e^-size for a size of 0 or more; below 1, unless the least size is 0."""
+    scale, p = power_parts(-held(size, least, 700.0))
     return tl.fma(scale, p, scale)
 
 
