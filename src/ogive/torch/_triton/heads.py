@@ -71,6 +71,7 @@ def cross_entropy_kernel(
     n,
     ignored,
     smoothing_: "i64",
+    even_: "i64",
     z_loss_: "i64",
     cap_: "i64",
     inverse_: "i64",
@@ -91,7 +92,7 @@ def cross_entropy_kernel(
     at = tl.arange(0, BLOCK)
     smoothing, z_loss = parameter(smoothing_), parameter(z_loss_)
     cap, inverse = parameter(cap_), parameter(inverse_)
-    even = smoothing / n.to(tl.float64)
+    even = parameter(even_)
     label = 0
     own = number(1.0)
     counts = True
@@ -172,6 +173,110 @@ def cross_entropy_kernel(
                 tl.store(dz_ + here, nothing.to(dz_.dtype.element_ty), mask=here < n)
 
 
+@triton.jit
+def label_kernel(
+    z_,
+    t_,
+    w_,
+    factor_,
+    loss_,
+    dz_,
+    n,
+    ignored,
+    z_loss_: "i64",
+    inverse_: "i64",
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    IGNORES: tl.constexpr,
+    GRADIENT: tl.constexpr,
+    FULL: tl.constexpr,
+):
+    """`cross_entropy_kernel` for labels without smoothing or softcap: one class is asked for, so
+    an element costs two exponentials and little more.
+    """
+    row = tl.program_id(0).to(tl.int64)
+    z_ += row * n
+    dz_ += row * n
+    at = tl.arange(0, BLOCK)
+    z_loss, inverse = parameter(z_loss_), parameter(inverse_)
+    label = tl.load(t_ + row)
+    known = (label >= 0) & (label < n)
+    if IGNORES:
+        known = known & (label != ignored)
+    own = number(1.0)
+    if WEIGHTED:
+        own = tl.load(w_ + tl.where(known, label, 0))
+    # Read before the barriers of the sums: the gradient may take the logits' place.
+    target = widen(tl.load(z_ + tl.where(known, label, 0))).to(tl.float64)
+    most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS, FULL)
+    sure = place == label
+    d = (target - most.to(tl.float64)) * inverse
+    d = tl.where(sure, number(0.0), d)
+    log_sum = log1p(rest)
+    lse = most.to(tl.float64) * inverse + log_sum
+    # A class that nothing is asked of adds nothing, also where its logit is -inf.
+    loss = tl.where(own == 0, number(0.0), own * (log_sum - d))
+    pull = tl.where(z_loss == 0, number(0.0), 2.0 * own * z_loss * lse)
+    loss += 0.5 * pull * tl.where(pull == 0, number(0.0), lse)
+    # A NaN anywhere, several infinities or a label that is no class leave nothing defined.
+    undefined = (rest != rest) | (known == 0)
+    loss = tl.where(undefined, float("nan"), loss)
+    factor = number(0.0)
+    if GRADIENT:
+        factor = tl.load(factor_) * inverse
+    if IGNORES:
+        skipped = label == ignored
+        loss = tl.where(skipped, number(0.0), loss)
+        undefined = (skipped == 0) & undefined
+        factor = tl.where(skipped, number(0.0), factor)
+    tl.store(loss_ + row, loss)
+    if GRADIENT:
+        over = 1.0 / (1.0 + rest)
+        scale = (own + pull) * over * factor
+        of_most = (pull * over + tl.where(sure, -own * (rest * over), own * over)) * factor
+        of_label = power(d, FULL) * scale - own * factor
+        if IGNORES:  # not even a NaN of the logits comes through
+            scale = tl.where(skipped, number(0.0), scale)
+            of_most = tl.where(skipped, number(0.0), of_most)
+        scale = tl.where(undefined, float("nan"), scale)
+        of_most = tl.where(undefined, float("nan"), of_most)
+        kind: tl.constexpr = dz_.dtype.element_ty
+        for k in range(0, BLOCKS):
+            here = k * BLOCK + at
+            if BLOCKS > 1:
+                z = widen(tl.load(z_ + here, mask=here < n, other=float("-inf")))
+            else:
+                z = held
+            e = power((z.to(tl.float64) - most.to(tl.float64)) * inverse, FULL)
+            g = stored(tl.where(scale == 0, number(0.0), e * scale), kind)
+            g = tl.where(here == label.to(tl.int32), stored(of_label, kind), g)
+            g = tl.where(here == place, stored(of_most, kind), g)
+            tl.store(dz_ + here, g, mask=here < n)
+
+
+@triton.jit
+def _greatest_and_rest(
+    z_, at, n, inverse, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, FULL: tl.constexpr
+):
+    """A row's greatest logit, its place, the sum of e^d without its own 1, and its first block."""
+    z = widen(tl.load(z_ + at, mask=at < n, other=float("-inf")))
+    most, place = greatest(z, at)
+    e = power((z.to(tl.float64) - most.to(tl.float64)) * inverse, FULL)
+    rest = others(e, at, place)
+    if BLOCKS > 1:
+        for k in range(1, BLOCKS):
+            here = k * BLOCK + at
+            block = widen(tl.load(z_ + here, mask=here < n, other=float("-inf")))
+            block_most, block_place = greatest(block, here)
+            e = power((block.to(tl.float64) - block_most.to(tl.float64)) * inverse, FULL)
+            rest, most, place = joined(
+                rest, most, place, others(e, here, block_place), block_most, block_place,
+                inverse, FULL,
+            )  # fmt: skip
+    return most, place, rest, z
+
+
 def cross_entropy(
     logits: torch.Tensor,
     target: torch.Tensor,
@@ -216,15 +321,20 @@ def cross_entropy(
     else:
         by = torch.full((), float(factor), dtype=torch.float64, device=z.device)
     w = None if weight is None else weight.to(torch.float64).contiguous()
-    if loss.numel() and n:
+    arrays = (z, t, z if w is None else w, by, loss, z if dz is None else dz, n)
+    ignored = 0 if ignore_index is None else ignore_index
+    how = {
+        "WEIGHTED": w is not None, "IGNORES": labels and ignore_index is not None,
+        "GRADIENT": gradient, "FULL": z.dtype == torch.float64, "enable_fp_fusion": False,
+        **blocks(n),
+    }  # fmt: skip
+    if loss.numel() and n and labels and label_smoothing == 0 and softcap is None:
+        label_kernel[(loss.numel(),)](*arrays, ignored, bits(z_loss), bits(1 / temperature), **how)
+    elif loss.numel() and n:
         cross_entropy_kernel[(loss.numel(),)](
-            z, t, z if w is None else w, by, loss, z if dz is None else dz, n,
-            0 if ignore_index is None else ignore_index,
-            bits(label_smoothing), bits(z_loss), bits(softcap or 0.0), bits(1 / temperature),
-            MODE="labels" if labels else "probabilities", WEIGHTED=w is not None,
-            SMOOTHED=label_smoothing != 0, CAPPED=softcap is not None,
-            IGNORES=labels and ignore_index is not None, GRADIENT=gradient,
-            FULL=z.dtype == torch.float64, enable_fp_fusion=False, **blocks(n),
+            *arrays, ignored, bits(label_smoothing), bits(label_smoothing / n), bits(z_loss), bits(softcap or 0.0), bits(1 / temperature),
+            MODE="labels" if labels else "probabilities", SMOOTHED=label_smoothing != 0,
+            CAPPED=softcap is not None, **how,
         )  # fmt: skip
     return loss, dz
 
