@@ -278,9 +278,9 @@ def peer(name: str) -> Callable[..., Any] | None:
     from ogive.catalog import find
 
     for each in find(name).peers:
-        if each.framework == "torch" and "(" not in each.name and each.name[:6] == "torch.":
+        if each.framework == "torch" and each.name[:6] == "torch." and each.differs != "composed":
             found: Any = torch
-            for part in each.name.split(".")[1:]:
+            for part in each.name.split("(")[0].split(".")[1:]:
                 found = getattr(found, part, None)
             if isinstance(found, type):
                 return None
