@@ -1,6 +1,7 @@
 """The Triton kernels on one GPU: errors in ulps, and bandwidth beside torch's own operations.
 
     python benchmarks/cuda.py                              # writes benchmarks/cuda.json
+    python benchmarks/cuda.py --page                       # docs/cuda.md from it
     python benchmarks/cuda.py --write-references FILE      # where there is no GPU
     python benchmarks/cuda.py --references FILE            # where Ogive's CPU kernels are not built
 
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,6 @@ def half_type(name: str) -> Any:
 
 def references(stride: int = 400_009) -> Arrays:
     """Points, and what is right there, by key."""
-    import ogive
     from ogive._api import modes
     from ogive.catalog import find, names
     from ogive.reference import gated, measure, ulp
@@ -85,7 +86,8 @@ def references(stride: int = 400_009) -> Arrays:
                 operands = [gated.operands(fmt, 20_000, seed) for seed in (1, 2, 3)]
                 used = [o.astype(np.float64) for o in operands] if fmt is ulp.FLOAT32 else operands
                 results = gated.results(find(name), *used)
-                for key, array in zip(("dy", "a", "b", *gated.RESULTS), (*operands, *results)):
+                keys = ("dy", "a", "b", *gated.RESULTS)
+                for key, array in zip(keys, (*operands, *results), strict=True):
                     bits = array.view(np.uint16) if array.dtype.itemsize == 2 else array
                     found[f"{name}/{key}/{fmt.name}"] = bits
         found |= _row_references()
@@ -251,7 +253,9 @@ def accuracy(refs: Arrays, device: str = "cuda") -> dict[str, dict[str, Any]]:
     while f"rows/{i}/z" in refs:
         z, dy = (tensor(refs[f"rows/{i}/{k}"])[None] for k in ("z", "dy"))
         for name in ("softmax", "softmin", "log_softmax", "logsumexp"):
-            row_worst(f"{name}/value", kernels.rows(name, "value", (z,))[0], refs[f"rows/{i}/{name}"])
+            row_worst(
+                f"{name}/value", kernels.rows(name, "value", (z,))[0], refs[f"rows/{i}/{name}"]
+            )
             if name != "logsumexp":
                 y = tensor(refs[f"rows/{i}/{name}/y"])[None]
                 got = kernels.rows(name, "backward_from_output", (dy, y))[0]
@@ -344,98 +348,156 @@ def cell(times: dict[str, list[float]], moved: int, copied: int) -> dict[str, fl
     return row
 
 
-def bandwidth(size: int, rounds: int, shapes: tuple[tuple[int, int], ...]) -> Iterator[dict[str, Any]]:
+def bandwidth(
+    size: int, rounds: int, shapes: tuple[tuple[int, int], ...]
+) -> Iterator[dict[str, Any]]:
+    """The rows of the table, as they are measured."""
     import torch
 
     from ogive.catalog import names
-    from ogive.torch import _triton as kernels
 
     race = Race(rounds)
     for fmt in ("float32", "bfloat16"):
         dtype = getattr(torch, fmt)
-        x, dy = (torch.randn(size, device="cuda").to(dtype) for _ in range(2))
-        other = torch.empty_like(x)
-        width = x.element_size() * size
-        copy = {"copy": lambda: other.copy_(x)}
-        for name in names("unary"):
-            own = peer(name)
-            calls = {"ogive": lambda: kernels.unary(name, "value", (x,), ()), **copy}
-            if own is not None:
-                calls["torch"] = lambda: own(x)
-            yield {"function": name, "mode": "value", "format": fmt} | cell(
-                race(calls), 2 * width, 2 * width
-            )
-            calls = {"ogive": lambda: kernels.unary(name, "backward", (dy, x), ()), **copy}
-            if own is not None:
-                leaf = x.detach().clone().requires_grad_()
-                y = own(leaf)
-                if y.requires_grad:
-                    calls["torch"] = lambda: torch.autograd.grad(y, leaf, dy, retain_graph=True)
-            yield {"function": name, "mode": "backward", "format": fmt} | cell(
-                race(calls), 3 * width, 2 * width
-            )
-            leaf = y = None
-        for name in names("gated"):
-            calls = {"ogive": lambda: kernels.gated(name, "value", (x, dy), ()), **copy}
-            yield {"function": name, "mode": "value", "format": fmt} | cell(
-                race(calls), 3 * width, 2 * width
-            )
-            calls = {"ogive": lambda: kernels.gated(name, "backward", (x, dy, other), ()), **copy}
-            yield {"function": name, "mode": "backward", "format": fmt} | cell(
-                race(calls), 5 * width, 2 * width
-            )
-        del x, dy, other, calls, copy
+        for name in (*names("unary"), *names("gated")):
+            yield from _elementwise(name, size, dtype, race)
         for shape in shapes:
-            yield from _heads(shape, dtype, fmt, race)
+            yield from _heads(shape, dtype, race)
 
 
-def _heads(shape: tuple[int, int], dtype: Any, fmt: str, race: Race) -> Iterator[dict[str, Any]]:
+def _elementwise(name: str, size: int, dtype: Any, race: Race) -> Iterator[dict[str, Any]]:
+    import torch
+
+    from ogive.catalog import kinds
+    from ogive.torch import _triton as kernels
+
+    x, dy, z = (torch.randn(size, device="cuda").to(dtype) for _ in range(3))
+    width = x.element_size() * size
+    copy = {"copy": partial(torch.empty_like(x).copy_, x)}
+    about = {"function": name, "format": str(dtype)[6:]}
+    if kinds()[name] == "gated":
+        for mode, tensors, arrays in (("value", (x, z), 3), ("backward", (dy, x, z), 5)):
+            calls = {"ogive": partial(kernels.gated, name, mode, tensors, ())} | copy
+            yield about | {"mode": mode} | cell(race(calls), arrays * width, 2 * width)
+        return
+    own = peer(name)
+    calls = {"ogive": partial(kernels.unary, name, "value", (x,), ())} | copy
+    yield (
+        about
+        | {"mode": "value"}
+        | cell(
+            race(calls | ({} if own is None else {"torch": partial(own, x)})), 2 * width, 2 * width
+        )
+    )
+    calls = {"ogive": partial(kernels.unary, name, "backward", (dy, x), ())} | copy
+    if own is not None:
+        leaf = x.detach().clone().requires_grad_()
+        y = own(leaf)
+        if y.requires_grad:
+            calls["torch"] = partial(torch.autograd.grad, y, leaf, dy, retain_graph=True)
+    yield about | {"mode": "backward"} | cell(race(calls), 3 * width, 2 * width)
+
+
+def _heads(shape: tuple[int, int], dtype: Any, race: Race) -> Iterator[dict[str, Any]]:
     import torch
     from torch.nn import functional as F
 
     from ogive.torch import _triton as kernels
 
     z = (3 * torch.randn(*shape, device="cuda")).to(dtype)
-    dy, out = torch.randn_like(z), torch.empty_like(z)
+    out = torch.empty_like(z)
     label = torch.randint(0, shape[1], shape[:1], device="cuda")
     width = z.element_size() * z.numel()
-    copy = {"copy": lambda: out.copy_(z)}
-    about = {"shape": f"{shape[0]}x{shape[1]}", "format": fmt}
+    copy = {"copy": partial(out.copy_, z)}
+    about = {"shape": f"{shape[0]}x{shape[1]}", "format": str(dtype)[6:]}
     for name in ("softmax", "log_softmax", "logsumexp"):
         own = getattr(torch, name)
         calls = {
-            "ogive": lambda: kernels.rows(name, "value", (z,)),
-            "torch": lambda: own(z, -1),
-            **copy,
+            "ogive": partial(kernels.rows, name, "value", (z,)),
+            "torch": partial(own, z, -1),
         }
         moved = width if name == "logsumexp" else 2 * width
-        yield {"function": name, "mode": "value", **about} | cell(race(calls), moved, 2 * width)
+        yield {"function": name, "mode": "value", **about} | cell(
+            race(calls | copy), moved, 2 * width
+        )
         if name != "logsumexp":
-            y = own(z, -1)
-            back = getattr(torch, f"_{name}_backward_data")
+            y, dy = own(z, -1), torch.randn_like(z)
             calls = {
-                "ogive": lambda: kernels.rows(name, "backward_from_output", (dy, y)),
-                "torch": lambda: back(dy, y, -1, dtype),
-                **copy,
+                "ogive": partial(kernels.rows, name, "backward_from_output", (dy, y)),
+                "torch": partial(getattr(torch, f"_{name}_backward_data"), dy, y, -1, dtype),
             }
             yield {"function": name, "mode": "backward_from_output", **about} | cell(
-                race(calls), 3 * width, 2 * width
+                race(calls | copy), 3 * width, 2 * width
             )
-            del y
-    del dy
+            del y, dy, calls
 
     def torch_loss() -> Any:
         leaf = z.detach().requires_grad_()
         return torch.autograd.grad(F.cross_entropy(leaf, label), leaf)
 
     calls = {
-        "ogive": lambda: kernels.cross_entropy(z, label, out=out, factor=1 / shape[0]),
+        "ogive": partial(kernels.cross_entropy, z, label, out=out, factor=1 / shape[0]),
         "torch": torch_loss,
-        **copy,
     }
     yield {"function": "cross_entropy", "mode": "value_and_grad", **about} | cell(
-        race(calls), 2 * width, 2 * width
+        race(calls | copy), 2 * width, 2 * width
     )
+
+
+# -------------------------------------------------------------------------------------- page
+
+PAGE = HERE.parent / "docs/cuda.md"
+
+
+def page(found: dict[str, Any]) -> str:
+    """docs/cuda.md with its tables made anew."""
+    about, table = found["machine"], found["accuracy"]
+    text = PAGE.read_text().split("<!-- tables -->")[0]
+    halves = [(key, v["wrong"]) for key, v in table.items() if "wrong" in v]
+    worst = max(v["ulps"] for key, v in table.items() if key.endswith("/float32"))
+    lines = [
+        "<!-- tables -->",
+        "<!-- Written by benchmarks/cuda.py; do not edit below. -->",
+        "",
+        f"Measured on one {about['gpu']}, driver {about['driver']}, CUDA {about['cuda']}, "
+        f"torch {about['torch']}, Triton {about['triton']}.",
+        "",
+        "## Errors",
+        "",
+        f"Largest error of any unary or gated function in float32, forward or backward: "
+        f"{worst:.4f} ulps. Rows and heads in float32:",
+        "",
+        "| result | largest error, ulps |",
+        "|---|---|",
+        *(
+            f"| {key} | {v['ulps']:.4f} |"
+            for key, v in table.items()
+            if "ulps" in v and not key.endswith("/float32")
+        ),
+        "",
+        f"Sixteen bits: {sum(n == 0 for _, n in halves)} of {len(halves)} tables of results are "
+        "correctly rounded throughout (all 65,536 inputs of a unary function; 20,000 operands of "
+        "every exponent for a gated one). The others:",
+        "",
+        *(f"- {key}: {n} of 20,000" for key, n in halves if n),
+        "",
+        "## Bandwidth",
+        "",
+        f"GB/s; its share of a copy's; torch's time over Ogive's, paired, with its quartiles. "
+        f"{SIZE:,} elements, or rows x classes.",
+        "",
+        "| function | mode | format | size | GB/s | of copy | torch/Ogive |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in found["bandwidth"]:
+        ratio = "-"
+        if "torch_over_ogive" in row:
+            ratio = f"{row['torch_over_ogive']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        lines.append(
+            f"| {row['function']} | {row['mode']} | {row['format']} | {row.get('shape', '')} "
+            f"| {row['gb_per_s']:.0f} | {row['of_copy']:.2f} | {ratio} |"
+        )
+    return text + "\n".join(lines) + "\n"
 
 
 # -------------------------------------------------------------------------------------- main
@@ -526,7 +588,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--cold", action="store_true", help="compile kernels when they are met")
     parser.add_argument("--only", choices=("accuracy", "bandwidth"))
+    parser.add_argument("--page", action="store_true", help="write docs/cuda.md from the JSON")
     given = parser.parse_args()
+    if given.page:
+        PAGE.write_text(page(json.loads(given.json.read_text())))
+        return
     if given.write_references:
         np.savez_compressed(given.write_references, **references())
         return
@@ -548,8 +614,9 @@ def main() -> None:
         for row in bandwidth(given.size, given.rounds, HEAD_SHAPES):
             result["bandwidth"].append(row)
             print(
-                f"{row['function']:20s} {row['mode']:20s} {row['format']:9s} {row.get('shape', ''):11s}"
-                f" {row['gb_per_s']:6.0f} GB/s  {row['of_copy']:.2f} of copy"
+                f"{row['function']:20s} {row['mode']:20s} {row['format']:9s} "
+                f"{row.get('shape', ''):11s} {row['gb_per_s']:6.0f} GB/s"
+                f"  {row['of_copy']:.2f} of copy"
                 f"  torch/ogive {row.get('torch_over_ogive', float('nan')):.2f}",
                 flush=True,
             )

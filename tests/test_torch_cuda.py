@@ -1,12 +1,12 @@
-"""The Triton kernels on a GPU, with the contract that the CPU's hold; skipped where there is none."""
+"""The Triton kernels on a GPU hold the contract of the CPU's; skipped where there is no GPU."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import cuda as bench
 import pytest
 
+import cuda as bench
 from ogive.catalog import names
 from ogive.reference.measure import CONTRACT, ROWS_CONTRACT
 

@@ -30,9 +30,7 @@ pytestmark = [
 ]
 
 ELEMENTWISE = ("value", "derivative", "second_derivative", "backward_from_output")
-EDGES = np.array(
-    [0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0], np.float32
-)
+EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0], np.float32)
 
 
 def tensor(x: Any) -> Any:

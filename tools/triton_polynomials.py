@@ -53,8 +53,7 @@ def function(name: str, coefficients: list[float]) -> str:
 
 def text() -> str:
     head = (
-        '"""Written by tools/triton_polynomials.py from the C++ kernels\' coefficients; do not edit.'
-        '"""\n\n'
+        '"""Written by tools/triton_polynomials.py from the C++ coefficients; do not edit."""\n\n'
         "# mypy: ignore-errors\n"
         "import triton\n"
         "import triton.language as tl\n\n"

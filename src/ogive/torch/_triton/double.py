@@ -10,6 +10,7 @@ zero and infinity, so that no product of it with a finite number is undefined.
 import triton
 import triton.language as tl
 
+from . import seam
 from .polynomials import (
     LN2_HI,
     LN2_LO,
@@ -22,8 +23,6 @@ from .polynomials import (
     normal_tail,
     tanh_gap_near,
 )
-
-from . import seam
 from .storage import narrow
 
 # An infinity is taken for this number: beyond every narrower format, and so are its powers in a
@@ -90,11 +89,8 @@ def output(y):
 @triton.jit
 def product(a, b, kind: tl.constexpr):
     """a b on its way to a format, where the last product, too, may be a tie in sixteen bits."""
-    if kind == tl.float32:
-        p = a.to(tl.float64) * b
-    else:
-        p = scaled(a.to(tl.float64), b)
-    return p
+    wide = a.to(tl.float64)
+    return wide * b if kind == tl.float32 else scaled(wide, b)
 
 
 @triton.jit
@@ -154,6 +150,14 @@ def scaled(a, b):
 @triton.jit
 def div(a, b):
     return a / b
+
+
+@triton.jit
+def ratio(a, b):
+    """a/b for a parameter b, which is one number more often than not."""
+    inverse = 1.0 / b
+    q = a * inverse
+    return tl.where(q == 0, q, tl.fma(tl.fma(-q, b, a), inverse, q))
 
 
 @triton.jit

@@ -66,9 +66,7 @@ def gated_source(name: str, mode: str) -> str:
     """The kernel of a f(b), or of its gradients by a and b."""
     orders = (0,) if mode == "value" else (0, 1)
     steps = tape.with_parameters(find(name).gate, orders)
-    inputs, outputs = (
-        (["a", "b"], ["y"]) if mode == "value" else (["dy", "a", "b"], ["da", "db"])
-    )
+    inputs, outputs = (["a", "b"], ["y"]) if mode == "value" else (["dy", "a", "b"], ["da", "db"])
     lines = [
         *_opening(inputs, outputs, ""),
         "x = m.argument(b_given)",
@@ -112,7 +110,9 @@ def _definition(
 ) -> str:
     arguments = [f"{each}_" for each in [*inputs, *outputs]]
     for k, each in enumerate(given):
-        arguments += [f'p{k}_: "i64"'] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
+        arguments += (
+            [f"p{k}_: tl.int64"] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
+        )
     head = f"def ogive_{name}({', '.join(arguments)}, n, BLOCK: tl.constexpr):\n"
     return head + "".join(f"    {line}\n" for line in lines)
 
@@ -172,9 +172,7 @@ def _launch(made: Any, tensors: list[torch.Tensor], arguments: list[Any], n: int
     if n:
         grid = (triton.cdiv(n, BLOCK),)
         # Contraction is left to the kernels, so that the bits are those of the interpreter.
-        made[grid](
-            *tensors, *arguments, n, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=False
-        )
+        made[grid](*tensors, *arguments, n, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=False)
 
 
 def _bits(number: float) -> int:
@@ -194,7 +192,7 @@ def _tensor_parameter(p: torch.Tensor, out: torch.Tensor) -> list[Any]:
     memory, takes number (i // inner) % count.
     """
     wide = torch.broadcast_to(p.to(torch.float64), out.shape)
-    order = sorted(range(out.dim()), key=lambda d: (-out.stride(d), d))
+    order = sorted(range(out.dim()), key=lambda d: (-out.stride()[d], d))
     sizes = [out.shape[d] for d in order]
     varying = [k for k, d in enumerate(order) if wide.stride(d) != 0 and out.shape[d] > 1]
     if not varying:

@@ -89,6 +89,11 @@ def div(a, b):
 
 
 @triton.jit
+def ratio(a, b):
+    return a / b
+
+
+@triton.jit
 def over(a, c: tl.constexpr, inverse: tl.constexpr):
     return a / f64(c)
 

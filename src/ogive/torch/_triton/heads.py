@@ -9,8 +9,8 @@ import triton.language as tl
 
 from . import seam
 from .double import exp_of_minus, log1p_unit, reciprocal, tanh
-from .row_math import distances, greatest, joined, log1p, number, others, parameter, power
 from .row_functions import bits, blocks, stored
+from .row_math import distances, greatest, joined, log1p, number, others, parameter, power
 from .seam import library
 from .storage import widen
 
@@ -70,11 +70,11 @@ def cross_entropy_kernel(
     dz_,
     n,
     ignored,
-    smoothing_: "i64",
-    even_: "i64",
-    z_loss_: "i64",
-    cap_: "i64",
-    inverse_: "i64",
+    smoothing_: tl.int64,
+    even_: tl.int64,
+    z_loss_: tl.int64,
+    cap_: tl.int64,
+    inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
     MODE: tl.constexpr,
@@ -183,8 +183,8 @@ def label_kernel(
     dz_,
     n,
     ignored,
-    z_loss_: "i64",
-    inverse_: "i64",
+    z_loss_: tl.int64,
+    inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
     WEIGHTED: tl.constexpr,
@@ -332,7 +332,8 @@ def cross_entropy(
         label_kernel[(loss.numel(),)](*arrays, ignored, bits(z_loss), bits(1 / temperature), **how)
     elif loss.numel() and n:
         cross_entropy_kernel[(loss.numel(),)](
-            *arrays, ignored, bits(label_smoothing), bits(label_smoothing / n), bits(z_loss), bits(softcap or 0.0), bits(1 / temperature),
+            *arrays, ignored, bits(label_smoothing), bits(label_smoothing / n),
+            bits(z_loss), bits(softcap or 0.0), bits(1 / temperature),
             MODE="labels" if labels else "probabilities", SMOOTHED=label_smoothing != 0,
             CAPPED=softcap is not None, **how,
         )  # fmt: skip
@@ -351,7 +352,7 @@ def binary_kernel(
     n,
     positive_count,
     w_count,
-    smoothing_: "i64",
+    smoothing_: tl.int64,
     BLOCK: tl.constexpr,
     POSITIVE: tl.constexpr,
     WEIGHTED: tl.constexpr,
@@ -488,7 +489,11 @@ def linear_cross_entropy(
         if bias is not None:
             logits += bias
         part, dz = cross_entropy(
-            logits, target[some], factor=factor, out=logits, **options  # type: ignore[arg-type]
+            logits,
+            target[some],
+            factor=factor,
+            out=logits,
+            **options,  # type: ignore[arg-type]
         )
         loss[some] = part
         torch.matmul(dz, W, out=dx[some])

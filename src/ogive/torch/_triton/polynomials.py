@@ -1,4 +1,4 @@
-"""Written by tools/triton_polynomials.py from the C++ kernels' coefficients; do not edit."""
+"""Written by tools/triton_polynomials.py from the C++ coefficients; do not edit."""
 
 # mypy: ignore-errors
 import triton

@@ -35,11 +35,7 @@ LOOP_BLOCK = seam.scale(1 << 13, 1 << 9)
 
 @triton.jit
 def stored(y, kind: tl.constexpr):
-    if kind == tl.float64:
-        r = y
-    else:
-        r = rounded(y, kind)
-    return r
+    return y if kind == tl.float64 else rounded(y, kind)
 
 
 @triton.jit
@@ -50,10 +46,7 @@ def _load(x_, at, inside, NEGATED: tl.constexpr):
 
 @triton.jit
 def _result(d, at, place, rest, OF_LOG: tl.constexpr, FULL: tl.constexpr):
-    if OF_LOG:
-        y = d - log1p(rest)
-    else:
-        y = power(d, FULL) * (1.0 / (1.0 + rest))
+    y = d - log1p(rest) if OF_LOG else power(d, FULL) * (1.0 / (1.0 + rest))
     # A NaN anywhere, or several infinities, leave no probability to speak of.
     return tl.where(rest == rest, y, rest)
 
@@ -63,7 +56,7 @@ def forward_kernel(
     x_,
     y_,
     n,
-    inverse_: "i64",
+    inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
     NEGATED: tl.constexpr,
@@ -125,7 +118,7 @@ def softmax_backward_kernel(
     y_,
     dx_,
     n,
-    inverse_: "i64",
+    inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
 ):
@@ -171,7 +164,7 @@ def log_softmax_backward_kernel(
     y_,
     dx_,
     n,
-    inverse_: "i64",
+    inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
     FULL: tl.constexpr,
@@ -206,7 +199,11 @@ def blocks(n: int) -> dict[str, Any]:
     """How a program goes through a row of n elements."""
     single = n <= LONGEST_BLOCK
     block = max(triton.next_power_of_2(n), 2) if single else LOOP_BLOCK
-    return {"BLOCK": block, "BLOCKS": triton.cdiv(n, block), "num_warps": min(max(block // 512, 1), 32)}
+    return {
+        "BLOCK": block,
+        "BLOCKS": triton.cdiv(n, block),
+        "num_warps": min(max(block // 512, 1), 32),
+    }
 
 
 def bits(value: float) -> int:

@@ -30,11 +30,7 @@ def parameter(bits):
 @triton.jit
 def power(d, FULL: tl.constexpr):
     """e^d for d <= 0; NaN where d is."""
-    if FULL:
-        e = library.exp(d)
-    else:
-        e = tl.where(d == d, double.exp_of_minus(-d, 0.0), d)
-    return e
+    return library.exp(d) if FULL else tl.where(d == d, double.exp_of_minus(-d, 0.0), d)
 
 
 @triton.jit
@@ -85,7 +81,9 @@ def rescale(most, before, inverse_temperature, FULL: tl.constexpr):
 
 
 @triton.jit
-def joined(rest, most, place, block_rest, block_most, block_place, inverse_temperature, FULL: tl.constexpr):
+def joined(
+    rest, most, place, block_rest, block_most, block_place, inverse_temperature, FULL: tl.constexpr
+):
     """The sums of two parts of a row: (rest, greatest, its place)."""
     newer = block_most > most
     low = tl.where(newer, most, block_most)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from triton import knobs
 
 INTERPRETED: bool = bool(knobs.runtime.interpret)
 
-if INTERPRETED:
-    from . import interpreted as library
-else:
-    from triton.language.extra import libdevice as library  # type: ignore[no-redef]
+library: Any = import_module(
+    f"{__package__}.interpreted" if INTERPRETED else "triton.language.extra.libdevice"
+)
+"""The device's functions in float64."""
 
 __all__ = ["INTERPRETED", "library", "scale"]
 

@@ -40,12 +40,15 @@ def written(
 
 def is_exact(program: Program) -> bool:
     """Whether every format computes it without an error: inputs, small integers and choices."""
-    return all(
-        node.op in ("split", "neg")
-        or program.place[node] in program.inputs
-        or (node.constant is not None and node.constant.denominator == 1)
-        for node in program.nodes
-    ) and len(program.inputs) == 1
+    return (
+        all(
+            node.op in ("split", "neg")
+            or program.place[node] in program.inputs
+            or (node.constant is not None and node.constant.denominator == 1)
+            for node in program.nodes
+        )
+        and len(program.inputs) == 1
+    )
 
 
 class _Writer:
@@ -84,6 +87,8 @@ class _Writer:
         """Operations that have a shorter form where their argument is of one kind."""
         if node.op == "mul" and any(map(self._is_parameter, node.args)):
             return f"m.scaled({', '.join(self._known[a] for a in node.args)})"
+        if node.op == "div" and self._is_parameter(node.args[1]):
+            return f"m.ratio({', '.join(self._known[a] for a in node.args)})"
         if node.op == "add" and (
             (c := constant(node.args[k := 0])) or (c := constant(node.args[k := 1]))
         ):
@@ -121,7 +126,8 @@ def constant(node: Node) -> Decimal | None:
         values = [constant(a) for a in node.args]
         if not values or any(v is None for v in values):
             return None
-        return _FOLD[node.op](*values)
+        folded: Decimal = _FOLD[node.op](*values)
+        return folded
 
 
 _FOLD: dict[str, Any] = {
