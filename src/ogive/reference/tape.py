@@ -73,9 +73,16 @@ class Tape:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
+        self._parameters: set[Node] = set()
 
     def input(self, name: str) -> Node:
         return self._write(name)
+
+    def parameter(self, name: str) -> Node:
+        """An input that is given beside x: nothing is differentiated by it."""
+        node = self._write(name)
+        self._parameters.add(node)
+        return node
 
     @property
     def pi(self) -> Node:
@@ -111,7 +118,8 @@ class Tape:
                 return self.node(0)
             if whole.op == "sqrt" and whole.args[0].op == "add":
                 square, c = whole.args[0].args
-                if square.op == "mul" and square.args == (part, part) and c.constant is not None:
+                fixed = c.constant is not None or c in self._parameters
+                if square.op == "mul" and square.args == (part, part) and fixed:
                     return self._write("root_sum", part, c)
         return self._write("add", a, b)
 
@@ -175,7 +183,7 @@ class Tape:
             return terms[0] if terms else self.node(0)
         return self._write("sum", *terms)
 
-    def split(self, x: Any, c: float, *, below: Any, above: Any) -> Node:
+    def split(self, x: Any, c: Any, *, below: Any, above: Any) -> Node:
         """``below`` where x <= c, else ``above``."""
         below, above = self.node(below), self.node(above)
         return below if below is above else self._write("split", x, self.node(c), below, above)
@@ -208,13 +216,12 @@ class Tape:
             case "div", (a, b):
                 return one / b, -a / (b * b)
             case "split", (x, c, _, _):
-                cut = float(c.constant or 0)
                 zero = self.node(0)
                 return (
                     zero,
                     zero,
-                    self.split(x, cut, below=1, above=0),
-                    self.split(x, cut, below=0, above=1),
+                    self.split(x, c, below=1, above=0),
+                    self.split(x, c, below=0, above=1),
                 )
             case (("root_sum" | "root_share"), (a, c)):
                 return self._slope(node, a), self.node(0)
@@ -266,9 +273,7 @@ class Tape:
                 slope[node] = zero
             elif node.op == "split":
                 _, c, below, above = node.args
-                slope[node] = self.split(
-                    node.args[0], float(c.constant or 0), below=slope[below], above=slope[above]
-                )
+                slope[node] = self.split(node.args[0], c, below=slope[below], above=slope[above])
             elif node.op == "div":
                 a, b = node.args
                 da, db = slope[a], slope[b]
@@ -281,6 +286,106 @@ class Tape:
                     total = total + slope[arg] * partial
                 slope[node] = total
         return slope[result]
+
+    def slope_from_output(self, result: Node, x: Node, y: Node) -> Node:
+        """d result / dx as a function of the result, ``y``, where that follows step by step.
+
+        A branch is told by y, so the result must not fall where it rises elsewhere.
+
+        Raises
+        ------
+        NotImplementedError
+            It does not follow: x enters the last step twice, say.
+        """
+
+        def fixed(node: Node) -> bool:
+            return self.derivative(node, x).constant == 0
+
+        def inner(a: Node) -> Node:
+            """The slope of what a function is applied to, which must be the same everywhere."""
+            slope = self.derivative(a, x)
+            if x in ordered([slope]):
+                raise NotImplementedError(f"the slope of {a} is no constant")
+            return slope
+
+        def back(node: Node, y: Node) -> Node:
+            if node is x:
+                return self.node(1)
+            if fixed(node):
+                return self.node(0)
+            match node.op, node.args:
+                case "neg", (a,):
+                    return -back(a, -y)
+                case "add", (a, b) if fixed(b):
+                    return back(a, y - b)
+                case "add", (a, b) if fixed(a):
+                    return back(b, y - a)
+                case "sub", (a, b) if fixed(b):
+                    return back(a, y + b)
+                case "sub", (a, b) if fixed(a):
+                    return -back(b, a - y)
+                case "mul", (a, b) if a is b:
+                    return 2 * self.sqrt(y) * inner(a)
+                case "mul", (a, b) if fixed(a):
+                    return a * back(b, y / a)
+                case "mul", (a, b) if fixed(b):
+                    return back(a, y / b) * b
+                case "div", (a, b) if fixed(b):
+                    return back(a, y * b) / b
+                case "split", (side, c, below, above):
+                    if fixed(below) and below in self._parameters:
+                        raise NotImplementedError("y may be that parameter on both sides")
+                    sign = -1 if side.op == "neg" else 1
+                    there = self.with_input(below, x, sign * c)
+                    return self.split(
+                        sign * y, sign * there, below=back(below, y), above=back(above, y)
+                    )
+                case "exp", (a,):
+                    return y * inner(a)
+                case "expm1", (a,):
+                    return (y + 1) * inner(a)
+                case "logistic", (a,):
+                    return y * (1 - y) * inner(a)
+                case "tanh", (a,):
+                    return (1 - y) * (1 + y) * inner(a)
+                case "softplus", (a,):
+                    return -self.expm1(-y) * inner(a)
+                case "root_sum", (a, c):
+                    return 2 / (1 + c / y / y) * inner(a)
+            raise NotImplementedError(f"no slope of {node.op} from its result")
+
+        return back(result, y)
+
+    def with_input(self, result: Node, x: Node, value: Node) -> Node:
+        """The result with another node in the place of x."""
+        program = Program([x], [result])
+        outer = {node: node for node in program.nodes if not node.args}
+        found: dict[Node, Node] = {**outer, x: value}
+        for node in program.nodes:
+            if node not in found:
+                found[node] = self._again(node.op, [found[a] for a in node.args])
+        return found[result]
+
+    def _again(self, op: str, args: list[Node]) -> Node:
+        match op:
+            case "add":
+                return self.add(*args)
+            case "sub":
+                return self.subtract(*args)
+            case "mul":
+                return self.multiply(*args)
+            case "div":
+                return self.divide(*args)
+            case "neg":
+                return self.negate(*args)
+            case "split":
+                x, c, below, above = args
+                if x.constant is not None and c.constant is not None:
+                    return below if x.constant <= c.constant else above
+                if x is c:
+                    return below
+                return self.split(x, c, below=below, above=above)
+        return self._write(op, *args)
 
     def gradient(self, result: Node, inputs: Sequence[Node]) -> list[Node]:
         """d result / d input for every input, backwards."""
@@ -392,6 +497,33 @@ def unary(name: str, parameters: tuple[float, ...], orders: tuple[int, ...]) -> 
     while len(nodes) <= max(orders):
         nodes.append(tape.derivative(nodes[-1], x))
     return Program([x], [nodes[k] for k in orders])
+
+
+@cache
+def with_parameters(name: str, orders: tuple[int, ...]) -> Program:
+    """The same as a program of x and of the parameters that the formula takes."""
+    tape = Tape()
+    x, parameters = tape.input("x"), _parameters(tape, name)
+    nodes = [tape.node(find(name).formula(tape, x, *parameters))]
+    while len(nodes) <= max(orders):
+        nodes.append(tape.derivative(nodes[-1], x))
+    return Program([x, *parameters], [nodes[k] for k in orders])
+
+
+@cache
+def from_output(name: str) -> Program | None:
+    """f'(x) as a program of y = f(x) and of the parameters, where the formula tells it."""
+    tape = Tape()
+    x, y, parameters = tape.input("x"), tape.input("y"), _parameters(tape, name)
+    f = tape.node(find(name).formula(tape, x, *parameters))
+    try:
+        return Program([y, *parameters], [tape.slope_from_output(f, x, y)])
+    except NotImplementedError:
+        return None
+
+
+def _parameters(tape: Tape, name: str) -> list[Node]:
+    return [tape.parameter(p.name) for p in find(name).parameters if p.operand]
 
 
 @cache

@@ -1,0 +1,49 @@
+"""Triton kernels of the catalog, for tensors on a GPU. Importing this package imports Triton.
+
+Every function returns a new tensor whose memory is laid out as torch lays out that of its input.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ogive.catalog import find
+
+from . import elementwise
+from .elementwise import gated, unary
+from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
+from .row_functions import FORWARD, FROM_OUTPUT, rows
+
+__all__ = [
+    "binary_cross_entropy",
+    "cross_entropy",
+    "gated",
+    "linear_cross_entropy",
+    "rows",
+    "supported",
+    "unary",
+]
+
+FORMATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+HEADS = {"cross_entropy", "binary_cross_entropy", "linear_cross_entropy"}
+
+
+def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
+    """Whether there is a kernel for a function's mode and a tensor's format.
+
+    The device is not asked about: on one that Triton does not know, the kernel's launch fails.
+    """
+    if tensor.dtype not in FORMATS:
+        return False
+    match find(name).kind:
+        case "unary":
+            return elementwise.program(name, mode) is not None
+        case "gated":
+            return mode in ("value", "backward")
+        case "rows":
+            return name in (FORWARD if mode == "value" else FROM_OUTPUT) and mode in (
+                "value",
+                "backward_from_output",
+            )
+        case _:
+            return name in HEADS and mode in ("value", "value_and_grad")

@@ -1,0 +1,78 @@
+"""Stand-ins for the device's library of functions, and a fused multiply-add that is one.
+
+Triton's interpreter has neither: it calls no external function, and rounds a product before it
+adds. Both are needed to run the kernels as they are, where there is no GPU.
+"""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import triton.language as tl
+from triton.runtime import interpreter
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def _on_arrays(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            data = np.asarray(function(x.handle.data), dtype=x.handle.data.dtype)
+        return tl.core.tensor(interpreter.TensorHandle(data, x.handle.dtype), x.type)
+
+    return call
+
+
+exp, expm1, log, log1p, tanh = map(_on_arrays, (np.exp, np.expm1, np.log, np.log1p, np.tanh))
+erf, erfc = map(_on_arrays, (_erf, _erfc))
+
+
+def fused(x: Any, y: Any, z: Any) -> Any:
+    """x y + z, rounded once: through the exact product and sum of their halves."""
+    with np.errstate(all="ignore"):
+        if x.dtype == np.float32:
+            product = x.astype(np.float64) * y  # exact
+            return _to_odd_sum(product, z.astype(np.float64)).astype(np.float32)
+        if x.dtype != np.float64:
+            return x * y + z
+        product = x * y
+        low = _product_error(x, y, product)
+        total = product + z
+        back = total - product
+        missing = (product - (total - back)) + (z - back)
+        result = total + _to_odd_sum(missing, low)
+        return np.where(np.isfinite(result) & np.isfinite(low), result, total)
+
+
+def _to_odd_sum(a: Any, b: Any) -> Any:
+    """a + b with its last bit set where it is not exact, so that one more rounding is right."""
+    total = a + b
+    back = total - a
+    missing = (a - (total - back)) + (b - back)
+    bits = total.view(np.int64)
+    step = np.where((missing > 0) == (total > 0), 1, -1)
+    move = (missing != 0) & np.isfinite(missing) & (bits & 1 == 0)
+    return np.where(move, bits + step, bits).view(np.float64)
+
+
+def _product_error(x: Any, y: Any, product: Any) -> Any:
+    def halves(a: Any) -> tuple[Any, Any]:
+        high = (a.view(np.int64) & ~np.int64((1 << 27) - 1)).view(np.float64)
+        return high, a - high
+
+    (xh, xl), (yh, yl) = halves(x), halves(y)
+    return ((xh * yh - product) + xh * yl + xl * yh) + xl * yl
+
+
+def _create_fma(self: Any, x: Any, y: Any, z: Any) -> Any:
+    given = np.broadcast_arrays(x.data, y.data, z.data)
+    data = fused(*map(np.ascontiguousarray, given))
+    return interpreter.TensorHandle(data, z.dtype.scalar)
+
+
+interpreter.InterpreterBuilder.create_fma = _create_fma

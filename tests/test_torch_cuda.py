@@ -1,0 +1,69 @@
+"""The Triton kernels on a GPU hold the contract of the CPU's; skipped where there is no GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import cuda as bench
+from ogive.catalog import names
+from ogive.reference.measure import CONTRACT, ROWS_CONTRACT
+
+torch = pytest.importorskip("torch")
+if not torch.cuda.is_available():
+    pytest.skip("no GPU", allow_module_level=True)
+kernels = pytest.importorskip("ogive.torch._triton")
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, dict[str, Any]]:
+    return bench.accuracy(bench.references())
+
+
+def test_float32_holds_the_contract(table: dict[str, dict[str, Any]]) -> None:
+    for key, found in table.items():
+        if "ulps" in found and key.endswith("/float32"):
+            mode = key.split("/")[1]
+            allowed = CONTRACT["float32", "value" if mode == "value" else "derivative"]
+            assert found["ulps"] <= allowed, (key, found)
+
+
+def test_rows_and_heads_hold_the_contract(table: dict[str, dict[str, Any]]) -> None:
+    for key, found in table.items():
+        if "ulps" in found and not key.endswith("/float32"):
+            assert found["ulps"] <= ROWS_CONTRACT, (key, found)
+
+
+def test_sixteen_bits_are_correctly_rounded(table: dict[str, dict[str, Any]]) -> None:
+    for key, found in table.items():
+        # dy a f'(b) may lie closer to a tie than double tells, where f' is 1 but for e^-b.
+        if "wrong" in found and "/db/" not in key:
+            assert found["wrong"] == 0, (key, found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", names("unary"))
+def test_bits_depend_on_nothing_but_the_element(name: str, dtype: Any) -> None:
+    x = (3 * torch.randn(3, 701, 5, device="cuda")).to(dtype)
+    whole = kernels.unary(name, "value", (x,))
+    for view in (x.transpose(0, 2), x[:, 1::3], x[2, 5:, 1], x[1, 2, 3], x.flatten()[1:]):
+        want = whole.as_strided(view.size(), view.stride(), view.storage_offset())
+        assert torch.equal(kernels.unary(name, "value", (view,)), want)
+
+
+@pytest.mark.parametrize("classes", [1, 33, 8192, 32_000, 128_256])
+def test_the_gradient_may_take_the_logits_place(classes: int) -> None:
+    z = torch.randn(64, classes, device="cuda")
+    labels = torch.randint(classes, (64,), device="cuda")
+    loss, dz = kernels.cross_entropy(z, labels, factor=0.25)
+    again, _ = kernels.cross_entropy(z, labels, factor=0.25, out=z)
+    assert torch.equal(loss, again)
+    assert torch.equal(dz, z)
+
+
+def test_a_row_has_the_same_bits_wherever_it_stands() -> None:
+    z = torch.randn(50, 40_000, device="cuda")
+    for name in ("softmax", "log_softmax", "logsumexp"):
+        whole = kernels.rows(name, "value", (z,))
+        assert torch.equal(kernels.rows(name, "value", (z[7:8],)), whole[7:8])

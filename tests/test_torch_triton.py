@@ -1,0 +1,318 @@
+"""The Triton kernels, run by Triton's interpreter: what they compute, where there is no GPU.
+
+Every card is met through the catalog, so that a new one is covered without an edit here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ogive
+from ogive._api import modes
+from ogive.catalog import find, names
+from ogive.reference import gated as gated_reference
+from ogive.reference import measure
+from ogive.reference.tape import defaults
+from ogive.reference.ulp import BFLOAT16, FLOAT16, FLOAT32, Format
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("triton")
+kernels = pytest.importorskip("ogive.torch._triton")
+
+from ogive.torch._triton import row_functions, seam  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(not seam.INTERPRETED, reason="test_torch_cuda runs them on the GPU"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # numpy's, of branches not taken
+]
+
+ELEMENTWISE = ("value", "derivative", "second_derivative", "backward_from_output")
+EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0], np.float32)
+
+
+def tensor(x: Any) -> Any:
+    x = np.ascontiguousarray(x)
+    if x.dtype.name == "bfloat16":
+        return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(x.copy())
+
+
+def array(t: Any, like: Any) -> Any:
+    if t.dtype == torch.bfloat16:
+        return t.view(torch.int16).numpy().view(like.dtype)
+    return t.numpy()
+
+
+def equal(got: Any, want: Any) -> Any:
+    """Element by element; NaNs are equal, zeros of either sign too."""
+    return (got == want) | (np.isnan(got) & np.isnan(want))
+
+
+def error(got: Any, exact: Any) -> float:
+    """The largest error of float32 results, in ulps, against float64."""
+    unit = FLOAT32.spacing(np.where(np.isfinite(exact), exact, 0))
+    with np.errstate(all="ignore"):
+        away = np.abs(got.astype(np.float64) - exact) / unit
+        fine = equal(got.astype(np.float64), exact) | equal(got, exact.astype(np.float32))
+    return float(np.max(np.where(fine, np.minimum(np.nan_to_num(away), 0.5), away)))
+
+
+def pairs(only: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(n, m) for n in names("unary") for m in only if m in modes(n)]
+
+
+@pytest.mark.parametrize(("name", "mode"), pairs(("value", "derivative", "second_derivative")))
+def test_float32_holds_the_contract_against_enclosures(name: str, mode: str) -> None:
+    card = find(name)
+    patterns = np.arange(0, 1 << 32, 8_000_009, dtype=np.int64).astype(np.uint32)
+    if mode != "second_derivative":
+        patterns = np.concatenate([patterns, measure.around(card, width=4)])
+    x = patterns.view(np.float32)
+    got = kernels.unary(name, mode, (tensor(x),)).numpy()
+    encloser = measure.encloser(name, measure.results(name))
+    order = measure.ORDERS[mode]
+    found = encloser.judge(x, got, encloser.bounds(x)[order], FLOAT32, order)
+    assert found.worst <= measure.CONTRACT["float32", mode], found
+
+
+@pytest.mark.parametrize("fmt", [BFLOAT16, FLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize(("name", "mode"), pairs(ELEMENTWISE))
+def test_every_half_is_that_of_the_cpu_and_so_correctly_rounded(
+    name: str, mode: str, fmt: Format
+) -> None:
+    x = fmt.every()
+    from_output = mode == "backward_from_output"
+    if from_output:
+        claims = find(name).claims
+        assert claims is not None
+        low, high = claims.range
+        wide = x.astype(np.float64)
+        x = x[(wide >= low) & (wide <= high)]
+    given = (np.ones_like(x), x) if from_output else (x,)
+    with np.errstate(all="ignore"):
+        want = measure.function(find(name), mode)(*given)
+    got = array(kernels.unary(name, mode, tuple(map(tensor, given))), x)
+    wrong = ~equal(got.astype(np.float32), want.astype(np.float32))
+    assert not wrong.any(), x[wrong][:5]
+
+
+@pytest.mark.parametrize("name", names("unary"))
+def test_edges_are_those_of_the_cpu(name: str) -> None:
+    for mode in ("value", "derivative"):
+        want = measure.function(find(name), mode)(EDGES)
+        got = kernels.unary(name, mode, (tensor(EDGES),)).numpy()
+        assert equal(got, want).all(), (mode, got, want)
+        if mode == "value":  # where the sign of a zero is part of the function
+            zero = want == 0
+            assert np.array_equal(np.signbit(got[zero]), np.signbit(want[zero])), (got, want)
+
+
+@pytest.mark.parametrize("name", names("unary"))
+def test_backward_is_dy_times_the_derivative(name: str) -> None:
+    dy, x = (gated_reference.operands(FLOAT32, 500, seed) for seed in (1, 2))
+    slope = measure.function(find(name), "derivative")(x.astype(np.float64))
+    with np.errstate(all="ignore"):
+        exact = np.where(slope == 0, 0, dy * slope)
+    assert error(kernels.unary(name, "backward", (tensor(dy), tensor(x))).numpy(), exact) <= 1
+
+
+@pytest.mark.parametrize("name", names("unary"))
+def test_float64_agrees_with_the_cpu(name: str) -> None:
+    # To the digits that the device's library keeps; what it loses in the tails docs/cuda.md says.
+    x = np.linspace(-9, 9, 501)
+    want = measure.function(find(name), "value")(x)
+    got = kernels.unary(name, "value", (tensor(x),)).numpy()
+    np.testing.assert_allclose(got, want, rtol=2e-14, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", [n for n in names("unary") if defaults(n)])
+def test_parameters_may_be_numbers_or_tensors(name: str) -> None:
+    x = np.random.default_rng(1).normal(0, 3, (2, 3, 5)).astype(np.float32)
+    given = tuple(1.25 * p for p in defaults(name))
+    want = kernels.unary(name, "value", (tensor(x),), given).numpy()
+    cpu = getattr(ogive, name)(x.astype(np.float64), *given)
+    assert error(want, cpu) <= 0.51
+    for shape in ((), (3, 1), (2, 3, 5), (2, 1, 5)):
+        tensors = tuple(torch.full(shape, p, dtype=torch.float64) for p in given)
+        got = kernels.unary(name, "value", (tensor(x),), tensors).numpy()
+        assert np.array_equal(got, want), shape
+    each = torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)[:, None]
+    got = kernels.unary(name, "value", (tensor(x),), (each, *given[1:])).numpy()
+    for k, value in enumerate((0.5, 1.0, 2.0)):
+        alone = kernels.unary(name, "value", (tensor(x),), (value, *given[1:])).numpy()
+        assert np.array_equal(got[:, k], alone[:, k])
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, BFLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", names("gated"))
+def test_gated_functions_and_their_gradients(name: str, fmt: Format) -> None:
+    random = np.random.default_rng(4)
+    dy, a, b = random.normal(0, 2, (3, 2000)).astype(fmt.dtype)
+    results = (
+        kernels.gated(name, "value", (tensor(a), tensor(b))),
+        *kernels.gated(name, "backward", (tensor(dy), tensor(a), tensor(b))),
+    )
+    wide = [v.astype(np.float64) for v in (dy, a, b)]
+    for got, exact in zip(results, gated_reference.results(find(name), *wide), strict=True):
+        if fmt is FLOAT32:
+            assert error(got.numpy(), exact) <= 0.51
+        else:
+            assert np.array_equal(array(got, a).astype(np.float64), fmt.round_all(exact))
+
+
+def test_bits_depend_on_nothing_but_the_element() -> None:
+    x = torch.randn(3, 70, 5)
+    whole = kernels.unary("gelu", "value", (x,))
+    for view in (x.transpose(0, 2), x[:, 1::3], x[2, 5:, 1], x[1, 2, 3], x[:0]):
+        want = whole.as_strided(view.size(), view.stride(), view.storage_offset())
+        assert torch.equal(kernels.unary("gelu", "value", (view,)), want)
+
+
+def test_the_result_lies_in_memory_as_the_input_does() -> None:
+    x = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    y = kernels.unary("prelu", "value", (x,), (torch.tensor([0.1, 0.2, 0.3])[:, None, None],))
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    want = torch.where(x > 0, x, x * torch.tensor([0.1, 0.2, 0.3])[:, None, None])
+    torch.testing.assert_close(y, want)
+
+
+# ------------------------------------------------------------------------------ rows and heads
+
+
+@pytest.fixture(params=["in registers", "block by block"])
+def _short_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "block by block":
+        monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
+        monkeypatch.setattr(row_functions, "LOOP_BLOCK", 16)
+
+
+def some_rows() -> list[Any]:
+    return [r.z for r in measure.rows(huge=False) if r.z.size < 200 and abs(r.z).max() < 1e30]
+
+
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize("name", row_functions.FORWARD)
+def test_rows_hold_the_contract(name: str) -> None:
+    random = np.random.default_rng(2)
+    for z in some_rows()[::4]:
+        got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+        want = getattr(ogive, name)(z.astype(np.float64))
+        assert error(np.atleast_1d(got), np.atleast_1d(want)) <= measure.ROWS_CONTRACT
+        if kernels.supported(name, "backward_from_output", torch.empty(0)):
+            dy, y = random.normal(0, 1, z.size).astype(np.float32), getattr(ogive, name)(z)
+            back = getattr(ogive.backward_from_output, name)
+            want = back(dy.astype(np.float64), y.astype(np.float64), temperature=0.7)
+            given = (tensor(dy)[None], tensor(y)[None])
+            got = kernels.rows(name, "backward_from_output", given, (0.7,))[0].numpy()
+            assert error(got, want) <= measure.ROWS_CONTRACT
+
+
+@pytest.mark.parametrize("name", row_functions.FORWARD)
+def test_edges_of_rows_are_those_of_the_cpu(name: str) -> None:
+    inf, nan = np.inf, np.nan
+    for row in ([inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5]):
+        z = np.array(row, dtype=np.float32)
+        got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+        assert np.array_equal(got, getattr(ogive, name)(z), equal_nan=True), row
+
+
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"z_loss": 1e-3, "temperature": 0.7},
+        {"label_smoothing": 0.1},
+        {"label_smoothing": 0.1, "z_loss": 1e-3, "softcap": 30.0, "temperature": 0.7},
+    ],
+    ids=lambda o: "+".join(o) or "plain",
+)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_cross_entropy_holds_the_contract(kind: str, weighted: bool, options: Any) -> None:
+    random = np.random.default_rng(3)
+    for z in some_rows()[::6]:
+        n = z.size
+        weight = random.uniform(0.5, 2, n) if weighted else None
+        p = random.uniform(0, 1, n).astype(np.float32)
+        target = np.array([n // 2]) if kind == "labels" else (p / p.sum())[None]
+        wide = target if kind == "labels" else target.astype(np.float64)
+        loss, dz = ogive.value_and_grad.cross_entropy(
+            z.astype(np.float64)[None], wide, weight=weight, reduction="none", **options
+        )
+        got, gradient = kernels.cross_entropy(
+            tensor(z)[None],
+            torch.from_numpy(target),
+            None if weight is None else torch.from_numpy(weight),
+            **options,
+        )
+        assert error(got.float().numpy(), loss) <= measure.ROWS_CONTRACT
+        assert error(gradient.numpy(), dz) <= measure.ROWS_CONTRACT
+
+
+def test_labels_that_are_ignored_and_labels_that_are_none() -> None:
+    z = torch.randn(5, 10)
+    z[2, 3] = float("nan")
+    labels = torch.tensor([1, 4, -100, 10, -1])
+    loss, dz = kernels.cross_entropy(z, labels, ignore_index=-100)
+    assert loss[2] == 0
+    assert (dz[2] == 0).all()
+    assert loss[3:].isnan().all()
+    assert dz[3:].isnan().all()
+    want, gradient = ogive.value_and_grad.cross_entropy(z[:2].numpy(), [1, 4], reduction="none")
+    assert error(loss[:2].float().numpy(), want.astype(np.float64)) <= 1
+    assert error(dz[:2].numpy(), gradient.astype(np.float64)) <= 1
+
+
+def test_the_gradient_may_take_the_logits_place() -> None:
+    z, labels = torch.randn(4, 33), torch.tensor([0, 5, 32, 7])
+    loss, dz = kernels.cross_entropy(z, labels, factor=0.25)
+    again, same = kernels.cross_entropy(z, labels, factor=0.25, out=z)
+    assert torch.equal(loss, again)
+    assert torch.equal(dz, z)
+    assert same is z
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_binary_cross_entropy_holds_the_contract(smoothing: float) -> None:
+    random = np.random.default_rng(6)
+    z = np.concatenate([random.normal(0, 20, 500), EDGES]).astype(np.float32)
+    t, w = random.uniform(0, 1, (2, z.size)).astype(np.float32)
+    t[:250] = random.integers(0, 2, 250)
+    loss, dz = ogive.value_and_grad.binary_cross_entropy(
+        z.astype(np.float64), t.astype(np.float64), 2.0, w, smoothing, reduction="none"
+    )
+    given = (tensor(z), tensor(t), torch.tensor(2.0), tensor(w), smoothing)
+    got, gradient = kernels.binary_cross_entropy(*given)
+    assert error(got.numpy(), loss) <= 1
+    assert error(gradient.numpy(), dz) <= 1
+    finite = np.isfinite(loss)
+    some = (tensor(z[finite]), tensor(t[finite]), torch.tensor(2.0), tensor(w[finite]), smoothing)
+    total, _ = kernels.binary_cross_entropy(*some, summed=True)
+    np.testing.assert_allclose(float(total), loss[finite].sum(), rtol=1e-13)
+
+
+def test_linear_cross_entropy_in_chunks_is_that_of_the_whole() -> None:
+    random = np.random.default_rng(7)
+    x, W, b = (random.normal(0, 1, s).astype(np.float32) for s in ((10, 6), (12, 6), (12,)))
+    labels = random.integers(0, 12, 10)
+    want = ogive.value_and_grad.linear_cross_entropy(x, W, labels, b)
+    loss, *gradients = kernels.linear_cross_entropy(
+        tensor(x), tensor(W), torch.from_numpy(labels), tensor(b), factor=0.1, chunk_rows=3
+    )
+    np.testing.assert_allclose(float(loss.mean()), want[0], rtol=1e-6)
+    for got, exact in zip(gradients, want[1], strict=True):
+        np.testing.assert_allclose(got.numpy(), exact, rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_supported() -> None:
+    x = torch.empty(3)
+    for name in names("unary"):
+        assert all(kernels.supported(name, m, x) for m in modes(name) if m in ELEMENTWISE)
+        assert kernels.supported(name, "backward", x)
+    assert not kernels.supported("gelu", "backward_from_output", x)
+    assert not kernels.supported("gelu", "value", x.to(torch.int32))
+    assert not kernels.supported("sparsemax", "value", x)
