@@ -41,7 +41,9 @@ def test_an_element_does_not_depend_on_its_neighbours(name: str, x: Any) -> None
 @settings(max_examples=40, deadline=None)
 @given(x=REALS)
 def test_what_is_claimed_monotone_never_falls(name: str, x: Any) -> None:
-    y = getattr(ogive, name)(np.sort(x, axis=None)).astype(np.float64)
+    # As float64: NumPy 2.4 on AVX-512 leaves a float16 -1 at place 448 of 543 zeros.
+    rising = np.sort(x.astype(np.float64), axis=None).astype(x.dtype)
+    y = getattr(ogive, name)(rising).astype(np.float64)
     assert np.all(y[1:] >= y[:-1])
 
 
