@@ -65,6 +65,23 @@ def test_backward_is_dy_times_the_derivative(name: str) -> None:
     assert worst(got, exact) <= 1.0
 
 
+@pytest.mark.parametrize("name", UNARY)
+def test_the_largest_dy_brings_back_a_slope_that_would_vanish(name: str) -> None:
+    card = find(name)
+    x = np.concatenate([-np.linspace(8, 130, 60), np.linspace(8, 80, 40), [-312.0, 312.0]])
+    x = x.astype(np.float32)
+    dy = np.where(np.arange(x.size) % 2, 3e38, -3e38).astype(np.float32)
+    got = getattr(ogive.backward, name)(dy, x)
+    got = got[0] if isinstance(got, tuple) else got
+    for g, v, out in zip(dy.tolist(), x.tolist(), got.tolist(), strict=True):
+        exact = arb(g) * enclosures.enclose(card, v, order=1)
+        if abs(exact) < 3.4e38:
+            assert ulp.error(out, exact, FLOAT32) <= 1.0, (v, out, exact)
+        else:
+            assert abs(out) > 3.4e38, (v, out)
+            assert (out > 0) == (exact > 0), (v, out)
+
+
 @pytest.mark.parametrize("name", FROM_OUTPUT)
 def test_backward_from_output_is_as_good_as_the_output_allows(name: str) -> None:
     """y carries half an ulp of error; times |f''/f'| that is what the slope may lose."""

@@ -113,6 +113,35 @@ def test_huge_finite_input_stays_finite(card: Card, dtype: Any) -> None:
         assert slopes[side] == pytest.approx(slope, rel=0.02, abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("name", ["hard_swish", "exp", "silu"])
+def test_a_gradient_beyond_the_format_is_infinite_with_its_sign(name: str, dtype: Any) -> None:
+    x = np.array([2.9, 61.25, 1.5]).astype(dtype)
+    slope = getattr(ogive.derivative, name)(x).astype(np.float64)
+    for n in (1, 70):  # alone, and where whole vectors go
+        for sign in (1, -1):
+            dy = np.full((n, 3), sign * 3.35e38).astype(dtype)
+            with np.errstate(over="ignore"):  # of the conversions back
+                dx = getattr(ogive.backward, name)(dy, np.tile(x, (n, 1))).astype(np.float64)
+            beyond = np.abs(dy.astype(np.float64)[0] * slope) > 3.41e38
+            assert beyond.any()
+            assert np.all(dx[:, beyond] == sign * np.inf)
+            assert not np.isnan(dx).any()
+
+
+def test_the_least_negative_number_rounds_to_minus_zero() -> None:
+    y = ogive.gelu(np.full(40, -1.4e-45, np.float32))
+    assert np.all(y == 0)
+    assert np.signbit(y).all()
+
+
+def test_a_large_gradient_of_logsumexp_keeps_its_tail() -> None:
+    z = np.array([60, -30, -40, 0] * 5, np.float32)
+    dz = ogive.backward.logsumexp(np.float32(1e6), z)
+    exact = 1e6 * np.exp(z.astype(np.float64) - 60) / (5 * (1 + np.exp(-60.0)))
+    np.testing.assert_allclose(dz, exact, rtol=2**-22)
+
+
 @every_card
 @every_dtype
 def test_zero_keeps_its_sign_where_the_function_rises_through_it(card: Card, dtype: Any) -> None:

@@ -47,7 +47,8 @@ OGIVE_INLINE floats rounded_to_odd(float_pair x) {
   const floats sum = x.high + x.low, lost = x.low - (sum - x.high);
   const words bits = words(sum), step = (lost > 0) == (sum > 0) ? words{} + 1 : words{} - 1;
   const mask moves = (lost != 0) & mask((bits & 1) == 0);
-  return with_sign_of(magnitude(floats(moves ? bits + step : bits)), x.high);
+  const floats odd = with_sign_of(magnitude(floats(moves ? bits + step : bits)), x.high);
+  return magnitude(x.high) <= all(largest_float) ? odd : x.high; // an infinite part has no rest
 }
 
 // What parameters become, one for all lanes or one for each.

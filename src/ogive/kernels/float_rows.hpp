@@ -334,10 +334,10 @@ public:
       if (modest_) return true;
       origin_ = __builtin_fabsf(most) < reach ? 0 : most;
       const float top = most - origin_;
+      floor_ = top - depth;
       shift_ = fma(static_cast<double>(top), 1 / ln2, shifter) - shifter;
       sum_all<keep>(
-          argument<false>{origin_, top - depth, float_shifter - 8 * static_cast<float>(shift_)},
-          apart);
+          argument<false>{origin_, floor_, float_shifter - 8 * static_cast<float>(shift_)}, apart);
     }
     return sum_ < __builtin_inf();
   }
@@ -448,7 +448,7 @@ private:
   std::ptrdiff_t n_ = 0;
   results later_;
   bool modest_ = true; // all logits of the row
-  float origin_ = 0;
+  float origin_ = 0, floor_ = 0; // what lies below the floor was moved up to it, of modest rows none
   double shift_ = 0, sum_ = 0;
 
   float *ones() const { return room_; }
@@ -461,6 +461,7 @@ private:
   template <bool keep>
   [[gnu::always_inline]] bool sum_modest(std::ptrdiff_t apart) {
     origin_ = 0;
+    floor_ = -__builtin_inff();
     shift_ = 0;
     return sum_all<keep>(rows_of_floats::argument<true>{0, 0, float_shifter}, apart);
   }
@@ -536,9 +537,11 @@ private:
   [[gnu::always_inline]] void write_down_to_nothing(double factor) {
     using namespace rows_of_floats;
     const double level = shift_ * ln2 - logarithm(magnitude(factor));
-    // Below `normal` a result is subnormal or next to it, below `nothing` it is 0. Both lie a
-    // little off, where the double form gives the same.
-    const auto normal = static_cast<float>(level - 82), nothing = static_cast<float>(level - 105);
+    // Below `normal` a result is subnormal or next to it, or its power is that of the floor; below
+    // `nothing` it is 0. Both lie a little off, where the double form gives the same.
+    const auto subnormal = static_cast<float>(level - 82);
+    const float normal = subnormal > floor_ + 0.5f ? subnormal : floor_ + 0.5f;
+    const auto nothing = static_cast<float>(level - 105);
     const double scale = factor * power_of_two(shifter - shift_);
     const floats f_high = all(later_.high), f_low = all(later_.low);
     for (std::ptrdiff_t i = 0; i < n_; i += lanes) {

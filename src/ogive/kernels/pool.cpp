@@ -21,6 +21,8 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace ogive {
@@ -42,31 +44,47 @@ void spin_until(Condition holds) {
   while (!holds() && std::chrono::steady_clock::now() < until) relax();
 }
 
-// A thread that has just woken may find itself on the processor of the one that woke it, where
-// either waits while the other runs, and schedulers of virtual machines leave it there for
-// milliseconds. To forbid that processor for a moment is to be moved at once.
+// A thread that wakes is put on the processor of the one that woke it, as often as not, and waits
+// there until that one has done all the work alone; schedulers of virtual machines leave both there
+// for milliseconds. So a sleeper is kept off that processor until it has begun.
 #if defined(__linux__)
-inline int this_processor() { return sched_getcpu(); }
-inline void leave(int processor) {
-  cpu_set_t allowed;
-  if (processor < 0 || processor >= CPU_SETSIZE || sched_getcpu() != processor ||
-      sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-    return;
-  cpu_set_t others = allowed;
-  CPU_CLR(processor, &others);
-  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof(others), &others) != 0) return;
-  sched_setaffinity(0, sizeof(allowed), &allowed);
-}
+class placement {
+public:
+  void enter() { thread_ = static_cast<pid_t>(syscall(SYS_gettid)); }
+  // Called for a sleeping thread, perhaps again before it has woken.
+  void keep_off(int processor) {
+    if (processor < 0 || processor >= CPU_SETSIZE) return;
+    if (!kept_off_ && sched_getaffinity(thread_, sizeof(allowed_), &allowed_) != 0) return;
+    cpu_set_t others = allowed_;
+    CPU_CLR(processor, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(thread_, sizeof(others), &others) == 0)
+      kept_off_ = true;
+  }
+  // Called by the thread itself, awake.
+  void release() {
+    if (kept_off_) sched_setaffinity(0, sizeof(allowed_), &allowed_);
+    kept_off_ = false;
+  }
+  static int this_processor() { return sched_getcpu(); }
+
+private:
+  pid_t thread_ = 0;
+  bool kept_off_ = false;
+  cpu_set_t allowed_;
+};
 #else
-inline int this_processor() { return -1; }
-inline void leave(int) {}
+struct placement {
+  void enter() {}
+  void keep_off(int) {}
+  void release() {}
+  static int this_processor() { return -1; }
+};
 #endif
 
 struct job {
   range_task task;
   void *context;
   std::ptrdiff_t n, piece;
-  const int caller = this_processor();
   std::atomic<std::ptrdiff_t> next{0};
   std::atomic<bool> good{true};
 
@@ -95,6 +113,9 @@ public:
       current_ = &work;
       wanted_ = helpers;
       ++generation_;
+      const int here = placement::this_processor();
+      for (int k = 0; k < started_; ++k)
+        if (sleeps_[k]) places_[k].keep_off(here);
     }
     generation_seen_.store(generation_, std::memory_order_release);
     wake_.notify_all();
@@ -119,28 +140,32 @@ private:
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      for (; started_ < helpers; ++started_) std::thread([this] { serve(); }).detach();
+      for (; started_ < helpers; ++started_)
+        std::thread([this, k = started_] { serve(k); }).detach();
     } catch (const std::system_error &) {
       // Fewer threads than asked for: slower, and right.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
-  void serve() {
+  void serve(int k) {
     inside = true;
     const fp_environment defaults;
+    places_[k].enter();
     std::uint64_t seen = 0;
     for (;;) {
       spin_until([&] { return generation_seen_.load(std::memory_order_acquire) != seen; });
       std::unique_lock<std::mutex> lock(mutex_);
+      sleeps_[k] = true;
       wake_.wait(lock, [&] { return generation_ != seen; });
+      sleeps_[k] = false;
+      places_[k].release();
       seen = generation_;
       if (wanted_ == 0) continue;
       --wanted_;
       ++active_;
       job *const work = current_;
       lock.unlock();
-      leave(work->caller);
       work->work();
       lock.lock();
       if (--active_ == 0) done_.notify_one();
@@ -153,6 +178,8 @@ private:
   std::uint64_t generation_ = 0;
   job *current_ = nullptr;
   int wanted_ = 0, started_ = 0;
+  bool sleeps_[max_threads] = {}; // guarded by mutex_, as are the places
+  placement places_[max_threads];
   std::atomic<int> active_{0};
 };
 

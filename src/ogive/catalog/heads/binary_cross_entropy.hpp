@@ -182,7 +182,7 @@ private:
         if constexpr (curved) {
           if (*reinterpret_cast<const double *>(args[6] + i * steps[6]) == 1)
             for (std::ptrdiff_t j = 0; j < n; ++j) hessian[j] = magnitude(gradient[j]);
-          write_row<T>(hessian, n, at(loss_at + 2, 7), core[7]);
+          if (args[loss_at + 2]) write_row<T>(hessian, n, at(loss_at + 2, 7), core[7]);
         }
       }
     }

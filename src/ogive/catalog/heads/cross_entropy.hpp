@@ -127,6 +127,7 @@ private:
                            char *losses, std::ptrdiff_t loss_step, char *gradient,
                            std::ptrdiff_t gradient_outer, std::ptrdiff_t gradient_step,
                            float *buffer) {
+    if (n == 0) return 0; // not a weight to read
     const auto label_at = [&](std::ptrdiff_t r) {
       return label_of<T, by_label>(at[1] + r * steps[1], core[1], n);
     };
@@ -300,7 +301,7 @@ private:
         const bool absolute = number(8) == 1;
         for (std::ptrdiff_t c = 0; c < n; ++c)
           h[c] = r.undefined ? not_a_number : absolute ? magnitude(q[c]) : h[c];
-        write_row<T>(h, n, at[gradient_at + 1], core[into + 1]);
+        if (at[gradient_at + 1]) write_row<T>(h, n, at[gradient_at + 1], core[into + 1]);
       }
     }
     return true;

@@ -141,7 +141,7 @@ private:
         bend(r, unlikely, all, kind == 2, b, v, h);
         for (std::ptrdiff_t c = 0; c < n; ++c)
           h[c] = r.undefined ? not_a_number : kind == 1 ? magnitude(a[c]) : h[c] * factor;
-        write_row<T>(h, n, at[gradient_at + 1], core[into + 1]);
+        if (at[gradient_at + 1]) write_row<T>(h, n, at[gradient_at + 1], core[into + 1]);
       }
     }
     return true;

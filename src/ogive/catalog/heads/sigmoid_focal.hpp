@@ -93,7 +93,7 @@ private:
             const double bounded = hessian[j] < 0 ? 0 : hessian[j];
             hessian[j] = kind == 1 ? magnitude(z[j]) : kind == 2 ? bounded : hessian[j];
           }
-          write_row<T>(hessian, n, at(loss_at + 2, 5), core[5]);
+          if (args[loss_at + 2]) write_row<T>(hessian, n, at(loss_at + 2, 5), core[5]);
         }
       }
     }

@@ -17,7 +17,9 @@ struct gelu {
       const double d = (a + root) + root_low; // -(x - root) for x < 0
       slope = magnitude(d) < 0.5 ? -d * polynomial(root_slope, -d) : slope;
     }
-    return {x < 0 ? -lower : x - lower, x < 0 ? slope : 1 - slope};
+    // Exactly 1/2 at 0, where a half's backward meets a tie.
+    const double rising = x == 0 ? 0.5 : 1 - slope;
+    return {x < 0 ? -lower : x - lower, x < 0 ? slope : rising};
   }
   // phi(x) (2 - x^2), even; the fused difference is right next to its root.
   template <class M>
@@ -32,7 +34,8 @@ struct gelu {
     const floats a = least(magnitude(x), all(12.5f)); // above it the tail is nothing to x
     const power_lanes tail = normal_lanes::tail(a);
     const float_pair part = product(a * tail.scale, {tail.high, tail.low});
-    const float_pair sum = exact_sum(greatest(floats{}, x), -part.high);
+    // A part that underflows leaves the sign of x.
+    const float_pair sum = exact_sum(with_sign_of(greatest(floats{}, x), x), -part.high);
     return {sum.high, sum.low - part.low};
   }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) { return {value_lanes(x), slope_lanes(x)}; }
