@@ -15,6 +15,9 @@ if not torch.cuda.is_available():
     pytest.skip("no GPU", allow_module_level=True)
 kernels = pytest.importorskip("ogive.torch._triton")
 
+import ogive.torch  # noqa: E402
+from ogive.torch._triton import heads  # noqa: E402
+
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, dict[str, Any]]:
@@ -67,3 +70,56 @@ def test_a_row_has_the_same_bits_wherever_it_stands() -> None:
     for name in ("softmax", "log_softmax", "logsumexp"):
         whole = kernels.rows(name, "value", (z,))
         assert torch.equal(kernels.rows(name, "value", (z[7:8],)), whole[7:8])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("name", names("rows"))
+def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int) -> None:
+    f = getattr(ogive.torch, name)
+    noise = {"seed": 3} if name == "gumbel_softmax" else {}
+    results = []
+    for device in ("cpu", "cuda"):
+        x = torch.linspace(-3, 3, 60).reshape(6, 10).to(device).requires_grad_()
+        y = f(x, dim=dim, **noise)
+        (dx,) = torch.autograd.grad(y, x, torch.linspace(1, 2, y.numel()).reshape(y.shape).to(y))
+        results.append((y.detach(), dx))
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.stride() == theirs.stride()
+        torch.testing.assert_close(theirs.cpu(), ours)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "sparsemax_loss"])
+def test_losses_and_their_gradients_are_those_of_the_cpu(name: str, reduction: str) -> None:
+    results = []
+    for device in ("cpu", "cuda"):
+        z = torch.linspace(-3, 3, 30).reshape(6, 5).to(device).requires_grad_()
+        labels = torch.tensor([0, 4, -100, 1, 2, 3], device=device)
+        loss = getattr(ogive.torch, name)(z, labels, reduction=reduction)
+        (dz,) = torch.autograd.grad(loss.sum(), z)
+        results.append((loss.detach(), dz))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(theirs.cpu(), ours)
+
+
+def test_a_mean_over_more_elements_than_a_half_counts_keeps_its_gradient() -> None:
+    z = torch.zeros(70_000, 2, device="cuda", dtype=torch.float16, requires_grad=True)
+    loss = ogive.torch.cross_entropy(z, torch.zeros(70_000, dtype=torch.long, device="cuda"))
+    (dz,) = torch.autograd.grad(loss, z)
+    assert dz.all()
+
+
+def test_products_of_halves_are_added_unrounded() -> None:
+    a = torch.tensor([[1, 2.0**-10]], dtype=torch.bfloat16, device="cuda")
+    total = torch.zeros(1, 1, device="cuda")
+    heads._add_product(total, a, torch.ones(2, 1, dtype=torch.bfloat16, device="cuda"))
+    assert total.item() == 1 + 2.0**-10
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one GPU")
+def test_launches_go_to_the_tensor_s_device() -> None:
+    x = torch.linspace(-3, 3, 60).reshape(6, 10)
+    for f in (ogive.torch.gelu, ogive.torch.softmax):
+        torch.testing.assert_close(f(x.to("cuda:1")).cpu(), f(x))

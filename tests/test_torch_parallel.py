@@ -36,5 +36,17 @@ def run(world: int, tests: list[str], folder: Path) -> None:
 def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
     world: int, tmp_path: Path
 ) -> None:
-    tests = ["losses_match", "rows_and_halves", "refusals", "dtensors"]
+    tests = ["losses_match", "rows_and_halves", "masked_classes", "refusals", "dtensors"]
     run(world, [*tests, "data_parallel"] if world == 2 else tests, tmp_path)
+
+
+def test_what_a_rank_knows_of_masked_rows() -> None:
+    from ogive.torch._parallel import GAP, LSE, OWNED, _facts
+
+    inf = torch.inf
+    z = torch.tensor([[-inf, 1.0, 2.0], [-inf, 1.0, 2.0], [-inf, -inf, -inf], [30.0, 0.0, -inf]])
+    found = _facts(z, torch.tensor([7, 3, 4, 3]), 3, 0.0)
+    torch.testing.assert_close(found[:, LSE], torch.logsumexp(z.double(), -1))
+    assert found[:, OWNED].tolist() == [0, 1, 1, 1]
+    assert found[:3, GAP].tolist() == [0, inf, inf]
+    assert abs(float(found[3, GAP]) / 9.357622968839737e-14 - 1) < 1e-9

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 kernels = pytest.importorskip("ogive.torch._triton")
 
-from ogive.torch._triton import row_functions, seam  # noqa: E402
+from ogive.torch._triton import heads, row_functions, seam  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(not seam.INTERPRETED, reason="test_torch_cuda runs them on the GPU"),
@@ -307,6 +307,32 @@ def test_linear_cross_entropy_in_chunks_is_that_of_the_whole() -> None:
     np.testing.assert_allclose(float(loss.mean()), want[0], rtol=1e-6)
     for got, exact in zip(gradients, want[1], strict=True):
         np.testing.assert_allclose(got.numpy(), exact, rtol=1e-4, atol=1e-6)
+
+
+def test_what_has_no_kernel_is_refused() -> None:
+    x = torch.randn(3, 5)
+    for name in names("rows"):
+        for mode in ("value", "backward", "backward_from_output"):
+            if not kernels.supported(name, mode, x):
+                with pytest.raises(NotImplementedError, match=f"{mode} of {name}"):
+                    kernels.rows(name, mode, (x, x))
+    for mode in ("backward_from_output", "lean"):
+        with pytest.raises(NotImplementedError, match=f"{mode} of gelu"):
+            kernels.unary("gelu", mode, (x, x))
+
+
+def test_a_gradient_goes_only_where_it_fits() -> None:
+    z, labels = torch.randn(4, 6), torch.tensor([0, 5, 3, 1])
+    for out in (torch.empty(6, 4).t(), torch.empty(4, 5), torch.empty(4, 6).double()):
+        with pytest.raises(ValueError, match="is no contiguous"):
+            kernels.cross_entropy(z, labels, out=out)
+
+
+def test_products_of_halves_are_added_unrounded() -> None:
+    a = torch.tensor([[1, 2.0**-10]], dtype=torch.bfloat16)
+    total = torch.zeros(1, 1)
+    heads._add_product(total, a, torch.ones(2, 1, dtype=torch.bfloat16))
+    assert total.item() == 1 + 2.0**-10
 
 
 def test_what_is_supported() -> None:

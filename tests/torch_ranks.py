@@ -118,6 +118,44 @@ def rows_and_halves(rank: int, world: int) -> None:
         assert abs(own.grad.item() / -tail - 1) < 1e-6
 
 
+def masked_classes(rank: int, world: int) -> None:
+    """Logits of -inf: single ones, a shard's first, all of a shard, a label's, an ignored row's."""
+    begin, end = starts(world), [*starts(world)[1:], CLASSES]
+    mine = slice(begin[rank], end[rank])
+    generator = torch.Generator().manual_seed(12)
+    z = torch.randn(ROWS, CLASSES, generator=generator, dtype=torch.float64)
+    t = torch.tensor([10, 10, 10, 10, -100, -100, 3])
+    z[0, [0, 5]] = z[1, :4] = z[2, begin[1] : end[1] - (world == 2)] = -torch.inf
+    z[3, 10] = z[4] = -torch.inf
+    z[5] = torch.nan
+    for options in ({"reduction": "none"}, {"reduction": "none", "z_loss": 0.1}):
+        whole, shard = z.clone().requires_grad_(), z[:, mine].clone().requires_grad_()
+        expected = ot.cross_entropy(whole, t, **options)
+        loss = ot.vocab_parallel_cross_entropy(shard, t, vocab_start=begin[rank], **options)
+        torch.testing.assert_close(loss, expected)
+        (dz,) = torch.autograd.grad(expected.sum(), whole)
+        (found,) = torch.autograd.grad(loss.sum(), shard)
+        torch.testing.assert_close(found, dz[:, mine])
+
+    x, W, b, t = inputs()
+    t = torch.where((t == 0) | ((t >= begin[1]) & (t < end[1])), 10 if world == 3 else 3, t)
+    b[begin[1] : end[1]] = b[0] = -torch.inf
+    for options in ({}, {"reduction": "sum", "z_loss": 0.1}):
+        leaves = [a.clone().requires_grad_() for a in (x, W, b)]
+        expected = ot.cross_entropy(torch.nn.functional.linear(*leaves), t, **options)
+        gradients = torch.autograd.grad(expected, leaves)
+        own = [a.clone().requires_grad_() for a in (x, W[mine], b[mine])]
+        loss = ot.vocab_parallel_linear_cross_entropy(
+            own[0], own[1], t, bias_shard=own[2], vocab_start=begin[rank], **options
+        )
+        torch.testing.assert_close(loss, expected)
+        for ours, theirs in zip(
+            torch.autograd.grad(loss, own), (gradients[0], *(g[mine] for g in gradients[1:])),
+            strict=True,
+        ):  # fmt: skip
+            torch.testing.assert_close(ours, theirs)
+
+
 def refusals(rank: int, world: int) -> None:
     shard = torch.zeros(3, 2 + rank)
     t = torch.tensor([0, 1, 2])

@@ -246,8 +246,9 @@ def sigmoidal() -> list[str]:
         for j in range(degree + 1):
             powers = range(j, degree + 1)
             rows = mp.matrix([[weight(d) * (half + d) ** k for k in powers] for d in nodes])
+            known = [mp.polyval(chosen[::-1] or [0], half + d) for d in nodes]
             rest = mp.matrix(
-                [weight(d) * (p(half + d) - mp.polyval(chosen[::-1] or [0], half + d)) for d in nodes]
+                [weight(d) * (p(half + d) - k) for d, k in zip(nodes, known, strict=True)]
             )
             chosen.append(nearest(mp.lu_solve(rows.T * rows, rows.T * rest)[0]))
         worst = max(

@@ -447,8 +447,8 @@ private:
   const float *x_ = nullptr;
   std::ptrdiff_t n_ = 0;
   results later_;
-  bool modest_ = true; // all logits of the row
-  float origin_ = 0, floor_ = 0; // what lies below the floor was moved up to it, of modest rows none
+  bool modest_ = true;           // all logits of the row
+  float origin_ = 0, floor_ = 0; // what lies below the floor was moved up to it
   double shift_ = 0, sum_ = 0;
 
   float *ones() const { return room_; }

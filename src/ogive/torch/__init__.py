@@ -6,7 +6,8 @@
 Functions take torch's arguments. ``lean`` says what is kept for backward: ``None`` the least that
 is exact (the output, where it tells the slope; one bit an element, where the slope takes two
 values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and bits
-instead of outputs for the ReLU family, ``False`` the input.
+instead of outputs for the ReLU family, ``False`` the input. On a GPU no bits are kept, and ``True``
+is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, and else NaN.
 """
 
 from __future__ import annotations

@@ -29,6 +29,11 @@ _PLAIN = frozenset((Tensor, Parameter))
 _transforms_active = torch._C._are_functorch_transforms_active
 _torch_modes = torch._C._len_torch_dispatch_stack
 _function_mode = torch._C._is_torch_function_mode_enabled
+is_batched_gradient = torch._C._functorch.is_legacy_batchedtensor
+"""Whether a gradient is one of ``is_grads_batched``, which no transform of torch.func announces.
+
+Operators take it, a call for each sample; a Function would lose what autograd records of it.
+"""
 
 
 outside_transforms = torch._C._DisableFuncTorch

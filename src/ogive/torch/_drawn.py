@@ -11,7 +11,15 @@ from torch import Tensor
 from torch.autograd import Function
 
 from . import _raw
-from ._dispatch import FORMULA, OPERATOR, elementwise_vmap, floating, route, warn_of_fallback
+from ._dispatch import (
+    FORMULA,
+    OPERATOR,
+    elementwise_vmap,
+    floating,
+    is_batched_gradient,
+    route,
+    warn_of_fallback,
+)
 from ._library import define, on_the_cpu
 from ._unary import Unary
 from ._unary import public as evaluation
@@ -23,7 +31,9 @@ def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
     """The key of the counter-based generator: given, or drawn from torch's."""
     if seed is not None:
         return torch.tensor(seed, dtype=torch.int64)
-    return torch.randint(SEEDS, (), generator=generator)
+    if generator is None:
+        return torch.randint(SEEDS, ())
+    return torch.randint(SEEDS, (), generator=generator, device=generator.device).cpu()
 
 
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
@@ -89,6 +99,7 @@ class Drawn:
             _raw.same_shape(self.backward, 2), fake, cuda=elsewhere(self.backward),
             backward=second_order, setup_context=save_backward,
         )  # fmt: skip
+        self.backward_operator = backward_op
         self.operator = define(
             f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
             cuda=elsewhere(self.value), backward=first_order, setup_context=save,
@@ -121,7 +132,7 @@ def drawn_function(of: Drawn) -> Any:
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            return Backward.apply(g, x, *ctx.rest), None, None, None, None
+            return pulled_back(g, x, *ctx.rest), None, None, None, None
 
         @staticmethod
         def jvp(ctx: Any, dy_t: Any, *_: Any) -> Any:
@@ -144,12 +155,17 @@ def drawn_function(of: Drawn) -> Any:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            return Backward.apply(dy, x, *ctx.rest), None, None, None
+            return pulled_back(dy, x, *ctx.rest), None, None, None
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
             (x,) = ctx.saved_tensors
             return Backward.apply(x_t, x, *ctx.rest)
+
+    def pulled_back(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Any:
+        if is_batched_gradient(dy):
+            return of.backward_operator(dy, x, lower, upper, torch.tensor(seed))
+        return Backward.apply(dy, x, lower, upper, seed)
 
     of_each = elementwise_vmap(Backward)
 
@@ -181,8 +197,13 @@ def public(of: Drawn) -> Callable[..., Tensor]:
     ) -> Tensor:
         if not training:
             return of.evaluate(input, lower, upper, inplace, lean=lean)
-        y = of.train(input, (float(lower), float(upper)), drawn_seed(seed, generator))
-        return input.copy_(y) if inplace else y
+        numbers, key = (float(lower), float(upper)), drawn_seed(seed, generator)
+        if not inplace:
+            return of.train(input, numbers, key)
+        if floating(input, of.name) is not input:
+            raise RuntimeError(f"{of.name}: the result cannot be written over {input.dtype} input")
+        kept = input.requires_grad and torch.is_grad_enabled()  # backward needs it as it was
+        return input.copy_(of.train(input.clone() if kept else input, numbers, key))
 
     function.__name__ = function.__qualname__ = of.name
     return function

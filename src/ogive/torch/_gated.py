@@ -19,10 +19,11 @@ from ._dispatch import (
     applier,
     elementwise_vmap,
     floating,
+    is_batched_gradient,
     route_of,
     warn_of_fallback,
 )
-from ._library import define, on_cuda
+from ._library import define, is_batched, on_cuda
 from ._library import elementwise_vmap as operator_vmap
 from ._unary import Unary
 
@@ -42,9 +43,12 @@ class Gated:
         y: Tensor = a * self.gate.differentiable.apply(b)
         return y
 
-    def differentiable_backward(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    def pulled_back(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Both gradients with their own derivatives, whatever wraps dy."""
+        if is_batched_gradient(dy):
+            return self.backward_operator(dy, a, b)  # type: ignore[no-any-return]
         with torch.no_grad():
-            da, db = self.backward(dy, a, b)
+            da, db = self.backward_operator(dy, a, b)
         to_a = dy * self.gate.differentiable.apply(b)
         to_b = self.gate.differentiable_backward.apply(dy * a, b)
         return ValueOf.apply(da, to_a), ValueOf.apply(db, to_b)
@@ -119,6 +123,8 @@ class Gated:
             backward=second_order, setup_context=save, vmap=operator_vmap(lambda: backward_op),
         )  # fmt: skip
 
+        self.backward_operator = backward_op
+
         def from_formula(a: Tensor, b: Tensor) -> Tensor:
             warn_of_fallback(name, a.device)
             return of.formula(a, b)
@@ -144,9 +150,13 @@ def gated_function(of: Gated) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             a, b = ctx.saved_tensors
-            if torch.is_grad_enabled():
-                return of.differentiable_backward(dy, a, b)
-            return of.backward(dy, a, b)
+            if not torch.is_grad_enabled():
+                try:
+                    return of.backward(dy, a, b)
+                except RuntimeError:
+                    if not is_batched(dy):
+                        raise
+            return of.pulled_back(dy, a, b)
 
     return GatedFunction
 

@@ -11,7 +11,8 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from ._dispatch import (
     route_of,
     warn_of_fallback,
 )
-from ._library import define, on_cuda
+from ._library import define, is_batched, on_cuda
 from ._rows import checked_dim
 
 IGNORED = -100
@@ -66,6 +67,19 @@ def as_tensor(array: Any) -> Tensor:
     return torch.from_numpy(array)
 
 
+class Form(NamedTuple):
+    """What is known of a tensor without a look at its elements."""
+
+    shape: torch.Size
+    dtype: torch.dtype
+
+    def stand_in(self) -> Any:
+        """An array of that shape and kind, of zeros that take no memory."""
+        without = BFLOAT16 is None and self.dtype == torch.bfloat16
+        one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
+        return np.broadcast_to(one, self.shape)
+
+
 class Head:
     """One loss of logits and targets."""
 
@@ -95,6 +109,16 @@ class Head:
             return as_tensor(found), None
         return as_tensor(found[0]), as_tensor(found[1])
 
+    def check(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> None:
+        """Refuses what a run on the CPU would, but for the elements' values: to ask a device for
+        those would be to wait for it.
+        """
+        given = tuple(
+            (name, Form(v.shape, v.dtype) if isinstance(v, Tensor) else v)
+            for name, v in options.items()
+        )
+        check_forms(self, Form(z.shape, z.dtype), Form(target.shape, target.dtype), dim, given)
+
     def by_formula(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> Tensor:
         """The same in torch's operations."""
         reduction = _heads.checked_reduction(options["reduction"])
@@ -107,6 +131,7 @@ class Head:
             kept = torch.ones_like(target, dtype=torch.bool)
             if options.get("ignore_index") is not None:
                 kept = target != options["ignore_index"]
+                rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
             target = torch.where(kept, target, -1)
         loss = self.formula(rows, target, **rest)
         if reduction == "none":
@@ -114,9 +139,7 @@ class Head:
         total: Any = loss.numel()
         if hard:
             weight = options.get("weight")
-            counts = kept if weight is None else torch.where(kept, weight[target.clamp(min=0)], 0)
-            total = counts.sum().to(loss.dtype)
-            total = torch.where(total == 0, 1, total)
+            total = total_weight(target, kept, weight, rows.shape[-1]).to(loss.dtype)
         found = loss.sum()
         if reduction == "mean":
             found = found / (total if hard else max(total, 1))
@@ -185,31 +208,14 @@ class Head:
         def cuda(z: Tensor, target: Tensor, dim: int, *rest: Any) -> tuple[Tensor, Tensor]:
             *values, gradient = rest
             options = dict(zip(of.options, values, strict=True))
+            of.check(z, target, dim, options)
 
             def by_triton(kernels: Any) -> tuple[Tensor, Tensor]:
                 kernel = getattr(kernels, of.name, None)
-                if kernel is None or target.is_floating_point():
+                if kernel is None:
                     raise NotImplementedError
-                numbers = [v for name, v in options.items() if name != "reduction"]
-                rows = z.movedim(dim, -1)
-                classes = rows.shape[-1]
-                losses, dz = kernel(rows.reshape(-1, classes), target.reshape(-1), *numbers)
-                losses = losses.reshape(target.shape)
-                dz = dz.reshape(rows.shape).movedim(-1, dim)
-                if options["reduction"] == "none":
-                    return losses.to(z.dtype), dz.contiguous()
-                total = losses.sum()
-                if options["reduction"] == "mean":
-                    kept, weight = torch.ones_like(target, dtype=torch.bool), options["weight"]
-                    if options["ignore_index"] is not None:
-                        kept = target != options["ignore_index"]
-                    counts = kept if weight is None else torch.where(
-                        kept, weight[target.clamp(min=0)], 0
-                    )  # fmt: skip
-                    divisor = counts.sum()
-                    divisor = torch.where(divisor == 0, 1, divisor).to(losses.dtype)
-                    total, dz = total / divisor, dz / divisor.to(dz.dtype)
-                return total.to(z.dtype), dz.contiguous()
+                run = over_rows if of.over_rows else over_elements
+                return run(kernel, z, target, dim, options, gradient)
 
             def by_torch() -> tuple[Tensor, Tensor]:
                 warn_of_fallback(of.name, z.device)
@@ -245,6 +251,105 @@ class Head:
         return dz * dy
 
 
+@lru_cache(256)
+def check_forms(
+    of: Head, z: Form, target: Form, dim: int, options: tuple[tuple[str, Any], ...]
+) -> None:
+    """The CPU's own checks, on stand-ins; on none of the rows once the shapes fit each other."""
+    given, shape = dict(options), z.shape
+    fits, smallest = target.shape == shape, (0,) * len(shape)
+    if of.over_rows:
+        given["axis"] = dim
+        lead = shape[:dim] + shape[dim + 1 :]
+        labels = target.shape == lead and not target.dtype.is_floating_point
+        fits = (fits or labels) and 0 not in shape[dim : dim + 1]
+        smallest = tuple(n if axis == dim else 0 for axis, n in enumerate(shape))
+        target_smallest = (0,) * len(lead) if labels else smallest
+    else:
+        target_smallest = smallest
+    for name, form in options:
+        if isinstance(form, Form):
+            given[name] = form.stand_in()
+            if of.over_rows:
+                fits = fits and form.shape == shape[dim : dim + 1]
+            elif broadcasts(form.shape, shape):
+                del given[name]
+            else:
+                fits = False
+    if fits:
+        z, target = z._replace(shape=smallest), target._replace(shape=target_smallest)  # type: ignore[arg-type]
+    of.evaluate(z.stand_in(), target.stand_in(), gradient=False, **given)
+
+
+def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
+    try:
+        return bool(torch.broadcast_shapes(shape, to) == to)
+    except RuntimeError:
+        return False
+
+
+def total_weight(target: Tensor, kept: Tensor, weight: Tensor | None, classes: int) -> Tensor:
+    """What a mean over labels divides by: the weights of the rows that count, or 1 for none."""
+    counts = kept
+    if weight is not None:
+        wide = weight if weight.device.type == "mps" else weight.double()  # which has no double
+        counts = torch.where(kept, wide[target.clamp(0, classes - 1).long()], 0)
+    total = counts.sum()
+    return torch.where(total == 0, 1, total)
+
+
+Result = tuple[Tensor, Tensor]
+
+
+def over_rows(
+    kernel: Any, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
+) -> Result:
+    """Loss and gradient by a GPU's kernel for rows of classes."""
+    rest = dict(options)
+    how = rest.pop("reduction")
+    rows = z.movedim(dim, -1)
+    lead, classes = rows.shape[:-1], rows.shape[-1]
+    total: Any = max(lead.numel(), 1)
+    if target.shape == z.shape:
+        flat = target.movedim(dim, -1).to(z.dtype).reshape(-1, classes)
+    else:
+        flat = target.long().reshape(-1)
+        if how == "mean":
+            ignored = options["ignore_index"]
+            kept = torch.ones_like(flat, dtype=torch.bool) if ignored is None else flat != ignored
+            total = total_weight(flat, kept, options["weight"], classes).double()
+    factor = 1 / total if how == "mean" else 1.0
+    losses, dz = kernel(rows.reshape(-1, classes), flat, **rest, factor=factor, gradient=gradient)
+    if dz is not None:
+        dz = dz.reshape(rows.shape).movedim(-1, dim).contiguous()
+    if how == "none":
+        return losses.reshape(lead).to(z.dtype), nothing_if_none(dz, z)
+    loss = losses.sum()
+    return (loss / total if how == "mean" else loss).to(z.dtype), nothing_if_none(dz, z)
+
+
+def over_elements(
+    kernel: Any, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
+) -> Result:
+    """The same for logits that have a loss each."""
+    rest = dict(options)
+    how = rest.pop("reduction")
+    total = max(z.numel(), 1)
+    loss, dz = kernel(
+        z, target.to(z.dtype), **rest, factor=1 / total if how == "mean" else 1.0,
+        gradient=gradient, summed=how != "none",
+    )  # fmt: skip
+    return (loss / total if how == "mean" else loss).to(z.dtype), nothing_if_none(dz, z)
+
+
+def nothing_if_none(dz: Tensor | None, z: Tensor) -> Tensor:
+    return z.new_empty(0) if dz is None else dz
+
+
+# torch's own, and private: whether the backward that runs leaves the graph for another.
+asked_again: Callable[[], bool] = torch._C._autograd._get_current_graph_task_keep_graph
+
+
 def head_function(of: Head) -> type[Function]:
     class HeadFunction(Function):
         @staticmethod
@@ -264,8 +369,9 @@ def head_function(of: Head) -> type[Function]:
                     "call it with create_graph=True"
                 )
             (dz,) = ctx.saved_tensors
-            # The gradient of a loss itself is dz as it stands, without another pass.
-            itself = dy.dim() == 0 and dy.item() == 1
+            # The gradient of a loss itself is dz as it stands, without another pass, if nobody can
+            # ask for it again.
+            itself = not (is_batched(dy) or dy.dim() or asked_again()) and dy.item() == 1
             return dz if itself else of.scaled(dz, dy, ctx.dim), None, None, None
 
     return HeadFunction

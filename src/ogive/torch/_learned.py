@@ -21,10 +21,12 @@ from ._dispatch import (
     ValueOf,
     applier,
     floating,
+    is_batched_gradient,
+    outside_transforms,
     route_of,
     warn_of_fallback,
 )
-from ._library import define, on_cuda
+from ._library import autograd_inside, define, is_batched, on_cuda
 
 
 class Learned:
@@ -45,12 +47,12 @@ class Learned:
 
     def value(self, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
-            return self.of_one["value"](x, weight.item())  # type: ignore[no-any-return]
+            return self.of_one["value"](x, float(weight.item()))  # type: ignore[no-any-return]
         return self.of_many["value"](x, weight)
 
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
-            return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
+            return self.of_one["backward"](dy, x, float(weight.item()))  # type: ignore[no-any-return]
         return self.of_many["backward"](dy, x, weight)
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +69,7 @@ class Learned:
             _native.raw_strided(
                 self.products, _raw.FORMATS[dtype], (), len(x),
                 ((dy.data_ptr(), (step * dy.stride(0),)), (x.data_ptr(), (step * x.stride(0),)),
-                 weight.item(), (sum_.data_ptr(), ())),
+                 float(weight.item()), (sum_.data_ptr(), ())),
             )  # fmt: skip
             return sum_.to(weight.dtype).reshape(weight.shape)
         wide = weight.detach().to(torch.float64)
@@ -88,22 +90,36 @@ class Learned:
                 total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
         return total.reshape(weight.shape).to(weight.dtype)
 
-    def differentiable_gradients(
-        self, dy: Tensor, x: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Both gradients with derivatives of their own."""
+    def pulled_back(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Any, ...]:
+        """The gradients with derivatives of their own, whatever wraps dy."""
+        if is_batched_gradient(dy):
+            return self.backward_operator(dy, x, weight)  # type: ignore[no-any-return]
+        again, wanted = torch.is_grad_enabled(), [t.requires_grad for t in (x, weight)]
+        with outside_transforms(), torch.enable_grad():
+            both = x, weight.expand(x.shape)
+            given = [t for t in both if t.requires_grad]
+            y = self.formula(*both).sum()
+            each = iter(torch.autograd.grad(y, given, create_graph=again))
+        found: list[Any] = [dy * next(each) if want else None for want in wanted]
+        if found[1] is not None:
+            found[1] = found[1].sum_to_size(weight.shape).to(weight.dtype)
+        if is_batched(dy):  # a transform: the slopes are two, and as exact as the kernel's
+            return tuple(found)
         with torch.no_grad():
             values = self.gradients(dy, x, weight)
-        with torch.enable_grad():
-            given = [t if t.requires_grad else t.detach().requires_grad_() for t in (x, weight)]
-            carriers = torch.autograd.grad(self.formula(*given), given, dy, create_graph=True)
-        dx, dw = (ValueOf.apply(v, c) for v, c in zip(values, carriers, strict=True))
-        return dx, dw
+        return tuple(
+            None if c is None else ValueOf.apply(v, c) for v, c in zip(values, found, strict=True)
+        )
 
     def fitted(self, weight: Any, x: Tensor) -> Tensor:
         """One weight, or one for each channel, in the shape that broadcasts against x."""
         if not isinstance(weight, Tensor):
             return torch.tensor(float(weight), dtype=torch.float64, device=x.device)
+        if not weight.is_floating_point():
+            raise RuntimeError(
+                f"{self.name}: {self.parameter.name} must be of floating-point numbers, not of "
+                f"{weight.dtype}"
+            )
         if weight.numel() == 1:
             return weight.reshape(())
         if weight.dim() != 1:
@@ -136,12 +152,28 @@ class Learned:
     def define_operators(self) -> None:
         name, of, weight = self.name, self, self.parameter.name
 
-        def fallback(dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-            warn_of_fallback(name, x.device)
-            with torch.enable_grad():
+        def cuda(dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+            def by_torch(*wanted: int) -> tuple[Tensor, ...]:
                 given = [t.detach().requires_grad_() for t in (x, weight)]
-                dx, dw = torch.autograd.grad(of.formula(*given), given, dy)
+                with torch.enable_grad():
+                    y = of.formula(*given)
+                return torch.autograd.grad(y, [given[k] for k in wanted], dy)
+
+            def by_triton(kernels: Any) -> tuple[Tensor, ...]:
+                dx = kernels.unary(name, "backward", (dy, x), (weight,))
+                with autograd_inside():
+                    return dx, *by_torch(1)  # the weight's is a sum, which torch has
+
+            def fallback() -> tuple[Tensor, ...]:
+                warn_of_fallback(name, x.device)
+                return by_torch(0, 1)
+
+            dx, dw = on_cuda(by_triton, fallback)
             return dx, dw
+
+        def value_by_formula(x: Tensor, weight: Tensor) -> Tensor:
+            warn_of_fallback(name, x.device)
+            return of.formula(x, weight)
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
             ctx.save_for_backward(*inputs)
@@ -160,13 +192,15 @@ class Learned:
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x, Tensor {weight}) -> (Tensor, Tensor)",
             self.gradients, lambda dy, x, w: (torch.empty_like(x), torch.empty_like(w)),
-            cuda=fallback, backward=second_order, setup_context=save,
+            cuda=cuda, backward=second_order, setup_context=save,
         )  # fmt: skip
+        self.backward_operator = backward_op
         self.operator = define(
             name, f"(Tensor x, Tensor {weight}) -> Tensor",
             self.value, lambda x, w: torch.empty_like(x),
             cuda=lambda x, w: on_cuda(
-                lambda kernels: kernels.unary(name, "value", (x,), (w,)), lambda: of.formula(x, w)
+                lambda kernels: kernels.unary(name, "value", (x,), (w,)),
+                lambda: value_by_formula(x, w),
             ),
             backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
         )  # fmt: skip
@@ -182,13 +216,17 @@ def learned_function(of: Learned) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, weight = ctx.saved_tensors
-            if torch.is_grad_enabled():
-                return of.differentiable_gradients(dy, x, weight)
-            wants_x, wants_weight = ctx.needs_input_grad
-            return (
-                of.to_x(dy, x, weight) if wants_x else None,
-                of.to_weight(dy, x, weight) if wants_weight else None,
-            )
+            if not torch.is_grad_enabled():
+                wants_x, wants_weight = ctx.needs_input_grad
+                try:
+                    return (
+                        of.to_x(dy, x, weight) if wants_x else None,
+                        of.to_weight(dy, x, weight) if wants_weight else None,
+                    )
+                except RuntimeError:
+                    if not is_batched(dy):
+                        raise
+            return of.pulled_back(dy, x, weight)
 
     return LearnedFunction
 

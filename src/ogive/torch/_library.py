@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
 from types import ModuleType
 from typing import Any
 
@@ -11,6 +13,9 @@ import torch
 from torch import Tensor
 
 LIBRARY = torch.library.Library("ogive", "FRAGMENT")
+
+ON_CUDA: dict[str, Callable[..., Any]] = {}
+"""What each operator runs on a GPU, by the operator's name."""
 
 
 def define(
@@ -28,7 +33,8 @@ def define(
     LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
     LIBRARY.impl(name, cpu, "CPU")
     if cuda is not None:
-        LIBRARY.impl(name, cuda, "CUDA")
+        ON_CUDA[name] = on_its_device(cuda)
+        LIBRARY.impl(name, ON_CUDA[name], "CUDA")
     qualified = f"ogive::{name}"
     torch.library.register_fake(qualified, fake, lib=LIBRARY)
     if backward is not None:
@@ -51,12 +57,26 @@ def elementwise_vmap(op: Callable[[], Any]) -> Callable[..., Any]:
     return rule
 
 
+@cache
 def triton() -> ModuleType | None:
-    """The module with kernels for CUDA, where it and Triton are installed."""
+    """The module with kernels for CUDA, or None without Triton, or with one too old for them."""
     try:
         return importlib.import_module("._triton", __package__)
-    except ImportError:
+    except ImportError as missing:
+        if (missing.name or "").partition(".")[0] != "triton":
+            raise
         return None
+
+
+def on_its_device(run: Callable[..., Any]) -> Callable[..., Any]:
+    """An implementation whose launches go to its first tensor's GPU, not to the current one."""
+
+    @wraps(run)
+    def there(*args: Any) -> Any:
+        with torch.cuda.device_of(next(a for a in args if isinstance(a, Tensor))):
+            return run(*args)
+
+    return there
 
 
 def on_cuda(call: Callable[[ModuleType], Any], otherwise: Callable[[], Any]) -> Any:
@@ -67,7 +87,35 @@ def on_cuda(call: Callable[[ModuleType], Any], otherwise: Callable[[], Any]) -> 
             return call(kernels)
         except NotImplementedError:
             pass
-    return otherwise()
+    with autograd_inside():
+        return otherwise()
+
+
+_AUTOGRAD = (torch._C.DispatchKey.AutogradFunctionality, torch._C.DispatchKey.AutogradOther)
+
+
+@contextmanager
+def autograd_inside() -> Iterator[None]:
+    """Inside an operator's implementation torch records nothing, gradients asked for or not. Here
+    it does, where they are enabled.
+    """
+    without = torch._C._dispatch_tls_local_exclude_set()
+    for key in _AUTOGRAD:
+        without = without.remove(key)
+    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), without):
+        yield
+
+
+def is_batched(t: Tensor) -> bool:
+    """Whether it stands for a batch of tensors, as gradients do that are asked for many at a time;
+    such a one has no memory that a kernel could read.
+    """
+    return _is_legacy_batch(t) or _transforms_active()
+
+
+# torch's own, and private: the first is of `is_grads_batched`, which no transform of torch.func is.
+_is_legacy_batch = torch._C._functorch.is_legacy_batchedtensor
+_transforms_active = torch._C._are_functorch_transforms_active
 
 
 def on_the_cpu(run: Callable[..., Any], *args: Any) -> Any:

@@ -16,9 +16,18 @@ from .. import _heads
 from ..catalog.heads import cross_entropy as rows_head
 from ..catalog.heads import linear_cross_entropy as linear_head
 from . import _raw
-from ._dispatch import FORMULA, TRANSFORMS, ValueOf, applier, floating, route_of, warn_of_fallback
-from ._heads import IGNORED, Head, as_array, as_tensor, torch_threads
-from ._library import define
+from ._dispatch import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    ValueOf,
+    applier,
+    floating,
+    route_of,
+    warn_of_fallback,
+)
+from ._heads import IGNORED, Head, as_array, as_tensor, asked_again, torch_threads, total_weight
+from ._library import define, is_batched, on_cuda
 
 Options = dict[str, Any]
 
@@ -139,18 +148,18 @@ class Linear:
                     value = self.run(x, W, bias, target, options, (False,) * 3)[0]
                 found = ValueOf.apply(value, found)
             return found
-        if kind not in ("cpu", "meta"):
-            # Chunks of a linear layer on a GPU are the business of a kernel that is not here.
+        if way == KERNELS:
+            return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
+        on = torch.is_grad_enabled()
+        wanted = [bool(on and t is not None and t.requires_grad) for t in (x, W, bias)]
+        whole = kind == "cuda" and (options["reduction"] == "none" or not any(wanted))
+        if whole or kind not in ("cpu", "cuda", "meta"):
             if kind != "cuda":
                 warn_of_fallback(self.name, x.device)
             return self.head.call(
                 torch.nn.functional.linear(x, W, bias), target, -1, False,
                 **{name: options[name] for name in self.head.options},
             )  # fmt: skip
-        if way == 0:
-            return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
-        on = torch.is_grad_enabled()
-        wanted = [bool(on and t is not None and t.requires_grad) for t in (x, W, bias)]
         if options["reduction"] == "none" and any(wanted):
             return self.by_formula(x, W, target, bias, options)
         values = [options[name] for name in (*self.head.options, "chunk_rows")]
@@ -180,6 +189,19 @@ class Linear:
                 for t, want in zip((x, W, bias), wanted, strict=True)
             )
 
+        def cuda(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
+            *values, wanted = rest
+            given = dict(zip(names, values, strict=True))
+            of.check(x, W, target, given)
+            found = on_cuda(
+                lambda kernels: of.by_triton(kernels, x, W, bias, target, given),
+                lambda: of.by_torch(x, W, bias, target, given, wanted),
+            )
+            return tuple(
+                x.new_empty(0) if t is None or (k and not wanted[k - 1]) else t.contiguous()
+                for k, t in enumerate(found)
+            )
+
         def save(ctx: Any, inputs: Any, output: Any) -> None:
             ctx.wanted, ctx.count = inputs[-1], len(inputs)
             ctx.mark_non_differentiable(*output[1:])
@@ -192,7 +214,71 @@ class Linear:
             ]
             return *found, *(None,) * (ctx.count - 3)
 
-        self.operator = define(self.name, schema, cpu, fake, backward=backward, setup_context=save)
+        self.operator = define(
+            self.name, schema, cpu, fake, cuda=cuda, backward=backward, setup_context=save
+        )
+
+    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> None:
+        """The head's checks, for a device whose numbers are not waited for."""
+        logits = torch.empty((*x.shape[:-1], len(W)), dtype=x.dtype, device="meta")
+        given = {name: options[name] for name in self.head.options}
+        self.head.check(logits, target, x.dim() - 1, given)
+        nothing = np.empty((len(W), 0), np.int8)
+        linear_head._checked_chunk(options["chunk_rows"], nothing, np.dtype(np.float32))
+
+    def by_triton(
+        self, kernels: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
+    ) -> tuple[Any, ...]:
+        """The loss and all gradients from a GPU's kernel."""
+        rest = {name: options[name] for name in (*self.head.options, "chunk_rows")}
+        how = rest.pop("reduction")
+        if how == "none":
+            raise NotImplementedError
+        form, classes = torch.promote_types(x.dtype, W.dtype), len(W)
+        rows = x.reshape(-1, x.shape[-1]).to(form)
+        total: Any = max(len(rows), 1)
+        if target.dim() == x.dim():
+            goal = target.reshape(-1, classes).to(form)
+        else:
+            goal = target.reshape(-1).long()
+            ignored = options["ignore_index"]
+            kept = torch.ones_like(goal, dtype=torch.bool) if ignored is None else goal != ignored
+            total = total_weight(goal, kept, options["weight"], classes).double()
+        factor = 1 / total if how == "mean" else 1.0
+        losses, dx, dW, db = kernels.linear_cross_entropy(
+            rows, W.to(form), goal, None if bias is None else bias.to(form), factor=factor, **rest
+        )
+        loss = losses.sum() * factor
+        return (
+            loss.to(form), dx.reshape(x.shape).to(x.dtype), dW.to(W.dtype),
+            None if bias is None else db.to(bias.dtype),
+        )  # fmt: skip
+
+    def by_torch(
+        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
+    ) -> tuple[Any, ...]:
+        """The same by the formula."""
+        warn_of_fallback(self.name, x.device)
+        loss, given = self.leading_to(x, W, bias, target, options, wanted)
+        asked = [t for t in given if t is not None]
+        found = iter(torch.autograd.grad(loss, asked) if asked else ())
+        return loss.detach(), *(None if t is None else next(found) for t in given)
+
+    def leading_to(
+        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """The formula's loss, and the tensors wanted, from which it comes by torch's operations."""
+        form = torch.promote_types(x.dtype, W.dtype)
+        tensors = [t if t is None else t.detach() for t in (x, W, bias)]
+        given = [
+            t.requires_grad_() if want and t is not None else None
+            for t, want in zip(tensors, wanted, strict=True)
+        ]
+        with torch.enable_grad():
+            rows, matrix, shift = [t if t is None else t.to(form) for t in tensors]
+            assert rows is not None
+            assert matrix is not None
+            return self.by_formula(rows, matrix, target, shift, options), given
 
 
 def checked(
@@ -240,12 +326,20 @@ def linear_function(of: Linear) -> type[Function]:
                 )
             if ctx.rows:
                 x, W, bias, target = ctx.saved_tensors
+                if is_batched(dy):
+                    loss, given = of.leading_to(
+                        x, W, bias, target, ctx.options, ctx.needs_input_grad[:3]
+                    )
+                    asked = [t for t in given if t is not None]
+                    each = iter(torch.autograd.grad(loss, asked, dy))
+                    return *(None if t is None else next(each) for t in given), None, None
                 upstream = dy.detach().reshape(-1).to(torch.float64)
                 _, *found = of.run(
                     x, W, bias, target, ctx.options, ctx.needs_input_grad[:3], upstream
                 )
                 return *found, None, None
-            itself = dy.item() == 1
+            # The gradients of the loss itself are the kept ones, if nobody can ask for them again.
+            itself = not (is_batched(dy) or asked_again()) and dy.item() == 1
             return (
                 *(g if g is None or itself else (g * dy).to(g.dtype) for g in ctx.saved_tensors),
                 None,

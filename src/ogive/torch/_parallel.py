@@ -184,7 +184,7 @@ class _Shards:
         if options["reduction"] == "mean":
             self.factor = 1 / max(int(self.kept.sum()), 1)
         # The gradient is p slope - smoothing/classes - (1 - smoothing) at the label.
-        self.slope = torch.where(self.kept, 1 + 2 * options["z_loss"] * self.lse, 0)
+        self.slope = 1 + 2 * options["z_loss"] * self.lse
         self.own_lse = lse[rank]
 
     def check(self, facts: Tensor, target: Tensor) -> None:
@@ -221,7 +221,9 @@ class _Shards:
         smoothing, share = self.options["smoothing"], torch.exp(self.own_lse - self.lse)[some]
         slope, kept, gap = self.slope[some], self.kept[some], self.gap[some]
         p: Tensor = _functions["softmax"](z)
-        dz: Tensor = p * (slope * share * self.factor).to(z.dtype).unsqueeze(-1)
+        scale = torch.where(kept, slope * share * self.factor, 0).to(z.dtype).unsqueeze(-1)
+        # Neither an ignored row's NaN nor that of a shard without a finite logit comes through.
+        dz = torch.where(scale == 0, 0, p * scale)
         if smoothing:
             even = smoothing / self.classes * self.factor
             dz -= (kept.double() * even).to(z.dtype).unsqueeze(-1)
@@ -246,9 +248,13 @@ def _facts(z: Tensor, target: Tensor, start: int, smoothing: float) -> Tensor:
     out[:, LSE] = -math.inf
     if classes == 0 or rows == 0:
         return out
-    label = target - start
-    owned = (label >= 0) & (label < classes)
-    label = torch.where(owned, label, 0)
+    most, best = z.max(-1)
+    own = target - start
+    owned = (own >= 0) & (own < classes)
+    at_own = z.gather(-1, torch.where(owned, own, 0).unsqueeze(-1)).squeeze(-1)
+    # The gap of the label itself where it is here and finite, so that confident rows stay right.
+    near = owned & torch.isfinite(at_own)
+    label = torch.where(near, own, best)
     if z.device.type == "cpu":
         gap = torch.empty(rows, dtype=torch.float64)
         options = 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, gap, None  # weight, …, temperature, factor
@@ -256,8 +262,13 @@ def _facts(z: Tensor, target: Tensor, start: int, smoothing: float) -> Tensor:
     else:
         wide = z.double()
         gap = torch.logsumexp(wide, -1) - wide.gather(-1, label.unsqueeze(-1)).squeeze(-1)
-    out[:, LSE] = gap + z.gather(-1, label.unsqueeze(-1)).squeeze(-1).double()
-    out[:, GAP], out[:, OWNED] = torch.where(owned, gap, 0), owned.double()
+    lse = torch.where(
+        most == -math.inf, most.double(), gap + torch.where(near, at_own, most).double()
+    )
+    lost = torch.where(at_own == -math.inf, math.inf, lse - at_own.double())
+    out[:, LSE] = lse
+    out[:, GAP] = torch.where(near, gap, torch.where(owned, lost, 0))
+    out[:, OWNED] = owned.double()
     if smoothing:
         out[:, TOTAL] = z.sum(-1, dtype=torch.float64)
     return out
@@ -338,12 +349,13 @@ class _LinearLoss(Function):
         dx = dW = db = None
         if extra:
             share = torch.exp(gathered[:, :-1, LSE] - shards.lse).unsqueeze(-1)
-            mean = (share * gathered[:, :-1, 4 : 4 + width]).sum(0)
+            means = gathered[:, :-1, 4 : 4 + width]
+            mean = torch.where(share == 0, 0, share * means).sum(0)
             dx = shards.slope.unsqueeze(-1) * mean
             at_label = gathered[:, :-1, 4 + width :].sum(0)
             everything = gathered[:, -1, 4 + width :].sum(0)
             taken = (1 - smoothing) * at_label + smoothing / shards.classes * everything
-            dx = (dx - torch.where(shards.kept.unsqueeze(-1), taken, 0)) * shards.factor
+            dx = torch.where(shards.kept.unsqueeze(-1), (dx - taken) * shards.factor, 0)
             dx = dx.reshape(input.shape).to(input.dtype)
         if wants[1] or wants[2]:
             dW = torch.zeros_like(W)

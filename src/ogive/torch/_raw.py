@@ -50,8 +50,10 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     taken = ", ".join([*tensors, *(() if numbers else parameters)])
     plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
     plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
+    # A number that is no float would be an address.
+    given = parameters if numbers else [f"float({p})" for p in parameters]
     operands = [
-        *(f"{t}.data_ptr()" for t in tensors), *parameters, *(f"{r}.data_ptr()" for r in results)
+        *(f"{t}.data_ptr()" for t in tensors), *given, *(f"{r}.data_ptr()" for r in results)
     ]  # fmt: skip
     code = f"""
 def run({taken}):
@@ -66,7 +68,7 @@ def run({taken}):
 """
     scope: dict[str, Any] = {
         "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
-        "any_layout": _any_layouts, **dict(zip(parameters, numbers, strict=False)),
+        "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
     exec(code, scope)
     run: Callable[..., Any] = scope["run"]
@@ -105,11 +107,14 @@ def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
 def in_place(name: str) -> Callable[..., Tensor]:
     """The kernel's value written over its input."""
     handle, flat = handle_of(name, "value"), _native.raw_flat
+    written = torch.autograd.graph.increment_version
 
     def run(x: Tensor, *numbers: float) -> Tensor:
         if x.is_contiguous() and not x.is_neg():
             at = x.data_ptr()
-            flat(handle, FORMATS[x.dtype], x.numel(), at, *numbers, at)
+            flat(handle, FORMATS[x.dtype], x.numel(), at, *map(float, numbers), at)
+            if not x.is_inference():  # such a tensor counts no versions
+                written(x)
             return x
         return x.copy_(_any_layouts(handle, (x,), numbers, 1)[0])
 
@@ -183,7 +188,7 @@ class Lean:
         n = x.numel()
         bits = torch.empty((n + 7) // 8, dtype=torch.uint8)
         _native.raw_flat(
-            self.forward_handle, _format_of(x.dtype), n, x.data_ptr(), *numbers,
+            self.forward_handle, _format_of(x.dtype), n, x.data_ptr(), *map(float, numbers),
             y.data_ptr(), bits.data_ptr(),
         )  # fmt: skip
         return y, bits
@@ -198,7 +203,8 @@ class Lean:
         dx = torch.empty_strided(dy.shape, strides, dtype=dy.dtype)
         _native.raw_flat(
             self.backward_handle, _format_of(dy.dtype), dy.numel(), dy.data_ptr(),
-            *(y.data_ptr() for y in outputs), bits.data_ptr(), *numbers, dx.data_ptr(),
+            *(y.data_ptr() for y in outputs), bits.data_ptr(),
+            *map(float, numbers), dx.data_ptr(),
         )  # fmt: skip
         return dx
 

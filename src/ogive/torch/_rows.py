@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch.autograd import Function, forward_ad
 
 from .. import _native
 from ..catalog import Card
@@ -25,7 +25,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._drawn import drawn_seed, first_indices
-from ._library import define, on_cuda, on_the_cpu
+from ._library import define, is_batched, on_cuda, on_the_cpu
 
 Temperature = float | Tensor
 
@@ -94,11 +94,13 @@ class Rows:
     def gradient_by_formula(
         self, dy: Tensor, x: Tensor, dim: int, temperature: Any, where: Any, create_graph: bool
     ) -> Tensor:
-        with torch.enable_grad():
-            x = x if create_graph and x.requires_grad else x.detach().requires_grad_()
-            y = self.by_formula(x, dim, temperature, where)
-            (dx,) = torch.autograd.grad(y, x, dy, create_graph=create_graph)
-        return dx
+        return pulled_back(
+            lambda x: self.by_formula(x, dim, temperature, where), dy, x, create_graph
+        )
+
+    def counted(self, dy: Tensor, where: Any) -> Tensor:
+        """dy without what came to masked elements, whose results depend on nothing."""
+        return dy if where is None or self.reduces else dy.masked_fill(~where, 0)
 
     def pull_back(self, dy: Tensor, y: Tensor, dim: int, temperature: Any) -> Tensor:
         if y.dim() == 0:
@@ -111,13 +113,18 @@ class Rows:
     ) -> Tensor:
         x = floating(input, self.name)
         dim = checked_dim(dim, x, self.name)
-        temperature = checked_temperature(temperature, x, dim)
+        way = route(x)
+        learned = learns(temperature)
+        if not learned:
+            temperature = checked_temperature(temperature, x, dim)
         if where is not None:
             where = checked_mask(where, x, self.name)
         if x.device.type not in ("cpu", "cuda", "meta"):
             warn_of_fallback(self.name, x.device)
             return self.by_formula(x, dim, temperature, where)
-        way = route(x)
+        if learned:
+            assert isinstance(temperature, Tensor)
+            return self.with_temperature(x, dim, temperature, where, way)
         if way == KERNELS:
             if x.requires_grad and torch.is_grad_enabled():
                 return self.apply(x, dim, temperature, where, lean is False)  # type: ignore[no-any-return]
@@ -131,28 +138,41 @@ class Rows:
             return self.by_formula(x, dim, temperature, where)
         return self.operator(x, dim, temperature, where)  # type: ignore[no-any-return]
 
+    def with_temperature(
+        self, x: Tensor, dim: int, temperature: Tensor, where: Any, way: int
+    ) -> Tensor:
+        """Where the temperature has a derivative too, which the formula knows."""
+        if way != KERNELS:
+            return self.by_formula(x, dim, temperature, where)
+        number = checked_temperature(temperature.detach(), x, dim)
+        with torch.no_grad():
+            value = self.run("value", x, x, dim, number, where)
+        return ValueOf.apply(value, self.by_formula(x, dim, temperature, where))  # type: ignore[no-any-return]
+
     def define_operators(self) -> None:
         name, of = self.name, self
         options = "int dim, float temperature, Tensor? where"
 
-        def fallback(x: Tensor, dim: int, temperature: float, where: Any) -> Tensor:
-            warn_of_fallback(name, x.device)
-            return of.by_formula(x, dim, temperature, where)
-
-        def cuda(mode: str, otherwise: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cuda(mode: str, formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def impl(*args: Any) -> Tensor:
                 *tensors, dim, temperature = args[: -1 if mode != "backward_from_output" else None]
                 where = args[-1] if mode != "backward_from_output" else None
                 last = tensors[-1]
-                if where is not None or not last.dim():
-                    return otherwise(*args)
 
                 def run(kernels: Any) -> Tensor:
+                    masked = where is not None
+                    if masked or not last.dim() or not kernels.supported(name, mode, last):
+                        raise NotImplementedError
                     rows = tuple(t.movedim(dim, -1) for t in tensors)
                     y: Tensor = kernels.rows(name, mode, rows, (temperature,))
                     return y if y.dim() < last.dim() else y.movedim(-1, dim)
 
-                return on_cuda(run, lambda: otherwise(*args))  # type: ignore[no-any-return]
+                def otherwise() -> Tensor:
+                    warn_of_fallback(name, last.device)
+                    return formula(*args)
+
+                y: Tensor = on_cuda(run, otherwise)
+                return y.contiguous() if of.reduces and mode == "value" else laid_out_as(last, y)
 
             return impl
 
@@ -175,7 +195,7 @@ class Rows:
             return to_dy, to_x, *(None,) * len(ctx.rest)
 
         def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
-            return of.run("backward", dy, x, dim, t, where)
+            return of.run("backward", of.counted(dy, where), x, dim, t, where)
 
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor",
@@ -205,7 +225,7 @@ class Rows:
         def first_order(ctx: Any, dy: Tensor) -> Any:
             kept, where = ctx.saved_tensors
             if output_op is not None:
-                dx = output_op(dy, kept, ctx.dim, ctx.temperature)
+                dx = output_op(of.counted(dy, where), kept, ctx.dim, ctx.temperature)
             else:
                 dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
             return dx, None, None, None
@@ -226,7 +246,7 @@ class Rows:
         self.operator = define(
             name, f"(Tensor x, {options}) -> Tensor",
             lambda x, dim, t, where: of.run("value", x, x, dim, t, where), fake,
-            cuda=cuda("value", fallback), backward=first_order, setup_context=save, vmap=vmap,
+            cuda=cuda("value", of.by_formula), backward=first_order, setup_context=save, vmap=vmap,
         )  # fmt: skip
 
 
@@ -245,15 +265,18 @@ def rows_function(of: Rows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
-            with torch.no_grad():
-                mode = "backward_from_output" if ctx.output else "backward"
-                dx = of.run(mode, dy, kept, dim, temperature, where)
-            if torch.is_grad_enabled():
+            dy = of.counted(dy, where)
+            further, many = torch.is_grad_enabled(), is_batched(dy)
+            if not many:
+                with torch.no_grad():
+                    mode = "backward_from_output" if ctx.output else "backward"
+                    dx = of.run(mode, dy, kept, dim, temperature, where)
+            if further or many:
                 if ctx.output:
                     carrier = of.pull_back(dy, kept, dim, temperature)
                 else:
-                    carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, True)
-                dx = ValueOf.apply(dx, carrier)
+                    carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
+                dx = carrier if many else ValueOf.apply(dx, carrier)
             return dx, None, None, None, None
 
     return RowsFunction
@@ -283,6 +306,39 @@ def transformed_value(of: Rows) -> Any:
             return Kernel.apply(x, dim + 1, temperature), 0
 
     return Kernel
+
+
+def pulled_back(
+    formula: Callable[[Tensor], Tensor], dy: Tensor, x: Tensor, create_graph: bool
+) -> Tensor:
+    """dx by torch's derivative of a formula; dy may stand for many gradients, x may not."""
+    with torch.enable_grad():
+        # A view has none of the hooks of x; and a transform forbids to ask for a new gradient.
+        x = x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        (dx,) = torch.autograd.grad(formula(x), x, dy, create_graph=create_graph)
+    return dx
+
+
+def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
+    """y in the order of memory that a new tensor like x has."""
+    if x.is_contiguous() and y.is_contiguous():
+        return y
+    out = torch.empty_like(x)
+    return y if y.stride() == out.stride() else out.copy_(y)
+
+
+def learns(temperature: Any) -> bool:
+    """Whether somebody may want a derivative by the temperature."""
+    if not isinstance(temperature, Tensor):
+        return False
+    return (
+        (temperature.requires_grad and torch.is_grad_enabled())
+        or torch._C._functorch.is_functorch_wrapped_tensor(temperature)
+        or (
+            forward_ad._current_level >= 0
+            and forward_ad.unpack_dual(temperature).tangent is not None
+        )
+    )
 
 
 def checked_dim(dim: Any, x: Tensor, name: str) -> int:
@@ -398,14 +454,22 @@ class DrawnRows:
         x = floating(input, self.name)
         scalar = x.dim() == 0
         dim = checked_dim(dim, x, self.name)
-        temperature = checked_temperature(temperature, x, dim)
-        if isinstance(temperature, Tensor):
+        way = route(x)
+        if isinstance(temperature, Tensor) and temperature.dim():
             raise TypeError(f"{self.name}: the temperature must be one number")
+        learned = learns(temperature)
+        if not learned or way == KERNELS:
+            number = checked_temperature(
+                temperature.detach() if isinstance(temperature, Tensor) else temperature, x, dim
+            )
+        if learned:
+            way = FORMULA
+        else:
+            temperature = number
         if not isinstance(hard, bool):
             raise TypeError(f"hard must be True or False, not {hard!r}")
         if scalar:
             x = x.reshape(1)
-        way = route(x)
         y: Tensor
         if way == KERNELS:
             y = self.function(x, dim, temperature, hard, seed)
@@ -486,15 +550,16 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
-            with torch.no_grad():
-                dx = of.run("backward", dy, x, *ctx.rest, seed)
-            if torch.is_grad_enabled():
+            further, many = torch.is_grad_enabled(), is_batched(dy)
+            if not many:
+                with torch.no_grad():
+                    dx = of.run("backward", dy, x, *ctx.rest, seed)
+            if further or many:
                 dim, temperature, _ = ctx.rest
-                with torch.enable_grad():
-                    x = x if x.requires_grad else x.detach().requires_grad_()
-                    y = of.by_formula(x, dim, temperature, seed)
-                    (carrier,) = torch.autograd.grad(y, x, dy, create_graph=True)
-                dx = ValueOf.apply(dx, carrier)
+                carrier = pulled_back(
+                    lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further
+                )
+                dx = carrier if many else ValueOf.apply(dx, carrier)
             return dx, None, None, None, None
 
     return DrawnFunction

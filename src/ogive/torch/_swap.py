@@ -66,7 +66,7 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
         Also what its forward calls as functions (``F.gelu(x)``, ``x.softmax(-1)``), and functions
         that its modules hold as attributes. Calls are looked up while forward runs.
     lean : bool, optional
-        As in the functions: True keeps the output and one bit for GELU, SiLU and Mish.
+        As in the functions: True keeps the output and one bit for GELU, SiLU and Mish, on the CPU.
 
     Returns
     -------

@@ -21,10 +21,11 @@ from ._dispatch import (
     applier,
     elementwise_vmap,
     floating,
+    is_batched_gradient,
     route,
     warn_of_fallback,
 )
-from ._library import define, on_cuda, on_the_cpu
+from ._library import define, is_batched, on_cuda, on_the_cpu
 from ._library import elementwise_vmap as operator_vmap
 
 _grad_enabled = torch.is_grad_enabled
@@ -80,12 +81,20 @@ class Unary:
                     self.by_number[numbers[0]] = bound
         return bound
 
-    def differentiable_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
-        """dx with its own derivatives: y leads on to x, being this function's result."""
+    def pulled_back(self, dy: Tensor, x: Tensor, numbers: Numbers) -> Tensor:
+        """dx with its own derivatives, whatever wraps dy."""
+        if is_batched_gradient(dy):
+            return self.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
+        return self.differentiable_backward.apply(dy, x, *numbers)  # type: ignore[no-any-return]
+
+    def pulled_back_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
+        """The same from y, which leads on to x, being this function's result."""
+        if is_batched_gradient(dy):
+            return self.output_operator(dy, y, *numbers)  # type: ignore[no-any-return]
         with torch.no_grad():
-            dx: Tensor = self.from_output(dy, y, *numbers)
+            dx: Tensor = self.output_operator(dy, y, *numbers)
             if self.straight:
-                slope = self.from_output(torch.ones_like(dy), y, *numbers)
+                slope = self.output_operator(torch.ones_like(y), y, *numbers)
         if not self.straight:
             slope_of: Any = self.card.slope_from_output
             slope = slope_of(_formulas.CONTEXT, y, *numbers)
@@ -177,8 +186,9 @@ class Unary:
             cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
             vmap=operator_vmap(lambda: of.operator),
         )  # fmt: skip
+        self.backward_operator, self.output_operator = backward_op, output_op
         if self.lean is not None:
-            self.lean_operator = lean_operators(self, self.lean, given)
+            self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
 
     def fallback(
         self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
@@ -283,9 +293,13 @@ def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            if _grad_enabled():
-                return of.differentiable_backward.apply(dy, x, *numbers)
-            return dx_of(dy, x)
+            if not _grad_enabled():
+                try:
+                    return dx_of(dy, x)
+                except RuntimeError:
+                    if not is_batched(dy):
+                        raise
+            return of.pulled_back(dy, x, numbers)
 
     return FromInput
 
@@ -303,9 +317,13 @@ def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (y,) = ctx.saved_tensors
-            if _grad_enabled():
-                return of.differentiable_from_output(dy, y, numbers)
-            return dx_of(dy, y)
+            if not _grad_enabled():
+                try:
+                    return dx_of(dy, y)
+                except RuntimeError:
+                    if not is_batched(dy):
+                        raise
+            return of.pulled_back_from_output(dy, y, numbers)
 
     return FromOutput
 
@@ -333,14 +351,35 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
 
         @staticmethod
-        def forward(ctx: Any, dy: Tensor, bits: Tensor, strides: Any) -> Tensor:
-            ctx.save_for_backward(bits)
-            ctx.strides = strides
-            return lean.backward(dy, (bits,), strides, *numbers)
+        def forward(dy: Tensor, strides: Any, *kept: Tensor) -> Tensor:
+            return lean.backward(dy, kept, strides, *numbers)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            _, ctx.strides, *kept = inputs
+            ctx.save_for_backward(*kept)
+            ctx.save_for_forward(*kept)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            return LinearInDy.apply(g, *ctx.saved_tensors, ctx.strides), None, None
+            kept = ctx.saved_tensors
+            return pulled_back(g, ctx.strides, *kept), None, *(None for _ in kept)
+
+        @staticmethod
+        def jvp(ctx: Any, dy_t: Any, *_: Any) -> Any:
+            return LinearInDy.apply(dy_t, ctx.strides, *ctx.saved_tensors)
+
+        @staticmethod
+        def vmap(info: Any, dims: Any, dy: Tensor, strides: Any, *kept: Tensor) -> Any:
+            if any(dim is not None for dim in dims[2:]):
+                raise NotImplementedError(f"{of.name}: bits for each sample of a batch")
+            each = [LinearInDy.apply(one, strides, *kept) for one in dy.unbind(dims[0])]
+            return torch.stack(each), 0
+
+    def pulled_back(dy: Tensor, strides: Any, *kept: Tensor) -> Any:
+        if is_batched_gradient(dy):
+            return of.lean_backward(dy, *kept, strides, *numbers)
+        return LinearInDy.apply(dy, strides, *kept)
 
     class FromBits(Function):
         @staticmethod
@@ -353,10 +392,14 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             if not _grad_enabled():
-                return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
-            if lean.needs_output:
+                try:
+                    return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
+                except RuntimeError:
+                    if not is_batched(dy):
+                        raise
+            elif lean.needs_output:
                 raise RuntimeError(no_second(of.name))
-            return LinearInDy.apply(dy, *ctx.saved_tensors, ctx.strides)
+            return pulled_back(dy, ctx.strides, *ctx.saved_tensors)
 
     return FromBits
 
@@ -368,7 +411,7 @@ def no_second(name: str) -> str:
     )
 
 
-def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> Any:
+def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     """``name_lean`` and ``name_lean_backward``."""
     name, count = of.name, len(of.parameters)
     outputs = "Tensor y, " if lean.needs_output else ""
@@ -413,10 +456,11 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> Any:
         dx = backward_op(dy, *ctx.saved_tensors, ctx.strides, *ctx.numbers)
         return dx, *(None,) * count
 
-    return define(
+    operator = define(
         f"{name}_lean", f"(Tensor x{given}) -> (Tensor, Tensor)", forward, fake_forward,
         backward=first_order, setup_context=save,
     )  # fmt: skip
+    return operator, backward_op
 
 
 def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
@@ -454,7 +498,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             dy, x = ctx.saved_tensors
-            to_dy = Backward.apply(g, x, *ctx.numbers) if ctx.needs_input_grad[0] else None
+            to_dy = of.pulled_back(g, x, ctx.numbers) if ctx.needs_input_grad[0] else None
             to_x = None
             if ctx.needs_input_grad[1] and not of.straight:
                 to_x = g * dy * SecondDerivative.apply(x, *ctx.numbers)
@@ -484,7 +528,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            return Backward.apply(dy, x, *ctx.numbers), *nones
+            return of.pulled_back(dy, x, ctx.numbers), *nones
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:

@@ -147,6 +147,8 @@ def arithmetic_of(name: str, mode: str, dtype: torch.dtype) -> str:
 def unary(
     name: str, mode: str, tensors: tuple[torch.Tensor, ...], parameters: Parameters = ()
 ) -> torch.Tensor:
+    if program(name, mode) is None:
+        raise NotImplementedError(f"{mode} of {name}")
     x = tensors[-1]
     out = torch.empty_like(x)
     given = list(parameters) or list(tape.defaults(name))

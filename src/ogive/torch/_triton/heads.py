@@ -21,6 +21,12 @@ def _tanh(x, FULL: tl.constexpr):
 
 
 @triton.jit
+def _allowed(a, most: tl.constexpr):
+    """A target or a weight, or NaN where it is not between 0 and its bound, or is infinite."""
+    return tl.where((a >= 0) & (a <= most) & (a < float("inf")), a, float("nan"))
+
+
+@triton.jit
 def _logits(z_, at, inside, cap, CAPPED: tl.constexpr, FULL: tl.constexpr):
     """Logits, behind their softcap; -inf past the row's end."""
     z = widen(tl.load(z_ + at, mask=inside, other=0.0))
@@ -38,11 +44,12 @@ def _weights(
     if MODE == "labels":
         q = tl.where(at == label, 1.0 - smoothing, number(0.0))
     else:
-        q = widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64) * (1.0 - smoothing)
+        t = widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64)
+        q = _allowed(t, float("inf")) * (1.0 - smoothing)
     if SMOOTHED:
         q = tl.where(inside, q + even, number(0.0))
     if WEIGHTED:
-        q = q * tl.load(w_ + at, mask=inside, other=0.0)
+        q = q * _allowed(tl.load(w_ + at, mask=inside, other=0.0), float("inf"))
     return q
 
 
@@ -102,7 +109,7 @@ def cross_entropy_kernel(
             counts = label != ignored
         if WEIGHTED:
             known = (label >= 0) & (label < n)
-            own = tl.load(w_ + tl.where(known, label, 0))
+            own = _allowed(tl.load(w_ + tl.where(known, label, 0)), float("inf"))
     else:
         t_ += row * n
 
@@ -206,7 +213,7 @@ def label_kernel(
         known = known & (label != ignored)
     own = number(1.0)
     if WEIGHTED:
-        own = tl.load(w_ + tl.where(known, label, 0))
+        own = _allowed(tl.load(w_ + tl.where(known, label, 0)), float("inf"))
     # Read before the barriers of the sums: the gradient may take the logits' place.
     target = widen(tl.load(z_ + tl.where(known, label, 0))).to(tl.float64)
     most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS, FULL)
@@ -297,13 +304,14 @@ def cross_entropy(
     ----------
     target
         Labels, one a row, or probabilities of the logits' shape. A label that is neither a class
-        nor ``ignore_index`` gives NaN: asking for it on the host would wait for the device.
+        nor ``ignore_index`` gives NaN, and so does a probability or a weight that is negative or
+        infinite: asking for it on the host would wait for the device.
     factor
         Multiplies the gradient before it is rounded: 1/total for a mean.
     gradient
         Whether it is asked for; None is returned in its place otherwise.
     out
-        Takes the gradient; it may be the logits.
+        Takes the gradient: contiguous, of the logits' shape and format; it may be the logits.
 
     Returns
     -------
@@ -311,6 +319,13 @@ def cross_entropy(
         float64, so that a sum is rounded once; and the logits' format.
     """
     z = logits.contiguous()
+    if out is not None and not (
+        out.is_contiguous() and out.shape == z.shape and out.dtype == z.dtype
+    ):
+        raise ValueError(
+            f"out of shape {tuple(out.shape)}, strides {out.stride()} and {out.dtype} is no "
+            f"contiguous {z.dtype} tensor of the logits' shape {tuple(z.shape)}"
+        )
     n, lead = z.shape[-1], z.shape[:-1]
     labels = target.shape == lead and not target.is_floating_point()
     t = target.contiguous()
@@ -367,13 +382,14 @@ def binary_kernel(
     smoothing = parameter(smoothing_)
     given = widen(tl.load(z_ + at, mask=inside, other=0.0))
     x = given.to(tl.float64)
-    t = widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64)
+    t = _allowed(widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64), 1.0)
     target = t * (1.0 - smoothing) + smoothing * 0.5
     yes, no = target, 1.0 - target
     if POSITIVE:
-        yes = yes * tl.load(positive_ + at % positive_count, mask=inside, other=0.0)
+        w = tl.load(positive_ + at % positive_count, mask=inside, other=0.0)
+        yes = yes * _allowed(w, float("inf"))
     if WEIGHTED:
-        w = tl.load(w_ + at % w_count, mask=inside, other=0.0)
+        w = _allowed(tl.load(w_ + at % w_count, mask=inside, other=0.0), float("inf"))
         yes, no = yes * w, no * w
     size = tl.abs(x)
     if FULL:
@@ -457,6 +473,16 @@ def _spread(weight: torch.Tensor | None, z: torch.Tensor) -> torch.Tensor | None
     return w.contiguous()
 
 
+def _add_product(total: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> None:
+    """total += a b, where the total may be of a wider format: no product is rounded to theirs."""
+    if total.dtype == a.dtype:
+        total.addmm_(a, b)
+    elif a.is_cuda:
+        total += torch.mm(a, b, out_dtype=total.dtype)
+    else:
+        total.addmm_(a.to(total.dtype), b.to(total.dtype))
+
+
 CHUNK_BYTES = 1 << 28
 """Of logits that exist at a time."""
 
@@ -474,7 +500,7 @@ def linear_cross_entropy(
     """Loss of each row of x W' + bias, and its gradients by x, W and bias.
 
     The logits exist a chunk of rows at a time, and the gradient takes their place; dW is summed in
-    float32 at least. Options are those of `cross_entropy`.
+    float32 at least, within a chunk and between them. Options are those of `cross_entropy`.
     """
     rows, classes = x.shape[0], W.shape[0]
     chunk = chunk_rows or max(1, min(rows, CHUNK_BYTES // (classes * x.element_size())))
@@ -497,10 +523,7 @@ def linear_cross_entropy(
         )
         loss[some] = part
         torch.matmul(dz, W, out=dx[some])
-        if wide == x.dtype:
-            dW.addmm_(dz.T, x[some])
-        else:
-            dW += dz.T @ x[some]
+        _add_product(dW, dz.T, x[some])
         if db is not None:
             db += dz.sum(0, dtype=torch.float64)
     return loss, dx, dW.to(W.dtype), None if bias is None else db.to(bias.dtype)

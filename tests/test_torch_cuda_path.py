@@ -1,0 +1,351 @@
+"""What the operators do with tensors on a GPU, from the operator down to the kernel.
+
+Their implementations for CUDA are run here on tensors of the CPU, with Triton's interpreter for a
+device, and must give what the CPU's operators give.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("triton")
+pytest.importorskip("ogive.torch._triton")
+
+import ogive.torch  # noqa: E402
+from ogive.catalog import find, names  # noqa: E402
+from ogive.torch import _dispatch, _library  # noqa: E402
+from ogive.torch._library import ON_CUDA  # noqa: E402
+from ogive.torch._triton import seam  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(not seam.INTERPRETED, reason="needs Triton's interpreter"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_been_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dispatch, "_warned", set())
+
+
+def here(name: str, *args: Any) -> Any:
+    return getattr(torch.ops.ogive, name).default(*args)
+
+
+def there(name: str, *args: Any) -> Any:
+    """What a GPU would give, called as below an operator: nothing is recorded for autograd."""
+    with torch._C._AutoDispatchBelowAutograd():
+        return ON_CUDA[name](*args)
+
+
+TOLERANCE = {
+    torch.float64: (1e-12, 1e-12),
+    torch.float32: (2e-6, 1e-6),
+    torch.bfloat16: (2.0**-7, 1e-3),
+    torch.float16: (2.0**-10, 1e-4),
+}
+
+
+def check_same(name: str, *args: Any) -> Any:
+    found, expected = there(name, *args), here(name, *args)
+    both = [y if isinstance(y, tuple) else (y,) for y in (found, expected)]
+    for ours, theirs in zip(*both, strict=True):
+        assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+        assert ours.stride() == theirs.stride() or not ours.numel()
+        rtol, atol = TOLERANCE[ours.dtype]
+        torch.testing.assert_close(ours, theirs, rtol=rtol, atol=atol, equal_nan=True)
+    return found
+
+
+def base_of(name: str) -> str:
+    ending = "(_sampled)?(_backward_from_output|_backward|_second_derivative)?$"
+    return re.sub(ending, "", name)
+
+
+def arguments(name: str, x: Any, dim: int = 1) -> list[Any]:
+    """Something for each argument of an operator that is no head."""
+    card = find(base_of(name))
+    defaults = {p.name: p.default for p in card.parameters}
+    generator = torch.Generator().manual_seed(5)
+
+    def other(shape: Any) -> Any:
+        return torch.randn(shape, generator=generator).to(x.dtype)
+
+    values: list[Any] = []
+    for argument in getattr(torch.ops.ogive, name).default._schema.arguments:
+        match str(argument.type), argument.name:
+            case "Tensor", "seed":
+                values.append(torch.tensor(3))
+            case "Tensor", "weight":
+                values.append(torch.full((1,), 0.25, dtype=x.dtype))
+            case "Tensor", "dy" if card.kind == "rows" and "seed" not in defaults:
+                values.append(other(getattr(ogive.torch, card.name)(x, dim).shape))
+            case "Tensor", "dy":
+                values.append(torch.empty_like(x).copy_(other(x.shape)))
+            case "Tensor", "a":
+                values.append(other(x.shape))
+            case "Tensor", "y":
+                values.append(x)  # replaced below
+            case "Tensor", _:
+                values.append(x)
+            case "int", _:
+                values.append(dim)
+            case "float", "temperature":
+                values.append(0.7)
+            case "float", each:
+                values.append(float(0.3 if defaults[each] is None else defaults[each]))
+            case "bool", _:
+                values.append(False)
+            case _:
+                values.append(None)
+    if name.endswith("_from_output"):
+        rest = [*values[2:], None] if card.kind == "rows" else values[2:]
+        values[1] = here(card.name, x, *rest)
+    return values
+
+
+ELEMENTS = [n for n in ON_CUDA if find(base_of(n)).kind in ("unary", "gated")]
+ROWS = [n for n in ON_CUDA if find(base_of(n)).kind == "rows"]
+
+
+def logits(*shape: int, dtype: Any = torch.float32) -> Any:
+    return (2 * torch.randn(*shape, generator=torch.Generator().manual_seed(1))).to(dtype)
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_elements_are_those_of_the_cpu(name: str) -> None:
+    for x in (logits(6, 10, dtype=torch.bfloat16), logits(6, 10).t()):
+        check_same(name, *arguments(name, x))
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("dim", [0, 1])
+def test_rows_are_those_of_the_cpu(name: str, dim: int) -> None:
+    for x in (logits(6, 10), logits(6, 10, dtype=torch.bfloat16), logits(6, 10).t()):
+        check_same(name, *arguments(name, x, dim))
+    check_same(name, *arguments(name, logits(3, 4, 5), dim))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_masked_rows_are_those_of_the_cpu(name: str) -> None:
+    x = logits(6, 10)
+    schema = getattr(torch.ops.ogive, name).default._schema
+    if "where" in [a.name for a in schema.arguments]:
+        mask = torch.arange(60).reshape(6, 10) % 3 != 0
+        check_same(name, *arguments(name, x)[:-1], mask)
+
+
+def test_what_has_no_kernel_says_so_once() -> None:
+    calls = [(n, arguments(n, logits(2, 3))) for n in ("entmax15", "entmax15", "entmax15_backward")]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for name, given in calls:
+            there(name, *given)
+    assert len(caught) == 1
+    assert "ogive.torch.entmax15 has no kernel" in str(caught[0].message)
+
+
+# ------------------------------------------------------------------------------------------ heads
+
+WEIGHT = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5])
+LABELS = torch.tensor([0, 4, 2, -100, 1, 3])
+GIVEN = [(torch.float32, False), (torch.bfloat16, True), (torch.float16, True)]
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"weight": WEIGHT},
+    {"label_smoothing": 0.1, "temperature": 2.0},
+    {"weight": WEIGHT.double(), "label_smoothing": 0.1, "z_loss": 0.01, "softcap": 5.0},
+]
+
+
+def head(name: str, z: Any, target: Any, dim: int, options: dict[str, Any], **more: Any) -> Any:
+    """The arguments of a head's operator."""
+    given = {
+        p.name: p.default for p in find(name).parameters if p.name != "axis"
+    } | {"z": z, "target": target, "dim": dim, "gradient": True} | options | more  # fmt: skip
+    schema = getattr(torch.ops.ogive, name).default._schema
+    return [given[a.name] for a in schema.arguments]
+
+
+@pytest.mark.parametrize(("dtype", "gradient"), GIVEN, ids=str)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_cross_entropy_is_that_of_the_cpu(reduction: str, gradient: bool, dtype: Any) -> None:
+    z = logits(6, 5, dtype=dtype)
+    p = torch.softmax(logits(6, 5), 1).to(dtype)
+    more = {"reduction": reduction, "gradient": gradient}
+    for options in OPTIONS:
+        for labels, ignored in ((LABELS, -100), (LABELS.clamp(min=0), None)):
+            target = {"ignore_index": ignored, **options, **more}
+            check_same("cross_entropy", *head("cross_entropy", z, labels, 1, target))
+            check_same("cross_entropy", *head("cross_entropy", z.t(), labels, 0, target))
+        check_same("cross_entropy", *head("cross_entropy", z, p, 1, options, **more))
+        check_same("cross_entropy", *head("cross_entropy", z.t(), p.t(), 0, options, **more))
+    images = logits(2, 5, 3, 2, dtype=dtype)
+    labels = torch.arange(12).reshape(2, 3, 2) % 5
+    check_same("cross_entropy", *head("cross_entropy", images, labels, 1, {}, **more))
+    check_same("cross_entropy", *head("cross_entropy", z[0], labels[0, 0, 0], 0, {}, **more))
+    check_same("cross_entropy", *head("cross_entropy", z[:0], LABELS[:0], 1, {}, **more))
+
+
+@pytest.mark.parametrize(("dtype", "gradient"), GIVEN, ids=str)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_binary_cross_entropy_is_that_of_the_cpu(
+    reduction: str, gradient: bool, dtype: Any
+) -> None:
+    name, z = "binary_cross_entropy", logits(6, 5, dtype=dtype)
+    more = {"reduction": reduction, "gradient": gradient}
+    labels = torch.arange(30).reshape(6, 5) % 2
+    for target in (labels, labels == 1, labels.to(dtype), torch.sigmoid(logits(6, 5)).to(dtype)):
+        for options in (
+            {},
+            {"pos_weight": WEIGHT, "label_smoothing": 0.1},
+            {"weight": torch.rand(6, 1)},
+            {"pos_weight": torch.tensor(2.0), "weight": torch.rand(6, 5)},
+        ):
+            check_same(name, *head(name, z, target, 0, options, **more))
+        check_same(name, *head(name, z.t(), target.t(), 0, {}, **more))
+        check_same(name, *head(name, z[:0], target[:0], 0, {}, **more))
+        check_same(name, *head(name, z[0, 0], target[0, 0], 0, {}, **more))
+
+
+@pytest.mark.parametrize("name", sorted(set(names("heads")) & ON_CUDA.keys()))
+def test_heads_without_a_kernel_are_those_of_the_cpu(name: str) -> None:
+    if name == "linear_cross_entropy":
+        x, W, b = logits(6, 3), logits(5, 3) / 2, logits(5)
+        rest = (LABELS, None, -100, 0.0, 0.0, None, 1.0, "mean", 2, [True] * 3)
+        check_same(name, x, W, b, *rest)
+        return
+    per_row = "ignore_index" in [
+        a.name for a in getattr(torch.ops.ogive, name).default._schema.arguments
+    ]
+    target = LABELS.clamp(min=0) if per_row else torch.sigmoid(logits(6, 5))
+    for gradient in (True, False):
+        for reduction in ("mean", "none"):
+            more = {"reduction": reduction, "gradient": gradient}
+            check_same(name, *head(name, logits(6, 5), target, 1 if per_row else 0, {}, **more))
+
+
+def test_a_mean_over_more_rows_than_a_half_counts_keeps_its_gradient() -> None:
+    heavy = torch.full((5,), 40_000.0)
+    z = logits(3, 5, dtype=torch.float16)
+    given = head("cross_entropy", z, torch.tensor([0, 1, 2]), 1, {"weight": heavy})
+    assert check_same("cross_entropy", *given)[1].any()
+    z = logits(70_000, dtype=torch.float16)
+    given = head("binary_cross_entropy", z, torch.zeros(70_000), 0, {"weight": heavy[0]})
+    assert there("binary_cross_entropy", *given)[1].any()
+
+
+def test_a_label_to_ignore_need_not_be_one_that_weights_have() -> None:
+    labels = torch.tensor([1, 255, 2, 255, 0, 255])
+    options = {"weight": WEIGHT, "ignore_index": 255}
+    check_same("cross_entropy", *head("cross_entropy", logits(6, 5), labels, 1, options))
+    options["reduction"] = "sum"
+    nothing = torch.full((6,), 255)
+    check_same("cross_entropy", *head("cross_entropy", logits(6, 5), nothing, 1, options))
+
+
+def test_what_the_host_does_not_look_at_gives_nan() -> None:
+    z, labels = logits(6, 5), LABELS.clamp(min=0)
+    p = torch.softmax(z, 1)
+    for target, options in (
+        (torch.tensor([0, 1, 7, 0, 0, 0]), {}),
+        (labels, {"weight": -WEIGHT}),
+        (-p, {}),
+        (p, {"weight": torch.full((5,), torch.inf)}),
+    ):
+        loss, dz = there("cross_entropy", *head("cross_entropy", z, target, 1, options))
+        assert loss.isnan()
+        assert dz.isnan().any()
+    for target, options in ((2 + p, {}), (p, {"pos_weight": -WEIGHT}), (p, {"weight": -WEIGHT})):
+        given = head("binary_cross_entropy", z, target, 0, options)
+        loss, dz = there("binary_cross_entropy", *given)
+        assert loss.isnan()
+        assert dz.isnan().any()
+
+
+Z, P = logits(6, 5), torch.softmax(logits(6, 5), 1)
+BAD = {
+    "reduction": ("cross_entropy", LABELS, 1, {"reduction": "avg", "ignore_index": -100}),
+    "smoothing": ("cross_entropy", LABELS, 1, {"label_smoothing": 7.0, "ignore_index": -100}),
+    "z_loss": ("cross_entropy", LABELS, 1, {"z_loss": -3.0, "ignore_index": -100}),
+    "softcap": ("cross_entropy", LABELS, 1, {"softcap": 0.0, "ignore_index": -100}),
+    "temperature": ("cross_entropy", LABELS, 1, {"temperature": -1.0, "ignore_index": -100}),
+    "weight": ("cross_entropy", LABELS, 1, {"weight": WEIGHT[:3], "ignore_index": -100}),
+    "few labels": ("cross_entropy", LABELS[:3], 1, {}),
+    "other axis": ("cross_entropy", LABELS, 0, {}),
+    "real labels": ("cross_entropy", LABELS.float(), 1, {}),
+    "half labels": ("cross_entropy", LABELS.bfloat16(), 1, {}),
+    "ignored p": ("cross_entropy", P, 1, {"ignore_index": -100}),
+    "binary target": ("binary_cross_entropy", P[:3], 0, {}),
+    "binary weight": ("binary_cross_entropy", P, 0, {"weight": WEIGHT[:3]}),
+    "binary pos_weight": ("binary_cross_entropy", P, 0, {"pos_weight": torch.ones(7, 6, 5)}),
+    "binary smoothing": ("binary_cross_entropy", P, 0, {"label_smoothing": -0.5}),
+    "binary reduction": ("binary_cross_entropy", P, 0, {"reduction": "avg"}),
+    "gamma": ("focal", LABELS, 1, {"gamma": -1.0, "ignore_index": -100}),
+    "alpha": ("sigmoid_focal", P, 0, {"alpha": 2.0}),
+}
+
+
+@pytest.mark.parametrize("which", BAD)
+def test_bad_input_is_refused_as_on_the_cpu(which: str) -> None:
+    name, target, dim, options = BAD[which]
+    given = head(name, Z, target, dim, options)
+    raised = []
+    for run in (here, there):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            run(name, *given)
+        raised.append((caught.type, str(caught.value)))
+    assert raised[0] == raised[1]
+
+
+# --------------------------------------------------------------------------- devices and libraries
+
+
+def test_launches_go_to_the_tensor_s_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    met = []
+    guard = torch.cuda.device_of
+    monkeypatch.setattr(torch.cuda, "device_of", lambda t: met.append(t) or guard(t))
+    for name in ("gelu", "softmax", "swiglu", "prelu"):
+        x = logits(2, 3)
+        met.clear()
+        there(name, *arguments(name, x))
+        assert len(met) == 1
+
+
+@pytest.mark.parametrize("missing", ["triton", "triton.knobs"])
+def test_triton_is_looked_for_once(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    def absent(name: str, *_: Any) -> ModuleType:
+        looks.append(name)
+        raise ModuleNotFoundError(name, name=missing)
+
+    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(importlib, "import_module", absent)
+    x = logits(2, 3)
+    torch.testing.assert_close(there("gelu", x), here("gelu", x))
+    torch.testing.assert_close(there("gelu", x), here("gelu", x))
+    assert looks == ["._triton"]
+
+
+def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str, *_: Any) -> ModuleType:
+        raise ImportError(name, name="ogive.torch._triton.heads")
+
+    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(ImportError):
+        there("gelu", logits(2, 3))
+
+
+def _fresh(cached: Any) -> Any:
+    """A cached function that has been called by nobody."""
+    return cache(cached.__wrapped__)
