@@ -88,10 +88,6 @@ class Card:
     aliases: tuple[str, ...] = ()
     claims: Claims | None = None
     """Unary functions only."""
-    slope_from_output: Callable[..., Any] | None = None
-    """Unary functions whose output determines f': that, as ``slope_from_output(m, y, *parameters)``
-    over a math context. Left out where it is not smooth as a function of y, or constant between
-    kinks."""
     pull_back: Callable[..., Any] | None = None
     """Rows whose output determines it: dy times the Jacobian, as ``pull_back(m, dy, y)`` of lists,
     for logits over a temperature of 1."""

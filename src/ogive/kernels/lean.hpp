@@ -123,18 +123,18 @@ inline void lean_lanes(const float *dy, const std::uint8_t *bits, float *out, st
         if (const double dy_i = first[0][i]; !lies_in(first[0][i], finite))
           round_into(pass_back(dy_i, which[i] ? given.set : given.otherwise), to[i]);
   };
-  const std::ptrdiff_t count = n & (lanes - 1), whole = n - count;
-  for (std::ptrdiff_t i = 0; i < whole; i += lanes) {
+  // The bits of `count` elements from the i-th on, which begins a vector.
+  const auto word_at = [&](std::ptrdiff_t i, std::ptrdiff_t count) {
     std::uint32_t word = bits[i / 8];
-    if (lanes > 8) word |= static_cast<std::uint32_t>(bits[i / 8 + 1]) << 8;
-    vector(dy + i, word >> i % 8, out + i);
-  }
+    if (count > 8) word |= static_cast<std::uint32_t>(bits[i / 8 + 1]) << 8;
+    return word >> i % 8;
+  };
+  const std::ptrdiff_t count = n & (lanes - 1), whole = n - count;
+  for (std::ptrdiff_t i = 0; i < whole; i += lanes) vector(dy + i, word_at(i, lanes), out + i);
   if (count == 0) return;
   alignas(64) float rest[lanes] = {}, dx[lanes];
-  std::uint32_t word = bits[whole / 8];
-  if (count > 8) word |= static_cast<std::uint32_t>(bits[whole / 8 + 1]) << 8;
   for (std::ptrdiff_t k = 0; k < count; ++k) rest[k] = dy[whole + k];
-  vector(rest, word >> whole % 8, dx);
+  vector(rest, word_at(whole, count), dx);
   for (std::ptrdiff_t k = 0; k < count; ++k) out[whole + k] = dx[k];
 }
 

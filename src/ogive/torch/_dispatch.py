@@ -36,6 +36,11 @@ Operators take it, a call for each sample; a Function would lose what autograd r
 """
 
 
+def is_batched(t: Tensor) -> bool:
+    """Whether it stands for a batch of tensors, and has no memory that a kernel could read."""
+    return is_batched_gradient(t) or _transforms_active()
+
+
 outside_transforms = torch._C._DisableFuncTorch
 """A context in which new tensors are plain ones, for what does not depend on any input."""
 
@@ -108,14 +113,16 @@ def batched(info: Any, dims: Any, *tensors: Any) -> list[Any]:
     ]  # fmt: skip
 
 
-def elementwise_vmap(function: type[Function]) -> Any:
-    """The vmap rule of a Function that treats each element alone."""
+def elementwise_vmap(call: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """The vmap rule of a Function or an operator that treats each element alone; `call` gives what
+    is called, which may not exist yet.
+    """
 
-    def vmap(info: Any, dims: Any, *args: Any) -> tuple[Any, Any]:
-        found = function.apply(*batched(info, dims, *args))
+    def rule(info: Any, dims: Any, *args: Any) -> tuple[Any, Any]:
+        found = call()(*batched(info, dims, *args))
         return found, tuple(0 for _ in found) if isinstance(found, tuple) else 0
 
-    return staticmethod(vmap)
+    return rule
 
 
 _warned: set[tuple[str, str]] = set()

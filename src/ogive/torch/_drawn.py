@@ -167,17 +167,17 @@ def drawn_function(of: Drawn) -> Any:
             return of.backward_operator(dy, x, lower, upper, torch.tensor(seed))
         return Backward.apply(dy, x, lower, upper, seed)
 
-    of_each = elementwise_vmap(Backward)
+    of_each = elementwise_vmap(lambda: Backward.apply)
 
     def vmap(info: Any, dims: Any, dy: Tensor, x: Tensor, *rest: Any) -> Any:
         if dims[1] is not None:
-            return of_each.__func__(info, dims, dy, x, *rest)
+            return of_each(info, dims, dy, x, *rest)
         # One x for many dy: the slopes that were drawn for it, not new ones for each.
         slope = Backward.apply(torch.ones_like(x), x, *rest)
         return dy.movedim(dims[0], 0) * slope, 0
 
     Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
-    Value.vmap = elementwise_vmap(Value)  # type: ignore[method-assign]
+    Value.vmap = staticmethod(elementwise_vmap(lambda: Value.apply))  # type: ignore[method-assign]
     return Value
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 import ogive
 
 from ..catalog import Card, find
+from ..reference import tape
 
 
 class Exponential:
@@ -105,9 +106,11 @@ class Context:
     def exp(x: Any) -> Any:
         return Exponential(x) if isinstance(x, Tensor) else math.exp(x)
 
+    const = float
+
     @staticmethod
     def expm1(x: Any) -> Any:
-        return torch.expm1(x)
+        return torch.expm1(x) if isinstance(x, Tensor) else math.expm1(x)
 
     @staticmethod
     def log(x: Any) -> Any:
@@ -144,7 +147,12 @@ class Context:
 
     @staticmethod
     def split(x: Any, c: Any, below: Any, above: Any) -> Any:
-        y: Tensor = torch.where(x <= c, _value(below), _value(above))
+        if not isinstance(x, Tensor):
+            return below if x <= c else above
+        below, above = _value(below), _value(above)
+        if not isinstance(below, Tensor):  # two numbers would be taken for the default dtype's
+            below = torch.as_tensor(below, dtype=x.dtype, device=x.device)
+        y: Tensor = torch.where(x <= c, below, above)
         return y.to(x.dtype)
 
     @staticmethod
@@ -179,6 +187,23 @@ def unary(card: Card) -> Callable[..., Tensor]:
             if not isinstance(function, type):  # a module, as for identity
                 return function
     return lambda x, *parameters: _value(card.formula(CONTEXT, x, *parameters))
+
+
+def slope_from_output(card: Card) -> Callable[..., Tensor] | None:
+    """f'(x) from y = f(x) and the parameters, derived from the formula. None where y does not tell
+    it, where it is the same for all, or a root, whose own slope at 0 is infinite.
+    """
+    program = tape.from_output(card.name)
+    if program is None or program.nodes[program.results[0]].op == "const":
+        return None
+    if any(node.op == "sqrt" for node in program.nodes):
+        return None
+
+    def slope(y: Tensor, *parameters: float) -> Tensor:
+        (found,) = program.run(CONTEXT, [y, *parameters])
+        return _value(found)  # type: ignore[no-any-return]
+
+    return slope
 
 
 def peer_function(text: str, variable: str) -> Callable[..., Tensor]:

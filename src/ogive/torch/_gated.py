@@ -19,12 +19,12 @@ from ._dispatch import (
     applier,
     elementwise_vmap,
     floating,
+    is_batched,
     is_batched_gradient,
     route_of,
     warn_of_fallback,
 )
-from ._library import define, is_batched, on_cuda
-from ._library import elementwise_vmap as operator_vmap
+from ._library import define, on_cuda
 from ._unary import Unary
 
 
@@ -120,7 +120,7 @@ class Gated:
                 lambda kernels: kernels.gated(name, "backward", (dy, a, b), ()),
                 lambda: fallback(dy, a, b),
             ),
-            backward=second_order, setup_context=save, vmap=operator_vmap(lambda: backward_op),
+            backward=second_order, setup_context=save, vmap=elementwise_vmap(lambda: backward_op),
         )  # fmt: skip
 
         self.backward_operator = backward_op
@@ -136,7 +136,7 @@ class Gated:
                 lambda kernels: kernels.gated(name, "value", (a, b), ()), lambda: from_formula(a, b)
             ),
             backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
-            vmap=operator_vmap(lambda: self.operator),
+            vmap=elementwise_vmap(lambda: self.operator),
         )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def transformed_value(of: Gated) -> Any:
         def backward(ctx: Any, dy: Tensor) -> Any:
             return None, None
 
-    Kernel.vmap = elementwise_vmap(Kernel)  # type: ignore[method-assign]
+    Kernel.vmap = staticmethod(elementwise_vmap(lambda: Kernel.apply))  # type: ignore[method-assign]
     return Kernel
 
 

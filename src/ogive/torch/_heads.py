@@ -30,10 +30,11 @@ from ._dispatch import (
     ValueOf,
     applier,
     floating,
+    is_batched,
     route_of,
     warn_of_fallback,
 )
-from ._library import define, is_batched, on_cuda
+from ._library import define, on_cuda
 from ._rows import checked_dim
 
 IGNORED = -100
@@ -128,9 +129,8 @@ class Head:
         if self.over_rows and not hard:
             target = target.movedim(dim, -1)
         if hard:
-            kept = torch.ones_like(target, dtype=torch.bool)
+            kept = counted(target, options.get("ignore_index"))
             if options.get("ignore_index") is not None:
-                kept = target != options["ignore_index"]
                 rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
             target = torch.where(kept, target, -1)
         loss = self.formula(rows, target, **rest)
@@ -288,6 +288,13 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
         return False
 
 
+def counted(target: Tensor, ignore_index: int | None) -> Tensor:
+    """Which labels are not the one that is ignored."""
+    if ignore_index is None:
+        return torch.ones_like(target, dtype=torch.bool)
+    return target != ignore_index
+
+
 def total_weight(target: Tensor, kept: Tensor, weight: Tensor | None, classes: int) -> Tensor:
     """What a mean over labels divides by: the weights of the rows that count, or 1 for none."""
     counts = kept
@@ -315,8 +322,7 @@ def over_rows(
     else:
         flat = target.long().reshape(-1)
         if how == "mean":
-            ignored = options["ignore_index"]
-            kept = torch.ones_like(flat, dtype=torch.bool) if ignored is None else flat != ignored
+            kept = counted(flat, options["ignore_index"])
             total = total_weight(flat, kept, options["weight"], classes).double()
     factor = 1 / total if how == "mean" else 1.0
     losses, dz = kernel(rows.reshape(-1, classes), flat, **rest, factor=factor, gradient=gradient)

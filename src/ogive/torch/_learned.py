@@ -21,12 +21,13 @@ from ._dispatch import (
     ValueOf,
     applier,
     floating,
+    is_batched,
     is_batched_gradient,
     outside_transforms,
     route_of,
     warn_of_fallback,
 )
-from ._library import autograd_inside, define, is_batched, on_cuda
+from ._library import autograd_inside, define, on_cuda
 
 
 class Learned:

@@ -46,17 +46,6 @@ def define(
     return getattr(torch.ops.ogive, name).default
 
 
-def elementwise_vmap(op: Callable[[], Any]) -> Callable[..., Any]:
-    """The vmap rule of an operator that treats each element alone."""
-    from ._dispatch import batched
-
-    def rule(info: Any, dims: Any, *args: Any) -> tuple[Any, Any]:
-        found = op()(*batched(info, dims, *args))
-        return found, tuple(0 for _ in found) if isinstance(found, tuple) else 0
-
-    return rule
-
-
 @cache
 def triton() -> ModuleType | None:
     """The module with kernels for CUDA, or None without Triton, or with one too old for them."""
@@ -104,18 +93,6 @@ def autograd_inside() -> Iterator[None]:
         without = without.remove(key)
     with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), without):
         yield
-
-
-def is_batched(t: Tensor) -> bool:
-    """Whether it stands for a batch of tensors, as gradients do that are asked for many at a time;
-    such a one has no memory that a kernel could read.
-    """
-    return _is_legacy_batch(t) or _transforms_active()
-
-
-# torch's own, and private: the first is of `is_grads_batched`, which no transform of torch.func is.
-_is_legacy_batch = torch._C._functorch.is_legacy_batchedtensor
-_transforms_active = torch._C._are_functorch_transforms_active
 
 
 def on_the_cpu(run: Callable[..., Any], *args: Any) -> Any:

@@ -23,11 +23,21 @@ from ._dispatch import (
     ValueOf,
     applier,
     floating,
+    is_batched,
     route_of,
     warn_of_fallback,
 )
-from ._heads import IGNORED, Head, as_array, as_tensor, asked_again, torch_threads, total_weight
-from ._library import define, is_batched, on_cuda
+from ._heads import (
+    IGNORED,
+    Head,
+    as_array,
+    as_tensor,
+    asked_again,
+    counted,
+    torch_threads,
+    total_weight,
+)
+from ._library import define, on_cuda
 
 Options = dict[str, Any]
 
@@ -241,8 +251,7 @@ class Linear:
             goal = target.reshape(-1, classes).to(form)
         else:
             goal = target.reshape(-1).long()
-            ignored = options["ignore_index"]
-            kept = torch.ones_like(goal, dtype=torch.bool) if ignored is None else goal != ignored
+            kept = counted(goal, options["ignore_index"])
             total = total_weight(goal, kept, options["weight"], classes).double()
         factor = 1 / total if how == "mean" else 1.0
         losses, dx, dW, db = kernels.linear_cross_entropy(

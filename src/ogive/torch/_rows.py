@@ -20,12 +20,13 @@ from ._dispatch import (
     ValueOf,
     applier,
     floating,
+    is_batched,
     outside_transforms,
     route,
     warn_of_fallback,
 )
 from ._drawn import drawn_seed, first_indices
-from ._library import define, is_batched, on_cuda, on_the_cpu
+from ._library import define, on_cuda, on_the_cpu
 
 Temperature = float | Tensor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,12 +22,12 @@ from ._dispatch import (
     applier,
     elementwise_vmap,
     floating,
+    is_batched,
     is_batched_gradient,
     route,
     warn_of_fallback,
 )
-from ._library import define, is_batched, on_cuda, on_the_cpu
-from ._library import elementwise_vmap as operator_vmap
+from ._library import define, on_cuda, on_the_cpu
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -46,9 +47,10 @@ class Unary:
         self.second: Any = (
             None if self.straight else _raw.elementwise(card.name, "second_derivative")
         )
+        self.slope_of: Any = None if self.straight else _formulas.slope_from_output(card)
         self.from_output: Any = (
             _raw.elementwise(card.name, "backward_from_output")
-            if "backward_from_output" in self.modes and (self.straight or card.slope_from_output)
+            if "backward_from_output" in self.modes and (self.straight or self.slope_of)
             else None
         )
         self.lean = _raw.Lean(card.name) if "lean" in self.modes else None
@@ -96,8 +98,7 @@ class Unary:
             if self.straight:
                 slope = self.output_operator(torch.ones_like(y), y, *numbers)
         if not self.straight:
-            slope_of: Any = self.card.slope_from_output
-            slope = slope_of(_formulas.CONTEXT, y, *numbers)
+            slope = self.slope_of(y, *numbers)
         result: Tensor = ValueOf.apply(dx, dy * slope)
         return result
 
@@ -128,7 +129,7 @@ class Unary:
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
                 self.second, like_last, cuda=cuda("second_derivative", 1, self.second),
-                vmap=operator_vmap(lambda: second_op),
+                vmap=elementwise_vmap(lambda: second_op),
             )  # fmt: skip
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
@@ -144,7 +145,8 @@ class Unary:
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
             _raw.same_shape(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
-            backward=second_order, setup_context=save_all, vmap=operator_vmap(lambda: backward_op),
+            backward=second_order, setup_context=save_all,
+            vmap=elementwise_vmap(lambda: backward_op),
         )  # fmt: skip
         if self.from_output is not None:
 
@@ -154,11 +156,10 @@ class Unary:
                 if not of.straight:
                     with torch.enable_grad():
                         y = y if y.requires_grad else y.detach().requires_grad_()
-                        slope_of: Any = of.card.slope_from_output
-                        slope = slope_of(_formulas.CONTEXT, y, *ctx.numbers)
                         (to_y,) = torch.autograd.grad(
-                            slope, y, g * dy, create_graph=torch.is_grad_enabled()
-                        )
+                            of.slope_of(y, *ctx.numbers), y, g * dy,
+                            create_graph=torch.is_grad_enabled(),
+                        )  # fmt: skip
                 return to_dy, to_y, *(None,) * count
 
             output_op = define(
@@ -166,7 +167,7 @@ class Unary:
                 _raw.same_shape(self.from_output, 2), like_last,
                 cuda=cuda("backward_from_output", 2, self.from_output),
                 backward=second_order_from_output, setup_context=save_all,
-                vmap=operator_vmap(lambda: output_op),
+                vmap=elementwise_vmap(lambda: output_op),
             )  # fmt: skip
 
         def save(ctx: Any, inputs: Any, output: Tensor) -> None:
@@ -184,7 +185,7 @@ class Unary:
             name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
             lambda x, *rest: of.value(x, *rest[:count]), lambda x, *rest: torch.empty_like(x),
             cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
-            vmap=operator_vmap(lambda: of.operator),
+            vmap=elementwise_vmap(lambda: of.operator),
         )  # fmt: skip
         self.backward_operator, self.output_operator = backward_op, output_op
         if self.lean is not None:
@@ -282,50 +283,43 @@ class Bound:
 
 
 def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    dx_of = _raw.elementwise(of.name, "backward", *numbers)
-
-    class FromInput(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            ctx.save_for_backward(x)
-            return value(x)
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            if not _grad_enabled():
-                try:
-                    return dx_of(dy, x)
-                except RuntimeError:
-                    if not is_batched(dy):
-                        raise
-            return of.pulled_back(dy, x, numbers)
-
-    return FromInput
+    return keeping_one(of, value, numbers, "backward", of.pulled_back)
 
 
 def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    dx_of = _raw.elementwise(of.name, "backward_from_output", *numbers)
+    return keeping_one(of, value, numbers, "backward_from_output", of.pulled_back_from_output)
 
-    class FromOutput(Function):
+
+def keeping_one(
+    of: Unary,
+    value: Callable[[Tensor], Tensor],
+    numbers: Numbers,
+    mode: str,
+    pulled_back: Callable[..., Tensor],
+) -> type[Function]:
+    """The Function that keeps what the backward kernel of a mode reads: the input or the output."""
+    dx_of = _raw.elementwise(of.name, mode, *numbers)
+    of_output = mode == "backward_from_output"
+
+    class KeepingOne(Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor) -> Tensor:
             y = value(x)
-            ctx.save_for_backward(y)
+            ctx.save_for_backward(y if of_output else x)
             return y
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            (y,) = ctx.saved_tensors
+            (kept,) = ctx.saved_tensors
             if not _grad_enabled():
                 try:
-                    return dx_of(dy, y)
+                    return dx_of(dy, kept)
                 except RuntimeError:
                     if not is_batched(dy):
                         raise
-            return of.pulled_back_from_output(dy, y, numbers)
+            return pulled_back(dy, kept, numbers)
 
-    return FromOutput
+    return KeepingOne
 
 
 def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
@@ -536,7 +530,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
             return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
 
     for each in (SecondDerivative, Backward, Value):
-        each.vmap = elementwise_vmap(each)  # type: ignore[method-assign]
+        each.vmap = staticmethod(elementwise_vmap(partial(getattr, each, "apply")))  # type: ignore[method-assign]
     return Backward, Value
 
 

@@ -9,17 +9,12 @@ def formula(m, x, alpha):
     return m.split(x, 0, below=alpha * m.expm1(x / alpha), above=x)
 
 
-def slope_from_output(m, y, alpha):
-    return m.split(y, 0, below=y / alpha + 1, above=1)
-
-
 card = Card(
     name="celu",
     kind="unary",
     title="CELU",
     summary="x where x is positive, alpha (e^(x/alpha) - 1) elsewhere.",
     formula=formula,
-    slope_from_output=slope_from_output,
     parameters=(
         Parameter(
             name="alpha",

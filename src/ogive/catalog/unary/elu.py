@@ -9,17 +9,12 @@ def formula(m, x, alpha):
     return m.split(x, 0, below=alpha * m.expm1(x), above=x)
 
 
-def slope_from_output(m, y, alpha):
-    return m.split(y, 0, below=y + alpha, above=1)
-
-
 card = Card(
     name="elu",
     kind="unary",
     title="ELU",
     summary="Exponential linear unit: x where x is positive, alpha (e^x - 1) elsewhere.",
     formula=formula,
-    slope_from_output=slope_from_output,
     parameters=(Parameter(name="alpha", default=1.0, doc="Minus the limit at -inf."),),
     claims=Claims(
         range=(-1.0, math.inf),

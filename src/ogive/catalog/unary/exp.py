@@ -9,17 +9,12 @@ def formula(m, x):
     return m.exp(x)
 
 
-def slope_from_output(m, y):
-    return y
-
-
 card = Card(
     name="exp",
     kind="unary",
     title="Exp",
     summary="The exponential e^x, which is its own derivative.",
     formula=formula,
-    slope_from_output=slope_from_output,
     aliases=("exponential",),
     claims=Claims(
         range=(0.0, math.inf),

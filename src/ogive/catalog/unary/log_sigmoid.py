@@ -9,17 +9,12 @@ def formula(m, x):
     return -m.log1p(m.exp(-x))
 
 
-def slope_from_output(m, y):
-    return -m.expm1(y)
-
-
 card = Card(
     name="log_sigmoid",
     kind="unary",
     title="LogSigmoid",
     summary="log(sigmoid(x)) = -softplus(-x), formed so that no tail is lost.",
     formula=formula,
-    slope_from_output=slope_from_output,
     aliases=("logsigmoid", "log_expit"),
     claims=Claims(
         range=(-math.inf, 0.0),

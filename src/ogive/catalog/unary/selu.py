@@ -13,17 +13,12 @@ def formula(m, x):
     return m.split(x, 0, below=SCALE * (ALPHA * m.expm1(x)), above=SCALE * x)
 
 
-def slope_from_output(m, y):
-    return m.split(y, 0, below=y + SCALE * ALPHA, above=SCALE)
-
-
 card = Card(
     name="selu",
     kind="unary",
     title="SELU",
     summary="Scaled ELU, with the constants for which N(0, 1) stays at mean 0 and variance 1.",
     formula=formula,
-    slope_from_output=slope_from_output,
     claims=Claims(
         range=(-1.7580993408473766, math.inf),
         limits=(-1.7580993408473766, math.inf),

@@ -9,17 +9,12 @@ def formula(m, x):
     return 1 / (1 + m.exp(-x))
 
 
-def slope_from_output(m, y):
-    return y * (1 - y)
-
-
 card = Card(
     name="sigmoid",
     kind="unary",
     title="Sigmoid",
     summary="The logistic function 1/(1 + e^-x), which turns log-odds into a probability.",
     formula=formula,
-    slope_from_output=slope_from_output,
     aliases=("logistic", "expit"),
     claims=Claims(
         range=(0.0, 1.0),

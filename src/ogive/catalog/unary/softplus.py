@@ -9,17 +9,12 @@ def formula(m, x, beta):
     return m.log1p(m.exp(beta * x)) / beta
 
 
-def slope_from_output(m, y, beta):
-    return -m.expm1(-beta * y)
-
-
 card = Card(
     name="softplus",
     kind="unary",
     title="Softplus",
     summary="log(1 + e^(beta x))/beta: a smooth ReLU whose slope is sigmoid(beta x).",
     formula=formula,
-    slope_from_output=slope_from_output,
     parameters=(
         Parameter(
             name="beta",

@@ -9,17 +9,12 @@ def formula(m, x, b):
     return (x + m.sqrt(x * x + b)) / 2
 
 
-def slope_from_output(m, y, b):
-    return 1 - b / (4 * y * y + b)
-
-
 card = Card(
     name="squareplus",
     kind="unary",
     title="Squareplus",
     summary="(x + sqrt(x^2 + b))/2: softplus in algebra alone.",
     formula=formula,
-    slope_from_output=slope_from_output,
     parameters=(
         Parameter(
             name="b",

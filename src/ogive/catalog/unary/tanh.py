@@ -9,17 +9,12 @@ def formula(m, x):
     return m.tanh(x)
 
 
-def slope_from_output(m, y):
-    return 1 - y * y
-
-
 card = Card(
     name="tanh",
     kind="unary",
     title="Tanh",
     summary="Hyperbolic tangent: 2 sigmoid(2x) - 1, an S-curve from -1 to 1.",
     formula=formula,
-    slope_from_output=slope_from_output,
     claims=Claims(
         range=(-1.0, 1.0),
         limits=(-1.0, 1.0),

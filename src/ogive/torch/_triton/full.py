@@ -4,6 +4,12 @@
 import triton
 import triton.language as tl
 
+# Operations that are the same in every arithmetic, or in both of doubles, are `double`'s.
+from .double import neg as neg
+from .double import number as number
+from .double import split as split
+from .double import sqrt as sqrt
+from .double import widen as widen
 from .polynomials import f64, tanh_gap_near_full
 from .seam import library
 
@@ -12,16 +18,6 @@ FAR = tl.constexpr(2.0**500)
 BEYOND = tl.constexpr(2.0**200)
 TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
 TWO_OVER_SQRT_PI_LOW = tl.constexpr(1.533545961316588e-17)
-
-
-@triton.jit
-def number(value: tl.constexpr):
-    return tl.full((), value, tl.float64)
-
-
-@triton.jit
-def widen(x):
-    return x.to(tl.float64)
 
 
 @triton.jit
@@ -96,21 +92,6 @@ def ratio(a, b):
 @triton.jit
 def over(a, c: tl.constexpr, inverse: tl.constexpr):
     return a / f64(c)
-
-
-@triton.jit
-def neg(a):
-    return -a
-
-
-@triton.jit
-def split(x, c, below, above):
-    return tl.where(x <= c, below, above)
-
-
-@triton.jit
-def sqrt(a):
-    return tl.sqrt(a)
 
 
 @triton.jit

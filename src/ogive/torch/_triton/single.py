@@ -4,6 +4,8 @@
 import triton
 import triton.language as tl
 
+from .double import neg as neg
+from .double import split as split
 from .storage import narrow
 
 
@@ -46,16 +48,6 @@ def times_both(dy, a, slope, kind: tl.constexpr):
 @triton.jit
 def sign_kept(y, x):
     return tl.where(y == 0, tl.where(x == x, x, 0.0) * 0.0, y)
-
-
-@triton.jit
-def neg(a):
-    return -a
-
-
-@triton.jit
-def split(x, c, below, above):
-    return tl.where(x <= c, below, above)
 
 
 @triton.jit
