@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _native
+from ._generated import generated
 from ._heads import FORMATS, as_logits
 from ._ufuncs import as_array, check_parameter, is_dask, rewrap
 from .catalog import Card, Parameter
@@ -35,12 +36,8 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
         "number": number,
         "parameters": operands,
     }
-    exec(
-        f"def {card.name}({signature}):\n    return run({arrays}, out=out, numbers=({numbers}))",
-        scope,
-    )
-    made: Callable[..., Any] = scope[card.name]
-    return made
+    text = f"def {card.name}({signature}):\n    return run({arrays}, out=out, numbers=({numbers}))"
+    return generated(card.name, text, scope, f"{mode} {card.name}")
 
 
 def forward(name: str) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
+from ._generated import generated
 from ._ufuncs import (
     as_array,
     as_parameter,
@@ -79,9 +80,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
         scope[f"check_{p.name}"] = partial(check_parameter, p)
     if drawn:
         scope["sampled"] = sampled(card.name, mode)
-    exec("\n".join(lines), scope)
-    made: Callable[..., Any] = scope[card.name]
-    return made
+    return generated(card.name, "\n".join(lines), scope, f"{mode} {card.name}")
 
 
 def sampled(name: str, mode: str) -> Callable[..., Any]:

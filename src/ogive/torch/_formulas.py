@@ -217,7 +217,9 @@ def peer_function(text: str, variable: str) -> Callable[..., Tensor]:
         code = f"lambda x, *rest: {ast.unparse(tree.func)}(x, *rest, {options})"
     else:
         code = text
-    function: Callable[..., Tensor] = eval(code, {"torch": torch})
+    function: Callable[..., Tensor] = eval(
+        compile(code, f"<ogive {text}>", "eval"), {"torch": torch}
+    )
     return function
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .. import _native
+from .._generated import generated
 
 FORMATS = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2, torch.float64: 3}
 Number = float | Tensor
@@ -70,9 +71,7 @@ def run({taken}):
         "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
-    exec(code, scope)
-    run: Callable[..., Any] = scope["run"]
-    return run
+    return generated("run", code, scope, f"raw {mode} {name}")
 
 
 @cache

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import _native
+from .._generated import generated
 from .._ufuncs import check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
@@ -561,6 +562,4 @@ def {of.name}(input, {signature}inplace=False, *, lean=None):
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
-    exec(code, scope)
-    made: Callable[..., Tensor] = scope[of.name]
-    return made
+    return generated(of.name, code, scope, f"torch {of.name}")

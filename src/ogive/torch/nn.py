@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import _native, catalog
+from .._generated import generated
 from ..catalog import Card
 from . import _functions
 
@@ -212,12 +213,11 @@ def _forward(name: str, parameters: list[str]) -> Any:
     """A module's forward, written out: a loop over the parameters costs a microsecond."""
     numbers = "".join(f"self.{parameter}, " for parameter in parameters)
     scope: dict[str, Any] = {"function": _functions[name]}
-    exec(
-        "def forward(self, input):\n"
-        f"    return function(input, {numbers}self.inplace, lean=self.lean)",
-        scope,
-    )
-    return scope["forward"]
+    text = f"""
+def forward(self, input):
+    return function(input, {numbers}self.inplace, lean=self.lean)
+"""
+    return generated("forward", text, scope, f"torch.nn {name}")
 
 
 def _class(card: Card) -> type[nn.Module]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import math
 import struct
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
+from ogive._generated import generated
 from ogive.catalog import find
 from ogive.reference import tape
 
@@ -122,18 +122,17 @@ def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     """The compiled-on-call Triton kernel of a function's mode."""
     gated = find(name).kind == "gated"
     text = gated_source(name, mode) if gated else unary_source(name, mode, given)
-    # Triton reads a kernel's source as the inspect module finds it.
-    filename = f"<ogive {name} {mode} {arithmetic} {given}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     scope: dict[str, Any] = {
         "tl": tl,
         "m": import_module(f".{arithmetic}", __package__),
         "widen": widen,
         "__name__": __name__,
     }
-    exec(compile(text, filename, "exec"), scope)
+    # Triton reads a kernel's source as the inspect module finds it.
+    what = f"{name} {mode} {arithmetic} {given}"
+    function = generated(f"ogive_{name}_{mode}", text, scope, what)
     numbers = [f"p{k}_" for k, each in enumerate(given) if each == "n"]
-    return triton.jit(scope[f"ogive_{name}_{mode}"], do_not_specialize=numbers)
+    return triton.jit(function, do_not_specialize=numbers)
 
 
 def arithmetic_of(name: str, mode: str, dtype: torch.dtype) -> str:

@@ -1,6 +1,6 @@
 """What lean backward costs: its time over the plain function's, and over plain backward's.
 
-python benchmarks/lean.py
+python benchmarks/lean_costs.py
 """
 
 from __future__ import annotations
