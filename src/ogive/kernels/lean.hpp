@@ -172,14 +172,14 @@ void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T
   const std::ptrdiff_t head = past == 0 ? 0 : line - past;
   std::ptrdiff_t i = 0;
   for (; i + size <= n; i += size) {
-    for (std::ptrdiff_t k = 0; k < size; k += line) {
-      __builtin_prefetch(dy + i + size + k);
-      if (lean_of<K>::inputs == 2) __builtin_prefetch(y + i + size + k);
-    }
     compute_lean<K, M>(dy + i, y + i, mask + i / 8, block, size, p...);
     std::ptrdiff_t k = head;
     for (std::ptrdiff_t j = 0; j < head; ++j) out[i + j] = block[j];
-    for (; k + line <= size; k += line) stream_line(block + k, out + i + k);
+    for (; k + line <= size; k += line) {
+      __builtin_prefetch(dy + i + size + k);
+      if (lean_of<K>::inputs == 2) __builtin_prefetch(y + i + size + k);
+      stream_line(block + k, out + i + k);
+    }
     for (; k < size; ++k) out[i + k] = block[k];
   }
   end_of_stream();

@@ -224,7 +224,8 @@ template <class Op, class M, class T, class... P>
 
 // The same for large results whose memory is resident: a block at a time, which then goes past the
 // caches to its place. The next block is fetched meanwhile, since a long chain of operations fills
-// the processor's window, so that it sees too few of the misses to come.
+// the processor's window, so that it sees too few of the misses to come; a line for each that goes,
+// because a burst of fetches fills the queue of misses, and relu then took 1.8 times as long.
 template <class Op, class M, class T, class... P>
 void compute_streaming(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   constexpr std::ptrdiff_t size = 4096 / sizeof(T), line = 64 / sizeof(T);
@@ -235,12 +236,12 @@ void compute_streaming(const T *first, const T *second, T *out, std::ptrdiff_t n
   compute<Op, M>(first, second, out, head, p...);
   std::ptrdiff_t i = head;
   for (; i + size <= n; i += size) {
+    compute<Op, M>(first + i, second + i, block, size, p...);
     for (std::ptrdiff_t k = 0; k < size; k += line) {
       __builtin_prefetch(first + i + size + k);
       if (Op::inputs == 2) __builtin_prefetch(second + i + size + k);
+      stream_line(block + k, out + i + k);
     }
-    compute<Op, M>(first + i, second + i, block, size, p...);
-    for (std::ptrdiff_t k = 0; k < size; k += line) stream_line(block + k, out + i + k);
   }
   end_of_stream();
   compute<Op, M>(first + i, second + i, out + i, n - i, p...);
