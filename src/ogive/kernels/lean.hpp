@@ -164,7 +164,8 @@ template <class K, class M, class T, class... P>
 template <class K, class M, class T, class... P>
 void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T *out,
                             std::ptrdiff_t n, P... p) {
-  constexpr std::ptrdiff_t size = 4096 / sizeof(T), line = 64 / sizeof(T);
+  constexpr std::ptrdiff_t size = streamed_bytes / sizeof(T), line = 64 / sizeof(T);
+  constexpr std::ptrdiff_t ahead = ahead_bytes / sizeof(T);
   alignas(64) T buffer[size + line];
   const auto past =
       static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
@@ -176,8 +177,8 @@ void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T
     std::ptrdiff_t k = head;
     for (std::ptrdiff_t j = 0; j < head; ++j) out[i + j] = block[j];
     for (; k + line <= size; k += line) {
-      __builtin_prefetch(dy + i + size + k);
-      if (lean_of<K>::inputs == 2) __builtin_prefetch(y + i + size + k);
+      __builtin_prefetch(dy + i + ahead + k);
+      if (lean_of<K>::inputs == 2) __builtin_prefetch(y + i + ahead + k);
       stream_line(block + k, out + i + k);
     }
     for (; k < size; ++k) out[i + k] = block[k];
