@@ -155,13 +155,19 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     """Target probabilities in the logits' format: not NaN, from 0 to `most`."""
     if target.dtype.kind not in "biufV" or (target.dtype.kind == "V" and target.dtype != BFLOAT16):
         raise TypeError(f"target must be real numbers, not of dtype {target.dtype}")
-    bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
-    if most == math.inf:
-        bad |= target == math.inf
-    if bad.any():
-        index = first(bad)
-        bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
-        raise ValueError(f"{at('target', index)} = {target[index]}: probabilities must be {bound}")
+    # One look at both ends tells it of most arrays; a NaN comes through to both.
+    if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
+        bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
+        if most == math.inf:
+            bad |= target == math.inf
+        if bad.any():
+            index = first(bad)
+            bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
+            raise ValueError(
+                f"{at('target', index)} = {target[index]}: probabilities must be {bound}"
+            )
+    if target.dtype == dtype and target.flags.aligned:
+        return target
     cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
     beyond = ~np.isfinite(cast)
     if beyond.any():
@@ -170,19 +176,30 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     return np.asarray(cast)
 
 
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def within(values: Array, low: float, high: float) -> bool:
+    """Whether all of some elements lie between two bounds."""
+    with np.errstate(invalid="ignore"):
+        return bool(values.min() >= low and values.max() <= high)
+
+
 class LabelError(ValueError, IndexError):
     """A label that no class has: a ValueError as NumPy's users expect, torch's an IndexError."""
 
 
 def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
     """Labels as int64, with -1 for rows that are ignored."""
-    if ignore_index is None:
-        ignored = np.zeros(target.shape, np.bool_)
-    else:
+    if ignore_index is not None:
         try:
-            ignored = target == operator.index(ignore_index)
+            ignore_index = operator.index(ignore_index)
         except TypeError:
             raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
+    apart = ignore_index is None or not 0 <= ignore_index < classes
+    if apart and target.size and within(target, 0, classes - 1):
+        return target.astype(np.int64, copy=not target.flags.aligned)
+    ignored = np.zeros(target.shape, np.bool_) if ignore_index is None else target == ignore_index
     bad = ~ignored & ((target < 0) | (target >= classes))
     if bad.any():
         index = first(bad)

@@ -208,8 +208,8 @@ def total_weight(mode: str, operand: Any, weights: Any) -> float:
     """What a mean divides by: the weights of the rows that count."""
     if mode == "probabilities":
         return float(np.prod(operand.shape[:-1]))
-    kept = operand[operand >= 0]
-    return float(kept.size if weights is None else np.sum(weights[kept]))
+    kept = operand >= 0
+    return float(np.count_nonzero(kept) if weights is None else np.sum(weights[operand[kept]]))
 
 
 def run(
