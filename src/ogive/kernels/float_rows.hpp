@@ -178,6 +178,16 @@ inline void split(double x, float &high, float &low) {
   low = static_cast<float>(x - rounded);
 }
 
+inline void split(const doubles (&x)[2], floats &high, floats &low) {
+  doubles large[2];
+  for (int k = 0; k < 2; ++k) {
+    const doubles scaled = x[k] * 0x20000001p0;
+    large[k] = scaled - (scaled - x[k]);
+  }
+  high = rounded(large[0], large[1]);
+  low = rounded(x[0] - large[0], x[1] - large[1]);
+}
+
 // e^d as one (1 + rest), times unit and 2^-shift; z in the low bits of `shifted`.
 struct power_parts {
   floats one, rest;
@@ -473,9 +483,11 @@ private:
     const power_table table;
     power_sum sum;
     words far = {};
-    const auto add = [&](std::ptrdiff_t i, int k, floats x, bool look) {
-      const power_parts e = power_of(from.of(x), from.shifter, table);
-      if (is_modest && look) far |= modesty(e.shifted);
+    // Those that are not there count as 0, whose products no processor stops at.
+    const auto add = [&](std::ptrdiff_t i, int k, floats x, words there) {
+      power_parts e = power_of(from.of(x), from.shifter, table);
+      if (is_modest) far |= modesty(e.shifted);
+      e.one = floats(words(e.one) & there);
       if constexpr (keep) {
         store(e.one, ones() + i + k * lanes);
         store(e.rest, rests() + i + k * lanes);
@@ -493,27 +505,25 @@ private:
         for (; i < some; i += group) {
           if (streaming_) __builtin_prefetch(x_ + i + ahead, 0, 2);
 #pragma GCC unroll 4
-          for (int k = 0; k < vectors; ++k) add(i, k, load(x_ + i + k * lanes), true);
+          for (int k = 0; k < vectors; ++k) add(i, k, load(x_ + i + k * lanes), ~words{});
         }
         sum.settle();
       }
     };
-    // A group with elements missing, which count as 2^-124 of the largest power.
+    // A group with elements missing.
     const auto part = [&](std::ptrdiff_t i, std::ptrdiff_t skip) {
       write_until(i + group);
+      const float missing = is_modest ? 0 : -__builtin_inff();
 #pragma GCC unroll 4
       for (int k = 0; k < vectors; ++k) {
         const std::ptrdiff_t at = i + k * lanes, left = n_ - at;
         const floats x = left >= lanes ? load(x_ + at)
-                         : left > 0    ? load_some(x_ + at, left, 0)
-                                       : floats{};
+                         : left > 0    ? load_some(x_ + at, left, missing)
+                                       : all(missing);
         const words number = lane_numbers();
         const auto end = static_cast<std::uint32_t>(left < 0 ? 0 : left < lanes ? left : lanes);
         const auto own = static_cast<std::uint32_t>(skip - k * lanes);
-        const words there = words(number < end) & words(number != own);
-        const floats missing = all(is_modest ? -depth : -__builtin_inff());
-        add(i, k, floats((words(x) & there) | (words(missing) & ~there)), false);
-        if (is_modest) far |= modesty(power_of(x, float_shifter, table).shifted);
+        add(i, k, x, words(number < end) & words(number != own));
       }
       sum.settle();
     };

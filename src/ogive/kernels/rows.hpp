@@ -18,6 +18,9 @@
 //     static bool float_backward(float_row &r, const float *x, ptrdiff_t n, float dy, float *dx);
 //     static unsigned short_value(short_rows &some);            // which it took, a bit each
 //     static unsigned short_backward(short_rows &some, const float *dy);
+//     // for a temperature of 1 or -1; leaves dx in y
+//     static unsigned short_backward_from_output(short_rows &y, const short_rows &dy,
+//                                                double temperature);
 //     static bool float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
 //                                            double temperature, float *dx);
 //   };
@@ -296,8 +299,22 @@ template <class K, class T>
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data(), *const y = dy + n, *const dx = y + n;
+  unsigned done = 0; // of short rows side by side, a bit each
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
+    if constexpr (sizeof(T) == 4 && requires { K::short_backward_from_output; })
+      if (n > 0 && n <= short_rows::longest && steps[2] == 0) {
+        const double t = sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2));
+        if (i % lanes == 0 && magnitude(t) == 1) {
+          const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
+          short_rows some_dy, some_y;
+          some_dy.read(at(0), steps[0], core[0], count, n, false);
+          some_y.read(at(1), steps[1], core[1], count, n, false);
+          done = K::short_backward_from_output(some_y, some_dy, t);
+          some_y.write(done, at(3), steps[3], core[2]);
+        }
+        if (done >> (i % lanes) & 1) continue;
+      }
     if constexpr (sizeof(T) == 4 && requires(const float *f, float *g) {
                     K::float_backward_from_output(0, f, f, 1.0, g);
                   }) {

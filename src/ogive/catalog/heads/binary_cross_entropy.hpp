@@ -53,6 +53,7 @@ private:
     }
 
     // z, t and the results in buffers of whole blocks. Whether it took all elements.
+    template <bool graded>
     bool run(float *z, float *t, std::ptrdiff_t n, double *loss, float *gradient) {
       for (std::ptrdiff_t j = n; j % lanes != 0; ++j) {
         z[j] = t[j] = 0;
@@ -69,6 +70,7 @@ private:
         const float_pair tail = log1p_exp_lanes(s);
         loss_of(greatest(s, all(0)), tail, floats(words(against_1) & words(all(1))), j, loss + j);
 
+        if constexpr (!graded) continue;
         // sigmoid(s) = 1/(1 + u) or u/(1 + u), u = e^-|s|, as a pair.
         const float_pair parts = exp_lanes(floats(words(s) | sign_bit)).scaled();
         const float_pair u = exact_sum(parts.high, parts.low);
@@ -131,7 +133,7 @@ private:
     constexpr bool lanes_too = sizeof(T) == 4;
     constexpr std::ptrdiff_t lane_size = lanes_too ? block_size : 1;
     [[maybe_unused]] float_weights weights;
-    alignas(64) float lane_z[lane_size], lane_t[lane_size], lane_gradient[lane_size];
+    alignas(64) float lane_z[lane_size], lane_t[lane_size], lane_gradient[lane_size] = {};
     alignas(64) double lane_loss[lane_size];
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
       const double eps = *reinterpret_cast<const double *>(args[4] + i * steps[4]);
@@ -149,9 +151,13 @@ private:
             }
           read_floats(at(0, 0), core[0], n, lane_z);
           read_floats(at(1, 1), core[1], n, lane_t);
-          if (eps == 0 && weights.run(lane_z, lane_t, n, lane_loss, lane_gradient) && !curved) {
+          const bool graded = args[loss_at + 1] != nullptr;
+          if (eps == 0 &&
+              (graded ? weights.template run<true>(lane_z, lane_t, n, lane_loss, lane_gradient)
+                      : weights.template run<false>(lane_z, lane_t, n, lane_loss, lane_gradient)) &&
+              !curved) {
             write_row<double>(lane_loss, n, at(loss_at, 5), core[5]);
-            if (args[loss_at + 1]) write_floats(lane_gradient, n, at(loss_at + 1, 6), core[6]);
+            if (graded) write_floats(lane_gradient, n, at(loss_at + 1, 6), core[6]);
             continue;
           }
         }

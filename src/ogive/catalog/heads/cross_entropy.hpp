@@ -159,14 +159,19 @@ private:
     for (int k = 3; k < 8; ++k) alike &= steps[k] == 0;
     const bool plain = is_plain(at, steps, 0);
     const double first_weight = weight_at(0, 0), first_factor = number(at, steps, 0, 7);
+    const auto fits = [](double factor) { return factor >= 0x1p-30 && factor <= 0x1p30; };
     for (std::ptrdiff_t k = 0; k < lanes; ++k) {
-      const std::ptrdiff_t r = k < rows ? k : 0;
-      const std::int64_t target = label_at(r);
+      const std::int64_t target = label_at(k < rows ? k : 0);
       label[k] = static_cast<std::int32_t>(target < 0 ? -1 : target);
-      weight[k] = alike ? first_weight : target < 0 ? 1 : weight_at(r, target);
-      by[k] = weight[k] * (alike ? first_factor : number(at, steps, r, 7));
-      const bool fits = by[k] >= 0x1p-30 && by[k] <= 0x1p30;
-      possible |= unsigned{target >= 0 && fits && (alike ? plain : is_plain(at, steps, r))} << k;
+      weight[k] = first_weight;
+      by[k] = first_weight * first_factor;
+      possible |= unsigned{target >= 0} << k;
+    }
+    if (alike && !(plain && fits(by[0]))) return 0;
+    for (std::ptrdiff_t k = 0; k < rows && !alike; ++k) {
+      weight[k] = label[k] < 0 ? 1 : weight_at(k, label[k]);
+      by[k] = weight[k] * number(at, steps, k, 7);
+      possible &= ~(unsigned{!fits(by[k]) || !is_plain(at, steps, k)} << k);
     }
     if (possible == 0) return 0;
     short_rows some;
@@ -205,8 +210,10 @@ private:
     [[maybe_unused]] float_row one(reinterpret_cast<float *>(memory.data() + (curved ? 4 : 3) * n),
                                    dims[2] != 0);
     double *const q = memory.data() + 2 * n;
-    [[maybe_unused]] unsigned done = 0; // of the rows side by side, a bit each
+    unsigned done = 0; // of the rows side by side, a bit each
+    const std::ptrdiff_t width = n <= short_rows::longest ? lanes : 1;
     for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+      if (i % width != 0 && done >> (i % width) & 1) continue;
       char *at[operands];
       for (int k = 0; k < operands; ++k) at[k] = args[k] ? args[k] + i * steps[k] : nullptr;
       const auto number = [&](int k) { return *reinterpret_cast<const double *>(at[k]); };
@@ -220,7 +227,7 @@ private:
                                      reinterpret_cast<float *>(memory.data()));
       };
       if constexpr (sizeof(T) == 4 && !curved) {
-        const std::ptrdiff_t width = n <= short_rows::longest ? lanes : 1, left = dims[0] - i;
+        const std::ptrdiff_t left = dims[0] - i;
         if (i % width == 0) done = by_lanes(left < width ? left : width);
         if (done >> (i % width) & 1) continue;
       }

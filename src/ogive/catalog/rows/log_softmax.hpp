@@ -70,21 +70,14 @@ struct log_softmax {
     float high, low;
     split(all_dy * (1 / unit), high, low);
     const floats f_high = all(high), f_low = all(low), sign = all(static_cast<float>(temperature));
-    // Powers from e^-80 to e^80 are floats; below, they matter to no dy above `least_dy`.
-    constexpr float end = 80;
-    const floats least_dy = all(static_cast<float>(size * 0x1p-80) + 0x1p-100f);
+    const floats least_dy = least_seen(all(static_cast<float>(size)));
     const power_table table;
     for (i = 0; i < n; i += lanes) {
       const std::ptrdiff_t left = n - i;
       const floats x = left < lanes ? load_some(y + i, left, -1) : load(y + i);
       const floats d = left < lanes ? load_some(dy + i, left, 1) : load(dy + i);
-      const power_parts e = power_of(greatest(all(-end), x), float_shifter, table);
-      const floats p = e.one * f_high;
-      const floats p_low = fma(e.one, fma(e.rest, f_high, f_low), fma(e.one, f_high, -p));
-      const float_pair t = any_exact_sum(d, -p);
-      floats result = t.high + (t.low - p_low);
-      const floats at_least = greatest(magnitude(p) * 0.3f, least_dy);
-      const mask lost = (magnitude(result) < at_least) | (x > all(end));
+      mask lost;
+      floats result = without_share(d, x, f_high, f_low, least_dy, table, lost);
       if (any(lost)) [[unlikely]]
         result = mended(d, x, result, lost, all_dy);
       result *= sign;
@@ -93,7 +86,48 @@ struct log_softmax {
     return true;
   }
 
+  // The same of rows side by side; those with an element that goes to double it leaves.
+  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy,
+                                             double temperature) {
+    using namespace rows_of_floats;
+    doubles sum[2] = {};
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) add_to(sum, dy.column(c));
+    const floats size = magnitude(rounded(sum[0], sum[1]));
+    const mask fits = (size >= all(0x1p-60f)) & (size <= all(0x1p60f));
+    for (doubles &half : sum) half *= 1 / unit;
+    floats f_high, f_low;
+    split(sum, f_high, f_low);
+    const floats sign = all(static_cast<float>(temperature)), least_dy = least_seen(size);
+    const power_table table;
+    mask any_lost = {};
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) {
+      mask lost;
+      const floats dx =
+          without_share(dy.column(c), y.column(c), f_high, f_low, least_dy, table, lost);
+      any_lost |= lost;
+      y.set_column(c, dx * sign);
+    }
+    return y.rows_in(fits & ~any_lost);
+  }
+
 private:
+  // Powers from e^-80 to e^80 are floats; below, they matter to no dy above what this gives for the
+  // size of the sum of dy.
+  static constexpr float end = 80;
+  OGIVE_INLINE static floats least_seen(floats size) { return fma(size, 0x1p-80f, 0x1p-100f); }
+  // dy - e^y f, the factor a pair without the unit; `lost` where that has not all digits.
+  OGIVE_INLINE static floats without_share(floats dy, floats y, floats f_high, floats f_low,
+                                           floats least_dy,
+                                           const rows_of_floats::power_table &table, mask &lost) {
+    using namespace rows_of_floats;
+    const power_parts e = power_of(greatest(all(-end), y), float_shifter, table);
+    const floats p = e.one * f_high;
+    const floats p_low = fma(e.one, fma(e.rest, f_high, f_low), fma(e.one, f_high, -p));
+    const float_pair t = any_exact_sum(dy, -p);
+    const floats result = t.high + (t.low - p_low);
+    lost = (magnitude(result) < greatest(magnitude(p) * 0.3f, least_dy)) | (y > all(end));
+    return result;
+  }
   [[gnu::noinline]] static floats mended(floats dy, floats y, floats result, mask which,
                                          double all_dy) {
     for (int k = 0; k < lanes; ++k)

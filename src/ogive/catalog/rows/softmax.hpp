@@ -108,6 +108,35 @@ struct softmax {
     return true;
   }
 
+  // The same of rows side by side, where both parts of the sum are seen in its pair of floats.
+  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy,
+                                             double temperature) {
+    using namespace rows_of_floats;
+    alignas(64) std::int32_t likeliest[lanes];
+    y.find_likeliest(likeliest);
+    const words there = words(load(reinterpret_cast<const float *>(likeliest)));
+    floats origin = {};
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
+      origin = there == static_cast<std::uint32_t>(c) ? dy.column(c) : origin;
+    doubles whole[2], shift[2] = {};
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
+      for (int h = 0; h < 2; ++h)
+        shift[h] += half_of(y.column(c), h) * (half_of(dy.column(c), h) - half_of(origin, h));
+    for (int h = 0; h < 2; ++h) whole[h] = half_of(origin, h) + shift[h];
+    const floats moved = rounded(shift[0], shift[1]);
+    const mask fits = ((moved == 0) | (magnitude(moved) > magnitude(origin) * 0x1p-24f)) &
+                      (magnitude(origin + moved) < all(0x1p90f));
+    floats high, low;
+    split(whole, high, low);
+    const floats sign = all(static_cast<float>(temperature));
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) {
+      const floats a = y.column(c) * sign;
+      const float_pair t = any_exact_sum(dy.column(c), -high);
+      y.set_column(c, fma(a, t.high, a * (t.low - low)));
+    }
+    return y.rows_in(fits);
+  }
+
 private:
   // dx_i = a_i (dy_i - sum_j a_j dy_j). A softmax row is blind to a constant in dy, so dy_k of the
   // likeliest class is taken off first; in a confident row nothing then cancels.
