@@ -157,20 +157,63 @@ inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdi
   }
 }
 
-// A row of floats as it lies, or in a buffer with its steps or its sign undone.
+// A row as floats: as it lies, or in a buffer with its format, its steps or its sign undone.
+template <class T>
 inline const float *floats_of(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, bool negates,
                               float *buffer) {
-  const float *packed = reinterpret_cast<const float *>(from);
-  if (step == sizeof(float)) {
-    if (!negates) return packed;
-    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = -packed[i];
-    return buffer;
+  const bool packed = step == static_cast<std::ptrdiff_t>(sizeof(T));
+  if constexpr (sizeof(T) == 2) {
+    if (packed)
+      widen_all(reinterpret_cast<const T *>(from), buffer, n);
+    else
+      for (std::ptrdiff_t i = 0; i < n; ++i)
+        buffer[i] = widen(*reinterpret_cast<const T *>(from + i * step));
+  } else {
+    if (packed && !negates) return reinterpret_cast<const float *>(from);
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      buffer[i] = *reinterpret_cast<const float *>(from + i * step);
   }
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    const float x = *reinterpret_cast<const float *>(from + i * step);
-    buffer[i] = negates ? -x : x;
-  }
+  for (std::ptrdiff_t i = 0; i < n && negates; ++i) buffer[i] = -buffer[i];
   return buffer;
+}
+// Floats to where they belong; halves are rounded once more, from what is right to an ulp of
+// floats.
+template <class T>
+inline void write_floats(const float *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T)))
+    round_all(from, reinterpret_cast<T *>(to), n);
+  else
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      round_into(from[i], *reinterpret_cast<T *>(to + i * step));
+}
+
+// Rows side by side, in and out.
+template <class T>
+inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
+                       std::ptrdiff_t step, std::ptrdiff_t rows, std::ptrdiff_t n, bool negates) {
+  if constexpr (sizeof(T) == 2) {
+    alignas(64) float wide[lanes * short_rows::longest];
+    for (std::ptrdiff_t r = 0; r < rows; ++r)
+      floats_of<T>(from + r * outer, step, n, false, wide + r * n);
+    constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
+    some.read(reinterpret_cast<const char *>(wide), n * size, size, rows, n, negates);
+  } else {
+    some.read(from, outer, step, rows, n, negates);
+  }
+}
+template <class T>
+inline void write_short(short_rows &some, unsigned taken, char *to, std::ptrdiff_t outer,
+                        std::ptrdiff_t step) {
+  if constexpr (sizeof(T) == 2) {
+    alignas(64) float wide[lanes * short_rows::longest];
+    const std::ptrdiff_t n = some.columns();
+    constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
+    some.write(taken, reinterpret_cast<char *>(wide), n * size, size);
+    for (std::ptrdiff_t r = 0; r < lanes; ++r)
+      if (taken >> r & 1) write_floats<T>(wide + r * n, n, to + r * outer, step);
+  } else {
+    some.write(taken, to, outer, step);
+  }
 }
 
 // T(n) d ?(n) -> T(n) or T, and with dy in front of x for backward. dL/d(logit) = dx/temperature.
@@ -184,9 +227,9 @@ template <class K, class T, bool backward>
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
   [[maybe_unused]] float_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
-                                             dims[2] != 0);
+                                             sizeof(T) == 4 && dims[2] != 0);
   using M = typename exponential<T, K::reduces>::grade;
-  constexpr bool in_floats = sizeof(T) == 4 && (backward ? requires {
+  constexpr bool in_floats = sizeof(T) <= 4 && (backward ? requires {
                                K::template float_backward<M>;
                              } : requires { K::template float_value<M>; });
   constexpr bool side_by_side =
@@ -216,12 +259,12 @@ template <class K, class T, bool backward>
         if (i % lanes == 0) {
           const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
           short_rows some;
-          some.read(at(x), steps[x], core[cores], count, n, sign < 0);
+          read_short<T>(some, at(x), steps[x], core[cores], count, n, sign < 0);
           if constexpr (backward) {
             alignas(64) float upstream[lanes];
             for (std::ptrdiff_t k = 0; k < lanes; ++k)
               upstream[k] =
-                  *reinterpret_cast<const float *>(at(0) + (k < count ? k : 0) * steps[0]);
+                  widen(*reinterpret_cast<const T *>(at(0) + (k < count ? k : 0) * steps[0]));
             done = K::short_backward(some, upstream);
           } else {
             done = K::short_value(some);
@@ -230,7 +273,7 @@ template <class K, class T, bool backward>
             done = first_is_plain ? done : 0;
           else
             for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
-          some.write(done, at(result), steps[result], core_of_result);
+          write_short<T>(some, done, at(result), steps[result], core_of_result);
         }
         if (done >> (i % lanes) & 1) continue;
       }
@@ -243,20 +286,19 @@ template <class K, class T, bool backward>
     if constexpr (in_floats)
       if (n > 0 && is_plain(i)) {
         float *const buffer = reinterpret_cast<float *>(memory.data());
-        const float *const from = floats_of(at(x), core[cores], n, sign < 0, buffer);
+        const float *const from = floats_of<T>(at(x), core[cores], n, sign < 0, buffer);
         const auto taken = [&](float *to) {
           if constexpr (backward)
             return K::template float_backward<M>(floats_in_a_row, from, n,
-                                                 *reinterpret_cast<const float *>(at(0)), to);
+                                                 widen(*reinterpret_cast<const T *>(at(0))), to);
           else
             return K::template float_value<M>(floats_in_a_row, from, n, to);
         };
-        if (reduced || core_of_result == sizeof(T)) {
+        if (sizeof(T) == 4 && (reduced || core_of_result == sizeof(T))) {
           if (taken(reinterpret_cast<float *>(at(result)))) continue;
         } else if (taken(buffer)) {
           floats_in_a_row.finish();
-          for (std::ptrdiff_t j = 0; j < n; ++j)
-            *reinterpret_cast<float *>(at(result) + j * core_of_result) = buffer[j];
+          write_floats<T>(buffer, reduced ? 1 : n, at(result), core_of_result);
           continue;
         }
       }
@@ -302,30 +344,29 @@ template <class K, class T>
   unsigned done = 0; // of short rows side by side, a bit each
   for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
-    if constexpr (sizeof(T) == 4 && requires { K::short_backward_from_output; })
+    if constexpr (sizeof(T) <= 4 && requires { K::short_backward_from_output; })
       if (n > 0 && n <= short_rows::longest && steps[2] == 0) {
         const double t = sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2));
         if (i % lanes == 0 && magnitude(t) == 1) {
           const std::ptrdiff_t left = dims[0] - i, count = left < lanes ? left : lanes;
           short_rows some_dy, some_y;
-          some_dy.read(at(0), steps[0], core[0], count, n, false);
-          some_y.read(at(1), steps[1], core[1], count, n, false);
+          read_short<T>(some_dy, at(0), steps[0], core[0], count, n, false);
+          read_short<T>(some_y, at(1), steps[1], core[1], count, n, false);
           done = K::short_backward_from_output(some_y, some_dy, t);
-          some_y.write(done, at(3), steps[3], core[2]);
+          write_short<T>(some_y, done, at(3), steps[3], core[2]);
         }
         if (done >> (i % lanes) & 1) continue;
       }
-    if constexpr (sizeof(T) == 4 && requires(const float *f, float *g) {
+    if constexpr (sizeof(T) <= 4 && requires(const float *f, float *g) {
                     K::float_backward_from_output(0, f, f, 1.0, g);
                   }) {
-      const bool packed = core[2] == sizeof(T);
+      const bool packed = sizeof(T) == 4 && core[2] == sizeof(T);
       float *const to = reinterpret_cast<float *>(packed ? at(3) : reinterpret_cast<char *>(dx));
       if (n > 0 && K::float_backward_from_output(
-                       n, floats_of(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
-                       floats_of(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
+                       n, floats_of<T>(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
+                       floats_of<T>(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
                        sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2)), to)) {
-        for (std::ptrdiff_t j = 0; j < n && !packed; ++j)
-          *reinterpret_cast<float *>(at(3) + j * core[2]) = to[j];
+        if (!packed) write_floats<T>(to, n, at(3), core[2]);
         continue;
       }
     }

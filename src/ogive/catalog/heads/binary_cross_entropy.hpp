@@ -6,9 +6,9 @@
 // so that a hard target leaves one term, which keeps full relative accuracy in both tails. The
 // Hessian is diagonal: w ((1 - t) + p t) sigmoid(z) sigmoid(-z).
 //
-// Floats with a target of 0 or 1 go through float lanes: with s = -z against 1 and s = z against 0,
-// the loss is max(s, 0) + L and the gradient +-sigmoid(s). A target between takes a difference of
-// the two sides, and the double form.
+// Floats and halves with a target of 0 or 1 go through float lanes: with s = -z against 1 and s = z
+// against 0, the loss is max(s, 0) + L and the gradient +-sigmoid(s). A target between takes a
+// difference of the two sides, and the double form.
 #pragma once
 
 struct binary_cross_entropy {
@@ -108,18 +108,11 @@ private:
     }
   };
 
+  // Into a buffer in any case, whose last vector is filled up.
+  template <class T>
   static void read_floats(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *to) {
-    if (step == sizeof(float))
-      __builtin_memcpy(to, from, static_cast<std::size_t>(n) * sizeof(float));
-    else
-      for (std::ptrdiff_t j = 0; j < n; ++j)
-        to[j] = *reinterpret_cast<const float *>(from + j * step);
-  }
-  static void write_floats(const float *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
-    if (step == sizeof(float))
-      __builtin_memcpy(to, from, static_cast<std::size_t>(n) * sizeof(float));
-    else
-      for (std::ptrdiff_t j = 0; j < n; ++j) *reinterpret_cast<float *>(to + j * step) = from[j];
+    const float *const floats = floats_of<T>(from, step, n, false, to);
+    if (floats != to) __builtin_memcpy(to, floats, static_cast<std::size_t>(n) * sizeof(float));
   }
 
   template <class T, bool curved>
@@ -130,7 +123,7 @@ private:
     alignas(64) double z[block_size], t[block_size], positive[block_size], weight[block_size];
     alignas(64) double factor[block_size], loss[block_size], gradient[block_size];
     alignas(64) double hessian[curved ? block_size : 1];
-    constexpr bool lanes_too = sizeof(T) == 4;
+    constexpr bool lanes_too = sizeof(T) <= 4;
     constexpr std::ptrdiff_t lane_size = lanes_too ? block_size : 1;
     [[maybe_unused]] float_weights weights;
     alignas(64) float lane_z[lane_size], lane_t[lane_size], lane_gradient[lane_size] = {};
@@ -149,15 +142,15 @@ private:
               };
               weights.set(j, number(3, 3), number(2, 2), number(5, 4));
             }
-          read_floats(at(0, 0), core[0], n, lane_z);
-          read_floats(at(1, 1), core[1], n, lane_t);
+          read_floats<T>(at(0, 0), core[0], n, lane_z);
+          read_floats<T>(at(1, 1), core[1], n, lane_t);
           const bool graded = args[loss_at + 1] != nullptr;
           if (eps == 0 &&
               (graded ? weights.template run<true>(lane_z, lane_t, n, lane_loss, lane_gradient)
                       : weights.template run<false>(lane_z, lane_t, n, lane_loss, lane_gradient)) &&
               !curved) {
             write_row<double>(lane_loss, n, at(loss_at, 5), core[5]);
-            if (graded) write_floats(lane_gradient, n, at(loss_at + 1, 6), core[6]);
+            if (graded) write_floats<T>(lane_gradient, n, at(loss_at + 1, 6), core[6]);
             continue;
           }
         }

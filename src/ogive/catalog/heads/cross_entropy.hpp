@@ -138,16 +138,17 @@ private:
     if (n > short_rows::longest) {
       const std::int64_t target = label_at(0);
       if (target < 0 || !is_plain(at, steps, 0)) return 0;
-      const float *const from = floats_of(at[0], core[0], n, false, buffer);
-      const bool packed = gradient == nullptr || gradient_step == sizeof(float);
+      const float *const from = floats_of<T>(at[0], core[0], n, false, buffer);
+      const bool packed = gradient == nullptr || (sizeof(T) == 4 && gradient_step == sizeof(float));
       float *const dz = packed ? reinterpret_cast<float *>(gradient) : buffer;
       if (!in_floats<typename exponential<T>::grade>(one, from, n, target, weight_at(0, target),
                                                      number(at, steps, 0, 7),
                                                      *reinterpret_cast<double *>(losses), dz))
         return 0;
-      if (!packed) one.finish();
-      for (std::ptrdiff_t c = 0; c < n && !packed; ++c)
-        *reinterpret_cast<float *>(gradient + c * gradient_step) = dz[c];
+      if (!packed) {
+        one.finish();
+        write_floats<T>(dz, n, gradient, gradient_step);
+      }
       return 1;
     }
     alignas(64) std::int32_t label[lanes];
@@ -175,7 +176,7 @@ private:
     }
     if (possible == 0) return 0;
     short_rows some;
-    some.read(at[0], steps[0], core[0], rows, n, false);
+    read_short<T>(some, at[0], steps[0], core[0], rows, n, false);
     const unsigned done =
         (gradient == nullptr ? some.prepare<false>(label) : some.prepare<true>(label)) & possible;
     for (int k = 0; k < lanes; ++k) {
@@ -188,7 +189,7 @@ private:
       if (done >> k & 1) *reinterpret_cast<double *>(losses + k * loss_step) = loss[k];
     if (gradient != nullptr) {
       some.powers(scaled, label, instead);
-      some.write(done, gradient, gradient_outer, gradient_step);
+      write_short<T>(some, done, gradient, gradient_outer, gradient_step);
     }
     return done;
   }
@@ -208,7 +209,7 @@ private:
     const scratch memory((curved ? 4 : 3) * n + float_row::room_for(n));
     if (memory.data() == nullptr) return false;
     [[maybe_unused]] float_row one(reinterpret_cast<float *>(memory.data() + (curved ? 4 : 3) * n),
-                                   dims[2] != 0);
+                                   sizeof(T) == 4 && dims[2] != 0);
     double *const q = memory.data() + 2 * n;
     unsigned done = 0; // of the rows side by side, a bit each
     const std::ptrdiff_t width = n <= short_rows::longest ? lanes : 1;
@@ -226,7 +227,7 @@ private:
                                      at[gradient_at], steps[gradient_at], core[into],
                                      reinterpret_cast<float *>(memory.data()));
       };
-      if constexpr (sizeof(T) == 4 && !curved) {
+      if constexpr (sizeof(T) <= 4 && !curved) {
         const std::ptrdiff_t left = dims[0] - i;
         if (i % width == 0) done = by_lanes(left < width ? left : width);
         if (done >> (i % width) & 1) continue;
