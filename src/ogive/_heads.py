@@ -182,7 +182,7 @@ LARGEST = float(np.finfo(np.float64).max)
 def within(values: Array, low: float, high: float) -> bool:
     """Whether all of some elements lie between two bounds."""
     with np.errstate(invalid="ignore"):
-        return bool(values.min() >= low and values.max() <= high)
+        return bool(values.min().item() >= low and values.max().item() <= high)
 
 
 class LabelError(ValueError, IndexError):

@@ -222,10 +222,13 @@ private:
       double &loss = *reinterpret_cast<double *>(at[loss_at]);
       // In float lanes where they take the row. Beside a Hessian that is done last, since the
       // gradient may overwrite the logits.
-      [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t count) {
-        return in_lanes<T, by_label>(one, at, steps, core, count, n, at[loss_at], steps[loss_at],
-                                     at[gradient_at], steps[gradient_at], core[into],
-                                     reinterpret_cast<float *>(memory.data()));
+      [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t count) -> unsigned {
+        if constexpr (sizeof(T) == 8)
+          return 0;
+        else
+          return in_lanes<T, by_label>(one, at, steps, core, count, n, at[loss_at], steps[loss_at],
+                                       at[gradient_at], steps[gradient_at], core[into],
+                                       reinterpret_cast<float *>(memory.data()));
       };
       if constexpr (sizeof(T) <= 4 && !curved) {
         const std::ptrdiff_t left = dims[0] - i;
