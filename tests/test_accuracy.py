@@ -88,6 +88,43 @@ def test_loss_and_gradient_are_within_one_ulp(name: str, row: measure.Row) -> No
     hold(name, "float32", measure.head_error(find(name), row), measure.ROWS_CONTRACT)
 
 
+@pytest.mark.parametrize("fmt", [ulp.FLOAT16, ulp.BFLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 1000])
+def test_rows_of_halves_are_rounded_once_from_a_float(n: int, fmt: ulp.Format) -> None:
+    """Their floats are right to an ulp of floats, which may only turn what is next to a tie."""
+    rng = np.random.default_rng(n)
+    scale = np.array([1, 3, 20, 0.01]).repeat(10)[:, None]
+    z = (rng.standard_normal((40, n)) * scale).astype(fmt.dtype)
+    labels = rng.integers(0, n, 40)
+    x = z.astype(np.longdouble)
+    largest = x.argmax(axis=-1)[:, None]
+    d = x - np.take_along_axis(x, largest, -1)
+    e = np.exp(d)
+    rest = np.where(np.arange(n) == largest, 0, e).sum(axis=-1, keepdims=True)
+    label = np.take_along_axis(d, labels[:, None], -1)
+    others = np.where(np.arange(n) == labels[:, None], 0, e).sum(axis=-1, keepdims=True)
+    exact = {
+        "softmax": e / (1 + rest),
+        "log_softmax": d - np.log1p(rest),
+        "logsumexp": (x - d)[:, :1] + np.log1p(rest),
+        "loss": np.log1p(rest) - label,
+        "gradient": np.where(np.arange(n) == labels[:, None], -others, e) / (1 + rest),
+    }
+    loss, gradient = ogive.value_and_grad.cross_entropy(z, labels, reduction="none")
+    found = {
+        "softmax": ogive.softmax(z),
+        "log_softmax": ogive.log_softmax(z),
+        "logsumexp": ogive.logsumexp(z)[:, None],
+        "loss": loss[:, None],
+        "gradient": gradient,
+    }
+    for name, want in exact.items():
+        ulps = np.abs(found[name].astype(np.longdouble) - want) / fmt.spacing(
+            want.astype(np.float64)
+        )
+        assert ulps.max() < 0.501, f"{name}: {ulps.max()}"
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_gradient_row_of_cross_entropy_sums_to_zero(row: measure.Row) -> None:
     for target in {0, row.z.size // 2, row.z.size - 1}:
