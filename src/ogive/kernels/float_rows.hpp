@@ -86,6 +86,8 @@ OGIVE_INLINE void add_to(doubles (&sum)[2], floats x) {
 }
 
 constexpr int group = lane_sum::lanes, vectors = group / lanes, block = 8 * group;
+// How far ahead rows are fetched, 4 KiB: mostly of the next row, which no processor foresees.
+constexpr std::ptrdiff_t ahead = 1024;
 constexpr float reach = 172;
 // Logits this far below the largest count as if they were there: 2^-124 of the largest power.
 constexpr float depth = 86;
@@ -316,8 +318,7 @@ inline std::ptrdiff_t first_position(const float *x, std::ptrdiff_t n, float val
 // reads, writes, or adds up the end of a row.
 class float_row {
 public:
-  // Room for two rows of `room_for(n)` floats. Where results are streamed the rows come from
-  // memory.
+  // Room for two rows of `room_for(n)` floats.
   float_row(float *room, bool streaming) : room_(room), streaming_(streaming) {}
   ~float_row() { finish(); }
   float_row(const float_row &) = delete;
@@ -451,7 +452,6 @@ private:
     }
   };
 
-  static constexpr std::ptrdiff_t ahead = 1024; // 4 KiB
   float *const room_;
   const bool streaming_;
   const float *x_ = nullptr;
@@ -503,7 +503,7 @@ private:
         const std::ptrdiff_t some = end - i < block ? end : i + block;
         write_until(some);
         for (; i < some; i += group) {
-          if (streaming_) __builtin_prefetch(x_ + i + ahead, 0, 2);
+          __builtin_prefetch(x_ + i + ahead, 0, 2);
 #pragma GCC unroll 4
           for (int k = 0; k < vectors; ++k) add(i, k, load(x_ + i + k * lanes), ~words{});
         }

@@ -65,10 +65,13 @@ struct softmax {
         }
       };
       std::ptrdiff_t i = 0;
-      for (; i + group <= count; i += group)
+      for (; i + group <= count; i += group) {
+        __builtin_prefetch(some_y + i + ahead);
+        __builtin_prefetch(some_dy + i + ahead);
 #pragma GCC unroll 4
         for (int k = 0; k < vectors; ++k)
           add(k, load(some_y + i + k * lanes), load(some_dy + i + k * lanes));
+      }
       for (int k = 0; i < count; ++k, i += lanes) {
         const std::ptrdiff_t left = count - i < lanes ? count - i : lanes;
         if (left == lanes)
