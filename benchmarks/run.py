@@ -22,13 +22,11 @@ from cells import FORMATS, SHAPES, SIZES, Cell, cells, dtype_of, function_of, in
 from goals import is_call
 from ogive.report.writer import CannotWriteError, check_writable, write_text
 from record import OGIVE, SCHEMA, Record, record
-from timing import FULL, QUICK, Effort, Timed, race, share
+from timing import FULL, QUICK, SETTLE, Effort, Timed, race, share
 
 RESULTS = Path(__file__).with_name("results.json")
 PARTIAL = RESULTS.with_name("partial.json")
 """Where a run of fewer cells leaves its figures: the other file is published."""
-SETTLE = 0.015
-"""Seconds of untimed calls before a time with threads: PyTorch's idle threads spin for 10 ms."""
 MINUTES = 25.0
 """What a full run may take; each cell gets its share of what is left."""
 QUICK_SIZES = (1 << 12, 1 << 20)

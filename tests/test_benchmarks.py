@@ -2,9 +2,12 @@
 
 import importlib.util
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ import record  # noqa: E402
 import run  # noqa: E402
 import scaling  # noqa: E402
 import table  # noqa: E402
+import turns  # noqa: E402
 from timing import Effort, Spread, Timed, race, ratios, share  # noqa: E402
 
 LARGE = cells.Cell("relu", "unary", "value", "out", "f32", (1 << 24,), 2)
@@ -139,6 +143,64 @@ def test_peers_compute_what_ogive_computes(cell):
             np.testing.assert_allclose(theirs, ours, rtol=2e-3, atol=1e-5, err_msg=name)
 
 
+def stays(megabytes_before, megabytes):
+    """A contestant that has memory before its turns, takes more in them, and tells when."""
+    held = np.ones(megabytes_before << 20, np.uint8)
+
+    def turn():
+        begin = time.monotonic()
+        assert np.ones(megabytes << 20, np.uint8)[held[0]] == 1
+        return 1.0, (begin, time.monotonic())
+
+    return turn
+
+
+def fails():
+    raise SystemExit("as it should")
+
+
+def test_processes_work_one_at_a_time_and_each_round_starts_with_another():
+    found = turns.take_turns({"a": partial(stays, 1, 1), "b": partial(stays, 1, 1)}, 3)
+    spans = {(*span, name) for name, account in found.items() for span in account.results}
+    assert [name for *_, name in sorted(spans)] == ["a", "b", "b", "a", "a", "b"]
+    ends = [end for _, end, _ in sorted(spans)]
+    assert all(end < begin for end, (begin, *_) in zip(ends, sorted(spans)[1:], strict=False))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_peak_is_of_the_turns_alone():
+    found = turns.peaks({"small": partial(stays, 64, 16), "large": partial(stays, 16, 48)})
+    for name, megabytes in (("small", 16), ("large", 48)):
+        assert found[name] is None or found[name] / 2**20 == pytest.approx(megabytes, abs=4)
+
+
+def test_a_process_that_fails_ends_the_others():
+    with pytest.raises(turns.FailedError, match="the process of b ended"):
+        turns.take_turns({"a": partial(stays, 1, 1), "b": fails}, 3)
+    assert multiprocessing.active_children() == []
+
+
+def test_the_first_round_of_turns_is_not_compared():
+    torch = turns.Account(seconds=[9.0, 3.0, 6.0])
+    assert turns.Account(seconds=[1.0, 2.0, 2.0]).behind(torch) == Spread(2.25, 1.875, 2.625)
+
+
+def test_training_takes_one_course_whoever_computes():
+    training = pytest.importorskip("torch_training").training
+    accounts = {}
+    for functions in ("torch", "ogive", "lean"):
+        turn = training("resnet", functions)
+        seconds, results = zip(*(turn() for _ in range(3)), strict=True)
+        accounts[functions] = turns.Account(list(seconds), list(results))
+    entry = importlib.import_module("torch_training").entry
+    made = {f: entry("resnet", f, own, accounts["torch"], 0) for f, own in accounts.items()}
+    assert made["torch"]["difference"] == 0
+    assert made["ogive"]["difference"] < 1e-4
+    assert made["lean"]["difference"] < 1e-4
+    assert made["ogive"]["kept_bytes"] <= made["torch"]["kept_bytes"]
+    assert made["lean"]["kept_bytes"] < made["torch"]["kept_bytes"]
+
+
 def bench(*arguments):
     command = [sys.executable, str(BENCHMARKS / "run.py"), *arguments]
     wide = {**os.environ, "COLUMNS": "150"}  # so that no message is broken into lines
@@ -250,11 +312,19 @@ def test_a_small_scaling_run_writes_times_and_exponents(tmp_path, capsys):
     assert "exponent" in capsys.readouterr().out
 
 
-def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(tmp_path, monkeypatch):
+    """tools/figures.py at work in a folder of its own."""
     path = BENCHMARKS.parent / "tools" / "figures.py"
     spec = importlib.util.spec_from_file_location("figures", path)
-    figures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(figures)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    return module
+
+
+def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, figures):
     made = record.record(
         cells.Cell("relu", "unary", "value", "out", "f32", (1 << 20,), 2),
         {"ogive": [1.0], "torch": [1.25], "numpy": [0.5]},
@@ -269,10 +339,33 @@ def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, monkeypa
         "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2},
         "cells": [made.as_json(), rows.as_json()],
     }
-    (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "results.json").write_text(json.dumps(document))
-    monkeypatch.setattr(figures, "ROOT", tmp_path)
     text = figures.speed()
     assert "| relu.value | 0.50 numpy |" in text
     assert "| softmax.value | 30.00 torch |" in text
     assert "| f32 | 2 of 3 | `relu.value/out/f32/1048576/2t` against numpy: 0.50, goal 1 |" in text
+
+
+def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):
+    peer = turns.Account([9.0, 3.0, 6.0], [(2.0, 1 << 20), (1.5, None), (1.0, None)])
+    own = turns.Account([9.0, 2.0, 3.0], [(2.0, 1 << 19), (1.5, None), (1.1, None)])
+    entry = importlib.import_module("torch_training").entry
+    document = {
+        "machine": {"cpu": "a processor", "isa": "avx2", "versions": {"torch": "2"}},
+        "threads": 2, "steps": 3,
+        "trainings": [entry("gpt", "lean", own, peer, 3 << 20)],
+    }  # fmt: skip
+    (tmp_path / "benchmarks" / "training.json").write_text(json.dumps(document))
+    page = tmp_path / "torch.md"
+    page.write_text("# Page\n<!-- figures: here -->\nlast year's\n<!-- end of figures -->\nrest\n")
+    report = importlib.import_module("torch_report")
+    figures.write(page, figures.measured("training.json", report.training))
+    text = page.read_text()
+    line = (
+        "| gpt | Ogive, `lean=True` | 2.000000 → 1.100000 | 1.0e-01 | 1.75 (1.62–1.88) "
+        "| 0.5 MiB | 3.0 MiB |"
+    )
+    assert line in text
+    assert "last year" not in text
+    assert text.endswith("<!-- end of figures -->\nrest\n")
+    assert figures.measured("absent.json", report.training) == ""

@@ -1,19 +1,25 @@
-"""Write the table of measured figures in README.md from the files that hold them.
+"""Write the measured figures in README.md and docs/torch.md from the files that hold them.
 
-    python tools/figures.py    # after `make exhaustive` and `make bench`
+    python tools/figures.py    # after `make exhaustive`, `make bench`, benchmarks/torch_*.py
 
-Accuracy comes from tests/accuracy.toml, speed from benchmarks/results.json.
+Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks/.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import torch_report  # noqa: E402
+
 BLOCK = re.compile(r"(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 NAMED = ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "mish", "exp")
 SIZES = ("65536", "1048576", "16777216")
@@ -119,14 +125,24 @@ def verdicts(cells: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    body = "\n\n".join(part for part in (accuracy(), speed()) if part)
-    new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", text)
+def measured(name: str, as_markdown: Callable[[dict[str, Any]], str]) -> str:
+    """A file of figures as Markdown; nothing, where nobody has measured."""
+    path = ROOT / "benchmarks" / name
+    return as_markdown(json.loads(path.read_text())) if path.exists() else ""
+
+
+def write(page: Path, *parts: str) -> None:
+    """Fills a page's one block of figures."""
+    body = "\n\n".join(part for part in parts if part)
+    new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", page.read_text())
     if count != 1:
-        raise SystemExit("README.md has no block of figures")
-    readme.write_text(new)
+        raise SystemExit(f"{page.name} has no block of figures")
+    page.write_text(new)
+
+
+def main() -> None:
+    write(ROOT / "README.md", accuracy(), speed())
+    write(ROOT / "docs" / "torch.md", measured("training.json", torch_report.training))
 
 
 if __name__ == "__main__":
