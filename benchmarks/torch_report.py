@@ -53,3 +53,26 @@ def training(document: dict[str, Any]) -> str:
         "included."
     )
     return f"{said}\n\n{table(head, rows)}"
+
+
+def by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def heads(document: dict[str, Any]) -> str:
+    rows = [
+        (
+            one["head"], by(one["shape"]), f"`{peer}`", ratio(found["ratio"]),
+            size(found["peak_bytes"]), size(one["peak_bytes"]),
+        )
+        for one in document["heads"]
+        for peer, found in one["peers"].items()
+    ]  # fmt: skip
+    head = ("loss", "rows x classes", "against", "its time over Ogive's", "its peak", "Ogive's")
+    said = (
+        "Loss and gradients, float32, forward and backward, in processes that take turns "
+        f"({where(document)}). Time: median over pairs, with quartiles; above 1 Ogive is faster. "
+        "Peak: memory in use beyond the operands. A layer with its loss has rows x inputs x "
+        "classes; chunked is with `options=LinearCrossEntropyOptions()`."
+    )
+    return f"{said}\n\n{table(head, rows)}"

@@ -201,6 +201,24 @@ def test_training_takes_one_course_whoever_computes():
     assert made["lean"]["kept_bytes"] < made["torch"]["kept_bytes"]
 
 
+@pytest.mark.parametrize(
+    ("head", "shape"), [("cross_entropy", (6, 10)), ("linear_cross_entropy", (6, 4, 10))]
+)
+def test_losses_of_pytorch_agree(head, shape):
+    heads = pytest.importorskip("torch_heads")
+    turns_of = {name: heads.contest(head, shape, name) for name in heads.contestants(head)}
+    accounts = {}
+    for name, turn in turns_of.items():
+        seconds, results = zip(turn(), turn(), strict=True)
+        accounts[name] = turns.Account(list(seconds), list(results))
+    made = heads.entry(head, shape, accounts, dict.fromkeys(accounts))
+    assert made["peers"].keys() == accounts.keys() - {"ogive"}
+    for name, peer in made["peers"].items():
+        assert peer["difference"] < 1e-6, name
+        assert peer["pairs"] == 1
+        assert peer["ratio"][0] > 0
+
+
 def bench(*arguments):
     command = [sys.executable, str(BENCHMARKS / "run.py"), *arguments]
     wide = {**os.environ, "COLUMNS": "150"}  # so that no message is broken into lines
@@ -369,3 +387,11 @@ def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):
     assert "last year" not in text
     assert text.endswith("<!-- end of figures -->\nrest\n")
     assert figures.measured("absent.json", report.training) == ""
+
+    heads = importlib.import_module("torch_heads")
+    accounts = {"ogive": turns.Account([9, 1], [2]), "F.cross_entropy": turns.Account([9, 4], [2])}
+    peak = {"ogive": 1 << 20, "F.cross_entropy": None}
+    made = heads.entry("cross_entropy", (4096, 1000), accounts, peak)
+    text = report.heads({**document, "heads": [made]})
+    line = "| cross_entropy | 4096x1000 | `F.cross_entropy` | 4.00 (4.00–4.00) |  | 1.0 MiB |"
+    assert line in text

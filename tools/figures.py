@@ -142,7 +142,11 @@ def write(page: Path, *parts: str) -> None:
 
 def main() -> None:
     write(ROOT / "README.md", accuracy(), speed())
-    write(ROOT / "docs" / "torch.md", measured("training.json", torch_report.training))
+    write(
+        ROOT / "docs" / "torch.md",
+        measured("training.json", torch_report.training),
+        measured("heads.json", torch_report.heads),
+    )
 
 
 if __name__ == "__main__":
