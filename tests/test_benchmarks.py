@@ -97,6 +97,29 @@ def test_the_promise_holds_where_no_goal_speaks():
     assert goals.goal(unheard_of, "numpy") == goals.PROMISE
 
 
+@pytest.mark.parametrize(
+    ("mode", "elements", "goal"),
+    [("value", 1 << 16, 1.0), ("value", 1 << 24, 2), ("backward", 1 << 24, 1.3)],
+)
+def test_tensors_have_the_goals_of_what_their_calls_do(mode, elements, goal):
+    cell = cells.Cell("relu", "unary", mode, "tensors", "f32", (elements,), 2)
+    assert goals.goal(cell, "torch") == goal
+
+
+def test_what_torch_has_is_compared_through_tensors():
+    found = {
+        (cell.function, cell.mode): "torch" in peers.calls(cell, cells.inputs(cell), None)
+        for cell in small_cells()
+        if cell.output == "tensors"
+    }
+    alone = {"identity", "bilinear", "gumbel_softmax", "focal", "sigmoid_focal"}
+    assert {name for (name, _), has in found.items() if not has} == alone
+    for name in ("gelu", "prelu", "swiglu", "softmax"):
+        assert found[name, "value"]
+        assert found[name, "backward"]
+    assert found["cross_entropy", "value_and_grad"]
+
+
 def test_a_call_has_a_goal_in_microseconds_and_none_per_peer():
     cell = cells.Cell("relu", "unary", "value", "allocated", "f32", (16,), 1)
     cheap = record.record(cell, {"ogive": [3e-7], "numpy": [1e-7]}, [1.0])
@@ -133,10 +156,9 @@ def test_peers_compute_what_ogive_computes(cell):
     def held(result):
         return result.numpy() if type(result).__name__ == "OrtValue" else result
 
-    operands, out = cells.inputs(cell), cells.out_for(cell)
-    function = cells.function_of(cell.function, cell.mode)
-    own = arrays(peers.bound(function, operands, out)())
-    for name, call in peers.calls(cell, operands, out).items():
+    calls = peers.calls(cell, cells.inputs(cell), cells.out_for(cell))
+    own = arrays(calls.pop("ogive")())
+    for name, call in calls.items():
         for ours, theirs in zip(own, arrays(call()), strict=True):
             assert ours.shape == theirs.shape, name
             assert theirs.dtype == np.float32, name
@@ -348,20 +370,31 @@ def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, figures)
         {"ogive": [1.0], "torch": [1.25], "numpy": [0.5]},
         [1.0],
     )
+    tensors = record.record(
+        cells.Cell("relu", "unary", "value", "tensors", "f32", (1 << 24,), 2),
+        {"ogive": [1.0], "torch": [1.75]},
+        [1.0],
+    )
     rows = record.record(
         cells.Cell("softmax", "rows", "value", "out", "f32", (65536, 10), 2),
         {"ogive": [1.0], "torch": [30.0]},
         [1.0],
     )
     document = {
-        "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2},
-        "cells": [made.as_json(), rows.as_json()],
+        "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2, "versions": {"torch": "2"}},
+        "cells": [made.as_json(), rows.as_json(), tensors.as_json()],
     }
     (tmp_path / "benchmarks" / "results.json").write_text(json.dumps(document))
-    text = figures.speed()
+    text = figures.measured("results.json", figures.speed)
     assert "| relu.value | 0.50 numpy |" in text
     assert "| softmax.value | 30.00 torch |" in text
     assert "| f32 | 2 of 3 | `relu.value/out/f32/1048576/2t` against numpy: 0.50, goal 1 |" in text
+    where = "`relu.value/tensors/f32/16777216/2t` against torch: 1.75, goal 2"
+    assert f"| f32, torch tensors | 0 of 1 | {where} |" in text
+    assert "1.75 torch" not in text
+    assert "| relu.value | 1.75 torch |" in figures.measured(
+        "results.json", figures.speed_on_tensors
+    )
 
 
 def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):

@@ -12,6 +12,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,21 +56,10 @@ def share(value: float) -> str:
     return "100 %" if value == 1 else f"{int(value * 1e6) / 1e4:.4f} %"
 
 
-def speed() -> str:
+def speed(results: dict[str, Any]) -> str:
     """The ratios of a few works, and how the whole table stands."""
-    path = ROOT / "benchmarks" / "results.json"
-    if not path.exists():
-        return ""
-    results = json.loads(path.read_text())
     machine = results["machine"]
-    works: dict[str, dict[str, dict[str, Any]]] = {}
-    for cell in results["cells"]:
-        work, output, format, size, threads = cell["id"].split("/")
-        name, mode = work.split(".")
-        shown = "x" in size or (name in NAMED and mode in ("value", "backward") and size in SIZES)
-        resident = output == "out" or "x" in size
-        if format == "f32" and threads == f"{machine['cores']}t" and resident and shown:
-            works.setdefault(work, {})[size] = cell
+    works = named(results, tensors=False)
     measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
     lines = [
         f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
@@ -77,13 +67,56 @@ def speed() -> str:
         f"`--formats {','.join(measured)}`; {machine['cpu']}, {machine['isa']}; above 1 Ogive is "
         "faster):",
         "",
-        *table([w for w in works if not any("x" in size for size in works[w])], works),
-        "",
-        *table([w for w in works if any("x" in size for size in works[w])], works),
+        *tables(works),
         "",
         *verdicts(results["cells"]),
     ]
     return "\n".join(lines)
+
+
+def speed_on_tensors(results: dict[str, Any]) -> str:
+    """The same through PyTorch; nothing, if it was not measured."""
+    machine, works = results["machine"], named(results, tensors=True)
+    if not works:
+        return ""
+    lines = [
+        f"Time of torch's function over that of `ogive.torch`, on the same tensors, f32, "
+        f"{machine['cores']} threads, torch {machine['versions']['torch']} (`make bench`; "
+        f"{machine['cpu']}, {machine['isa']}; above 1 Ogive is faster). Results are new tensors; "
+        "backward is autograd's, through a graph recorded before:",
+        "",
+        *tables(works),
+    ]
+    return "\n".join(lines)
+
+
+def is_tensors(cell: dict[str, Any]) -> bool:
+    return "/tensors/" in cell["id"]
+
+
+def named(results: dict[str, Any], tensors: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    """The cells that are shown: by work, by size."""
+    works: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in results["cells"]:
+        work, output, format, size, threads = cell["id"].split("/")
+        name, mode = work.split(".")
+        shown = "x" in size or (name in NAMED and mode in ("value", "backward") and size in SIZES)
+        kind = tensors or output == "out" or "x" in size
+        if (
+            format == "f32"
+            and threads == f"{results['machine']['cores']}t"
+            and is_tensors(cell) is tensors
+            and kind
+            and shown
+        ):
+            works.setdefault(work, {})[size] = cell
+    return works
+
+
+def tables(works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """Elementwise works, and those over rows."""
+    rows = [w for w in works if any("x" in size for size in works[w])]
+    return [*table([w for w in works if w not in rows], works), "", *table(rows, works)]
 
 
 def table(chosen: list[str], works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -108,11 +141,11 @@ def closest(cell: dict[str, Any]) -> str:
 def verdicts(cells: list[dict[str, Any]]) -> list[str]:
     """Per format: goals met, and the cell that is furthest from its own."""
     lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
-    for format in ("f32", "f64", "f16", "bf16"):
+    for tensors, format in product((False, True), ("f32", "f64", "f16", "bf16")):
         found = [
             (peer["ratio"][0] / peer["goal"], cell["id"], name, peer)
             for cell in cells
-            if cell["id"].split("/")[2] == format
+            if cell["id"].split("/")[2] == format and is_tensors(cell) is tensors
             for name, peer in cell["peers"].items()
             if peer["goal"] is not None
         ]
@@ -121,7 +154,8 @@ def verdicts(cells: list[dict[str, Any]]) -> list[str]:
         met = sum(distance >= 1 for distance, *_ in found)
         _, where, name, peer = min(found, key=lambda one: one[0])
         worst = f"`{where}` against {name}: {peer['ratio'][0]:.2f}, goal {peer['goal']:g}"
-        lines.append(f"| {format} | {met} of {len(found)} | {worst} |")
+        through = ", torch tensors" if tensors else ""
+        lines.append(f"| {format}{through} | {met} of {len(found)} | {worst} |")
     return lines
 
 
@@ -141,9 +175,10 @@ def write(page: Path, *parts: str) -> None:
 
 
 def main() -> None:
-    write(ROOT / "README.md", accuracy(), speed())
+    write(ROOT / "README.md", accuracy(), measured("results.json", speed))
     write(
         ROOT / "docs" / "torch.md",
+        measured("results.json", speed_on_tensors),
         measured("training.json", torch_report.training),
         measured("heads.json", torch_report.heads),
     )
