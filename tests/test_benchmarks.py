@@ -296,6 +296,15 @@ def test_a_run_that_was_cut_off_goes_on_and_measures_no_cell_twice(tmp_path, mon
     assert run.Journal(tmp_path / "results.json", ["another"]).found() == {}
 
 
+def test_small_calls_from_pytorch_are_compared_in_pairs():
+    tables = pytest.importorskip("torch_tables")
+    found = tables.overhead(Effort(sample=1e-5, cell=0.1, least=3, most=3))
+    assert {name for name, *_ in found} == tables.peers().keys()
+    for name, *spreads in found:
+        for spread in spreads:
+            assert 0 < spread.low <= spread.median <= spread.high, name
+
+
 def test_a_contestant_far_behind_is_sampled_once():
     times = race(
         {"a": lambda: 0.1, "slow": lambda: 5.0},
