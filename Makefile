@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test sanitize bench bench-scaling exhaustive lint format clean
+.PHONY: help study test sanitize bench bench-torch bench-scaling exhaustive lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan;
 
 bench: $(VENV)/.bench  ## ratios against NumPy, SciPy, scikit-learn, PyTorch, JAX, ONNX Runtime; writes JSON
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-torch: $(VENV)/.bench  ## training steps and losses in PyTorch, time and memory; writes JSON
+	$(BIN)/python benchmarks/torch_training.py
+	$(BIN)/python benchmarks/torch_heads.py
 
 bench-scaling: $(VENV)/.test  ## how time and memory grow with the work; writes JSON
 	$(BIN)/python benchmarks/scaling.py $(ARGS)

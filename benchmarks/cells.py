@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,9 @@ Array = np.ndarray[Any, Any]
 FORMATS = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
 SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 24)
 SHAPES = ((65536, 10), (4096, 1000), (2048, 32000), (512, 128256))
+TENSORS = "tensors"
+TENSOR_FORMATS = ("f32", "bf16")
+"""Those that networks are trained in on a CPU."""
 CALL_ELEMENTS = 16
 """So few that only the call itself costs."""
 ALLOCATED_FROM = 1 << 20
@@ -34,7 +38,9 @@ class Cell:
     kind: str
     mode: str
     output: str
-    """``out``: into a resident array; ``allocated``: the call makes its result."""
+    """``out``: into a resident array; ``allocated``: the call makes its result; ``tensors``: it
+    makes it in PyTorch, and backward is autograd's.
+    """
     format: str
     shape: tuple[int, ...]
     threads: int
@@ -89,7 +95,7 @@ def cells(
 ) -> Iterator[Cell]:
     """Every cell of the table; those that share operands follow each other.
 
-    The first format is measured in all of them; the others with the most threads.
+    The first format is measured in all of them; the others with the most threads, and tensors too.
     """
     for format in formats:
         for name in catalog.names("unary"):
@@ -101,16 +107,31 @@ def cells(
                         if has_mode(card.name, mode) and fits(card, mode, shape):
                             for output in outputs(card, mode, shape):
                                 yield Cell(card.name, card.kind, mode, output, format, shape, count)
+                        if (
+                            count == max(threads)
+                            and format in TENSOR_FORMATS
+                            and on_tensors(card, mode)
+                            and has_shape(card, shape)
+                        ):
+                            yield Cell(card.name, card.kind, mode, TENSORS, format, shape, count)
+
+
+def on_tensors(card: catalog.Card, mode: str) -> bool:
+    """Whether PyTorch, by the card, has something to compare with."""
+    if not importlib.util.find_spec("torch") or all(p.framework != "torch" for p in card.peers):
+        return False
+    return mode in (("value_and_grad",) if card.kind == "heads" else ("value", "backward"))
 
 
 def fits(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> bool:
-    if (
-        card.kind == "heads"
-        and "z" not in inspect.signature(function_of(card.name, mode)).parameters
-    ):
-        return False  # a layer with its loss, which layer.py measures
     if card.kind == "rows" and mode == "backward" and has_mode(card.name, "backward_from_output"):
         return False  # frameworks keep the output of these, and so would a user
+    return has_shape(card, shape)
+
+
+def has_shape(card: catalog.Card, shape: tuple[int, ...]) -> bool:
+    if card.kind == "heads" and "z" not in inspect.signature(getattr(ogive, card.name)).parameters:
+        return False  # a layer with its loss, which layer.py measures
     return (len(shape) == 2) == (card.kind == "rows" or has_classes(card))
 
 
@@ -164,7 +185,7 @@ def targets(cell: Cell) -> Array:
 
 def out_for(cell: Cell) -> Any:
     """Where the results go: an array, or one for each of two results, or nowhere."""
-    if cell.output == "allocated":
+    if cell.output != "out":
         return None
     one = cell.shape[-1:]
     if cell.kind == "rows" and cell.mode == "value":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cells import CALL_ELEMENTS, Cell
+from cells import CALL_ELEMENTS, TENSORS, Cell
 
 PROMISE = 1.0
 CALL_MICROSECONDS = 0.4
@@ -34,7 +34,7 @@ class Goal:
         return (
             (self.functions == "any" or cell.function in self.functions.split())
             and cell.mode in self.modes.split()
-            and self.output in ("any", cell.output)
+            and self.output in ("any", output_of(cell))
             and peer in self.peers.split()
             and (self.row is None or cell.shape[-1] == self.row)
             and (not self.only_large or cell.elements >= LARGE)
@@ -42,6 +42,15 @@ class Goal:
 
     def at(self, cell: Cell) -> float:
         return self.ratio if self.large is None or cell.elements < LARGE else self.large
+
+
+def output_of(cell: Cell) -> str:
+    """Whose goals a cell has. On tensors each call makes its result, which costs where it is large;
+    the goals of backward are one for all.
+    """
+    if cell.output != TENSORS:
+        return cell.output
+    return "allocated" if cell.mode == "value" and cell.elements >= LARGE else "out"
 
 
 BACKWARD = "backward backward_from_output"

@@ -16,13 +16,14 @@ import importlib.util
 import math
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
 
-from cells import Array, Cell, function_of
+from cells import TENSORS, Array, Cell, function_of
 from ogive import catalog
+from record import OGIVE
 
 Call = Callable[..., Any]
 Table = dict[tuple[str, str], Call]
@@ -185,14 +186,6 @@ def torch_table() -> Table:
         resident = aten.elu.out
         return lambda x, out=None: fresh(x) if out is None else resident(x, alpha, scale, out=out)
 
-    def with_gradient(loss_of: Call) -> Call:
-        def call(z: Any, target: Any, out: Any = None) -> Any:
-            leaf = z.detach().requires_grad_()
-            loss = loss_of(leaf, target)
-            return loss.detach(), torch.autograd.grad(loss, leaf)[0]
-
-        return call
-
     def prelu_backward(dy: Any, x: Any, out: Any = None) -> Any:
         dx, products = aten._prelu_kernel_backward(dy, x, torch.full((1,), PRELU, dtype=x.dtype))
         return dx if out is None else out.copy_(dx), products.sum()
@@ -242,9 +235,9 @@ def torch_table() -> Table:
             dy, y, -1, y.dtype, out=out
         ),
         ("cross_entropy", "value"): F.cross_entropy,
-        ("cross_entropy", "value_and_grad"): with_gradient(F.cross_entropy),
+        ("cross_entropy", "value_and_grad"): torch_with_gradient(F.cross_entropy),
         ("binary_cross_entropy", "value"): bce,
-        ("binary_cross_entropy", "value_and_grad"): with_gradient(bce),
+        ("binary_cross_entropy", "value_and_grad"): torch_with_gradient(bce),
     }
 
 
@@ -438,6 +431,63 @@ def torch_backward(function: Call) -> Call:
     return call
 
 
+def torch_with_gradient(loss_of: Call) -> Call:
+    """Loss and gradient, the graph recorded each time."""
+    import torch
+
+    def call(z: Any, target: Any, out: Any = None) -> Any:
+        leaf = z.detach().requires_grad_()
+        loss = loss_of(leaf, target)
+        return loss.detach(), torch.autograd.grad(loss, leaf)[0]
+
+    return call
+
+
+def torch_function(card: catalog.Card) -> Call | None:
+    """What users of PyTorch call on tensors: what the card names, with Ogive's defaults."""
+    import torch
+    from torch.nn import functional as F
+
+    written: dict[str, Call] = {
+        "gelu_tanh": partial(F.gelu, approximate="tanh"),
+        "gelu_sigmoid": lambda x: x * torch.sigmoid(1.702 * x),
+        "relu_squared": lambda x: torch.square(torch.relu(x)),
+        "threshold": lambda x: F.threshold(x, *(p.default for p in card.parameters)),
+    }
+    if card.name in written:
+        return written[card.name]
+    if card.kind == "gated":
+        gate = torch_function(catalog.find(card.gate))
+        return None if gate is None else lambda a, b: a * gate(b)
+    for peer in card.peers:
+        package, *path = peer.name.split(".")
+        if package == "torch" and all(map(str.isidentifier, path)):
+            found: Call = reduce(getattr, path, torch)
+            return partial(found, dim=-1) if card.kind == "rows" else found
+    return None
+
+
+def on_tensors(cell: Cell, inputs: tuple[Array, ...]) -> dict[str, Call]:
+    """Ogive's function and torch's on the same tensors, both through autograd."""
+    import torch
+
+    import ogive.torch
+
+    card = catalog.find(cell.function)
+    tensors = [as_tensor(a) for a in inputs]
+    few = [t[:2] if len(cell.shape) == 2 else t[:1024] for t in tensors]
+    if any(p.learnable for p in card.parameters):
+        weight = torch.full((1,), PRELU, dtype=tensors[0].dtype)
+        tensors, few = [*tensors, weight], [*few, weight]
+    wrap = {"value": lambda f: f, "backward": torch_backward, "value_and_grad": torch_with_gradient}
+    ours, theirs = getattr(ogive.torch, cell.function), torch_function(card)
+    made = {OGIVE: partial(wrap[cell.mode](ours), *tensors)}
+    operands = few[cell.mode == "backward" :]
+    if theirs is not None and close(lambda: theirs(*operands), as_array(ours(*operands)), cell):
+        made["torch"] = partial(wrap[cell.mode](theirs), *tensors)
+    return made
+
+
 def onnx_call(operator: str, cell: Cell) -> Call | None:
     """A model of one node, its input and output bound to the caller's memory."""
     session = onnx_session(operator, cell.format, len(cell.shape), cell.threads)
@@ -499,11 +549,15 @@ def as_array(result: Any) -> Array:
 
 def agrees(framework: str, call: Call, cell: Cell, inputs: tuple[Array, ...]) -> bool:
     """Whether a call with a peer's defaults computes what Ogive computes."""
-    tolerance = {"f16": 2e-2, "bf16": 5e-2}.get(cell.format, 2e-3)
     few = tuple(a[:2] if len(cell.shape) == 2 else a[:1024] for a in inputs)
     own = np.asarray(function_of(cell.function, cell.mode)(*few)).astype(np.float64)
+    return close(lambda: call(*(seen(framework, a) for a in few)), own, cell)
+
+
+def close(call: Call, own: Array, cell: Cell) -> bool:
+    tolerance = {"f16": 2e-2, "bf16": 5e-2}.get(cell.format, 2e-3)
     try:
-        theirs = as_array(call(*(seen(framework, a) for a in few)))
+        theirs = as_array(call())
     except Exception:  # it takes other arguments than the input
         return False
     return own.shape == theirs.shape and bool(
@@ -538,8 +592,10 @@ def reads_output(table: Table, cell: Cell) -> bool:
 
 
 def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str, Call]:
-    """Each peer's call on the cell's operands, without arguments, by the peer's name."""
-    made = {}
+    """Ogive's and each peer's call on the cell's operands, without arguments, by name."""
+    if cell.output == TENSORS:
+        return on_tensors(cell, inputs)
+    made = {OGIVE: bound(function_of(cell.function, cell.mode), inputs, out)}
     for framework, table in tables().items():
         if not takes_part(framework, cell):
             continue

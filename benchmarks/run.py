@@ -18,17 +18,15 @@ import machine
 import ogive
 import peers
 import table
-from cells import FORMATS, SHAPES, SIZES, Cell, cells, dtype_of, function_of, inputs, out_for
+from cells import FORMATS, SHAPES, SIZES, TENSORS, Cell, cells, dtype_of, inputs, out_for
 from goals import is_call
 from ogive.report.writer import CannotWriteError, check_writable, write_text
 from record import OGIVE, SCHEMA, Record, record
-from timing import FULL, QUICK, Effort, Timed, race, share
+from timing import FULL, QUICK, SETTLE, Effort, Timed, race, share
 
 RESULTS = Path(__file__).with_name("results.json")
 PARTIAL = RESULTS.with_name("partial.json")
 """Where a run of fewer cells leaves its figures: the other file is published."""
-SETTLE = 0.015
-"""Seconds of untimed calls before a time with threads: PyTorch's idle threads spin for 10 ms."""
 MINUTES = 25.0
 """What a full run may take; each cell gets its share of what is left."""
 QUICK_SIZES = (1 << 12, 1 << 20)
@@ -41,11 +39,10 @@ def measure(cell: Cell, effort: Effort) -> Record:
     ogive.set_num_threads(cell.threads)
     peers.set_threads(cell.threads)
     operands, out = inputs(cell), out_for(cell)
-    own = Timed(peers.bound(function_of(cell.function, cell.mode), operands, out), effort, settle)
-    contestants: dict[str, Any] = {OGIVE: own}
-    for name, call in peers.calls(cell, operands, out).items():
-        contestants[name] = Timed(call, effort, settle)
-    if not is_call(cell):
+    contestants: dict[str, Any] = {
+        name: Timed(call, effort, settle) for name, call in peers.calls(cell, operands, out).items()
+    }
+    if not is_call(cell) and cell.output != TENSORS:
         contestants |= copy_limit.samplers(
             cell.elements, dtype_of(cell.format), cell.threads, effort.sample, settle
         )
@@ -53,7 +50,7 @@ def measure(cell: Cell, effort: Effort) -> Record:
     times = race(contestants, effort)
     after, wall = machine.others(), time.perf_counter() - begin
     others = None if before is None or after is None else (after - before) / wall
-    return record(cell, times, own.cores, others)
+    return record(cell, times, contestants[OGIVE].cores, others)
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -8,8 +8,6 @@ neighbouring sizes.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
 import math
 import time
@@ -27,6 +25,7 @@ from rich.table import Table
 import machine
 import ogive
 from cells import function_of
+from memory import Peak
 from ogive.report.writer import write_text
 from record import significant
 from table import short
@@ -43,38 +42,11 @@ SECONDS = 0.3
 Series = list[dict[str, float]]
 
 
-def reset_peak() -> bool:
-    """Whether the peak of this process's memory could be set back to what it uses now."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def give_back() -> None:
-    """The allocator's free memory to the system: the next call would hide in it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-def memory(field: str) -> int:
-    """A field of /proc/self/status, in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) << 10
-    raise KeyError(field)
-
-
 def measure(call: Callable[[], Any]) -> dict[str, float | None]:
     """Seconds of a call, the median, and the bytes that the first adds to the process."""
-    gc.collect()
-    give_back()
-    counted = reset_peak()
-    before = memory("VmRSS") if counted else 0
+    peak = Peak()
     call()
-    needed = max(0, memory("VmHWM") - before) if counted else None
+    needed = peak.bytes()
     times: list[float] = []
     end = time.perf_counter() + SECONDS
     while len(times) < 3 or (time.perf_counter() < end and len(times) < 1000):

@@ -9,7 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from cells import MODES, Cell
+from cells import MODES, TENSORS, Cell
 from goals import CALL_MICROSECONDS, is_call
 from ogive import catalog
 from record import COPIES, Record
@@ -25,6 +25,12 @@ LEGEND = (
     "~ other processes were busy: threads that must wait for one another then stand still, and the "
     "figure says little."
 )
+
+
+INTO = {
+    "out": "into out=", "allocated": "result allocated by the call",
+    TENSORS: "through torch tensors and autograd",
+}  # fmt: skip
 
 
 def group(cell: Cell) -> tuple[object, ...]:
@@ -44,8 +50,7 @@ def show(records: list[Record], console: Console) -> None:
 
 def one(records: list[Record]) -> Table:
     cell = records[0].cell
-    into = "into out=" if cell.output == "out" else "result allocated by the call"
-    what = "one call" if is_call(cell) else into
+    what = "one call" if is_call(cell) else INTO[cell.output]
     table = Table(
         title=f"{cell.kind}: {cell.mode}, {what}, {cell.format}", title_justify="left", box=SIMPLE
     )
@@ -61,7 +66,10 @@ def one(records: list[Record]) -> Table:
         of_shape = {r.cell.shape: r for r in row}
         peers = list(dict.fromkeys(p.peer for r in of_shape.values() for p in r.peers))
         lines: list[tuple[str, Callable[[Record, str], str]]] = [(p, against) for p in peers]
-        lines.append((f"{CALL_MICROSECONDS:g} us", call) if is_call(cell) else ("copy", copies))
+        if is_call(cell):
+            lines.append((f"{CALL_MICROSECONDS:g} us", call))
+        elif cell.output != TENSORS:
+            lines.append(("copy", copies))
         for index, (name, text) in enumerate(lines):
             head = (function, str(threads)) if index == 0 else ("", "")
             found = [of_shape.get(shape) for shape in shapes]
@@ -104,8 +112,12 @@ def short(value: float) -> str:
 
 
 def summary(records: list[Record], console: Console) -> None:
-    verdicts = [met for record in records for met in record.verdicts()]
-    console.print(f"{sum(verdicts)} of {len(verdicts)} goals met.")
+    for tensors in (False, True):
+        chosen = [one for one in records if (one.cell.output == TENSORS) is tensors]
+        verdicts = [met for record in chosen for met in record.verdicts()]
+        where = f" {INTO[TENSORS]}" if tensors else ""
+        if chosen:
+            console.print(f"{sum(verdicts)} of {len(verdicts)} goals met{where}.")
     if disturbed := sum(record.disturbed for record in records):
         console.print(
             f"[yellow]Other processes were busy in {disturbed} of {len(records)} cells.[/]"

@@ -29,6 +29,8 @@ class Effort:
 
 FULL = Effort(sample=2e-3, cell=0.4, least=3, most=9)
 QUICK = Effort(sample=1e-3, cell=0.1, least=3, most=5)
+SETTLE = 0.015
+"""Seconds before a time with threads: PyTorch's idle threads spin for 10 ms."""
 
 
 def share(effort: Effort, left: float, cells: int) -> Effort:

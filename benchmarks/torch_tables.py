@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import statistics
 import sys
-import timeit
 from collections.abc import Callable
 
 import torch
 
 import ogive
 import ogive.torch as ot
+from timing import Effort, Spread, Timed, race, ratios
 
 ELEMENTS = 16
+EFFORT = Effort(sample=5e-4, cell=0.2, least=20, most=100)
 
 
 def peers() -> dict[str, str]:
@@ -27,27 +28,24 @@ def peers() -> dict[str, str]:
     }
 
 
-def overhead(rounds: int = 60, calls: int = 100) -> list[tuple[str, float, float, float, float]]:
-    """(name, forward, torch's, forward and backward, torch's) in us, the least of many."""
+def overhead(effort: Effort = EFFORT) -> list[tuple[str, Spread, Spread]]:
+    """(name, forward, forward and backward): torch's time over Ogive's."""
     x = torch.randn(ELEMENTS, requires_grad=True)
     plain, dy = x.detach(), torch.ones(ELEMENTS)
-    rows = []
-    for name, title in peers().items():
-        ours, theirs = getattr(ot.nn, title)(), getattr(torch.nn, title)()
 
-        def both(layer: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], object]:
-            return lambda: torch.autograd.grad(layer(x), x, dy)
+    def forward(layer: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], object]:
+        return lambda: layer(plain)
 
-        runs: list[Callable[[], object]] = [
-            lambda ours=ours: ours(plain), lambda theirs=theirs: theirs(plain),
-            both(ours), both(theirs),
-        ]  # fmt: skip
-        best = [float("inf")] * 4
-        for _ in range(rounds):
-            for k, run in enumerate(runs):
-                best[k] = min(best[k], timeit.timeit(run, number=calls) / calls * 1e6)
-        rows.append((name, *best))
-    return rows  # type: ignore[return-value]
+    def both(layer: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(layer(x), x, dy)
+
+    def ratio(work: Callable[..., Callable[[], object]], title: str) -> Spread:
+        layers = {"ogive": getattr(ot.nn, title)(), "torch": getattr(torch.nn, title)()}
+        samplers = {name: Timed(work(layer), effort, 0) for name, layer in layers.items()}
+        times = race(samplers, effort)
+        return ratios(times["torch"], times["ogive"])
+
+    return [(name, ratio(forward, title), ratio(both, title)) for name, title in peers().items()]
 
 
 def kept(layer: Callable[[torch.Tensor], torch.Tensor], n: int = 1 << 12) -> tuple[float, float]:
@@ -96,12 +94,15 @@ def main() -> None:
     wanted = sys.argv[1:] or ["overhead", "saved"]
     if "overhead" in wanted:
         torch.set_num_threads(1)
-        print(f"{ELEMENTS} elements, us: forward, forward and backward (ours, torch's, ratio)")
-        ratios = []
-        for name, f, tf, b, tb in overhead():
-            ratios.append(b / tb)
-            print(f"{name:14} {f:6.2f} {tf:6.2f} {f / tf:5.2f}   {b:6.2f} {tb:6.2f} {b / tb:5.2f}")
-        print(f"median ratio forward and backward {statistics.median(ratios):.2f}")
+        print(f"{ELEMENTS} elements, torch's time over Ogive's, median of pairs (quartiles)")
+        print(f"{'':14} {'forward':18} forward and backward")
+        rows = overhead()
+        for name, *spreads in rows:
+            texts = [f"{r.median:5.2f} ({r.low:.2f}–{r.high:.2f})" for r in spreads]
+            print(f"{name:14} {texts[0]:18} {texts[1]}")
+        for which, work in enumerate(("forward", "forward and backward"), 1):
+            found = [row[which].median for row in rows]
+            print(f"median of the functions, {work}: {statistics.median(found):.2f}")
     if "saved" in wanted:
         print("\nbytes an element kept beside a shared output: torch's, ours, ours with lean=True")
         for name, theirs, ours, _, lean in saved():

@@ -1,23 +1,44 @@
 """The same training with torch's activations and losses and with Ogive's: losses, time, memory.
 
-python benchmarks/torch_training.py [steps]
-A GPT-style block on the text of Python's own licence, and a small ResNet on scikit-learn's digits.
+    python benchmarks/torch_training.py                          # writes training.json
+    python benchmarks/torch_training.py --networks resnet --steps 10 --json some.json
+
+A GPT-style block on the source text of Python's argparse, and a small ResNet on scikit-learn's
+digits. Each set of functions trains in a process of its own, from one seed and on the same batches;
+the processes take turns, step by step.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
+import argparse
+import inspect
+import json
 import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
+import typer
+from rich.console import Console
+from rich.progress import Progress
 from torch import nn
 
+import machine
 import ogive.torch as ot
+import torch_report
+from ogive.report.writer import write_text
+from record import figures
+from timing import Spread
+from turns import Account, Turn, peaks, take_turns
 
-WIDTH, HEADS, SEQUENCE, BATCH = 768, 4, 512, 2
+RESULTS = Path(__file__).with_name("training.json")
+NETWORKS = {"gpt": 2, "resnet": 128}
+"""Samples of a batch."""
+FUNCTIONS = ("torch", "ogive", "lean")
+"""torch's own, Ogive's, and Ogive's with lean=True."""
+WIDTH, HEADS, SEQUENCE = 768, 4, 512
 
 
 class Block(nn.Module):
@@ -56,32 +77,18 @@ class Residual(nn.Module):
 
 
 def task(name: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A network, its inputs and its targets."""
+    torch.manual_seed(0)
     if name == "gpt":
-        import builtins
-
-        text = str(builtins.license._Printer__filenames)  # the path; its text is what we want
-        for path in builtins.license._Printer__filenames:
-            try:
-                with open(path, encoding="utf-8") as file:
-                    text = file.read()
-                break
-            except OSError:
-                continue
-        else:
-            import argparse
-
-            with open(argparse.__file__, encoding="utf-8") as file:
-                text = file.read()
+        text = inspect.getsource(argparse)
         letters = sorted(set(text))
         ids = torch.tensor([letters.index(c) for c in text])
-        torch.manual_seed(0)
         rows = ids[: (len(ids) - 1) // SEQUENCE * SEQUENCE].view(-1, SEQUENCE)
         target = ids[1 : rows.numel() + 1].view(-1, SEQUENCE)
         return Block(len(letters)), rows, target
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
-    torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), Residual(32), Residual(32),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
@@ -90,54 +97,104 @@ def task(name: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return model, x, torch.tensor(labels)
 
 
-def train(name: str, whose: str, steps: int) -> None:
-    model, x, t = task(name)
+class Kept(torch.autograd.graph.saved_tensors_hooks):
+    """Counts the bytes that a graph holds for backward, the network's weights aside."""
+
+    def __init__(self, model: nn.Module) -> None:
+        weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        self.storages: dict[int, int] = {}
+
+        def pack(t: torch.Tensor) -> torch.Tensor:
+            storage = t.untyped_storage()
+            if storage.data_ptr() not in weights:
+                self.storages[storage.data_ptr()] = storage.nbytes()
+            return t
+
+        super().__init__(pack, lambda t: t)
+
+    def bytes(self) -> int:
+        return sum(self.storages.values())
+
+
+def training(name: str, functions: str) -> Turn:
+    """A turn is a step; it returns the loss, and in the first also the bytes kept for backward."""
+    model, x, target = task(name)
     loss_of = F.cross_entropy
-    if whose != "torch":
-        ot.swap(model, lean=True if whose == "lean" else None)
+    if functions != "torch":
+        ot.swap(model, lean=True if functions == "lean" else None)
         loss_of = ot.cross_entropy
-    batch = BATCH if name == "gpt" else 128
     optimiser = torch.optim.AdamW(model.parameters(), 3e-4)
-    kept: dict[int, int] = {}
-    weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    step, batch = 0, NETWORKS[name]
 
-    def pack(t: torch.Tensor) -> torch.Tensor:
-        if t.untyped_storage().data_ptr() not in weights:
-            kept[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        return t
-
-    times, losses = [], []
-    for step in range(steps):
+    def forward() -> torch.Tensor:
         some = [(step * batch + i) % len(x) for i in range(batch)]
+        return loss_of(model(x[some]), target[some].flatten())
+
+    def turn() -> tuple[float, tuple[float, int | None]]:
+        nonlocal step
+        kept = None
         begin = time.perf_counter()
-        if step == 0:
-            with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-                loss = loss_of(model(x[some]), t[some].flatten())
-        else:
-            loss = loss_of(model(x[some]), t[some].flatten())
         optimiser.zero_grad()
+        if step == 0:
+            counting = Kept(model)
+            with counting:
+                loss = forward()
+            kept = counting.bytes()
+        else:
+            loss = forward()
         loss.backward()
         optimiser.step()
-        times.append(time.perf_counter() - begin)
-        losses.append(loss.item())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{name:7}{whose:6} loss {losses[0]:.6f} -> {losses[-1]:.6f}  "
-        f"step {sorted(times)[len(times) // 2] * 1e3:8.1f} ms (least {min(times) * 1e3:.1f})  "
-        f"kept {sum(kept.values()) / 2**20:7.2f} MiB  peak {peak:7.0f} MiB",
-        flush=True,
-    )
+        seconds = time.perf_counter() - begin
+        step += 1
+        return seconds, (loss.item(), kept)
+
+    return turn
 
 
-def main() -> None:
-    if len(sys.argv) > 2:
-        train(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-        return
-    steps = sys.argv[1] if len(sys.argv) > 1 else "50"
-    for name in ("gpt", "resnet"):
-        for whose in ("torch", "ogive", "lean"):  # a process each, for its own peak
-            subprocess.run([sys.executable, __file__, name, whose, steps], check=True)
+def entry(
+    name: str, functions: str, own: Account, peer: Account, peak: int | None
+) -> dict[str, Any]:
+    """One line of the table, against torch's."""
+    losses, peers = ([loss for loss, _ in account.results] for account in (own, peer))
+    return {
+        "network": name,
+        "functions": functions,
+        "losses": losses,
+        "difference": max(abs(a - b) / abs(b) for a, b in zip(losses, peers, strict=True)),
+        "seconds": figures(Spread.of(own.seconds[1:])),
+        "ratio": figures(own.behind(peer)),
+        "kept_bytes": own.results[0][1],
+        "peak_bytes": peak,
+    }
+
+
+def main(
+    networks: Annotated[str, typer.Option(help="Any of gpt, resnet.")] = ",".join(NETWORKS),
+    steps: Annotated[int, typer.Option(min=2, help="Steps of each training.")] = 50,
+    results: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = RESULTS,
+) -> None:
+    """Train step by step in turns, and compare losses, time and memory."""
+    names = networks.split(",")
+    if unknown := [name for name in names if name not in NETWORKS]:
+        raise typer.BadParameter(f"unknown network {unknown[0]!r}")
+    described = machine.describe()
+    trainings = []
+    with Progress(console=Console(stderr=True)) as progress:
+        for name in names:
+            task = progress.add_task(name, total=steps * len(FUNCTIONS))
+            makers = {functions: partial(training, name, functions) for functions in FUNCTIONS}
+            accounts = take_turns(makers, steps, partial(progress.advance, task))
+            peak = peaks(makers)
+            trainings += [
+                entry(name, f, accounts[f], accounts["torch"], peak[f]) for f in FUNCTIONS
+            ]
+    document = {
+        "schema": 1, "machine": described, "threads": torch.get_num_threads(), "steps": steps,
+        "trainings": trainings,
+    }  # fmt: skip
+    write_text(results, json.dumps(document, indent=1) + "\n")
+    print(torch_report.training(document))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -2,9 +2,12 @@
 
 import importlib.util
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ import record  # noqa: E402
 import run  # noqa: E402
 import scaling  # noqa: E402
 import table  # noqa: E402
+import turns  # noqa: E402
 from timing import Effort, Spread, Timed, race, ratios, share  # noqa: E402
 
 LARGE = cells.Cell("relu", "unary", "value", "out", "f32", (1 << 24,), 2)
@@ -93,6 +97,29 @@ def test_the_promise_holds_where_no_goal_speaks():
     assert goals.goal(unheard_of, "numpy") == goals.PROMISE
 
 
+@pytest.mark.parametrize(
+    ("mode", "elements", "goal"),
+    [("value", 1 << 16, 1.0), ("value", 1 << 24, 2), ("backward", 1 << 24, 1.3)],
+)
+def test_tensors_have_the_goals_of_what_their_calls_do(mode, elements, goal):
+    cell = cells.Cell("relu", "unary", mode, "tensors", "f32", (elements,), 2)
+    assert goals.goal(cell, "torch") == goal
+
+
+def test_what_torch_has_is_compared_through_tensors():
+    found = {
+        (cell.function, cell.mode): "torch" in peers.calls(cell, cells.inputs(cell), None)
+        for cell in small_cells()
+        if cell.output == "tensors"
+    }
+    alone = {"identity", "bilinear", "gumbel_softmax", "focal", "sigmoid_focal"}
+    assert {name for (name, _), has in found.items() if not has} == alone
+    for name in ("gelu", "prelu", "swiglu", "softmax"):
+        assert found[name, "value"]
+        assert found[name, "backward"]
+    assert found["cross_entropy", "value_and_grad"]
+
+
 def test_a_call_has_a_goal_in_microseconds_and_none_per_peer():
     cell = cells.Cell("relu", "unary", "value", "allocated", "f32", (16,), 1)
     cheap = record.record(cell, {"ogive": [3e-7], "numpy": [1e-7]}, [1.0])
@@ -129,14 +156,89 @@ def test_peers_compute_what_ogive_computes(cell):
     def held(result):
         return result.numpy() if type(result).__name__ == "OrtValue" else result
 
-    operands, out = cells.inputs(cell), cells.out_for(cell)
-    function = cells.function_of(cell.function, cell.mode)
-    own = arrays(peers.bound(function, operands, out)())
-    for name, call in peers.calls(cell, operands, out).items():
+    calls = peers.calls(cell, cells.inputs(cell), cells.out_for(cell))
+    own = arrays(calls.pop("ogive")())
+    for name, call in calls.items():
         for ours, theirs in zip(own, arrays(call()), strict=True):
             assert ours.shape == theirs.shape, name
             assert theirs.dtype == np.float32, name
             np.testing.assert_allclose(theirs, ours, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+def stays(megabytes_before, megabytes):
+    """A contestant that has memory before its turns, takes more in them, and tells when."""
+    held = np.ones(megabytes_before << 20, np.uint8)
+
+    def turn():
+        begin = time.monotonic()
+        assert np.ones(megabytes << 20, np.uint8)[held[0]] == 1
+        return 1.0, (begin, time.monotonic())
+
+    return turn
+
+
+def fails():
+    raise SystemExit("as it should")
+
+
+def test_processes_work_one_at_a_time_and_each_round_starts_with_another():
+    found = turns.take_turns({"a": partial(stays, 1, 1), "b": partial(stays, 1, 1)}, 3)
+    spans = {(*span, name) for name, account in found.items() for span in account.results}
+    assert [name for *_, name in sorted(spans)] == ["a", "b", "b", "a", "a", "b"]
+    ends = [end for _, end, _ in sorted(spans)]
+    assert all(end < begin for end, (begin, *_) in zip(ends, sorted(spans)[1:], strict=False))
+    assert multiprocessing.active_children() == []
+
+
+def test_a_peak_is_of_the_turns_alone():
+    found = turns.peaks({"small": partial(stays, 64, 16), "large": partial(stays, 16, 48)})
+    for name, megabytes in (("small", 16), ("large", 48)):
+        assert found[name] is None or found[name] / 2**20 == pytest.approx(megabytes, abs=4)
+
+
+def test_a_process_that_fails_ends_the_others():
+    with pytest.raises(turns.FailedError, match="the process of b ended"):
+        turns.take_turns({"a": partial(stays, 1, 1), "b": fails}, 3)
+    assert multiprocessing.active_children() == []
+
+
+def test_the_first_round_of_turns_is_not_compared():
+    torch = turns.Account(seconds=[9.0, 3.0, 6.0])
+    assert turns.Account(seconds=[1.0, 2.0, 2.0]).behind(torch) == Spread(2.25, 1.875, 2.625)
+
+
+def test_training_takes_one_course_whoever_computes():
+    training = pytest.importorskip("torch_training").training
+    accounts = {}
+    for functions in ("torch", "ogive", "lean"):
+        turn = training("resnet", functions)
+        seconds, results = zip(*(turn() for _ in range(3)), strict=True)
+        accounts[functions] = turns.Account(list(seconds), list(results))
+    entry = importlib.import_module("torch_training").entry
+    made = {f: entry("resnet", f, own, accounts["torch"], 0) for f, own in accounts.items()}
+    assert made["torch"]["difference"] == 0
+    assert made["ogive"]["difference"] < 1e-4
+    assert made["lean"]["difference"] < 1e-4
+    assert made["ogive"]["kept_bytes"] <= made["torch"]["kept_bytes"]
+    assert made["lean"]["kept_bytes"] < made["torch"]["kept_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("head", "shape"), [("cross_entropy", (6, 10)), ("linear_cross_entropy", (6, 4, 10))]
+)
+def test_losses_of_pytorch_agree(head, shape):
+    heads = pytest.importorskip("torch_heads")
+    turns_of = {name: heads.contest(head, shape, name) for name in heads.contestants(head)}
+    accounts = {}
+    for name, turn in turns_of.items():
+        seconds, results = zip(turn(), turn(), strict=True)
+        accounts[name] = turns.Account(list(seconds), list(results))
+    made = heads.entry(head, shape, accounts, dict.fromkeys(accounts))
+    assert made["peers"].keys() == accounts.keys() - {"ogive"}
+    for name, peer in made["peers"].items():
+        assert peer["difference"] < 1e-6, name
+        assert peer["pairs"] == 1
+        assert peer["ratio"][0] > 0
 
 
 def bench(*arguments):
@@ -192,6 +294,15 @@ def test_a_run_that_was_cut_off_goes_on_and_measures_no_cell_twice(tmp_path, mon
     assert [one.cell for one in records] == cells_of_run
     assert records[0].as_json() == records[3].as_json() | {"id": records[0].cell.id}
     assert run.Journal(tmp_path / "results.json", ["another"]).found() == {}
+
+
+def test_small_calls_from_pytorch_are_compared_in_pairs():
+    tables = pytest.importorskip("torch_tables")
+    found = tables.overhead(Effort(sample=1e-5, cell=0.1, least=3, most=3))
+    assert {name for name, *_ in found} == tables.peers().keys()
+    for name, *spreads in found:
+        for spread in spreads:
+            assert 0 < spread.low <= spread.median <= spread.high, name
 
 
 def test_a_contestant_far_behind_is_sampled_once():
@@ -250,14 +361,27 @@ def test_a_small_scaling_run_writes_times_and_exponents(tmp_path, capsys):
     assert "exponent" in capsys.readouterr().out
 
 
-def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, monkeypatch):
+@pytest.fixture
+def figures(tmp_path, monkeypatch):
+    """tools/figures.py at work in a folder of its own."""
     path = BENCHMARKS.parent / "tools" / "figures.py"
     spec = importlib.util.spec_from_file_location("figures", path)
-    figures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(figures)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    return module
+
+
+def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, figures):
     made = record.record(
         cells.Cell("relu", "unary", "value", "out", "f32", (1 << 20,), 2),
         {"ogive": [1.0], "torch": [1.25], "numpy": [0.5]},
+        [1.0],
+    )
+    tensors = record.record(
+        cells.Cell("relu", "unary", "value", "tensors", "f32", (1 << 24,), 2),
+        {"ogive": [1.0], "torch": [1.75]},
         [1.0],
     )
     rows = record.record(
@@ -266,13 +390,50 @@ def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, monkeypa
         [1.0],
     )
     document = {
-        "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2},
-        "cells": [made.as_json(), rows.as_json()],
+        "machine": {"cpu": "a processor", "isa": "avx2", "cores": 2, "versions": {"torch": "2"}},
+        "cells": [made.as_json(), rows.as_json(), tensors.as_json()],
     }
-    (tmp_path / "benchmarks").mkdir()
     (tmp_path / "benchmarks" / "results.json").write_text(json.dumps(document))
-    monkeypatch.setattr(figures, "ROOT", tmp_path)
-    text = figures.speed()
+    text = figures.measured("results.json", figures.speed)
     assert "| relu.value | 0.50 numpy |" in text
     assert "| softmax.value | 30.00 torch |" in text
     assert "| f32 | 2 of 3 | `relu.value/out/f32/1048576/2t` against numpy: 0.50, goal 1 |" in text
+    where = "`relu.value/tensors/f32/16777216/2t` against torch: 1.75, goal 2"
+    assert f"| f32, torch tensors | 0 of 1 | {where} |" in text
+    assert "1.75 torch" not in text
+    assert "| relu.value | 1.75 torch |" in figures.measured(
+        "results.json", figures.speed_on_tensors
+    )
+
+
+def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):
+    peer = turns.Account([9.0, 3.0, 6.0], [(2.0, 1 << 20), (1.5, None), (1.0, None)])
+    own = turns.Account([9.0, 2.0, 3.0], [(2.0, 1 << 19), (1.5, None), (1.1, None)])
+    entry = importlib.import_module("torch_training").entry
+    document = {
+        "machine": {"cpu": "a processor", "isa": "avx2", "versions": {"torch": "2"}},
+        "threads": 2, "steps": 3,
+        "trainings": [entry("gpt", "lean", own, peer, 3 << 20)],
+    }  # fmt: skip
+    (tmp_path / "benchmarks" / "training.json").write_text(json.dumps(document))
+    page = tmp_path / "torch.md"
+    page.write_text("# Page\n<!-- figures: here -->\nlast year's\n<!-- end of figures -->\nrest\n")
+    report = importlib.import_module("torch_report")
+    figures.write(page, figures.measured("training.json", report.training))
+    text = page.read_text()
+    line = (
+        "| gpt | Ogive, `lean=True` | 2.000000 → 1.100000 | 1.0e-01 | 1.75 (1.62–1.88) "
+        "| 0.5 MiB | 3.0 MiB |"
+    )
+    assert line in text
+    assert "last year" not in text
+    assert text.endswith("<!-- end of figures -->\nrest\n")
+    assert figures.measured("absent.json", report.training) == ""
+
+    heads = importlib.import_module("torch_heads")
+    accounts = {"ogive": turns.Account([9, 1], [2]), "F.cross_entropy": turns.Account([9, 4], [2])}
+    peak = {"ogive": 1 << 20, "F.cross_entropy": None}
+    made = heads.entry("cross_entropy", (4096, 1000), accounts, peak)
+    text = report.heads({**document, "heads": [made]})
+    line = "| cross_entropy | 4096x1000 | `F.cross_entropy` | 4.00 (4.00–4.00) |  | 1.0 MiB |"
+    assert line in text

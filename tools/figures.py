@@ -1,19 +1,26 @@
-"""Write the table of measured figures in README.md from the files that hold them.
+"""Write the measured figures in README.md and docs/torch.md from the files that hold them.
 
-    python tools/figures.py    # after `make exhaustive` and `make bench`
+    python tools/figures.py    # after `make exhaustive`, `make bench`, benchmarks/torch_*.py
 
-Accuracy comes from tests/accuracy.toml, speed from benchmarks/results.json.
+Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks/.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import torch_report  # noqa: E402
+
 BLOCK = re.compile(r"(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 NAMED = ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "mish", "exp")
 SIZES = ("65536", "1048576", "16777216")
@@ -49,21 +56,10 @@ def share(value: float) -> str:
     return "100 %" if value == 1 else f"{int(value * 1e6) / 1e4:.4f} %"
 
 
-def speed() -> str:
+def speed(results: dict[str, Any]) -> str:
     """The ratios of a few works, and how the whole table stands."""
-    path = ROOT / "benchmarks" / "results.json"
-    if not path.exists():
-        return ""
-    results = json.loads(path.read_text())
     machine = results["machine"]
-    works: dict[str, dict[str, dict[str, Any]]] = {}
-    for cell in results["cells"]:
-        work, output, format, size, threads = cell["id"].split("/")
-        name, mode = work.split(".")
-        shown = "x" in size or (name in NAMED and mode in ("value", "backward") and size in SIZES)
-        resident = output == "out" or "x" in size
-        if format == "f32" and threads == f"{machine['cores']}t" and resident and shown:
-            works.setdefault(work, {})[size] = cell
+    works = named(results, tensors=False)
     measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
     lines = [
         f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
@@ -71,13 +67,56 @@ def speed() -> str:
         f"`--formats {','.join(measured)}`; {machine['cpu']}, {machine['isa']}; above 1 Ogive is "
         "faster):",
         "",
-        *table([w for w in works if not any("x" in size for size in works[w])], works),
-        "",
-        *table([w for w in works if any("x" in size for size in works[w])], works),
+        *tables(works),
         "",
         *verdicts(results["cells"]),
     ]
     return "\n".join(lines)
+
+
+def speed_on_tensors(results: dict[str, Any]) -> str:
+    """The same through PyTorch; nothing, if it was not measured."""
+    machine, works = results["machine"], named(results, tensors=True)
+    if not works:
+        return ""
+    lines = [
+        f"Time of torch's function over that of `ogive.torch`, on the same tensors, f32, "
+        f"{machine['cores']} threads, torch {machine['versions']['torch']} (`make bench`; "
+        f"{machine['cpu']}, {machine['isa']}; above 1 Ogive is faster). Results are new tensors; "
+        "backward is autograd's, through a graph recorded before:",
+        "",
+        *tables(works),
+    ]
+    return "\n".join(lines)
+
+
+def is_tensors(cell: dict[str, Any]) -> bool:
+    return "/tensors/" in cell["id"]
+
+
+def named(results: dict[str, Any], tensors: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    """The cells that are shown: by work, by size."""
+    works: dict[str, dict[str, dict[str, Any]]] = {}
+    for cell in results["cells"]:
+        work, output, format, size, threads = cell["id"].split("/")
+        name, mode = work.split(".")
+        shown = "x" in size or (name in NAMED and mode in ("value", "backward") and size in SIZES)
+        kind = tensors or output == "out" or "x" in size
+        if (
+            format == "f32"
+            and threads == f"{results['machine']['cores']}t"
+            and is_tensors(cell) is tensors
+            and kind
+            and shown
+        ):
+            works.setdefault(work, {})[size] = cell
+    return works
+
+
+def tables(works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
+    """Elementwise works, and those over rows."""
+    rows = [w for w in works if any("x" in size for size in works[w])]
+    return [*table([w for w in works if w not in rows], works), "", *table(rows, works)]
 
 
 def table(chosen: list[str], works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
@@ -102,11 +141,11 @@ def closest(cell: dict[str, Any]) -> str:
 def verdicts(cells: list[dict[str, Any]]) -> list[str]:
     """Per format: goals met, and the cell that is furthest from its own."""
     lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
-    for format in ("f32", "f64", "f16", "bf16"):
+    for tensors, format in product((False, True), ("f32", "f64", "f16", "bf16")):
         found = [
             (peer["ratio"][0] / peer["goal"], cell["id"], name, peer)
             for cell in cells
-            if cell["id"].split("/")[2] == format
+            if cell["id"].split("/")[2] == format and is_tensors(cell) is tensors
             for name, peer in cell["peers"].items()
             if peer["goal"] is not None
         ]
@@ -115,18 +154,34 @@ def verdicts(cells: list[dict[str, Any]]) -> list[str]:
         met = sum(distance >= 1 for distance, *_ in found)
         _, where, name, peer = min(found, key=lambda one: one[0])
         worst = f"`{where}` against {name}: {peer['ratio'][0]:.2f}, goal {peer['goal']:g}"
-        lines.append(f"| {format} | {met} of {len(found)} | {worst} |")
+        through = ", torch tensors" if tensors else ""
+        lines.append(f"| {format}{through} | {met} of {len(found)} | {worst} |")
     return lines
 
 
-def main() -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    body = "\n\n".join(part for part in (accuracy(), speed()) if part)
-    new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", text)
+def measured(name: str, as_markdown: Callable[[dict[str, Any]], str]) -> str:
+    """A file of figures as Markdown; nothing, where nobody has measured."""
+    path = ROOT / "benchmarks" / name
+    return as_markdown(json.loads(path.read_text())) if path.exists() else ""
+
+
+def write(page: Path, *parts: str) -> None:
+    """Fills a page's one block of figures."""
+    body = "\n\n".join(part for part in parts if part)
+    new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", page.read_text())
     if count != 1:
-        raise SystemExit("README.md has no block of figures")
-    readme.write_text(new)
+        raise SystemExit(f"{page.name} has no block of figures")
+    page.write_text(new)
+
+
+def main() -> None:
+    write(ROOT / "README.md", accuracy(), measured("results.json", speed))
+    write(
+        ROOT / "docs" / "torch.md",
+        measured("results.json", speed_on_tensors),
+        measured("training.json", torch_report.training),
+        measured("heads.json", torch_report.heads),
+    )
 
 
 if __name__ == "__main__":
