@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ torch = pytest.importorskip("torch")
 import ogive  # noqa: E402
 import ogive.torch  # noqa: E402
 from ogive import _native  # noqa: E402
+from ogive.catalog import find  # noqa: E402
 from ogive.torch import _raw  # noqa: E402
 
 
@@ -71,3 +75,29 @@ def test_arrays_use_ogive_s_own_pool_unless_a_thread_says_otherwise() -> None:
     finally:
         assert _native.use_outside(False) is True
     assert np.array_equal(outside, ogive.gelu(x))
+
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(
+    not HUGE.exists() or "[never]" in HUGE.read_text(), reason="no huge pages to ask for"
+)
+@pytest.mark.parametrize("name", ["relu", "softmax"])
+def test_large_fresh_results_ask_for_huge_pages(name: str) -> None:
+    """NumPy asks for its arrays; without them the faults of a large result cost more than it."""
+    options = {"dim": -1} if find(name).kind == "rows" else {}
+    x = torch.ones(1 << 12, 1 << 12)  # so large that the allocator maps the result anew
+    y = getattr(ogive.torch, name)(x, **options)
+    assert "hg" in flags_at(y.data_ptr() + y.nbytes // 2)
+
+
+def flags_at(address: int) -> list[str]:
+    """What the kernel was told of the memory there."""
+    here = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if found := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            here = int(found[1], 16) <= address < int(found[2], 16)
+        elif here and line.startswith("VmFlags:"):
+            return line.split()[1:]
+    raise AssertionError(f"nothing lies at {address:#x}")

@@ -145,10 +145,10 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
     }
     c.data[k] = address_of(item);
     c.steps[k] = o.letter == 'b' ? 1 : o.letter == 'd' ? 8 : size;
-    if (o.output && first_result) {
-      c.streaming = large_and_resident(c.data[k], n * size);
-      first_result = false;
-    }
+    if (!o.output) continue;
+    if (first_result) c.streaming = large_and_resident(c.data[k], n * size);
+    first_result = false;
+    if (o.letter == 'T') ask_for_huge_pages(c.data[k], n * size);
   }
   if (PyErr_Occurred()) return nullptr;
   return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
@@ -229,8 +229,10 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
     if (!b->operands[k].core) continue;
     const bool packed = c.core[at++] == size && c.shape.size() < 2 &&
                         (c.shape.empty() || c.shape[0] == 1 || c.strides[k][0] == length);
-    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr)
+    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr) {
       c.streaming |= large_and_resident(c.data[k], outer * length);
+      ask_for_huge_pages(c.data[k], outer * length);
+    }
   }
   const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
