@@ -34,6 +34,7 @@ from ._heads import (
     as_tensor,
     asked_again,
     counted,
+    ignored,
     torch_threads,
     total_weight,
 )
@@ -147,8 +148,7 @@ class Linear:
         if autocast:
             form = torch.get_autocast_dtype(kind)
             x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
-        if target.is_floating_point():
-            options = {**options, "ignore_index": None}
+        options = {**options, "ignore_index": ignored(options["ignore_index"], target)}
         loss = self.loss(x, W, target, bias, create_graph, options)
         # Under autocast it stays in float32, as torch's losses do.
         return loss if autocast else loss.to(torch.promote_types(x.dtype, W.dtype))
