@@ -207,6 +207,23 @@ def test_autocast_losses_are_float32() -> None:
         assert ot.cross_entropy(z, LABELS).dtype == torch.float32
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_linear_head_under_autocast_is_torch_s(create_graph: bool, reduction: str) -> None:
+    x, W, b = layer(torch.float32)
+    losses = []
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for f, more in (
+            (ot.linear_cross_entropy, {"create_graph": create_graph}),
+            (F.linear_cross_entropy, {}),
+        ):
+            loss = f(x, W, LABELS, linear_bias=b, reduction=reduction, **more)
+            assert loss.dtype == torch.float32
+            losses.append((loss, *torch.autograd.grad(weighted(loss), (x, W, b))))
+    for ours, theirs in zip(*losses, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0.02, atol=0.02)
+
+
 @pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy", "linear_cross_entropy"])
 def test_the_operator_passes_opcheck(name: str) -> None:
     z = logits().requires_grad_()

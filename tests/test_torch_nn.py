@@ -149,6 +149,18 @@ def test_wrong_arguments_are_refused() -> None:
         ot.nn.LeakyReLU(slope=1)
     with pytest.raises(ValueError, match="approximate must be"):
         ot.nn.GELU("sigmoid")
+    with pytest.raises(ValueError, match="approximate must be 'none' or 'tanh'"):
+        ot.gelu(torch.ones(3), approximate="sigmoid")
+    with pytest.raises(TypeError, match=r"inplace must be True or False, not 20\.0"):
+        ot.softplus(torch.ones(3), 1.0, 20.0)  # torch's threshold
+    with pytest.raises(ValueError, match=r"lower = 0\.3 is above upper = 0\.1"):
+        ot.rrelu(torch.ones(3), 0.3, 0.1)
+    with pytest.raises(TypeError, match="unexpected argument 'smoothing'"):
+        ot.nn.LinearCrossEntropyLoss(4, 3, smoothing=0.1)
+    with pytest.raises(ValueError, match="one loss for each input"):
+        ot.nn.LinearCrossEntropyLoss(4, 3, out_features=(2,))
+    with pytest.raises(ValueError, match="ignore_index = 1 applies to integer labels"):
+        ot.cross_entropy(torch.ones(2, 3), torch.ones(2, 3) / 3, ignore_index=1)
     with pytest.raises(ValueError, match="between -1 and 1"):
         ot.nn.Hardtanh(-2, 2)
     with pytest.raises(TypeError, match="unexpected argument 'gama'"):
@@ -165,6 +177,13 @@ def test_wrong_arguments_are_refused() -> None:
         ot.gelu([1.0])
     with pytest.raises(IndexError, match="dim = 2 is out of range"):
         ot.softmax(torch.ones(2, 2), 2)
+
+
+@pytest.mark.parametrize("lean", [None, True])
+def test_approximate_chooses_the_tanh_form(lean: bool | None) -> None:
+    x = torch.randn(7)
+    assert torch.equal(ot.gelu(x, approximate="tanh", lean=lean), ot.gelu_tanh(x))
+    assert torch.equal(ot.gelu(x, approximate="none", lean=lean), ot.gelu(x))
 
 
 def test_integers_become_the_default_dtype() -> None:

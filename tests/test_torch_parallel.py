@@ -36,7 +36,8 @@ def run(world: int, tests: list[str], folder: Path) -> None:
 def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
     world: int, tmp_path: Path
 ) -> None:
-    tests = ["losses_match", "rows_and_halves", "masked_classes", "refusals", "dtensors"]
+    tests = ["losses_match", "losses_are_float32_under_autocast", "rows_and_halves"]
+    tests += ["masked_classes", "refusals", "dtensors"]
     run(world, [*tests, "data_parallel"] if world == 2 else tests, tmp_path)
 
 

@@ -56,6 +56,19 @@ def test_many_gradients_of_noisy_rows_at_a_time() -> None:
     check_many_gradients(ot.gumbel_softmax(x, 0.7, seed=3), x)
 
 
+@pytest.mark.parametrize("dim", [(0, 2), (-1,), [2, 1, 0], ()], ids=str)
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_the_elements_of_several_axes_are_one_row(dim: Any, keepdim: bool) -> None:
+    x = leaf(4, 3, 6)
+    found = ot.logsumexp(x, dim, keepdim, where=WHERE)
+    axes = dim or (0, 1, 2)
+    expected = torch.logsumexp(x.masked_fill(~WHERE, -torch.inf), axes, keepdim)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(y.sum(), x)[0] for y in (found, expected)))
+    with pytest.raises(RuntimeError, match="names an axis twice"):
+        ot.logsumexp(x, (0, -3))
+
+
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_many_gradients_of_losses_at_a_time(reduction: str) -> None:
     z, labels = leaf(4, 6), torch.tensor([0, 5, -100, 2])

@@ -242,3 +242,20 @@ def test_lean_keeps_less() -> None:
     ot.swap(model, lean=True)
     # The output is the next layer's input already: all that is added is a bit an element.
     assert full - kept() == 32 * 256 * 4 - 32 * 256 // 8  # type: ignore[operator]
+
+
+class Shrinking(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = nn.Softshrink(0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.hardshrink(self.module(x), -1.0)
+
+
+def test_a_number_that_only_torch_takes_stays_torch_s() -> None:
+    model, x = Shrinking(), torch.randn(5)
+    before = model(x)
+    report = ot.swap(model, functional=True)
+    assert report.kept == [("module", "torch.nn.Softshrink: lambd = 0.0 is not in (0, inf)")]
+    assert torch.equal(model(x), before)

@@ -5,8 +5,10 @@ Found through the catalog, so a new function is covered at once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ml_dtypes
@@ -24,6 +26,8 @@ DTYPES = {
     torch.float64: np.dtype(np.float64),
 }
 
+IGNORED = -100
+
 
 @dataclass(frozen=True)
 class Case:
@@ -36,6 +40,10 @@ class Case:
     variant: str = ""
     smooth: bool = True
     """False where the slope jumps at points that a random input may come near."""
+    shapes: tuple[tuple[int, ...], ...] = ()
+    """The inputs' shapes, where they differ from each other."""
+    target: Callable[..., torch.Tensor] | None = None
+    """Losses only: what the logits of the inputs are held against."""
 
     @property
     def id(self) -> str:
@@ -54,7 +62,7 @@ def cases() -> list[Case]:
             continue
         names = {p.name for p in card.parameters}
         if any(p.learnable for p in card.parameters):
-            channels = torch.tensor([0.1, 0.3, -0.2])
+            channels = torch.tensor([0.125, 0.25, -0.25])  # exact in every format
             found.append(Case(card.name, 1, lambda x, f=f: f(x, 0.3), lambda x, g=g: g(x, 0.3)))
             found.append(
                 Case(
@@ -89,7 +97,7 @@ def cases() -> list[Case]:
             found.append(
                 Case(
                     card.name, 1,
-                    lambda x, f=f: f(x, 1, temperature=1.5),
+                    lambda x, f=f, **o: f(x, 1, temperature=1.5, **o),
                     lambda x, g=g: g(x, axis=1, temperature=1.5),
                     "axis 1",
                 )
@@ -102,24 +110,82 @@ def cases() -> list[Case]:
                 found.append(
                     Case(
                         card.name, 1,
-                        lambda x, f=f, v=values: f(x, *v), lambda x, g=g, v=values: g(x, *v),
+                        lambda x, f=f, v=values, **o: f(x, *v, **o),
+                        lambda x, g=g, v=values: g(x, *v),
                         "parameters",
                     )
                 )  # fmt: skip
     return found
 
 
+def labels(shape: tuple[int, ...], axis: int) -> torch.Tensor:
+    """A label for each row of logits; every fourth row does not count."""
+    lead = [n for k, n in enumerate(shape) if k != axis % len(shape)]
+    row = torch.arange(math.prod(lead)).reshape(lead)
+    return torch.where(row % 4 == 2, IGNORED, row % shape[axis])
+
+
+def shares(shape: tuple[int, ...], axis: int | None) -> torch.Tensor:
+    """Probabilities of each row's classes, or of each element alone, exact in every format."""
+    if axis is None:
+        return (torch.arange(math.prod(shape)) % 5 / 4).reshape(shape)
+    lead = [n for k, n in enumerate(shape) if k != axis % len(shape)]
+    row = torch.arange(math.prod(lead)).reshape(*lead, 1)
+    own, classes = row % shape[axis], torch.arange(shape[axis])
+    share = 0.75 * (classes == own) + 0.25 * (classes == (own + 1) % shape[axis])
+    return share.movedim(-1, axis)
+
+
+def target_of(
+    make: Callable[..., torch.Tensor], axis: int | None, logits: Any, layer: Any = None
+) -> torch.Tensor:
+    shape = logits.shape if layer is None else (*logits.shape[:-1], len(layer))
+    return make(tuple(shape), axis)
+
+
+def head_cases() -> list[Case]:
+    """Each loss as a function of its logits, or of the arrays that its logits come from."""
+    found: list[Case] = []
+    for card in ogive.catalog("heads"):
+        f, g = getattr(ogive.torch, card.name), getattr(ogive, card.name)
+        over_rows = any(p.name == "axis" for p in card.parameters)
+        axis = -1 if card.inputs else 1 if over_rows else None
+        for make in (labels, shares) if axis is not None else (shares,):
+            given = {"axis": axis} if over_rows else {}
+            given |= {"ignore_index": IGNORED} if make is labels else {}
+            target = partial(target_of, make, axis)
+            found.append(
+                Case(
+                    card.name, len(card.inputs) - 1 if card.inputs else 1,
+                    lambda *xs, f=f, target=target, **o: f(*xs, target(*xs), **o),
+                    lambda *xs, g=g, target=target, given=given: g(
+                        *xs, target(*xs).numpy(), **given
+                    ),
+                    "" if axis is None else make.__name__,
+                    shapes=((2, 4, 3), (5, 3)) if card.inputs else (), target=target,
+                )
+            )  # fmt: skip
+    return found
+
+
 CASES = cases()
+HEAD_CASES = head_cases()
 
 
 def samples(
-    case: Case, dtype: torch.dtype = torch.float64, shape: tuple[int, ...] = (2, 3, 4)
+    case: Case,
+    dtype: torch.dtype = torch.float64,
+    shape: tuple[int, ...] = (2, 3, 4),
+    batch: tuple[int, ...] = (),
 ) -> list[torch.Tensor]:
     """Random tensors whose elements keep away from the kinks of piecewise functions."""
     generator = torch.Generator().manual_seed(len(case.id))
+    # Rows of near numbers, of which none takes all.
+    scale = 2.5 if case.card.kind in ("unary", "gated") else 0.6
     made = []
-    for _ in range(case.inputs):
-        x = 2.5 * torch.randn(shape, generator=generator, dtype=torch.float64)
+    for own in case.shapes or (shape,) * case.inputs:
+        shape = (*batch, *own)
+        x = scale * torch.randn(shape, generator=generator, dtype=torch.float64)
         # Kinks lie at multiples of 1/4 (0, 1/2, 1, 3, 6); 0.125 from them is far enough.
         x = (x * 4).floor() / 4 + 0.125
         # Distinct, for rows whose largest element matters.

@@ -49,6 +49,29 @@ class Count:
         dist.all_gather = self.original
 
 
+def losses_are_float32_under_autocast(rank: int, world: int) -> None:
+    x, W, b, t = inputs()
+    begin = starts(world)
+    end = [*begin[1:], CLASSES]
+    mine = slice(begin[rank], end[rank])
+    whole = ot.cross_entropy(x @ W.T + b, t)
+    for dtype in (torch.float32, torch.bfloat16):
+        hidden, V, c = (v.to(dtype).requires_grad_() for v in (x, W[mine], b[mine]))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = torch.nn.functional.linear(hidden, V, c)
+            losses = [
+                ot.vocab_parallel_cross_entropy(logits, t, vocab_start=begin[rank]),
+                ot.vocab_parallel_linear_cross_entropy(
+                    hidden, V, t, bias_shard=c, vocab_start=begin[rank]
+                ),
+            ]
+        for loss in losses:
+            assert loss.dtype == torch.float32
+            torch.testing.assert_close(loss.double(), whole, rtol=0.01, atol=0)
+            dx, dW = torch.autograd.grad(loss, (hidden, V))
+            assert (dx.dtype, dW.dtype) == (dtype, dtype)
+
+
 def losses_match(rank: int, world: int) -> None:
     x, W, b, t = inputs()
     begin = starts(world)

@@ -12,6 +12,7 @@ is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, a
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,11 @@ def _build() -> dict[str, Callable[..., Any]]:
     made: dict[str, Callable[..., Any]] = {}
     unary: dict[str, _unary.Unary] = {}
     heads: dict[str, _heads.Head] = {}
-    for card in map(catalog.find, catalog.names()):
+    # The kinds one after another, and what has other forms after them.
+    for card in sorted(
+        map(catalog.find, catalog.names()),
+        key=lambda card: (catalog.KINDS.index(card.kind), bool(_approximations(card))),
+    ):
         modes = _native.entries()[card.name]
         if card.kind == "unary" and any(p.learnable for p in card.parameters):
             made[card.name] = _learned.public(_learned.Learned(card))
@@ -35,7 +40,8 @@ def _build() -> dict[str, Callable[..., Any]]:
             if "sampled_value" in modes:
                 made[card.name] = _drawn.public(_drawn.Drawn(unary[card.name]))
             else:
-                made[card.name] = _unary.public(unary[card.name])
+                forms = {form: made[name] for form, name in _approximations(card).items()}
+                made[card.name] = _unary.public(unary[card.name], forms)
         elif card.kind == "gated":
             made[card.name] = _gated.public(_gated.Gated(card, unary[card.gate]))
         elif card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
@@ -48,6 +54,17 @@ def _build() -> dict[str, Callable[..., Any]]:
     # The one head of other arrays than logits and target is built on the head of its logits.
     made["linear_cross_entropy"] = _linear.public(_linear.Linear(heads["cross_entropy"]))
     return made
+
+
+def _approximations(card: catalog.Card) -> dict[str, str]:
+    """The functions that torch has under the same name, by its argument ``approximate``."""
+    own = tuple(f"{peer.name}(approximate=" for peer in card.peers if peer.framework == "torch")
+    return {
+        ast.literal_eval(peer.name.partition("approximate=")[2][:-1]): other.name
+        for other in map(catalog.find, catalog.names(card.kind))
+        for peer in other.peers
+        if peer.name.startswith(own)
+    }
 
 
 _functions = _build()

@@ -195,6 +195,8 @@ def public(of: Drawn) -> Callable[..., Tensor]:
         generator: torch.Generator | None = None,
         lean: bool | None = None,
     ) -> Tensor:
+        if lower > upper:
+            raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
         if not training:
             return of.evaluate(input, lower, upper, inplace, lean=lean)
         numbers, key = (float(lower), float(upper)), drawn_seed(seed, generator)

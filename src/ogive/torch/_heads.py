@@ -161,8 +161,8 @@ class Head:
         where = 0
         if self.over_rows:
             where = checked_dim(min(1, z.dim() - 1) if dim is None else dim, z, self.name)
-        if target.is_floating_point() and options.get("ignore_index") is not None:
-            options["ignore_index"] = None  # as torch: it applies to labels
+        if "ignore_index" in options:
+            options["ignore_index"] = ignored(options["ignore_index"], target)
         tensors = [t for t in (z, target, *options.values()) if isinstance(t, Tensor)]
         way = route_of(*tensors)
         if way in (TRANSFORMS, FORMULA) or any(
@@ -286,6 +286,19 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
         return bool(torch.broadcast_shapes(shape, to) == to)
     except RuntimeError:
         return False
+
+
+def ignored(ignore_index: int | None, target: Tensor) -> int | None:
+    """The label that does not count. Among probabilities there is none; as in torch, to name a
+    class is an error there, and its default is not.
+    """
+    if not target.is_floating_point():
+        return ignore_index
+    if ignore_index is not None and ignore_index >= 0:
+        raise ValueError(
+            f"ignore_index = {ignore_index} applies to integer labels, not to probabilities"
+        )
+    return None
 
 
 def counted(target: Tensor, ignore_index: int | None) -> Tensor:

@@ -15,7 +15,7 @@ from torch.autograd import Function
 from .. import _heads
 from ..catalog.heads import cross_entropy as rows_head
 from ..catalog.heads import linear_cross_entropy as linear_head
-from . import _raw
+from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -34,6 +34,7 @@ from ._heads import (
     as_tensor,
     asked_again,
     counted,
+    ignored,
     torch_threads,
     total_weight,
 )
@@ -53,7 +54,7 @@ class Linear:
     def by_formula(
         self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options
     ) -> Tensor:
-        z = torch.nn.functional.linear(x, W, bias)
+        z = _formulas.wide(torch.nn.functional.linear(x, W, bias))
         given = {name: options[name] for name in self.head.options}
         return self.head.by_formula(z, target, z.dim() - 1, given)
 
@@ -61,9 +62,10 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Tensor | None, target: Tensor, options: Options,
         wanted: tuple[bool, bool, bool], upstream: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:  # fmt: skip
-        """The loss and the gradients wanted; `upstream` weighs the rows' gradients."""
-        form = torch.promote_types(x.dtype, W.dtype)
-        work = torch.float64 if form == torch.float64 else torch.float32
+        """The loss, in float32 at least, and the gradients wanted; `upstream` weighs the rows'
+        gradients.
+        """
+        work = work_format(x, W)
         lead, classes = tuple(x.shape[:-1]), W.shape[0]
         rows, matrix = x.detach().reshape(-1, x.shape[-1]).to(work), W.detach().to(work)
         shift = None if bias is None else bias.detach().to(work)
@@ -112,14 +114,14 @@ class Linear:
             if dx is not None:
                 if every:
                     torch.mm(z, matrix, out=dx[some])
-                else:
-                    dx[some] = torch.mm(z, matrix)
+                else:  # own is a copy by now; autocast would change a product without out=
+                    dx[some] = torch.mm(z, matrix, out=own)
         with torch_threads():
             value = as_tensor(
                 _heads.reduced(loss.reshape(lead).numpy(), how, total, np.dtype(np.float64))
             )
         return (
-            value.to(form),
+            value.to(work),
             None if dx is None else dx.reshape(x.shape).to(x.dtype),
             None if dW is None else dW.to(W.dtype),
             None if db is None or bias is None else db.to(bias.dtype),
@@ -142,11 +144,20 @@ class Linear:
                 f"{self.name}: bias of shape {tuple(bias.shape)} does not fit {W.shape[0]} classes"
             )
         kind = x.device.type
-        if torch.is_autocast_enabled(kind):
+        autocast = torch.is_autocast_enabled(kind)
+        if autocast:
             form = torch.get_autocast_dtype(kind)
             x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
-        if target.is_floating_point():
-            options = {**options, "ignore_index": None}
+        options = {**options, "ignore_index": ignored(options["ignore_index"], target)}
+        loss = self.loss(x, W, target, bias, create_graph, options)
+        # Under autocast it stays in float32, as torch's losses do.
+        return loss if autocast else loss.to(torch.promote_types(x.dtype, W.dtype))
+
+    def loss(
+        self, x: Tensor, W: Tensor, target: Tensor, bias: Any, create_graph: bool, options: Options
+    ) -> Tensor:
+        """The loss in float32 at least, whichever way it takes."""
+        kind = x.device.type
         tensors = [t for t in (x, W, bias, target, options["weight"]) if isinstance(t, Tensor)]
         way = route_of(*tensors)
         if way in (TRANSFORMS, FORMULA) or (
@@ -192,8 +203,7 @@ class Linear:
         def fake(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
             *values, wanted = rest
             none = dict(zip(names, values, strict=True))["reduction"] == "none"
-            form = torch.promote_types(x.dtype, W.dtype)
-            loss = x.new_empty(x.shape[:-1] if none else [], dtype=form)
+            loss = x.new_empty(x.shape[:-1] if none else [], dtype=work_format(x, W))
             return loss, *(
                 t.new_empty(t.shape) if want and t is not None else x.new_empty(0)
                 for t, want in zip((x, W, bias), wanted, strict=True)
@@ -259,7 +269,7 @@ class Linear:
         )
         loss = losses.sum() * factor
         return (
-            loss.to(form), dx.reshape(x.shape).to(x.dtype), dW.to(W.dtype),
+            loss.to(work_format(x, W)), dx.reshape(x.shape).to(x.dtype), dW.to(W.dtype),
             None if bias is None else db.to(bias.dtype),
         )  # fmt: skip
 
@@ -288,6 +298,11 @@ class Linear:
             assert rows is not None
             assert matrix is not None
             return self.by_formula(rows, matrix, target, shift, options), given
+
+
+def work_format(x: Tensor, W: Tensor) -> torch.dtype:
+    """What sums are made in, and the loss, before it is given back in the format of the logits."""
+    return torch.promote_types(torch.promote_types(x.dtype, W.dtype), torch.float32)
 
 
 def checked(

@@ -17,7 +17,7 @@ from torch.autograd import Function
 
 from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
-from . import _functions, _raw
+from . import _formulas, _functions, _raw
 from ._heads import IGNORED
 
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -69,7 +69,8 @@ def vocab_parallel_cross_entropy(
             f"target of shape {tuple(target.shape)} does not fit logits of shape "
             f"{tuple(logits_shard.shape)}"
         )
-    return _Loss.apply(logits_shard, target, group, vocab_start, options)  # type: ignore[no-any-return]
+    z = _as_losses_take_it(logits_shard)
+    return _Loss.apply(z, target, group, vocab_start, options)  # type: ignore[no-any-return]
 
 
 def vocab_parallel_linear_cross_entropy(
@@ -119,9 +120,16 @@ def vocab_parallel_linear_cross_entropy(
             f"and target of shape {tuple(target.shape)} do not fit"
         )
     options["chunk_rows"] = chunk_rows
-    return _LinearLoss.apply(  # type: ignore[no-any-return]
-        input, weight_shard, bias_shard, target, group, vocab_start, options
-    )
+    x = _as_losses_take_it(input)
+    with torch.autocast(x.device.type, enabled=False):  # the products say which format they are of
+        return _LinearLoss.apply(  # type: ignore[no-any-return]
+            x, weight_shard, bias_shard, target, group, vocab_start, options
+        )
+
+
+def _as_losses_take_it(t: Tensor) -> Tensor:
+    """Halves as float32 under autocast, where losses are float32."""
+    return _formulas.wide(t) if torch.is_autocast_enabled(t.device.type) else t
 
 
 def _options(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -399,17 +399,42 @@ def public(of: Rows) -> Callable[..., Tensor]:
 
         def function(  # type: ignore[misc]
             input: Any,
-            dim: int = -1,
+            dim: int | Sequence[int] = -1,
             keepdim: bool = False,
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
         ) -> Tensor:
+            if not isinstance(dim, int):
+                return over_axes(of, input, dim, keepdim, temperature, where)
             y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
 
     function.__name__ = function.__qualname__ = of.name
     return function
+
+
+def over_axes(
+    of: Rows, x: Any, dims: Sequence[int], keepdim: bool, temperature: Temperature, where: Any
+) -> Tensor:
+    """What reduces a row, over the elements of several axes as one row."""
+    x = floating(x, of.name)
+    if not isinstance(dims, (tuple, list)):
+        raise TypeError(f"{of.name}: dim must be an integer, or several, not {dims!r}")
+    axes = [checked_dim(dim, x, of.name) for dim in dims or range(x.dim())]
+    if len(set(axes)) < len(axes):
+        raise RuntimeError(f"{of.name}: dim = {tuple(dims)} names an axis twice")
+    if not x.dim():
+        return of.call(x, 0, temperature, where, None)
+    last = range(x.dim() - len(axes), x.dim())
+    rows, mask = (
+        t if t is None else t.movedim(axes, tuple(last)).flatten(last[0])
+        for t in (x, where if where is None else checked_mask(where, x, of.name).expand(x.shape))
+    )
+    y = of.call(rows, -1, temperature, mask, None)
+    for axis in sorted(axes) if keepdim else ():
+        y = y.unsqueeze(axis)
+    return y
 
 
 class DrawnRows:

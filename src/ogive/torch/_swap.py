@@ -210,6 +210,9 @@ def obstacle(module: Any) -> str | None:
         return f"it is between {module.min_val} and {module.max_val}, not -1 and 1"
     if kind == "Softplus" and module.threshold != 20:
         return f"it is a straight line from beta x = {module.threshold} on"
+    for name in catalog.names("unary"):
+        if catalog.find(name).title == kind and (why := beyond(name, vars(module))) is not None:
+            return why
     if getattr(module, "dim", 0) is None:
         return "it has no dim: torch chooses one by the number of dimensions"
     if kind == "GELU" and getattr(module, "approximate", "none") not in ("none", "tanh"):
@@ -218,6 +221,16 @@ def obstacle(module: Any) -> str | None:
         return "it has several losses for each input (out_features)"
     if kind == "LinearCrossEntropyLoss":
         return "torch's chunks differ in their options; build ogive.torch.nn.LinearCrossEntropyLoss"
+    return None
+
+
+def beyond(name: str, given: dict[str, Any]) -> str | None:
+    """Which number torch takes and Ogive does not."""
+    card = catalog.find(name)
+    for p in card.parameters if card.kind == "unary" else ():
+        number, (low, high) = given.get(p.name), p.domain
+        if isinstance(number, (int, float)) and not low < number < high:
+            return f"{p.name} = {number} is not in ({low:g}, {high:g})"
     return None
 
 
@@ -324,7 +337,7 @@ def arguments(
             del given[key]
         else:
             return None
-    if "dim" in given and given["dim"] is None:
+    if ("dim" in given and given["dim"] is None) or beyond(name, given) is not None:
         return None
     if function.__name__.endswith("_") and "inplace" in taken:
         given["inplace"] = True

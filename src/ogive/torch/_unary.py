@@ -214,6 +214,8 @@ class Unary:
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
         x = floating(input, self.name)
+        if not isinstance(inplace, bool):  # an argument that only torch has, in its place
+            raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(map(float, numbers))
         for parameter, number in zip(self.parameters, numbers, strict=True):
             low, high = parameter.domain
@@ -535,30 +537,42 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     return Backward, Value
 
 
-def public(of: Unary) -> Callable[..., Tensor]:
+def public(
+    of: Unary, forms: dict[str, Callable[..., Tensor]] | None = None
+) -> Callable[..., Tensor]:
     """The function with the card's parameters in its signature, written out and compiled.
 
-    A closure over ``*args`` would have no signature and cost half a microsecond a call.
+    A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
+    the functions that torch's argument ``approximate`` chooses besides.
     """
     parameters = of.parameters
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
+    chosen = exact = approximated = ""
+    if forms:
+        chosen, exact = "approximate='none', ", "approximate == 'none' and "
+        approximated = f"""
+    if approximate != "none":
+        if approximate not in forms:
+            raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
+                             f"not {{approximate!r}}")
+        return forms[approximate](input, {names}{"," if parameters else ""} inplace, lean=lean)"""
     code = f"""
-def {of.name}(input, {signature}inplace=False, *, lean=None):
-    if lean is None and inplace is False and route(input) == 0:
+def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
+    if {exact}lean is None and inplace is False and route(input) == 0:
         try:
             of = {kept}
             if input.requires_grad and grad_enabled():
                 return of.apply(input)
             return of.value(input)
         except KeyError:
-            pass  # parameters that are new, or not one of the four formats
+            pass  # parameters that are new, or not one of the four formats{approximated}
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
         "route": route, "grad_enabled": _grad_enabled, "call": of.call,
-        "by_number": of.by_number if len(parameters) == 1 else of.bound,
+        "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())

@@ -5,6 +5,7 @@ Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -186,17 +187,29 @@ class LinearCrossEntropyLoss(nn.Module):
         in_features: int,
         num_classes: int,
         *,
+        out_features: tuple[int, ...] = (),
         bias: bool = False,
         device: Any = None,
         dtype: Any = None,
         weight: Tensor | None = None,
-        **options: Any,
+        options: None = None,
+        **given: Any,
     ):
         super().__init__()
+        if tuple(out_features) != ():
+            raise ValueError(
+                f"out_features must be (), one loss for each input, not {out_features}"
+            )
+        if options is not None:
+            raise ValueError("options are of torch's chunks; here chunk_rows says how many rows")
+        taken = inspect.signature(_functions["linear_cross_entropy"]).parameters
+        for name in given:
+            if name not in taken or name.startswith("linear_"):
+                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
         self.in_features, self.num_classes = in_features, num_classes
         self.linear = nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
         self.register_buffer("weight", weight)
-        self.options = options
+        self.options = given
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
@@ -243,8 +256,6 @@ def _class(card: Card) -> type[nn.Module]:
     elif card.kind == "rows":
         base = DrawnRows if "seed" in names else Rows
     else:
-        import inspect
-
         base = Loss
         body["options"] = {
             p.name: None if p.name == "weight" else p.default

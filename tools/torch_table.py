@@ -1,0 +1,355 @@
+"""Check every function of the catalog in every mode of PyTorch, and write a table of it.
+
+    python tools/torch_table.py                                   # all of it, in half a minute
+    python tools/torch_table.py --functions gelu --columns vmap   # some of it
+    python tools/torch_table.py --write                           # docs/torch_table.md
+    python tools/torch_table.py --check                           # exit code 1 where that is stale
+
+Functions come from the catalog by way of tests/torch_cases.py, with every way they have of being
+called; a cell passes where all of them do. The exit code is 1 where one fails.
+tests/test_torch_table.py runs the same checks one by one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Column, Table
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+
+import ogive.torch  # noqa: E402
+from ogive.catalog import Card  # noqa: E402
+from ogive.reference.ulp import BFLOAT16  # noqa: E402
+from ogive.torch import _formulas  # noqa: E402
+from torch_cases import CASES, DTYPES, HEAD_CASES, Case, same_bits, samples, to_numpy  # noqa: E402
+
+PAGE = ROOT / "docs" / "torch_table.md"
+EVERY = [*CASES, *HEAD_CASES]
+PASS = "✓"
+
+near = torch.testing.assert_close
+
+
+def leaves(case: Case, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    return [x.requires_grad_() for x in samples(case, dtype)]
+
+
+def ramp(y: torch.Tensor) -> torch.Tensor:
+    """A gradient that differs from element to element; for a single one it is not 1."""
+    return torch.linspace(-1, 1.5, y.numel() + 1)[1:].reshape(y.shape).to(y.dtype)
+
+
+def by_formula(case: Case, *xs: torch.Tensor) -> torch.Tensor | None:
+    """The function at its defaults by its card's formula, or torch's own; None where the case is
+    something else.
+    """
+    card = case.card
+    names = {p.name for p in card.parameters}
+    if card.kind == "heads" and not card.inputs and case.target is not None:
+        (z,), target, over_rows = xs, case.target(*xs), "axis" in names
+        if over_rows:
+            target = target.movedim(1, -1) if target.shape == z.shape else target
+            z = z.movedim(1, -1)
+        losses = _formulas.head(card, over_rows)(z, target)
+        counted = target >= 0 if target.dim() < z.dim() else torch.ones_like(losses)
+        return losses.sum() / counted.sum()
+    if card.kind == "heads" or case.variant or any(p.learnable for p in card.parameters):
+        return None
+    if card.kind == "unary":
+        return _formulas.unary(card)(*xs, *(p.default for p in card.parameters if p.operand))
+    if card.kind == "gated":
+        return _formulas.gated(card)(*xs)
+    return None if "seed" in names else _formulas.rows(card)(*xs)
+
+
+def forward(case: Case) -> None:
+    """NumPy's bits in each format, and the values of the formula."""
+    for dtype in DTYPES:
+        xs = samples(case, dtype)
+        y, expected = case.torch(*xs), case.numpy(*map(to_numpy, xs))
+        if case.card.inputs:  # its products are BLAS's, in an order of their own
+            eps = torch.finfo(dtype).eps
+            assert to_numpy(y).dtype == expected.dtype, f"{y.dtype} from {dtype}"
+            near(float(y), float(expected), rtol=2 * eps, atol=0)
+        else:
+            assert same_bits(y, expected), f"not NumPy's bits in {dtype}"
+    exact = by_formula(case, *(x.double() for x in samples(case, torch.float32)))
+    if exact is not None:
+        y = case.torch(*samples(case, torch.float32))
+        near(y.double(), exact, rtol=2.0**-22, atol=2.0**-40)
+
+
+def backward(case: Case) -> None:
+    """Differences, in float64; and float32 near them."""
+    assert gradcheck(case.torch, leaves(case))
+    found = []
+    for dtype in (torch.float32, torch.float64):
+        xs = leaves(case, dtype)
+        y = case.torch(*xs)
+        found.append(torch.autograd.grad(y, xs, ramp(y)))
+    for ours, exact in zip(*found, strict=True):
+        near(ours.double(), exact, rtol=1e-5, atol=1e-6)
+
+
+def double_backward(case: Case) -> None:
+    """Differences of the gradient."""
+    f = partial(case.torch, create_graph=True) if case.target else case.torch
+    assert gradgradcheck(f, leaves(case))
+
+
+def vmap(case: Case) -> None:
+    """One after another, along two axes, and their gradients."""
+    xs = samples(case, batch=(3,))
+    if case.variant == "training":  # each sample draws for itself: then no two are alike
+        y = torch.func.vmap(case.torch)(torch.stack([xs[0][0]] * 3))
+        assert not torch.equal(y[0], y[1]), "samples share their slopes"
+        return
+    for dim in (0, -1):
+        moved = [x.movedim(0, dim) for x in xs]
+        found = torch.func.vmap(case.torch, in_dims=dim)(*moved)
+        each = [case.torch(*one) for one in zip(*xs, strict=True)]
+        near(found, torch.stack(each), rtol=1e-13, atol=1e-13)
+
+    def gradients(*xs: torch.Tensor) -> Any:
+        def total(*xs: torch.Tensor) -> torch.Tensor:
+            y = case.torch(*xs)
+            return (y * ramp(y)).sum()
+
+        return torch.func.grad(total, tuple(range(len(xs))))(*xs)
+
+    found = torch.func.vmap(gradients)(*xs)
+    each = [gradients(*one) for one in zip(*xs, strict=True)]
+    for ours, theirs in zip(found, zip(*each, strict=True), strict=True):
+        near(ours, torch.stack(theirs), rtol=1e-13, atol=1e-13)
+
+
+def jvp(case: Case) -> None:
+    """Differences along a direction, the transpose of backward, and dual numbers the same."""
+    xs = samples(case)
+    along = [torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape) for x in xs]
+    value, tangent = torch.func.jvp(case.torch, tuple(xs), tuple(along))
+    near(value, case.torch(*xs))
+    step = 2.0**-17
+    above, below = (
+        case.torch(*(x + sign * step * t for x, t in zip(xs, along, strict=True)))
+        for sign in (1, -1)
+    )
+    near(tangent, (above - below) / (2 * step), rtol=1e-6, atol=1e-7)
+    given = leaves(case)
+    y = case.torch(*given)
+    dxs = torch.autograd.grad(y, given, ramp(y))
+    transposed = sum((dx * t).sum() for dx, t in zip(dxs, along, strict=True))
+    near((tangent * ramp(y)).sum(), transposed)
+    with forward_ad.dual_level():
+        duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, along, strict=True)]
+        near(forward_ad.unpack_dual(case.torch(*duals)).tangent, tangent)
+
+
+def compile(case: Case) -> None:
+    """One graph without a break, and the bits of eager mode in value and gradient."""
+    torch._dynamo.reset()
+    xs = leaves(case, torch.float32)
+    compiled = torch.compile(case.torch, backend="aot_eager", fullgraph=True)
+    found = []
+    for f in (compiled, case.torch):
+        y = f(*xs)
+        found.append((y, *torch.autograd.grad(y, xs, ramp(y))))
+    for ours, eager in zip(*found, strict=True):
+        assert same_bits(ours, to_numpy(eager)), "not the bits of eager mode"
+
+
+class Layer(torch.nn.Module):
+    def __init__(self, case: Case):
+        super().__init__()
+        self.case = case
+
+    def forward(self, *xs: torch.Tensor) -> torch.Tensor:
+        return self.case.torch(*xs)
+
+
+def export(case: Case) -> None:
+    """The operator is in the program, which gives the same bits."""
+    xs = tuple(samples(case, torch.float32))
+    program = torch.export.export(Layer(case), xs)
+    targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    assert any(t.startswith(f"ogive.{case.name}") for t in targets), f"only {targets}"
+    assert same_bits(program.module()(*xs), to_numpy(case.torch(*xs))), "not the bits of eager mode"
+
+
+def autocast(case: Case) -> None:
+    """Losses are float32, as torch's are; all else has the format and the bits of what comes in. A
+    gradient reaches float32 weights.
+    """
+    loss = case.card.kind == "heads"
+    for dtype in (torch.bfloat16, torch.float32):
+        xs = samples(case, dtype)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = case.torch(*xs)
+        wanted = torch.float32 if loss else dtype
+        assert y.dtype == wanted, f"{y.dtype} from {dtype}"
+        plain = case.torch(*(x.to(wanted) for x in xs))
+        if case.card.inputs:  # the layer's products are of bfloat16 numbers
+            near(y, plain, rtol=2.0**-7, atol=0)
+        else:
+            assert same_bits(y, to_numpy(plain)), f"not the bits of {wanted} in {dtype}"
+    x, *rest = samples(case, torch.float32)
+    found = []
+    for on in (True, False):
+        # x itself in bfloat16, no nearer to a kink than a half of its own
+        weight = torch.eye(x.shape[-1], requires_grad=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=on):
+            y = case.torch(torch.nn.functional.linear(x, weight), *rest)
+        (y.float() * ramp(y.float())).sum().backward()
+        assert weight.grad is not None
+        assert weight.grad.dtype == torch.float32
+        found.append(weight.grad)
+    off = (found[0] - found[1]).norm() / found[1].norm()
+    assert off < 2.0**-5, f"the gradient of the weights is {float(off):.1%} off"
+
+
+def rounded(found: torch.Tensor, exact: torch.Tensor, what: str, ulps: float) -> None:
+    """bfloat16 numbers within so many ulps of float64 ones."""
+    assert found.dtype == torch.bfloat16, f"{what} is {found.dtype}"
+    got, want = found.detach().double().numpy(), exact.detach().numpy()
+    nearest = BFLOAT16.round_all(want)
+    with np.errstate(invalid="ignore"):
+        right = np.abs(got - want) <= ulps * BFLOAT16.spacing(want)
+    wrong = ~(right | (got == nearest) | (np.isnan(got) & np.isnan(want)))
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        raise AssertionError(
+            f"{what}: {np.count_nonzero(wrong)} of {wrong.size} misrounded, "
+            f"{got[at]!r} for {want[at]!r}"
+        )
+
+
+HALF = 0.5 + 2.0**-24  # float64's own error beside that of bfloat16
+
+
+def bf16(case: Case) -> None:
+    """Values and gradients correctly rounded."""
+    card = case.card
+    xs = samples(case, torch.bfloat16)
+    every = card.kind == "unary" and case.variant != "channels"
+    if every:
+        xs = [torch.arange(1 << 16, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)]
+    takes_lean = "lean" in inspect.signature(getattr(ogive.torch, case.name)).parameters
+    learnable = any(p.learnable for p in card.parameters)
+    kept = {"lean": False} if takes_lean and case.variant != "training" and not learnable else {}
+    found = []
+    for dtype in (torch.bfloat16, torch.float64):
+        given = [x.to(dtype).requires_grad_() for x in xs]
+        y = case.torch(*given, **kept)
+        dy = torch.ones_like(y) if every or not y.dim() else ramp(y.bfloat16()).to(dtype)
+        found.append((y, *torch.autograd.grad(y, given, dy)))
+    for k, (ours, exact) in enumerate(zip(*found, strict=True)):
+        rounded(ours, exact, f"gradient {k}" if k else "value", HALF)
+    if kept:  # from the output, whose own rounding is in the slope
+        (x,) = leaves(case, torch.bfloat16)
+        wide = x.detach().double().requires_grad_()
+        ours, exact = (torch.autograd.grad(case.torch(t).sum(), t)[0] for t in (x, wide))
+        assert ours.dtype == torch.bfloat16
+        near(ours.double(), exact, rtol=2.0**-7, atol=2.0**-7)
+
+
+COLUMNS: dict[str, Callable[[Case], None]] = {
+    "forward": forward, "backward": backward, "double backward": double_backward, "vmap": vmap,
+    "jvp": jvp, "compile": compile, "export": export, "autocast": autocast, "bf16": bf16,
+}  # fmt: skip
+
+
+def cell(card: Card, column: str) -> str:
+    """What becomes of one entry of the catalog in one column."""
+    cases = [case for case in EVERY if case.name == card.name]
+    assert cases, f"tests/torch_cases.py has no {card.name}"
+    for case in cases:
+        try:
+            COLUMNS[column](case)
+        except Exception as error:
+            return f"FAIL {case.variant}: {type(error).__name__}: {error}"
+    return PASS
+
+
+Cells = dict[str, dict[str, str]]
+
+
+def straight() -> list[str]:
+    """Functions made of straight lines."""
+    return [
+        name for name in ogive.catalog.names("unary") if name not in dir(ogive.second_derivative)
+    ]
+
+
+def page(cells: Cells) -> Iterator[str]:
+    """The table in Markdown."""
+    yield "# What was checked in PyTorch\n\n"
+    yield "Written by `python tools/torch_table.py --write`: each entry of the catalog in each "
+    yield "mode of PyTorch on a CPU.\nA mark says that all ways of calling it passed:\n\n"
+    for name, check in COLUMNS.items():
+        yield f"- **{name}**: {' '.join(str(check.__doc__).split())}\n"
+    yield f"\n| |{'|'.join(COLUMNS)}|\n|---|{'|'.join([':-:'] * len(COLUMNS))}|\n"
+    for kind in ("unary", "gated", "rows", "heads"):
+        yield f"|**{kind}**|{'|' * len(COLUMNS)}\n"
+        for name in ogive.catalog.names(kind):
+            yield f"|{name}|{'|'.join(cells[name][column] for column in COLUMNS)}|\n"
+    yield "\nOf functions made of straight lines the second derivative is 0 wherever there is one; "
+    yield "there double backward is\nthat of dy: " + ", ".join(straight()) + ".\n"
+
+
+SOME = typer.Option(help="Only these; may be repeated.")
+
+
+def main(
+    functions: Annotated[list[str] | None, SOME] = None,
+    columns: Annotated[list[str] | None, SOME] = None,
+    write: Annotated[bool, typer.Option(help="Write docs/torch_table.md.")] = False,
+    check: Annotated[bool, typer.Option(help="Fail where docs/torch_table.md is stale.")] = False,
+) -> None:
+    """Check every function of the catalog in every mode of PyTorch."""
+    cards = [card for card in ogive.catalog() if not functions or card.name in functions]
+    chosen = [column for column in COLUMNS if not columns or column in columns]
+    if (write or check) and (functions or columns):
+        raise typer.BadParameter("the page is of all functions and columns")
+    console = Console()
+    table = Table(Column(no_wrap=True), *chosen)
+    cells: Cells = {}
+    warnings.simplefilter("ignore")  # of torch about itself
+    for card in track(cards, "Checking", console=Console(stderr=True)):
+        cells[card.name] = {column: cell(card, column) for column in chosen}
+        shown = [found.split(maxsplit=1)[0] for found in cells[card.name].values()]
+        table.add_row(card.name, *(s if s == PASS else f"[red]{s}[/red]" for s in shown))
+    console.print(table)
+    failed = [
+        f"{name}, {column}: {found}"
+        for name, of_name in cells.items()
+        for column, found in of_name.items()
+        if found != PASS
+    ]
+    for line in failed:
+        console.print(line, markup=False)
+    text = "" if functions or columns else "".join(page(cells))
+    if write and not failed:
+        PAGE.write_text(text)
+    stale = check and (not PAGE.exists() or PAGE.read_text() != text)
+    if stale:
+        console.print("docs/torch_table.md is stale: run `python tools/torch_table.py --write`")
+    if failed or stale:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
