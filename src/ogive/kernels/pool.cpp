@@ -81,18 +81,37 @@ struct placement {
 };
 #endif
 
+// Each thread has a share of its own, the same in every call, so that what it wrote is in its cache
+// when the next call reads it; then it takes pieces of shares whose thread has begun late.
 struct job {
   range_task task;
   void *context;
-  std::ptrdiff_t n, piece;
-  std::atomic<std::ptrdiff_t> next{0};
+  std::ptrdiff_t piece;
+  int shares = 0;
+  struct share {
+    std::atomic<std::ptrdiff_t> next{0};
+    std::ptrdiff_t end = 0;
+  } of[max_threads];
   std::atomic<bool> good{true};
 
-  void work() {
-    for (;;) {
-      const std::ptrdiff_t begin = next.fetch_add(piece, std::memory_order_relaxed);
-      if (begin >= n) return;
-      if (!task(context, begin, std::min(begin + piece, n))) good = false;
+  job(range_task task, void *context, std::ptrdiff_t n, std::ptrdiff_t piece, int threads)
+      : task(task), context(context), piece(piece) {
+    // Shares are whole pieces.
+    const std::ptrdiff_t pieces = (n + piece - 1) / piece, each = (pieces + threads - 1) / threads;
+    for (std::ptrdiff_t begin = 0; begin < n; begin += each * piece, ++shares) {
+      of[shares].next = begin;
+      of[shares].end = std::min(begin + each * piece, n);
+    }
+  }
+
+  void work(int thread) {
+    for (int k = 0; k < shares; ++k) {
+      share &from = of[(thread + k) % shares];
+      for (;;) {
+        const std::ptrdiff_t begin = from.next.fetch_add(piece, std::memory_order_relaxed);
+        if (begin >= from.end) break;
+        if (!task(context, begin, std::min(begin + piece, from.end))) good = false;
+      }
     }
   }
 };
@@ -119,7 +138,7 @@ public:
     }
     generation_seen_.store(generation_, std::memory_order_release);
     wake_.notify_all();
-    work.work();
+    work.work(0);
     // No piece is left; whoever has not begun need not, whoever has is waited for.
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -166,7 +185,7 @@ private:
       ++active_;
       job *const work = current_;
       lock.unlock();
-      work->work();
+      work->work(k + 1);
       lock.lock();
       if (--active_ == 0) done_.notify_one();
     }
@@ -236,12 +255,11 @@ bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain, range_task task, void 
   if (count < 2 || inside) return task(context, 0, n);
   // Several pieces a thread even out threads that start late; whole cache lines keep them apart.
   const std::ptrdiff_t piece = std::max(grain, (n / (4 * count) + 63) / 64 * 64);
-  job work{.task = task, .context = context, .n = n, .piece = piece};
-  work.good = true;
+  job work(task, context, n, piece, count);
   pool *const helpers = current_pool();
   inside = true;
   const bool ran = helpers != nullptr && helpers->run(work, count);
-  if (!ran) work.work();
+  if (!ran) work.work(0);
   inside = false;
   return work.good;
 }
