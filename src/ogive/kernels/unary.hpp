@@ -222,6 +222,18 @@ template <class Op, class M, class T, class... P>
   }
 }
 
+// Where little is computed, stores across lines of the cache are what takes the time, and an array
+// of NumPy's begins 16 bytes after one: the first few results go alone, the rest by whole lines.
+template <class Op, class M, class T, class... P>
+void compute_by_lines(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  constexpr std::ptrdiff_t line = 64 / sizeof(T), few = 16 * line;
+  const auto past =
+      static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
+  const std::ptrdiff_t head = past == 0 || n < few ? 0 : line - past;
+  compute<Op, M>(first, second, out, head, p...);
+  compute<Op, M>(first + head, second + head, out + head, n - head, p...);
+}
+
 // How much of a large result is computed before it goes past the caches to its place, and how far
 // ahead its operands are fetched meanwhile: a long chain of operations fills the processor's
 // window, so that it sees too few of the misses to come. Small, and a line fetched for each that
@@ -289,6 +301,8 @@ bool elementwise(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *
     const auto uniform = [&](auto... p) {
       if (streaming)
         compute_streaming<Op, M>(first, second, out, count, p...);
+      else if constexpr (requires { K::exact; })
+        compute_by_lines<Op, M>(first, second, out, count, p...);
       else
         compute<Op, M>(first, second, out, count, p...);
     };
