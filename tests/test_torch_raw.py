@@ -11,6 +11,7 @@ import ogive  # noqa: E402
 import ogive.torch  # noqa: E402
 from ogive import _native  # noqa: E402
 from ogive.torch import _raw  # noqa: E402
+from torch_cases import same_bits, to_numpy  # noqa: E402
 
 
 def test_handles_are_kept_and_unknown_ones_refused() -> None:
@@ -56,6 +57,24 @@ def test_a_parameter_for_each_element_is_read_where_it_lies() -> None:
     run = _raw.with_tensor_parameters("leaky_relu", "value")
     expected = ogive.leaky_relu(x.numpy(), slopes.numpy())
     assert np.array_equal(run(x, slopes).numpy(), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("mode", ["value", "backward"])
+def test_a_few_elements_have_the_bits_that_they_have_among_many(
+    mode: str, dtype: torch.dtype
+) -> None:
+    """Few go to another instruction set than many."""
+    x = torch.cat([4 * torch.randn(1300), torch.tensor([torch.inf, -torch.inf, torch.nan, -0.0])])
+    x = x.roll(200).to(dtype)
+    dy = torch.linspace(-2, 2, len(x)).to(dtype)
+    for card in ogive.catalog("unary"):
+        run = _raw.elementwise(card.name, mode, *(p.default for p in card.parameters if p.operand))
+        given = (x,) if mode == "value" else (dy, x)
+        many = run(*given)
+        for few in (slice(0, 512), slice(200, 217), slice(3, 4)):
+            found = run(*(t[few] for t in given))
+            assert same_bits(found, to_numpy(many[few])), card.name
 
 
 def test_tensors_of_different_shapes_reach_no_kernel() -> None:

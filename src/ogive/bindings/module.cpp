@@ -389,5 +389,8 @@ PyMODINIT_FUNC PyInit__native() {
     PyErr_Format(PyExc_ImportError, "OGIVE_ISA=%s: this machine has %s", requested, error);
     return nullptr;
   }
+  // Whoever asks for an instruction set gets it throughout.
+  const bool asked = requested != nullptr && *requested != '\0';
+  table_of_few = asked ? the_table : ogive::table_for_few();
   return PyModule_Create(&definition);
 }

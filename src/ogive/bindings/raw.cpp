@@ -20,9 +20,12 @@ thread_local bool outside = false;
 
 // A row of the op table that was asked for once, so that calls need not search.
 struct bound {
-  const entry *row;
+  const entry *row, *of_few;
   int which;
   std::vector<operand> operands;
+  loop run(int format_number, std::ptrdiff_t elements) const {
+    return (elements <= few_elements ? of_few : row)->run[which][format_number];
+  }
 };
 std::deque<bound> handles; // never moves its elements, never shrinks
 
@@ -104,12 +107,13 @@ PyObject *raw_handle(PyObject *, PyObject *args) {
   const char *kernel, *mode_text;
   if (!PyArg_ParseTuple(args, "ss", &kernel, &mode_text)) return nullptr;
   const entry *const e = find(kernel);
-  if (e == nullptr) return nullptr;
+  const entry *const few = e == nullptr ? e : find(kernel, table_of_few);
+  if (few == nullptr) return nullptr;
   const int m = find_mode(*e, mode_text);
   if (m < 0) return nullptr;
   for (std::size_t k = 0; k < handles.size(); ++k)
     if (handles[k].row == e && handles[k].which == m) return PyLong_FromSize_t(k);
-  handles.push_back({e, m, parse(e->operands[m])});
+  handles.push_back({e, few, m, parse(e->operands[m])});
   return PyLong_FromSize_t(handles.size() - 1);
 }
 
@@ -131,7 +135,8 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
     return nullptr;
   }
   double numbers[most_operands];
-  flat_call c{b->row->run[b->which][format_number], b->operands.data(), operands, {}, {}, n, false};
+  flat_call c{
+      b->run(static_cast<int>(format_number), n), b->operands.data(), operands, {}, {}, n, false};
   const std::ptrdiff_t size = format_sizes[format_number];
   bool first_result = true;
   for (int k = 0; k < operands; ++k) {
@@ -176,7 +181,7 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   }
   const bool rows =
       std::any_of(b->operands.begin(), b->operands.end(), [](const operand &o) { return o.core; });
-  const bound_loop loop{b->row->run[b->which][format_number], static_cast<int>(count), 0, rows};
+  bound_loop loop{nullptr, static_cast<int>(count), 0, rows};
   strided_call c{loop, {}, {}, {}, {}, {}, n};
   std::ptrdiff_t outer = 1;
   for (Py_ssize_t axis = 0; axis < nd; ++axis) {
@@ -222,6 +227,8 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   }
   if (PyErr_Occurred()) return nullptr;
   if (outer == 0) Py_RETURN_NONE;
+  const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
+  loop.run = b->run(format_number, outer * row);
   merge_axes(c);
   const std::ptrdiff_t size = format_sizes[format_number], length = n * size;
   std::size_t at = 0; // among the operands that have a row
@@ -232,7 +239,6 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
     if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr)
       c.streaming |= large_and_resident(c.data[k], outer * length);
   }
-  const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
 }
 
