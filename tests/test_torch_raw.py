@@ -34,6 +34,35 @@ def test_calls_that_do_not_fit_are_refused(arguments: tuple[int, ...]) -> None:
         _native.raw_flat(number, *arguments[1:])
 
 
+def test_rows_that_do_not_fit_are_refused() -> None:
+    handle = _native.raw_handle("softmax", "value")
+    for form, rows, n, operands in (
+        (2, 1, 0, (0, 1.0, True, 0)), (2, -1, 4, (0, 1.0, True, 0)), (4, 1, 4, (0, 1.0, True, 0)),
+        (2, 1, 4, (0, 1.0, True)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="wrong number"):
+            _native.raw_rows(handle, form, rows, n, *operands)
+    with pytest.raises(TypeError, match="raw_rows"):
+        _native.raw_rows(handle, 2, 1)
+
+
+def test_rows_one_after_the_other_are_the_rows_of_any_strides() -> None:
+    """With numbers, a mask, weights and outputs that nobody wants."""
+    z = np.random.default_rng(3).normal(size=(5, 7)).astype(np.float32)
+    mask, out = np.random.default_rng(4).random((5, 7)) > 0.3, np.empty((5, 7), np.float32)
+    handle = _native.raw_handle("softmax", "value")
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, 0.5, mask.ctypes.data, out.ctypes.data)
+    assert np.array_equal(out, ogive.softmax(z, temperature=0.5, where=mask))
+    labels, loss = np.array([0, 6, -1, 3, 2]), np.empty(5)
+    options, ends = (1.0, 0.1, 0.0, 0.0, 1.0, 1.0), (loss.ctypes.data, None)
+    handle = _native.raw_handle("cross_entropy", "labels")
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, labels.ctypes.data, *options, *ends)
+    expected = ogive.cross_entropy(
+        z, labels, reduction="none", label_smoothing=0.1, ignore_index=-1
+    )
+    assert np.array_equal(loss.astype(np.float32), expected)
+
+
 def test_strides_that_do_not_fit_are_refused() -> None:
     handle = _native.raw_handle("gelu", "value")
     x = np.zeros(4, np.float32)

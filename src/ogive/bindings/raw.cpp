@@ -160,6 +160,59 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
                        run_flat, &c);
 }
 
+// raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other. An
+// operand is an address; for a double a float will do, for a bool True or False, for an output that
+// nobody wants None.
+PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
+  if (count < 4) {
+    PyErr_SetString(PyExc_TypeError, "raw_rows(handle, format, rows, n, *operands)");
+    return nullptr;
+  }
+  const bound *const b = handle_of(args[0]);
+  if (b == nullptr) return nullptr;
+  const long format_number = PyLong_AsLong(args[1]);
+  const std::ptrdiff_t rows = PyLong_AsSsize_t(args[2]), n = PyLong_AsSsize_t(args[3]);
+  if (PyErr_Occurred()) return nullptr;
+  const int operands = static_cast<int>(b->operands.size());
+  if (count - 4 != operands || format_number < 0 || format_number >= formats || rows < 0 || n < 1) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+    return nullptr;
+  }
+  const bound_loop loop{b->run(static_cast<int>(format_number), rows * n), operands, 0, true};
+  union {
+    double real;
+    bool truth;
+  } numbers[most_operands];
+  char *data[most_operands];
+  std::ptrdiff_t steps[2 * most_operands] = {}, *core = steps + operands;
+  const std::ptrdiff_t size = format_sizes[format_number];
+  bool streaming = false;
+  for (int k = 0; k < operands; ++k) {
+    PyObject *const item = args[4 + k];
+    const operand &o = b->operands[static_cast<std::size_t>(k)];
+    const bool real = o.letter == 'd' && PyFloat_Check(item);
+    if (real || (o.letter == '?' && PyBool_Check(item)) || (o.output && item == Py_None)) {
+      if (real)
+        numbers[k].real = PyFloat_AsDouble(item);
+      else
+        numbers[k].truth = item == Py_True;
+      data[k] = item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]);
+      if (o.core) *core++ = 0;
+      continue;
+    }
+    data[k] = address_of(item);
+    const std::ptrdiff_t step = o.letter == 'T' ? size : o.letter == '?' ? 1 : 8;
+    steps[k] = o.core ? n * step : step;
+    if (o.core) *core++ = step;
+    if (o.output && o.core && o.letter == 'T')
+      streaming |= large_and_resident(data[k], rows * n * size);
+  }
+  if (PyErr_Occurred()) return nullptr;
+  const std::ptrdiff_t dims[2] = {rows, n};
+  call c{loop, data, dims, steps, streaming};
+  return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
+}
+
 // raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
 // operand has a row). An operand is a number at stride 0, None for an output nobody wants, or
 // (address, (strides in bytes…)) with the stride within a row last where it has one.

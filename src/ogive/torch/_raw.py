@@ -79,6 +79,12 @@ def handle_of(name: str, mode: str) -> int:
     return _native.raw_handle(name, mode)
 
 
+@cache
+def kinds_of(name: str, mode: str) -> tuple[str, ...]:
+    """What each operand is: a letter, and "(n)" where it has a row."""
+    return tuple(_native.entries()[name][mode].replace("->", " ").split())
+
+
 def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
     """The same where parameters may be tensors, which broadcast against the others."""
     handle = handle_of(name, mode)
@@ -220,7 +226,7 @@ def rows(
 
     A tensor of fewer dimensions is the same for all rows.
     """
-    kinds = _native.entries()[name][mode].replace("->", " ").split()
+    kinds = kinds_of(name, mode)
     operands = [t.resolve_neg() if isinstance(t, Tensor) else t for t in operands]
     given: list[Any] = []
     for t, kind in zip(operands, kinds, strict=True):
@@ -233,3 +239,35 @@ def rows(
             steps = (0,) * len(lead) + steps[t.dim() - core :]
         given.append((t.data_ptr(), steps))
     _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))
+
+
+def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
+    """A kernel over the last axis of tensors that lie dense, as a function of them and, if they are
+    others, of temperature and mask; None where the tensors do not, or have no rows. Written out as
+    `elementwise` is, for small tensors.
+    """
+    kinds = kinds_of(name, mode)
+    *given, result = kinds
+    tensors = [f"t{i}" for i, kind in enumerate(given) if kind.startswith("T")]
+    numbers = [f"p{i}" for i, kind in enumerate(given) if not kind.startswith("T")]
+    plainest = {"d": "1.0", "?": "True"}
+    defaults = [f"{p}={plainest[given[int(p[1:])][0]]}" for p in numbers]
+    last = tensors[-1]
+    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
+    plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
+
+    reduces = not result.endswith("(n)")
+    operands = [*(f"{t}.data_ptr()" for t in tensors), *numbers, "y.data_ptr()"]
+    code = f"""
+def run({", ".join([*tensors, *defaults])}):
+    if {" and ".join(plain)} and {last}.dim() and {last}.numel():
+        n = {last}.size(-1)
+        y = {f"{last}.new_empty({last}.shape[:-1])" if reduces else f"like({last})"}
+        rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
+        return y
+"""
+    scope: dict[str, Any] = {
+        "like": torch.empty_like, "rows": _native.raw_rows, "formats": FORMATS,
+        "handle": handle_of(name, mode),
+    }  # fmt: skip
+    return generated("run", code, scope, f"raw rows {mode} {name}")

@@ -27,8 +27,11 @@ from ._dispatch import (
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
+from ._raw import FORMATS
 
 Temperature = float | Tensor
+
+grad_enabled = torch.is_grad_enabled
 
 
 class Rows:
@@ -44,7 +47,11 @@ class Rows:
             if "backward_from_output" in self.modes and card.pull_back is not None
             else None
         )
-        self.apply = applier(rows_function(self))
+        self.dense: dict[str, Callable[..., Tensor | None]] = {
+            mode: _raw.dense_rows(self.name, mode)
+            for mode in ("value", "backward", "backward_from_output") if mode in self.modes
+        }  # fmt: skip
+        self.apply, self.apply_along_last = map(applier, rows_function(self))
         self.kernel = transformed_value(self)
         self.define_operators()
 
@@ -52,6 +59,11 @@ class Rows:
         self, mode: str, given: Tensor, x: Tensor, dim: int, temperature: Temperature, where: Any
     ) -> Tensor:
         """A kernel: `given` is dy, or x itself for the value; x is y for backward from it."""
+        if where is None and type(temperature) is float and dim == x.dim() - 1:
+            tensors = (x,) if mode == "value" else (given, x)
+            found = self.dense[mode](*tensors, temperature)
+            if found is not None:
+                return found
         x, given = x.resolve_neg(), given.resolve_neg().to(x.dtype)
         scalar = x.dim() == 0
         if scalar:
@@ -76,6 +88,16 @@ class Rows:
         operands.append(out if small else out.movedim(dim, -1))
         _raw.rows(self.name, mode, x.dtype, n, lead, operands)
         return out.reshape(()) if scalar and not small else out
+
+    def at_once(self, x: Any, dim: Any) -> Tensor | None:
+        """The value of a plain tensor along its last axis, without a further look; else None."""
+        if route(x) != KERNELS or x.dtype not in FORMATS or x.dim() == 0:
+            return None
+        if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
+            return None
+        if x.requires_grad and grad_enabled():
+            return self.apply_along_last(x)  # type: ignore[no-any-return]
+        return self.dense["value"](x)
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -251,7 +273,53 @@ class Rows:
         )  # fmt: skip
 
 
-def rows_function(of: Rows) -> type[Function]:
+def is_one(temperature: Any) -> bool:
+    return type(temperature) is float and temperature == 1.0
+
+
+def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
+    """The Function along any axis, and a shorter one for what small tensors mostly are: along the
+    last axis, at temperature 1, without a mask.
+    """
+
+    def pulled_back_further(
+        dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
+    ) -> Tensor:
+        """dx with derivatives of its own, or for many dy at a time."""
+        further, many = grad_enabled(), is_batched(dy)
+        if from_output:
+            carrier = of.pull_back(dy, kept, dim, temperature)
+        else:
+            carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
+        if many:
+            return carrier
+        with torch.no_grad():
+            mode = "backward_from_output" if from_output else "backward"
+            dx = of.run(mode, dy, kept, dim, temperature, where)
+        return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
+
+    keeps_output = of.from_output is not None
+    mode = "backward_from_output" if keeps_output else "backward"
+    value, backward_of = of.dense["value"], of.dense[mode]
+
+    class AlongLast(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            y = value(x)
+            if y is None:
+                y = of.run("value", x, x, x.dim() - 1, 1.0, None)
+            ctx.save_for_backward(y if keeps_output else x)
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (kept,) = ctx.saved_tensors
+            dim = kept.dim() - 1
+            if not (grad_enabled() or is_batched(dy)):
+                dx = backward_of(dy, kept)
+                return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+            return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
+
     class RowsFunction(Function):
         @staticmethod
         def forward(
@@ -266,21 +334,15 @@ def rows_function(of: Rows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
+            mode = "backward_from_output" if ctx.output else "backward"
             dy = of.counted(dy, where)
-            further, many = torch.is_grad_enabled(), is_batched(dy)
-            if not many:
-                with torch.no_grad():
-                    mode = "backward_from_output" if ctx.output else "backward"
-                    dx = of.run(mode, dy, kept, dim, temperature, where)
-            if further or many:
-                if ctx.output:
-                    carrier = of.pull_back(dy, kept, dim, temperature)
-                else:
-                    carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
-                dx = carrier if many else ValueOf.apply(dx, carrier)
+            if not (grad_enabled() or is_batched(dy)):
+                dx = of.run(mode, dy, kept, dim, temperature, where)
+            else:
+                dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
             return dx, None, None, None, None
 
-    return RowsFunction
+    return RowsFunction, AlongLast
 
 
 def transformed_value(of: Rows) -> Any:
@@ -392,6 +454,10 @@ def public(of: Rows) -> Callable[..., Tensor]:
             dtype: torch.dtype | None = None,
             lean: bool | None = None,
         ) -> Tensor:
+            if dtype is None and lean is None and is_one(temperature) and where is None:
+                found = of.at_once(input, dim)
+                if found is not None:
+                    return found
             x = input if dtype is None else input.to(dtype)
             return of.call(x, dim, temperature, where, lean)
 
@@ -405,7 +471,9 @@ def public(of: Rows) -> Callable[..., Tensor]:
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
         ) -> Tensor:
-            y = of.call(input, dim, temperature, where, None)
+            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
+            if y is None:
+                y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
 
     function.__name__ = function.__qualname__ = of.name
