@@ -176,42 +176,62 @@ def _format_of(dtype: torch.dtype) -> int:
 
 
 class Lean:
-    """The two kernels of a function whose backward needs a bit an element."""
+    """The two kernels of a function whose backward needs a bit an element.
+
+    ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
+    ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
+    `elementwise` does it, for small tensors.
+    """
+
+    forward: Callable[..., tuple[Tensor, Tensor]]
+    backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
         entry = _native.entries()[name]
-        self.forward_handle = handle_of(name, "lean")
-        self.backward_handle = handle_of(name, "lean_backward")
         self.needs_output = entry["lean_backward"].startswith("T T")
+        numbers = [f"p{i}" for i in range(entry["lean"].split("->")[0].split().count("d"))]
+        taken = "".join(f", {p}" for p in numbers)
+        # A number that is no float would be an address.
+        given = "".join(f"float({p}), " for p in numbers)
+        kept = ["kept[0]", "kept[1]"][: 1 + self.needs_output]
+        code = f"""
+def forward(x{taken}):
+    if x.is_contiguous() and not x.is_neg():
+        y = like(x)
+    else:
+        x, y = laid_out(x)
+    n = x.numel()
+    bits = no_bits.new_empty((n + 7) // 8)
+    flat(
+        {handle_of(name, "lean")}, formats[x.dtype], n, x.data_ptr(), {given}y.data_ptr(),
+        bits.data_ptr(),
+    )
+    return y, bits
 
-    def forward(self, x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
-        """y, laid out as x is, and the bits in the order of its memory."""
-        y = torch.empty_like(x)
-        x = x.resolve_neg()
-        if x.stride() != y.stride():
-            x = torch.empty_like(y).copy_(x)
-        n = x.numel()
-        bits = torch.empty((n + 7) // 8, dtype=torch.uint8)
-        _native.raw_flat(
-            self.forward_handle, _format_of(x.dtype), n, x.data_ptr(), *map(float, numbers),
-            y.data_ptr(), bits.data_ptr(),
-        )  # fmt: skip
-        return y, bits
+def backward(dy, kept, strides{taken}):
+    if dy.stride() != strides or dy.is_neg():
+        dy = empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
+    dx = like(dy)
+    flat(
+        {handle_of(name, "lean_backward")}, formats[dy.dtype], dy.numel(), dy.data_ptr(),
+        {", ".join(f"{t}.data_ptr()" for t in kept)}, {given}dx.data_ptr(),
+    )
+    return dx
+"""
+        scope: dict[str, Any] = {
+            "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
+            "no_bits": torch.empty(0, dtype=torch.uint8), "laid_out": _as_laid_out,
+            "empty_strided": torch.empty_strided,
+        }  # fmt: skip
+        self.forward = generated("forward", code, scope, f"raw lean {name}")
+        self.backward = scope["backward"]
 
-    def backward(
-        self, dy: Tensor, kept: Sequence[Tensor], strides: tuple[int, ...], *numbers: float
-    ) -> Tensor:
-        """dx of the layout that y had."""
-        *outputs, bits = kept
-        if dy.stride() != strides or dy.is_neg():
-            dy = torch.empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
-        dx = torch.empty_strided(dy.shape, strides, dtype=dy.dtype)
-        _native.raw_flat(
-            self.backward_handle, _format_of(dy.dtype), dy.numel(), dy.data_ptr(),
-            *(y.data_ptr() for y in outputs), bits.data_ptr(),
-            *map(float, numbers), dx.data_ptr(),
-        )  # fmt: skip
-        return dx
+
+def _as_laid_out(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x in the order of memory that a new tensor like it has, and such a tensor."""
+    y = torch.empty_like(x)
+    x = x.resolve_neg()
+    return x if x.stride() == y.stride() else torch.empty_like(y).copy_(x), y
 
 
 def rows(
