@@ -57,6 +57,11 @@ def route(x: Tensor) -> int:
     return KERNELS
 
 
+def at_hand(t: Any) -> bool:
+    """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
+    return type(t) in _PLAIN and t.is_cpu
+
+
 def route_of(*tensors: Tensor) -> int:
     """The way for several tensors: the most general that one of them needs."""
     return max(map(route, tensors))
