@@ -183,6 +183,38 @@ def test_a_seed_is_drawn_where_its_generator_is(monkeypatch: pytest.MonkeyPatch)
     assert asked == [(there, "meta")]
 
 
+@pytest.mark.parametrize("name", [card.name for card in ogive.catalog("gated")])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((8,), 0), ((3, 8), -1), ((4, 3, 5), 0), ((2, 6, 5), 1)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_halves_of_one_tensor_have_the_bits_and_derivatives_of_two(
+    name: str, shape: tuple[int, ...], dim: int, dtype: torch.dtype
+) -> None:
+    f, x = getattr(ot, name), torch.randn(shape).to(dtype)
+    turned = x.transpose(0, -1).contiguous().transpose(0, -1)
+    for each in (x, turned, torch._neg_view(-x)):
+        leaf = each.requires_grad_()
+        pair = [t.clone().requires_grad_() for t in x.detach().chunk(2, dim)]
+        y, expected = f(leaf, dim), f(*pair)
+        assert torch.equal(y, expected)
+        for dy in (torch.randn(y.shape).to(dtype), torch.ones((), dtype=dtype).expand(y.shape)):
+            (dx,) = torch.autograd.grad(y, leaf, dy, retain_graph=True)
+            both = torch.autograd.grad(expected, pair, dy, retain_graph=True)
+            assert torch.equal(dx, torch.cat(both, dim))
+        dys = many(y)
+        (dx,) = torch.autograd.grad(y, leaf, dys, is_grads_batched=True, retain_graph=True)
+        assert torch.equal(dx, torch.stack(in_turn(y, [leaf], dys)[0].unbind()))
+    if dtype == torch.float64:
+        leaf = x.detach().requires_grad_()
+        assert torch.autograd.gradcheck(lambda x: f(x, dim), leaf)
+        assert torch.autograd.gradgradcheck(lambda x: f(x, dim), leaf)
+        with pytest.raises(RuntimeError, match="even size"):
+            f(torch.ones(3), 0)
+        with pytest.raises(IndexError, match="dim = 7 is out of range"):
+            f(x, 7)
+
+
 @pytest.mark.parametrize("weight", [1, True, 1.0, torch.tensor(0.5), torch.tensor([0.5])])
 def test_prelu_takes_numbers_of_any_kind(weight: Any) -> None:
     x = torch.randn(3, requires_grad=True)

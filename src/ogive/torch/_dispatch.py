@@ -159,3 +159,15 @@ def floating(x: Any, name: str) -> Tensor:
     if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise RuntimeError(f"{name} takes float16, bfloat16, float32 or float64, not {x.dtype}")
     return x
+
+
+def checked_dim(dim: Any, x: Tensor, name: str) -> int:
+    if not isinstance(dim, int):
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
+    axes = max(x.dim(), 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
+            f"[{-axes}, {axes - 1}]"
+        )
+    return dim % axes

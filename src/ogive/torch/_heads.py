@@ -29,13 +29,13 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    checked_dim,
     floating,
     is_batched,
     route_of,
     warn_of_fallback,
 )
 from ._library import define, on_cuda
-from ._rows import checked_dim
 
 IGNORED = -100
 """torch's label of rows that do not count."""

@@ -19,6 +19,7 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    checked_dim,
     floating,
     is_batched,
     outside_transforms,
@@ -402,18 +403,6 @@ def learns(temperature: Any) -> bool:
             and forward_ad.unpack_dual(temperature).tangent is not None
         )
     )
-
-
-def checked_dim(dim: Any, x: Tensor, name: str) -> int:
-    if not isinstance(dim, int):
-        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
-    axes = max(x.dim(), 1)
-    if not -axes <= dim < axes:
-        raise IndexError(
-            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
-            f"[{-axes}, {axes - 1}]"
-        )
-    return dim % axes
 
 
 def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
