@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from .. import _native
 from . import _raw
 from ._dispatch import (
     FORMULA,
+    KERNELS,
     OPERATOR,
+    applier,
     elementwise_vmap,
     floating,
+    is_batched,
     is_batched_gradient,
     route,
     warn_of_fallback,
 )
 from ._library import define, on_the_cpu
+from ._raw import FORMATS, lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
 
@@ -38,7 +45,21 @@ def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
 
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
     """The index, in C order, of each row's first element."""
-    return (torch.arange(math.prod(lead)) * n).reshape(lead)
+    rows = math.prod(lead)
+    kept = few_first_indices(rows, n) if rows <= FEW_ROWS else np.arange(rows) * n
+    return torch.from_numpy(kept).reshape(lead)
+
+
+FEW_ROWS = 256
+
+
+@lru_cache(64)
+def few_first_indices(rows: int, n: int) -> Any:
+    return np.arange(rows, dtype=np.int64) * n
+
+
+ONE_THREAD = 1 << 15
+"""So many elements one thread goes through, as one long row."""
 
 
 class Drawn:
@@ -47,11 +68,24 @@ class Drawn:
     def __init__(self, of: Unary):
         self.of, self.name = of, of.name
         self.evaluate = evaluation(of)
+        self.handles = {m: _raw.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")}
         self.define_operators()
-        self.function = drawn_function(self)
+        self.function, kept = drawn_functions(self)
+        self.apply = applier(kept)
 
     def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
         like = tensors[-1]
+        n = like.numel()
+        if 0 < n <= ONE_THREAD and lie_alike(tensors[0], like):
+            found = torch.empty_like(like)
+            step = (like.element_size(),)
+            read = [(t.data_ptr(), step) for t in tensors]
+            result = found.data_ptr(), step
+            _native.raw_strided(
+                self.handles[mode], FORMATS[like.dtype], (), n,
+                (*read, *numbers, seed, 0, result),
+            )  # fmt: skip
+            return found
         rows = [t.reshape(1) if like.dim() == 0 else t for t in tensors]
         out = torch.empty(rows[0].shape, dtype=like.dtype)
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
@@ -114,10 +148,16 @@ class Drawn:
             )
         if way == OPERATOR:
             return self.operator(x, *numbers, seed)  # type: ignore[no-any-return]
+        if way == KERNELS:
+            if x.requires_grad and torch.is_grad_enabled():
+                return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
+            return self.value(x, *numbers, seed)
         return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
 
 
-def drawn_function(of: Drawn) -> Any:
+def drawn_functions(of: Drawn) -> tuple[Any, Any]:
+    """The Function that torch.func and forward mode take, and a shorter one for all else."""
+
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
@@ -178,7 +218,22 @@ def drawn_function(of: Drawn) -> Any:
 
     Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
     Value.vmap = staticmethod(elementwise_vmap(lambda: Value.apply))  # type: ignore[method-assign]
-    return Value
+
+    class Kept(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+            ctx.save_for_backward(x)
+            ctx.rest = lower, upper, seed
+            return of.value(x, lower, upper, seed)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            if not (torch.is_grad_enabled() or is_batched(dy)):
+                return of.backward(dy, x, *ctx.rest), None, None, None
+            return pulled_back(dy, x, *ctx.rest), None, None, None
+
+    return Value, Kept
 
 
 def public(of: Drawn) -> Callable[..., Tensor]:

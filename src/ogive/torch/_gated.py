@@ -31,7 +31,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._library import define, on_cuda
-from ._raw import FORMATS
+from ._raw import FORMATS, lie_alike
 from ._unary import Unary
 
 grad_enabled = torch.is_grad_enabled
@@ -68,12 +68,9 @@ class Gated:
         """The value of the halves of x along an axis, or dx: each half is read, and written, where
         it lies.
         """
-        plain = x.is_contiguous() and not x.is_neg()
-        if dy is not None:
-            plain = plain and dy.is_contiguous() and not dy.is_neg() and dy.dtype is x.dtype
-        if not plain:
+        if not lie_alike(x if dy is None else dy, x):
             a, b = x.chunk(2, dim)
-            return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)  # type: ignore[no-any-return]
+            return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)
         loop, shape, step, whole, half = dense_halves(x.shape, dim, x.element_size())
         at = x.data_ptr()
         operands: Any = (at, whole), (at + step, whole)

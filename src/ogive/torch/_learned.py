@@ -33,7 +33,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._library import autograd_inside, define, on_cuda
-from ._raw import FORMATS
+from ._raw import FORMATS, lie_alike
 
 grad_enabled = torch.is_grad_enabled
 
@@ -279,12 +279,6 @@ class Learned:
             ),
             backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
         )  # fmt: skip
-
-
-def lie_alike(dy: Tensor, x: Tensor) -> bool:
-    """Whether both lie dense, in the order of their axes, in one format."""
-    plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
-    return plain and dy.dtype is x.dtype
 
 
 Ints = tuple[int, ...]

@@ -109,6 +109,12 @@ def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     return checked
 
 
+def lie_alike(dy: Tensor, x: Tensor) -> bool:
+    """Whether both lie dense, in the order of their axes, in one format."""
+    plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
+    return plain and dy.dtype is x.dtype
+
+
 def in_place(name: str) -> Callable[..., Tensor]:
     """The kernel's value written over its input."""
     handle, flat = handle_of(name, "value"), _native.raw_flat

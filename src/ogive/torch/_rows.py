@@ -28,7 +28,7 @@ from ._dispatch import (
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
-from ._raw import FORMATS
+from ._raw import FORMATS, lie_alike
 
 Temperature = float | Tensor
 
@@ -479,6 +479,8 @@ class DrawnRows:
 
     def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
         dim, temperature, hard, seed = rest
+        if dim == x.dim() - 1 and x.numel() and lie_alike(x if dy is None else dy, x):
+            return self.run_dense(mode, dy, x, temperature, hard, int(seed))
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         out = torch.empty(rows.shape, dtype=x.dtype)
@@ -489,6 +491,23 @@ class DrawnRows:
         )  # fmt: skip
         _raw.rows(self.name, mode, x.dtype, n, lead, operands)
         return out.movedim(-1, dim)
+
+    def run_dense(
+        self, mode: str, dy: Any, x: Tensor, temperature: float, hard: bool, seed: int
+    ) -> Tensor:
+        """The same where rows lie one after the other."""
+        n, size = x.size(-1), x.element_size()
+        count, steps = x.numel() // n, (n * size, size)
+        out = torch.empty_like(x)
+        first = first_indices((count,), n)
+        noise = temperature, seed, (first.data_ptr(), (8,))
+        at, to = (x.data_ptr(), steps), (out.data_ptr(), steps)
+        operands: Any = (at, *noise, hard, to)
+        if dy is not None:
+            operands = (dy.data_ptr(), steps), at, *noise, to
+        handle = _raw.handle_of(self.name, mode)
+        _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
+        return out
 
     def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:
         """The soft result, from the same noise."""
@@ -609,15 +628,14 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
             further, many = torch.is_grad_enabled(), is_batched(dy)
+            if not (further or many):
+                return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
+            dim, temperature, _ = ctx.rest
+            dx = pulled_back(lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further)
             if not many:
                 with torch.no_grad():
-                    dx = of.run("backward", dy, x, *ctx.rest, seed)
-            if further or many:
-                dim, temperature, _ = ctx.rest
-                carrier = pulled_back(
-                    lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further
-                )
-                dx = carrier if many else ValueOf.apply(dx, carrier)
+                    value = of.run("backward", dy, x, *ctx.rest, seed)
+                dx = ValueOf.apply(value, dx)
             return dx, None, None, None, None
 
     return DrawnFunction
