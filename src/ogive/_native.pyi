@@ -12,6 +12,7 @@ def raw_flat(handle: int, format: int, n: int, /, *operands: int | float) -> Non
 def raw_rows(
     handle: int, format: int, rows: int, n: int, /, *operands: float | bool | None
 ) -> None: ...
+def raw_labels(labels: int, n: int, classes: int, ignore_index: int | None, out: int, /) -> int: ...
 def raw_strided(
     handle: int,
     format: int,

@@ -368,6 +368,7 @@ PyMethodDef methods[] = {
     {"raw_flat", fast(raw_flat), METH_FASTCALL, "One call on elements in a row, by address."},
     {"raw_rows", fast(raw_rows), METH_FASTCALL,
      "One call on rows one after the other, by address."},
+    {"raw_labels", fast(raw_labels), METH_FASTCALL, "Labels as kernels take them, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
     {"use_outside", use_outside, METH_O, "Whether they share work of calls on arrays too."},

@@ -213,6 +213,30 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
   return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
 }
 
+// raw_labels(labels, n, classes, ignore_index or None, out) -> how many of n labels count, all
+// being int64; out has -1 for those that are ignored. -1 if one is no class.
+PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
+  if (count != 5) {
+    PyErr_SetString(PyExc_TypeError, "raw_labels(labels, n, classes, ignore_index, out)");
+    return nullptr;
+  }
+  const auto *const labels = reinterpret_cast<const std::int64_t *>(address_of(args[0]));
+  const std::ptrdiff_t n = PyLong_AsSsize_t(args[1]);
+  const std::int64_t classes = PyLong_AsLongLong(args[2]);
+  const bool some_ignored = args[3] != Py_None;
+  const std::int64_t ignored = some_ignored ? PyLong_AsLongLong(args[3]) : 0;
+  auto *const out = reinterpret_cast<std::int64_t *>(address_of(args[4]));
+  if (PyErr_Occurred()) return nullptr;
+  std::ptrdiff_t kept = 0;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const bool counts = !some_ignored || labels[i] != ignored;
+    if (counts && (labels[i] < 0 || labels[i] >= classes)) return PyLong_FromLong(-1);
+    out[i] = counts ? labels[i] : -1;
+    kept += counts;
+  }
+  return PyLong_FromSsize_t(kept);
+}
+
 // raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
 // operand has a row). An operand is a number at stride 0, None for an output nobody wants, or
 // (address, (strides in bytes…)) with the stride within a row last where it has one.

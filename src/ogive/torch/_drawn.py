@@ -151,7 +151,8 @@ class Drawn:
         if way == KERNELS:
             if x.requires_grad and torch.is_grad_enabled():
                 return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
-            return self.value(x, *numbers, seed)
+            lower, upper = numbers
+            return self.value(x, lower, upper, seed)
         return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
 
 

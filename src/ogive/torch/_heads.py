@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from torch.autograd import Function
 from .. import _heads, _native
 from .._ufuncs import BFLOAT16
 from ..catalog import Card
-from . import _formulas
+from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -36,6 +37,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._library import define, on_cuda
+from ._raw import FORMATS, lie_alike
 
 IGNORED = -100
 """torch's label of rows that do not count."""
@@ -94,6 +96,14 @@ class Head:
             if name not in ("z", "target", "axis", "gradient", "hessian", "out")
         }  # fmt: skip
         self.formula = _formulas.head(card, self.over_rows)
+        module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
+        self.numbers: Any = getattr(module, "checked_options", None)
+        if self.numbers is not None:
+            self.taken = tuple(inspect.signature(self.numbers).parameters)
+            self.usual = tuple(taken[name].default for name in self.taken)
+            self.usual_numbers = self.numbers(*self.usual)
+            self.labels = _raw.handle_of(self.name, "labels")
+            self.summed = _raw.handle_of("summed", "value")
         self.apply = applier(head_function(self))
         self.define_operators()
 
@@ -101,6 +111,10 @@ class Head:
         self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The loss and, if asked for, its gradient."""
+        if self.numbers is not None and dim == z.dim() - 1:
+            done = self.run_dense(z, target, options, gradient)
+            if done is not None:
+                return done
         given = {k: as_array(v) if isinstance(v, Tensor) else v for k, v in options.items()}
         if self.over_rows:
             given["axis"] = dim
@@ -109,6 +123,41 @@ class Head:
         if not gradient:
             return as_tensor(found), None
         return as_tensor(found[0]), as_tensor(found[1])
+
+    def run_dense(
+        self, z: Tensor, target: Tensor, options: dict[str, Any], gradient: bool
+    ) -> tuple[Tensor, Tensor | None] | None:
+        """The same of int64 labels where all lies dense, without a detour through arrays, which
+        small tensors pay more for than for their loss. None for the rest, errors included.
+        """
+        if options["weight"] is not None or target.dtype is not torch.int64 or z.dim() == 0:
+            return None
+        if not lie_alike(z, z) or not target.is_contiguous() or target.shape != z.shape[:-1]:
+            return None
+        rows, n, how = target.numel(), z.size(-1), options["reduction"]
+        if not 0 < rows <= _heads.CHUNK or how not in ("mean", "sum") or n == 0:
+            return None
+        ignored = options["ignore_index"]
+        if not (ignored is None or type(ignored) is int):
+            return None
+        labels = torch.empty_like(target)
+        kept = _native.raw_labels(target.data_ptr(), rows, n, ignored, labels.data_ptr())
+        if kept < 0:
+            return None
+        given = [options[name] for name in self.taken]
+        usual = all(map(operator.is_, given, self.usual))
+        numbers = self.usual_numbers if usual else self.numbers(*given)
+        total = float(kept) if how == "mean" else 1.0
+        losses = torch.empty(rows, dtype=torch.float64)
+        dz = torch.empty_like(z) if gradient else None
+        _native.raw_rows(
+            self.labels, FORMATS[z.dtype], rows, n, z.data_ptr(), labels.data_ptr(), 1.0, *numbers,
+            1 / total if total else 0.0, losses.data_ptr(), None if dz is None else dz.data_ptr(),
+        )  # fmt: skip
+        loss = z.new_empty(())
+        at = losses.data_ptr(), total or 1.0, loss.data_ptr()
+        _native.raw_rows(self.summed, FORMATS[z.dtype], 1, rows, *at)
+        return loss, dz
 
     def check(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> None:
         """Refuses what a run on the CPU would, but for the elements' values: to ask a device for
