@@ -153,6 +153,13 @@ def test_what_has_no_kernel_says_so_once() -> None:
     assert "ogive.torch.entmax15 has no kernel" in str(caught[0].message)
 
 
+@pytest.mark.parametrize("name", [n for n in ON_CUDA if re.match("rrelu_sampled|gumbel", n)])
+def test_what_is_drawn_is_drawn_by_a_kernel(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="ogive.torch")
+        there(name, *arguments(name, logits(6, 10)))
+
+
 # ------------------------------------------------------------------------------------------ heads
 
 WEIGHT = torch.tensor([0.5, 1.0, 2.0, 0.25, 1.5])

@@ -343,3 +343,51 @@ def test_what_is_supported() -> None:
     assert not kernels.supported("gelu", "backward_from_output", x)
     assert not kernels.supported("gelu", "value", x.to(torch.int32))
     assert not kernels.supported("sparsemax", "value", x)
+
+
+SEEDS = [0, 7, 2**32 + 5, 2**63 - 1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_slopes_are_those_that_the_cpu_draws(dtype: Any, seed: int) -> None:
+    x = (4 * torch.randn(3, 41, generator=torch.Generator().manual_seed(2))).to(dtype)
+    x[0, :5] = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0, -0.0])
+    dy = torch.linspace(-2, 2, x.numel()).to(dtype).reshape(x.shape)
+    for low, high in ((1 / 8, 1 / 3), (-1.0, 2.0)):
+        given = low, high, torch.tensor(seed)
+        for mode, tensors in (("value", (x,)), ("backward", (dy, x))):
+            ending = "" if mode == "value" else "_backward"
+            want = getattr(torch.ops.ogive, f"rrelu_sampled{ending}")(*tensors, *given)
+            found = kernels.sampled("rrelu", mode, tensors, low, high, seed)
+            same = (found == want) | (found.isnan() & want.isnan())
+            if dtype == torch.float64:
+                same |= (found - want).abs() <= 2.0**-52 * want.abs()
+            assert bool(same.all()), (mode, low, high)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
+    from ogive.torch import _library
+
+    x = 3 * torch.randn(9, 17, generator=torch.Generator().manual_seed(4))
+    x[0, 3] = torch.inf
+    x[1, :2] = torch.inf
+    x[2], x[3, 5], x[4, ::2] = -torch.inf, torch.nan, -torch.inf
+    dy, key = torch.linspace(-1, 1, x.numel()).reshape(x.shape), torch.tensor(seed)
+    operator, back = torch.ops.ogive.gumbel_softmax, torch.ops.ogive.gumbel_softmax_backward
+    for wide in (x, x.double(), x.bfloat16(), x.half()):
+        # In float64 a logit's noise is rounded once before its distance from the greatest is taken.
+        near = {
+            "rtol": max(torch.finfo(wide.dtype).eps, 1e-13), "atol": 1e-30, "equal_nan": True
+        }  # fmt: skip
+        for hard in (False, True):
+            found = kernels.gumbel_softmax(wide, 0.7, hard, seed)
+            want = operator(wide, 1, 0.7, hard, key)
+            torch.testing.assert_close(found, want, **near)
+        upstream = dy.to(wide.dtype)
+        found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
+        near["atol"] = 1e-14
+        torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
+    assert {"gumbel_softmax", "rrelu_sampled"} <= _library.ON_CUDA.keys()
+    assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)

@@ -26,7 +26,7 @@ from ._dispatch import (
     route,
     warn_of_fallback,
 )
-from ._library import define, on_the_cpu
+from ._library import define, on_cuda, on_the_cpu
 from ._raw import FORMATS, lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
@@ -103,10 +103,21 @@ class Drawn:
         name = self.name
         given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
 
-        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cuda(mode: str, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def impl(*args: Any) -> Tensor:
-                warn_of_fallback(name, args[0].device)
-                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+                *tensors, low, high, seed = args
+
+                def otherwise() -> Tensor:
+                    warn_of_fallback(name, args[0].device)
+                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+                y: Tensor = on_cuda(
+                    lambda kernels: kernels.sampled(
+                        name, mode, tuple(tensors), low, high, int(seed)
+                    ),
+                    otherwise,
+                )
+                return y
 
             return impl
 
@@ -130,13 +141,13 @@ class Drawn:
 
         backward_op = define(
             f"{name}_sampled_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), fake, cuda=elsewhere(self.backward),
+            _raw.same_shape(self.backward, 2), fake, cuda=cuda("backward", self.backward),
             backward=second_order, setup_context=save_backward,
         )  # fmt: skip
         self.backward_operator = backward_op
         self.operator = define(
             f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
-            cuda=elsewhere(self.value), backward=first_order, setup_context=save,
+            cuda=cuda("value", self.value), backward=first_order, setup_context=save,
         )  # fmt: skip
 
     def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:

@@ -568,10 +568,21 @@ class DrawnRows:
             rows = x.movedim(dim, -1)
             return x.new_empty(rows.shape).movedim(-1, dim)
 
-        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cuda(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def impl(*args: Any) -> Tensor:
-                warn_of_fallback(name, args[0].device)
-                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+                *tensors, dim, temperature, hard, seed = args
+
+                def by_triton(kernels: Any) -> Tensor:
+                    *dy, x = (t.movedim(dim, -1) for t in tensors)
+                    y: Tensor = getattr(kernels, name)(x, temperature, hard, int(seed), *dy)
+                    return y.movedim(-1, dim)
+
+                def otherwise() -> Tensor:
+                    warn_of_fallback(name, args[0].device)
+                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+                found: Tensor = on_cuda(by_triton, otherwise)
+                return found
 
             return impl
 
@@ -594,7 +605,7 @@ class DrawnRows:
 
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor", backward, fake,
-            cuda=elsewhere(backward), backward=second_order, setup_context=save_all,
+            cuda=cuda(backward), backward=second_order, setup_context=save_all,
         )  # fmt: skip
 
         def value(x: Tensor, *rest: Any) -> Tensor:
@@ -610,7 +621,7 @@ class DrawnRows:
 
         self.operator = define(
             name, f"(Tensor x, {options}) -> Tensor", value, fake,
-            cuda=elsewhere(value), backward=first_order, setup_context=save,
+            cuda=cuda(value), backward=first_order, setup_context=save,
         )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ import torch
 from ogive.catalog import find
 
 from . import elementwise
-from .elementwise import gated, unary
+from .draws import gumbel_softmax
+from .elementwise import gated, sampled, unary
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
 from .row_functions import FORWARD, FROM_OUTPUT, rows
 
@@ -18,8 +19,10 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "gated",
+    "gumbel_softmax",
     "linear_cross_entropy",
     "rows",
+    "sampled",
     "supported",
     "unary",
 ]
