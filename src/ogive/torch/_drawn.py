@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -19,6 +20,7 @@ from ._dispatch import (
     KERNELS,
     OPERATOR,
     applier,
+    as_number,
     elementwise_vmap,
     floating,
     is_batched,
@@ -37,7 +39,11 @@ SEEDS = (1 << 63) - 1
 def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
     """The key of the counter-based generator: given, or drawn from torch's."""
     if seed is not None:
-        return torch.tensor(seed, dtype=torch.int64)
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"seed must be an integer, not {seed!r}") from None
+        return torch.tensor(number, dtype=torch.int64)
     if generator is None:
         return torch.randint(SEEDS, ())
     return torch.randint(SEEDS, (), generator=generator, device=generator.device).cpu()
@@ -264,7 +270,10 @@ def public(of: Drawn) -> Callable[..., Tensor]:
     ) -> Tensor:
         if not training:
             return of.evaluate(input, lower, upper, inplace, lean=lean)
-        numbers, key = (float(lower), float(upper)), drawn_seed(seed, generator)
+        numbers = (
+            as_number(lower, f"{of.name}: lower"), as_number(upper, f"{of.name}: upper")
+        )  # fmt: skip
+        key = drawn_seed(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)
         if floating(input, of.name) is not input:

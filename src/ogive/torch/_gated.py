@@ -21,6 +21,7 @@ from ._dispatch import (
     ValueOf,
     applier,
     at_hand,
+    check_devices,
     checked_dim,
     elementwise_vmap,
     floating,
@@ -96,10 +97,7 @@ class Gated:
 
     def call(self, a: Any, b: Any) -> Tensor:
         a, b = floating(a, self.name), floating(b, self.name)
-        if a.device != b.device:
-            raise RuntimeError(
-                f"{self.name}: a and b are on different devices, {a.device} and {b.device}"
-            )
+        check_devices(self.name, a=a, b=b)
         if a.dtype is not b.dtype:
             dtype = torch.promote_types(a.dtype, b.dtype)
             a, b = a.to(dtype), b.to(dtype)

@@ -30,6 +30,7 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    check_devices,
     checked_dim,
     floating,
     is_batched,
@@ -200,11 +201,6 @@ class Head:
         z = floating(input, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
-        if z.device != target.device:
-            raise RuntimeError(
-                f"{self.name}: logits and target are on different devices, {z.device} and "
-                f"{target.device}"
-            )
         if z.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(z.device.type):
             z = z.float()  # as torch's losses do
         where = 0
@@ -213,6 +209,8 @@ class Head:
         if target.is_floating_point() and options.get("ignore_index") is not None:
             options["ignore_index"] = None  # as torch: it applies to labels
         tensors = [t for t in (z, target, *options.values()) if isinstance(t, Tensor)]
+        if any(t.device != z.device for t in tensors):
+            check_devices(self.name, logits=z, target=target, **options)
         way = route_of(*tensors)
         if way in (TRANSFORMS, FORMULA) or any(
             t.requires_grad for t in tensors[1:] if torch.is_grad_enabled()

@@ -23,7 +23,9 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    as_number,
     at_hand,
+    check_devices,
     floating,
     is_batched,
     is_batched_gradient,
@@ -58,7 +60,7 @@ class Learned:
     def value(self, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["value"](x, weight.item())  # type: ignore[no-any-return]
-        if x.is_contiguous() and not x.is_neg():
+        if lie_alike(x, x) and of_channels(weight, x):
             y = torch.empty_like(x)
             self.run_dense("value", weight, x, y)
             return y
@@ -67,7 +69,7 @@ class Learned:
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
-        if lie_alike(dy, x):
+        if lie_alike(dy, x) and of_channels(weight, x):
             dx = torch.empty_like(x)
             self.run_dense("backward", weight, dy, x, dx)
             return dx
@@ -85,11 +87,12 @@ class Learned:
         )  # fmt: skip
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        _raw.check_shape(dy, x.shape)
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
 
     def to_weight(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """dy df/dweight summed in float64, in one order, over the axes weight is repeated along."""
-        if weight.numel() > 1 and lie_alike(dy, x):
+        if lie_alike(dy, x) and of_channels(weight, x):
             return self.to_channels(dy, x, weight)
         shape = x.shape
         dtype = torch.promote_types(dy.dtype, x.dtype)
@@ -181,7 +184,8 @@ class Learned:
     def checked(self, weight: Any, x: Tensor) -> Tensor:
         """One weight, or one for each channel."""
         if not isinstance(weight, Tensor):
-            return torch.tensor(float(weight), dtype=torch.float64, device=x.device)
+            number = as_number(weight, f"{self.name}: {self.parameter.name}")
+            return torch.tensor(number, dtype=torch.float64, device=x.device)
         if not weight.is_floating_point():
             raise RuntimeError(
                 f"{self.name}: {self.parameter.name} must be of floating-point numbers, not of "
@@ -208,6 +212,7 @@ class Learned:
     def call(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
         x = floating(input, self.name)
         weight = self.checked(weight, x)
+        check_devices(self.name, x=x, weight=weight)
         if x.device.type not in ("cpu", "cuda", "meta"):
             warn_of_fallback(self.name, x.device)
             return self.formula(x, self.shaped(weight, x))
@@ -279,6 +284,15 @@ class Learned:
             ),
             backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
         )  # fmt: skip
+
+
+def of_channels(weight: Tensor, x: Tensor) -> bool:
+    """Whether there is a weight for each channel of x, and so more than one."""
+    channels = weight.numel()
+    return (
+        channels > 1 and x.dim() > 1 and x.size(1) == channels == weight.size(0)
+        and weight.dim() == x.dim() - 1
+    )  # fmt: skip
 
 
 Ints = tuple[int, ...]

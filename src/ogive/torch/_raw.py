@@ -94,16 +94,12 @@ def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
 
 def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """The kernel for callers whom nobody has checked."""
-    if inputs == 1:
-        return run
 
     def checked(*args: Any) -> Any:
-        shape = args[inputs - 1].shape
+        last = args[inputs - 1]
+        _format_of(last.dtype)
         for t in args[: inputs - 1]:
-            if t.shape != shape:
-                raise RuntimeError(
-                    f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit"
-                )
+            check_shape(t, last.shape)
         return run(*args)
 
     return checked
@@ -113,6 +109,11 @@ def lie_alike(dy: Tensor, x: Tensor) -> bool:
     """Whether both lie dense, in the order of their axes, in one format."""
     plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
     return plain and dy.dtype is x.dtype
+
+
+def check_shape(t: Tensor, shape: Sequence[int]) -> None:
+    if tuple(t.shape) != tuple(shape):
+        raise RuntimeError(f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit")
 
 
 def in_place(name: str) -> Callable[..., Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    as_number,
+    check_devices,
     checked_dim,
     floating,
     is_batched,
@@ -141,6 +143,9 @@ class Rows:
         learned = learns(temperature)
         if not learned:
             temperature = checked_temperature(temperature, x, dim)
+        if isinstance(temperature, Tensor):
+            check_devices(self.name, x=x, temperature=temperature)
+            check_fits(temperature, (*x.shape[:dim], *x.shape[dim + 1 :]), self.name)
         if where is not None:
             where = checked_mask(where, x, self.name)
         if x.device.type not in ("cpu", "cuda", "meta"):
@@ -219,6 +224,9 @@ class Rows:
             return to_dy, to_x, *(None,) * len(ctx.rest)
 
         def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
+            axis = dim % max(x.dim(), 1)
+            lead = (*x.shape[:axis], *x.shape[axis + 1 :])
+            _raw.check_shape(dy, lead if of.reduces else x.shape)
             return of.run("backward", of.counted(dy, where), x, dim, t, where)
 
         backward_op = define(
@@ -232,6 +240,7 @@ class Rows:
         if self.from_output is not None:
 
             def from_output(dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
+                _raw.check_shape(dy, y.shape)
                 return of.run("backward_from_output", dy, y, dim, t, None)
 
             output_op = define(
@@ -413,15 +422,28 @@ def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
         if not bool(((temperature > 0) & torch.isfinite(temperature)).all()):
             raise ValueError(f"temperature must be positive and finite, not {temperature}")
         return temperature
-    number = float(temperature)
+    number = as_number(temperature, "temperature")
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
     return number
 
 
+def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
+    try:
+        temperature.expand(lead)
+    except RuntimeError:
+        raise ValueError(
+            f"{name}: temperature of shape {tuple(temperature.shape)} does not fit rows of shape "
+            f"{tuple(lead)}"
+        ) from None
+
+
 def checked_mask(where: Tensor, x: Tensor, name: str) -> Tensor:
+    if not isinstance(where, Tensor):
+        raise TypeError(f"{name}: where must be a Tensor, not {type(where).__name__}")
     if where.dtype != torch.bool:
         raise TypeError(f"{name}: where must be a boolean mask, not of dtype {where.dtype}")
+    check_devices(name, x=x, where=where)
     try:
         where.expand(x.shape)
     except RuntimeError:
@@ -587,6 +609,7 @@ class DrawnRows:
             return impl
 
         def backward(dy: Tensor, x: Tensor, *rest: Any) -> Tensor:
+            _raw.check_shape(dy, x.shape)
             return of.run("backward", dy, x, *rest)
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
