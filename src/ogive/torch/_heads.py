@@ -37,6 +37,7 @@ from ._dispatch import (
     route_of,
     warn_of_fallback,
 )
+from ._drawn import ONE_THREAD
 from ._library import define, on_cuda
 from ._raw import FORMATS, lie_alike
 
@@ -103,7 +104,10 @@ class Head:
             self.taken = tuple(inspect.signature(self.numbers).parameters)
             self.usual = tuple(taken[name].default for name in self.taken)
             self.usual_numbers = self.numbers(*self.usual)
-            self.labels = _raw.handle_of(self.name, "labels")
+            self.weights = tuple(name for name in self.options if name.endswith("weight"))
+            self.ones = (1.0,) * len(self.weights)
+            mode = "labels" if self.over_rows else "probabilities"
+            self.handle = _raw.handle_of(self.name, mode)
             self.summed = _raw.handle_of("summed", "value")
         self.apply = applier(head_function(self))
         self.define_operators()
@@ -112,7 +116,7 @@ class Head:
         self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The loss and, if asked for, its gradient."""
-        if self.numbers is not None and dim == z.dim() - 1:
+        if self.numbers is not None and (dim == z.dim() - 1 or not self.over_rows):
             done = self.run_dense(z, target, options, gradient)
             if done is not None:
                 return done
@@ -128,36 +132,44 @@ class Head:
     def run_dense(
         self, z: Tensor, target: Tensor, options: dict[str, Any], gradient: bool
     ) -> tuple[Tensor, Tensor | None] | None:
-        """The same of int64 labels where all lies dense, without a detour through arrays, which
-        small tensors pay more for than for their loss. None for the rest, errors included.
+        """The same without weights where all lies dense, of int64 labels or an element's own
+        probability: no detour through arrays, which small tensors pay more for than for their loss.
+        None for the rest, errors included.
         """
-        if options["weight"] is not None or target.dtype is not torch.int64 or z.dim() == 0:
+        how, losses_count = options["reduction"], target.numel()
+        if how not in ("mean", "sum") or not 0 < losses_count <= _heads.CHUNK or z.dim() == 0:
             return None
-        if not lie_alike(z, z) or not target.is_contiguous() or target.shape != z.shape[:-1]:
-            return None
-        rows, n, how = target.numel(), z.size(-1), options["reduction"]
-        if not 0 < rows <= _heads.CHUNK or how not in ("mean", "sum") or n == 0:
-            return None
-        ignored = options["ignore_index"]
-        if not (ignored is None or type(ignored) is int):
-            return None
-        labels = torch.empty_like(target)
-        kept = _native.raw_labels(target.data_ptr(), rows, n, ignored, labels.data_ptr())
-        if kept < 0:
-            return None
+        for name in self.weights:
+            if options[name] is not None:
+                return None
+        if self.over_rows:
+            rows, n = losses_count, z.size(-1)
+            goal = checked_labels(z, target, options["ignore_index"])
+            if goal is None:
+                return None
+            labels, kept = goal
+        else:
+            # One long row, which is one thread's.
+            rows, n, labels, kept = 1, losses_count, target, losses_count
+            if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
+                return None
+            least, most = (t.item() for t in torch.aminmax(target))
+            if not (least >= 0 and most <= 1):  # of which a NaN is neither
+                return None
         given = [options[name] for name in self.taken]
         usual = all(map(operator.is_, given, self.usual))
         numbers = self.usual_numbers if usual else self.numbers(*given)
         total = float(kept) if how == "mean" else 1.0
-        losses = torch.empty(rows, dtype=torch.float64)
+        losses = torch.empty(losses_count, dtype=torch.float64)
         dz = torch.empty_like(z) if gradient else None
         _native.raw_rows(
-            self.labels, FORMATS[z.dtype], rows, n, z.data_ptr(), labels.data_ptr(), 1.0, *numbers,
-            1 / total if total else 0.0, losses.data_ptr(), None if dz is None else dz.data_ptr(),
+            self.handle, FORMATS[z.dtype], rows, n, z.data_ptr(), labels.data_ptr(), *self.ones,
+            *numbers, 1 / total if total else 0.0, losses.data_ptr(),
+            None if dz is None else dz.data_ptr(),
         )  # fmt: skip
         loss = z.new_empty(())
         at = losses.data_ptr(), total or 1.0, loss.data_ptr()
-        _native.raw_rows(self.summed, FORMATS[z.dtype], 1, rows, *at)
+        _native.raw_rows(self.summed, FORMATS[z.dtype], 1, losses_count, *at)
         return loss, dz
 
     def check(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> None:
@@ -296,6 +308,21 @@ class Head:
         if dy.dim() and self.over_rows and dy.dim() < dz.dim():
             dy = dy.unsqueeze(dim)
         return dz * dy
+
+
+def checked_labels(z: Tensor, target: Tensor, ignored: Any) -> tuple[Tensor, int] | None:
+    """Labels as the kernel takes them, and how many count; None if something is amiss, or looks
+    other than it does mostly.
+    """
+    if target.dtype is not torch.int64 or not target.is_contiguous() or not lie_alike(z, z):
+        return None
+    n = z.size(-1)
+    if target.shape != z.shape[:-1] or n == 0 or not (ignored is None or type(ignored) is int):
+        return None
+    labels = torch.empty_like(target)
+    at = target.data_ptr(), target.numel(), n, ignored, labels.data_ptr()
+    kept = _native.raw_labels(*at)
+    return None if kept < 0 else (labels, kept)
 
 
 @lru_cache(256)
