@@ -342,7 +342,7 @@ def test_what_is_supported() -> None:
         assert kernels.supported(name, "backward", x)
     assert not kernels.supported("gelu", "backward_from_output", x)
     assert not kernels.supported("gelu", "value", x.to(torch.int32))
-    assert not kernels.supported("sparsemax", "value", x)
+    assert not kernels.supported("softmax", "backward", x)
 
 
 SEEDS = [0, 7, 2**32 + 5, 2**63 - 1]
@@ -391,3 +391,43 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
         torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
     assert {"gumbel_softmax", "rrelu_sampled"} <= _library.ON_CUDA.keys()
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)
+
+
+SPARSE = ("sparsemax", "entmax15")
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_sparse_rows_are_near_the_exact_ones(name: str) -> None:
+    random = np.random.default_rng(2)
+    back = getattr(ogive.backward_from_output, name)
+    for scale in (0.01, 0.3, 1.0, 5.0):
+        for z in some_rows()[::4]:
+            z = scale * z
+            got = kernels.rows(name, "value", (tensor(z)[None],), (0.7,))[0].numpy()
+            want = getattr(ogive, name)(z.astype(np.float64), temperature=0.7)
+            assert np.array_equal(got > 0, want.astype(np.float32) > 0)
+            assert error(got, want) <= 1
+            dy, y = random.normal(0, 1, z.size).astype(np.float32), getattr(ogive, name)(z)
+            exact = back(dy.astype(np.float64), y.astype(np.float64), temperature=0.7)
+            given = (tensor(dy)[None], tensor(y)[None])
+            got = kernels.rows(name, "backward_from_output", given, (0.7,))[0].numpy()
+            assert error(got, exact) <= 1
+    z = np.linspace(0, 1e-9, 1000, dtype=np.float32)  # all of them share
+    got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+    assert error(got, getattr(ogive, name)(z.astype(np.float64))) <= 1
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_edges_of_sparse_rows_are_those_of_the_cpu(name: str) -> None:
+    inf, nan = np.inf, np.nan
+    rows = ([inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5], [3e38, -3e38])
+    for row in rows:
+        z = np.array(row, dtype=np.float32)
+        got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+        np.testing.assert_allclose(got, getattr(ogive, name)(z), rtol=2**-22, err_msg=str(row))
+
+
+def test_sparse_rows_that_are_too_long_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
+    with pytest.raises(NotImplementedError):
+        kernels.rows("sparsemax", "value", (torch.randn(2, 17),))
