@@ -30,10 +30,12 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    at_hand,
     check_devices,
     checked_dim,
     floating,
     is_batched,
+    route,
     route_of,
     warn_of_fallback,
 )
@@ -206,6 +208,19 @@ class Head:
         if reduction == "mean":
             found = found / (total if hard else max(total, 1))
         return found.to(z.dtype)
+
+    def is_plain(self, z: Any, target: Any, options: dict[str, Any]) -> bool:
+        """Whether there is nothing to look at but the numbers: neither transforms nor autocast, nor
+        a target that learns, nor weights; and classes, if any, lie along the last of two axes.
+        """
+        if self.numbers is None or route(z) != KERNELS or not at_hand(target):
+            return False
+        if z.dtype not in (torch.float32, torch.float64) or target.requires_grad:
+            return False
+        for name in self.weights:
+            if options[name] is not None:
+                return False
+        return not self.over_rows or (z.dim() == 2 and target.dtype is torch.int64)
 
     def call(
         self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any
@@ -470,9 +485,12 @@ def public(of: Head) -> Callable[..., Tensor]:
         for name in options:
             if name not in defaults:
                 raise TypeError(f"{of.name}() got an unexpected keyword argument {name!r}")
-        return of.call(
-            input, target, dim, create_graph, **{**defaults, "weight": weight, **options}
-        )
+        given = {**defaults, "weight": weight, **options}
+        if dim is None and not create_graph and of.is_plain(input, target, given):
+            if input.requires_grad and torch.is_grad_enabled():
+                return of.apply(input, target, 1, given)  # type: ignore[no-any-return]
+            return of.run(input, target, 1, given, False)[0]
+        return of.call(input, target, dim, create_graph, **given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     head = list(inspect.signature(function).parameters.values())[:3]
