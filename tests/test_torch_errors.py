@@ -86,7 +86,33 @@ BAD: dict[str, tuple[type[Exception], str, Any]] = {
         TypeError, "linear_cross_entropy: target must be a Tensor, not list",
         lambda: ot.linear_cross_entropy(X, torch.ones(5, 4), [0, 1, 2]),
     ),
+    "a shard's labels in a list": (
+        TypeError, "vocab_parallel_cross_entropy: target must be a Tensor, not list",
+        lambda: ot.vocab_parallel_cross_entropy(Z, [0, 1, 2]),
+    ),
+    "a shard's labels elsewhere": (
+        RuntimeError, "logits_shard and target are on different devices, cpu and meta",
+        lambda: ot.vocab_parallel_cross_entropy(Z, LABELS.to("meta")),
+    ),
+    "a shard's biases": (
+        ValueError, r"bias_shard of shape \(4,\) does not fit 5 classes",
+        lambda: split(bias_shard=torch.ones(4)),
+    ),
+    "a shard's weights": (
+        ValueError, r"weights of shape \(4,\) .* do not fit",
+        lambda: ot.vocab_parallel_linear_cross_entropy(X, torch.ones(4), LABELS),
+    ),
+    "a shard's chunks": (
+        ValueError, "chunk_rows must be a whole number from 1 on, not 0",
+        lambda: split(chunk_rows=0),
+    ),
+    "rows of a shard": (ValueError, "keeps no gradient for each row",
+                        lambda: split(reduction="none")),
 }  # fmt: skip
+
+
+def split(**options: Any) -> Any:
+    return ot.vocab_parallel_linear_cross_entropy(X, torch.ones(5, 4), LABELS, **options)
 
 
 @pytest.mark.parametrize("which", BAD)

@@ -20,7 +20,7 @@ from torch.autograd import Function
 from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
 from . import _functions, _raw
-from ._dispatch import floating
+from ._dispatch import check_devices, floating
 from ._heads import IGNORED
 
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -129,14 +129,26 @@ def vocab_parallel_linear_cross_entropy(
     options = _options(
         weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
     )
-    _check_kinds("vocab_parallel_linear_cross_entropy", target, input, "input")
+    name = "vocab_parallel_linear_cross_entropy"
+    _check_kinds(name, target, input, "input")
+    _check_kinds(name, target, weight_shard, "weight_shard")
     if options["reduction"] == "none":
         raise ValueError("reduction='none' keeps no gradient for each row: use 'mean' or 'sum'")
-    if target.shape != input.shape[:-1] or input.shape[-1] != weight_shard.shape[-1]:
+    if (
+        weight_shard.dim() != 2 or input.dim() == 0 or target.shape != input.shape[:-1]
+        or input.shape[-1] != weight_shard.shape[-1]
+    ):  # fmt: skip
         raise ValueError(
             f"input of shape {tuple(input.shape)}, weights of shape {tuple(weight_shard.shape)} "
             f"and target of shape {tuple(target.shape)} do not fit"
         )
+    if bias_shard is not None and bias_shard.shape != weight_shard.shape[:1]:
+        raise ValueError(
+            f"bias_shard of shape {tuple(bias_shard.shape)} does not fit {len(weight_shard)} classes"
+        )
+    if chunk_rows is not None and (not isinstance(chunk_rows, int) or chunk_rows < 1):
+        raise ValueError(f"chunk_rows must be a whole number from 1 on, not {chunk_rows!r}")
+    check_devices(name, input=input, weight_shard=weight_shard, bias_shard=bias_shard)
     options["chunk_rows"] = chunk_rows
     return _LinearLoss.apply(  # type: ignore[no-any-return]
         input, weight_shard, bias_shard, target.long(), group, vocab_start, options
@@ -175,15 +187,14 @@ def _checked_weights(weight: Tensor) -> Tensor:
 
 
 def _check_kinds(name: str, target: Tensor, x: Tensor, what: str) -> None:
+    if not isinstance(target, Tensor):
+        raise TypeError(f"{name}: target must be a Tensor, not {type(target).__name__}")
     floating(x, name)
     if not x.is_floating_point():
         raise RuntimeError(f"{name}: {what} must be of floating-point numbers, not of {x.dtype}")
     if target.is_floating_point() or target.is_complex():
         raise TypeError(f"{name}: target of dtype {target.dtype}: labels must be integers")
-    if target.device != x.device:
-        raise RuntimeError(
-            f"{name}: {what} and target are on different devices, {x.device} and {target.device}"
-        )
+    check_devices(name, **{what: x, "target": target})
 
 
 Options = dict[str, Any]
