@@ -144,13 +144,21 @@ def test_masked_rows_are_those_of_the_cpu(name: str) -> None:
 
 
 def test_what_has_no_kernel_says_so_once() -> None:
-    calls = [(n, arguments(n, logits(2, 3))) for n in ("entmax15", "entmax15", "entmax15_backward")]
+    names_met = ("softmax_backward", "softmax_backward", "softmax_backward")
+    calls = [(n, arguments(n, logits(2, 3))) for n in names_met]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for name, given in calls:
             there(name, *given)
     assert len(caught) == 1
-    assert "ogive.torch.entmax15 has no kernel" in str(caught[0].message)
+    assert "ogive.torch.softmax has no kernel" in str(caught[0].message)
+
+
+@pytest.mark.parametrize("name", [n for n in ON_CUDA if re.match("rrelu_sampled|gumbel", n)])
+def test_what_is_drawn_is_drawn_by_a_kernel(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="ogive.torch")
+        there(name, *arguments(name, logits(6, 10)))
 
 
 # ------------------------------------------------------------------------------------------ heads

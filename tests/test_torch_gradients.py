@@ -12,7 +12,7 @@ from torch.autograd.functional import hessian, jacobian  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from torch_cases import CASES, Case, samples  # noqa: E402
+from torch_cases import CASES, Case, same_bits, samples, to_numpy  # noqa: E402
 
 ELEMENTWISE = [case for case in CASES if case.card.kind in ("unary", "gated")]
 BITS = ("relu", "leaky_relu", "threshold", "gelu", "silu", "mish")
@@ -183,12 +183,68 @@ def test_a_seed_is_drawn_where_its_generator_is(monkeypatch: pytest.MonkeyPatch)
     assert asked == [(there, "meta")]
 
 
+@pytest.mark.parametrize("name", [card.name for card in ogive.catalog("gated")])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((8,), 0), ((3, 8), -1), ((4, 3, 5), 0), ((2, 6, 5), 1)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_halves_of_one_tensor_have_the_bits_and_derivatives_of_two(
+    name: str, shape: tuple[int, ...], dim: int, dtype: torch.dtype
+) -> None:
+    f, x = getattr(ot, name), torch.randn(shape).to(dtype)
+    turned = x.transpose(0, -1).contiguous().transpose(0, -1)
+    for each in (x, turned, torch._neg_view(-x)):
+        leaf = each.requires_grad_()
+        pair = [t.clone().requires_grad_() for t in x.detach().chunk(2, dim)]
+        y, expected = f(leaf, dim), f(*pair)
+        assert torch.equal(y, expected)
+        for dy in (torch.randn(y.shape).to(dtype), torch.ones((), dtype=dtype).expand(y.shape)):
+            (dx,) = torch.autograd.grad(y, leaf, dy, retain_graph=True)
+            both = torch.autograd.grad(expected, pair, dy, retain_graph=True)
+            assert torch.equal(dx, torch.cat(both, dim))
+        dys = many(y)
+        (dx,) = torch.autograd.grad(y, leaf, dys, is_grads_batched=True, retain_graph=True)
+        assert torch.equal(dx, torch.stack(in_turn(y, [leaf], dys)[0].unbind()))
+    if dtype == torch.float64:
+        leaf = x.detach().requires_grad_()
+        assert torch.autograd.gradcheck(lambda x: f(x, dim), leaf)
+        assert torch.autograd.gradgradcheck(lambda x: f(x, dim), leaf)
+        with pytest.raises(RuntimeError, match="even size"):
+            f(torch.ones(3), 0)
+        with pytest.raises(IndexError, match="dim = 7 is out of range"):
+            f(x, 7)
+
+
 @pytest.mark.parametrize("weight", [1, True, 1.0, torch.tensor(0.5), torch.tensor([0.5])])
 def test_prelu_takes_numbers_of_any_kind(weight: Any) -> None:
     x = torch.randn(3, requires_grad=True)
     y = ot.prelu(x, weight)
     assert torch.equal(y, torch.where(x > 0, x, float(weight) * x))
     y.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize(
+    ("shape", "count"),
+    [((16,), 1), ((), 1), ((0, 3), 1), ((5, 3), 3), ((2, 3, 4), 3), ((9, 3, 4), 3), ((0, 3, 2), 3),
+     ((2, 3, 1, 5), 3), ((2, 3, 7, 1), 3), ((1, 3, 4, 6), 3)],
+)  # fmt: skip
+def test_prelu_s_gradients_have_numpy_s_bits_however_tensors_lie(
+    shape: tuple[int, ...], count: int, dtype: torch.dtype
+) -> None:
+    weight = torch.tensor([0.25, -0.5, 2.0])[:count].to(dtype).requires_grad_()
+    x, dy = torch.randn(shape).to(dtype), torch.randn(shape).to(dtype)
+    fitted = weight.detach().reshape(() if count == 1 else (-1, *(1,) * (len(shape) - 2)))
+    expected = ogive.backward.prelu(*map(to_numpy, (dy, x, fitted)))
+    turned = x.transpose(0, -1).contiguous().transpose(0, -1) if shape else x
+    for each in (x, turned, torch._neg_view(-x)):
+        leaf = each.requires_grad_()
+        y = ot.prelu(leaf, weight)
+        assert same_bits(y, ogive.prelu(to_numpy(x), to_numpy(fitted)))
+        for upstream in (dy, torch._neg_view(-dy)):
+            dx, dw = torch.autograd.grad(y, (leaf, weight), upstream, retain_graph=True)
+            assert same_bits(dx, expected[0])
+            assert same_bits(dw, expected[1].reshape(weight.shape))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])

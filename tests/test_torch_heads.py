@@ -358,3 +358,17 @@ def test_bad_input_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(kind, match=message):
         call(logits())
+
+
+def test_weights_that_learn_get_their_gradient_beside_plain_tensors() -> None:
+    z = logits(torch.float32).requires_grad_()
+    w = torch.rand(5, requires_grad=True)
+    (found,) = torch.autograd.grad(ot.cross_entropy(z, LABELS, w), w)
+    losses = torch.nn.functional.cross_entropy(z, LABELS, reduction="none")
+    own = torch.where(LABELS < 0, 0, w[LABELS.clamp(min=0)])
+    (expected,) = torch.autograd.grad((own * losses).sum() / own.sum(), w)
+    torch.testing.assert_close(found, expected)
+    p = torch.sigmoid(logits()).requires_grad_()
+    assert torch.autograd.grad(ot.binary_cross_entropy(z, p), p)[0].any()
+    with torch.autocast("cpu"):
+        assert ot.cross_entropy(z.bfloat16(), LABELS).dtype == torch.float32

@@ -15,6 +15,7 @@ import ogive.torch  # noqa: E402
 from ogive import _native  # noqa: E402
 from ogive.catalog import find  # noqa: E402
 from ogive.torch import _raw  # noqa: E402
+from torch_cases import same_bits, to_numpy  # noqa: E402
 
 
 def test_handles_are_kept_and_unknown_ones_refused() -> None:
@@ -35,6 +36,35 @@ def test_calls_that_do_not_fit_are_refused(arguments: tuple[int, ...]) -> None:
     number = handle if arguments[0] == 0 else arguments[0]
     with pytest.raises(ValueError, match=r"handle|wrong number"):
         _native.raw_flat(number, *arguments[1:])
+
+
+def test_rows_that_do_not_fit_are_refused() -> None:
+    handle = _native.raw_handle("softmax", "value")
+    for form, rows, n, operands in (
+        (2, 1, 0, (0, 1.0, True, 0)), (2, -1, 4, (0, 1.0, True, 0)), (4, 1, 4, (0, 1.0, True, 0)),
+        (2, 1, 4, (0, 1.0, True)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="wrong number"):
+            _native.raw_rows(handle, form, rows, n, *operands)
+    with pytest.raises(TypeError, match="raw_rows"):
+        _native.raw_rows(handle, 2, 1)
+
+
+def test_rows_one_after_the_other_are_the_rows_of_any_strides() -> None:
+    """With numbers, a mask, weights and outputs that nobody wants."""
+    z = np.random.default_rng(3).normal(size=(5, 7)).astype(np.float32)
+    mask, out = np.random.default_rng(4).random((5, 7)) > 0.3, np.empty((5, 7), np.float32)
+    handle = _native.raw_handle("softmax", "value")
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, 0.5, mask.ctypes.data, out.ctypes.data)
+    assert np.array_equal(out, ogive.softmax(z, temperature=0.5, where=mask))
+    labels, loss = np.array([0, 6, -1, 3, 2]), np.empty(5)
+    options, ends = (1.0, 0.1, 0.0, 0.0, 1.0, 1.0), (loss.ctypes.data, None)
+    handle = _native.raw_handle("cross_entropy", "labels")
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, labels.ctypes.data, *options, *ends)
+    expected = ogive.cross_entropy(
+        z, labels, reduction="none", label_smoothing=0.1, ignore_index=-1
+    )
+    assert np.array_equal(loss.astype(np.float32), expected)
 
 
 def test_strides_that_do_not_fit_are_refused() -> None:
@@ -60,6 +90,24 @@ def test_a_parameter_for_each_element_is_read_where_it_lies() -> None:
     run = _raw.with_tensor_parameters("leaky_relu", "value")
     expected = ogive.leaky_relu(x.numpy(), slopes.numpy())
     assert np.array_equal(run(x, slopes).numpy(), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("mode", ["value", "backward"])
+def test_a_few_elements_have_the_bits_that_they_have_among_many(
+    mode: str, dtype: torch.dtype
+) -> None:
+    """Few go to another instruction set than many."""
+    x = torch.cat([4 * torch.randn(1300), torch.tensor([torch.inf, -torch.inf, torch.nan, -0.0])])
+    x = x.roll(200).to(dtype)
+    dy = torch.linspace(-2, 2, len(x)).to(dtype)
+    for card in ogive.catalog("unary"):
+        run = _raw.elementwise(card.name, mode, *(p.default for p in card.parameters if p.operand))
+        given = (x,) if mode == "value" else (dy, x)
+        many = run(*given)
+        for few in (slice(0, 512), slice(200, 217), slice(3, 4)):
+            found = run(*(t[few] for t in given))
+            assert same_bits(found, to_numpy(many[few])), card.name
 
 
 def test_tensors_of_different_shapes_reach_no_kernel() -> None:

@@ -342,4 +342,92 @@ def test_what_is_supported() -> None:
         assert kernels.supported(name, "backward", x)
     assert not kernels.supported("gelu", "backward_from_output", x)
     assert not kernels.supported("gelu", "value", x.to(torch.int32))
-    assert not kernels.supported("sparsemax", "value", x)
+    assert not kernels.supported("softmax", "backward", x)
+
+
+SEEDS = [0, 7, 2**32 + 5, 2**63 - 1]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_slopes_are_those_that_the_cpu_draws(dtype: Any, seed: int) -> None:
+    x = (4 * torch.randn(3, 41, generator=torch.Generator().manual_seed(2))).to(dtype)
+    x[0, :5] = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0, -0.0])
+    dy = torch.linspace(-2, 2, x.numel()).to(dtype).reshape(x.shape)
+    for low, high in ((1 / 8, 1 / 3), (-1.0, 2.0)):
+        given = low, high, torch.tensor(seed)
+        for mode, tensors in (("value", (x,)), ("backward", (dy, x))):
+            ending = "" if mode == "value" else "_backward"
+            want = getattr(torch.ops.ogive, f"rrelu_sampled{ending}")(*tensors, *given)
+            found = kernels.sampled("rrelu", mode, tensors, low, high, seed)
+            same = (found == want) | (found.isnan() & want.isnan())
+            if dtype == torch.float64:
+                same |= (found - want).abs() <= 2.0**-52 * want.abs()
+            assert bool(same.all()), (mode, low, high)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
+    from ogive.torch import _library
+
+    x = 3 * torch.randn(9, 17, generator=torch.Generator().manual_seed(4))
+    x[0, 3] = torch.inf
+    x[1, :2] = torch.inf
+    x[2], x[3, 5], x[4, ::2] = -torch.inf, torch.nan, -torch.inf
+    dy, key = torch.linspace(-1, 1, x.numel()).reshape(x.shape), torch.tensor(seed)
+    operator, back = torch.ops.ogive.gumbel_softmax, torch.ops.ogive.gumbel_softmax_backward
+    for wide in (x, x.double(), x.bfloat16(), x.half()):
+        # In float64 a logit's noise is rounded once before its distance from the greatest is taken.
+        near = {
+            "rtol": max(torch.finfo(wide.dtype).eps, 1e-13), "atol": 1e-30, "equal_nan": True
+        }  # fmt: skip
+        for hard in (False, True):
+            found = kernels.gumbel_softmax(wide, 0.7, hard, seed)
+            want = operator(wide, 1, 0.7, hard, key)
+            torch.testing.assert_close(found, want, **near)
+        upstream = dy.to(wide.dtype)
+        found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
+        near["atol"] = 1e-14
+        torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
+    assert {"gumbel_softmax", "rrelu_sampled"} <= _library.ON_CUDA.keys()
+    assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)
+
+
+SPARSE = ("sparsemax", "entmax15")
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_sparse_rows_are_near_the_exact_ones(name: str) -> None:
+    random = np.random.default_rng(2)
+    back = getattr(ogive.backward_from_output, name)
+    for scale in (0.01, 0.3, 1.0, 5.0):
+        for z in some_rows()[::4]:
+            z = scale * z
+            got = kernels.rows(name, "value", (tensor(z)[None],), (0.7,))[0].numpy()
+            want = getattr(ogive, name)(z.astype(np.float64), temperature=0.7)
+            assert np.array_equal(got > 0, want.astype(np.float32) > 0)
+            assert error(got, want) <= 1
+            dy, y = random.normal(0, 1, z.size).astype(np.float32), getattr(ogive, name)(z)
+            exact = back(dy.astype(np.float64), y.astype(np.float64), temperature=0.7)
+            given = (tensor(dy)[None], tensor(y)[None])
+            got = kernels.rows(name, "backward_from_output", given, (0.7,))[0].numpy()
+            assert error(got, exact) <= 1
+    z = np.linspace(0, 1e-9, 1000, dtype=np.float32)  # all of them share
+    got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+    assert error(got, getattr(ogive, name)(z.astype(np.float64))) <= 1
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_edges_of_sparse_rows_are_those_of_the_cpu(name: str) -> None:
+    inf, nan = np.inf, np.nan
+    rows = ([inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5], [3e38, -3e38])
+    for row in rows:
+        z = np.array(row, dtype=np.float32)
+        got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
+        np.testing.assert_allclose(got, getattr(ogive, name)(z), rtol=2**-22, err_msg=str(row))
+
+
+def test_sparse_rows_that_are_too_long_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
+    with pytest.raises(NotImplementedError):
+        kernels.rows("sparsemax", "value", (torch.randn(2, 17),))

@@ -12,9 +12,14 @@ import torch.distributed as dist
 import ogive.torch as ot
 
 ROWS, WIDTH, CLASSES = 7, 4, 11
+WEIGHT = torch.tensor([0.5, 2.0, 0.0, 1.0, 3.0, 0.25, 1.5, 0.0, 1.0, 2.5, 0.75])
 OPTIONS: list[dict[str, Any]] = [
     {}, {"label_smoothing": 0.1}, {"z_loss": 0.05}, {"reduction": "sum", "label_smoothing": 0.3},
-    {"label_smoothing": 0.1, "z_loss": 0.01},
+    {"label_smoothing": 0.1, "z_loss": 0.01}, {"weight": WEIGHT}, {"softcap": 1.5},
+    {"temperature": 0.7}, {"weight": WEIGHT, "label_smoothing": 0.2, "reduction": "sum"},
+    {"weight": WEIGHT, "z_loss": 0.05, "temperature": 2.0},
+    {"softcap": 2.0, "label_smoothing": 0.1, "temperature": 1.5},
+    {"weight": WEIGHT, "softcap": 2.0, "label_smoothing": 0.1, "z_loss": 0.05, "temperature": 0.8},
 ]  # fmt: skip
 
 
@@ -128,6 +133,14 @@ def rows_and_halves(rank: int, world: int) -> None:
     torch.testing.assert_close(mine, dz[:, begin[rank] : end[rank]])
     half = ot.vocab_parallel_cross_entropy(shard.detach().bfloat16(), t, vocab_start=begin[rank])
     assert half.dtype == torch.bfloat16
+    # What a softcap bounds is not rounded before its softmax.
+    wide = 30 * z[:, begin[rank] : end[rank]].bfloat16()
+    halves, whole_halves = wide.clone().requires_grad_(), (30 * z.bfloat16()).requires_grad_()
+    capped = {"softcap": 30.0, "temperature": 0.5, "reduction": "sum"}
+    loss = ot.vocab_parallel_cross_entropy(halves, t, vocab_start=begin[rank], **capped)
+    (dz,) = torch.autograd.grad(ot.cross_entropy(whole_halves, t, **capped), whole_halves)
+    (mine,) = torch.autograd.grad(loss, halves)
+    torch.testing.assert_close(mine, dz[:, begin[rank] : end[rank]], rtol=2**-7, atol=1e-30)
     # Confident rows: torch's loss is 0 from a gap of 17 on.
     gap = torch.zeros(1, world)
     gap[0, 0] = 20
@@ -151,7 +164,11 @@ def masked_classes(rank: int, world: int) -> None:
     z[0, [0, 5]] = z[1, :4] = z[2, begin[1] : end[1] - (world == 2)] = -torch.inf
     z[3, 10] = z[4] = -torch.inf
     z[5] = torch.nan
-    for options in ({"reduction": "none"}, {"reduction": "none", "z_loss": 0.1}):
+    for given in (
+        {}, {"z_loss": 0.1}, {"weight": WEIGHT, "temperature": 0.5}, {"softcap": 3.0},
+        {"softcap": 3.0, "weight": WEIGHT, "label_smoothing": 0.1},
+    ):  # fmt: skip
+        options: dict[str, Any] = {"reduction": "none", **given}
         whole, shard = z.clone().requires_grad_(), z[:, mine].clone().requires_grad_()
         expected = ot.cross_entropy(whole, t, **options)
         loss = ot.vocab_parallel_cross_entropy(shard, t, vocab_start=begin[rank], **options)
@@ -163,7 +180,7 @@ def masked_classes(rank: int, world: int) -> None:
     x, W, b, t = inputs()
     t = torch.where((t == 0) | ((t >= begin[1]) & (t < end[1])), 10 if world == 3 else 3, t)
     b[begin[1] : end[1]] = b[0] = -torch.inf
-    for options in ({}, {"reduction": "sum", "z_loss": 0.1}):
+    for options in ({}, {"reduction": "sum", "z_loss": 0.1}, {"weight": WEIGHT}):
         leaves = [a.clone().requires_grad_() for a in (x, W, b)]
         expected = ot.cross_entropy(torch.nn.functional.linear(*leaves), t, **options)
         gradients = torch.autograd.grad(expected, leaves)
@@ -179,6 +196,13 @@ def masked_classes(rank: int, world: int) -> None:
             torch.testing.assert_close(ours, theirs)
 
 
+def twice(shard: torch.Tensor, t: torch.Tensor) -> None:
+    """Shards of 2, 3, … classes."""
+    start = sum(range(2, shard.shape[-1]))
+    loss = ot.vocab_parallel_cross_entropy(shard, t, vocab_start=start)
+    torch.autograd.grad(loss, shard, create_graph=True)
+
+
 def refusals(rank: int, world: int) -> None:
     shard = torch.zeros(3, 2 + rank)
     t = torch.tensor([0, 1, 2])
@@ -190,6 +214,39 @@ def refusals(rank: int, world: int) -> None:
             IndexError,
             "labels must be in",
         ),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(torch.zeros(3, 2), t, weight=torch.ones(3)),
+            ValueError,
+            f"weight of shape (3,) does not fit {2 * world} classes",
+        ),
+        (
+            lambda: ot.vocab_parallel_linear_cross_entropy(
+                torch.zeros(3, 5), torch.zeros(2, 5), t, weight=torch.ones(7), label_smoothing=0.1
+            ),
+            ValueError,
+            "weight of shape (7,) does not fit",
+        ),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(shard, t, weight=-torch.arange(3.0)),
+            ValueError,
+            "weight[1] = -1.0: weights must be finite",
+        ),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(shard, t.float()),
+            TypeError,
+            "labels must be integers",
+        ),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(shard, t, softcap=0.0),
+            ValueError,
+            "softcap must be in (0, inf)",
+        ),
+        (
+            lambda: ot.vocab_parallel_cross_entropy(shard.long(), t),
+            RuntimeError,
+            "logits_shard must be of floating-point numbers",
+        ),
+        (lambda: twice(shard.requires_grad_(), t), RuntimeError, "no second derivative"),
     ):
         try:
             call()

@@ -366,6 +366,9 @@ PyMethodDef methods[] = {
     {"call_flat", call_flat, METH_VARARGS, "One call of a mode whose operands are packed bits."},
     {"raw_handle", raw_handle, METH_VARARGS, "The number of a kernel's mode, for raw calls."},
     {"raw_flat", fast(raw_flat), METH_FASTCALL, "One call on elements in a row, by address."},
+    {"raw_rows", fast(raw_rows), METH_FASTCALL,
+     "One call on rows one after the other, by address."},
+    {"raw_labels", fast(raw_labels), METH_FASTCALL, "Labels as kernels take them, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
     {"use_outside", use_outside, METH_O, "Whether they share work of calls on arrays too."},
@@ -389,5 +392,8 @@ PyMODINIT_FUNC PyInit__native() {
     PyErr_Format(PyExc_ImportError, "OGIVE_ISA=%s: this machine has %s", requested, error);
     return nullptr;
   }
+  // Whoever asks for an instruction set gets it throughout.
+  const bool asked = requested != nullptr && *requested != '\0';
+  table_of_few = asked ? the_table : ogive::table_for_few();
   return PyModule_Create(&definition);
 }

@@ -20,6 +20,9 @@ constexpr std::ptrdiff_t grain_elements = 32768;
 constexpr int most_operands = 16; // of any mode
 
 inline const table *the_table = nullptr;
+// For calls by address on so few elements that a wide instruction set's lower clock costs more.
+inline const table *table_of_few = nullptr;
+constexpr std::ptrdiff_t few_elements = 512;
 
 struct operand {
   char letter; // 'T', 'd', 'f', 'l', '?', 'b'
@@ -37,9 +40,9 @@ inline std::vector<operand> parse(const char *text) {
   return operands;
 }
 
-inline const entry *find(const char *name) {
-  for (int i = 0; i < the_table->count; ++i)
-    if (std::strcmp(the_table->entries[i]->name, name) == 0) return the_table->entries[i];
+inline const entry *find(const char *name, const table *in = the_table) {
+  for (int i = 0; i < in->count; ++i)
+    if (std::strcmp(in->entries[i]->name, name) == 0) return in->entries[i];
   PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
   return nullptr;
 }

@@ -20,9 +20,12 @@ thread_local bool outside = false;
 
 // A row of the op table that was asked for once, so that calls need not search.
 struct bound {
-  const entry *row;
+  const entry *row, *of_few;
   int which;
   std::vector<operand> operands;
+  loop run(int format_number, std::ptrdiff_t elements) const {
+    return (elements <= few_elements ? of_few : row)->run[which][format_number];
+  }
 };
 std::deque<bound> handles; // never moves its elements, never shrinks
 
@@ -104,12 +107,13 @@ PyObject *raw_handle(PyObject *, PyObject *args) {
   const char *kernel, *mode_text;
   if (!PyArg_ParseTuple(args, "ss", &kernel, &mode_text)) return nullptr;
   const entry *const e = find(kernel);
-  if (e == nullptr) return nullptr;
+  const entry *const few = e == nullptr ? e : find(kernel, table_of_few);
+  if (few == nullptr) return nullptr;
   const int m = find_mode(*e, mode_text);
   if (m < 0) return nullptr;
   for (std::size_t k = 0; k < handles.size(); ++k)
     if (handles[k].row == e && handles[k].which == m) return PyLong_FromSize_t(k);
-  handles.push_back({e, m, parse(e->operands[m])});
+  handles.push_back({e, few, m, parse(e->operands[m])});
   return PyLong_FromSize_t(handles.size() - 1);
 }
 
@@ -131,7 +135,8 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
     return nullptr;
   }
   double numbers[most_operands];
-  flat_call c{b->row->run[b->which][format_number], b->operands.data(), operands, {}, {}, n, false};
+  flat_call c{
+      b->run(static_cast<int>(format_number), n), b->operands.data(), operands, {}, {}, n, false};
   const std::ptrdiff_t size = format_sizes[format_number];
   bool first_result = true;
   for (int k = 0; k < operands; ++k) {
@@ -155,6 +160,84 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
                        run_flat, &c);
 }
 
+// raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other. An
+// operand is an address; for a double a float will do, for a bool True or False, for an output that
+// nobody wants None.
+PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
+  if (count < 4) {
+    PyErr_SetString(PyExc_TypeError, "raw_rows(handle, format, rows, n, *operands)");
+    return nullptr;
+  }
+  const bound *const b = handle_of(args[0]);
+  if (b == nullptr) return nullptr;
+  const long format_number = PyLong_AsLong(args[1]);
+  const std::ptrdiff_t rows = PyLong_AsSsize_t(args[2]), n = PyLong_AsSsize_t(args[3]);
+  if (PyErr_Occurred()) return nullptr;
+  const int operands = static_cast<int>(b->operands.size());
+  if (count - 4 != operands || format_number < 0 || format_number >= formats || rows < 0 || n < 1) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+    return nullptr;
+  }
+  const bound_loop loop{b->run(static_cast<int>(format_number), rows * n), operands, 0, true};
+  union {
+    double real;
+    bool truth;
+  } numbers[most_operands];
+  char *data[most_operands];
+  std::ptrdiff_t steps[2 * most_operands] = {}, *core = steps + operands;
+  const std::ptrdiff_t size = format_sizes[format_number];
+  bool streaming = false;
+  for (int k = 0; k < operands; ++k) {
+    PyObject *const item = args[4 + k];
+    const operand &o = b->operands[static_cast<std::size_t>(k)];
+    const bool real = o.letter == 'd' && PyFloat_Check(item);
+    if (real || (o.letter == '?' && PyBool_Check(item)) || (o.output && item == Py_None)) {
+      if (real)
+        numbers[k].real = PyFloat_AsDouble(item);
+      else
+        numbers[k].truth = item == Py_True;
+      data[k] = item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]);
+      if (o.core) *core++ = 0;
+      continue;
+    }
+    data[k] = address_of(item);
+    const std::ptrdiff_t step = o.letter == 'T' ? size : o.letter == '?' ? 1 : 8;
+    steps[k] = o.core ? n * step : step;
+    if (o.core) *core++ = step;
+    if (!o.output || !o.core || o.letter != 'T') continue;
+    streaming |= large_and_resident(data[k], rows * n * size);
+    ask_for_huge_pages(data[k], rows * n * size);
+  }
+  if (PyErr_Occurred()) return nullptr;
+  const std::ptrdiff_t dims[2] = {rows, n};
+  call c{loop, data, dims, steps, streaming};
+  return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
+}
+
+// raw_labels(labels, n, classes, ignore_index or None, out) -> how many of n labels count, all
+// being int64; out has -1 for those that are ignored. -1 if one is no class.
+PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
+  if (count != 5) {
+    PyErr_SetString(PyExc_TypeError, "raw_labels(labels, n, classes, ignore_index, out)");
+    return nullptr;
+  }
+  const auto *const labels = reinterpret_cast<const std::int64_t *>(address_of(args[0]));
+  const std::ptrdiff_t n = PyLong_AsSsize_t(args[1]);
+  const std::int64_t classes = PyLong_AsLongLong(args[2]);
+  const bool some_ignored = args[3] != Py_None;
+  const std::int64_t ignored = some_ignored ? PyLong_AsLongLong(args[3]) : 0;
+  auto *const out = reinterpret_cast<std::int64_t *>(address_of(args[4]));
+  if (PyErr_Occurred()) return nullptr;
+  std::ptrdiff_t kept = 0;
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const bool counts = !some_ignored || labels[i] != ignored;
+    if (counts && (labels[i] < 0 || labels[i] >= classes)) return PyLong_FromLong(-1);
+    out[i] = counts ? labels[i] : -1;
+    kept += counts;
+  }
+  return PyLong_FromSsize_t(kept);
+}
+
 // raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
 // operand has a row). An operand is a number at stride 0, None for an output nobody wants, or
 // (address, (strides in bytes…)) with the stride within a row last where it has one.
@@ -176,7 +259,7 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   }
   const bool rows =
       std::any_of(b->operands.begin(), b->operands.end(), [](const operand &o) { return o.core; });
-  const bound_loop loop{b->row->run[b->which][format_number], static_cast<int>(count), 0, rows};
+  bound_loop loop{nullptr, static_cast<int>(count), 0, rows};
   strided_call c{loop, {}, {}, {}, {}, {}, n};
   std::ptrdiff_t outer = 1;
   for (Py_ssize_t axis = 0; axis < nd; ++axis) {
@@ -222,6 +305,8 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   }
   if (PyErr_Occurred()) return nullptr;
   if (outer == 0) Py_RETURN_NONE;
+  const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
+  loop.run = b->run(format_number, outer * row);
   merge_axes(c);
   const std::ptrdiff_t size = format_sizes[format_number], length = n * size;
   std::size_t at = 0; // among the operands that have a row
@@ -234,7 +319,6 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
       ask_for_huge_pages(c.data[k], outer * length);
     }
   }
-  const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
 }
 

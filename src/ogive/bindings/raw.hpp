@@ -6,6 +6,8 @@ namespace ogive::bindings {
 
 PyObject *raw_handle(PyObject *, PyObject *args);
 PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count);
+PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count);
+PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count);
 PyObject *raw_strided(PyObject *, PyObject *args);
 PyObject *use_executor(PyObject *, PyObject *address);
 PyObject *use_outside(PyObject *, PyObject *whether);

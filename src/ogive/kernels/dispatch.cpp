@@ -53,4 +53,11 @@ const table *choose_table(const char *requested, const char **error) {
   return nullptr;
 }
 
+const table *table_for_few() {
+  const available found = find_tables();
+  int narrow = found.count - 1;
+  while (narrow > 0 && std::strcmp(found.which[narrow]->isa, "avx512") == 0) --narrow;
+  return found.which[narrow];
+}
+
 } // namespace ogive

@@ -57,6 +57,11 @@ def route(x: Tensor) -> int:
     return KERNELS
 
 
+def at_hand(t: Any) -> bool:
+    """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
+    return type(t) in _PLAIN and t.is_cpu
+
+
 def route_of(*tensors: Tensor) -> int:
     """The way for several tensors: the most general that one of them needs."""
     return max(map(route, tensors))
@@ -149,8 +154,43 @@ def floating(x: Any, name: str) -> Tensor:
             f"{name} is a function of real numbers, not of {x.dtype}; take x.real, x.imag or "
             "x.abs()"
         )
+    if x.layout is not torch.strided:
+        raise RuntimeError(f"{name} takes dense tensors, not {x.layout}")
     if not x.is_floating_point():
         return x.to(torch.get_default_dtype())
     if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         raise RuntimeError(f"{name} takes float16, bfloat16, float32 or float64, not {x.dtype}")
     return x
+
+
+def as_number(value: Any, parameter: str) -> float:
+    """A parameter that must be one number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        shown = value
+        if isinstance(value, Tensor):
+            shown = f"a tensor of shape {tuple(value.shape)}"
+        raise TypeError(f"{parameter} must be one number, not {shown!r}") from None
+
+
+def check_devices(name: str, **tensors: Any) -> None:
+    """Refuses tensors on different devices, of which kernels would read other memory."""
+    (first, where), *rest = ((n, t.device) for n, t in tensors.items() if isinstance(t, Tensor))
+    for other, device in rest:
+        if device != where:
+            raise RuntimeError(
+                f"{name}: {first} and {other} are on different devices, {where} and {device}"
+            )
+
+
+def checked_dim(dim: Any, x: Tensor, name: str) -> int:
+    if not isinstance(dim, int):
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
+    axes = max(x.dim(), 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
+            f"[{-axes}, {axes - 1}]"
+        )
+    return dim % axes

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from .. import _native
 from . import _raw
 from ._dispatch import (
     FORMULA,
+    KERNELS,
     OPERATOR,
+    applier,
+    as_number,
     elementwise_vmap,
     floating,
+    is_batched,
     is_batched_gradient,
     route,
     warn_of_fallback,
 )
-from ._library import define, on_the_cpu
+from ._library import define, on_cuda, on_the_cpu
+from ._raw import FORMATS, lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
 
@@ -30,7 +39,11 @@ SEEDS = (1 << 63) - 1
 def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
     """The key of the counter-based generator: given, or drawn from torch's."""
     if seed is not None:
-        return torch.tensor(seed, dtype=torch.int64)
+        try:
+            number = operator.index(seed)
+        except TypeError:
+            raise TypeError(f"seed must be an integer, not {seed!r}") from None
+        return torch.tensor(number, dtype=torch.int64)
     if generator is None:
         return torch.randint(SEEDS, ())
     return torch.randint(SEEDS, (), generator=generator, device=generator.device).cpu()
@@ -38,7 +51,21 @@ def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
 
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
     """The index, in C order, of each row's first element."""
-    return (torch.arange(math.prod(lead)) * n).reshape(lead)
+    rows = math.prod(lead)
+    kept = few_first_indices(rows, n) if rows <= FEW_ROWS else np.arange(rows) * n
+    return torch.from_numpy(kept).reshape(lead)
+
+
+FEW_ROWS = 256
+
+
+@lru_cache(64)
+def few_first_indices(rows: int, n: int) -> Any:
+    return np.arange(rows, dtype=np.int64) * n
+
+
+ONE_THREAD = 1 << 15
+"""So many elements one thread goes through, as one long row."""
 
 
 class Drawn:
@@ -47,11 +74,24 @@ class Drawn:
     def __init__(self, of: Unary):
         self.of, self.name = of, of.name
         self.evaluate = evaluation(of)
+        self.handles = {m: _raw.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")}
         self.define_operators()
-        self.function = drawn_function(self)
+        self.function, kept = drawn_functions(self)
+        self.apply = applier(kept)
 
     def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
         like = tensors[-1]
+        n = like.numel()
+        if 0 < n <= ONE_THREAD and lie_alike(tensors[0], like):
+            found = torch.empty_like(like)
+            step = (like.element_size(),)
+            read = [(t.data_ptr(), step) for t in tensors]
+            result = found.data_ptr(), step
+            _native.raw_strided(
+                self.handles[mode], FORMATS[like.dtype], (), n,
+                (*read, *numbers, seed, 0, result),
+            )  # fmt: skip
+            return found
         rows = [t.reshape(1) if like.dim() == 0 else t for t in tensors]
         out = torch.empty(rows[0].shape, dtype=like.dtype)
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
@@ -69,10 +109,21 @@ class Drawn:
         name = self.name
         given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
 
-        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cuda(mode: str, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def impl(*args: Any) -> Tensor:
-                warn_of_fallback(name, args[0].device)
-                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+                *tensors, low, high, seed = args
+
+                def otherwise() -> Tensor:
+                    warn_of_fallback(name, args[0].device)
+                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+                y: Tensor = on_cuda(
+                    lambda kernels: kernels.sampled(
+                        name, mode, tuple(tensors), low, high, int(seed)
+                    ),
+                    otherwise,
+                )
+                return y
 
             return impl
 
@@ -96,13 +147,13 @@ class Drawn:
 
         backward_op = define(
             f"{name}_sampled_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), fake, cuda=elsewhere(self.backward),
+            _raw.same_shape(self.backward, 2), fake, cuda=cuda("backward", self.backward),
             backward=second_order, setup_context=save_backward,
         )  # fmt: skip
         self.backward_operator = backward_op
         self.operator = define(
             f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
-            cuda=elsewhere(self.value), backward=first_order, setup_context=save,
+            cuda=cuda("value", self.value), backward=first_order, setup_context=save,
         )  # fmt: skip
 
     def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:
@@ -114,10 +165,17 @@ class Drawn:
             )
         if way == OPERATOR:
             return self.operator(x, *numbers, seed)  # type: ignore[no-any-return]
+        if way == KERNELS:
+            if x.requires_grad and torch.is_grad_enabled():
+                return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
+            lower, upper = numbers
+            return self.value(x, lower, upper, seed)
         return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
 
 
-def drawn_function(of: Drawn) -> Any:
+def drawn_functions(of: Drawn) -> tuple[Any, Any]:
+    """The Function that torch.func and forward mode take, and a shorter one for all else."""
+
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
@@ -178,7 +236,22 @@ def drawn_function(of: Drawn) -> Any:
 
     Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
     Value.vmap = staticmethod(elementwise_vmap(lambda: Value.apply))  # type: ignore[method-assign]
-    return Value
+
+    class Kept(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+            ctx.save_for_backward(x)
+            ctx.rest = lower, upper, seed
+            return of.value(x, lower, upper, seed)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            if not (torch.is_grad_enabled() or is_batched(dy)):
+                return of.backward(dy, x, *ctx.rest), None, None, None
+            return pulled_back(dy, x, *ctx.rest), None, None, None
+
+    return Value, Kept
 
 
 def public(of: Drawn) -> Callable[..., Tensor]:
@@ -199,7 +272,10 @@ def public(of: Drawn) -> Callable[..., Tensor]:
             raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
         if not training:
             return of.evaluate(input, lower, upper, inplace, lean=lean)
-        numbers, key = (float(lower), float(upper)), drawn_seed(seed, generator)
+        numbers = (
+            as_number(lower, f"{of.name}: lower"), as_number(upper, f"{of.name}: upper")
+        )  # fmt: skip
+        key = drawn_seed(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)
         if floating(input, of.name) is not input:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from .. import _native
 from ..catalog import Card
 from . import _formulas, _raw
 from ._dispatch import (
@@ -17,15 +20,22 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    at_hand,
+    check_devices,
+    checked_dim,
     elementwise_vmap,
     floating,
     is_batched,
     is_batched_gradient,
+    route,
     route_of,
     warn_of_fallback,
 )
 from ._library import define, on_cuda
+from ._raw import FORMATS, lie_alike
 from ._unary import Unary
+
+grad_enabled = torch.is_grad_enabled
 
 
 class Gated:
@@ -34,7 +44,9 @@ class Gated:
         self.formula = _formulas.gated(card)
         self.value = _raw.elementwise(card.name, "value")
         self.backward = _raw.elementwise(card.name, "backward")
+        self.handles = {m: _raw.handle_of(card.name, m) for m in ("value", "backward")}
         self.apply = applier(gated_function(self))
+        self.apply_to_halves = applier(function_of_halves(self))
         self.kernel = transformed_value(self)
         self.define_operators()
 
@@ -53,12 +65,39 @@ class Gated:
         to_b = self.gate.differentiable_backward.apply(dy * a, b)
         return ValueOf.apply(da, to_a), ValueOf.apply(db, to_b)
 
+    def of_halves(self, x: Tensor, dim: int, dy: Tensor | None = None) -> Tensor:
+        """The value of the halves of x along an axis, or dx: each half is read, and written, where
+        it lies.
+        """
+        if not lie_alike(x if dy is None else dy, x):
+            a, b = x.chunk(2, dim)
+            return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)
+        loop, shape, step, whole, half = dense_halves(x.shape, dim, x.element_size())
+        at = x.data_ptr()
+        operands: Any = (at, whole), (at + step, whole)
+        if dy is None:
+            found = x.new_empty(shape)
+            operands = *operands, (found.data_ptr(), half)
+        else:
+            found = torch.empty_like(x)
+            at = found.data_ptr()
+            operands = (dy.data_ptr(), half), *operands, (at, whole), (at + step, whole)
+        handle = self.handles["value" if dy is None else "backward"]
+        _native.raw_strided(handle, FORMATS[x.dtype], loop, 1, operands)
+        return found
+
+    def call_on_halves(self, x: Any, dim: int) -> Tensor:
+        if route(x) == KERNELS and x.dtype in FORMATS:
+            dim = checked_halves(x, dim, self.name)
+            if grad_enabled() and x.requires_grad:
+                return self.apply_to_halves(x, dim)  # type: ignore[no-any-return]
+            return self.of_halves(x, dim)
+        a, b = halves(floating(x, self.name), dim, self.name)
+        return self.call(a, b)
+
     def call(self, a: Any, b: Any) -> Tensor:
         a, b = floating(a, self.name), floating(b, self.name)
-        if a.device != b.device:
-            raise RuntimeError(
-                f"{self.name}: a and b are on different devices, {a.device} and {b.device}"
-            )
+        check_devices(self.name, a=a, b=b)
         if a.dtype is not b.dtype:
             dtype = torch.promote_types(a.dtype, b.dtype)
             a, b = a.to(dtype), b.to(dtype)
@@ -161,6 +200,26 @@ def gated_function(of: Gated) -> type[Function]:
     return GatedFunction
 
 
+def function_of_halves(of: Gated) -> type[Function]:
+    class OfHalves(Function):
+        """Of one tensor, which alone is kept: its gradient is made whole, not put together."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+            ctx.save_for_backward(x)
+            ctx.dim = dim
+            return of.of_halves(x, dim)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (x,) = ctx.saved_tensors
+            if not (grad_enabled() or is_batched(dy)):
+                return of.of_halves(x, ctx.dim, dy), None
+            return torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim), None
+
+    return OfHalves
+
+
 def transformed_value(of: Gated) -> Any:
     class Kernel(Function):
         """The value alone; `ValueOf` knows its derivatives."""
@@ -184,21 +243,48 @@ def transformed_value(of: Gated) -> Any:
 def public(of: Gated) -> Callable[..., Tensor]:
     def function(a: Any, b: Any = None, dim: int = -1) -> Tensor:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
-            a, b = halves(a, dim if b is None else b, of.name)
+            return of.call_on_halves(a, dim if b is None else b)
+        if (
+            route(a) == KERNELS and at_hand(b) and a.dtype is b.dtype and a.dtype in FORMATS
+            and a.shape == b.shape
+        ):  # fmt: skip
+            if grad_enabled() and (a.requires_grad or b.requires_grad):
+                return of.apply(a, b)  # type: ignore[no-any-return]
+            return of.value(a, b)  # type: ignore[no-any-return]
         return of.call(a, b)
 
     function.__name__ = function.__qualname__ = of.name
     return function
 
 
+Ints = tuple[int, ...]
+
+
+@lru_cache(256)
+def dense_halves(shape: torch.Size, dim: int, size: int) -> tuple[Ints, Ints, int, Ints, Ints]:
+    """For a dense tensor's halves: the loop over them, the shape of one, how far the second lies
+    from the first, and the strides within the whole and within a half; all in bytes.
+    """
+    inner = math.prod(shape[dim:]) // 2
+    step = inner * size
+    half = (*shape[:dim], shape[dim] // 2, *shape[dim + 1 :])
+    return (math.prod(shape[:dim]), inner), half, step, (2 * step, size), (step, size)
+
+
 def halves(x: Tensor, dim: int, name: str) -> tuple[Tensor, Tensor]:
     """The halves along an axis; the second one gates."""
+    a, b = x.chunk(2, checked_halves(x, dim, name))
+    return a, b
+
+
+def checked_halves(x: Tensor, dim: int, name: str) -> int:
+    """The axis, counted from 0, that is halved."""
     if x.dim() == 0:
         raise RuntimeError(f"{name} does not take a tensor without dimensions")
-    if x.shape[dim] % 2:
+    axis = checked_dim(dim, x, name)
+    if x.size(axis) % 2:
         raise RuntimeError(
             f"{name}: halving needs an even size, but axis {dim} of shape {tuple(x.shape)} has "
-            f"{x.shape[dim]}"
+            f"{x.size(axis)}"
         )
-    a, b = x.chunk(2, dim)
-    return a, b
+    return axis

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,20 +23,25 @@ from torch.autograd import Function
 from .. import _heads, _native
 from .._ufuncs import BFLOAT16
 from ..catalog import Card
-from . import _formulas
+from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
     ValueOf,
     applier,
+    at_hand,
+    check_devices,
+    checked_dim,
     floating,
     is_batched,
+    route,
     route_of,
     warn_of_fallback,
 )
+from ._drawn import ONE_THREAD
 from ._library import define, on_cuda
-from ._rows import checked_dim
+from ._raw import FORMATS, lie_alike
 
 IGNORED = -100
 """torch's label of rows that do not count."""
@@ -94,6 +100,17 @@ class Head:
             if name not in ("z", "target", "axis", "gradient", "hessian", "out")
         }  # fmt: skip
         self.formula = _formulas.head(card, self.over_rows)
+        module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
+        self.numbers: Any = getattr(module, "checked_options", None)
+        if self.numbers is not None:
+            self.taken = tuple(inspect.signature(self.numbers).parameters)
+            self.usual = tuple(taken[name].default for name in self.taken)
+            self.usual_numbers = self.numbers(*self.usual)
+            self.weights = tuple(name for name in self.options if name.endswith("weight"))
+            self.ones = (1.0,) * len(self.weights)
+            mode = "labels" if self.over_rows else "probabilities"
+            self.handle = _raw.handle_of(self.name, mode)
+            self.summed = _raw.handle_of("summed", "value")
         self.apply = applier(head_function(self))
         self.define_operators()
 
@@ -101,6 +118,10 @@ class Head:
         self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any], gradient: bool
     ) -> tuple[Tensor, Tensor | None]:
         """The loss and, if asked for, its gradient."""
+        if self.numbers is not None and (dim == z.dim() - 1 or not self.over_rows):
+            done = self.run_dense(z, target, options, gradient)
+            if done is not None:
+                return done
         given = {k: as_array(v) if isinstance(v, Tensor) else v for k, v in options.items()}
         if self.over_rows:
             given["axis"] = dim
@@ -109,6 +130,49 @@ class Head:
         if not gradient:
             return as_tensor(found), None
         return as_tensor(found[0]), as_tensor(found[1])
+
+    def run_dense(
+        self, z: Tensor, target: Tensor, options: dict[str, Any], gradient: bool
+    ) -> tuple[Tensor, Tensor | None] | None:
+        """The same without weights where all lies dense, of int64 labels or an element's own
+        probability: no detour through arrays, which small tensors pay more for than for their loss.
+        None for the rest, errors included.
+        """
+        how, losses_count = options["reduction"], target.numel()
+        if how not in ("mean", "sum") or not 0 < losses_count <= _heads.CHUNK or z.dim() == 0:
+            return None
+        for name in self.weights:
+            if options[name] is not None:
+                return None
+        if self.over_rows:
+            rows, n = losses_count, z.size(-1)
+            goal = checked_labels(z, target, options["ignore_index"])
+            if goal is None:
+                return None
+            labels, kept = goal
+        else:
+            # One long row, which is one thread's.
+            rows, n, labels, kept = 1, losses_count, target, losses_count
+            if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
+                return None
+            least, most = (t.item() for t in torch.aminmax(target))
+            if not (least >= 0 and most <= 1):  # of which a NaN is neither
+                return None
+        given = [options[name] for name in self.taken]
+        usual = all(map(operator.is_, given, self.usual))
+        numbers = self.usual_numbers if usual else self.numbers(*given)
+        total = float(kept) if how == "mean" else 1.0
+        losses = torch.empty(losses_count, dtype=torch.float64)
+        dz = torch.empty_like(z) if gradient else None
+        _native.raw_rows(
+            self.handle, FORMATS[z.dtype], rows, n, z.data_ptr(), labels.data_ptr(), *self.ones,
+            *numbers, 1 / total if total else 0.0, losses.data_ptr(),
+            None if dz is None else dz.data_ptr(),
+        )  # fmt: skip
+        loss = z.new_empty(())
+        at = losses.data_ptr(), total or 1.0, loss.data_ptr()
+        _native.raw_rows(self.summed, FORMATS[z.dtype], 1, losses_count, *at)
+        return loss, dz
 
     def check(self, z: Tensor, target: Tensor, dim: int, options: dict[str, Any]) -> None:
         """Refuses what a run on the CPU would, but for the elements' values: to ask a device for
@@ -145,17 +209,25 @@ class Head:
             found = found / (total if hard else max(total, 1))
         return found.to(z.dtype)
 
+    def is_plain(self, z: Any, target: Any, options: dict[str, Any]) -> bool:
+        """Whether there is nothing to look at but the numbers: neither transforms nor autocast, nor
+        a target that learns, nor weights; and classes, if any, lie along the last of two axes.
+        """
+        if self.numbers is None or route(z) != KERNELS or not at_hand(target):
+            return False
+        if z.dtype not in (torch.float32, torch.float64) or target.requires_grad:
+            return False
+        for name in self.weights:
+            if options[name] is not None:
+                return False
+        return not self.over_rows or (z.dim() == 2 and target.dtype is torch.int64)
+
     def call(
         self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any
     ) -> Tensor:
         z = floating(input, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
-        if z.device != target.device:
-            raise RuntimeError(
-                f"{self.name}: logits and target are on different devices, {z.device} and "
-                f"{target.device}"
-            )
         if z.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(z.device.type):
             z = z.float()  # as torch's losses do
         where = 0
@@ -164,6 +236,8 @@ class Head:
         if "ignore_index" in options:
             options["ignore_index"] = ignored(options["ignore_index"], target)
         tensors = [t for t in (z, target, *options.values()) if isinstance(t, Tensor)]
+        if any(t.device != z.device for t in tensors):
+            check_devices(self.name, logits=z, target=target, **options)
         way = route_of(*tensors)
         if way in (TRANSFORMS, FORMULA) or any(
             t.requires_grad for t in tensors[1:] if torch.is_grad_enabled()
@@ -249,6 +323,21 @@ class Head:
         if dy.dim() and self.over_rows and dy.dim() < dz.dim():
             dy = dy.unsqueeze(dim)
         return dz * dy
+
+
+def checked_labels(z: Tensor, target: Tensor, ignored: Any) -> tuple[Tensor, int] | None:
+    """Labels as the kernel takes them, and how many count; None if something is amiss, or looks
+    other than it does mostly.
+    """
+    if target.dtype is not torch.int64 or not target.is_contiguous() or not lie_alike(z, z):
+        return None
+    n = z.size(-1)
+    if target.shape != z.shape[:-1] or n == 0 or not (ignored is None or type(ignored) is int):
+        return None
+    labels = torch.empty_like(target)
+    at = target.data_ptr(), target.numel(), n, ignored, labels.data_ptr()
+    kept = _native.raw_labels(*at)
+    return None if kept < 0 else (labels, kept)
 
 
 @lru_cache(256)
@@ -409,9 +498,12 @@ def public(of: Head) -> Callable[..., Tensor]:
         for name in options:
             if name not in defaults:
                 raise TypeError(f"{of.name}() got an unexpected keyword argument {name!r}")
-        return of.call(
-            input, target, dim, create_graph, **{**defaults, "weight": weight, **options}
-        )
+        given = {**defaults, "weight": weight, **options}
+        if dim is None and not create_graph and of.is_plain(input, target, given):
+            if input.requires_grad and torch.is_grad_enabled():
+                return of.apply(input, target, 1, given)  # type: ignore[no-any-return]
+            return of.run(input, target, 1, given, False)[0]
+        return of.call(input, target, dim, create_graph, **given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     head = list(inspect.signature(function).parameters.values())[:3]

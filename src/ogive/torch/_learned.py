@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import math
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +23,21 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    as_number,
+    at_hand,
+    check_devices,
     floating,
     is_batched,
     is_batched_gradient,
     outside_transforms,
+    route,
     route_of,
     warn_of_fallback,
 )
 from ._library import autograd_inside, define, on_cuda
+from ._raw import FORMATS, lie_alike
+
+grad_enabled = torch.is_grad_enabled
 
 
 class Learned:
@@ -38,6 +48,7 @@ class Learned:
         (self.parameter,) = card.parameters
         self.of_one = {m: _raw.elementwise(card.name, m) for m in ("value", "backward")}
         self.of_many = {m: _raw.with_tensor_parameters(card.name, m) for m in self.of_one}
+        self.slopes = _raw.handle_of(card.name, "backward")
         self.products = _raw.handle_of(card.name, "parameter_backward")
         self.apply = applier(learned_function(self))
         self.define_operators()
@@ -48,20 +59,43 @@ class Learned:
 
     def value(self, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
-            return self.of_one["value"](x, float(weight.item()))  # type: ignore[no-any-return]
+            return self.of_one["value"](x, weight.item())  # type: ignore[no-any-return]
+        if lie_alike(x, x) and of_channels(weight, x):
+            y = torch.empty_like(x)
+            self.run_dense("value", weight, x, y)
+            return y
         return self.of_many["value"](x, weight)
 
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
-            return self.of_one["backward"](dy, x, float(weight.item()))  # type: ignore[no-any-return]
+            return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
+        if lie_alike(dy, x) and of_channels(weight, x):
+            dx = torch.empty_like(x)
+            self.run_dense("backward", weight, dy, x, dx)
+            return dx
         return self.of_many["backward"](dy, x, weight)
 
+    def run_dense(self, mode: str, weight: Tensor, *tensors: Tensor) -> None:
+        """A kernel on tensors of one shape that lie dense, the result the last."""
+        x = tensors[-1]
+        shape, steps, weight_steps = dense_steps(tuple(x.shape), x.element_size())
+        wide = weight.detach().to(torch.float64).contiguous()
+        *read, y = [(t.data_ptr(), steps) for t in tensors]
+        operands = (*read, (wide.data_ptr(), weight_steps), y)
+        _native.raw_strided(
+            _raw.handle_of(self.name, mode), FORMATS[x.dtype], shape, 1, operands
+        )  # fmt: skip
+
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        _raw.check_shape(dy, x.shape)
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
 
     def to_weight(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """dy df/dweight summed in float64, in one order, over the axes weight is repeated along."""
-        shape, dtype = x.shape, torch.promote_types(dy.dtype, x.dtype)
+        if lie_alike(dy, x) and of_channels(weight, x):
+            return self.to_channels(dy, x, weight)
+        shape = x.shape
+        dtype = torch.promote_types(dy.dtype, x.dtype)
         dy, x = (t.resolve_neg().to(dtype) for t in (dy, x))
         if weight.numel() == 1:  # one long row
             dy, x = dy.reshape(-1), x.reshape(-1)
@@ -91,38 +125,74 @@ class Learned:
                 total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
         return total.reshape(weight.shape).to(weight.dtype)
 
+    def to_channels(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        """The same in the same order, of tensors that lie dense."""
+        plan = dense_sums(tuple(x.shape), x.element_size())
+        wide = weight.detach().to(torch.float64).contiguous()
+        total = torch.empty(plan.lead, dtype=torch.float64)
+        _native.raw_strided(
+            self.products, FORMATS[x.dtype], plan.lead, plan.n,
+            ((dy.data_ptr(), plan.steps), (x.data_ptr(), plan.steps),
+             (wide.data_ptr(), plan.weight_steps), (total.data_ptr(), plan.total_steps)),
+        )  # fmt: skip
+        if plan.rest:
+            total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=plan.rest)))
+        return total.reshape(weight.shape).to(weight.dtype)
+
+    def of_one_dense(
+        self, dy: Tensor, x: Tensor, weight: Tensor, wants_x: bool, wants_weight: bool
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Both gradients where one weight counts for tensors that lie dense."""
+        dx = dw = None
+        form, n, number = FORMATS[x.dtype], x.numel(), float(weight.item())
+        at = dy.data_ptr(), x.data_ptr()
+        if wants_x:
+            dx = torch.empty_like(x)
+            _native.raw_flat(self.slopes, form, n, *at, number, dx.data_ptr())
+        if wants_weight:
+            sum_ = ctypes.c_double()
+            address = ctypes.addressof(sum_)
+            if n:  # one long row
+                _native.raw_rows(self.products, form, 1, n, *at, number, address)
+            dw = torch.full_like(weight, sum_.value)
+        return dx, dw
+
     def pulled_back(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Any, ...]:
         """The gradients with derivatives of their own, whatever wraps dy."""
         if is_batched_gradient(dy):
-            return self.backward_operator(dy, x, weight)  # type: ignore[no-any-return]
+            dx, dw = self.backward_operator(dy, x, self.shaped(weight, x))
+            return dx, dw.reshape(weight.shape)
         again, wanted = torch.is_grad_enabled(), [t.requires_grad for t in (x, weight)]
         with outside_transforms(), torch.enable_grad():
-            both = x, weight.expand(x.shape)
+            both = x, self.shaped(weight, x).expand(x.shape)
             given = [t for t in both if t.requires_grad]
             y = self.formula(*both).sum()
             each = iter(torch.autograd.grad(y, given, create_graph=again))
         found: list[Any] = [dy * next(each) if want else None for want in wanted]
         if found[1] is not None:
-            found[1] = found[1].sum_to_size(weight.shape).to(weight.dtype)
+            summed = found[1].sum_to_size(self.shaped(weight, x).shape)
+            found[1] = summed.reshape(weight.shape).to(weight.dtype)
         if is_batched(dy):  # a transform: the slopes are two, and as exact as the kernel's
             return tuple(found)
         with torch.no_grad():
-            values = self.gradients(dy, x, weight)
+            dx, dw = self.gradients(dy, x, self.shaped(weight, x))
+            values = dx, dw.reshape(weight.shape)
         return tuple(
             None if c is None else ValueOf.apply(v, c) for v, c in zip(values, found, strict=True)
         )
 
-    def fitted(self, weight: Any, x: Tensor) -> Tensor:
-        """One weight, or one for each channel, in the shape that broadcasts against x."""
+    def checked(self, weight: Any, x: Tensor) -> Tensor:
+        """One weight, or one for each channel."""
         if not isinstance(weight, Tensor):
-            return torch.tensor(float(weight), dtype=torch.float64, device=x.device)
+            number = as_number(weight, f"{self.name}: {self.parameter.name}")
+            return torch.tensor(number, dtype=torch.float64, device=x.device)
         if not weight.is_floating_point():
             raise RuntimeError(
                 f"{self.name}: {self.parameter.name} must be of floating-point numbers, not of "
                 f"{weight.dtype}"
             )
         if weight.numel() == 1:
-            return weight.reshape(())
+            return weight
         if weight.dim() != 1:
             raise RuntimeError(
                 f"{self.name}: {self.parameter.name} must have one dimension, not {weight.dim()}"
@@ -133,22 +203,31 @@ class Learned:
                 f"{self.name}: {self.parameter.name} has {len(weight)} elements, but x of shape "
                 f"{tuple(x.shape)} has {channels} channels along axis 1"
             )
-        return weight.reshape(-1, *(1,) * (x.dim() - 2))
+        return weight
+
+    def shaped(self, weight: Tensor, x: Tensor) -> Tensor:
+        """The weights in the shape that broadcasts against x."""
+        return weight.reshape(() if weight.numel() == 1 else (-1, *(1,) * (x.dim() - 2)))
 
     def call(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
         x = floating(input, self.name)
-        weight = self.fitted(weight, x)
+        weight = self.checked(weight, x)
+        check_devices(self.name, x=x, weight=weight)
         if x.device.type not in ("cpu", "cuda", "meta"):
             warn_of_fallback(self.name, x.device)
-            return self.formula(x, weight)
+            return self.formula(x, self.shaped(weight, x))
         way = route_of(x, weight)
         if way == KERNELS:
-            if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad):
-                return self.apply(x, weight)  # type: ignore[no-any-return]
-            return self.value(x, weight)
+            return self.by_kernel(x, weight)
+        weight = self.shaped(weight, x)
         if way in (TRANSFORMS, FORMULA):
             return self.formula(x, weight)  # two branches of a where: as exact as the kernel
         return self.operator(x, weight)  # type: ignore[no-any-return]
+
+    def by_kernel(self, x: Tensor, weight: Tensor) -> Tensor:
+        if grad_enabled() and (x.requires_grad or weight.requires_grad):
+            return self.apply(x, weight)  # type: ignore[no-any-return]
+        return self.value(x, self.shaped(weight, x))
 
     def define_operators(self) -> None:
         name, of, weight = self.name, self, self.parameter.name
@@ -207,23 +286,76 @@ class Learned:
         )  # fmt: skip
 
 
+def of_channels(weight: Tensor, x: Tensor) -> bool:
+    """Whether there is a weight for each channel of x, and so more than one."""
+    channels = weight.numel()
+    return (
+        channels > 1 and x.dim() > 1 and x.size(1) == channels == weight.size(0)
+        and weight.dim() == x.dim() - 1
+    )  # fmt: skip
+
+
+Ints = tuple[int, ...]
+
+
+@lru_cache(256)
+def dense_steps(shape: Ints, size: int) -> tuple[Ints, Ints, Ints]:
+    """A dense tensor's shape as three axes, channels the middle one; its strides in bytes and those
+    of the channels' weights.
+    """
+    outer, channels, rest = shape[0], shape[1], math.prod(shape[2:])
+    return (outer, channels, rest), (channels * rest * size, rest * size, size), (0, 8, 0)
+
+
+class Sums(NamedTuple):
+    """How a dense tensor is summed to one number a channel: rows of n along its longest other axis,
+    and their sums along the rest.
+    """
+
+    lead: Ints
+    n: int
+    steps: Ints
+    weight_steps: Ints
+    total_steps: Ints
+    rest: Ints
+
+
+@lru_cache(256)
+def dense_sums(shape: Ints, size: int) -> Sums:
+    strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    summed = broadcast_axes((shape[1], *(1 for _ in shape[2:])), shape)
+    core = max(summed, key=lambda axis: shape[axis])
+    axes = [axis for axis in range(len(shape)) if axis != core]
+    lead = tuple(shape[axis] for axis in axes)
+    return Sums(
+        lead,
+        shape[core],
+        tuple(strides[axis] * size for axis in (*axes, core)),
+        tuple(8 * (axis == 1) for axis in (*axes, core)),
+        tuple(8 * math.prod(lead[axis + 1 :]) for axis in range(len(lead))),
+        tuple(axis - (axis > core) for axis in summed if axis != core),
+    )
+
+
 def learned_function(of: Learned) -> type[Function]:
     class LearnedFunction(Function):
         @staticmethod
         def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
             ctx.save_for_backward(x, weight)
-            return of.value(x, weight)
+            return of.value(x, weight if weight.numel() == 1 else of.shaped(weight, x))
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, weight = ctx.saved_tensors
-            if not torch.is_grad_enabled():
+            if not grad_enabled():
                 wants_x, wants_weight = ctx.needs_input_grad
                 try:
-                    return (
-                        of.to_x(dy, x, weight) if wants_x else None,
-                        of.to_weight(dy, x, weight) if wants_weight else None,
-                    )
+                    if weight.numel() == 1 and lie_alike(dy, x):
+                        return of.of_one_dense(dy, x, weight, wants_x, wants_weight)
+                    shaped = of.shaped(weight, x)
+                    dx = of.to_x(dy, x, shaped) if wants_x else None
+                    dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
+                    return dx, dw
                 except RuntimeError:
                     if not is_batched(dy):
                         raise
@@ -234,6 +366,11 @@ def learned_function(of: Learned) -> type[Function]:
 
 def public(of: Learned) -> Callable[..., Tensor]:
     def function(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
+        if (
+            route(input) == KERNELS and at_hand(weight) and weight.numel() == 1
+            and input.dtype in FORMATS and weight.is_floating_point()
+        ):  # fmt: skip
+            return of.by_kernel(input, weight)
         return of.call(input, weight, lean)
 
     function.__name__ = function.__qualname__ = of.name

@@ -22,6 +22,7 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    check_devices,
     floating,
     is_batched,
     route_of,
@@ -132,6 +133,12 @@ class Linear:
     ) -> Tensor:
         x, W = floating(input, self.name), floating(W, self.name)
         bias = None if bias is None else floating(bias, self.name)
+        if not isinstance(target, Tensor):
+            raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
+        check_devices(
+            self.name, input=x, linear_weight=W, linear_bias=bias, target=target,
+            weight=options["weight"],
+        )  # fmt: skip
         if W.dim() != 2 or x.dim() == 0 or x.shape[-1] != W.shape[1]:
             raise ValueError(
                 f"{self.name}: input of shape {tuple(x.shape)} and weights of shape "

@@ -1,13 +1,15 @@
 """Cross-entropy over logits whose classes are split among ranks: one collective, in forward.
 
 Each rank sends a few numbers a row: the log-sum-exp of its shard, how far the label's logit lies
-below it, and the sum of its logits. From those of all ranks every rank has the loss and its own
-gradient; label smoothing counts all classes and the mean all rows, however the classes are split.
+below it, and the weighted sum of its logits. From those of all ranks every rank has the loss and
+its own gradient; label smoothing counts all classes and the mean all rows, however the classes are
+split. Softcap and temperature act on each logit alone, so on each rank by itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch.autograd import Function
 from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
 from . import _formulas, _functions, _raw
+from ._dispatch import check_devices, floating
 from ._heads import IGNORED
 
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -28,11 +31,14 @@ def vocab_parallel_cross_entropy(
     logits_shard: Tensor,
     target: Tensor,
     *,
+    weight: Tensor | None = None,
     group: Any = None,
     vocab_start: int | None = None,
-    ignore_index: int = IGNORED,
+    ignore_index: int | None = IGNORED,
     label_smoothing: float = 0.0,
     z_loss: float = 0.0,
+    softcap: float | None = None,
+    temperature: float = 1.0,
     reduction: str = "mean",
 ) -> Tensor:
     """Cross-entropy of logits of which each rank of a group holds some classes.
@@ -43,11 +49,13 @@ def vocab_parallel_cross_entropy(
         (..., classes of this rank), or a DTensor sharded along its last axis.
     target : Tensor
         Labels among all classes, the same on all ranks.
+    weight : Tensor, optional
+        Weights of all classes, the same on all ranks.
     group : ProcessGroup, optional
         The ranks that share the classes; by default all.
     vocab_start : int, optional
         The first class of this rank. Without it all shards must be of one size, in rank order.
-    ignore_index, label_smoothing, z_loss, reduction
+    ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
         As in ``ogive.torch.cross_entropy``.
 
     Returns
@@ -62,15 +70,19 @@ def vocab_parallel_cross_entropy(
         loss = ogive.torch.vocab_parallel_cross_entropy(layer(x), labels)
         loss.backward()
     """
+    name = "vocab_parallel_cross_entropy"
     logits_shard, group, vocab_start = _local(logits_shard, group, vocab_start)
-    options = _options(ignore_index, label_smoothing, z_loss, reduction)
+    options = _options(
+        weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
+    )
+    _check_kinds(name, target, logits_shard, "logits_shard")
     if target.shape != logits_shard.shape[:-1]:
         raise ValueError(
             f"target of shape {tuple(target.shape)} does not fit logits of shape "
             f"{tuple(logits_shard.shape)}"
         )
     z = _as_losses_take_it(logits_shard)
-    return _Loss.apply(z, target, group, vocab_start, options)  # type: ignore[no-any-return]
+    return _Loss.apply(z, target.long(), group, vocab_start, options)  # type: ignore[no-any-return]
 
 
 def vocab_parallel_linear_cross_entropy(
@@ -79,11 +91,14 @@ def vocab_parallel_linear_cross_entropy(
     target: Tensor,
     *,
     bias_shard: Tensor | None = None,
+    weight: Tensor | None = None,
     group: Any = None,
     vocab_start: int | None = None,
-    ignore_index: int = IGNORED,
+    ignore_index: int | None = IGNORED,
     label_smoothing: float = 0.0,
     z_loss: float = 0.0,
+    softcap: float | None = None,
+    temperature: float = 1.0,
     reduction: str = "mean",
     chunk_rows: int | None = None,
 ) -> Tensor:
@@ -99,7 +114,8 @@ def vocab_parallel_linear_cross_entropy(
         (..., d), the same on all ranks.
     weight_shard, bias_shard : Tensor
         This rank's classes: (classes, d) and (classes,).
-    target, group, vocab_start, ignore_index, label_smoothing, z_loss, reduction
+    target, weight, group, vocab_start, ignore_index, label_smoothing, z_loss, softcap, temperature,
+    reduction
         As in `vocab_parallel_cross_entropy`; the reduction is "mean" or "sum".
     chunk_rows : int, optional
         Rows whose logits exist at a time.
@@ -111,19 +127,34 @@ def vocab_parallel_linear_cross_entropy(
         loss = ogive.torch.vocab_parallel_linear_cross_entropy(hidden, layer.weight, labels)
     """
     weight_shard, group, vocab_start = _local(weight_shard, group, vocab_start, axis=0)
-    options = _options(ignore_index, label_smoothing, z_loss, reduction)
+    options = _options(
+        weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
+    )
+    name = "vocab_parallel_linear_cross_entropy"
+    _check_kinds(name, target, input, "input")
+    _check_kinds(name, target, weight_shard, "weight_shard")
     if options["reduction"] == "none":
         raise ValueError("reduction='none' keeps no gradient for each row: use 'mean' or 'sum'")
-    if target.shape != input.shape[:-1] or input.shape[-1] != weight_shard.shape[-1]:
+    if (
+        weight_shard.dim() != 2 or input.dim() == 0 or target.shape != input.shape[:-1]
+        or input.shape[-1] != weight_shard.shape[-1]
+    ):  # fmt: skip
         raise ValueError(
             f"input of shape {tuple(input.shape)}, weights of shape {tuple(weight_shard.shape)} "
             f"and target of shape {tuple(target.shape)} do not fit"
         )
+    if bias_shard is not None and bias_shard.shape != weight_shard.shape[:1]:
+        raise ValueError(
+            f"bias_shard of shape {tuple(bias_shard.shape)} does not fit {len(weight_shard)} classes"
+        )
+    if chunk_rows is not None and (not isinstance(chunk_rows, int) or chunk_rows < 1):
+        raise ValueError(f"chunk_rows must be a whole number from 1 on, not {chunk_rows!r}")
+    check_devices(name, input=input, weight_shard=weight_shard, bias_shard=bias_shard)
     options["chunk_rows"] = chunk_rows
     x = _as_losses_take_it(input)
     with torch.autocast(x.device.type, enabled=False):  # the products say which format they are of
         return _LinearLoss.apply(  # type: ignore[no-any-return]
-            x, weight_shard, bias_shard, target, group, vocab_start, options
+            x, weight_shard, bias_shard, target.long(), group, vocab_start, options
         )
 
 
@@ -133,14 +164,77 @@ def _as_losses_take_it(t: Tensor) -> Tensor:
 
 
 def _options(
-    ignore_index: int, label_smoothing: float, z_loss: float, reduction: str
-) -> dict[str, Any]:
+    weight: Tensor | None, ignore_index: int | None, label_smoothing: float, z_loss: float,
+    softcap: float | None, temperature: float, reduction: str,
+) -> dict[str, Any]:  # fmt: skip
     return {
+        "weight": None if weight is None else _checked_weights(weight),
         "ignore_index": ignore_index,
         "smoothing": _heads.checked_number("label_smoothing", label_smoothing, 0, 1),
         "z_loss": _heads.checked_number("z_loss", z_loss, 0),
+        "softcap": None if softcap is None else _heads.checked_number(
+            "softcap", softcap, 0, open_low=True),
+        "temperature": _heads.checked_number("temperature", temperature, 0, open_low=True),
         "reduction": _heads.checked_reduction(reduction),
-    }
+    }  # fmt: skip
+
+
+def _checked_weights(weight: Tensor) -> Tensor:
+    """The classes' weights in double. Their number is checked when all ranks know it."""
+    if weight.is_complex() or weight.dim() != 1:
+        raise ValueError(
+            f"weight must have one real number for each class, not shape {tuple(weight.shape)} and "
+            f"dtype {weight.dtype}"
+        )
+    wide = weight.detach().double()
+    bad = ~((wide >= 0) & torch.isfinite(wide))
+    if bool(bad.any()):
+        at = int(bad.nonzero()[0])
+        raise ValueError(f"weight[{at}] = {float(wide[at])}: weights must be finite and >= 0")
+    return wide
+
+
+def _check_kinds(name: str, target: Tensor, x: Tensor, what: str) -> None:
+    if not isinstance(target, Tensor):
+        raise TypeError(f"{name}: target must be a Tensor, not {type(target).__name__}")
+    floating(x, name)
+    if not x.is_floating_point():
+        raise RuntimeError(f"{name}: {what} must be of floating-point numbers, not of {x.dtype}")
+    if target.is_floating_point() or target.is_complex():
+        raise TypeError(f"{name}: target of dtype {target.dtype}: labels must be integers")
+    check_devices(name, **{what: x, "target": target})
+
+
+Options = dict[str, Any]
+
+
+def _bounded(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
+    """What the softmax sees of logits, in double, and its slope by them but for the temperature's
+    share; None for 1.
+    """
+    u, softcap = z.double(), options["softcap"]
+    if softcap is None:
+        return u / options["temperature"], None
+    ratio = u / softcap
+    # tanh' where tanh is near 1 is not what 1 leaves of its square.
+    return softcap * torch.tanh(ratio) / options["temperature"], torch.cosh(ratio) ** -2
+
+
+def _own_softmax(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
+    """The softmax of this rank's logits, and the slope of what bounds them."""
+    if options["softcap"] is None:
+        return _functions["softmax"](z, temperature=options["temperature"]), None
+    u, slope = _bounded(z, options)
+    return _functions["softmax"](u), slope
+
+
+SOME = 1 << 20
+"""So many logits are held in double at a time."""
+
+
+def _in_pieces(rows: int, classes: int) -> Iterator[slice]:
+    size = max(1, SOME // max(classes, 1))
+    return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
 
 
 def _local(
@@ -170,10 +264,18 @@ class _Shards:
         facts = gathered[:, -1]
         self.options, rows = options, gathered[:, :-1]
         self.classes = int(facts[:, 1].sum())
+        self.kept = torch.ones_like(target, dtype=torch.bool)
+        if options["ignore_index"] is not None:
+            self.kept = target != options["ignore_index"]
         self.check(facts, target)
         self.target = target
-        self.kept = target != options["ignore_index"]
-        smoothing = options["smoothing"]
+        smoothing, weight = options["smoothing"], options["weight"]
+        if weight is None:
+            self.weight, all_weights = self.kept.double(), float(self.classes)
+        else:
+            label = torch.where(self.kept, target, 0)
+            self.weight = torch.where(self.kept, weight[label], 0)
+            all_weights = float(weight.sum())
         lse = rows[..., LSE]
         self.lse = torch.logsumexp(lse, 0)
         owned = rows[..., OWNED] == 1
@@ -182,17 +284,23 @@ class _Shards:
         rest = torch.logsumexp(torch.where(owned, -math.inf, lse), 0) - own
         gap = torch.where(owned, rows[..., GAP], 0).sum(0)
         self.gap = gap + torch.logaddexp(rest, torch.zeros_like(rest))  # lse - the label's logit
-        mean = rows[..., TOTAL].sum(0) / self.classes
-        loss = (1 - smoothing) * self.gap
+        # A class of weight 0 adds nothing, also where its logit is -inf.
+        of_nothing = (self.weight == 0) & (self.gap == math.inf)
+        loss = (1 - smoothing) * self.weight * torch.where(of_nothing, 0, self.gap)
+        self.even = smoothing / self.classes
         if smoothing:
-            loss = loss + smoothing * (self.lse - mean)
-        loss = loss + options["z_loss"] * self.lse * self.lse
+            loss = loss + self.even * (all_weights * self.lse - rows[..., TOTAL].sum(0))
+        if options["z_loss"]:
+            loss = loss + options["z_loss"] * self.weight * self.lse * self.lse
         self.loss = torch.where(self.kept, loss, 0)
-        self.factor = 1.0
+        self.total = 1.0
         if options["reduction"] == "mean":
-            self.factor = 1 / max(int(self.kept.sum()), 1)
-        # The gradient is p slope - smoothing/classes - (1 - smoothing) at the label.
-        self.slope = 1 + 2 * options["z_loss"] * self.lse
+            self.total = float(self.weight.sum())
+        self.factor = 1 / self.total if self.total else 0.0
+        self.factor /= options["temperature"]
+        # The gradient is p (all + pull) - even w, and at the label - (1 - smoothing) w besides.
+        self.share = (1 - smoothing) * self.weight
+        self.pull = self.even * all_weights + 2 * options["z_loss"] * self.weight * self.lse
         self.own_lse = lse[rank]
 
     def check(self, facts: Tensor, target: Tensor) -> None:
@@ -210,46 +318,57 @@ class _Shards:
                     f"vocab_start = {starts.tolist()} with shards of {shown} classes leave gaps or "
                     "overlap"
                 )
-        bad = (target != self.options["ignore_index"]) & ((target < 0) | (target >= self.classes))
+        weight = self.options["weight"]
+        if weight is not None and len(weight) != self.classes:
+            raise ValueError(
+                f"weight of shape ({len(weight)},) does not fit {self.classes} classes, in shards "
+                f"of {shown}"
+            )
+        bad = self.kept & ((target < 0) | (target >= self.classes))
         if bool(bad.any()):
             at = int(bad.nonzero()[0])
+            ignored = self.options["ignore_index"]
             raise _heads.LabelError(
                 f"target[{at}] = {int(target[at])}: labels must be in [0, {self.classes}) for "
                 f"{self.classes} classes"
+                + ("" if ignored is None else f", or ignore_index = {ignored}")
             )
 
     def value(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
         if self.options["reduction"] == "none":
             return self.loss.reshape(shape).to(dtype)
-        total: Tensor = self.loss.sum() * self.factor
+        total: Tensor = self.loss.sum() / (self.total or 1.0)
         return total.to(dtype)
 
     def gradient(self, z: Tensor, start: int, some: slice) -> Tensor:
         """dL/dz of some rows of this rank's logits."""
-        smoothing, share = self.options["smoothing"], torch.exp(self.own_lse - self.lse)[some]
-        slope, kept, gap = self.slope[some], self.kept[some], self.gap[some]
-        p: Tensor = _functions["softmax"](z)
-        scale = torch.where(kept, slope * share * self.factor, 0).to(z.dtype).unsqueeze(-1)
+        share = torch.exp(self.own_lse - self.lse)[some] * self.factor
+        kept, gap, pull, own = self.kept[some], self.gap[some], self.pull[some], self.share[some]
+        p, slope = _own_softmax(z, self.options)
+        scale = torch.where(kept, (own + pull) * share, 0).to(p.dtype).unsqueeze(-1)
         # Neither an ignored row's NaN nor that of a shard without a finite logit comes through.
         dz = torch.where(scale == 0, 0, p * scale)
-        if smoothing:
-            even = smoothing / self.classes * self.factor
-            dz -= (kept.double() * even).to(z.dtype).unsqueeze(-1)
+        weight, even = self.options["weight"], self.even * self.factor
+        here = slice(start, start + z.shape[-1])
+        if even:
+            of_class = even if weight is None else (weight[here] * even).to(p.dtype)
+            dz -= kept.to(p.dtype).unsqueeze(-1) * of_class
         label = self.target[some] - start
         rows = torch.nonzero(kept & (label >= 0) & (label < z.shape[-1])).squeeze(-1)
         # At the label p - 1 = expm1(-gap): a confident row's gradient is not what 1 leaves of p.
-        at = slope[rows] - 1, gap[rows]
-        own = at[0] * torch.exp(-at[1]) + torch.expm1(-at[1])
-        own += smoothing - smoothing / self.classes
-        dz[rows, label[rows]] = (own * self.factor).to(z.dtype)
-        return dz
+        at = own[rows] * torch.expm1(-gap[rows]) + pull[rows] * torch.exp(-gap[rows])
+        at -= self.even * (1 if weight is None else weight[self.target[some][rows]])
+        dz[rows, label[rows]] = (at * self.factor).to(p.dtype)
+        if slope is not None:
+            dz = torch.where(kept.unsqueeze(-1), dz * slope, 0)
+        return dz.to(z.dtype)
 
 
 def _start(classes: int, rank: int, vocab_start: int | None) -> int:
     return rank * classes if vocab_start is None else vocab_start
 
 
-def _facts(z: Tensor, target: Tensor, start: int, smoothing: float) -> Tensor:
+def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     """(rows, 4): what this rank knows of some rows."""
     rows, classes = z.shape
     out = torch.zeros(rows, 4, dtype=torch.float64, device=z.device)
@@ -257,29 +376,50 @@ def _facts(z: Tensor, target: Tensor, start: int, smoothing: float) -> Tensor:
     if classes == 0 or rows == 0:
         return out
     most, best = z.max(-1)
+    most = _bounded(most, options)[0]
     own = target - start
     owned = (own >= 0) & (own < classes)
     at_own = z.gather(-1, torch.where(owned, own, 0).unsqueeze(-1)).squeeze(-1)
+    at_own = _bounded(at_own, options)[0]
     # The gap of the label itself where it is here and finite, so that confident rows stay right.
     near = owned & torch.isfinite(at_own)
     label = torch.where(near, own, best)
     if z.device.type == "cpu":
         gap = torch.empty(rows, dtype=torch.float64)
-        options = 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, gap, None  # weight, …, temperature, factor
-        _raw.rows("cross_entropy", "labels", z.dtype, classes, (rows,), (z, label, *options))
+        numbers = options["softcap"] or 0.0, options["temperature"]
+        _raw.rows(  # with weight 1, no smoothing, no z-loss; the gradient's factor is of no use
+            "cross_entropy", "labels", z.dtype, classes, (rows,),
+            (z, label, 1.0, 0.0, 0.0, *numbers, 1.0, gap, None),
+        )  # fmt: skip
     else:
-        wide = z.double()
+        wide = _bounded(z, options)[0]
         gap = torch.logsumexp(wide, -1) - wide.gather(-1, label.unsqueeze(-1)).squeeze(-1)
-    lse = torch.where(
-        most == -math.inf, most.double(), gap + torch.where(near, at_own, most).double()
-    )
-    lost = torch.where(at_own == -math.inf, math.inf, lse - at_own.double())
+    lse = torch.where(most == -math.inf, most, gap + torch.where(near, at_own, most))
+    lost = torch.where(at_own == -math.inf, math.inf, lse - at_own)
     out[:, LSE] = lse
     out[:, GAP] = torch.where(near, gap, torch.where(owned, lost, 0))
     out[:, OWNED] = owned.double()
-    if smoothing:
-        out[:, TOTAL] = z.sum(-1, dtype=torch.float64)
+    if options["smoothing"]:
+        out[:, TOTAL] = _weighted_sum(z, start, options)
     return out
+
+
+def _weighted_sum(z: Tensor, start: int, options: Options) -> Tensor:
+    """Of each row's logits as the softmax sees them, by the weights of their classes."""
+    weight = options["weight"]
+    if weight is None and options["softcap"] is None:
+        total: Tensor = z.sum(-1, dtype=torch.float64) / options["temperature"]
+        return total
+    found = torch.zeros(len(z), dtype=torch.float64, device=z.device)
+    own = None if weight is None else weight[start : start + z.shape[-1]]
+    if own is not None and len(own) != z.shape[-1]:
+        return found  # which all ranks will find, and refuse
+    for some in _in_pieces(*z.shape):
+        u = _bounded(z[some], options)[0]
+        if own is not None:
+            u = torch.where(own == 0, 0, u * own)
+        found[some] = u.sum(-1)
+    return found
 
 
 def _own_row(like: Tensor, classes: int, start: int | None) -> Tensor:
@@ -295,6 +435,13 @@ def _gathered(mine: Tensor, group: Any) -> Tensor:
     return torch.stack(everyone)
 
 
+def _refuse_second(name: str) -> None:
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            f"{name} keeps its gradient and not the logits: it has no second derivative"
+        )
+
+
 class _Loss(Function):
     @staticmethod
     def forward(
@@ -304,17 +451,23 @@ class _Loss(Function):
         z, labels = logits.detach().reshape(-1, classes).contiguous(), target.reshape(-1)
         rank = dist.get_rank(group)
         start = _start(classes, rank, vocab_start)
-        mine = _facts(z, labels, start, options["smoothing"])
+        mine = _facts(z, labels, start, options)
         gathered = _gathered(torch.cat([mine, _own_row(mine, classes, vocab_start)]), group)
         shards = _Shards(gathered, labels, rank, options)
         if ctx.needs_input_grad[0]:
-            dz = shards.gradient(z, start, slice(None)) if classes else torch.zeros_like(z)
+            dz = torch.zeros_like(z)
+            if classes and options["softcap"] is None:
+                dz = shards.gradient(z, start, slice(None))
+            elif classes:
+                for some in _in_pieces(*z.shape):
+                    dz[some] = shards.gradient(z[some], start, some)
             ctx.save_for_backward(dz.reshape(logits.shape))
         ctx.rows = options["reduction"] == "none"
         return shards.value(target.shape, logits.dtype)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
+        _refuse_second("vocab_parallel_cross_entropy")
         (dz,) = ctx.saved_tensors
         return dz * (dy.unsqueeze(-1) if ctx.rows else dy), None, None, None, None
 
@@ -332,6 +485,11 @@ class _LinearLoss(Function):
         (classes, width), rank = W.shape, dist.get_rank(group)
         start = _start(classes, rank, vocab_start)
         smoothing, wants = options["smoothing"], ctx.needs_input_grad
+        weights = options["weight"]
+        if weights is not None:
+            weights = weights[start : start + classes]
+            if len(weights) != classes:  # which all ranks will find, and refuse
+                weights = None
         size = options["chunk_rows"] or max(FEW_ROWS, SMALL // max(1, classes * W.element_size()))
         pieces = [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
 
@@ -339,30 +497,44 @@ class _LinearLoss(Function):
             return torch.nn.functional.linear(x[some], W, shift)
 
         # What dx needs of this rank: the mean of its weights under its own softmax, the label's
-        # weights, and in the last row the sum of all of them.
-        extra = 2 * width if wants[0] else 0
+        # weights, and, if smoothing asks for it, the sum of all of them: in the last row, or with a
+        # softcap, whose slope differs from row to row, in each.
+        bent = smoothing > 0 and options["softcap"] is not None
+        extra = (2 + bent) * width if wants[0] else 0
+        means, at_label, sums = (slice(4 + k * width, 4 + (k + 1) * width) for k in range(3))
         mine = torch.zeros(len(x) + 1, 4 + extra, dtype=torch.float64, device=x.device)
         for some in pieces:
             z = logits(some)
-            mine[some, :4] = _facts(z, labels[some], start, smoothing)
+            mine[some, :4] = _facts(z, labels[some], start, options)
             if extra and classes:
-                mine[some, 4 : 4 + width] = (_functions["softmax"](z) @ W).double()
+                p, slope = _own_softmax(z, options)
+                p = p if slope is None else p * slope
+                mine[some, means] = (p.to(work) @ W).double()
                 own = torch.nonzero(mine[some, OWNED]).squeeze(-1)
-                mine[some, 4 + width :][own] = W[labels[some][own] - start].double()
+                label = labels[some][own] - start
+                taken = W[label].double()
+                if slope is not None:
+                    taken *= slope[own, label].unsqueeze(-1)
+                mine[some, at_label][own] = taken
+                if bent and slope is not None:
+                    slope = slope if weights is None else slope * weights
+                    mine[some, sums] = (slope.to(work) @ W).double()
         mine[-1:] = _own_row(mine, classes, vocab_start)
-        if extra and classes:
-            mine[-1, 4 + width :] = W.sum(0, dtype=torch.float64)
+        if extra and classes and not bent:
+            for of_these in _in_pieces(*W.shape):
+                wide = W[of_these].double()
+                wide = wide if weights is None else wide * weights[of_these].unsqueeze(-1)
+                mine[-1, at_label] += wide.sum(0)
         gathered = _gathered(mine, group)
         shards = _Shards(gathered[..., :4], labels, rank, options)
         dx = dW = db = None
         if extra:
             share = torch.exp(gathered[:, :-1, LSE] - shards.lse).unsqueeze(-1)
-            means = gathered[:, :-1, 4 : 4 + width]
-            mean = torch.where(share == 0, 0, share * means).sum(0)
-            dx = shards.slope.unsqueeze(-1) * mean
-            at_label = gathered[:, :-1, 4 + width :].sum(0)
-            everything = gathered[:, -1, 4 + width :].sum(0)
-            taken = (1 - smoothing) * at_label + smoothing / shards.classes * everything
+            mean = torch.where(share == 0, 0, share * gathered[:, :-1, means]).sum(0)
+            dx = (shards.share + shards.pull).unsqueeze(-1) * mean
+            everything = gathered[:, :-1, sums] if bent else gathered[:, -1:, at_label]
+            taken = shards.share.unsqueeze(-1) * gathered[:, :-1, at_label].sum(0)
+            taken = taken + shards.even * everything.sum(0)
             dx = torch.where(shards.kept.unsqueeze(-1), (dx - taken) * shards.factor, 0)
             dx = dx.reshape(input.shape).to(input.dtype)
         if wants[1] or wants[2]:
@@ -379,5 +551,6 @@ class _LinearLoss(Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
+        _refuse_second("vocab_parallel_linear_cross_entropy")
         found = [None if g is None else (g * dy).to(g.dtype) for g in ctx.saved_tensors]
         return *found, None, None, None, None

@@ -79,6 +79,12 @@ def handle_of(name: str, mode: str) -> int:
     return _native.raw_handle(name, mode)
 
 
+@cache
+def kinds_of(name: str, mode: str) -> tuple[str, ...]:
+    """What each operand is: a letter, and "(n)" where it has a row."""
+    return tuple(_native.entries()[name][mode].replace("->", " ").split())
+
+
 def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
     """The same where parameters may be tensors, which broadcast against the others."""
     handle = handle_of(name, mode)
@@ -88,19 +94,26 @@ def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
 
 def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """The kernel for callers whom nobody has checked."""
-    if inputs == 1:
-        return run
 
     def checked(*args: Any) -> Any:
-        shape = args[inputs - 1].shape
+        last = args[inputs - 1]
+        _format_of(last.dtype)
         for t in args[: inputs - 1]:
-            if t.shape != shape:
-                raise RuntimeError(
-                    f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit"
-                )
+            check_shape(t, last.shape)
         return run(*args)
 
     return checked
+
+
+def lie_alike(dy: Tensor, x: Tensor) -> bool:
+    """Whether both lie dense, in the order of their axes, in one format."""
+    plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
+    return plain and dy.dtype is x.dtype
+
+
+def check_shape(t: Tensor, shape: Sequence[int]) -> None:
+    if tuple(t.shape) != tuple(shape):
+        raise RuntimeError(f"tensors of shapes {tuple(t.shape)} and {tuple(shape)} do not fit")
 
 
 def in_place(name: str) -> Callable[..., Tensor]:
@@ -170,42 +183,62 @@ def _format_of(dtype: torch.dtype) -> int:
 
 
 class Lean:
-    """The two kernels of a function whose backward needs a bit an element."""
+    """The two kernels of a function whose backward needs a bit an element.
+
+    ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
+    ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
+    `elementwise` does it, for small tensors.
+    """
+
+    forward: Callable[..., tuple[Tensor, Tensor]]
+    backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
         entry = _native.entries()[name]
-        self.forward_handle = handle_of(name, "lean")
-        self.backward_handle = handle_of(name, "lean_backward")
         self.needs_output = entry["lean_backward"].startswith("T T")
+        numbers = [f"p{i}" for i in range(entry["lean"].split("->")[0].split().count("d"))]
+        taken = "".join(f", {p}" for p in numbers)
+        # A number that is no float would be an address.
+        given = "".join(f"float({p}), " for p in numbers)
+        kept = ["kept[0]", "kept[1]"][: 1 + self.needs_output]
+        code = f"""
+def forward(x{taken}):
+    if x.is_contiguous() and not x.is_neg():
+        y = like(x)
+    else:
+        x, y = laid_out(x)
+    n = x.numel()
+    bits = no_bits.new_empty((n + 7) // 8)
+    flat(
+        {handle_of(name, "lean")}, formats[x.dtype], n, x.data_ptr(), {given}y.data_ptr(),
+        bits.data_ptr(),
+    )
+    return y, bits
 
-    def forward(self, x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
-        """y, laid out as x is, and the bits in the order of its memory."""
-        y = torch.empty_like(x)
-        x = x.resolve_neg()
-        if x.stride() != y.stride():
-            x = torch.empty_like(y).copy_(x)
-        n = x.numel()
-        bits = torch.empty((n + 7) // 8, dtype=torch.uint8)
-        _native.raw_flat(
-            self.forward_handle, _format_of(x.dtype), n, x.data_ptr(), *map(float, numbers),
-            y.data_ptr(), bits.data_ptr(),
-        )  # fmt: skip
-        return y, bits
+def backward(dy, kept, strides{taken}):
+    if dy.stride() != strides or dy.is_neg():
+        dy = empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
+    dx = like(dy)
+    flat(
+        {handle_of(name, "lean_backward")}, formats[dy.dtype], dy.numel(), dy.data_ptr(),
+        {", ".join(f"{t}.data_ptr()" for t in kept)}, {given}dx.data_ptr(),
+    )
+    return dx
+"""
+        scope: dict[str, Any] = {
+            "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
+            "no_bits": torch.empty(0, dtype=torch.uint8), "laid_out": _as_laid_out,
+            "empty_strided": torch.empty_strided,
+        }  # fmt: skip
+        self.forward = generated("forward", code, scope, f"raw lean {name}")
+        self.backward = scope["backward"]
 
-    def backward(
-        self, dy: Tensor, kept: Sequence[Tensor], strides: tuple[int, ...], *numbers: float
-    ) -> Tensor:
-        """dx of the layout that y had."""
-        *outputs, bits = kept
-        if dy.stride() != strides or dy.is_neg():
-            dy = torch.empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
-        dx = torch.empty_strided(dy.shape, strides, dtype=dy.dtype)
-        _native.raw_flat(
-            self.backward_handle, _format_of(dy.dtype), dy.numel(), dy.data_ptr(),
-            *(y.data_ptr() for y in outputs), bits.data_ptr(),
-            *map(float, numbers), dx.data_ptr(),
-        )  # fmt: skip
-        return dx
+
+def _as_laid_out(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x in the order of memory that a new tensor like it has, and such a tensor."""
+    y = torch.empty_like(x)
+    x = x.resolve_neg()
+    return x if x.stride() == y.stride() else torch.empty_like(y).copy_(x), y
 
 
 def rows(
@@ -220,7 +253,7 @@ def rows(
 
     A tensor of fewer dimensions is the same for all rows.
     """
-    kinds = _native.entries()[name][mode].replace("->", " ").split()
+    kinds = kinds_of(name, mode)
     operands = [t.resolve_neg() if isinstance(t, Tensor) else t for t in operands]
     given: list[Any] = []
     for t, kind in zip(operands, kinds, strict=True):
@@ -233,3 +266,35 @@ def rows(
             steps = (0,) * len(lead) + steps[t.dim() - core :]
         given.append((t.data_ptr(), steps))
     _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))
+
+
+def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
+    """A kernel over the last axis of tensors that lie dense, as a function of them and, if they are
+    others, of temperature and mask; None where the tensors do not, or have no rows. Written out as
+    `elementwise` is, for small tensors.
+    """
+    kinds = kinds_of(name, mode)
+    *given, result = kinds
+    tensors = [f"t{i}" for i, kind in enumerate(given) if kind.startswith("T")]
+    numbers = [f"p{i}" for i, kind in enumerate(given) if not kind.startswith("T")]
+    plainest = {"d": "1.0", "?": "True"}
+    defaults = [f"{p}={plainest[given[int(p[1:])][0]]}" for p in numbers]
+    last = tensors[-1]
+    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
+    plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
+
+    reduces = not result.endswith("(n)")
+    operands = [*(f"{t}.data_ptr()" for t in tensors), *numbers, "y.data_ptr()"]
+    code = f"""
+def run({", ".join([*tensors, *defaults])}):
+    if {" and ".join(plain)} and {last}.dim() and {last}.numel():
+        n = {last}.size(-1)
+        y = {f"{last}.new_empty({last}.shape[:-1])" if reduces else f"like({last})"}
+        rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
+        return y
+"""
+    scope: dict[str, Any] = {
+        "like": torch.empty_like, "rows": _native.raw_rows, "formats": FORMATS,
+        "handle": handle_of(name, mode),
+    }  # fmt: skip
+    return generated("run", code, scope, f"raw rows {mode} {name}")

@@ -19,6 +19,9 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    as_number,
+    check_devices,
+    checked_dim,
     floating,
     is_batched,
     outside_transforms,
@@ -27,8 +30,11 @@ from ._dispatch import (
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
+from ._raw import FORMATS, lie_alike
 
 Temperature = float | Tensor
+
+grad_enabled = torch.is_grad_enabled
 
 
 class Rows:
@@ -44,7 +50,11 @@ class Rows:
             if "backward_from_output" in self.modes and card.pull_back is not None
             else None
         )
-        self.apply = applier(rows_function(self))
+        self.dense: dict[str, Callable[..., Tensor | None]] = {
+            mode: _raw.dense_rows(self.name, mode)
+            for mode in ("value", "backward", "backward_from_output") if mode in self.modes
+        }  # fmt: skip
+        self.apply, self.apply_along_last = map(applier, rows_function(self))
         self.kernel = transformed_value(self)
         self.define_operators()
 
@@ -52,6 +62,11 @@ class Rows:
         self, mode: str, given: Tensor, x: Tensor, dim: int, temperature: Temperature, where: Any
     ) -> Tensor:
         """A kernel: `given` is dy, or x itself for the value; x is y for backward from it."""
+        if where is None and type(temperature) is float and dim == x.dim() - 1:
+            tensors = (x,) if mode == "value" else (given, x)
+            found = self.dense[mode](*tensors, temperature)
+            if found is not None:
+                return found
         x, given = x.resolve_neg(), given.resolve_neg().to(x.dtype)
         scalar = x.dim() == 0
         if scalar:
@@ -76,6 +91,16 @@ class Rows:
         operands.append(out if small else out.movedim(dim, -1))
         _raw.rows(self.name, mode, x.dtype, n, lead, operands)
         return out.reshape(()) if scalar and not small else out
+
+    def at_once(self, x: Any, dim: Any) -> Tensor | None:
+        """The value of a plain tensor along its last axis, without a further look; else None."""
+        if route(x) != KERNELS or x.dtype not in FORMATS or x.dim() == 0:
+            return None
+        if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
+            return None
+        if x.requires_grad and grad_enabled():
+            return self.apply_along_last(x)  # type: ignore[no-any-return]
+        return self.dense["value"](x)
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -118,6 +143,9 @@ class Rows:
         learned = learns(temperature)
         if not learned:
             temperature = checked_temperature(temperature, x, dim)
+        if isinstance(temperature, Tensor):
+            check_devices(self.name, x=x, temperature=temperature)
+            check_fits(temperature, (*x.shape[:dim], *x.shape[dim + 1 :]), self.name)
         if where is not None:
             where = checked_mask(where, x, self.name)
         if x.device.type not in ("cpu", "cuda", "meta"):
@@ -196,6 +224,9 @@ class Rows:
             return to_dy, to_x, *(None,) * len(ctx.rest)
 
         def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
+            axis = dim % max(x.dim(), 1)
+            lead = (*x.shape[:axis], *x.shape[axis + 1 :])
+            _raw.check_shape(dy, lead if of.reduces else x.shape)
             return of.run("backward", of.counted(dy, where), x, dim, t, where)
 
         backward_op = define(
@@ -209,6 +240,7 @@ class Rows:
         if self.from_output is not None:
 
             def from_output(dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
+                _raw.check_shape(dy, y.shape)
                 return of.run("backward_from_output", dy, y, dim, t, None)
 
             output_op = define(
@@ -251,7 +283,53 @@ class Rows:
         )  # fmt: skip
 
 
-def rows_function(of: Rows) -> type[Function]:
+def is_one(temperature: Any) -> bool:
+    return type(temperature) is float and temperature == 1.0
+
+
+def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
+    """The Function along any axis, and a shorter one for what small tensors mostly are: along the
+    last axis, at temperature 1, without a mask.
+    """
+
+    def pulled_back_further(
+        dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
+    ) -> Tensor:
+        """dx with derivatives of its own, or for many dy at a time."""
+        further, many = grad_enabled(), is_batched(dy)
+        if from_output:
+            carrier = of.pull_back(dy, kept, dim, temperature)
+        else:
+            carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
+        if many:
+            return carrier
+        with torch.no_grad():
+            mode = "backward_from_output" if from_output else "backward"
+            dx = of.run(mode, dy, kept, dim, temperature, where)
+        return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
+
+    keeps_output = of.from_output is not None
+    mode = "backward_from_output" if keeps_output else "backward"
+    value, backward_of = of.dense["value"], of.dense[mode]
+
+    class AlongLast(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            y = value(x)
+            if y is None:
+                y = of.run("value", x, x, x.dim() - 1, 1.0, None)
+            ctx.save_for_backward(y if keeps_output else x)
+            return y
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            (kept,) = ctx.saved_tensors
+            dim = kept.dim() - 1
+            if not (grad_enabled() or is_batched(dy)):
+                dx = backward_of(dy, kept)
+                return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+            return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
+
     class RowsFunction(Function):
         @staticmethod
         def forward(
@@ -266,21 +344,15 @@ def rows_function(of: Rows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
+            mode = "backward_from_output" if ctx.output else "backward"
             dy = of.counted(dy, where)
-            further, many = torch.is_grad_enabled(), is_batched(dy)
-            if not many:
-                with torch.no_grad():
-                    mode = "backward_from_output" if ctx.output else "backward"
-                    dx = of.run(mode, dy, kept, dim, temperature, where)
-            if further or many:
-                if ctx.output:
-                    carrier = of.pull_back(dy, kept, dim, temperature)
-                else:
-                    carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
-                dx = carrier if many else ValueOf.apply(dx, carrier)
+            if not (grad_enabled() or is_batched(dy)):
+                dx = of.run(mode, dy, kept, dim, temperature, where)
+            else:
+                dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
             return dx, None, None, None, None
 
-    return RowsFunction
+    return RowsFunction, AlongLast
 
 
 def transformed_value(of: Rows) -> Any:
@@ -342,18 +414,6 @@ def learns(temperature: Any) -> bool:
     )
 
 
-def checked_dim(dim: Any, x: Tensor, name: str) -> int:
-    if not isinstance(dim, int):
-        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
-    axes = max(x.dim(), 1)
-    if not -axes <= dim < axes:
-        raise IndexError(
-            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
-            f"[{-axes}, {axes - 1}]"
-        )
-    return dim % axes
-
-
 def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
     """One positive number, or a tensor of one for each row."""
     if isinstance(temperature, Tensor):
@@ -362,15 +422,28 @@ def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
         if not bool(((temperature > 0) & torch.isfinite(temperature)).all()):
             raise ValueError(f"temperature must be positive and finite, not {temperature}")
         return temperature
-    number = float(temperature)
+    number = as_number(temperature, "temperature")
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
     return number
 
 
+def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
+    try:
+        temperature.expand(lead)
+    except RuntimeError:
+        raise ValueError(
+            f"{name}: temperature of shape {tuple(temperature.shape)} does not fit rows of shape "
+            f"{tuple(lead)}"
+        ) from None
+
+
 def checked_mask(where: Tensor, x: Tensor, name: str) -> Tensor:
+    if not isinstance(where, Tensor):
+        raise TypeError(f"{name}: where must be a Tensor, not {type(where).__name__}")
     if where.dtype != torch.bool:
         raise TypeError(f"{name}: where must be a boolean mask, not of dtype {where.dtype}")
+    check_devices(name, x=x, where=where)
     try:
         where.expand(x.shape)
     except RuntimeError:
@@ -392,6 +465,10 @@ def public(of: Rows) -> Callable[..., Tensor]:
             dtype: torch.dtype | None = None,
             lean: bool | None = None,
         ) -> Tensor:
+            if dtype is None and lean is None and is_one(temperature) and where is None:
+                found = of.at_once(input, dim)
+                if found is not None:
+                    return found
             x = input if dtype is None else input.to(dtype)
             return of.call(x, dim, temperature, where, lean)
 
@@ -407,7 +484,9 @@ def public(of: Rows) -> Callable[..., Tensor]:
         ) -> Tensor:
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
-            y = of.call(input, dim, temperature, where, None)
+            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
+            if y is None:
+                y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
 
     function.__name__ = function.__qualname__ = of.name
@@ -447,6 +526,8 @@ class DrawnRows:
 
     def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
         dim, temperature, hard, seed = rest
+        if dim == x.dim() - 1 and x.numel() and lie_alike(x if dy is None else dy, x):
+            return self.run_dense(mode, dy, x, temperature, hard, int(seed))
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         out = torch.empty(rows.shape, dtype=x.dtype)
@@ -457,6 +538,23 @@ class DrawnRows:
         )  # fmt: skip
         _raw.rows(self.name, mode, x.dtype, n, lead, operands)
         return out.movedim(-1, dim)
+
+    def run_dense(
+        self, mode: str, dy: Any, x: Tensor, temperature: float, hard: bool, seed: int
+    ) -> Tensor:
+        """The same where rows lie one after the other."""
+        n, size = x.size(-1), x.element_size()
+        count, steps = x.numel() // n, (n * size, size)
+        out = torch.empty_like(x)
+        first = first_indices((count,), n)
+        noise = temperature, seed, (first.data_ptr(), (8,))
+        at, to = (x.data_ptr(), steps), (out.data_ptr(), steps)
+        operands: Any = (at, *noise, hard, to)
+        if dy is not None:
+            operands = (dy.data_ptr(), steps), at, *noise, to
+        handle = _raw.handle_of(self.name, mode)
+        _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
+        return out
 
     def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:
         """The soft result, from the same noise."""
@@ -517,14 +615,26 @@ class DrawnRows:
             rows = x.movedim(dim, -1)
             return x.new_empty(rows.shape).movedim(-1, dim)
 
-        def elsewhere(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def cuda(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
             def impl(*args: Any) -> Tensor:
-                warn_of_fallback(name, args[0].device)
-                return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+                *tensors, dim, temperature, hard, seed = args
+
+                def by_triton(kernels: Any) -> Tensor:
+                    *dy, x = (t.movedim(dim, -1) for t in tensors)
+                    y: Tensor = getattr(kernels, name)(x, temperature, hard, int(seed), *dy)
+                    return y.movedim(-1, dim)
+
+                def otherwise() -> Tensor:
+                    warn_of_fallback(name, args[0].device)
+                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
+
+                found: Tensor = on_cuda(by_triton, otherwise)
+                return found
 
             return impl
 
         def backward(dy: Tensor, x: Tensor, *rest: Any) -> Tensor:
+            _raw.check_shape(dy, x.shape)
             return of.run("backward", dy, x, *rest)
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
@@ -543,7 +653,7 @@ class DrawnRows:
 
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor", backward, fake,
-            cuda=elsewhere(backward), backward=second_order, setup_context=save_all,
+            cuda=cuda(backward), backward=second_order, setup_context=save_all,
         )  # fmt: skip
 
         def value(x: Tensor, *rest: Any) -> Tensor:
@@ -559,7 +669,7 @@ class DrawnRows:
 
         self.operator = define(
             name, f"(Tensor x, {options}) -> Tensor", value, fake,
-            cuda=elsewhere(value), backward=first_order, setup_context=save,
+            cuda=cuda(value), backward=first_order, setup_context=save,
         )  # fmt: skip
 
 
@@ -577,15 +687,14 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
             further, many = torch.is_grad_enabled(), is_batched(dy)
+            if not (further or many):
+                return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
+            dim, temperature, _ = ctx.rest
+            dx = pulled_back(lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further)
             if not many:
                 with torch.no_grad():
-                    dx = of.run("backward", dy, x, *ctx.rest, seed)
-            if further or many:
-                dim, temperature, _ = ctx.rest
-                carrier = pulled_back(
-                    lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further
-                )
-                dx = carrier if many else ValueOf.apply(dx, carrier)
+                    value = of.run("backward", dy, x, *ctx.rest, seed)
+                dx = ValueOf.apply(value, dx)
             return dx, None, None, None, None
 
     return DrawnFunction

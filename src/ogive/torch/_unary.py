@@ -21,6 +21,7 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    as_number,
     elementwise_vmap,
     floating,
     is_batched,
@@ -129,7 +130,8 @@ class Unary:
         if self.second is not None:
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
-                self.second, like_last, cuda=cuda("second_derivative", 1, self.second),
+                _raw.same_shape(self.second, 1), like_last,
+                cuda=cuda("second_derivative", 1, self.second),
                 vmap=elementwise_vmap(lambda: second_op),
             )  # fmt: skip
 
@@ -184,7 +186,8 @@ class Unary:
 
         self.operator = define(
             name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
-            lambda x, *rest: of.value(x, *rest[:count]), lambda x, *rest: torch.empty_like(x),
+            _raw.same_shape(lambda x, *rest: of.value(x, *rest[:count]), 1),
+            lambda x, *rest: torch.empty_like(x),
             cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
             vmap=elementwise_vmap(lambda: of.operator),
         )  # fmt: skip
@@ -216,7 +219,12 @@ class Unary:
         x = floating(input, self.name)
         if not isinstance(inplace, bool):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
-        numbers = tuple(map(float, numbers))
+        numbers = tuple(
+            as_number(number, f"{self.name}: {parameter.name}")
+            for parameter, number in zip(self.parameters, numbers, strict=True)
+        )
+        if lean not in (None, True, False):
+            raise ValueError(f"{self.name}: lean must be None, True or False, not {lean!r}")
         for parameter, number in zip(self.parameters, numbers, strict=True):
             low, high = parameter.domain
             if not low < number < high and parameter.domain != Parameter.domain:
@@ -422,6 +430,11 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
 
     def backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
+        *outputs, bits = kept
+        for y in outputs:
+            _raw.check_shape(y, dy.shape)
+        _raw.check_shape(bits, ((dy.numel() + 7) // 8,))
+        check_dense(dy.shape, strides)
         return lean.backward(dy, kept, tuple(strides), *rest[kept_count + 1 :])
 
     def fake_backward(dy: Tensor, *rest: Any) -> Tensor:
@@ -458,6 +471,17 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
         backward=first_order, setup_context=save,
     )  # fmt: skip
     return operator, backward_op
+
+
+def check_dense(shape: torch.Size, strides: Any) -> None:
+    """Refuses strides with which elements would not lie side by side, each once."""
+    reach = 1
+    fits = len(strides) == len(shape)
+    for step, size in sorted(zip(strides, shape, strict=False)):
+        fits = fits and (size == 1 or step == reach)
+        reach *= size
+    if not fits and reach:
+        raise RuntimeError(f"strides {tuple(strides)} leave gaps in a shape of {tuple(shape)}")
 
 
 def transforms(of: Unary) -> tuple[type[Function], type[Function]]:

@@ -79,7 +79,7 @@ def evaluate(
     """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
-    smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
+    (smoothing,) = checked_options(label_smoothing)
     given = np.asarray(target)
     if given.shape != logits.shape:
         raise ValueError(
@@ -126,6 +126,11 @@ def evaluate(
     )
     value = heads.reduced(loss, how, logits.size, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
+
+
+def checked_options(label_smoothing: float) -> tuple[float]:
+    """The numbers among the options, as the kernel takes them."""
+    return (heads.checked_number("label_smoothing", label_smoothing, 0, 1),)
 
 
 ROW = 1 << 12

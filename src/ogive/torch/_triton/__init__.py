@@ -9,17 +9,20 @@ import torch
 
 from ogive.catalog import find
 
-from . import elementwise
-from .elementwise import gated, unary
+from . import elementwise, row_functions, sparse_rows
+from .draws import gumbel_softmax
+from .elementwise import gated, sampled, unary
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
-from .row_functions import FORWARD, FROM_OUTPUT, rows
+from .row_functions import FORWARD, FROM_OUTPUT
 
 __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "gated",
+    "gumbel_softmax",
     "linear_cross_entropy",
     "rows",
+    "sampled",
     "supported",
     "unary",
 ]
@@ -41,9 +44,18 @@ def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
         case "gated":
             return mode in ("value", "backward")
         case "rows":
-            return name in (FORWARD if mode == "value" else FROM_OUTPUT) and mode in (
-                "value",
-                "backward_from_output",
-            )
+            have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}.get(mode, ())
+            return name in have or (bool(have) and name in sparse_rows.POWERS)
         case _:
             return name in HEADS and mode in ("value", "value_and_grad")
+
+
+def rows(
+    name: str, mode: str, tensors: tuple[torch.Tensor, ...], parameters: tuple[float, ...] = ()
+) -> torch.Tensor:
+    """A row function's value, or its backward from the output, over the last axis."""
+    of = sparse_rows if name in sparse_rows.POWERS and supported(name, mode, tensors[-1]) else (
+        row_functions
+    )  # fmt: skip
+    found: torch.Tensor = of.rows(name, mode, tensors, parameters)
+    return found

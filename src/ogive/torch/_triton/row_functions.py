@@ -212,6 +212,27 @@ def bits(value: float) -> int:
     return found
 
 
+def softmax_of(x: torch.Tensor, temperature: float, dtype: torch.dtype) -> torch.Tensor:
+    """The softmax of rows of float64, rounded once to a format."""
+    out, n = torch.empty_like(x, dtype=dtype), x.shape[-1]
+    forward_kernel[(x.numel() // n,)](
+        x, out, n, bits(1 / temperature), NEGATED=False, OF_LOG=False, REDUCED=False, FULL=True,
+        enable_fp_fusion=False, **blocks(n),
+    )  # fmt: skip
+    return out
+
+
+def softmax_backward_of(
+    dy: torch.Tensor, y: torch.Tensor, temperature: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """dx of rows from y in float64, rounded once to a format."""
+    out, n = torch.empty_like(y, dtype=dtype), y.shape[-1]
+    softmax_backward_kernel[(y.numel() // n,)](
+        dy, y, out, n, bits(1 / temperature), enable_fp_fusion=False, **blocks(n)
+    )
+    return out
+
+
 def rows(
     name: str, mode: str, tensors: tuple[torch.Tensor, ...], parameters: tuple[float, ...] = ()
 ) -> torch.Tensor:

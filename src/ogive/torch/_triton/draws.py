@@ -1,0 +1,75 @@
+"""What a seed and an element's index draw: the words of kernels/philox.hpp, on a GPU."""
+
+# mypy: ignore-errors
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+
+from . import row_functions, seam
+from .row_math import number, parameter
+from .seam import library
+from .storage import widen
+
+BLOCK = seam.scale(1024, 1 << 16)
+
+
+@triton.jit
+def uniform(seed, index):
+    """In (0, 1), in double, from word `index` of the seed's stream; four words make a block."""
+    block = index >> 2
+    low = (block & 0xFFFFFFFF).to(tl.uint32)
+    high = (block >> 32).to(tl.uint32)
+    zero = low ^ low
+    w0, w1, w2, w3 = tl.philox(seed, low, high, zero, zero)
+    even = tl.where((index & 2) == 0, w0, w2)
+    odd = tl.where((index & 2) == 0, w1, w3)
+    word = tl.where((index & 1) == 0, even, odd)
+    return (word.to(tl.int64).to(tl.float64) + 0.5) * number(2.0**-32)
+
+
+@triton.jit
+def between(seed, index, low, high):
+    """Uniform between two numbers that come as their bits."""
+    start = parameter(low)
+    return tl.fma(uniform(seed, index), parameter(high) - start, start)
+
+
+@triton.jit
+def noisy_kernel(x_, z_, seed: tl.int64, n, BLOCK: tl.constexpr):
+    """x with Gumbel noise, in double."""
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    x = widen(tl.load(x_ + at, mask=at < n, other=0.0)).to(tl.float64)
+    noise = -library.log(-library.log(uniform(seed, at)))
+    tl.store(z_ + at, x + noise, mask=at < n)
+
+
+noisy_kernel.do_not_specialize = ["seed"]
+
+
+def gumbel_softmax(
+    x: torch.Tensor, temperature: float, hard: bool, seed: int, dy: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The value over the last axis, or dx. The noisy logits are held in double meanwhile."""
+    x = x.contiguous()
+    z = torch.empty_like(x, dtype=torch.float64)
+    if x.numel() == 0:
+        return torch.empty_like(x)
+    noisy_kernel[(triton.cdiv(x.numel(), BLOCK),)](
+        x, z, seed, x.numel(), BLOCK=BLOCK, enable_fp_fusion=False
+    )
+    if dy is not None:
+        y = row_functions.softmax_of(z, temperature, torch.float64)
+        return row_functions.softmax_backward_of(dy.contiguous(), y, temperature, x.dtype)
+    y = row_functions.softmax_of(z, temperature, x.dtype)
+    if hard:
+        best = z.argmax(-1, keepdim=True)
+        y = torch.where(y.isnan(), y, torch.zeros_like(y).scatter_(-1, best, 1.0))
+    return y
+
+
+def slope_arguments(seed: int, low: float, high: float) -> list[Any]:
+    return [seed, row_functions.bits(low), row_functions.bits(high)]
