@@ -146,7 +146,7 @@ def vocab_parallel_linear_cross_entropy(
     if bias_shard is not None and bias_shard.shape != weight_shard.shape[:1]:
         raise ValueError(
             f"bias_shard of shape {tuple(bias_shard.shape)} does not fit "
-            f"{len(weight_shard)} classes"
+            f"{len(weight_shard)} classes of this rank"
         )
     if chunk_rows is not None and (not isinstance(chunk_rows, int) or chunk_rows < 1):
         raise ValueError(f"chunk_rows must be a whole number from 1 on, not {chunk_rows!r}")

@@ -38,16 +38,13 @@ def between(seed, index, low, high):
     return tl.fma(uniform(seed, index), parameter(high) - start, start)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["seed"])
 def noisy_kernel(x_, z_, seed: tl.int64, n, BLOCK: tl.constexpr):
     """x with Gumbel noise, in double."""
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     x = widen(tl.load(x_ + at, mask=at < n, other=0.0)).to(tl.float64)
     noise = -library.log(-library.log(uniform(seed, at)))
     tl.store(z_ + at, x + noise, mask=at < n)
-
-
-noisy_kernel.do_not_specialize = ["seed"]
 
 
 def gumbel_softmax(
