@@ -268,13 +268,13 @@ def public(of: Drawn) -> Callable[..., Tensor]:
         generator: torch.Generator | None = None,
         lean: bool | None = None,
     ) -> Tensor:
-        if lower > upper:
-            raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
-        if not training:
-            return of.evaluate(input, lower, upper, inplace, lean=lean)
         numbers = (
             as_number(lower, f"{of.name}: lower"), as_number(upper, f"{of.name}: upper")
         )  # fmt: skip
+        if numbers[0] > numbers[1]:
+            raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
+        if not training:
+            return of.evaluate(input, *numbers, inplace, lean=lean)
         key = drawn_seed(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)
