@@ -229,3 +229,17 @@ def test_an_out_that_cannot_take_both_is_refused(out: Any, error: Any, words: st
     with pytest.raises(error, match=words):
         HESS.cross_entropy(LOGITS, LABELS, out=out)
     assert np.array_equal(LOGITS, kept)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
+@pytest.mark.parametrize("n", [3, 70], ids=["side by side", "one by one"])
+def test_every_format_has_the_loss_and_gradient_of_value_and_grad(dtype: Any, n: int) -> None:
+    rng = np.random.default_rng(n)
+    z = (3 * rng.standard_normal((4000, n))).astype(dtype)
+    labels = rng.integers(0, n, len(z))
+    targets = (rng.random(z.shape) < 0.5).astype(dtype)
+    for name, goal in (("cross_entropy", labels), ("binary_cross_entropy", targets)):
+        want = getattr(ogive.value_and_grad, name)(z, goal, reduction="none")
+        found = getattr(HESS, name)(z, goal, reduction="none")
+        for a, b in zip(found, want, strict=False):
+            assert_same_bits(a, b, name)

@@ -261,6 +261,17 @@ def test_rows_in_place_and_into_out(call: Call, dtype: Any) -> None:
 
 
 @rows
+@every_dtype
+@pytest.mark.parametrize("n", [2, 10, 64, 65])
+def test_a_temperature_for_each_row_gives_the_bits_of_one_for_all(
+    call: Call, dtype: Any, n: int
+) -> None:
+    given = batch(call, dtype, (2000, n))
+    want = call(*given, temperature=1.0)
+    assert_same_bits(call(*given, temperature=np.ones(2000)), want)
+
+
+@rows
 def test_temperatures_and_masks_broadcast(call: Call) -> None:
     given = batch(call, F32, (6, 5))
     temperature = np.linspace(0.5, 3, 6)

@@ -134,6 +134,31 @@ NO_FIT: dict[str, Any] = {
         torch.ones(9), torch.ones(1), torch.zeros(2, dtype=torch.uint8), [1]),
     "prelu": lambda: OPS.prelu_backward(torch.ones(2), X, torch.ones(1)),
 }  # fmt: skip
+EIGHT = torch.ones(8)
+NOT_KEPT: dict[str, Any] = {
+    "an output of other strides": lambda: OPS.gelu_lean_backward(
+        EIGHT, torch.ones(1).expand(8), torch.zeros(1, dtype=torch.uint8), [1]),
+    "an output of another format": lambda: OPS.gelu_lean_backward(
+        EIGHT, EIGHT.half(), torch.zeros(1, dtype=torch.uint8), [1]),
+    "bits of another format": lambda: OPS.relu_lean_backward(EIGHT, torch.zeros(1), [1]),
+    "bits that lie apart": lambda: OPS.relu_lean_backward(
+        torch.ones(16), torch.zeros(4, dtype=torch.uint8)[::2], [1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", NOT_KEPT)
+def test_lean_backward_takes_what_forward_kept_alone(which: str) -> None:
+    with pytest.raises(RuntimeError, match="kept"):
+        NOT_KEPT[which]()
+
+
+def test_losses_over_split_classes_name_what_is_wrong() -> None:
+    for given, message in (
+        ({"weight": [1.0, 2.0]}, "weight must be a Tensor, not list"),
+        ({"ignore_index": 2.5}, "ignore_index must be an integer, not 2.5"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            ot.vocab_parallel_cross_entropy(Z, LABELS, **given)
 
 
 @pytest.mark.parametrize("which", NO_FIT)

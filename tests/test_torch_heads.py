@@ -372,3 +372,28 @@ def test_weights_that_learn_get_their_gradient_beside_plain_tensors() -> None:
     assert torch.autograd.grad(ot.binary_cross_entropy(z, p), p)[0].any()
     with torch.autocast("cpu"):
         assert ot.cross_entropy(z.bfloat16(), LABELS).dtype == torch.float32
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize(("name", "value"), [("temperature", 2.0), ("softcap", 5.0)])
+def test_options_that_learn_get_their_gradient(name: str, value: float, reduction: str) -> None:
+    z, option = logits(torch.float32), torch.tensor(value, requires_grad=True)
+    kept = LABELS.clamp(min=0)
+
+    def ours(option: Any) -> torch.Tensor:
+        return ot.cross_entropy(z, kept, **{name: option}, reduction=reduction).sum()
+
+    (found,) = torch.autograd.grad(ours(option), option)
+    step = 1e-2
+    expected = (ours(value + step) - ours(value - step)) / (2 * step)
+    torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_tensor_without_axes_is_a_number(reduction: str) -> None:
+    z = logits(torch.float32)
+    given, number = (
+        ot.cross_entropy(z, LABELS, label_smoothing=eps, reduction=reduction)
+        for eps in (torch.tensor(0.25), 0.25)
+    )
+    assert same_bits(given, to_numpy(number))

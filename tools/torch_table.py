@@ -238,10 +238,11 @@ def rounded(found: torch.Tensor, exact: torch.Tensor, what: str, ulps: float) ->
 
 
 HALF = 0.5 + 2.0**-24  # float64's own error beside that of bfloat16
+NEARLY_HALF = 0.501  # of what is rounded from a float
 
 
 def bf16(case: Case) -> None:
-    """Values and gradients correctly rounded."""
+    """Values and gradients correctly rounded; those of rows and losses within 0.501 ulp."""
     card = case.card
     xs = samples(case, torch.bfloat16)
     every = card.kind == "unary" and case.variant != "channels"
@@ -257,7 +258,8 @@ def bf16(case: Case) -> None:
         dy = torch.ones_like(y) if every or not y.dim() else ramp(y.bfloat16()).to(dtype)
         found.append((y, *torch.autograd.grad(y, given, dy)))
     for k, (ours, exact) in enumerate(zip(*found, strict=True)):
-        rounded(ours, exact, f"gradient {k}" if k else "value", HALF)
+        limit = NEARLY_HALF if card.kind in ("rows", "heads") else HALF
+        rounded(ours, exact, f"gradient {k}" if k else "value", limit)
     if kept:  # from the output, whose own rounding is in the slope
         (x,) = leaves(case, torch.bfloat16)
         wide = x.detach().double().requires_grad_()

@@ -397,7 +397,7 @@ public:
     return rows_of_floats::first_position(x_, n_, seen.most());
   }
 
-  // A sum as small as this may owe something to the elements that are left out or far below.
+  // A sum as small as this may owe something to elements far below.
   double least_sum() const { return static_cast<double>(n_ + rows_of_floats::group) * 0x1p-94; }
 
 private:

@@ -130,7 +130,7 @@ public:
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       current_ = &work;
-      wanted_ = helpers;
+      wanted_ = helpers_ = helpers;
       ++generation_;
       const int here = placement::this_processor();
       for (int k = 0; k < started_; ++k)
@@ -180,7 +180,7 @@ private:
       sleeps_[k] = false;
       places_[k].release();
       seen = generation_;
-      if (wanted_ == 0) continue;
+      if (wanted_ == 0 || k >= helpers_) continue; // whoever helps has a share of its own
       --wanted_;
       ++active_;
       job *const work = current_;
@@ -196,7 +196,7 @@ private:
   std::atomic<std::uint64_t> generation_seen_{0};
   std::uint64_t generation_ = 0;
   job *current_ = nullptr;
-  int wanted_ = 0, started_ = 0;
+  int wanted_ = 0, helpers_ = 0, started_ = 0;
   bool sleeps_[max_threads] = {}; // guarded by mutex_, as are the places
   placement places_[max_threads];
   std::atomic<int> active_{0};

@@ -92,7 +92,8 @@ class Head:
 
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
-        self.evaluate = importlib.import_module(f"ogive.catalog.heads.{card.name}").evaluate
+        module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
+        self.evaluate = module.evaluate
         taken = inspect.signature(self.evaluate).parameters
         self.over_rows = "axis" in taken
         self.options = {
@@ -100,7 +101,6 @@ class Head:
             if name not in ("z", "target", "axis", "gradient", "hessian", "out")
         }  # fmt: skip
         self.formula = _formulas.head(card, self.over_rows)
-        module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
         self.numbers: Any = getattr(module, "checked_options", None)
         if self.numbers is not None:
             self.taken = tuple(inspect.signature(self.numbers).parameters)
@@ -141,9 +141,8 @@ class Head:
         how, losses_count = options["reduction"], target.numel()
         if how not in ("mean", "sum") or not 0 < losses_count <= _heads.CHUNK or z.dim() == 0:
             return None
-        for name in self.weights:
-            if options[name] is not None:
-                return None
+        if not self.only_numbers(options):
+            return None
         if self.over_rows:
             rows, n = losses_count, z.size(-1)
             goal = checked_labels(z, target, options["ignore_index"])
@@ -209,17 +208,23 @@ class Head:
             found = found / (total if hard else max(total, 1))
         return found.to(z.dtype)
 
+    def only_numbers(self, options: dict[str, Any]) -> bool:
+        """Whether there are no weights, and no option is a tensor, which may learn."""
+        for name in self.weights:
+            if options[name] is not None:
+                return False
+        return not any(isinstance(options[name], Tensor) for name in self.taken)
+
     def is_plain(self, z: Any, target: Any, options: dict[str, Any]) -> bool:
-        """Whether there is nothing to look at but the numbers: neither transforms nor autocast, nor
-        a target that learns, nor weights; and classes, if any, lie along the last of two axes.
+        """Whether there is nothing to look at but numbers: neither transforms nor autocast, nor what
+        learns beside the logits, nor weights; and classes, if any, lie along the last of two axes.
         """
         if self.numbers is None or route(z) != KERNELS or not at_hand(target):
             return False
         if z.dtype not in (torch.float32, torch.float64) or target.requires_grad:
             return False
-        for name in self.weights:
-            if options[name] is not None:
-                return False
+        if not self.only_numbers(options):
+            return False
         return not self.over_rows or (z.dim() == 2 and target.dtype is torch.int64)
 
     def call(

@@ -9,6 +9,7 @@ split. Softcap and temperature act on each logit alone, so on each rank by itsel
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from . import _formulas, _functions, _raw
 from ._dispatch import check_devices, floating
 from ._heads import IGNORED
 
+Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
 """Columns of what a rank sends for each row; the row of a rank's own numbers comes last."""
 
@@ -75,7 +77,7 @@ def vocab_parallel_cross_entropy(
     options = _options(
         weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
     )
-    _check_kinds(name, target, logits_shard, "logits_shard")
+    _check_kinds(name, target, logits_shard, "logits_shard", options)
     if target.shape != logits_shard.shape[:-1]:
         raise ValueError(
             f"target of shape {tuple(target.shape)} does not fit logits of shape "
@@ -131,8 +133,8 @@ def vocab_parallel_linear_cross_entropy(
         weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
     )
     name = "vocab_parallel_linear_cross_entropy"
-    _check_kinds(name, target, input, "input")
-    _check_kinds(name, target, weight_shard, "weight_shard")
+    _check_kinds(name, target, input, "input", options)
+    _check_kinds(name, target, weight_shard, "weight_shard", options)
     if options["reduction"] == "none":
         raise ValueError("reduction='none' keeps no gradient for each row: use 'mean' or 'sum'")
     if (
@@ -170,7 +172,7 @@ def _options(
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "weight": None if weight is None else _checked_weights(weight),
-        "ignore_index": ignore_index,
+        "ignore_index": _checked_ignore_index(ignore_index),
         "smoothing": _heads.checked_number("label_smoothing", label_smoothing, 0, 1),
         "z_loss": _heads.checked_number("z_loss", z_loss, 0),
         "softcap": None if softcap is None else _heads.checked_number(
@@ -180,8 +182,10 @@ def _options(
     }  # fmt: skip
 
 
-def _checked_weights(weight: Tensor) -> Tensor:
+def _checked_weights(weight: Any) -> Tensor:
     """The classes' weights in double. Their number is checked when all ranks know it."""
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"weight must be a Tensor, not {type(weight).__name__}")
     if weight.is_complex() or weight.dim() != 1:
         raise ValueError(
             f"weight must have one real number for each class, not shape {tuple(weight.shape)} and "
@@ -195,7 +199,14 @@ def _checked_weights(weight: Tensor) -> Tensor:
     return wide
 
 
-def _check_kinds(name: str, target: Tensor, x: Tensor, what: str) -> None:
+def _checked_ignore_index(ignore_index: Any) -> int | None:
+    try:
+        return None if ignore_index is None else operator.index(ignore_index)
+    except TypeError:
+        raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
+
+
+def _check_kinds(name: str, target: Tensor, x: Tensor, what: str, options: Options) -> None:
     if not isinstance(target, Tensor):
         raise TypeError(f"{name}: target must be a Tensor, not {type(target).__name__}")
     floating(x, name)
@@ -203,10 +214,7 @@ def _check_kinds(name: str, target: Tensor, x: Tensor, what: str) -> None:
         raise RuntimeError(f"{name}: {what} must be of floating-point numbers, not of {x.dtype}")
     if target.is_floating_point() or target.is_complex():
         raise TypeError(f"{name}: target of dtype {target.dtype}: labels must be integers")
-    check_devices(name, **{what: x, "target": target})
-
-
-Options = dict[str, Any]
+    check_devices(name, **{what: x, "target": target, "weight": options["weight"]})
 
 
 def _bounded(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
@@ -285,9 +293,10 @@ class _Shards:
         rest = torch.logsumexp(torch.where(owned, -math.inf, lse), 0) - own
         gap = torch.where(owned, rows[..., GAP], 0).sum(0)
         self.gap = gap + torch.logaddexp(rest, torch.zeros_like(rest))  # lse - the label's logit
-        # A class of weight 0 adds nothing, also where its logit is -inf.
-        of_nothing = (self.weight == 0) & (self.gap == math.inf)
-        loss = (1 - smoothing) * self.weight * torch.where(of_nothing, 0, self.gap)
+        self.share = (1 - smoothing) * self.weight
+        # A class of which nothing is asked adds nothing, also where its logit is -inf.
+        of_nothing = (self.share == 0) & (self.gap == math.inf)
+        loss = self.share * torch.where(of_nothing, 0, self.gap)
         self.even = smoothing / self.classes
         if smoothing:
             loss = loss + self.even * (all_weights * self.lse - rows[..., TOTAL].sum(0))
@@ -299,8 +308,7 @@ class _Shards:
             self.total = float(self.weight.sum())
         self.factor = 1 / self.total if self.total else 0.0
         self.factor /= options["temperature"]
-        # The gradient is p (all + pull) - even w, and at the label - (1 - smoothing) w besides.
-        self.share = (1 - smoothing) * self.weight
+        # The gradient is p (share + pull) - even w, and at the label - share besides.
         self.pull = self.even * all_weights + 2 * options["z_loss"] * self.weight * self.lse
         self.own_lse = lse[rank]
 
@@ -521,7 +529,7 @@ class _LinearLoss(Function):
                     slope = slope if weights is None else slope * weights
                     mine[some, sums] = (slope.to(work) @ W).double()
         mine[-1:] = _own_row(mine, classes, vocab_start)
-        if extra and classes and not bent:
+        if extra and classes and smoothing and not bent:
             for of_these in _in_pieces(*W.shape):
                 wide = W[of_these].double()
                 wide = wide if weights is None else wide * weights[of_these].unsqueeze(-1)

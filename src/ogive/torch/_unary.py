@@ -431,10 +431,14 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     def backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
+        check_dense(dy.shape, strides)
         for y in outputs:
             _raw.check_shape(y, dy.shape)
+            if y.dtype is not dy.dtype or y.stride() != tuple(strides):
+                raise RuntimeError(f"{name}: y is not the output that was kept")
         _raw.check_shape(bits, ((dy.numel() + 7) // 8,))
-        check_dense(dy.shape, strides)
+        if bits.dtype is not torch.uint8 or not bits.is_contiguous():
+            raise RuntimeError(f"{name}: bits are not those that were kept")
         return lean.backward(dy, kept, tuple(strides), *rest[kept_count + 1 :])
 
     def fake_backward(dy: Tensor, *rest: Any) -> Tensor:

@@ -108,7 +108,7 @@ private:
     }
   };
 
-  // Into a buffer in any case, whose last vector is filled up.
+  // Into a buffer in any case: `run` fills up its last vector.
   template <class T>
   static void read_floats(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *to) {
     const float *const floats = floats_of<T>(from, step, n, false, to);

@@ -301,7 +301,7 @@ private:
       if (r.undefined)
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = not_a_number;
       bool taken = false;
-      if constexpr (sizeof(T) == 4 && curved) taken = by_lanes(1) != 0;
+      if constexpr (sizeof(T) <= 4 && curved) taken = by_lanes(1) != 0;
       one.finish();
       if (taken)
         read_row<T>(at[gradient_at], core[into], n, q);

@@ -87,8 +87,7 @@ struct log_softmax {
   }
 
   // The same of rows side by side; those with an element that goes to double it leaves.
-  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy,
-                                             double temperature) {
+  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     doubles sum[2] = {};
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c) add_to(sum, dy.column(c));
@@ -97,7 +96,7 @@ struct log_softmax {
     for (doubles &half : sum) half *= 1 / unit;
     floats f_high, f_low;
     split(sum, f_high, f_low);
-    const floats sign = all(static_cast<float>(temperature)), least_dy = least_seen(size);
+    const floats sign = all(static_cast<float>(by)), least_dy = least_seen(size);
     const power_table table;
     mask any_lost = {};
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c) {

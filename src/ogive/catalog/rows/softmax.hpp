@@ -112,8 +112,7 @@ struct softmax {
   }
 
   // The same of rows side by side, where both parts of the sum are seen in its pair of floats.
-  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy,
-                                             double temperature) {
+  static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     alignas(64) std::int32_t likeliest[lanes];
     y.find_likeliest(likeliest);
@@ -131,7 +130,7 @@ struct softmax {
                       (magnitude(origin + moved) < all(0x1p90f));
     floats high, low;
     split(whole, high, low);
-    const floats sign = all(static_cast<float>(temperature));
+    const floats sign = all(static_cast<float>(by));
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c) {
       const floats a = y.column(c) * sign;
       const float_pair t = any_exact_sum(dy.column(c), -high);
