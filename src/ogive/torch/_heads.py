@@ -216,8 +216,8 @@ class Head:
         return not any(isinstance(options[name], Tensor) for name in self.taken)
 
     def is_plain(self, z: Any, target: Any, options: dict[str, Any]) -> bool:
-        """Whether there is nothing to look at but numbers: neither transforms nor autocast, nor what
-        learns beside the logits, nor weights; and classes, if any, lie along the last of two axes.
+        """Whether there is nothing to look at but numbers: no transform, no autocast, no weights,
+        nothing that learns but the logits; and classes, if any, lie along the last of two axes.
         """
         if self.numbers is None or route(z) != KERNELS or not at_hand(target):
             return False
