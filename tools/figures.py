@@ -1,6 +1,6 @@
-"""Write the measured figures in README.md and docs/torch.md from the files that hold them.
+"""Write the measured figures into the pages that show them, from the files that hold them.
 
-    python tools/figures.py    # after `make exhaustive`, `make bench`, benchmarks/torch_*.py
+    python tools/figures.py    # after `make exhaustive`, `make bench`, `make bench-torch`
 
 Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks/.
 """
@@ -11,9 +11,10 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +25,7 @@ import torch_report  # noqa: E402
 BLOCK = re.compile(r"(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 NAMED = ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "mish", "exp")
 SIZES = ("65536", "1048576", "16777216")
+FORMATS = ("f32", "f64", "f16", "bf16")
 
 
 def accuracy() -> str:
@@ -62,11 +64,14 @@ def speed(results: dict[str, Any]) -> str:
     machine = results["machine"]
     works = named(results, tensors=False)
     measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
+    part = (
+        "" if set(measured) == set(FORMATS) else f", so far with `--formats {','.join(measured)}`"
+    )
     lines = [
         f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
-        f"f32, into a resident array, {machine['cores']} threads (`make bench`, so far with "
-        f"`--formats {','.join(measured)}`; {machine['cpu']}, {machine['isa']}; above 1 Ogive is "
-        "faster):",
+        f"f32, into a resident array, {machine['cores']} threads (`make bench`{part}; "
+        f"{machine['cpu']}, {machine['isa']}; above 1 Ogive is faster; where it falls short, function "
+        "by function: `benchmarks/README.md`):",
         "",
         *tables(works),
         "",
@@ -142,14 +147,13 @@ def closest(cell: dict[str, Any]) -> str:
 def verdicts(cells: list[dict[str, Any]]) -> list[str]:
     """Per format: goals met, and the cell that is furthest from its own."""
     lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
-    for tensors, format in product((False, True), ("f32", "f64", "f16", "bf16")):
-        found = [
-            (peer["ratio"][0] / peer["goal"], cell["id"], name, peer)
+    for tensors, format in product((False, True), FORMATS):
+        some = [
+            cell
             for cell in cells
             if cell["id"].split("/")[2] == format and is_tensors(cell) is tensors
-            for name, peer in cell["peers"].items()
-            if peer["goal"] is not None
         ]
+        found = list(distances(some))
         if not found:
             continue
         met = sum(distance >= 1 for distance, *_ in found)
@@ -158,6 +162,45 @@ def verdicts(cells: list[dict[str, Any]]) -> list[str]:
         through = ", torch tensors" if tensors else ""
         lines.append(f"| {format}{through} | {met} of {len(found)} | {worst} |")
     return lines
+
+
+def distances(
+    cells: list[dict[str, Any]],
+) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
+    """(the ratio over its goal, cell, peer's name, peer) wherever there is a goal."""
+    for cell in cells:
+        for name, peer in cell["peers"].items():
+            if peer["goal"] is not None:
+                yield peer["ratio"][0] / peer["goal"], cell["id"], name, peer
+
+
+def shortfalls(results: dict[str, Any]) -> str:
+    """Every work that misses a goal somewhere: in how many cells and peers, and by how much."""
+    kinds = [(format, False) for format in FORMATS] + [("f32", True), ("bf16", True)]
+    works: dict[str, dict[tuple[str, bool], list[float]]] = {}
+    for cell in results["cells"]:
+        work, _, format, *_ = cell["id"].split("/")
+        kind = format, is_tensors(cell)
+        works.setdefault(work, {}).setdefault(kind, []).extend(d for d, *_ in distances([cell]))
+    heads = [format + (" tensors" if tensors else "") for format, tensors in kinds]
+    lines = [
+        f"Goals missed, of those there are, and the least and the median of ratio over goal among the "
+        f"missed ({results['machine']['cpu']}, {results['machine']['isa']}):",
+        "",
+        f"| work | {' | '.join(heads)} |",
+        f"|---|{'---|' * len(heads)}",
+    ]
+    for work, of in sorted(works.items()):
+        if any(ratio < 1 for ratios in of.values() for ratio in ratios):
+            lines.append(f"| {work} | {' | '.join(missed(of.get(kind, [])) for kind in kinds)} |")
+    return "\n".join(lines)
+
+
+def missed(ratios: list[float]) -> str:
+    short = sorted(ratio for ratio in ratios if ratio < 1)
+    if not short:
+        return "" if not ratios else f"0 of {len(ratios)}"
+    return f"{len(short)} of {len(ratios)}: {short[0]:.2f}, {median(short):.2f}"
 
 
 def measured(name: str, as_markdown: Callable[[dict[str, Any]], str]) -> str:
@@ -177,6 +220,7 @@ def write(page: Path, *parts: str) -> None:
 
 def main() -> None:
     write(ROOT / "README.md", accuracy(), measured("results.json", speed))
+    write(ROOT / "benchmarks" / "README.md", measured("results.json", shortfalls))
     write(
         ROOT / "docs" / "torch.md",
         measured("results.json", speed_on_tensors),
