@@ -404,6 +404,9 @@ def test_the_readme_names_the_closest_peer_and_the_worst_cell(tmp_path, figures)
     assert "| relu.value | 1.75 torch |" in figures.measured(
         "results.json", figures.speed_on_tensors
     )
+    short = figures.measured("results.json", figures.shortfalls)
+    assert "| relu.value | 1 of 2: 0.50, 0.50 |  |  |  | 1 of 1: 0.88, 0.88 |  |" in short
+    assert "softmax" not in short
 
 
 def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):

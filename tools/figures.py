@@ -64,14 +64,13 @@ def speed(results: dict[str, Any]) -> str:
     machine = results["machine"]
     works = named(results, tensors=False)
     measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
-    part = (
-        "" if set(measured) == set(FORMATS) else f", so far with `--formats {','.join(measured)}`"
-    )
+    whole = set(measured) == set(FORMATS)
+    part = "" if whole else f", so far with `--formats {','.join(measured)}`"
     lines = [
         f"Time of a peer over Ogive's, median of interleaved pairs: the closest peer in each cell, "
         f"f32, into a resident array, {machine['cores']} threads (`make bench`{part}; "
-        f"{machine['cpu']}, {machine['isa']}; above 1 Ogive is faster; where it falls short, function "
-        "by function: `benchmarks/README.md`):",
+        f"{machine['cpu']}, {machine['isa']}; above 1 Ogive is faster; where it falls short, "
+        "function by function: `benchmarks/README.md`):",
         "",
         *tables(works),
         "",
@@ -184,8 +183,8 @@ def shortfalls(results: dict[str, Any]) -> str:
         works.setdefault(work, {}).setdefault(kind, []).extend(d for d, *_ in distances([cell]))
     heads = [format + (" tensors" if tensors else "") for format, tensors in kinds]
     lines = [
-        f"Goals missed, of those there are, and the least and the median of ratio over goal among the "
-        f"missed ({results['machine']['cpu']}, {results['machine']['isa']}):",
+        f"Goals missed, of those there are, and the least and the median of ratio over goal among "
+        f"the missed ({results['machine']['cpu']}, {results['machine']['isa']}):",
         "",
         f"| work | {' | '.join(heads)} |",
         f"|---|{'---|' * len(heads)}",
