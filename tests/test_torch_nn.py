@@ -161,8 +161,8 @@ def test_wrong_arguments_are_refused() -> None:
         ot.nn.LinearCrossEntropyLoss(4, 3, out_features=(2,))
     with pytest.raises(ValueError, match="ignore_index = 1 applies to integer labels"):
         ot.cross_entropy(torch.ones(2, 3), torch.ones(2, 3) / 3, ignore_index=1)
-    with pytest.raises(ValueError, match="between -1 and 1"):
-        ot.nn.Hardtanh(-2, 2)
+    with pytest.raises(ValueError, match="min_val = 2 must be below max_val = -2"):
+        ot.nn.Hardtanh(2, -2)
     with pytest.raises(TypeError, match="unexpected argument 'gama'"):
         ot.nn.FocalLoss(gama=1)
     with pytest.raises(ValueError, match=r"beta = -1.0: it must be in \(0, inf\)"):
@@ -232,3 +232,16 @@ def test_the_slope_derived_from_the_output_is_the_derivative(card: Card) -> None
     slope = torch.as_tensor(slope_of(y, *operands), dtype=y.dtype).expand(y.shape)
     expected = torch.from_numpy(getattr(ogive.derivative, card.name)(x.numpy(), *operands))
     torch.testing.assert_close(slope, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("bounds", [(-1.0, 1.0), (-2.0, 0.5), (0.0, 6.0)])
+def test_hard_tanh_has_the_bounds_it_is_given(bounds: tuple[float, float]) -> None:
+    x = torch.tensor([-torch.inf, -2.0, -1.0, -0.0, 0.5, 1.0, 6.0, torch.nan]).requires_grad_()
+    layer = ot.nn.Hardtanh(*bounds)
+    y = layer(x)
+    low, high = bounds
+    clipped = [v if low < v < high or v != v else low if v <= low else high for v in x.tolist()]
+    assert torch.equal(y.nan_to_num(7.0), torch.tensor(clipped).nan_to_num(7.0))
+    (dx,) = torch.autograd.grad(y.nan_to_num().sum(), x)
+    assert dx[:-1].tolist() == [float(low < v < high) for v in x.tolist()[:-1]]
+    assert "min_val" in repr(layer)

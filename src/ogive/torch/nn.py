@@ -291,7 +291,7 @@ class GELU(globals()["GELU"]):  # type: ignore[misc]
 
 
 class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
-    """Hard tanh between -1 and 1."""
+    """Hard tanh. Bounds other than -1 and 1 go to torch's own, where nothing is rounded either."""
 
     def __init__(
         self,
@@ -301,10 +301,15 @@ class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
         *,
         lean: bool | None = None,
     ):
-        if (min_val, max_val) != (-1, 1):
-            raise ValueError(f"Hardtanh is between -1 and 1 here, not {min_val} and {max_val}")
+        if not min_val < max_val:
+            raise ValueError(f"min_val = {min_val} must be below max_val = {max_val}")
         super().__init__(inplace=inplace, lean=lean)
         self.min_val, self.max_val = min_val, max_val
+
+    def forward(self, input: Tensor) -> Tensor:
+        if (self.min_val, self.max_val) == (-1, 1):
+            return super().forward(input)  # type: ignore[no-any-return]
+        return nn.functional.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
 
 class Softplus(globals()["Softplus"]):  # type: ignore[misc]
