@@ -536,11 +536,11 @@ private:
         }
     }
 
-    // A gradient nobody asked for.
+    // A gradient nobody asked for, or a Hessian; whoever asks for that asks for the gradient too.
     if (std::strcmp(e_.kind, "heads") == 0)
       for (std::size_t out = first_output + 1; out < operands_.size(); ++out) {
         variation v = every("without an output", packed);
-        v.absent[out] = true;
+        for (std::size_t later = out; later < operands_.size(); ++later) v.absent[later] = true;
         check(v);
       }
   }
