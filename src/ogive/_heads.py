@@ -189,13 +189,16 @@ class LabelError(ValueError, IndexError):
     """A label that no class has: a ValueError as NumPy's users expect, torch's an IndexError."""
 
 
+def checked_ignore_index(ignore_index: Any) -> int | None:
+    try:
+        return None if ignore_index is None else operator.index(ignore_index)
+    except TypeError:
+        raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
+
+
 def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
     """Labels as int64, with -1 for rows that are ignored."""
-    if ignore_index is not None:
-        try:
-            ignore_index = operator.index(ignore_index)
-        except TypeError:
-            raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
+    ignore_index = checked_ignore_index(ignore_index)
     apart = ignore_index is None or not 0 <= ignore_index < classes
     if apart and target.size and within(target, 0, classes - 1):
         return target.astype(np.int64, copy=not target.flags.aligned)

@@ -96,6 +96,36 @@ const bound *handle_of(PyObject *number) {
   return &handles[static_cast<std::size_t>(at)];
 }
 
+// What a call of (handle, format, lengths…, operands…) asks for; null where that does not fit.
+template <std::size_t N>
+const bound *asked(const char *usage, PyObject *const *args, Py_ssize_t count, int &format_number,
+                   std::ptrdiff_t (&lengths)[N], std::ptrdiff_t least_of_last) {
+  constexpr Py_ssize_t first = 2 + static_cast<Py_ssize_t>(N);
+  if (count < first) {
+    PyErr_SetString(PyExc_TypeError, usage);
+    return nullptr;
+  }
+  const bound *const b = handle_of(args[0]);
+  if (b == nullptr) return nullptr;
+  const long number = PyLong_AsLong(args[1]);
+  for (std::size_t k = 0; k < N; ++k) lengths[k] = PyLong_AsSsize_t(args[2 + k]);
+  if (PyErr_Occurred()) return nullptr;
+  if (static_cast<std::size_t>(count - first) != b->operands.size() || number < 0 ||
+      number >= formats || lengths[0] < 0 || lengths[N - 1] < least_of_last) {
+    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+    return nullptr;
+  }
+  format_number = static_cast<int>(number);
+  return b;
+}
+
+// Whether stores past the caches pay for a result. Where it has no memory yet, huge pages are asked
+// for.
+bool streams_to(char *result, std::ptrdiff_t bytes) {
+  ask_for_huge_pages(result, bytes);
+  return large_and_resident(result, bytes);
+}
+
 char *address_of(PyObject *number) {
   return reinterpret_cast<char *>(static_cast<std::uintptr_t>(PyLong_AsUnsignedLongLong(number)));
 }
@@ -120,25 +150,15 @@ PyObject *raw_handle(PyObject *, PyObject *args) {
 // raw_flat(handle, format, n, *operands): n elements that lie one after the other. An operand is
 // an address; for a double a number will do, and an address means n of them.
 PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
-  if (count < 3) {
-    PyErr_SetString(PyExc_TypeError, "raw_flat(handle, format, n, *operands)");
-    return nullptr;
-  }
-  const bound *const b = handle_of(args[0]);
+  int format_number;
+  std::ptrdiff_t lengths[1];
+  const bound *const b =
+      asked("raw_flat(handle, format, n, *operands)", args, count, format_number, lengths, 0);
   if (b == nullptr) return nullptr;
-  const long format_number = PyLong_AsLong(args[1]);
-  const std::ptrdiff_t n = PyLong_AsSsize_t(args[2]);
-  if (PyErr_Occurred()) return nullptr;
+  const std::ptrdiff_t n = lengths[0], size = format_sizes[format_number];
   const int operands = static_cast<int>(b->operands.size());
-  if (count - 3 != operands || format_number < 0 || format_number >= formats || n < 0) {
-    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
-    return nullptr;
-  }
   double numbers[most_operands];
-  flat_call c{
-      b->run(static_cast<int>(format_number), n), b->operands.data(), operands, {}, {}, n, false};
-  const std::ptrdiff_t size = format_sizes[format_number];
-  bool first_result = true;
+  flat_call c{b->run(format_number, n), b->operands.data(), operands, {}, {}, n, false};
   for (int k = 0; k < operands; ++k) {
     PyObject *const item = args[3 + k];
     const operand &o = b->operands[static_cast<std::size_t>(k)];
@@ -150,10 +170,7 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
     }
     c.data[k] = address_of(item);
     c.steps[k] = o.letter == 'b' ? 1 : o.letter == 'd' ? 8 : size;
-    if (!o.output) continue;
-    if (first_result) c.streaming = large_and_resident(c.data[k], n * size);
-    first_result = false;
-    if (o.letter == 'T') ask_for_huge_pages(c.data[k], n * size);
+    if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * size);
   }
   if (PyErr_Occurred()) return nullptr;
   return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
@@ -164,21 +181,14 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
 // operand is an address; for a double a float will do, for a bool True or False, for an output that
 // nobody wants None.
 PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
-  if (count < 4) {
-    PyErr_SetString(PyExc_TypeError, "raw_rows(handle, format, rows, n, *operands)");
-    return nullptr;
-  }
-  const bound *const b = handle_of(args[0]);
+  int format_number;
+  std::ptrdiff_t lengths[2];
+  const bound *const b =
+      asked("raw_rows(handle, format, rows, n, *operands)", args, count, format_number, lengths, 1);
   if (b == nullptr) return nullptr;
-  const long format_number = PyLong_AsLong(args[1]);
-  const std::ptrdiff_t rows = PyLong_AsSsize_t(args[2]), n = PyLong_AsSsize_t(args[3]);
-  if (PyErr_Occurred()) return nullptr;
+  const std::ptrdiff_t rows = lengths[0], n = lengths[1];
   const int operands = static_cast<int>(b->operands.size());
-  if (count - 4 != operands || format_number < 0 || format_number >= formats || rows < 0 || n < 1) {
-    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
-    return nullptr;
-  }
-  const bound_loop loop{b->run(static_cast<int>(format_number), rows * n), operands, 0, true};
+  const bound_loop loop{b->run(format_number, rows * n), operands, 0, true};
   union {
     double real;
     bool truth;
@@ -204,9 +214,7 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
     const std::ptrdiff_t step = o.letter == 'T' ? size : o.letter == '?' ? 1 : 8;
     steps[k] = o.core ? n * step : step;
     if (o.core) *core++ = step;
-    if (!o.output || !o.core || o.letter != 'T') continue;
-    streaming |= large_and_resident(data[k], rows * n * size);
-    ask_for_huge_pages(data[k], rows * n * size);
+    if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * size);
   }
   if (PyErr_Occurred()) return nullptr;
   const std::ptrdiff_t dims[2] = {rows, n};
@@ -314,10 +322,8 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
     if (!b->operands[k].core) continue;
     const bool packed = c.core[at++] == size && c.shape.size() < 2 &&
                         (c.shape.empty() || c.shape[0] == 1 || c.strides[k][0] == length);
-    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr) {
-      c.streaming |= large_and_resident(c.data[k], outer * length);
-      ask_for_huge_pages(c.data[k], outer * length);
-    }
+    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr)
+      c.streaming |= streams_to(c.data[k], outer * length);
   }
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
 }

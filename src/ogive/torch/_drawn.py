@@ -52,11 +52,11 @@ def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
     """The index, in C order, of each row's first element."""
     rows = math.prod(lead)
-    kept = few_first_indices(rows, n) if rows <= FEW_ROWS else np.arange(rows) * n
+    kept = few_first_indices(rows, n) if rows <= KEPT_ROWS else np.arange(rows) * n
     return torch.from_numpy(kept).reshape(lead)
 
 
-FEW_ROWS = 256
+KEPT_ROWS = 256
 
 
 @lru_cache(64)

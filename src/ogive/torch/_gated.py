@@ -32,7 +32,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._library import define, on_cuda
-from ._raw import FORMATS, lie_alike
+from ._raw import FORMATS, Ints, lie_alike
 from ._unary import Unary
 
 grad_enabled = torch.is_grad_enabled
@@ -255,9 +255,6 @@ def public(of: Gated) -> Callable[..., Tensor]:
 
     function.__name__ = function.__qualname__ = of.name
     return function
-
-
-Ints = tuple[int, ...]
 
 
 @lru_cache(256)

@@ -35,7 +35,7 @@ from ._dispatch import (
     warn_of_fallback,
 )
 from ._library import autograd_inside, define, on_cuda
-from ._raw import FORMATS, lie_alike
+from ._raw import FORMATS, Ints, lie_alike
 
 grad_enabled = torch.is_grad_enabled
 
@@ -293,9 +293,6 @@ def of_channels(weight: Tensor, x: Tensor) -> bool:
         channels > 1 and x.dim() > 1 and x.size(1) == channels == weight.size(0)
         and weight.dim() == x.dim() - 1
     )  # fmt: skip
-
-
-Ints = tuple[int, ...]
 
 
 @lru_cache(256)

@@ -9,7 +9,6 @@ split. Softcap and temperature act on each logit alone, so on each rank by itsel
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -172,7 +171,7 @@ def _options(
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "weight": None if weight is None else _checked_weights(weight),
-        "ignore_index": _checked_ignore_index(ignore_index),
+        "ignore_index": _heads.checked_ignore_index(ignore_index),
         "smoothing": _heads.checked_number("label_smoothing", label_smoothing, 0, 1),
         "z_loss": _heads.checked_number("z_loss", z_loss, 0),
         "softcap": None if softcap is None else _heads.checked_number(
@@ -197,13 +196,6 @@ def _checked_weights(weight: Any) -> Tensor:
         at = int(bad.nonzero()[0])
         raise ValueError(f"weight[{at}] = {float(wide[at])}: weights must be finite and >= 0")
     return wide
-
-
-def _checked_ignore_index(ignore_index: Any) -> int | None:
-    try:
-        return None if ignore_index is None else operator.index(ignore_index)
-    except TypeError:
-        raise TypeError(f"ignore_index must be an integer, not {ignore_index!r}") from None
 
 
 def _check_kinds(name: str, target: Tensor, x: Tensor, what: str, options: Options) -> None:

@@ -16,6 +16,7 @@ from .._generated import generated
 
 FORMATS = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2, torch.float64: 3}
 Number = float | Tensor
+Ints = tuple[int, ...]
 
 
 def _use_torch_threads() -> None:
