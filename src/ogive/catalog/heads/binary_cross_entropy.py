@@ -80,7 +80,7 @@ def evaluate(
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     (smoothing,) = checked_options(label_smoothing)
-    given = np.asarray(target)
+    given = heads.as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"

@@ -137,7 +137,7 @@ def evaluate(
             try:
                 heads.checked_probabilities(operand[some], work, np.inf)
             except (TypeError, ValueError):  # once more, for an error that names the place
-                heads.checked_probabilities(np.asarray(target), work, np.inf)
+                heads.checked_probabilities(heads.as_plain(target, "target"), work, np.inf)
                 raise
     into = _checked_out(out, given) if gradient else {}
     for key, array in into.items():
