@@ -16,6 +16,7 @@ from ._ufuncs import (
     at,
     first,
     first_indices,
+    is_dask,
     rewrap,
     rewrap_reduced,
     row_back,
@@ -100,6 +101,29 @@ def checked_axis(x: Any, axis: int, name: str) -> int:
     return index
 
 
+def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands of a gufunc with the chunks that the dask array among them has, if there is one:
+    dask does not look for them itself.
+    """
+    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
+    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
+    lazy = [(lead, a) for a, lead in given if is_dask(a)]
+    if not lazy:
+        return operands
+    from dask.array import asarray
+
+    most, like = max(lazy, key=lambda pair: pair[0])
+
+    def alike(operand: Any, lead: int) -> Any:
+        if operand is like or lead < 1:  # one for all rows
+            return operand
+        beside = zip(operand.shape, like.chunks[most - lead : most], strict=False)
+        chunks = [own if size == sum(own) else (size,) for size, own in beside]
+        return asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
+
+    return tuple(alike(*pair) for pair in given)
+
+
 def value(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "value")
     reduces = not str(loop.signature).endswith("(n)")
@@ -116,12 +140,15 @@ def value(card: Card) -> Callable[..., Any]:
         axis = checked_axis(rows, axis, card.name)
         target = row_out(out, _shape(rows, axis, reduces))
         target = target if target is None or reduces else row_last(target, axis)
-        result = loop(
+        mask = row_mask(where, rows, axis)
+        operands = (
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            row_mask(where, rows, axis),
-            out=target,
+            mask,
         )
+        if type(rows) is not np.ndarray or type(mask) is not np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         if reduces:
@@ -150,13 +177,17 @@ def backward(card: Card) -> Callable[..., Any]:
         expected = _shape(rows, axis, reduces)
         if upstream.shape != expected and (upstream.ndim or not reduces):
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
-        result = loop(
+        target = None if out is None else row_last(row_out(out, rows.shape), axis)
+        mask = row_mask(where, rows, axis)
+        operands = (
             upstream if reduces else row_last(upstream, axis),
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            row_mask(where, rows, axis),
-            out=None if out is None else row_last(row_out(out, rows.shape), axis),
+            mask,
         )
+        if not type(upstream) is type(rows) is type(mask) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -174,12 +205,15 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
         axis = checked_axis(rows, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
-        result = loop(
+        target = None if out is None else row_last(row_out(out, rows.shape), axis)
+        operands = (
             row_last(upstream, axis),
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            out=None if out is None else row_last(row_out(out, rows.shape), axis),
         )
+        if not type(upstream) is type(rows) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -203,14 +237,15 @@ def jacobian(card: Card) -> Callable[..., Any]:
         dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
         temperature = row_temperature(temperature, rows.shape[:-1])
         if reduces:
-            return loop(np.ones(rows.shape[:-1], dtype), rows, temperature, mask)
-        units = np.eye(length, dtype=dtype)
-        return loop(
-            units,
+            ones = np.ones(rows.shape[:-1], dtype)
+            return loop(*in_chunks(loop, (ones, rows, temperature, mask)))
+        operands = (
+            np.eye(length, dtype=dtype),
             rows[..., np.newaxis, :],
             temperature[..., np.newaxis] if np.ndim(temperature) else temperature,
             mask[..., np.newaxis, :] if mask.ndim > 1 else mask,
         )
+        return loop(*in_chunks(loop, operands))
 
     return call
 
@@ -233,14 +268,16 @@ def drawn_value(card: Card) -> Callable[..., Any]:
         axis = checked_axis(rows, axis, card.name)
         target = row_out(out, rows.shape)
         last = row_last(rows, axis)
-        result = loop(
+        operands = (
             last,
             row_temperature(temperature, last.shape[:-1]),
             key,
             first_indices(last),
             checked_switch("hard", hard),
-            out=target if target is None else row_last(target, axis),
         )
+        if type(rows) is not np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
@@ -267,14 +304,16 @@ def drawn_backward(card: Card) -> Callable[..., Any]:
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {rows.shape}")
         target = row_out(out, rows.shape)
         last = row_last(rows, axis)
-        result = loop(
+        operands = (
             row_last(upstream, axis),
             last,
             row_temperature(temperature, last.shape[:-1]),
             key,
             first_indices(last),
-            out=target if target is None else row_last(target, axis),
         )
+        if not type(upstream) is type(rows) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
@@ -294,13 +333,14 @@ def drawn_jacobian(card: Card) -> Callable[..., Any]:
         rows = row_last(rows, axis)
         dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
         temperature = row_temperature(temperature, rows.shape[:-1])
-        return loop(
+        operands = (
             np.eye(rows.shape[-1], dtype=dtype),
             rows[..., np.newaxis, :],
             temperature[..., np.newaxis] if np.ndim(temperature) else temperature,
             key,
             first_indices(rows)[..., np.newaxis],
         )
+        return loop(*in_chunks(loop, operands))
 
     return call
 

@@ -92,7 +92,8 @@ class Objective:
     def _scores(self, scores: Array) -> Array:
         """Scores in a format that both libraries read, and that holds the least Hessian."""
         check_real(scores.dtype, "scores")
-        return scores.astype(np.result_type(scores.dtype, np.float32), copy=not scores.flags.aligned)
+        dtype = np.result_type(scores.dtype, np.float32)
+        return scores.astype(dtype, copy=not scores.flags.aligned)
 
     def _weights(self, weights: Any, z: Array) -> Array:
         """One weight a sample, in the scores' format."""
