@@ -102,14 +102,12 @@ def checked_number(
     name: str, value: Any, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
     """An option that must be one real number within bounds."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if BFLOAT16 is not None and isinstance(value, BFLOAT16.type):
-        value = float(value)
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if isinstance(value, np.complexfloating):
-        raise TypeError(f"{name} must be a real number, not {value!r}")
+    if type(value) is not float:
+        number_like = isinstance(value, (int, float, np.generic, np.ndarray))
+        if not number_like or np.ndim(value) or isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be a number, not {value!r}")
+        if not isinstance(value, (int, float)):
+            check_real(as_plain(value, name).dtype, name)
     number = float(value)
     inside = (low < number if open_low else low <= number) and number <= high
     if not inside or math.isinf(number):

@@ -110,7 +110,7 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     lazy = [(lead, a) for a, lead in given if is_dask(a)]
     if not lazy:
         return operands
-    from dask.array import asarray
+    import dask.array
 
     most, like = max(lazy, key=lambda pair: pair[0])
 
@@ -119,7 +119,8 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
             return operand
         beside = zip(operand.shape, like.chunks[most - lead : most], strict=False)
         chunks = [own if size == sum(own) else (size,) for size, own in beside]
-        return asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
+        held: Any = dask.array
+        return held.asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
 
     return tuple(alike(*pair) for pair in given)
 
@@ -234,7 +235,7 @@ def jacobian(card: Card) -> Callable[..., Any]:
         length = rows.shape[axis]
         mask = row_mask(where, rows, axis)
         rows = row_last(rows, axis)
-        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
         if reduces:
             ones = np.ones(rows.shape[:-1], dtype)
@@ -331,7 +332,7 @@ def drawn_jacobian(card: Card) -> Callable[..., Any]:
         rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
         rows = row_last(rows, axis)
-        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
         operands = (
             np.eye(rows.shape[-1], dtype=dtype),

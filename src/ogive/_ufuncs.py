@@ -229,7 +229,7 @@ def from_polars(x: Any, what: str) -> np.ndarray[Any, Any]:
     columns = [x] if hasattr(x, "dtype") else x.get_columns()
     missing = [column.is_null().to_numpy() for column in columns]
     check_complete(missing[0] if columns[0] is x else np.stack(missing, axis=1), what, "fill_null")
-    return x.to_numpy()
+    return np.asarray(x)
 
 
 def check_complete(missing: Any, what: str, cure: str) -> None:

@@ -132,8 +132,9 @@ class Objective:
         flat = labels.reshape(-1)
         if flat.dtype.kind in "biu":
             return flat
-        # Checked as the floats they are: not all of those have an integer.
-        bad = ~((flat >= 0) & (flat < z.shape[1]) & (flat == np.floor(flat)))
+        flat = flat.astype(np.float64)
+        # What has no integer is found here, any other label that no class has by the head.
+        bad = ~((flat == np.floor(flat)) & (abs(flat) < 2.0**63))
         if bad.any():
             row = int(np.argmax(bad))
             raise ValueError(
