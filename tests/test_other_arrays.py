@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +22,7 @@ random = np.random.default_rng(0)
 X, DY, OTHER = random.normal(0, 2, (3, 4, 5))
 LABELS = np.array([0, 4, 2, 1])
 CALLS = [(name, mode) for name in ogive.catalog.names() for mode in public_modes(name)]
+pytestmark = pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 every_call = pytest.mark.parametrize(("name", "mode"), CALLS)
 
 
@@ -110,27 +110,24 @@ TAKEN: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("wrap", TAKEN)
 @every_call
-def test_numbers_in_any_container_give_the_same_bits(name: str, mode: str, wrap: str) -> None:
+def test_numbers_in_any_container_give_the_same_bits(name: str, mode: str) -> None:
     given, _ = arguments(name, mode)
     want = called(name, mode, {})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PendingDeprecationWarning)  # that there are matrices
-        lean = mode in ("lean", "lean_backward")
-        several = len(given) > 1 or bool(ogive.card(name).parameters)
+    lean = mode in ("lean", "lean_backward")
+    several = is_elementwise(name, mode) and (len(given) > 1 or ogive.card(name).parameters)
+    for wrap, make in TAKEN.items():
+        wraps = dict.fromkeys(given, make)
         if wrap == "dask" and lean:
             with pytest.raises(TypeError, match="map_blocks"):  # a chunk's mask says nothing
-                called(name, mode, dict.fromkeys(given, TAKEN[wrap]))
-            return
-        if wrap in ("nullable", "arrow") and is_elementwise(name, mode) and several:
+                called(name, mode, wraps)
+        elif wrap in ("nullable", "arrow") and several:
             # pandas makes objects of such a frame beside another operand.
             with pytest.raises(TypeError, match=r"objects.*x\.astype\(float\)"):
-                called(name, mode, dict.fromkeys(given, TAKEN[wrap]))
-            return
-        got = called(name, mode, dict.fromkeys(given, TAKEN[wrap]))
-    for a, b in zip(got, want, strict=True):
-        assert_same_bits(np.asarray(a, np.asarray(b).dtype), b)
+                called(name, mode, wraps)
+        else:
+            for a, b in zip(called(name, mode, wraps), want, strict=True):
+                assert_same_bits(np.asarray(a, np.asarray(b).dtype), b, wrap)
 
 
 class Metres(np.ndarray[Any, Any]):
@@ -197,32 +194,31 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a gap": (with_gap, r"\[1(, 1)?\] is missing.*fillna"),
     "a gap in polars": (polars_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
 }  # fmt: skip
+LONG_DOUBLE_IS_DOUBLE = np.dtype(np.longdouble).itemsize == 8
 HONOURED = ("masked", "masked in dask", "a data set", "a gap", "a gap in polars")
 
 
 @pytest.mark.parametrize("what", REFUSED)
-@every_call
-def test_what_has_no_plain_numbers_is_refused_with_a_reason(
-    name: str, mode: str, what: str
-) -> None:
-    if what == "long double" and np.dtype(np.longdouble).itemsize == 8:
-        pytest.skip("long double is double here")
-    if what in HONOURED and is_elementwise(name, mode):
-        pytest.skip("NumPy asks the container itself")
+@pytest.mark.parametrize("name", ogive.catalog.names())
+def test_what_has_no_plain_numbers_is_refused_with_a_reason(name: str, what: str) -> None:
     wrap, words = REFUSED[what]
-    for argument, value in arguments(name, mode)[0].items():
-        if what == "long double" and value.dtype.kind == "i":
-            continue  # labels of float128 are refused as those of float64 are
-        with pytest.raises((TypeError, ValueError), match=words) as raised:
-            called(name, mode, {argument: wrap})
-        if not is_elementwise(name, mode) and "not supported for the" not in str(raised.value):
-            assert argument in str(raised.value) or name in str(raised.value)
+    for mode in public_modes(name):
+        if what in HONOURED and is_elementwise(name, mode):
+            continue  # NumPy asks the container itself
+        for argument, value in arguments(name, mode)[0].items():
+            if what == "long double" and (value.dtype.kind == "i" or LONG_DOUBLE_IS_DOUBLE):
+                continue
+            with pytest.raises((TypeError, ValueError), match=words) as raised:
+                called(name, mode, {argument: wrap})
+            if not is_elementwise(name, mode) and "not supported for" not in str(raised.value):
+                assert argument in str(raised.value) or name in str(raised.value)
 
 
-@every_call
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [call for call in CALLS if is_elementwise(*call) and call != ("prelu", "backward")],
+)
 def test_elementwise_functions_leave_masked_and_missing_elements_so(name: str, mode: str) -> None:
-    if not is_elementwise(name, mode) or (name, mode) == ("prelu", "backward"):
-        pytest.skip("not elementwise")
     given, _ = arguments(name, mode)
     mask = X > 1
     for argument in given:
@@ -308,7 +304,7 @@ def test_a_parameter_that_is_no_real_number_is_refused(
 ) -> None:
     number = np.asarray(usual(name, mode, parameter))
     bad = [number + 0j, number.astype(object), number.astype(str), number.astype("M8[s]"), "1", {1}]
-    if np.dtype(np.longdouble).itemsize > 8 and number.ndim:
+    if number.ndim and not LONG_DOUBLE_IS_DOUBLE:
         bad.append(number.astype(np.longdouble))
     for value in bad:
         with pytest.raises(TypeError, match=parameter):
@@ -334,10 +330,7 @@ def test_a_mask_may_have_any_container_and_layout(name: str, mode: str) -> None:
     for wrap in TAKEN:
         if wrap in ("standard library", "buffer", "byte-swapped"):
             continue  # which know no booleans
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            got = called(name, mode, {}, where=TAKEN[wrap](where))
-        for a, b in zip(got, want, strict=True):
+        for a, b in zip(called(name, mode, {}, where=TAKEN[wrap](where)), want, strict=True):
             assert_same_bits(np.asarray(a), b, wrap)
     for bad in (np.ma.array(where, mask=where), scipy.sparse.csr_matrix(where), with_gap(where)):
         with pytest.raises((TypeError, ValueError), match="where"):
