@@ -6,6 +6,7 @@ import array
 from collections.abc import Callable
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -98,6 +99,7 @@ TAKEN: dict[str, Callable[[Any], Any]] = {
     "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder("S")),
     "read-only": read_only,
     "reversed": lambda a: a[::-1].copy()[::-1],
+    "unaligned": lambda a: unaligned(a),
     "frame": lambda a: pd.DataFrame(a) if a.ndim == 2 else pd.Series(a),
     "index": lambda a: pd.Index(a) if a.ndim == 1 else a,
     "categories": lambda a: pd.Series(a, dtype="category") if a.dtype.kind == "i" else a,
@@ -190,7 +192,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a set": (lambda a: {1.0, 2.0}, "set"),
     "a unit": (lambda a: a.view(Metres), "Metres"),
     "a length": (Length, "Length"),
-    "a data set": (lambda a: xr.Dataset({"v": (("p", "q")[: a.ndim], a)}), "Dataset"),
+    "delayed": (lambda a: dask.delayed(a), "Delayed"),
+    "a data set": (lambda a: xr.Dataset({"data": (("p", "q")[: a.ndim], a)}), "Dataset"),
     "a gap": (with_gap, r"\[1(, 1)?\] is missing.*fillna"),
     "a gap in polars": (polars_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
 }  # fmt: skip
