@@ -132,6 +132,22 @@ def test_numbers_in_any_container_give_the_same_bits(name: str, mode: str) -> No
                 assert_same_bits(np.asarray(a, np.asarray(b).dtype), b, wrap)
 
 
+@pytest.mark.parametrize("mode", public_modes("rrelu"))
+def test_noise_by_place_in_any_container(mode: str) -> None:
+    if mode in ("lean", "lean_backward"):
+        return  # which draw nothing
+    drawn = {"training": True, "seed": 3}
+    given, _ = arguments("rrelu", mode)
+    (want,) = called("rrelu", mode, {}, **drawn)
+    for wrap, make in TAKEN.items():
+        (got,) = called("rrelu", mode, dict.fromkeys(given, make), **drawn)
+        assert_same_bits(np.asarray(got), want, wrap)
+    for wrap, words in REFUSED.values():
+        for argument in given:
+            with pytest.raises((TypeError, ValueError), match=words):
+                called("rrelu", mode, {argument: wrap}, **drawn)
+
+
 class Metres(np.ndarray[Any, Any]):
     """An array with a unit, which lets no function be applied to it but those it knows."""
 

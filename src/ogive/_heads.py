@@ -146,9 +146,10 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     check_real(target.dtype, "target")
     # One look at both ends tells it of most arrays; a NaN comes through to both.
     if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
-        bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
-        if most == math.inf:
-            bad |= target == math.inf
+        with np.errstate(invalid="ignore"):  # of a NaN in bfloat16
+            bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
+            if most == math.inf:
+                bad |= target == math.inf
         if bad.any():
             index = first(bad)
             bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
@@ -157,7 +158,8 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
             )
     if target.dtype == dtype and target.flags.aligned:
         return target
-    cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
+    with np.errstate(over="ignore"):
+        cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
     beyond = ~np.isfinite(cast)
     if beyond.any():
         index = first(beyond)
