@@ -36,10 +36,10 @@ def once(make: Callable[..., Made]) -> Callable[..., Made]:
 
     @cache
     @wraps(make)
-    def first(*key: Any) -> Made:
+    def found(*key: Any) -> Made:
         return made.setdefault(key, make(*key))
 
-    return first
+    return found
 
 
 @once
@@ -276,8 +276,8 @@ def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
     if isinstance(like, np.ndarray) or is_dask(like) or np.ndim(like) < 2:
         return values
     if is_labelled(like):
-        first = {like.dims[axis]: 0}
-        left = like.isel(first, drop=True) if hasattr(like, "coords") else like.isel(first)
+        row = {like.dims[axis]: 0}
+        left = like.isel(row, drop=True) if hasattr(like, "coords") else like.isel(row)
         return left.copy(data=values)
     if package_of(like) == "pandas":
         labels = like.index if axis == 1 else like.columns

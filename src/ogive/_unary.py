@@ -54,11 +54,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     """
     inputs = ", ".join(INPUTS[mode])
     signature = [f"{p.name}={p.default!r}" for p in card.parameters]
-    operands = [
-        f"{p.name} if type({p.name}) is float else as_parameter({p.name}, {p.name!r})"
-        for p in card.parameters
-        if p.operand
-    ]
+    operands = [p.name for p in card.parameters if p.operand]
     drawn = f"sampled_{mode}" in _native.entries()[card.name]
     lines = [
         f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",
@@ -72,10 +68,12 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
             "    if training:",
             "        if where is not True or kwargs:",
             "            raise TypeError('where and further keywords need training=False')",
-            f"        return sampled(({inputs}), {', '.join(operands)}, seed, out)",
+            f"        return sampled(({inputs},), {', '.join(operands)}, seed, out)",
         ]
-        if len(INPUTS[mode]) == 1:
-            lines[4] = lines[4].replace(f"({inputs})", f"({inputs},)")
+    lines[1:1] = [
+        f"    if type({name}) is not float: {name} = as_parameter({name}, {name!r})"
+        for name in operands
+    ]
     scope: dict[str, Any] = {"direct": ufunc(card.name, mode), "as_parameter": as_parameter}
     scope |= {"inf": math.inf, "plain": (float, int)}
     for p in bounded:  # a number that fits costs two comparisons and no call
