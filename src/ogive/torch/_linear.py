@@ -71,8 +71,10 @@ class Linear:
         rows, matrix = x.detach().reshape(-1, x.shape[-1]).to(work), W.detach().to(work)
         shift = None if bias is None else bias.detach().to(work)
         mode, goal, weights, how = checked(target, (*lead, classes), options, work)
-        total = rows_head.total_weight(mode, goal.numpy(), weights)
-        factor: Any = (1 / total if total else 0.0) if how == "mean" else 1.0
+        total = 1.0
+        if how == "mean":
+            weights, total = rows_head.mean_weights(mode, goal.numpy(), weights)
+        factor: Any = _heads.inverse(total)
         numbers = rows_head.checked_options(
             *(options[k] for k in ("label_smoothing", "z_loss", "softcap", "temperature"))
         )
