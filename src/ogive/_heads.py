@@ -144,8 +144,9 @@ def checked_weights(name: str, values: Any, least: float = -math.inf) -> Array:
     if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype != BFLOAT16):
         raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
     weights = array.astype(np.float64)
-    bad = ~((weights >= least) & np.isfinite(weights))
-    if bad.any():
+    good = (weights >= least) & (np.abs(weights) < math.inf)
+    if not good.all():
+        bad = ~good
         index, bound = first(bad), "" if least == -math.inf else f" and >= {least:g}"
         raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite{bound}")
     return weights
