@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import binary_cross_entropy
@@ -100,7 +101,7 @@ def evaluate(
     share = None if alpha is None else heads.checked_number("alpha", alpha, 0, 1)
     focus = heads.checked_number("gamma", gamma, 0)
     smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
