@@ -249,7 +249,7 @@ class Head:
         ):
             return self.by_formula(z, target, where, options)
         if z.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, z.device)
+            warn_of_fallback(self.name, z.device.type)
             return self.by_formula(z, target, where, options)
         gradient = z.requires_grad and torch.is_grad_enabled()
         if way == KERNELS:
@@ -297,7 +297,7 @@ class Head:
                 return run(kernel, z, target, dim, options, gradient)
 
             def by_torch() -> tuple[Tensor, Tensor]:
-                warn_of_fallback(of.name, z.device)
+                warn_of_fallback(of.name, z.device.type)
                 with torch.enable_grad():
                     x = z.detach().requires_grad_()
                     loss = of.by_formula(x, target, dim, options)

@@ -183,7 +183,7 @@ class Linear:
         whole = kind == "cuda" and (options["reduction"] == "none" or not any(wanted))
         if whole or kind not in ("cpu", "cuda", "meta"):
             if kind != "cuda":
-                warn_of_fallback(self.name, x.device)
+                warn_of_fallback(self.name, x.device.type)
             return self.head.call(
                 torch.nn.functional.linear(x, W, bias), target, -1, False,
                 **{name: options[name] for name in self.head.options},
@@ -284,7 +284,7 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
     ) -> tuple[Any, ...]:
         """The same by the formula."""
-        warn_of_fallback(self.name, x.device)
+        warn_of_fallback(self.name, x.device.type)
         loss, given = self.leading_to(x, W, bias, target, options, wanted)
         asked = [t for t in given if t is not None]
         found = iter(torch.autograd.grad(loss, asked) if asked else ())
