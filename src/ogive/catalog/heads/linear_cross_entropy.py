@@ -305,7 +305,7 @@ def _checked_accumulate(accumulate: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _checked_chunk(chunk_rows: Any, W: heads.Array, work: np.dtype[Any]) -> int:
     if chunk_rows is None:
-        row = len(W) * work.itemsize
+        row = max(1, len(W)) * work.itemsize
         most = max(LARGE, W.size * work.itemsize // 4)
         return max(1, min(max(FEW_ROWS, SMALL // row), most // row))
     try:
