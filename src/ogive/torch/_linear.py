@@ -28,6 +28,7 @@ from ._dispatch import (
     floating,
     is_batched,
     route_of,
+    warn_of_argument,
     warn_of_fallback,
 )
 from ._heads import (
