@@ -173,7 +173,8 @@ def transformed(f: Any, leaves: Any, target: Any) -> Any:
 
 
 def pulled_back(f: Any, leaves: Any, target: Any) -> Any:
-    return vjp(lambda *leaves: f(*leaves, target), *leaves)[1](torch.ones((), dtype=leaves[0].dtype))
+    loss, back = vjp(lambda *leaves: f(*leaves, target), *leaves)
+    return back(torch.ones_like(loss))
 
 
 def many(f: Any, leaves: Any, target: Any) -> Any:

@@ -17,7 +17,7 @@ from torch.autograd import Function
 from .. import _heads
 from ..catalog.heads import cross_entropy as rows_head
 from ..catalog.heads import linear_cross_entropy as linear_head
-from . import _formulas, _raw
+from . import _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -86,10 +86,10 @@ class Linear:
         goal = goal.reshape(count, losses_of_row, *goal.shape[1:])
         if upstream is not None:
             upstream = upstream.reshape(count, losses_of_row)
-        kept = torch.arange(count)
-        if mode == "labels":
-            kept = torch.nonzero((goal >= 0).any(1)).squeeze(1)
-        every = len(kept) == count
+        # Rows of which a label counts; None for all of them.
+        kept = None if mode == "probabilities" else (goal >= 0).any(1)
+        kept = None if kept is None or bool(kept.all()) else torch.nonzero(kept).squeeze(1)
+        kept_count = count if kept is None else len(kept)
         loss = torch.zeros(count, losses_of_row, dtype=torch.float64)
         dx = torch.zeros(rows.shape, dtype=work) if wanted[0] else None
         dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
@@ -98,12 +98,13 @@ class Linear:
             options["chunk_rows"], np.empty(matrix.shape, np.int8), np.dtype(
                 np.float64 if work == torch.float64 else np.float32)
         )  # fmt: skip
-        buffer = torch.empty(min(chunk, max(len(kept), 1)), len(matrix), dtype=work)
+        buffer = torch.empty(min(chunk, kept_count), len(matrix), dtype=work)
         class_weight: Any = 1.0
         if weights is not None:
             class_weight = torch.from_numpy(weights)
-        for begin in range(0, len(kept), chunk):
-            some = slice(begin, begin + chunk) if every else kept[begin : begin + chunk]
+        for begin in range(0, kept_count, chunk):
+            piece = slice(begin, begin + chunk)
+            some = piece if kept is None else kept[piece]
             own = rows[some]
             z = buffer[: len(own)]
             torch.mm(own, matrix.t(), out=z)
@@ -125,7 +126,7 @@ class Linear:
             if db is not None:
                 db += z.sum(0)
             if dx is not None:
-                if every:
+                if kept is None:
                     torch.mm(z, matrix, out=dx[some])
                 else:  # own is a copy by now; autocast would change a product without out=
                     dx[some] = torch.mm(z, matrix, out=own)
@@ -145,6 +146,8 @@ class Linear:
         bias = None if bias is None else floating(bias, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
+        if options["weight"] is not None:
+            options["weight"] = torch.as_tensor(options["weight"])
         check_devices(
             self.name, input=x, linear_weight=W, linear_bias=bias, target=target,
             weight=options["weight"],
@@ -355,8 +358,8 @@ def classes_last(
     name: str, x: Tensor, W: Tensor, target: Tensor, bias: Any
 ) -> tuple[Tensor, Tensor, Any]:
     """Several losses for each input, as torch has them: weights (classes, ..., d), and target
-    (rows, ...) or (rows, classes, ...). From here on a loss's classes lie side by side: (..., classes,
-    d) and (rows, ..., classes).
+    (rows, ...) or (rows, classes, ...). All else takes them with the classes last: (..., classes, d)
+    and (rows, ..., classes).
     """
     lead, (classes, *several, _) = tuple(x.shape[:-1]), W.shape
     if not lead:
@@ -379,8 +382,8 @@ def classes_last(
 def whole_logits(
     x: Tensor, W: Tensor, bias: Any, target: Tensor, ignore_index: int | None, form: torch.dtype
 ) -> Tensor:
-    """Logits of all rows, by products in the format given. A row of which no label counts is 0: what
-    it holds, NaN too, must reach no gradient.
+    """Logits of all rows, by products in the format given. A row of which no label counts is 0:
+    what it holds, NaN too, must reach no gradient.
     """
     *several, classes, width = W.shape
     if ignore_index is not None and target.dim() < x.dim() + len(several):
@@ -418,7 +421,7 @@ def rows_at_a_time(options: Any, chunk_rows: int | None) -> int | None:
                 "linear_cross_entropy", f"options.{name}",
                 "rows are chunked and sums made in Ogive's own way",
             )  # fmt: skip
-    return options.batch_chunk_size if chunk_rows is None else chunk_rows  # type: ignore[no-any-return]
+    return options.batch_chunk_size if chunk_rows is None else chunk_rows
 
 
 def checked(
@@ -460,8 +463,8 @@ def linear_function(of: Linear) -> type[Function]:
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            *inputs, weight, dx, dW, db = ctx.saved_tensors
-            kept, wanted = (dx, dW, db), ctx.needs_input_grad[:3]
+            x, W, bias, target, weight, *found = ctx.saved_tensors
+            inputs, wanted = (x, W, bias, target), ctx.needs_input_grad[:3]
             options = {**ctx.options, "weight": weight}
             again, batched = torch.is_grad_enabled(), is_batched(dy)
             if batched and (again or ctx.rows):
@@ -469,14 +472,12 @@ def linear_function(of: Linear) -> type[Function]:
             if ctx.rows:
                 upstream = dy.detach().reshape(-1).to(torch.float64)
                 with torch.no_grad():
-                    found = of.run(*inputs, options, wanted, upstream)[1:]
+                    _, *found = of.run(x, W, bias, target, options, wanted, upstream)
             else:
                 # The gradients of the loss itself are the kept ones, if nobody can ask for them
                 # again.
                 itself = not (batched or asked_again()) and dy.item() == 1
-                found = tuple(
-                    g if g is None or itself else (g * dy).to(g.dtype) for g in kept
-                )
+                found = [g if g is None or itself else (g * dy).to(g.dtype) for g in found]
             if again:
                 found = of.differentiable(inputs, options, wanted, dy, found)
             return *found, None, None
