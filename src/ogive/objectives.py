@@ -83,7 +83,7 @@ class Objective:
         if self.hessian == "library":
             np.maximum(h, 1e-16 if self.library == "xgboost" else 0, out=h)
         if weights is not None and np.size(weights):
-            each = checked_weights("sample_weight", as_array(weights))
+            each = checked_weights("sample_weight", as_array(weights), 0)
             if each.shape != z.shape[:1]:
                 raise ValueError(
                     f"sample_weight of shape {each.shape} does not fit scores of shape {z.shape}"

@@ -78,8 +78,10 @@ class Linear:
         matrix = W.detach().to(work).reshape(losses_of_row * classes, width)
         shift = None if bias is None else bias.detach().to(work).reshape(-1)
         mode, goal, weights, how = checked(target, (*lead, classes), options, work)
-        total = rows_head.total_weight(mode, goal.numpy(), weights)
-        factor: Any = (1 / total if total else 0.0) if how == "mean" else 1.0
+        total = 1.0
+        if how == "mean":
+            weights, total = rows_head.mean_weights(mode, goal.numpy(), weights)
+        factor: Any = _heads.inverse(total)
         numbers = rows_head.checked_options(
             *(options[k] for k in ("label_smoothing", "z_loss", "softcap", "temperature"))
         )

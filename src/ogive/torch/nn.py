@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn._reduction import legacy_get_string
 
 from .. import _native, catalog
 from .._generated import generated
@@ -155,23 +156,25 @@ class Loss(nn.Module):
 
     function: Callable[..., Tensor]
     options: dict[str, Any]
+    signature: inspect.Signature
     tensors = ("weight", "pos_weight")
 
-    def __init__(self, weight: Tensor | None = None, **options: Any):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        for name in options:
-            if name not in self.options:
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}() {error}") from None
+        given = bound.arguments
+        average, reduce = given.pop("size_average", None), given.pop("reduce", None)
+        if average is not None or reduce is not None:
+            given["reduction"] = legacy_get_string(average, reduce)
         for name, default in self.options.items():
-            value = weight if name == "weight" else options.get(name, default)
+            value = given.get(name, default)
             if name in self.tensors:
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        given = {name: getattr(self, name) for name in self.options}
-        return type(self).function(input, target, given.pop("weight", None), **given)
 
     def extra_repr(self) -> str:
         return ", ".join(
@@ -263,6 +266,17 @@ def forward(self, input):
     return generated("forward", text, scope, f"torch.nn {name}")
 
 
+def _loss_forward(name: str, options: list[str]) -> Any:
+    """The same for a loss."""
+    given = ", ".join(f"{option}=self.{option}" for option in options)
+    scope: dict[str, Any] = {"function": _functions[name]}
+    text = f"""
+def forward(self, input, target):
+    return function(input, target, {given})
+"""
+    return generated("forward", text, scope, f"torch.nn {name}")
+
+
 def _class(card: Card) -> type[nn.Module]:
     """The module class of a card, under the title that its framework gives it."""
     function = _functions[card.name]
@@ -287,12 +301,13 @@ def _class(card: Card) -> type[nn.Module]:
         base = DrawnRows if "seed" in names else Rows
     else:
         base = Loss
+        _, _, *taken = inspect.signature(function).parameters.values()
+        body["signature"] = inspect.Signature(taken)
         body["options"] = {
-            p.name: None if p.name == "weight" else p.default
-            for p in inspect.signature(function).parameters.values()
-            if p.name not in ("input", "target")
+            p.name: p.default for p in taken if p.name not in ("size_average", "reduce")
         }
         body |= {k: v for k, v in body["options"].items() if k not in Loss.tensors}
+        body["forward"] = _loss_forward(card.name, list(body["options"]))
     return type(card.title, (base,), body)
 
 

@@ -129,7 +129,9 @@ def evaluate(
     options = cross_entropy.checked_options(label_smoothing, z_loss, softcap, temperature)
     weights = cross_entropy.checked_class_weights(weight, classes, shape)
     mode, operand = cross_entropy.checked_target(target, shape, len(shape) - 1, ignore_index)
-    total = cross_entropy.total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total = cross_entropy.mean_weights(mode, operand, weights)
     chunk = _checked_chunk(chunk_rows, matrix, work)
     operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":
@@ -152,7 +154,7 @@ def evaluate(
     chunks: list[Any] = list(pieces(count if every else kept.size, chunk))
     if not every:
         chunks = [kept[some] for some in chunks]
-    factor = (1 / total if total else 0.0) if how == "mean" else 1.0
+    factor = heads.inverse(total)
     loss = np.zeros(count)
     buffer = np.empty((min(chunk, kept.size if mode == "labels" else count), classes), work)
     layer = _Layer(inputs.reshape(count, inputs.shape[-1]), matrix, shift, buffer)
