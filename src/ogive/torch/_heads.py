@@ -41,6 +41,7 @@ from ._dispatch import (
     floating,
     is_batched,
     is_batched_gradient,
+    outside_transforms,
     route,
     route_of,
     warn_of_fallback,
@@ -95,7 +96,8 @@ class Form(NamedTuple):
     def stand_in(self) -> Any:
         """An array of that shape and kind, of zeros that take no memory."""
         without = BFLOAT16 is None and self.dtype == torch.bfloat16
-        one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
+        with outside_transforms():
+            one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
         return np.broadcast_to(one, self.shape)
 
 

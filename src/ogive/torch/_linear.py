@@ -6,17 +6,17 @@ The products are torch's; in between, a chunk's logits become their own gradient
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from .. import _heads
-from ..catalog.heads import cross_entropy as rows_head
 from ..catalog.heads import linear_cross_entropy as linear_head
+from ..catalog.heads.linear_cross_entropy import checked_chunk
 from . import _raw
 from ._dispatch import (
     FORMULA,
@@ -33,13 +33,21 @@ from ._dispatch import (
 )
 from ._heads import (
     IGNORED,
+    Form,
     Head,
-    as_array,
-    as_tensor,
     asked_again,
+    check_forms,
+    checked_labels,
+    checked_probabilities,
+    checked_weights,
     counted,
     ignored,
-    torch_threads,
+    inverse,
+    is_compiling,
+    mean_over,
+    pulled_back,
+    reduced,
+    substituted,
     total_weight,
 )
 from ._library import define, on_cuda
@@ -56,7 +64,7 @@ class Linear:
         self.define_operators()
 
     def by_formula(
-        self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options
+        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
     ) -> Tensor:
         """The same in torch's operations, from whole logits."""
         z = whole_logits(x, W, bias, target, options["ignore_index"], work_format(x, W))
@@ -70,40 +78,48 @@ class Linear:
         """The loss, in float32 at least, and the gradients wanted; `upstream` weighs the rows'
         gradients.
         """
-        work = work_format(x, W)
-        *several, classes, width = W.shape
+        work, numbers = work_format(x, W), self.check(x, W, target, options)
+        how, (*several, classes, width) = options["reduction"], W.shape
         lead = (*x.shape[:-1], *several)
         count, losses_of_row = math.prod(x.shape[:-1]), math.prod(several)
         rows = x.detach().reshape(count, width).to(work)
         matrix = W.detach().to(work).reshape(losses_of_row * classes, width)
         shift = None if bias is None else bias.detach().to(work).reshape(-1)
-        mode, goal, weights, how = checked(target, (*lead, classes), options, work)
-        total = 1.0
-        if how == "mean":
-            weights, total = rows_head.mean_weights(mode, goal.numpy(), weights)
-        factor: Any = _heads.inverse(total)
-        numbers = rows_head.checked_options(
-            *(options[k] for k in ("label_smoothing", "z_loss", "softcap", "temperature"))
-        )
-        goal = goal.reshape(count, losses_of_row, *goal.shape[1:])
+        weight = options["weight"]
+        weights = None if weight is None else checked_weights("weight", weight.detach())
+        mode, goal = "probabilities", target.detach().resolve_neg()
+        total: float | Tensor = 1.0
+        kept_losses = math.prod(lead)
+        if target.dim() > len(lead):
+            goal = checked_probabilities(goal, work, math.inf)
+            goal = goal.reshape(count, losses_of_row, classes)
+            if how == "mean":
+                total = float(kept_losses) or math.inf
+        else:
+            mode, (goal, kept_losses) = (
+                "labels",
+                checked_labels(goal, classes, options["ignore_index"]),
+            )
+            if how == "mean":
+                weights, total = mean_over(goal, weights, 0)
+            goal = goal.reshape(count, losses_of_row)
+        factor: Any = inverse(total)
         if upstream is not None:
-            upstream = upstream.reshape(count, losses_of_row)
-        # Rows of which a label counts; None for all of them.
-        kept = None if mode == "probabilities" else (goal >= 0).any(1)
-        kept = None if kept is None or bool(kept.all()) else torch.nonzero(kept).squeeze(1)
+            upstream = upstream.detach().reshape(count, losses_of_row).double()
+            if mode == "labels":  # of which nothing comes is not asked for
+                goal = torch.where(upstream == 0, -1, goal)
+                kept_losses = int((goal >= 0).sum())
+        # The rows of which a label counts, where not all do.
+        kept = None
+        if kept_losses < math.prod(lead):
+            kept = torch.nonzero((goal >= 0).any(1)).squeeze(1)
         kept_count = count if kept is None else len(kept)
         loss = torch.zeros(count, losses_of_row, dtype=torch.float64)
         dx = torch.zeros(rows.shape, dtype=work) if wanted[0] else None
         dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
         db = torch.zeros(len(matrix), dtype=work) if wanted[2] and shift is not None else None
-        chunk = linear_head._checked_chunk(
-            options["chunk_rows"], np.empty(matrix.shape, np.int8), np.dtype(
-                np.float64 if work == torch.float64 else np.float32)
-        )  # fmt: skip
+        chunk = checked_chunk(options["chunk_rows"], matrix.shape, work.itemsize)
         buffer = torch.empty(min(chunk, kept_count), len(matrix), dtype=work)
-        class_weight: Any = 1.0
-        if weights is not None:
-            class_weight = torch.from_numpy(weights)
         for begin in range(0, kept_count, chunk):
             piece = slice(begin, begin + chunk)
             some = piece if kept is None else kept[piece]
@@ -116,11 +132,11 @@ class Linear:
             scale = factor
             if upstream is not None:
                 scale = (upstream[some] * factor).reshape(-1)
-            logits = z.view(len(losses), classes)
+            logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
+            between = self.head.between(numbers, (weights,))
             _raw.rows(
                 self.head.name, mode, work, classes, (len(losses),),
-                (logits, goal[some].flatten(0, 1).contiguous(), class_weight, *numbers, scale,
-                 losses, logits if any(wanted) else None),
+                (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip
             loss[some] = losses.view(len(own), losses_of_row)
             if dW is not None:
@@ -132,12 +148,8 @@ class Linear:
                     torch.mm(z, matrix, out=dx[some])
                 else:  # own is a copy by now; autocast would change a product without out=
                     dx[some] = torch.mm(z, matrix, out=own)
-        with torch_threads():
-            value = as_tensor(
-                _heads.reduced(loss.reshape(lead).numpy(), how, total, np.dtype(np.float64))
-            )
         return (
-            value.to(work),
+            reduced(loss.reshape(lead), how, total, work),
             None if dx is None else dx.reshape(x.shape).to(x.dtype),
             None if dW is None else dW.reshape(W.shape).to(W.dtype),
             None if db is None or bias is None else db.reshape(bias.shape).to(bias.dtype),
@@ -186,11 +198,14 @@ class Linear:
         kind = x.device.type
         learned = [t for t in (target, options["weight"]) if isinstance(t, Tensor)]
         way = route_of(x, W, *learned, *(() if bias is None else (bias,)))
-        if way in (TRANSFORMS, FORMULA):
-            return self.by_formula(x, W, target, bias, options)
         on = torch.is_grad_enabled()
-        if on and any(t.requires_grad for t in learned):
-            return self.by_formula(x, W, target, bias, options)
+        further = on and any(t.requires_grad for t in learned)
+        if way in (TRANSFORMS, FORMULA) or further:
+            if not is_compiling():
+                self.check(x, W, target, options)
+            if way == KERNELS:
+                check_elements(target, W.shape[-2], options)
+            return self.by_formula(x, W, bias, target, options)
         if way == KERNELS:
             return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
         wanted = [bool(on and t is not None and t.requires_grad) for t in (x, W, bias)]
@@ -204,7 +219,7 @@ class Linear:
             given = {name: options[name] for name in self.head.options}
             return self.head.call(z, target, -1, False, **given)
         if none and any(wanted):
-            return self.by_formula(x, W, target, bias, options)
+            return self.by_formula(x, W, bias, target, options)
         values = [options[name] for name in (*self.head.options, "chunk_rows")]
         return self.operator(x, W, bias, target, *values, wanted)[0]  # type: ignore[no-any-return]
 
@@ -252,28 +267,34 @@ class Linear:
             ctx.save_for_backward(x, W, bias, target, ctx.options.pop("weight"), *output[1:])
 
         def backward(ctx: Any, dy: Tensor, *_: Any) -> Any:
-            *inputs, weight, dx, dW, db = ctx.saved_tensors
-            given = {**ctx.options, "weight": weight}
+            x, W, bias, target, weight, *kept = ctx.saved_tensors
             found = [
                 (g * dy).to(g.dtype) if want else None
-                for g, want in zip((dx, dW, db), ctx.wanted, strict=True)
+                for g, want in zip(kept, ctx.wanted, strict=True)
             ]
             if torch.is_grad_enabled():
-                found = of.differentiable(inputs, given, ctx.wanted, dy, found)
+                given = {**ctx.options, "weight": weight}
+                found = of.leading_on((x, W, bias, target), given, ctx.wanted, dy, found)
             return *found, *(None,) * (ctx.count - 3)
 
         self.operator = define(
             self.name, schema, cpu, fake, cuda=cuda, backward=backward, setup_context=save
         )
 
-    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> None:
-        """The head's checks, for a device whose numbers are not waited for."""
-        shape = (*x.shape[:-1], *W.shape[:-1])
-        logits = torch.empty(shape, dtype=x.dtype, device="meta")
-        given = {name: options[name] for name in self.head.options}
-        self.head.check(logits, target, logits.dim() - 1, given)
-        nothing = np.empty((W.shape[:-1].numel(), 0), np.int8)
-        linear_head._checked_chunk(options["chunk_rows"], nothing, np.dtype(np.float32))
+    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> tuple[float, ...]:
+        """Refuses what does not fit, without a look at the elements, which a device would be waited
+        for. The options of one number, as the kernel takes them.
+        """
+        _heads.checked_reduction(options["reduction"])
+        logits = Form(torch.Size((*x.shape[:-1], *W.shape[:-1])), work_format(x, W))
+        rest = tuple(
+            (name, Form(v.shape, v.dtype) if isinstance(v, Tensor) else v)
+            for name, v in options.items() if name in ("weight", "ignore_index")
+        )  # fmt: skip
+        dim = len(logits.shape) - 1
+        check_forms(self.head, logits, Form(target.shape, target.dtype), dim, rest)
+        checked_chunk(options["chunk_rows"], (1, 1), 1)
+        return self.head.checked_numbers(options)
 
     def by_triton(
         self, kernels: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
@@ -309,44 +330,41 @@ class Linear:
     ) -> tuple[Any, ...]:
         """The same by the formula."""
         warn_of_fallback(self.name, x.device)
-        loss, given = self.leading_to(x, W, bias, target, options, wanted)
-        asked = [t for t in given if t is not None]
-        found = iter(torch.autograd.grad(loss, asked) if asked else ())
-        return loss.detach(), *(None if t is None else next(found) for t in given)
-
-    def leading_to(
-        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """The formula's loss, and the tensors wanted, from which alone it comes: another way from
-        one of them to another, as with tied weights, is no part of it.
-        """
         with torch.enable_grad():
-            tensors = [
-                None if t is None else t.view_as(t) if t.requires_grad else t.detach()
-                for t in (x, W, bias)
+            inputs: list[Any] = [
+                t if t is None else t.detach().requires_grad_(want)
+                for t, want in zip((x, W, bias), wanted, strict=True)
             ]
-            given = [
-                (t if t.requires_grad else t.requires_grad_()) if want and t is not None else None
-                for t, want in zip(tensors, wanted, strict=True)
-            ]
-            rows, matrix, shift = tensors
-            assert rows is not None
-            assert matrix is not None
-            return self.by_formula(rows, matrix, target, shift, options), given
+            loss = self.by_formula(*inputs, target, options)
+            asked = [t for t in inputs if t is not None and t.requires_grad]
+            found = iter(torch.autograd.grad(loss, asked) if asked else ())
+        return loss.detach(), *(
+            next(found) if t is not None and t.requires_grad else None for t in inputs
+        )
 
-    def differentiable(
-        self, inputs: Any, options: Options, wanted: Any, dy: Tensor, found: Any
+    def pulled_back(
+        self, inputs: Sequence[Any], options: Options, wanted: Sequence[bool], dy: Tensor
     ) -> list[Tensor | None]:
-        """The gradients found, or else those of the formula, with its derivatives."""
-        x, W, bias, target = inputs
-        loss, given = self.leading_to(x, W, bias, target, options, wanted)
-        asked = [t for t in given if t is not None]
-        each = iter(torch.autograd.grad(loss, asked, dy, create_graph=torch.is_grad_enabled()))
-        by_formula = [None if t is None else next(each) for t in given]
-        if found is None:
-            return by_formula
+        """The gradients by the formula, with their derivatives."""
+        which = [k for k, want in enumerate(wanted) if want]
+
+        def loss(*xs: Tensor) -> Tensor:
+            x, W, bias, target = substituted(inputs, which, xs)
+            return self.by_formula(x, W, bias, target, options)
+
+        found: list[Tensor | None] = [None, None, None]
+        for k, dx in zip(which, pulled_back(loss, [inputs[k] for k in which], dy), strict=True):
+            found[k] = dx
+        return found
+
+    def leading_on(
+        self, inputs: Sequence[Any], options: Options, wanted: Sequence[bool], dy: Tensor,
+        found: Sequence[Any],
+    ) -> list[Any]:  # fmt: skip
+        """The gradients found, with the derivatives of the formula's."""
+        by_formula = self.pulled_back(inputs, options, wanted, dy)
         return [
-            None if value is None else ValueOf.apply(value.detach(), carrier)
+            value if carrier is None else ValueOf.apply(value.detach(), carrier)
             for value, carrier in zip(found, by_formula, strict=True)
         ]
 
@@ -360,8 +378,8 @@ def classes_last(
     name: str, x: Tensor, W: Tensor, target: Tensor, bias: Any
 ) -> tuple[Tensor, Tensor, Any]:
     """Several losses for each input, as torch has them: weights (classes, ..., d), and target
-    (rows, ...) or (rows, classes, ...). All else takes them with the classes last: (..., classes, d)
-    and (rows, ..., classes).
+    (rows, ...) or (rows, classes, ...). All else takes them with the classes last: weights
+    (..., classes, d), probabilities (rows, ..., classes).
     """
     lead, (classes, *several, _) = tuple(x.shape[:-1]), W.shape
     if not lead:
@@ -389,7 +407,7 @@ def whole_logits(
     """
     *several, classes, width = W.shape
     if ignore_index is not None and target.dim() < x.dim() + len(several):
-        kept = counted(target, ignore_index)
+        kept = counted(target.long(), ignore_index)
         if several:
             kept = kept.flatten(x.dim() - 1).any(-1)
         x = x.masked_fill(~kept.unsqueeze(-1), 0)
@@ -405,6 +423,17 @@ def plain_products(kind: str) -> Any:
     """Products in the format of their operands, also under autocast."""
     on = torch.is_autocast_enabled(kind)
     return torch.autocast(kind, enabled=False) if on else nullcontext()
+
+
+def check_elements(target: Tensor, classes: int, options: Options) -> None:
+    """Refuses what kernels refuse among the elements, for a formula that takes plain tensors."""
+    target, weight = target.detach().resolve_neg(), options["weight"]
+    if target.is_floating_point():
+        checked_probabilities(target, torch.float64, math.inf)
+    else:
+        checked_labels(target, classes, options["ignore_index"])
+    if weight is not None:
+        checked_weights("weight", weight.detach())
 
 
 def rows_at_a_time(options: Any, chunk_rows: int | None) -> int | None:
@@ -424,26 +453,6 @@ def rows_at_a_time(options: Any, chunk_rows: int | None) -> int | None:
                 "rows are chunked and sums made in Ogive's own way",
             )  # fmt: skip
     return options.batch_chunk_size if chunk_rows is None else chunk_rows
-
-
-def checked(
-    target: Tensor, shape: tuple[int, ...], options: Options, work: torch.dtype
-) -> tuple[str, Tensor, Any, Any]:
-    """NumPy's checks: the kernel's mode, labels or probabilities of rows, weights, reduction."""
-    how = _heads.checked_reduction(options["reduction"])
-    weight = options["weight"]
-    weights = rows_head.checked_class_weights(
-        as_array(weight) if isinstance(weight, Tensor) else weight, shape[-1], shape
-    )
-    mode, operand = rows_head.checked_target(
-        as_array(target), shape, len(shape) - 1, options["ignore_index"]
-    )
-    if mode == "probabilities":
-        form = np.dtype(np.float64 if work == torch.float64 else np.float32)
-        operand = _heads.checked_probabilities(operand, form, np.inf).reshape(-1, shape[-1])
-    else:
-        operand = operand.reshape(-1)
-    return mode, torch.from_numpy(np.ascontiguousarray(operand)), weights, how
 
 
 def linear_function(of: Linear) -> type[Function]:
@@ -470,18 +479,17 @@ def linear_function(of: Linear) -> type[Function]:
             options = {**ctx.options, "weight": weight}
             again, batched = torch.is_grad_enabled(), is_batched(dy)
             if batched and (again or ctx.rows):
-                return *of.differentiable(inputs, options, wanted, dy, None), None, None
+                return *of.pulled_back(inputs, options, wanted, dy), None, None
             if ctx.rows:
-                upstream = dy.detach().reshape(-1).to(torch.float64)
                 with torch.no_grad():
-                    _, *found = of.run(x, W, bias, target, options, wanted, upstream)
+                    _, *found = of.run(x, W, bias, target, options, wanted, dy)
             else:
                 # The gradients of the loss itself are the kept ones, if nobody can ask for them
                 # again.
                 itself = not (batched or asked_again()) and dy.item() == 1
                 found = [g if g is None or itself else (g * dy).to(g.dtype) for g in found]
             if again:
-                found = of.differentiable(inputs, options, wanted, dy, found)
+                found = of.leading_on(inputs, options, wanted, dy, found)
             return *found, None, None
 
     return LinearFunction

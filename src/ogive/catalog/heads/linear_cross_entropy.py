@@ -132,7 +132,7 @@ def evaluate(
     total = 1.0
     if how == "mean":
         weights, total = cross_entropy.mean_weights(mode, operand, weights)
-    chunk = _checked_chunk(chunk_rows, matrix, work)
+    chunk = checked_chunk(chunk_rows, matrix.shape, work.itemsize)
     operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":
         for some in pieces(len(operand), chunk):
@@ -305,10 +305,11 @@ def _checked_accumulate(accumulate: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(accumulate)
 
 
-def _checked_chunk(chunk_rows: Any, W: heads.Array, work: np.dtype[Any]) -> int:
+def checked_chunk(chunk_rows: Any, shape: tuple[int, ...], itemsize: int) -> int:
+    """How many rows at a time, for weights of that shape and logits of that format."""
     if chunk_rows is None:
-        row = max(1, len(W)) * work.itemsize
-        most = max(LARGE, W.size * work.itemsize // 4)
+        row = max(1, shape[0]) * itemsize
+        most = max(LARGE, math.prod(shape) * itemsize // 4)
         return max(1, min(max(FEW_ROWS, SMALL // row), most // row))
     try:
         chunk: int = operator.index(chunk_rows)
