@@ -288,8 +288,8 @@ TRANSFORMED: dict[str, Callable[[Any], Any]] = {
     "Hessians of each sample": lambda f: vmap(hessian(f, (0, 1)), (0, None, None, 0))(
         *layer(), FEW),
     "tangents of each sample": lambda f: vmap(
-        lambda x, t: jvp(lambda x, W: f(x, W, None, t), (x, layer()[1]), (2 * x, layer()[1]))
-    )(layer()[0], FEW),
+        lambda x, t, W: jvp(lambda x, W: f(x, W, None, t), (x, W), (2 * x, W)), (0, 0, None)
+    )(layer()[0], FEW, layer()[1]),
     "reverse": lambda f: jacrev(partial(f, reduction="none"), (0, 1, 2))(*layer(), labels()),
     "forward": lambda f: jacfwd(partial(f, reduction="none"), (0, 1, 2))(*layer(), labels()),
     "forward over reverse": lambda f: jacfwd(jacrev(f, (0, 1)), (0, 1))(*layer(), labels()),
@@ -366,7 +366,8 @@ def test_labels_may_be_of_any_integers(dtype: Any, way: str) -> None:
 
 @pytest.mark.parametrize("way", CALLS)
 def test_the_label_of_what_is_ignored_is_not_wrapped_into_a_format(way: str) -> None:
-    x, W = layer()[0], torch.linspace(-1, 1, 200 * WIDTH, dtype=torch.float64).reshape(200, WIDTH)
+    x, W = layer()[0], torch.linspace(-1, 1, 200 * WIDTH, dtype=torch.float64)
+    W = W.reshape(200, WIDTH).requires_grad_()
     wide = torch.tensor([156, 0, 255, 3, 199, 155])  # -100 is 156 in 8 bits
     mask = wide.to(torch.uint8)
     for options in ({"ignore_index": 255}, {"ignore_index": 255, "reduction": "sum"}):

@@ -371,6 +371,8 @@ class Head:
             # A label below 0 that nobody ignores is no class: the formula meets one too high.
             bad = target < 0
             target = torch.where(kept, torch.where(bad, rows.shape[-1], target), -1)
+            if reduction == "mean" and rest.get("weight") is not None:
+                rest["weight"] = of_moderate_size(rest["weight"], target, kept)
         loss = self.formula(rows, target, **rest)
         if reduction == "none":
             return loss.to(z.dtype)
@@ -378,7 +380,7 @@ class Head:
         if reduction == "mean":
             total: Any = max(loss.numel(), 1)
             if hard:
-                weight = options.get("weight")
+                weight = rest.get("weight")
                 total = total_weight(target, kept, weight, rows.shape[-1]).to(loss.dtype)
             found = found / total
         return found.to(z.dtype)
@@ -1043,6 +1045,16 @@ def counted(target: Tensor, ignore_index: int | None) -> Tensor:
     if ignore_index is None:
         return torch.ones_like(target, dtype=torch.bool)
     return target != ignore_index
+
+
+def of_moderate_size(weight: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
+    """Weights of classes times the same power of two, near 1 where they count most, so that neither
+    their sum nor its inverse overflows. It changes no mean.
+    """
+    own = torch.where(kept, weight.detach()[labels.clamp(0, weight.shape[-1] - 1)], 0).abs()
+    most = own.flatten().amax() if own.numel() else own.new_zeros(())
+    size = torch.exp2(torch.floor(torch.log2(most)))
+    return weight / torch.where((size > 0) & (size < math.inf), size, 1.0)
 
 
 def total_weight(target: Tensor, kept: Tensor, weight: Tensor | None, classes: int) -> Tensor:
