@@ -129,15 +129,15 @@ def checked_hessian(hessian: Any) -> float:
     return float(HESSIANS.index(hessian))
 
 
-def checked_weights(name: str, values: Any) -> Array:
-    """Weights as float64: finite and not negative."""
+def checked_weights(name: str, values: Any, least: float = -math.inf) -> Array:
+    """Weights as float64: finite, and at least `least`. Those of losses may be negative."""
     array = as_plain(values, name)
     check_real(array.dtype, name)
     weights = array.astype(np.float64)
-    bad = ~((weights >= 0) & np.isfinite(weights))
+    bad = ~((weights >= least) & np.isfinite(weights))
     if bad.any():
-        index = first(bad)
-        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite and >= 0")
+        index, bound = first(bad), "" if least == -math.inf else f" and >= {least:g}"
+        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite{bound}")
     return weights
 
 
@@ -269,14 +269,19 @@ def apart(operand: Any, out: Array) -> Any:
 
 
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
-    """Per-row losses to what was asked for; a mean over nothing is 0."""
+    """Per-row losses to what was asked for; a mean over nothing, of total inf, is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
     losses = loss.reshape(-1)
     if losses.size > CHUNK:
         pieces = range(0, losses.size, CHUNK)
         losses = np.array([summed(losses[i : i + CHUNK]) for i in pieces])
-    return summed(losses, total or 1.0 if reduction == "mean" else 1.0, dtype)
+    return summed(losses, total if reduction == "mean" else 1.0, dtype)
+
+
+def inverse(total: float) -> float:
+    """What a mean's gradient is multiplied by. Weights that cancel give inf, as they do in torch."""
+    return 1 / total if total else math.copysign(math.inf, total)
 
 
 CHUNK = 1 << 17

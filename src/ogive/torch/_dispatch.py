@@ -257,6 +257,15 @@ def warn_of_fallback(name: str, kind: str) -> None:
         )
 
 
+def warn_of_argument(name: str, argument: str, instead: str) -> None:
+    """Once for each argument of torch's that has another meaning here, or none."""
+    if (name, argument) not in _warned:
+        _warned.add((name, argument))
+        warnings.warn(
+            f"ogive.torch.{name}: {argument} has no effect: {instead}", UserWarning, stacklevel=4
+        )
+
+
 def floating(x: Any, name: str, *, dense: bool = True) -> Tensor:
     """x as floating-point numbers: integers and bool become the default dtype."""
     if not isinstance(x, Tensor):
