@@ -43,6 +43,7 @@ from ._dispatch import (
     floating,
     is_batched,
     is_batched_gradient,
+    outside_transforms,
     route,
     route_of,
     warn_of_fallback,
@@ -97,7 +98,8 @@ class Form(NamedTuple):
     def stand_in(self) -> Any:
         """An array of that shape and kind, of zeros that take no memory."""
         without = BFLOAT16 is None and self.dtype == torch.bfloat16
-        one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
+        with outside_transforms():
+            one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
         return np.broadcast_to(one, self.shape)
 
 
@@ -436,6 +438,8 @@ class Head:
             # A label below 0 that nobody ignores is no class: the formula meets one too high.
             bad = target < 0
             target = torch.where(kept, torch.where(bad, rows.shape[-1], target), -1)
+            if reduction == "mean" and rest.get("weight") is not None:
+                rest["weight"] = of_moderate_size(rest["weight"], target, kept)
         loss = self.formula(rows, target, **rest)
         if reduction == "none":
             return loss.to(z.dtype)
@@ -443,7 +447,7 @@ class Head:
         if reduction == "mean":
             total: Any = max(loss.numel(), 1)
             if hard:
-                weight = options.get("weight")
+                weight = rest.get("weight")
                 total = total_weight(target, kept, weight, rows.shape[-1]).to(loss.dtype)
             found = found / total
         return found.to(z.dtype)
@@ -530,7 +534,7 @@ class Head:
             return self.apply(z, target, where, options, create_graph)  # type: ignore[no-any-return]
         known = z.device.type in ("cpu", "cuda", "meta")
         if not known:
-            warn_of_fallback(self.name, z.device)
+            warn_of_fallback(self.name, z.device.type)
         if not known or way == FORMULA or any(isinstance(options[n], Tensor) for n in self.numbers):
             if not is_compiling():
                 self.check(z, target, where, options)
@@ -677,7 +681,7 @@ class Head:
             return loss, dz if dz is None else laid_out_as(z, dz)
 
         def by_torch() -> tuple[Tensor, Tensor | None]:
-            warn_of_fallback(self.name, z.device)
+            warn_of_fallback(self.name, z.device.type)
             with torch.enable_grad():
                 x = z.detach().requires_grad_()
                 loss = self.by_formula(x, target, dim, options)
@@ -1159,6 +1163,16 @@ def counted(target: Tensor, ignore_index: int | None) -> Tensor:
     if ignore_index is None:
         return torch.ones_like(target, dtype=torch.bool)
     return target != ignore_index
+
+
+def of_moderate_size(weight: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
+    """Weights of classes times the same power of two, near 1 where they count most, so that neither
+    their sum nor its inverse overflows. It changes no mean.
+    """
+    own = torch.where(kept, weight.detach()[labels.clamp(0, weight.shape[-1] - 1)], 0).abs()
+    most = own.flatten().amax() if own.numel() else own.new_zeros(())
+    size = torch.exp2(torch.floor(torch.log2(most)))
+    return weight / torch.where((size > 0) & (size < math.inf), size, 1.0)
 
 
 def total_weight(target: Tensor, kept: Tensor, weight: Tensor | None, classes: int) -> Tensor:

@@ -21,7 +21,7 @@ from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
 from . import _formulas, _functions, _raw
 from ._dispatch import check_devices, floating
-from ._heads import IGNORED
+from ._heads import IGNORED, counted
 
 Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -265,9 +265,7 @@ class _Shards:
         facts = gathered[:, -1]
         self.options, rows = options, gathered[:, :-1]
         self.classes = int(facts[:, 1].sum())
-        self.kept = torch.ones_like(target, dtype=torch.bool)
-        if options["ignore_index"] is not None:
-            self.kept = target != options["ignore_index"]
+        self.kept = counted(target, options["ignore_index"])
         self.check(facts, target)
         self.target = target
         smoothing, weight = options["smoothing"], options["weight"]
@@ -482,6 +480,9 @@ class _LinearLoss(Function):
         work = torch.float64 if input.dtype == torch.float64 else torch.float32
         x = input.detach().reshape(-1, input.shape[-1]).to(work)
         W, labels = weight.detach().to(work), target.reshape(-1)
+        kept = counted(labels, options["ignore_index"])
+        if not bool(kept.all()):  # 0 times NaN would reach dW
+            x = x.masked_fill(~kept.unsqueeze(-1), 0)
         shift = None if bias is None else bias.detach().to(work)
         (classes, width), rank = W.shape, dist.get_rank(group)
         start = _start(classes, rank, vocab_start)

@@ -6,6 +6,7 @@ Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -183,7 +184,17 @@ class Loss(nn.Module):
 
 
 class LinearCrossEntropyLoss(nn.Module):
-    """Cross-entropy of ``linear(input)``, whose logits are never whole."""
+    """Cross-entropy of ``linear(input)``, whose logits are never whole.
+
+    Attributes and ``state_dict`` are those of ``torch.nn.LinearCrossEntropyLoss``, with Ogive's
+    ``z_loss``, ``softcap``, ``temperature`` and ``chunk_rows`` beside them.
+    """
+
+    # On the class too, for modules of torch's that `swap` turns into these.
+    z_loss = 0.0
+    softcap: float | None = None
+    temperature = 1.0
+    chunk_rows: int | None = None
 
     def __init__(
         self,
@@ -194,35 +205,54 @@ class LinearCrossEntropyLoss(nn.Module):
         bias: bool = False,
         device: Any = None,
         dtype: Any = None,
+        reduction: str = "mean",
         weight: Tensor | None = None,
-        options: None = None,
-        **given: Any,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+        chunk_rows: int | None = None,
+        create_graph: bool = False,
     ):
         super().__init__()
-        if tuple(out_features) != ():
+        if weight is not None and weight.shape != (num_classes,):
             raise ValueError(
-                f"out_features must be (), one loss for each input, not {out_features}"
+                f"weight of shape {tuple(weight.shape)} does not fit {num_classes} classes"
             )
-        if options is not None:
-            raise ValueError("options are of torch's chunks; here chunk_rows says how many rows")
-        taken = inspect.signature(_functions["linear_cross_entropy"]).parameters
-        for name in given:
-            if name not in taken or name.startswith("linear_"):
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
-        self.in_features, self.num_classes = in_features, num_classes
-        self.linear = nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
         self.register_buffer("weight", weight)
-        self.options = given
+        self.num_classes, self.out_features = num_classes, tuple(out_features)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        self.z_loss, self.softcap, self.temperature = z_loss, softcap, temperature
+        self.chunk_rows = chunk_rows
+        # As torch has it: flat, and in the shape of the losses where it is used.
+        self.linear = nn.Linear(
+            in_features, math.prod(self.out_features, start=num_classes), bias, device, dtype
+        )
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        W, bias = self.linear.weight, self.linear.bias
+        shape = self.num_classes, *self.out_features
         return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
-            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight,
-            **self.options,
+            input, W.reshape(*shape, W.shape[-1]), target,
+            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing, options=self.options, z_loss=self.z_loss,
+            softcap=self.softcap, temperature=self.temperature, chunk_rows=self.chunk_rows,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        rest = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"in_features={self.in_features}, num_classes={self.num_classes}{rest}"
+        shown = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
+        usual = inspect.signature(type(self).__init__).parameters
+        for name in (
+            "out_features", "reduction", "ignore_index", "label_smoothing", "options", "z_loss",
+            "softcap", "temperature", "chunk_rows",
+        ):  # fmt: skip
+            if getattr(self, name) != usual[name].default:
+                shown += f", {name}={getattr(self, name)!r}"
+        return shown
 
 
 def _forward(name: str, parameters: list[str]) -> Any:

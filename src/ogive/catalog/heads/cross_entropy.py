@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import row_last
+from ogive._ufuncs import as_plain, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -187,7 +187,7 @@ def checked_target(
     target: Any, shape: tuple[int, ...], axis: int, ignore_index: int | None
 ) -> tuple[str, Any]:
     """The kernel's mode for logits of that shape, and checked labels or unchecked probabilities."""
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     lead = shape[:axis] + shape[axis + 1 :]
     if given.shape == shape:
         if ignore_index is not None:
