@@ -11,8 +11,9 @@ import importlib
 import inspect
 import math
 import operator
+import threading
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import Function
+from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
+from torch.autograd import Function, forward_ad
 from torch.nn._reduction import legacy_get_string
 
 from .. import _heads, _native
@@ -101,6 +103,22 @@ class Form(NamedTuple):
         return np.broadcast_to(one, self.shape)
 
 
+class Scratch(threading.local):
+    """Memory for labels and losses of a few rows, each thread's own."""
+
+    def __init__(self, most: int):
+        self.most, self.memory = most, np.empty((2, most))
+        self.labels: int = self.memory.ctypes.data
+        self.losses = self.labels + 8 * most
+
+    def known(self, count: int) -> Any:
+        """The labels as an array."""
+        return self.memory[0, :count].view(np.int64)
+
+
+SCRATCH = Scratch(1024)
+
+
 class Head:
     """One loss of logits and targets."""
 
@@ -130,7 +148,10 @@ class Head:
         *self.arrays, self.factor_each = (
             kind.endswith("(n)") for kind in _raw.kinds_of(self.name, mode)[2:-2]
         )
-        self.usual_between = tuple(self.between(self.usual_numbers, ()))
+        self.usual_between = self.between(self.usual_numbers)
+        self.between_of = lru_cache(256, typed=True)(
+            lambda *numbers: self.between(self.checked_options(*numbers))
+        )
         self.apply = applier(head_function(self))
         self.loss, self.gradient = transformed(self)
         self.define_operators()
@@ -146,65 +167,110 @@ class Head:
         The first `samples` axes of all tensors are of calls of their own; `dim` counts without
         them.
         """
+        if samples and any(isinstance(options[name], Tensor) for name in self.numbers):
+            return self.run_in_turn(z, target, dim, options, gradient, upstream, samples)
+        how = _heads.checked_reduction(options["reduction"])
         numbers = self.checked_numbers(options)
-        if not samples:
-            done = self.run_dense(z, target, dim, options, numbers, gradient, upstream)
-            if done is not None:
-                return done
+        if not samples and (dim == z.dim() - 1 or not self.over_rows):
+            weight = options["weight"]
+            if self.over_rows or all(options[name] is None for name in self.weights):
+                between, ignored = self.between(numbers), options.get("ignore_index")
+                done = self.run_dense(z, target, weight, how, ignored, between, gradient, upstream)
+                if done is not None:
+                    return done
         self.check(z, target, dim, options, samples)
         run = self.run_rows if self.over_rows else self.run_elements
-        z, target = (t.detach().resolve_neg() for t in (z, target))
         return run(z, target, samples, dim, options, numbers, gradient, upstream)
 
+    def run_in_turn(
+        self, z: Tensor, target: Tensor, dim: int, options: Options, gradient: bool,
+        upstream: Tensor | None, samples: int,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """Calls that differ in more than their tensors, one after the other."""
+        each = [
+            self.run(
+                z[k], target[k], dim,
+                {name: v[k] if isinstance(v, Tensor) else v for name, v in options.items()},
+                gradient, None if upstream is None else upstream[k], samples - 1,
+            )
+            for k in range(len(z))
+        ]  # fmt: skip
+        losses, slopes = zip(*each, strict=True)
+        return torch.stack(losses), torch.stack(slopes) if gradient else None
+
     def run_dense(
-        self, z: Tensor, target: Tensor, dim: int, options: Options, numbers: tuple[float, ...],
-        gradient: bool, upstream: Tensor | None,
+        self, z: Tensor, target: Tensor, weight: Tensor | None, how: str, ignored: Any,
+        between: Iterable[Any], gradient: bool, upstream: Tensor | None,
     ) -> tuple[Tensor, Tensor | None] | None:  # fmt: skip
-        """The same without weights where all lies dense, of labels or an element's own probability,
-        reduced to one number: no look at what mostly is not there, which small tensors pay more for
-        than for their loss. None for the rest, errors included.
+        """The same of a few rows or elements that lie dense, classes last: no look at what mostly
+        is not there, which small tensors pay more for than for their loss. None for the rest,
+        errors included.
         """
-        how, count = options["reduction"], target.numel()
-        if (how != "mean" and how != "sum") or not 0 < count <= _heads.CHUNK:
+        count = target.numel()
+        if not 0 < count <= _heads.CHUNK or not z.is_contiguous() or z.is_neg():
             return None
-        for name in self.weights:
-            if options[name] is not None:
-                return None
+        room = SCRATCH if count <= SCRATCH.most else Scratch(count)
         if self.over_rows:
-            rows, n = count, z.size(-1) if z.dim() else 0
-            if dim != z.dim() - 1 or target.shape != z.shape[:-1] or n == 0:
+            if target.dim() + 1 != z.dim() or target.dtype not in INTEGERS:
                 return None
-            if target.dtype not in INTEGERS or not lie_alike(z, z):
+            *lead, n = z.shape
+            if n == 0 or tuple(lead) != target.shape or not (ignored is None or ignored in LONGS):
                 return None
-            goal, kept = checked_labels(target, n, options["ignore_index"])
+            if target.dtype is not torch.int64 or not target.is_contiguous() or target.is_neg():
+                if target.dtype is torch.uint64:
+                    return None
+                target = target.resolve_neg().long().contiguous()
+            rows, goal = count, room.labels
+            kept = _native.raw_labels(target.data_ptr(), count, n, ignored, goal)
+            if kept < 0:
+                return None
         else:
             # One long row, which is one thread's.
-            rows, n, goal, kept = 1, count, target, count
+            rows, n, kept, goal = 1, count, count, target.data_ptr()
             if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
                 return None
             least, most = torch.aminmax(target)
             if not (least.item() >= 0 and most.item() <= 1):  # of which a NaN is neither
                 return None
         total = (float(kept) or math.inf) if how == "mean" else 1.0
-        factor, after = 1 / total, 1.0
+        if weight is not None:
+            if weight.dim() != 1 or len(weight) != n:
+                return None
+            weights = _heads.checked_weights("weight", as_array(weight))
+            if how == "mean":
+                weights, total = cross_entropy.mean_weights("labels", room.known(count), weights)
+        factor, after, by = inverse(total), None, None
         if upstream is not None:
-            factor, after = split(factor * upstream.item())
-            if not factor:  # which float lanes do not take either
-                return upstream, torch.zeros_like(z)
-        losses = torch.empty(count, dtype=torch.float64)
+            factor, after = factor_of(total, upstream)
+            if not isinstance(factor, Tensor):
+                if not factor:  # which float lanes do not take either
+                    return upstream, torch.zeros_like(z)
+            elif after is not None or not (self.over_rows or self.factor_each):
+                return None
+            else:
+                by, factor = factor, factor.data_ptr()
+        form, losses = FORMATS[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
-        usual = numbers is self.usual_numbers
-        between = self.usual_between if usual else self.between(numbers, ())
-        _native.raw_rows(
-            self.handle, FORMATS[z.dtype], rows, n, z.data_ptr(), goal.data_ptr(),
-            *between, factor, losses.data_ptr(),
-            None if dz is None else dz.data_ptr(),
-        )  # fmt: skip
+        into = None if dz is None else dz.data_ptr()
+        if weight is None:
+            operands = z.data_ptr(), goal, *between, factor, losses, into
+            _native.raw_rows(self.handle, form, rows, n, *operands)
+        else:
+            size, (_, *numbers) = z.element_size(), between
+            steps = n * size, size
+            _native.raw_strided(self.handle, form, (rows,), n, (
+                (z.data_ptr(), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
+                factor if by is None else (factor, (8,)), (losses, (8,)),
+                None if dz is None else (into, steps),
+            ))  # fmt: skip
         if upstream is not None:
-            return losses, dz if dz is None or after == 1 else dz.mul_(after)
-        loss = z.new_empty(())
-        at = losses.data_ptr(), total, loss.data_ptr()
-        _native.raw_rows(SUMMED, FORMATS[z.dtype], 1, count, *at)
+            return upstream, dz if dz is None or after is None else dz.mul_(after)
+        if how == "none":
+            loss = torch.empty(target.shape, dtype=z.dtype)
+            _native.raw_flat(NARROWED, form, count, losses, loss.data_ptr())
+        else:
+            loss = torch.empty((), dtype=z.dtype)
+            _native.raw_rows(SUMMED, form, 1, count, losses, total, loss.data_ptr())
         return loss, dz
 
     def run_rows(
@@ -232,7 +298,7 @@ class Head:
             return upstream, torch.zeros_like(z)
         if isinstance(by, Tensor):
             by = across(by, lead)
-            if mode == "labels" and upstream is not None:
+            if after is not None and mode == "labels":
                 # Nothing comes from upstream; and float lanes take no factor of 0.
                 goal = torch.where(by == 0, -1, goal)
         if isinstance(weights, Tensor) and weights.dim() > 1:
@@ -324,13 +390,6 @@ class Head:
             operands = z, goal, *between, by, losses, dz
             _raw.rows(self.name, "probabilities", z.dtype, shape[-1], shape[:-1], operands)
 
-    def between(self, numbers: Sequence[float], weights: Sequence[Any]) -> Iterator[Any]:
-        """The kernel's operands between target and factor, in its order."""
-        number, weight = iter(numbers), iter(weights)
-        for array in self.arrays:
-            each = next(weight, None) if array else next(number)
-            yield 1.0 if each is None else each
-
     def checked_numbers(self, options: Options) -> tuple[float, ...]:
         """The options of one number, as the kernel takes them."""
         given = [options[name] for name in self.numbers]
@@ -339,6 +398,14 @@ class Head:
         return self.checked_options(*(  # type: ignore[no-any-return]
             v.item() if isinstance(v, Tensor) and v.dim() == 0 else v for v in given
         ))  # fmt: skip
+
+    def between(
+        self, numbers: tuple[float, ...], weights: Sequence[Any] = (None, None)
+    ) -> tuple[Any, ...]:
+        """The kernel's operands between target and factor, in its order."""
+        number, weight = iter(numbers), iter(weights)
+        each = [next(weight) if array else next(number) for array in self.arrays]
+        return tuple(1.0 if operand is None else operand for operand in each)
 
     def check(
         self, z: Tensor, target: Tensor, dim: int, options: Options, samples: int = 0
@@ -399,21 +466,38 @@ class Head:
 
     # The call.
 
-    def is_plain(self, z: Any, target: Any, options: Options) -> bool:
-        """Whether there is nothing to look at but numbers: no transform, no autocast, no weights,
-        nothing that learns but the logits; and classes, if any, lie along the last of two axes.
+    def at_once(
+        self, z: Any, target: Any, weight: Any, how: Any, ignored: Any, create_graph: bool,
+        numbers: tuple[Any, ...] | None,
+    ) -> Tensor | None:  # fmt: skip
+        """The loss of plain tensors of which only the logits learn, under no transform and no
+        autocast; `numbers` are None where they are the usual ones. None for the rest.
         """
-        if route(z) != KERNELS or not at_hand(target):
-            return False
-        if z.dtype not in (torch.float32, torch.float64) or target.requires_grad:
-            return False
-        for name in self.weights:
-            if options[name] is not None:
-                return False
-        for name in self.numbers:
-            if isinstance(options[name], Tensor):
-                return False
-        return not self.over_rows or (z.dim() == 2 and target.dtype is torch.int64)
+        if route(z) != KERNELS or not at_hand(target) or how not in _heads.REDUCTIONS:
+            return None
+        if z.dtype is not torch.float32 and z.dtype is not torch.float64:
+            return None
+        if target.requires_grad or (
+            self.over_rows and (z.dim() != 2 or target.dtype not in INTEGERS)
+        ):
+            return None
+        if weight is not None and (not at_hand(weight) or weight.requires_grad):
+            return None
+        between = self.usual_between
+        if numbers is not None:
+            for number in numbers:
+                if type(number) is not float and number is not None:
+                    return None
+            between = self.between_of(*numbers)
+        if z.requires_grad and grad_enabled():
+            options = {**self.defaults, "weight": weight, "reduction": how}
+            if numbers is not None:
+                options.update(zip(self.numbers, numbers, strict=True))
+            if self.over_rows:
+                options["ignore_index"] = ignored
+            return self.apply(z, target, 1, options, create_graph)  # type: ignore[no-any-return]
+        found = self.run_dense(z, target, weight, how, ignored, between, False, None)
+        return None if found is None else found[0]
 
     def call(
         self, input: Any, target: Any, dim: int | None, create_graph: bool, **options: Any
@@ -450,7 +534,7 @@ class Head:
             return self.apply(z, target, where, options, create_graph)  # type: ignore[no-any-return]
         known = z.device.type in ("cpu", "cuda", "meta")
         if not known:
-            warn_of_fallback(self.name, z.device)
+            warn_of_fallback(self.name, z.device.type)
         if not known or way == FORMULA or any(isinstance(options[n], Tensor) for n in self.numbers):
             if not is_compiling():
                 self.check(z, target, where, options)
@@ -597,7 +681,7 @@ class Head:
             return loss, dz if dz is None else laid_out_as(z, dz)
 
         def by_torch() -> tuple[Tensor, Tensor | None]:
-            warn_of_fallback(self.name, z.device)
+            warn_of_fallback(self.name, z.device.type)
             with torch.enable_grad():
                 x = z.detach().requires_grad_()
                 loss = self.by_formula(x, target, dim, options)
@@ -664,6 +748,31 @@ class Head:
         return found
 
 
+def nested(jvp: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward derivative of what was kept, through which outer transforms go. Torch turns forward
+    mode off in a ``jvp``, and theirs would be 0 without a word; so it runs a level below its own.
+    """
+
+    def through(ctx: Any, *along: Any) -> Any:
+        given: Sequence[Any] = kept_by(ctx)
+        if not transforms_active():
+            return jvp(given, along)
+        transform = retrieve_current_functorch_interpreter()
+        level = transform.level()
+        given, along = (
+            [unwrapped(t, level) if isinstance(t, Tensor) else t for t in each]
+            for each in (given, along)
+        )
+        with torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True), transform.lower():
+            found = jvp(given, along)
+        return torch._C._functorch._wrap_for_grad(found, level)
+
+    return through
+
+
+unwrapped = torch._C._functorch._unwrap_for_grad
+
+
 def transformed(of: Head) -> tuple[Any, Any]:
     """The loss and its gradient as Functions that every transform of torch.func goes through, and
     whose derivatives have derivatives.
@@ -685,8 +794,8 @@ def transformed(of: Head) -> tuple[Any, Any]:
             return (*of.pull_back(dy, kept_by(ctx), ctx.needs_input_grad, Gradient.apply),)
 
         @staticmethod
-        def jvp(ctx: Any, *along: Any) -> Tensor | None:
-            given = kept_by(ctx)
+        @nested
+        def jvp(given: Any, along: Any) -> Tensor | None:
             z, _, samples, dim, *values = given
             reduction = dict(zip(names, values, strict=True))["reduction"]
             shape = (*z.shape[:samples], *of.shape_of(z.shape[samples:], dim, reduction))
@@ -730,8 +839,8 @@ def transformed(of: Head) -> tuple[Any, Any]:
             return (*of.pull_back_further(g, kept_by(ctx), ctx.needs_input_grad),)
 
         @staticmethod
-        def jvp(ctx: Any, *along: Any) -> Tensor:
-            given = kept_by(ctx)
+        @nested
+        def jvp(given: Any, along: Any) -> Tensor:
             which = [k for k, tangent in enumerate(along) if tangent is not None]
             gradient, xs = of.some_of_gradient(given, which)
             return pushed_on(gradient, xs, [along[k] for k in which], torch.zeros_like(given[1]))
@@ -744,6 +853,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
     return Loss, Gradient
 
 
+FEW = 1024
 HERE = object()
 """Where a tensor was, which autograd keeps."""
 
@@ -796,11 +906,14 @@ def head_function(of: Head) -> type[Function]:
         def forward(
             ctx: Any, z: Tensor, target: Tensor, dim: int, options: Options, create_graph: bool
         ) -> Tensor:
-            loss, dz = of.run(z, target, dim, options, not create_graph)
-            ctx.dim, ctx.options, ctx.create_graph = dim, options, create_graph
-            if not create_graph:
+            # Of a few logits the gradient costs less now, and less memory than the graph itself.
+            alone, few = not create_graph, z.numel() <= FEW
+            loss, dz = of.run(z, target, dim, options, alone or few)
+            ctx.alone, ctx.dim, ctx.options = alone, dim, options
+            if alone:
                 ctx.save_for_backward(dz)
                 return loss
+            ctx.dz = dz
             weights = [options[name] for name in of.weights if options[name] is not None]
             if weights:
                 ctx.options = {k: HERE if isinstance(v, Tensor) else v for k, v in options.items()}
@@ -809,7 +922,7 @@ def head_function(of: Head) -> type[Function]:
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            if not ctx.create_graph:
+            if ctx.alone:
                 (dz,) = ctx.saved_tensors
                 return of.from_kept(dz, dy, ctx.dim), None, None, None, None
             z, target, *weights = ctx.saved_tensors
@@ -821,6 +934,8 @@ def head_function(of: Head) -> type[Function]:
                 dz = of.backward_operator(dy, z, target, dim, *options.values())
             elif grad_enabled() or is_batched(dy):
                 dz = of.gradient.apply(dy, z, target, 0, dim, *options.values())
+            elif ctx.dz is not None and not asked_again() and not dy.dim() and dy.item() == 1:
+                dz = ctx.dz
             else:
                 dz = of.run(z, target, dim, options, True, dy)[1]
             return dz, None, None, None, None
@@ -927,9 +1042,12 @@ def factor_of(total: float | Tensor, upstream: Tensor | None) -> tuple[Any, Any]
             return factor, None if after == 1 else after
         by = base * number
     else:
-        by = torch.empty(upstream.shape, dtype=torch.float64).copy_(upstream).mul_(base)
-    below = by < 0
-    return by.abs_(), torch.where(below, -1.0, 1.0) if below.any() else None
+        by = torch.empty(upstream.shape, dtype=torch.float64).copy_(upstream)
+        if isinstance(base, Tensor) or base != 1:
+            by = by.mul_(base)
+    if not by.numel() or by.min().item() > 0:
+        return by, None
+    return by.abs(), by.sign()
 
 
 def inverse(total: float | Tensor) -> Any:
@@ -1136,8 +1254,9 @@ def public(of: Head) -> Callable[..., Tensor]:
     defaults = {**of.defaults, "size_average": None, "reduce": None}
     keyword = {"dim": None} if of.over_rows else {}
     keyword |= {k: v for k, v in of.defaults.items() if k not in names} | {"create_graph": True}
-    taken = ["input", "target", *(f"{name}={defaults[name]!r}" for name in names), "*"]
-    taken += [f"{name}={default!r}" for name, default in keyword.items()]
+    defaults |= keyword
+    taken = ["input", "target", *names, "*", *keyword]
+    taken = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in taken]
     legacy = (
         """
     if size_average is not None or reduce is not None:
@@ -1145,21 +1264,28 @@ def public(of: Head) -> Callable[..., Tensor]:
         if "reduce" in names
         else ""
     )
+    numbers = "".join(f"{name}, " for name in of.numbers)
+    usual = " and ".join(f"{name} is usual_{name}" for name in of.numbers) or True
+    plain = ["dim is None"] if of.over_rows else [f"{name} is None" for name in of.weights]
     code = f"""
 def {of.name}({", ".join(taken)}):{legacy}
+    if {" and ".join(plain)}:
+        loss = at_once(
+            input, target, weight, reduction, {"ignore_index" if of.over_rows else None},
+            create_graph, None if {usual} else ({numbers}),
+        )
+        if loss is not None:
+            return loss
     options = {{{", ".join(f"{name!r}: {name}" for name in of.options)}}}
-    if {"dim is None and " if of.over_rows else ""}is_plain(input, target, options):
-        if input.requires_grad and grad_enabled():
-            return apply(input, target, 1, options, create_graph)
-        return run(input, target, 1, options, False)[0]
     return call(input, target, {"dim" if of.over_rows else None}, create_graph, **options)
 """
     scope: dict[str, Any] = {
-        "legacy_get_string": legacy_get_string, "is_plain": of.is_plain, "run": of.run,
-        "grad_enabled": grad_enabled, "apply": of.apply, "call": of.call,
-        "__name__": "ogive.torch",
+        "legacy_get_string": legacy_get_string, "defaults": defaults, "at_once": of.at_once,
+        "call": of.call, **{f"usual_{name}": defaults[name] for name in of.numbers},
     }  # fmt: skip
-    return generated(of.name, code, scope, f"torch {of.name}")
+    function = generated(of.name, code, scope, f"torch {of.name}")
+    function.__module__ = __package__
+    return function
 
 
 def torch_parameters(card: Card) -> list[str]:

@@ -213,7 +213,7 @@ class Linear:
         whole = kind == "cuda" and (none or not any(wanted))
         if whole or kind not in ("cpu", "cuda", "meta"):
             if kind != "cuda":
-                warn_of_fallback(self.name, x.device)
+                warn_of_fallback(self.name, x.device.type)
             form = torch.promote_types(x.dtype, W.dtype)
             z = whole_logits(x, W, bias, target, options["ignore_index"], form)
             given = {name: options[name] for name in self.head.options}
@@ -329,7 +329,7 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
     ) -> tuple[Any, ...]:
         """The same by the formula."""
-        warn_of_fallback(self.name, x.device)
+        warn_of_fallback(self.name, x.device.type)
         with torch.enable_grad():
             inputs: list[Any] = [
                 t if t is None else t.detach().requires_grad_(want)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import row_last
+from ogive._ufuncs import as_plain, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -187,7 +187,7 @@ def checked_target(
     target: Any, shape: tuple[int, ...], axis: int, ignore_index: int | None
 ) -> tuple[str, Any]:
     """The kernel's mode for logits of that shape, and checked labels or unchecked probabilities."""
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     lead = shape[:axis] + shape[axis + 1 :]
     if given.shape == shape:
         if ignore_index is not None:
@@ -214,20 +214,22 @@ def total_weight(mode: str, operand: Any, weights: Any) -> float:
     if weights is None:
         return float(np.count_nonzero(kept)) or np.inf
     own = weights[operand[kept]]
-    return float(np.sum(own)) if own.any() else np.inf
+    total = float(np.sum(own))
+    return total if total or own.any() else np.inf
 
 
 def mean_weights(mode: str, operand: Any, weights: Any) -> tuple[Any, float]:
-    """Weights of classes, and what a mean divides by: of weights so large or so small that neither
-    their sum nor its inverse is a double, those times a power of two, which changes no mean.
+    """Weights of classes, and what a mean divides by. Weights so large or so small that neither
+    their sum nor its inverse is a double are taken times a power of two, which changes no mean.
     """
-    if mode == "labels" and weights is not None:
-        own = np.abs(weights[operand[operand >= 0]])
-        largest = own.max(initial=0)
+    with np.errstate(over="ignore", under="ignore"):
+        total = total_weight(mode, operand, weights)
+        if weights is None or mode != "labels" or 2.0**-900 < abs(total) < 2.0**900:
+            return weights, total
+        largest = np.abs(weights[operand[operand >= 0]]).max(initial=0)
         if largest and not 2.0**-900 < largest < 2.0**900:
-            with np.errstate(all="ignore"):
-                weights = np.ldexp(weights, -np.frexp(largest)[1])
-    return weights, total_weight(mode, operand, weights)
+            weights = np.ldexp(weights, -int(np.frexp(largest)[1]))
+        return weights, total_weight(mode, operand, weights)
 
 
 def run(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ogive import _heads as heads
 from ogive import _native
-from ogive._ufuncs import rounded, ufunc
+from ogive._ufuncs import as_plain, rounded, ufunc
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -139,7 +139,7 @@ def evaluate(
             try:
                 heads.checked_probabilities(operand[some], work, np.inf)
             except (TypeError, ValueError):  # once more, for an error that names the place
-                heads.checked_probabilities(np.asarray(target), work, np.inf)
+                heads.checked_probabilities(as_plain(target, "target"), work, np.inf)
                 raise
     into = _checked_out(out, given) if gradient else {}
     for key, array in into.items():

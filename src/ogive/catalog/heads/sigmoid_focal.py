@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import binary_cross_entropy
@@ -98,7 +99,7 @@ def evaluate(
     logits = heads.as_logits(z, "sigmoid_focal")
     how = heads.checked_reduction(reduction)
     positive, negative, *numbers = checked_options(alpha, gamma, label_smoothing)
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
