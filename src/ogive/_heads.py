@@ -159,7 +159,8 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
             )
     if target.dtype == dtype and target.flags.aligned:
         return target
-    cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
+    with np.errstate(over="ignore"):
+        cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
     beyond = ~np.isfinite(cast)
     if beyond.any():
         index = first(beyond)
