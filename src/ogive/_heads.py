@@ -129,15 +129,16 @@ def checked_hessian(hessian: Any) -> float:
     return float(HESSIANS.index(hessian))
 
 
-def checked_weights(name: str, values: Any) -> Array:
-    """Weights as float64: finite and not negative."""
+def checked_weights(name: str, values: Any, least: float = -math.inf) -> Array:
+    """Weights as float64: finite, and at least `least`. Those of losses may be negative."""
     array = as_plain(values, name)
     check_real(array.dtype, name)
     weights = array.astype(np.float64)
-    bad = ~((weights >= 0) & np.isfinite(weights))
-    if bad.any():
-        index = first(bad)
-        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite and >= 0")
+    good = (weights >= least) & (np.abs(weights) < math.inf)
+    if not good.all():
+        bad = ~good
+        index, bound = first(bad), "" if least == -math.inf else f" and >= {least:g}"
+        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite{bound}")
     return weights
 
 
@@ -146,10 +147,10 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     check_real(target.dtype, "target")
     # One look at both ends tells it of most arrays; a NaN comes through to both.
     if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
-        with np.errstate(invalid="ignore"):  # of a NaN in bfloat16
-            bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
-            if most == math.inf:
-                bad |= target == math.inf
+        with np.errstate(invalid="ignore"):  # bfloat16 compares a NaN with a warning
+            bad = ~((target >= 0) & (target <= most))
+        if most == math.inf:
+            bad |= target == math.inf
         if bad.any():
             index = first(bad)
             bound = "finite and >= 0" if most == math.inf else f"between 0 and {most:g}"
@@ -271,14 +272,19 @@ def apart(operand: Any, out: Array) -> Any:
 
 
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
-    """Per-row losses to what was asked for; a mean over nothing is 0."""
+    """Per-row losses to what was asked for; a mean over nothing, of total inf, is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
     losses = loss.reshape(-1)
     if losses.size > CHUNK:
         pieces = range(0, losses.size, CHUNK)
         losses = np.array([summed(losses[i : i + CHUNK]) for i in pieces])
-    return summed(losses, total or 1.0 if reduction == "mean" else 1.0, dtype)
+    return summed(losses, total if reduction == "mean" else 1.0, dtype)
+
+
+def inverse(total: float) -> float:
+    """What a mean's gradient is multiplied by. Weights that cancel give inf, as they do in torch."""
+    return 1 / total if total else math.copysign(math.inf, total)
 
 
 CHUNK = 1 << 17

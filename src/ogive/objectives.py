@@ -97,7 +97,7 @@ class Objective:
 
     def _weights(self, weights: Any, z: Array) -> Array:
         """One weight a sample, in the scores' format."""
-        given = checked_weights("sample_weight", weights)
+        given = checked_weights("sample_weight", weights, 0)
         if given.shape not in (z.shape[:1], (*z.shape[:1], 1)):
             raise ValueError(
                 f"sample_weight of shape {given.shape} does not fit scores of shape {z.shape}"

@@ -16,17 +16,24 @@ from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
+    OPERATOR,
     TRANSFORMS,
     ValueOf,
     applier,
     as_number,
+    by_operator,
+    by_torch,
     check_devices,
     checked_dim,
+    densely,
     floating,
-    is_batched,
+    is_plain,
     outside_transforms,
     route,
+    route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
@@ -75,7 +82,7 @@ class Rows:
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         small = self.reduces and mode == "value"
-        out = torch.empty(lead, dtype=x.dtype) if small else torch.empty_like(x)
+        out = x.new_empty(lead) if small else torch.empty_like(x)
         operands: list[Any] = [] if mode == "value" else [
             given if self.reduces else given.movedim(dim, -1)
         ]  # fmt: skip
@@ -98,9 +105,14 @@ class Rows:
             return None
         if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
             return None
-        if x.requires_grad and grad_enabled():
-            return self.apply_along_last(x)  # type: ignore[no-any-return]
-        return self.dense["value"](x)
+        try:
+            if x.requires_grad and grad_enabled():
+                return self.apply_along_last(x)  # type: ignore[no-any-return]
+            return self.dense["value"](x)
+        except RuntimeError:
+            if is_plain(x):
+                raise
+        return None
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -139,7 +151,7 @@ class Rows:
     ) -> Tensor:
         x = floating(input, self.name)
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
+        way = route_of(*(t for t in (x, temperature, where) if isinstance(t, Tensor)))
         learned = learns(temperature)
         if not learned:
             temperature = checked_temperature(temperature, x, dim)
@@ -148,9 +160,6 @@ class Rows:
             check_fits(temperature, (*x.shape[:dim], *x.shape[dim + 1 :]), self.name)
         if where is not None:
             where = checked_mask(where, x, self.name)
-        if x.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, x.device)
-            return self.by_formula(x, dim, temperature, where)
         if learned:
             assert isinstance(temperature, Tensor)
             return self.with_temperature(x, dim, temperature, where, way)
@@ -163,15 +172,18 @@ class Rows:
             if isinstance(temperature, Tensor) or where is not None:
                 return carrier
             return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
+        given = x, dim, temperature, where
         if way == FORMULA or isinstance(temperature, Tensor):
-            return self.by_formula(x, dim, temperature, where)
-        return self.operator(x, dim, temperature, where)  # type: ignore[no-any-return]
+            return by_torch(self.name, self.by_formula, *given)  # type: ignore[no-any-return]
+        return by_operator(self.name, self.operator, self.by_formula, *given)  # type: ignore[no-any-return]
 
     def with_temperature(
         self, x: Tensor, dim: int, temperature: Tensor, where: Any, way: int
     ) -> Tensor:
         """Where the temperature has a derivative too, which the formula knows."""
         if way != KERNELS:
+            if way == OPERATOR and not torch.compiler.is_compiling():
+                checked_temperature(temperature.detach(), x, dim)
             return self.by_formula(x, dim, temperature, where)
         number = checked_temperature(temperature.detach(), x, dim)
         with torch.no_grad():
@@ -197,7 +209,7 @@ class Rows:
                     return y if y.dim() < last.dim() else y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, last.device)
+                    warn_of_fallback(name, last.device.type)
                     return formula(*args)
 
                 y: Tensor = on_cuda(run, otherwise)
@@ -296,7 +308,8 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
     ) -> Tensor:
         """dx with derivatives of its own, or for many dy at a time."""
-        further, many = grad_enabled(), is_batched(dy)
+        further, many = grad_enabled(), not is_plain(dy)
+        dy = densely(dy)
         if from_output:
             carrier = of.pull_back(dy, kept, dim, temperature)
         else:
@@ -325,9 +338,13 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept,) = ctx.saved_tensors
             dim = kept.dim() - 1
-            if not (grad_enabled() or is_batched(dy)):
-                dx = backward_of(dy, kept)
-                return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+            if not grad_enabled():
+                try:
+                    dx = backward_of(dy, kept)
+                    return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
             return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
 
     class RowsFunction(Function):
@@ -345,12 +362,16 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
             mode = "backward_from_output" if ctx.output else "backward"
-            dy = of.counted(dy, where)
-            if not (grad_enabled() or is_batched(dy)):
-                dx = of.run(mode, dy, kept, dim, temperature, where)
-            else:
-                dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
-            return dx, None, None, None, None
+            dy = of.counted(densely(dy), where)
+            nones = (None,) * 4
+            if not grad_enabled():
+                try:
+                    return of.run(mode, dy, kept, dim, temperature, where), *nones
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
+            dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
+            return dx, *nones
 
     return RowsFunction, AlongLast
 
@@ -361,7 +382,7 @@ def transformed_value(of: Rows) -> Any:
 
         @staticmethod
         def forward(x: Tensor, dim: int, temperature: float) -> Tensor:
-            return of.run("value", x, x, dim, temperature, None)
+            return of.operator(x, dim, temperature, None)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -469,6 +490,11 @@ def public(of: Rows) -> Callable[..., Tensor]:
                 found = of.at_once(input, dim)
                 if found is not None:
                     return found
+            if within_devices(input, temperature, where):
+                with unseen():
+                    return function(
+                        input, dim, temperature=temperature, where=where, dtype=dtype, lean=lean
+                    )
             x = input if dtype is None else input.to(dtype)
             return of.call(x, dim, temperature, where, lean)
 
@@ -482,9 +508,13 @@ def public(of: Rows) -> Callable[..., Tensor]:
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
         ) -> Tensor:
+            whole = isinstance(dim, int)
+            y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
+            if y is None and within_devices(input, temperature, where):
+                with unseen():
+                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[misc, arg-type]
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
-            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
             if y is None:
                 y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
@@ -530,7 +560,7 @@ class DrawnRows:
             return self.run_dense(mode, dy, x, temperature, hard, int(seed))
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
-        out = torch.empty(rows.shape, dtype=x.dtype)
+        out = torch.empty(rows.shape, dtype=x.dtype, device="cpu")
         noise = (temperature, int(seed), first_indices(lead, n))
         operands = (
             (rows, *noise, hard, out) if dy is None
@@ -548,10 +578,10 @@ class DrawnRows:
         out = torch.empty_like(x)
         first = first_indices((count,), n)
         noise = temperature, seed, (first.data_ptr(), (8,))
-        at, to = (x.data_ptr(), steps), (out.data_ptr(), steps)
+        at, to = (_raw.address(x), steps), (out.data_ptr(), steps)
         operands: Any = (at, *noise, hard, to)
         if dy is not None:
-            operands = (dy.data_ptr(), steps), at, *noise, to
+            operands = (_raw.address(dy), steps), at, *noise, to
         handle = _raw.handle_of(self.name, mode)
         _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
         return out
@@ -562,7 +592,7 @@ class DrawnRows:
         n = rows.shape[-1]
         shape = tuple(rows.shape)
         with outside_transforms():
-            zeros = torch.zeros(shape, dtype=torch.float64)
+            zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
             y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
         y = y.to(x.device)
         # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
@@ -574,11 +604,19 @@ class DrawnRows:
         found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
         return found
 
+    def formed(self, x: Tensor, dim: int, temperature: Any, hard: bool, seed: Tensor) -> Tensor:
+        """The result in torch's operations: where it is hard, with the soft one's derivatives."""
+        y = self.by_formula(x, dim, temperature, seed)
+        if not hard:
+            return y
+        best = y.detach().argmax(dim, keepdim=True)
+        return ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)  # type: ignore[no-any-return]
+
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
         scalar = x.dim() == 0
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
+        way = route_of(x)
         if isinstance(temperature, Tensor) and temperature.dim():
             raise TypeError(f"{self.name}: the temperature must be one number")
         learned = learns(temperature)
@@ -598,12 +636,10 @@ class DrawnRows:
         if way == KERNELS:
             y = self.function(x, dim, temperature, hard, seed)
         elif way in (TRANSFORMS, FORMULA):
-            y = self.by_formula(x, dim, temperature, seed)
-            if hard:
-                best = y.detach().argmax(dim, keepdim=True)
-                y = ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)
+            y = by_torch(self.name, self.formed, x, dim, temperature, hard, seed)
         else:
-            y = self.operator(x, dim, temperature, hard, seed)
+            given = x, dim, temperature, hard, seed
+            y = by_operator(self.name, self.operator, self.formed, *given)
         return y.reshape(()) if scalar else y
 
     def define_operators(self) -> None:
@@ -625,7 +661,7 @@ class DrawnRows:
                     return y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device)
+                    warn_of_fallback(name, args[0].device.type)
                     return on_the_cpu(run, *args)  # type: ignore[no-any-return]
 
                 found: Tensor = on_cuda(by_triton, otherwise)
@@ -686,7 +722,8 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
-            further, many = torch.is_grad_enabled(), is_batched(dy)
+            dy = densely(dy)
+            further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
             if not (further or many):
                 return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
             dim, temperature, _ = ctx.rest
@@ -712,6 +749,9 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """eps is torch's, and not needed: the noise is finite."""
+        if within_devices(input, tau):
+            with unseen():
+                return function(input, tau, hard, eps, dim, seed=seed, generator=generator)
         return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name

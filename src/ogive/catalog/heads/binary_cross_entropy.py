@@ -125,7 +125,7 @@ def evaluate(
         h=row(h),
         kind=kind,
     )
-    value = heads.reduced(loss, how, logits.size, logits.dtype)
+    value = heads.reduced(loss, how, logits.size or np.inf, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
