@@ -202,8 +202,8 @@ private:
     return softcap * tanh::at<row_math>(z / softcap).value;
   }
 
-  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, or NaN for one
-  // whose label no class has. The core steps of the gradient, and after it the Hessian, come at
+  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, or NaN for
+  // one whose label no class has. The core steps of the gradient, and after it the Hessian, come at
   // `into`.
   template <class T, bool curved, bool by_label, auto fill>
   [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
