@@ -216,7 +216,7 @@ def test_objectives_are_values() -> None:
         ({"name": "focal", "reduction": "mean"}, TypeError, "no option 'reduction'"),
         ({"name": "focal", "gamma": -2}, ValueError, "gamma must be in"),
         ({"name": "sigmoid_focal", "alpha": 2}, ValueError, "alpha must be in"),
-        ({"name": "cross_entropy", "weight": [1, -1, 1]}, ValueError, r"weight\[1\] = -1"),
+        ({"name": "focal", "weight": [1, np.inf, 1]}, ValueError, r"weight\[1\] = inf"),
     ],
 )
 def test_what_is_wrong_is_said_when_the_objective_is_made(
