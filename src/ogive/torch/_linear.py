@@ -331,15 +331,16 @@ class Linear:
         """The same by the formula."""
         warn_of_fallback(self.name, x.device.type)
         with torch.enable_grad():
-            inputs: list[Any] = [
+            leaves: list[Any] = [
                 t if t is None else t.detach().requires_grad_(want)
                 for t, want in zip((x, W, bias), wanted, strict=True)
             ]
-            loss = self.by_formula(*inputs, target, options)
-            asked = [t for t in inputs if t is not None and t.requires_grad]
+            x, W, bias = leaves
+            loss = self.by_formula(x, W, bias, target, options)
+            asked = [t for t in leaves if t is not None and t.requires_grad]
             found = iter(torch.autograd.grad(loss, asked) if asked else ())
         return loss.detach(), *(
-            next(found) if t is not None and t.requires_grad else None for t in inputs
+            next(found) if t is not None and t.requires_grad else None for t in leaves
         )
 
     def pulled_back(
