@@ -56,7 +56,7 @@ private:
     const auto weight = [&](std::ptrdiff_t c) {
       return *reinterpret_cast<const double *>(at[2] + c * core[1]);
     };
-    if (target < 0) return -1.0;
+    if (target < 0) return -infinity;
     if (eps == 0)
       for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = 0;
     else
@@ -202,7 +202,7 @@ private:
     return softcap * tanh::at<row_math>(z / softcap).value;
   }
 
-  // `fill` writes q and returns the row's own weight, -1 for a row that is ignored, or NaN for one
+  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, NaN for one
   // whose label no class has. The core steps of the gradient, and after it the Hessian, come at
   // `into`.
   template <class T, bool curved, bool by_label, auto fill>
@@ -241,7 +241,7 @@ private:
         if (done >> (i % width) & 1) continue;
       }
       const double own_weight = fill(at, core, n, number(3), q);
-      if (own_weight < 0) {
+      if (own_weight == -infinity) {
         loss = 0;
         for (int k = gradient_at; k < operands; ++k)
           if (at[k])
