@@ -166,6 +166,13 @@ def test_no_kernel_indexes_with_a_label_that_nobody_checked(
                 for out in written
             ]  # fmt: skip
             _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
+            # A negative class weight is no mark of an ignored row.
+            loss = results[0].copy()
+            inputs[2] = -1.0
+            _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
+            assert (results[0][fits] == -loss[fits]).all()
+            inputs[2] = 1.0
+            _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
             for result in results:
                 rows = result.astype(float).reshape(len(labels), -1)
                 assert np.isfinite(rows[fits]).all()

@@ -6,6 +6,7 @@ import array
 from collections.abc import Callable
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -98,6 +99,7 @@ TAKEN: dict[str, Callable[[Any], Any]] = {
     "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder("S")),
     "read-only": read_only,
     "reversed": lambda a: a[::-1].copy()[::-1],
+    "unaligned": lambda a: unaligned(a),
     "frame": lambda a: pd.DataFrame(a) if a.ndim == 2 else pd.Series(a),
     "index": lambda a: pd.Index(a) if a.ndim == 1 else a,
     "categories": lambda a: pd.Series(a, dtype="category") if a.dtype.kind == "i" else a,
@@ -128,6 +130,22 @@ def test_numbers_in_any_container_give_the_same_bits(name: str, mode: str) -> No
         else:
             for a, b in zip(called(name, mode, wraps), want, strict=True):
                 assert_same_bits(np.asarray(a, np.asarray(b).dtype), b, wrap)
+
+
+@pytest.mark.parametrize("mode", public_modes("rrelu"))
+def test_noise_by_place_in_any_container(mode: str) -> None:
+    if mode in ("lean", "lean_backward"):
+        return  # which draw nothing
+    drawn = {"training": True, "seed": 3}
+    given, _ = arguments("rrelu", mode)
+    (want,) = called("rrelu", mode, {}, **drawn)
+    for wrap, make in TAKEN.items():
+        (got,) = called("rrelu", mode, dict.fromkeys(given, make), **drawn)
+        assert_same_bits(np.asarray(got), want, wrap)
+    for wrap, words in REFUSED.values():
+        for argument in given:
+            with pytest.raises((TypeError, ValueError), match=words):
+                called("rrelu", mode, {argument: wrap}, **drawn)
 
 
 class Metres(np.ndarray[Any, Any]):
@@ -190,7 +208,8 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a set": (lambda a: {1.0, 2.0}, "set"),
     "a unit": (lambda a: a.view(Metres), "Metres"),
     "a length": (Length, "Length"),
-    "a data set": (lambda a: xr.Dataset({"v": (("p", "q")[: a.ndim], a)}), "Dataset"),
+    "delayed": (lambda a: dask.delayed(a), "Delayed"),
+    "a data set": (lambda a: xr.Dataset({"data": (("p", "q")[: a.ndim], a)}), "Dataset"),
     "a gap": (with_gap, r"\[1(, 1)?\] is missing.*fillna"),
     "a gap in polars": (polars_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
 }  # fmt: skip

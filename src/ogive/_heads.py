@@ -147,7 +147,8 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     check_real(target.dtype, "target")
     # One look at both ends tells it of most arrays; a NaN comes through to both.
     if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
-        bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
+        with np.errstate(invalid="ignore"):  # bfloat16 compares a NaN with a warning
+            bad = ~((target >= 0) & (target <= most))
         if most == math.inf:
             bad |= target == math.inf
         if bad.any():
@@ -158,7 +159,8 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
             )
     if target.dtype == dtype and target.flags.aligned:
         return target
-    cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
+    with np.errstate(over="ignore"):
+        cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
     beyond = ~np.isfinite(cast)
     if beyond.any():
         index = first(beyond)

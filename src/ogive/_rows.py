@@ -105,14 +105,13 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands of a gufunc with the chunks that the dask array among them has, if there is one:
     dask does not look for them itself.
     """
-    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
-    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
-    lazy = [(lead, a) for a, lead in given if is_dask(a)]
-    if not lazy:
+    if not any(type(a) is not np.ndarray and is_dask(a) for a in operands):
         return operands
     import dask.array
 
-    most, like = max(lazy, key=lambda pair: pair[0])
+    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
+    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
+    like, most = max((pair for pair in given if is_dask(pair[0])), key=lambda pair: pair[1])
 
     def alike(operand: Any, lead: int) -> Any:
         if operand is like or lead < 1:  # one for all rows
@@ -139,7 +138,7 @@ def value(card: Card) -> Callable[..., Any]:
     ) -> Any:
         rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
-        target = row_out(out, _shape(rows, axis, reduces))
+        target = None if out is None else row_out(out, _shape(rows, axis, reduces))
         target = target if target is None or reduces else row_last(target, axis)
         mask = row_mask(where, rows, axis)
         operands = (
@@ -237,16 +236,15 @@ def jacobian(card: Card) -> Callable[..., Any]:
         rows = row_last(rows, axis)
         dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
-        if reduces:
-            ones = np.ones(rows.shape[:-1], dtype)
-            return loop(*in_chunks(loop, (ones, rows, temperature, mask)))
         operands = (
-            np.eye(length, dtype=dtype),
-            rows[..., np.newaxis, :],
-            temperature[..., np.newaxis] if np.ndim(temperature) else temperature,
-            mask[..., np.newaxis, :] if mask.ndim > 1 else mask,
+            np.ones(rows.shape[:-1], dtype) if reduces else np.eye(length, dtype=dtype),
+            rows if reduces else rows[..., np.newaxis, :],
+            temperature[..., np.newaxis] if np.ndim(temperature) and not reduces else temperature,
+            mask[..., np.newaxis, :] if mask.ndim > 1 and not reduces else mask,
         )
-        return loop(*in_chunks(loop, operands))
+        if not type(rows) is type(mask) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        return loop(*operands)
 
     return call
 

@@ -75,7 +75,7 @@ def as_parameter(value: Any, name: str) -> Any:
 
 def check_real(dtype: np.dtype[Any], name: str) -> None:
     """Refuses what is not a real number that float64 holds."""
-    if dtype.kind not in "biufV" or not np.can_cast(dtype, np.float64):
+    if not (dtype.kind in "biuf" and dtype.itemsize <= 8) and dtype != BFLOAT16:
         raise TypeError(f"{name} must be real numbers that float64 holds, not of dtype {dtype}")
 
 
@@ -140,16 +140,24 @@ def first_indices(rows: Any) -> Any:
 
 
 def is_dask(x: Any) -> bool:
-    return package_of(x) == "dask"
+    """A dask array; dask's frames and delayed values are none."""
+    return type(x).__module__.startswith("dask.array")
 
 
 def is_labelled(x: Any) -> bool:
-    """An xarray object, whose own data may be a NumPy or a dask array."""
-    return hasattr(x, "dims") and hasattr(x, "data")
+    """An xarray object, whose own data may be a NumPy or a dask array. Its class is asked: a data
+    set and a delayed value have attributes of any name.
+    """
+    kind = type(x)
+    return hasattr(kind, "dims") and hasattr(kind, "data")
 
 
 def package_of(x: Any) -> str:
     return type(x).__module__.partition(".")[0]
+
+
+NUMBERS = (float, int, list, tuple, np.generic)
+"""What NumPy makes an array of, and nobody else has a say in."""
 
 
 def as_array(x: Any, what: str = "x") -> Any:
@@ -161,33 +169,15 @@ def as_array(x: Any, what: str = "x") -> Any:
     """
     if type(x) is np.ndarray:
         return x
-    if is_labelled(x):
-        x = x.data
-    if is_dask(x):
-        as_array(x._meta, what)
-        return x
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(
-            f"{what} is a masked array, and what is under its mask would count: give it as "
-            "x.filled(value), with where=~x.mask or, for labels, that value as ignore_index"
-        )
-    if isinstance(x, np.ndarray):
-        return np.asarray(x) if isinstance(x, np.matrix) else x
-    if package_of(x) == "pandas" and hasattr(x, "isna"):
-        return from_pandas(x, what)
-    if package_of(x) == "polars" and hasattr(x, "null_count"):
-        x = from_polars(x, what)
-    elif hasattr(x, "__array_ufunc__") and package_of(x) != "xarray":
-        raise TypeError(
-            f"{what} is a {type(x).__name__}, whose class decides what a ufunc makes of it: give "
-            "its numbers as an array"
-        )
+    if not isinstance(x, NUMBERS):
+        x = unpacked(x, what)
+        if isinstance(x, np.ndarray) or is_dask(x):
+            return x
     try:
         array = np.asarray(x)
     except (TypeError, ValueError) as error:  # ragged lists, tensors elsewhere
-        raise (TypeError if isinstance(error, TypeError) else ValueError)(
-            f"{what}: {error}"
-        ) from None
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what}: {error}") from None
     if array.ndim == 0 and array.dtype.kind in "OSU":
         raise TypeError(
             f"{what} is a {type(x).__name__}, not an array of numbers: convert it first, a sparse "
@@ -196,16 +186,48 @@ def as_array(x: Any, what: str = "x") -> Any:
     return array
 
 
+def unpacked(x: Any, what: str) -> Any:
+    """The array in a container, or what NumPy is to make one of."""
+    if is_labelled(x):
+        x = x.data
+    if is_dask(x):
+        as_array(x._meta, what)
+    elif isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, and what is under its mask would count: give it as "
+            "x.filled(value), with where=~x.mask or, for labels, that value as ignore_index"
+        )
+    elif isinstance(x, np.matrix):
+        return np.asarray(x)
+    elif package_of(x) == "pandas" and hasattr(x, "isna"):
+        return from_pandas(x, what)
+    elif package_of(x) == "polars" and hasattr(x, "null_count"):
+        return from_polars(x, what)
+    elif (
+        hasattr(x, "__array_ufunc__")
+        and not isinstance(x, np.ndarray)
+        and package_of(x) != "xarray"
+    ):
+        raise TypeError(whose_own(x, what))
+    return x
+
+
+def whose_own(x: Any, what: str) -> str:
+    return (
+        f"{what} is a {type(x).__name__}, whose class decides what a ufunc makes of it: give its "
+        "numbers, as a plain array"
+    )
+
+
 def as_plain(x: Any, what: str) -> np.ndarray[Any, Any]:
     """The same for what is no ufunc at all: an array whose class has no say in it."""
+    if type(x) is np.ndarray:
+        return x
     array = as_array(x, what)
     if isinstance(array, np.ndarray) and (
         type(array).__array_ufunc__ is not np.ndarray.__array_ufunc__
     ):
-        raise TypeError(
-            f"{what} is a {type(x).__name__}, whose class decides what a ufunc makes of it: give "
-            "its numbers, as np.asarray(x)"
-        )
+        raise TypeError(whose_own(x, what))
     return np.asarray(array)
 
 

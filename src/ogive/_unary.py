@@ -54,7 +54,11 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     """
     inputs = ", ".join(INPUTS[mode])
     signature = [f"{p.name}={p.default!r}" for p in card.parameters]
-    operands = [f"as_parameter({p.name}, {p.name!r})" for p in card.parameters if p.operand]
+    operands = [
+        f"{p.name} if type({p.name}) is float else as_parameter({p.name}, {p.name!r})"
+        for p in card.parameters
+        if p.operand
+    ]
     drawn = f"sampled_{mode}" in _native.entries()[card.name]
     lines = [
         f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",

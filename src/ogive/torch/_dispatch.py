@@ -20,16 +20,20 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn import Parameter
+from torch.utils._device import DeviceContext
 
 KERNELS, TRANSFORMS, OPERATOR, FORMULA = range(4)
 
 _compiling = torch.compiler.is_compiling
-_PLAIN = frozenset((Tensor, Parameter))
+_traced = torch.compiler.is_dynamo_compiling  # cheaper; what else traces has a mode of its own
+PLAIN = frozenset((Tensor, Parameter))
 # These checks are torch's own, and private; tests/test_torch_autograd.py watches what they decide.
 _transforms_active = torch._C._are_functorch_transforms_active
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _torch_modes = torch._C._len_torch_dispatch_stack
 _function_mode = torch._C._is_torch_function_mode_enabled
+_function_modes = torch._C._len_torch_function_stack
+_function_mode_at = torch._C._get_function_stack_at
 _keys = torch._C._dispatch_keys
 _PLAIN_KEYS = 0
 for _key in ("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU"):
@@ -61,7 +65,7 @@ def is_plain(t: Tensor) -> bool:
 
 
 def has_plain_keys(t: Tensor) -> bool:
-    return type(t) in _PLAIN and not _keys(t).raw_repr() & ~_PLAIN_KEYS
+    return type(t) in PLAIN and not _keys(t).raw_repr() & ~_PLAIN_KEYS
 
 
 def has_memory(t: Tensor) -> bool:
@@ -76,7 +80,7 @@ def refuse_freed(*tensors: Tensor) -> None:
 
 def is_dense(t: Tensor) -> bool:
     """Whether it has an element at each place, wherever that is."""
-    if t.is_quantized or (t.is_nested and type(t) in _PLAIN):
+    if t.is_quantized or (t.is_nested and type(t) in PLAIN):
         return False
     return t.layout is torch.strided or t.layout is torch.jagged
 
@@ -92,18 +96,35 @@ def route(x: Tensor) -> int:
     `is_plain` has the last word, where a kernel finds no memory.
     """
     transformed = _transforms_active() or forward_ad._current_level >= 0
-    if _compiling():
+    if _traced():
         return FORMULA if transformed else OPERATOR
     if transformed:
         return TRANSFORMS if x.device.type == "cpu" and not _torch_modes() else FORMULA
-    if type(x) not in _PLAIN or _function_mode() or not x.is_cpu or _torch_modes():
+    if type(x) not in PLAIN or _function_mode() or not x.is_cpu or _torch_modes():
         return OPERATOR
     return KERNELS
 
 
+unseen = torch._C.DisableTorchFunction
+"""A context in which no TorchFunctionMode, and no subclass, sees the calls of torch."""
+
+
+def within_devices(*given: Any) -> bool:
+    """Whether the context of a device, of which torch keeps one at a time, is all that keeps plain
+    tensors from the short way: ``with torch.device(…)``, ``torch.set_default_device``. It has a say
+    in new tensors alone, and Ogive's lie where their inputs do.
+    """
+    if _traced() or _function_modes() != 1 or type(_function_mode_at(0)) is not DeviceContext:
+        return False
+    for t in given:
+        if isinstance(t, Tensor) and type(t) not in PLAIN:
+            return False
+    return _function_mode()  # none in a context of `unseen`
+
+
 def at_hand(t: Any) -> bool:
     """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
-    return type(t) in _PLAIN and t.is_cpu
+    return type(t) in PLAIN and t.is_cpu
 
 
 def route_of(*tensors: Tensor) -> int:
@@ -168,7 +189,7 @@ def kind_of(t: Tensor) -> str:
         return "quantized"
     if t.layout is not torch.strided:
         return str(t.layout).removeprefix("torch.").removeprefix("_")
-    if type(t) not in _PLAIN:
+    if type(t) not in PLAIN:
         return type(t).__name__
     return "nested" if t.is_nested else t.device.type
 
@@ -183,11 +204,18 @@ def applier(function: type[Function]) -> Callable[..., Any]:
     """``function.apply`` without its look for transforms, which `route` has made already.
 
     The node of the graph likewise calls ``backward`` itself, not by way of torch's wrapper, which
-    looks for a ``vjp`` first: a microsecond each.
+    looks for a ``vjp`` first: a microsecond each. As with torch's functions, no mode sees it.
     """
-    node = getattr(function, "_backward_cls", None)
+    node, backward = getattr(function, "_backward_cls", None), function.backward
     if node is not None:
-        node.apply = function.backward
+
+        def pulled_back(ctx: Any, *dys: Any) -> Any:
+            if _function_mode():
+                with unseen():
+                    return backward(ctx, *dys)
+            return backward(ctx, *dys)
+
+        node.apply = pulled_back
     apply: Callable[..., Any] = super(Function, function).apply  # type: ignore[misc]
     return apply
 

@@ -30,7 +30,9 @@ from ._dispatch import (
     kind_of,
     needs_operator,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda, on_the_cpu
 from ._raw import FORMATS, lie_alike
@@ -300,6 +302,11 @@ def public(of: Drawn) -> Callable[..., Tensor]:
             raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
         if not training:
             return of.evaluate(input, *numbers, inplace, lean=lean)
+        if within_devices(input):
+            with unseen():
+                return function(
+                    input, lower, upper, True, inplace, seed=seed, generator=generator, lean=lean
+                )
         key = drawn_seed(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)

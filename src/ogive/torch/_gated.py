@@ -17,10 +17,10 @@ from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
+    PLAIN,
     TRANSFORMS,
     ValueOf,
     applier,
-    at_hand,
     by_operator,
     by_torch,
     check_devices,
@@ -32,7 +32,9 @@ from ._dispatch import (
     needs_operator,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda
 from ._raw import FORMATS, Ints, lie_alike
@@ -105,6 +107,9 @@ class Gated:
             except RuntimeError:
                 if is_plain(x):
                     raise
+        if within_devices(x):
+            with unseen():
+                return self.call_on_halves(x, dim)
         a, b = halves(floating(x, self.name), dim, self.name)
         return self.call(a, b)
 
@@ -259,8 +264,8 @@ def public(of: Gated) -> Callable[..., Tensor]:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
             return of.call_on_halves(a, dim if b is None else b)
         if (
-            route(a) == KERNELS and at_hand(b) and a.dtype is b.dtype and a.dtype in FORMATS
-            and a.shape == b.shape
+            route(a) == KERNELS and type(b) in PLAIN and b.is_cpu and a.dtype is b.dtype
+            and a.dtype in FORMATS and a.shape == b.shape
         ):  # fmt: skip
             try:
                 if grad_enabled() and (a.requires_grad or b.requires_grad):
@@ -269,6 +274,9 @@ def public(of: Gated) -> Callable[..., Tensor]:
             except RuntimeError:
                 if is_plain(a) and is_plain(b):
                     raise
+        if within_devices(a, b):
+            with unseen():
+                return function(a, b)
         return of.call(a, b)
 
     function.__name__ = function.__qualname__ = of.name

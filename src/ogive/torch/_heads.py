@@ -1003,7 +1003,7 @@ def checked_weights(name: str, weight: Tensor) -> Tensor:
 def fitted(weight: Tensor, shape: Sequence[int], samples: int) -> Tensor:
     """The weights of each sample broadcast to its elements."""
     gap = (1,) * (len(shape) - weight.dim())
-    return weight.reshape(*weight.shape[:samples], *gap, *weight.shape[samples:]).expand(shape)
+    return weight.reshape((*weight.shape[:samples], *gap, *weight.shape[samples:])).expand(shape)
 
 
 def mean_over(

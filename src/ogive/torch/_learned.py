@@ -36,7 +36,9 @@ from ._dispatch import (
     outside_transforms,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import autograd_inside, define, on_cuda
 from ._raw import FORMATS, Ints, lie_alike
@@ -387,6 +389,9 @@ def public(of: Learned) -> Callable[..., Tensor]:
             except RuntimeError:
                 if is_plain(input) and is_plain(weight):
                     raise
+        if within_devices(input, weight):
+            with unseen():
+                return function(input, weight, lean=lean)
         return of.call(input, weight, lean)
 
     function.__name__ = function.__qualname__ = of.name

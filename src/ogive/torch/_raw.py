@@ -94,12 +94,13 @@ def at(tensor: str) -> str:
 
 def address(t: Tensor) -> int:
     """Where a tensor lies; refused where that is nowhere."""
-    if t.untyped_storage().data_ptr() == 0 and t.numel():
+    found = t.data_ptr()
+    if (not found or t.storage_offset()) and t.untyped_storage().data_ptr() == 0 and t.numel():
         raise RuntimeError(
             f"a tensor of shape {tuple(t.shape)} has no memory: it was freed, or is of a kind "
             "that has none"
         )
-    return t.data_ptr()
+    return found
 
 
 @cache

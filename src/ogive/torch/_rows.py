@@ -31,7 +31,9 @@ from ._dispatch import (
     outside_transforms,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
@@ -488,6 +490,11 @@ def public(of: Rows) -> Callable[..., Tensor]:
                 found = of.at_once(input, dim)
                 if found is not None:
                     return found
+            if within_devices(input, temperature, where):
+                with unseen():
+                    return function(
+                        input, dim, temperature=temperature, where=where, dtype=dtype, lean=lean
+                    )
             x = input if dtype is None else input.to(dtype)
             return of.call(x, dim, temperature, where, lean)
 
@@ -501,9 +508,13 @@ def public(of: Rows) -> Callable[..., Tensor]:
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
         ) -> Tensor:
+            whole = isinstance(dim, int)
+            y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
+            if y is None and within_devices(input, temperature, where):
+                with unseen():
+                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[misc, arg-type]
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
-            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
             if y is None:
                 y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
@@ -738,6 +749,9 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """eps is torch's, and not needed: the noise is finite."""
+        if within_devices(input, tau):
+            with unseen():
+                return function(input, tau, hard, eps, dim, seed=seed, generator=generator)
         return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name

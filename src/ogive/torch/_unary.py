@@ -31,7 +31,9 @@ from ._dispatch import (
     needs_operator,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda, on_the_cpu
 
@@ -604,8 +606,9 @@ def public(
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
-    chosen = exact = approximated = ""
+    chosen = exact = approximated = same = ""
     if forms:
+        same = ", approximate=approximate"
         chosen, exact = "approximate='none', ", "approximate == 'none' and "
         approximated = f"""
     if approximate != "none":
@@ -626,12 +629,17 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
         except RuntimeError:
             if is_plain(input):
                 raise{approximated}
+    if within_devices(input):
+        with unseen():
+            return again(input, {names}{"," if parameters else ""} inplace{same}, lean=lean)
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
-        "route": route, "is_plain": is_plain, "grad_enabled": _grad_enabled, "call": of.call,
+        "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
+        "grad_enabled": _grad_enabled, "call": of.call,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
-    return generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]

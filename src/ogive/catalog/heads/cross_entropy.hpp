@@ -202,7 +202,7 @@ private:
     return softcap * tanh::at<row_math>(z / softcap).value;
   }
 
-  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, NaN for one
+  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, or NaN for one
   // whose label no class has. The core steps of the gradient, and after it the Hessian, come at
   // `into`.
   template <class T, bool curved, bool by_label, auto fill>
