@@ -30,6 +30,7 @@ PLAIN = frozenset((Tensor, Parameter))
 # These checks are torch's own, and private; tests/test_torch_autograd.py watches what they decide.
 _transforms_active = torch._C._are_functorch_transforms_active
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_unwrapped = torch._C._functorch.get_unwrapped
 _torch_modes = torch._C._len_torch_dispatch_stack
 _function_mode = torch._C._is_torch_function_mode_enabled
 _function_modes = torch._C._len_torch_function_stack
@@ -136,6 +137,21 @@ def route_of(*tensors: Tensor) -> int:
     if way in (TRANSFORMS, OPERATOR) and any(map(has_no_operator, tensors)):
         way = FORMULA
     return way
+
+
+def is_wrapped(t: Tensor) -> bool:
+    """Whether a transform of torch.func looks on; where dynamo traces, it is not known."""
+    return not _traced() and _is_wrapped(t)
+
+
+def values_of(t: Tensor) -> Tensor | None:
+    """A tensor's numbers, whatever transforms make of it; None where they are not known yet."""
+    if _compiling():
+        return None
+    t = t.detach()
+    while _is_wrapped(t):
+        t = _unwrapped(t)
+    return None if type(t) not in PLAIN or t.is_meta or _torch_modes() else t
 
 
 def needs_operator(*tensors: Tensor) -> bool:

@@ -59,6 +59,14 @@ def key_of(seed: int) -> Tensor:
     return torch.tensor(seed, dtype=torch.int64, device="cpu")
 
 
+def checked_seed(seed: Tensor) -> int:
+    if seed.numel() != 1 or seed.is_floating_point() or seed.is_complex():
+        raise TypeError(
+            f"seed must be one integer, not a tensor of {seed.dtype} of shape {tuple(seed.shape)}"
+        )
+    return int(seed)
+
+
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
     """The index, in C order, of each row's first element."""
     rows = math.prod(lead)
@@ -102,7 +110,7 @@ class Drawn:
                 (*read, *numbers, seed, 0, result),
             )  # fmt: skip
             return found
-        rows = [t.reshape(1) if like.dim() == 0 else t for t in tensors]
+        rows = [(t.reshape(1) if like.dim() == 0 else t).to(like.dtype) for t in tensors]
         out = torch.empty(rows[0].shape, dtype=like.dtype, device="cpu")
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
         operands = (*rows, *numbers, seed, first_indices(lead, n), out)
@@ -110,10 +118,12 @@ class Drawn:
         return out.reshape(like.shape)
 
     def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
-        return self.run("value", (x,), (lower, upper), int(seed))
+        key = checked_seed(seed) if isinstance(seed, Tensor) else seed
+        return self.run("value", (x,), (lower, upper), key)
 
     def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
-        return self.run("backward", (dy, x), (lower, upper), int(seed))
+        key = checked_seed(seed) if isinstance(seed, Tensor) else seed
+        return self.run("backward", (dy, x), (lower, upper), key)
 
     def define_operators(self) -> None:
         name = self.name
@@ -162,7 +172,7 @@ class Drawn:
         )  # fmt: skip
         self.backward_operator = backward_op
         self.operator = define(
-            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
+            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", _raw.same_shape(self.value, 1), fake,
             cuda=cuda("value", self.value), backward=first_order, setup_context=save,
         )  # fmt: skip
 

@@ -230,18 +230,19 @@ def gated(card: Card) -> Callable[[Tensor, Tensor], Tensor]:
 
 def rows(card: Card) -> Callable[..., Tensor]:
     """f(x, temperature, where) along the last axis."""
-    # A masked element counts as one that is far below all others, or above them.
-    aside = 1e15 if "order_reversing" in card.row_claims else -1e15
+    reverses = "order_reversing" in card.row_claims
     of_nothing = float(np.ravel(getattr(ogive, card.name)([0.0], where=[False]))[0])
 
     def function(x: Tensor, temperature: Any = 1.0, where: Tensor | None = None) -> Tensor:
         z = wide(x)
         if isinstance(temperature, Tensor):
             temperature = temperature.unsqueeze(-1)
-        z = z / temperature
         if where is not None:
             where = where.expand(x.shape)
-            z = torch.where(where, z, aside)
+            z = torch.where(where, z, 0)  # what is masked has no derivative by the temperature
+        z = z / temperature
+        if where is not None:
+            z = torch.where(where, z, aside(z.detach(), where, reverses))
         found = card.formula(CONTEXT, Row(z, x.shape[-1]))
         reduces = not isinstance(found, list)
         y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
@@ -250,6 +251,20 @@ def rows(card: Card) -> Callable[..., Tensor]:
         return y.to(x.dtype)
 
     return function
+
+
+def aside(z: Tensor, where: Tensor, above: bool) -> Tensor:
+    """What masked elements of a row count as: so far below all others, or above them, that they
+    have no share; a number, since even 0 times an infinity would spoil the row's derivatives.
+    """
+    sign = -1 if above else 1
+    if z.shape[-1] == 0:
+        return z
+    most = torch.where(where, sign * z, -math.inf).amax(-1, keepdim=True)
+    below = most - most.abs() - 1e4
+    # Of an infinite one the row's values tell, and of a NaN; a row of nothing is replaced whole.
+    below = torch.where(most == math.inf, 0, torch.where(below.isfinite(), below, most))
+    return sign * torch.where(where.any(-1, keepdim=True), below, 0)
 
 
 def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:

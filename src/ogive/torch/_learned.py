@@ -72,6 +72,17 @@ class Learned:
             return y
         return self.of_many["value"](x, weight)
 
+    def check_operands(self, x: Tensor, weight: Tensor) -> None:
+        """Refuses what a direct call of an operator may get wrong."""
+        _raw.format_of(x.dtype)
+        _raw.format_of(weight.dtype)
+        if weight.numel() != 1:
+            weight.expand(x.shape)
+
+    def checked_value(self, x: Tensor, weight: Tensor) -> Tensor:
+        self.check_operands(x, weight)
+        return self.value(x, weight)
+
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
@@ -93,6 +104,8 @@ class Learned:
         )  # fmt: skip
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        self.check_operands(x, weight)
+        _raw.format_of(dy.dtype)
         _raw.check_shape(dy, x.shape)
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
 
@@ -294,7 +307,7 @@ class Learned:
         self.backward_operator = backward_op
         self.operator = define(
             name, f"(Tensor x, Tensor {weight}) -> Tensor",
-            self.value, lambda x, w: torch.empty_like(x),
+            self.checked_value, lambda x, w: torch.empty_like(x),
             cuda=lambda x, w: on_cuda(
                 lambda kernels: kernels.unary(name, "value", (x,), (w,)),
                 lambda: value_by_formula(x, w),

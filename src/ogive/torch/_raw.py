@@ -126,8 +126,8 @@ def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
 
     def checked(*args: Any) -> Any:
         last = args[inputs - 1]
-        _format_of(last.dtype)
-        for t in args[: inputs - 1]:
+        for t in args[:inputs]:
+            format_of(t.dtype)
             check_shape(t, last.shape)
         return run(*args)
 
@@ -170,7 +170,7 @@ def _any_layouts(
     for t in tensors[:-1]:
         dtype = torch.promote_types(dtype, t.dtype)
     tensors = [t.resolve_neg().to(dtype) for t in tensors]
-    form = _format_of(dtype)
+    form = format_of(dtype)
     last = tensors[-1]
     tensors = [t if t.shape == last.shape else t.expand(last.shape) for t in tensors]
     numbers = [_as_number(p) for p in numbers]
@@ -211,7 +211,7 @@ def wide(p: Tensor) -> Tensor:
     return p.detach().to(torch.float64).resolve_neg()
 
 
-def _format_of(dtype: torch.dtype) -> int:
+def format_of(dtype: torch.dtype) -> int:
     if dtype not in FORMATS:
         raise RuntimeError(f"{dtype} is not one of float16, bfloat16, float32, float64")
     return FORMATS[dtype]
@@ -301,7 +301,7 @@ def rows(
         if t.dim() - core != len(lead):  # one for all rows
             steps = (0,) * len(lead) + steps[t.dim() - core :]
         given.append((address(t), steps))
-    _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))
+    _native.raw_strided(handle_of(name, mode), format_of(form), tuple(lead), n, tuple(given))
 
 
 def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:

@@ -125,6 +125,15 @@ class Unary:
         given = "".join(f", float {p.name}" for p in self.parameters)
         count = len(self.parameters)
 
+        def checked(run: Any, inputs: int) -> Callable[..., Any]:
+            inner = _raw.same_shape(run, inputs)
+
+            def call(*args: Any) -> Any:
+                of.check_numbers(args[inputs : inputs + count])
+                return inner(*args)
+
+            return call if count else inner
+
         def like_last(*args: Any) -> Tensor:
             return torch.empty_like([a for a in args if isinstance(a, Tensor)][-1])
 
@@ -144,7 +153,7 @@ class Unary:
         if self.second is not None:
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
-                _raw.same_shape(self.second, 1), like_last,
+                checked(self.second, 1), like_last,
                 cuda=cuda("second_derivative", 1, self.second),
                 vmap=elementwise_vmap(lambda: second_op),
             )  # fmt: skip
@@ -161,7 +170,7 @@ class Unary:
 
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
+            checked(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
             backward=second_order, setup_context=save_all,
             vmap=elementwise_vmap(lambda: backward_op),
         )  # fmt: skip
@@ -181,7 +190,7 @@ class Unary:
 
             output_op = define(
                 f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
-                _raw.same_shape(self.from_output, 2), like_last,
+                checked(self.from_output, 2), like_last,
                 cuda=cuda("backward_from_output", 2, self.from_output),
                 backward=second_order_from_output, setup_context=save_all,
                 vmap=elementwise_vmap(lambda: output_op),
@@ -200,7 +209,7 @@ class Unary:
 
         self.operator = define(
             name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
-            _raw.same_shape(lambda x, *rest: of.value(x, *rest[:count]), 1),
+            checked(lambda x, *rest: of.value(x, *rest[:count]), 1),
             lambda x, *rest: torch.empty_like(x),
             cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
             vmap=elementwise_vmap(lambda: of.operator),
@@ -225,6 +234,13 @@ class Unary:
             return dx
         return on_the_cpu(run, *tensors, *numbers)
 
+    def check_numbers(self, numbers: tuple[Any, ...]) -> None:
+        """Refuses parameters outside their domains."""
+        for parameter, number in zip(self.parameters, numbers, strict=True):
+            low, high = parameter.domain
+            if not low < number < high and parameter.domain != Parameter.domain:
+                check_parameter(parameter, number)
+
     # The call.
 
     def call(
@@ -240,10 +256,7 @@ class Unary:
         )
         if lean not in (None, True, False):
             raise ValueError(f"{self.name}: lean must be None, True or False, not {lean!r}")
-        for parameter, number in zip(self.parameters, numbers, strict=True):
-            low, high = parameter.domain
-            if not low < number < high and parameter.domain != Parameter.domain:
-                check_parameter(parameter, number)
+        self.check_numbers(numbers)
         if inplace and x is not input:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
@@ -450,6 +463,8 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     kept_count = 1 + lean.needs_output
 
     def forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        _raw.format_of(x.dtype)
+        of.check_numbers(numbers)
         return lean.forward(x, *numbers)
 
     def fake_forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
@@ -458,6 +473,8 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     def backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
+        _raw.format_of(dy.dtype)
+        of.check_numbers(rest[kept_count + 1 :])
         check_dense(dy.shape, strides)
         for y in outputs:
             _raw.check_shape(y, dy.shape)
