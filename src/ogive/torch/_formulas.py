@@ -230,7 +230,9 @@ def gated(card: Card) -> Callable[[Tensor, Tensor], Tensor]:
 
 def rows(card: Card) -> Callable[..., Tensor]:
     """f(x, temperature, where) along the last axis."""
-    reverses = "order_reversing" in card.row_claims
+    reverses, shifts = (
+        claim in card.row_claims for claim in ("order_reversing", "shift_invariant")
+    )
     of_nothing = float(np.ravel(getattr(ogive, card.name)([0.0], where=[False]))[0])
 
     def function(x: Tensor, temperature: Any = 1.0, where: Tensor | None = None) -> Tensor:
@@ -241,8 +243,8 @@ def rows(card: Card) -> Callable[..., Tensor]:
             where = where.expand(x.shape)
             z = torch.where(where, z, 0)  # what is masked has no derivative by the temperature
         z = z / temperature
-        if where is not None:
-            z = torch.where(where, z, aside(z.detach(), where, reverses))
+        if z.shape[-1]:
+            z = apart(z, where, reverses, shifts)
         found = card.formula(CONTEXT, Row(z, x.shape[-1]))
         reduces = not isinstance(found, list)
         y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
@@ -253,18 +255,25 @@ def rows(card: Card) -> Callable[..., Tensor]:
     return function
 
 
-def aside(z: Tensor, where: Tensor, above: bool) -> Tensor:
-    """What masked elements of a row count as: so far below all others, or above them, that they
-    have no share; a number, since even 0 times an infinity would spoil the row's derivatives.
+def apart(z: Tensor, where: Tensor | None, reverses: bool, shifts: bool) -> Tensor:
+    """Rows from their largest element down, or from the smallest up, where only differences count,
+    so that none is lost to rounding; and what is masked so far from the others that it has no
+    share, at a number, since even 0 times an infinity would spoil the row's derivatives.
     """
-    sign = -1 if above else 1
-    if z.shape[-1] == 0:
+    sign = -1 if reverses else 1
+    falling = sign * z.detach()
+    if where is not None:
+        falling = torch.where(where, falling, -math.inf)
+    most = falling.amax(-1, keepdim=True)
+    if shifts:
+        z = z - sign * torch.where(most.isfinite(), most, 0)
+        most = torch.where(most.isfinite(), 0, most)
+    if where is None:
         return z
-    most = torch.where(where, sign * z, -math.inf).amax(-1, keepdim=True)
     below = most - most.abs() - 1e4
     # Of an infinite one the row's values tell, and of a NaN; a row of nothing is replaced whole.
     below = torch.where(most == math.inf, 0, torch.where(below.isfinite(), below, most))
-    return sign * torch.where(where.any(-1, keepdim=True), below, 0)
+    return torch.where(where, z, sign * torch.where(where.any(-1, keepdim=True), below, 0))
 
 
 def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:
