@@ -47,6 +47,7 @@ def as_parameter(value: Any) -> Any:
     return value
 
 
+PLAIN = (int, float)
 MOST_CHECKED = 1 << 16
 """Larger arrays of parameters are not searched: it would cost as much as the function itself."""
 
@@ -64,8 +65,16 @@ def check_parameter(parameter: Parameter, given: Any) -> None:
         index = np.unravel_index(int(np.argmax(bad)), bad.shape)
         place = f"[{', '.join(map(str, index))}]" if index else ""
         raise ValueError(
-            f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
+            f"{parameter.name}{place} = {values[index]}: it must be in {parameter.interval}"
         )
+
+
+def check_order(names: tuple[str, ...], low: Any, high: Any) -> None:
+    """Refuse two plain numbers of which the first exceeds the second; where arrays do, kernels give
+    NaN.
+    """
+    if type(low) in PLAIN and type(high) in PLAIN and low > high:
+        raise ValueError(f"{names[0]} = {low} is above {names[1]} = {high}")
 
 
 def seed_key(name: str, seed: Any) -> Any:

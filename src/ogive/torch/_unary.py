@@ -12,7 +12,7 @@ from torch.autograd import Function
 
 from .. import _native
 from .._generated import generated
-from .._ufuncs import check_parameter
+from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
 from ._dispatch import (
@@ -68,7 +68,8 @@ class Unary:
             return "input"
         if lean and self.lean is not None:
             return "bits"
-        if self.from_output is not None and all(p >= 0 for p in numbers):
+        signs = zip(self.parameters, numbers, strict=True)
+        if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
             return "output"  # with a negative slope it would not tell the side
         if lean is None and self.lean is not None and not self.lean.needs_output:
             return "bits"  # two slopes: as exact, and a 32nd of the memory
@@ -229,6 +230,9 @@ class Unary:
             low, high = parameter.domain
             if not low < number < high and parameter.domain != Parameter.domain:
                 check_parameter(parameter, number)
+        if self.card.ordered:
+            given = dict(zip((p.name for p in self.parameters), numbers, strict=True))
+            check_order(self.card.ordered, *(given[name] for name in self.card.ordered))
         if inplace and x is not input:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
