@@ -45,6 +45,9 @@ class Peer:
     framework: str
     name: str
     differs: str = ""
+    ignored: tuple[tuple[str, float], ...] = ()
+    """Arguments of its that Ogive's function, called from that framework, takes to no effect, after
+    its own; with the peer's defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,6 +133,13 @@ def elementwise_vmap(call: Callable[[], Callable[..., Any]]) -> Callable[..., An
 _warned: set[tuple[str, str]] = set()
 
 
+def warn_once(key: tuple[str, str], text: str) -> None:
+    """A warning about what a call was given; the key says which calls are the same."""
+    if key not in _warned and not _compiling():
+        _warned.add(key)
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+
 def warn_of_fallback(name: str, device: torch.device) -> None:
     """Once for each function and kind of device."""
     if (name, device.type) not in _warned:

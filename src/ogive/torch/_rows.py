@@ -13,6 +13,7 @@ from torch.autograd import Function, forward_ad
 from .. import _native
 from ..catalog import Card
 from . import _formulas, _raw
+from ._arguments import implicit_dim, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -458,18 +459,27 @@ def public(of: Rows) -> Callable[..., Tensor]:
 
         def function(
             input: Any,
-            dim: int = -1,
+            dim: int | None = -1,
+            _stacklevel: int | torch.dtype = 3,
+            dtype: torch.dtype | None = None,
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
-            dtype: torch.dtype | None = None,
             lean: bool | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
-            if dtype is None and lean is None and is_one(temperature) and where is None:
+            plain = dtype is None and lean is None and where is None and out is None
+            if plain and type(_stacklevel) is int and is_one(temperature):
                 found = of.at_once(input, dim)
                 if found is not None:
                     return found
+            if dim is None:
+                dim = implicit_dim(of.name, input)
+            if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
+                dtype = _stacklevel
             x = input if dtype is None else input.to(dtype)
+            if out is not None:
+                return into(out, of.name, lambda x: of.call(x, dim, temperature, where, lean), x)
             return of.call(x, dim, temperature, where, lean)
 
     else:
@@ -481,7 +491,11 @@ def public(of: Rows) -> Callable[..., Tensor]:
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
+            if out is not None:
+                return into(out, of.name, lambda x: function(
+                    x, dim, keepdim, temperature=temperature, where=where), input)  # fmt: skip
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
             y = of.at_once(input, dim) if is_one(temperature) and where is None else None
@@ -702,7 +716,7 @@ def drawn_function(of: DrawnRows) -> type[Function]:
 
 def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
     def function(
-        input: Any,
+        logits: Any,
         tau: float = 1.0,
         hard: bool = False,
         eps: float = 1e-10,
@@ -711,8 +725,9 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
         seed: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """eps is torch's, and not needed: the noise is finite."""
-        return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
+        if eps != 1e-10:  # the noise is finite without it
+            warn_of_ignored(of.card, "eps", eps)
+        return of.call(logits, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name
     return function

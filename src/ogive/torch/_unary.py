@@ -15,6 +15,7 @@ from .._generated import generated
 from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
+from ._arguments import ignored, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -577,8 +578,14 @@ def public(
     A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
     the functions that torch's argument ``approximate`` chooses besides.
     """
-    parameters = of.parameters
+    parameters, extra = of.parameters, ignored(of.card)
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
+    signature += "".join(f"{name}={default!r}, " for name, default in extra)
+    as_torch_s = "".join(f"{name} == {default!r} and " for name, default in extra)
+    otherwise = "".join(
+        f"\n    if {name} != {default!r}:\n        warn(card, {name!r}, {name})"
+        for name, default in extra
+    )
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
     chosen = exact = approximated = ""
@@ -589,22 +596,30 @@ def public(
         if approximate not in forms:
             raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
                              f"not {{approximate!r}}")
-        return forms[approximate](input, {names}{"," if parameters else ""} inplace, lean=lean)"""
+        return forms[approximate](
+            input, {names}{"," if parameters else ""} inplace, lean=lean, out=out
+        )"""
     code = f"""
-def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
-    if {exact}lean is None and inplace is False and route(input) == 0:
+def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
+    if {exact}{as_torch_s}lean is None and inplace is False and out is None and route(input) == 0:
         try:
             of = {kept}
             if input.requires_grad and grad_enabled():
                 return of.apply(input)
             return of.value(input)
         except KeyError:
-            pass  # parameters that are new, or not one of the four formats{approximated}
+            pass  # parameters that are new, or not one of the four formats{otherwise}{approximated}
+    if out is not None:
+        return into(
+            out, {of.name!r},
+            lambda x: call(x, ({names}{"," if parameters else ""}), inplace, lean), input,
+        )
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
         "route": route, "grad_enabled": _grad_enabled, "call": of.call,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
+        "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
