@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -494,8 +495,9 @@ def public(of: Rows) -> Callable[..., Tensor]:
             out: Tensor | None = None,
         ) -> Tensor:
             if out is not None:
-                return into(out, of.name, lambda x: function(
-                    x, dim, keepdim, temperature=temperature, where=where), input)  # fmt: skip
+                given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
+                given |= {"temperature": temperature, "where": where}
+                return into(out, of.name, partial(function, **given), input)
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
             y = of.at_once(input, dim) if is_one(temperature) and where is None else None
