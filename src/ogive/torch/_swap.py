@@ -391,7 +391,7 @@ def adapted(lean, functions, /, {", ".join(header)}, *more, **rest):
 """
     made: Any = generated("adapted", text, scope, f"functional {function.__name__}")
     made.__name__ = name
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 _adapters: dict[Any, Callable[..., Any]] = {}
@@ -475,7 +475,8 @@ def of_functions(cls: type, lean: bool | None) -> type:
     and copies, replicas and pickles have their own. It is found among the subclasses, of which
     Python keeps no more than weak references, so it dies with its last module.
     """
-    for made in type.__subclasses__(cls):
+    known: list[type] = type.__subclasses__(cls)
+    for made in known:
         if vars(made).get("_ogive_lean", MISSING) is lean:
             return made
     adapters()
