@@ -293,7 +293,6 @@ def test_forward_is_the_bound_method_that_it_was() -> None:
     assert inspect.ismethod(model.forward)
     assert model.forward.__self__ is model
     assert (model.forward.__name__, model.forward.__doc__) == ("forward", "What it does.")
-    assert not hasattr(model.forward, "__wrapped__")
     assert "forward" not in vars(model)
     assert type(model).__name__ == "Named"
     assert isinstance(model, Named)

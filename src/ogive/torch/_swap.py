@@ -13,6 +13,7 @@ import inspect
 import itertools
 import math
 import sys
+import threading
 import types
 import warnings
 import weakref
@@ -189,6 +190,8 @@ def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, repor
 def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
     """What a module's forward calls."""
     kind = type(module)
+    if "_ogive_of" in vars(kind):  # by a swap of this part alone
+        return
     if isinstance(module, torch.jit.ScriptModule):
         report.kept.append((path, "it is compiled to TorchScript, with torch's functions in it"))
         return
@@ -347,11 +350,8 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     card, ours = catalog.find(name), inspect.signature(_functions[name]).parameters
     first, *rest = takes.parameters.values()
     scope: dict[str, Any] = {
-        "MISSING": MISSING,
-        "Tensor": Tensor,
-        "FLOATS": FLOATS,
-        "inf": math.inf,
-    }
+        "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
+    }  # fmt: skip
     header, given = [f"{first.name}=MISSING"], []
     conditions = [f"isinstance({first.name}, Tensor)", f"{first.name}.dtype in FLOATS"]
     domains = {p.name: p.domain for p in card.parameters if card.kind == "unary"}
@@ -400,9 +400,11 @@ _adapters: dict[Any, Callable[..., Any]] = {}
 def adapters() -> dict[Any, Callable[..., Any]]:
     """torch's functions that are ours too: in torch, in functional, and as methods.
 
-    One dictionary, filled when first asked for: a compiler that meets it finds it filled.
+    One dictionary, filled at once when first asked for: a compiler that meets it, or another
+    thread, finds it filled.
     """
     if not _adapters:
+        found: dict[Any, Callable[..., Any]] = {}
         homes = (torch.nn.functional, torch, torch.Tensor, torch._C._nn, torch.special)
         for card in map(catalog.find, catalog.names()):
             ours = counterpart(getattr(torch.nn, card.title, object))
@@ -415,10 +417,11 @@ def adapters() -> dict[Any, Callable[..., Any]]:
             }  # fmt: skip
             for home, word in itertools.product(homes, [w + e for w in words for e in ("", "_")]):
                 function = getattr(home, word, None)
-                if function is None or not _hashable(function) or function in _adapters:
+                if function is None or not _hashable(function) or function in found:
                     continue
                 if (takes := signature(function)) is not None:
-                    _adapters[function] = adapter(card.name, function, takes)
+                    found[function] = adapter(card.name, function, takes)
+        _adapters.update(found)
     return _adapters
 
 
@@ -515,17 +518,13 @@ def of_functions(cls: type, lean: bool | None) -> type:
 
 
 def like(original: Any, function: Any) -> Any:
-    """A function that shows itself as another, without ``__wrapped__``: tools that undo their own
-    wrappers (accelerate's ``unwrap_model``) would undo this one too.
-    """
+    """A function that shows itself as another, signature and all."""
     made: Any = types.FunctionType(
         function.__code__.replace(), getattr(original, "__globals__", function.__globals__),
         function.__name__, None, function.__closure__,
     )  # fmt: skip
-    functools.update_wrapper(made, original)
-    del made.__wrapped__
     made.__signature__ = inspect.signature(original)
-    return made
+    return functools.update_wrapper(made, original, updated=())
 
 
 def _revived(make: Callable[..., Any], args: tuple[Any, ...], lean: bool | None) -> Any:
@@ -541,7 +540,6 @@ class Held:
     def __init__(self, forward: Any, lean: bool | None):
         self.forward, self.lean = forward, lean
         functools.update_wrapper(self, forward, updated=())
-        del self.__dict__["__wrapped__"]
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -559,8 +557,15 @@ def carry_through_checkpoints() -> None:
     checkpoints of torch and of other libraries bring back what they did not keep. Both begin in
     forward, where it is known. (A checkpoint does the same for autocast and the default device.)
     """
-    if getattr(saved_tensors_hooks.__init__, "carries_functions", False):
-        return
+    with _carrying:
+        if not getattr(saved_tensors_hooks.__init__, "carries_functions", False):
+            _carry()
+
+
+_carrying = threading.Lock()
+
+
+def _carry() -> None:
     make, forward = saved_tensors_hooks.__init__, CheckpointFunction.forward
 
     def __init__(self: Any, pack_hook: Any, unpack_hook: Any) -> None:
