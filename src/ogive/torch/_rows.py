@@ -18,17 +18,24 @@ from ._arguments import implicit_dim, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
+    OPERATOR,
     TRANSFORMS,
     ValueOf,
     applier,
     as_number,
+    by_operator,
+    by_torch,
     check_devices,
     checked_dim,
+    densely,
     floating,
-    is_batched,
+    is_plain,
     outside_transforms,
     route,
+    route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._drawn import drawn_seed, first_indices
 from ._library import define, on_cuda, on_the_cpu
@@ -77,7 +84,7 @@ class Rows:
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         small = self.reduces and mode == "value"
-        out = torch.empty(lead, dtype=x.dtype) if small else torch.empty_like(x)
+        out = x.new_empty(lead) if small else torch.empty_like(x)
         operands: list[Any] = [] if mode == "value" else [
             given if self.reduces else given.movedim(dim, -1)
         ]  # fmt: skip
@@ -100,9 +107,14 @@ class Rows:
             return None
         if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
             return None
-        if x.requires_grad and grad_enabled():
-            return self.apply_along_last(x)  # type: ignore[no-any-return]
-        return self.dense["value"](x)
+        try:
+            if x.requires_grad and grad_enabled():
+                return self.apply_along_last(x)  # type: ignore[no-any-return]
+            return self.dense["value"](x)
+        except RuntimeError:
+            if is_plain(x):
+                raise
+        return None
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -141,7 +153,7 @@ class Rows:
     ) -> Tensor:
         x = floating(input, self.name)
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
+        way = route_of(*(t for t in (x, temperature, where) if isinstance(t, Tensor)))
         learned = learns(temperature)
         if not learned:
             temperature = checked_temperature(temperature, x, dim)
@@ -150,9 +162,6 @@ class Rows:
             check_fits(temperature, (*x.shape[:dim], *x.shape[dim + 1 :]), self.name)
         if where is not None:
             where = checked_mask(where, x, self.name)
-        if x.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, x.device)
-            return self.by_formula(x, dim, temperature, where)
         if learned:
             assert isinstance(temperature, Tensor)
             return self.with_temperature(x, dim, temperature, where, way)
@@ -165,15 +174,18 @@ class Rows:
             if isinstance(temperature, Tensor) or where is not None:
                 return carrier
             return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
+        given = x, dim, temperature, where
         if way == FORMULA or isinstance(temperature, Tensor):
-            return self.by_formula(x, dim, temperature, where)
-        return self.operator(x, dim, temperature, where)  # type: ignore[no-any-return]
+            return by_torch(self.name, self.by_formula, *given)  # type: ignore[no-any-return]
+        return by_operator(self.name, self.operator, self.by_formula, *given)  # type: ignore[no-any-return]
 
     def with_temperature(
         self, x: Tensor, dim: int, temperature: Tensor, where: Any, way: int
     ) -> Tensor:
         """Where the temperature has a derivative too, which the formula knows."""
         if way != KERNELS:
+            if way == OPERATOR and not torch.compiler.is_compiling():
+                checked_temperature(temperature.detach(), x, dim)
             return self.by_formula(x, dim, temperature, where)
         number = checked_temperature(temperature.detach(), x, dim)
         with torch.no_grad():
@@ -199,7 +211,7 @@ class Rows:
                     return y if y.dim() < last.dim() else y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, last.device)
+                    warn_of_fallback(name, last.device.type)
                     return formula(*args)
 
                 y: Tensor = on_cuda(run, otherwise)
@@ -298,7 +310,8 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
     ) -> Tensor:
         """dx with derivatives of its own, or for many dy at a time."""
-        further, many = grad_enabled(), is_batched(dy)
+        further, many = grad_enabled(), not is_plain(dy)
+        dy = densely(dy)
         if from_output:
             carrier = of.pull_back(dy, kept, dim, temperature)
         else:
@@ -327,9 +340,13 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept,) = ctx.saved_tensors
             dim = kept.dim() - 1
-            if not (grad_enabled() or is_batched(dy)):
-                dx = backward_of(dy, kept)
-                return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+            if not grad_enabled():
+                try:
+                    dx = backward_of(dy, kept)
+                    return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
             return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
 
     class RowsFunction(Function):
@@ -347,12 +364,16 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
             mode = "backward_from_output" if ctx.output else "backward"
-            dy = of.counted(dy, where)
-            if not (grad_enabled() or is_batched(dy)):
-                dx = of.run(mode, dy, kept, dim, temperature, where)
-            else:
-                dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
-            return dx, None, None, None, None
+            dy = of.counted(densely(dy), where)
+            nones = (None,) * 4
+            if not grad_enabled():
+                try:
+                    return of.run(mode, dy, kept, dim, temperature, where), *nones
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
+            dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
+            return dx, *nones
 
     return RowsFunction, AlongLast
 
@@ -363,7 +384,7 @@ def transformed_value(of: Rows) -> Any:
 
         @staticmethod
         def forward(x: Tensor, dim: int, temperature: float) -> Tensor:
-            return of.run("value", x, x, dim, temperature, None)
+            return of.operator(x, dim, temperature, None)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -478,6 +499,12 @@ def public(of: Rows) -> Callable[..., Tensor]:
                 dim = implicit_dim(of.name, input)
             if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
                 dtype = _stacklevel
+            if within_devices(input, temperature, where):
+                with unseen():
+                    return function(
+                        input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
+                        out=out,
+                    )  # fmt: skip
             x = input if dtype is None else input.to(dtype)
             if out is not None:
                 return into(out, of.name, lambda x: of.call(x, dim, temperature, where, lean), x)
@@ -498,9 +525,13 @@ def public(of: Rows) -> Callable[..., Tensor]:
                 given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
                 given |= {"temperature": temperature, "where": where}
                 return into(out, of.name, partial(function, **given), input)
+            whole = isinstance(dim, int)
+            y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
+            if y is None and within_devices(input, temperature, where):
+                with unseen():
+                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[arg-type]
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
-            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
             if y is None:
                 y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
@@ -546,7 +577,7 @@ class DrawnRows:
             return self.run_dense(mode, dy, x, temperature, hard, int(seed))
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
-        out = torch.empty(rows.shape, dtype=x.dtype)
+        out = torch.empty(rows.shape, dtype=x.dtype, device="cpu")
         noise = (temperature, int(seed), first_indices(lead, n))
         operands = (
             (rows, *noise, hard, out) if dy is None
@@ -564,10 +595,10 @@ class DrawnRows:
         out = torch.empty_like(x)
         first = first_indices((count,), n)
         noise = temperature, seed, (first.data_ptr(), (8,))
-        at, to = (x.data_ptr(), steps), (out.data_ptr(), steps)
+        at, to = (_raw.address(x), steps), (out.data_ptr(), steps)
         operands: Any = (at, *noise, hard, to)
         if dy is not None:
-            operands = (dy.data_ptr(), steps), at, *noise, to
+            operands = (_raw.address(dy), steps), at, *noise, to
         handle = _raw.handle_of(self.name, mode)
         _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
         return out
@@ -578,7 +609,7 @@ class DrawnRows:
         n = rows.shape[-1]
         shape = tuple(rows.shape)
         with outside_transforms():
-            zeros = torch.zeros(shape, dtype=torch.float64)
+            zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
             y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
         y = y.to(x.device)
         # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
@@ -590,11 +621,19 @@ class DrawnRows:
         found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
         return found
 
+    def formed(self, x: Tensor, dim: int, temperature: Any, hard: bool, seed: Tensor) -> Tensor:
+        """The result in torch's operations: where it is hard, with the soft one's derivatives."""
+        y = self.by_formula(x, dim, temperature, seed)
+        if not hard:
+            return y
+        best = y.detach().argmax(dim, keepdim=True)
+        return ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)  # type: ignore[no-any-return]
+
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
         scalar = x.dim() == 0
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
+        way = route_of(x)
         if isinstance(temperature, Tensor) and temperature.dim():
             raise TypeError(f"{self.name}: the temperature must be one number")
         learned = learns(temperature)
@@ -614,12 +653,10 @@ class DrawnRows:
         if way == KERNELS:
             y = self.function(x, dim, temperature, hard, seed)
         elif way in (TRANSFORMS, FORMULA):
-            y = self.by_formula(x, dim, temperature, seed)
-            if hard:
-                best = y.detach().argmax(dim, keepdim=True)
-                y = ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)
+            y = by_torch(self.name, self.formed, x, dim, temperature, hard, seed)
         else:
-            y = self.operator(x, dim, temperature, hard, seed)
+            given = x, dim, temperature, hard, seed
+            y = by_operator(self.name, self.operator, self.formed, *given)
         return y.reshape(()) if scalar else y
 
     def define_operators(self) -> None:
@@ -641,7 +678,7 @@ class DrawnRows:
                     return y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device)
+                    warn_of_fallback(name, args[0].device.type)
                     return on_the_cpu(run, *args)  # type: ignore[no-any-return]
 
                 found: Tensor = on_cuda(by_triton, otherwise)
@@ -702,7 +739,8 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
-            further, many = torch.is_grad_enabled(), is_batched(dy)
+            dy = densely(dy)
+            further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
             if not (further or many):
                 return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
             dim, temperature, _ = ctx.rest
@@ -729,6 +767,9 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
     ) -> Tensor:
         if eps != 1e-10:  # the noise is finite without it
             warn_of_ignored(of.card, "eps", eps)
+        if within_devices(logits, tau):
+            with unseen():
+                return function(logits, tau, hard, eps, dim, seed=seed, generator=generator)
         return of.call(logits, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name

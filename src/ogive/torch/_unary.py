@@ -23,12 +23,18 @@ from ._dispatch import (
     ValueOf,
     applier,
     as_number,
+    by_operator,
+    by_torch,
+    densely,
     elementwise_vmap,
     floating,
-    is_batched,
-    is_batched_gradient,
+    is_plain,
+    needs_operator,
     route,
+    route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda, on_the_cpu
 
@@ -89,14 +95,14 @@ class Unary:
 
     def pulled_back(self, dy: Tensor, x: Tensor, numbers: Numbers) -> Tensor:
         """dx with its own derivatives, whatever wraps dy."""
-        if is_batched_gradient(dy):
-            return self.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
+        if needs_operator(dy, x):
+            return self.by_operator(self.backward_operator, dy, x, numbers)
         return self.differentiable_backward.apply(dy, x, *numbers)  # type: ignore[no-any-return]
 
     def pulled_back_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
         """The same from y, which leads on to x, being this function's result."""
-        if is_batched_gradient(dy):
-            return self.output_operator(dy, y, *numbers)  # type: ignore[no-any-return]
+        if needs_operator(dy, y):
+            return self.by_operator(self.output_operator, dy, y, numbers)
         with torch.no_grad():
             dx: Tensor = self.output_operator(dy, y, *numbers)
             if self.straight:
@@ -105,6 +111,14 @@ class Unary:
             slope = self.slope_of(y, *numbers)
         result: Tensor = ValueOf.apply(dx, dy * slope)
         return result
+
+    def by_operator(self, pull: Any, dy: Tensor, kept: Tensor, numbers: Numbers) -> Tensor:
+        """dx of whatever kind dy is; where operators do not take it, dy times the slope."""
+        found: Tensor = by_operator(
+            self.name, lambda dy: pull(dy, kept, *numbers),
+            lambda dy: dy * pull(torch.ones_like(kept), kept, *numbers), densely(dy),
+        )  # fmt: skip
+        return found
 
     # Operators: for whatever traces, wraps or moves tensors.
 
@@ -194,6 +208,7 @@ class Unary:
             vmap=elementwise_vmap(lambda: of.operator),
         )  # fmt: skip
         self.backward_operator, self.output_operator = backward_op, output_op
+        self.second_operator = second_op
         if self.lean is not None:
             self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
 
@@ -201,7 +216,7 @@ class Unary:
         self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
     ) -> Any:
         """A mode where no kernel reaches: by torch's formula, or by a copy to the CPU."""
-        warn_of_fallback(self.name, tensors[-1].device)
+        warn_of_fallback(self.name, tensors[-1].device.type)
         if mode == "value":
             return self.formula(*tensors, *numbers)
         if mode == "backward":
@@ -218,7 +233,7 @@ class Unary:
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
-        x = floating(input, self.name)
+        x = floating(input, self.name, dense=False)
         if not isinstance(inplace, bool):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
@@ -238,11 +253,9 @@ class Unary:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
             )
-        way = route(x)
-        if way == FORMULA or x.device.type not in ("cpu", "cuda", "meta"):
-            if way != FORMULA:
-                warn_of_fallback(self.name, x.device)
-            y = self.formula(x, *numbers)
+        way = route_of(x)
+        if way == FORMULA:
+            y: Tensor = by_torch(self.name, self.formula, x, *numbers)
             return x.copy_(y) if inplace else y
         plan = self.plan(numbers, lean)
         if inplace:
@@ -254,9 +267,14 @@ class Unary:
             return bound.value(x)
         if way == TRANSFORMS:
             return self.differentiable.apply(x, *numbers)  # type: ignore[no-any-return]
-        if plan == "bits" and x.device.type != "cuda":
-            return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
-        return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
+        bits = plan == "bits" and x.device.type != "cuda"
+
+        def operator(x: Tensor) -> Tensor:
+            if bits:
+                return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
+            return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
+
+        return by_operator(self.name, operator, lambda x: self.formula(x, *numbers), x)  # type: ignore[no-any-return]
 
     def over(self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None) -> Tensor:
         """The result in the memory of x."""
@@ -331,7 +349,7 @@ def keeping_one(
                 try:
                     return dx_of(dy, kept)
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if is_plain(dy) and is_plain(kept):
                         raise
             return pulled_back(dy, kept, numbers)
 
@@ -362,7 +380,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
 
         @staticmethod
         def forward(dy: Tensor, strides: Any, *kept: Tensor) -> Tensor:
-            return lean.backward(dy, kept, strides, *numbers)
+            return of.lean_backward(dy, *kept, strides, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -387,8 +405,12 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             return torch.stack(each), 0
 
     def pulled_back(dy: Tensor, strides: Any, *kept: Tensor) -> Any:
-        if is_batched_gradient(dy):
-            return of.lean_backward(dy, *kept, strides, *numbers)
+        if needs_operator(dy, *kept):
+            return by_operator(
+                of.name, lambda dy: of.lean_backward(dy, *kept, strides, *numbers),
+                lambda dy: dy * of.lean_backward(of_ones(dy, strides), *kept, strides, *numbers),
+                densely(dy),
+            )  # fmt: skip
         return LinearInDy.apply(dy, strides, *kept)
 
     class FromBits(Function):
@@ -405,13 +427,18 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
                 try:
                     return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if all(map(is_plain, (dy, *ctx.saved_tensors))):
                         raise
             elif lean.needs_output:
                 raise RuntimeError(no_second(of.name))
             return pulled_back(dy, ctx.strides, *ctx.saved_tensors)
 
     return FromBits
+
+
+def of_ones(dy: Tensor, strides: Any) -> Tensor:
+    """A plain gradient of ones, which lies as the result did."""
+    return torch.empty_strided(dy.shape, strides, dtype=dy.dtype, device="cpu").fill_(1)
 
 
 def no_second(name: str) -> str:
@@ -494,13 +521,15 @@ def check_dense(shape: torch.Size, strides: Any) -> None:
 
 
 def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
-    """Functions that torch.func and forward mode take: backward, and the value."""
+    """Functions that torch.func and forward mode take: backward, and the value. Operators do the
+    work, since what transforms hand on may be zeros that lie nowhere.
+    """
     nones = (None,) * len(of.parameters)
 
     class SecondDerivative(Function):
         @staticmethod
         def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.second(x, *numbers)  # type: ignore[no-any-return]
+            return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -517,7 +546,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, *numbers: float) -> Tensor:
-            return of.backward(dy, x, *numbers)  # type: ignore[no-any-return]
+            return of.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -547,7 +576,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     class Value(Function):
         @staticmethod
         def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.value(x, *numbers)  # type: ignore[no-any-return]
+            return of.operator(x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -588,8 +617,9 @@ def public(
     )
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
-    chosen = exact = approximated = ""
+    chosen = exact = approximated = same = ""
     if forms:
+        same = ", approximate=approximate"
         chosen, exact = "approximate='none', ", "approximate == 'none' and "
         approximated = f"""
     if approximate != "none":
@@ -608,7 +638,15 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
                 return of.apply(input)
             return of.value(input)
         except KeyError:
-            pass  # parameters that are new, or not one of the four formats{otherwise}{approximated}
+            pass  # parameters that are new, or not one of the four formats
+        except RuntimeError:
+            if is_plain(input):
+                raise{otherwise}{approximated}
+    if within_devices(input):
+        with unseen():
+            return again(
+                input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean, out=out
+            )
     if out is not None:
         return into(
             out, {of.name!r},
@@ -617,10 +655,12 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
-        "route": route, "grad_enabled": _grad_enabled, "call": of.call,
+        "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
+        "grad_enabled": _grad_enabled, "call": of.call,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
-    return generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]

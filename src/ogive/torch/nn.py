@@ -6,12 +6,14 @@ Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn._reduction import legacy_get_string
 
 from .. import _native, catalog
 from .._generated import generated
@@ -156,23 +158,25 @@ class Loss(nn.Module):
 
     function: Callable[..., Tensor]
     options: dict[str, Any]
+    signature: inspect.Signature
     tensors = ("weight", "pos_weight")
 
-    def __init__(self, weight: Tensor | None = None, **options: Any):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        for name in options:
-            if name not in self.options:
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}() {error}") from None
+        given = bound.arguments
+        average, reduce = given.pop("size_average", None), given.pop("reduce", None)
+        if average is not None or reduce is not None:
+            given["reduction"] = legacy_get_string(average, reduce)
         for name, default in self.options.items():
-            value = weight if name == "weight" else options.get(name, default)
+            value = given.get(name, default)
             if name in self.tensors:
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        given = {name: getattr(self, name) for name in self.options}
-        return type(self).function(input, target, given.pop("weight", None), **given)
 
     def extra_repr(self) -> str:
         return ", ".join(
@@ -182,7 +186,17 @@ class Loss(nn.Module):
 
 
 class LinearCrossEntropyLoss(nn.Module):
-    """Cross-entropy of ``linear(input)``, whose logits are never whole."""
+    """Cross-entropy of ``linear(input)``, whose logits are never whole.
+
+    Attributes and ``state_dict`` are those of ``torch.nn.LinearCrossEntropyLoss``, with Ogive's
+    ``z_loss``, ``softcap``, ``temperature`` and ``chunk_rows`` beside them.
+    """
+
+    # On the class too, for modules of torch's that `swap` turns into these.
+    z_loss = 0.0
+    softcap: float | None = None
+    temperature = 1.0
+    chunk_rows: int | None = None
 
     def __init__(
         self,
@@ -193,35 +207,54 @@ class LinearCrossEntropyLoss(nn.Module):
         bias: bool = False,
         device: Any = None,
         dtype: Any = None,
+        reduction: str = "mean",
         weight: Tensor | None = None,
-        options: None = None,
-        **given: Any,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+        chunk_rows: int | None = None,
+        create_graph: bool = False,
     ):
         super().__init__()
-        if tuple(out_features) != ():
+        if weight is not None and weight.shape != (num_classes,):
             raise ValueError(
-                f"out_features must be (), one loss for each input, not {out_features}"
+                f"weight of shape {tuple(weight.shape)} does not fit {num_classes} classes"
             )
-        if options is not None:
-            raise ValueError("options are of torch's chunks; here chunk_rows says how many rows")
-        taken = inspect.signature(_functions["linear_cross_entropy"]).parameters
-        for name in given:
-            if name not in taken or name.startswith("linear_"):
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
-        self.in_features, self.num_classes = in_features, num_classes
-        self.linear = nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
         self.register_buffer("weight", weight)
-        self.options = given
+        self.num_classes, self.out_features = num_classes, tuple(out_features)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        self.z_loss, self.softcap, self.temperature = z_loss, softcap, temperature
+        self.chunk_rows = chunk_rows
+        # As torch has it: flat, and in the shape of the losses where it is used.
+        self.linear = nn.Linear(
+            in_features, math.prod(self.out_features, start=num_classes), bias, device, dtype
+        )
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        W, bias = self.linear.weight, self.linear.bias
+        shape = self.num_classes, *self.out_features
         return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
-            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight,
-            **self.options,
+            input, W.reshape(*shape, W.shape[-1]), target,
+            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing, options=self.options, z_loss=self.z_loss,
+            softcap=self.softcap, temperature=self.temperature, chunk_rows=self.chunk_rows,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        rest = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"in_features={self.in_features}, num_classes={self.num_classes}{rest}"
+        shown = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
+        usual = inspect.signature(type(self).__init__).parameters
+        for name in (
+            "out_features", "reduction", "ignore_index", "label_smoothing", "options", "z_loss",
+            "softcap", "temperature", "chunk_rows",
+        ):  # fmt: skip
+            if getattr(self, name) != usual[name].default:
+                shown += f", {name}={getattr(self, name)!r}"
+        return shown
 
 
 def _forward(name: str, parameters: list[str]) -> Any:
@@ -231,6 +264,17 @@ def _forward(name: str, parameters: list[str]) -> Any:
     text = f"""
 def forward(self, input):
     return function(input, {numbers}self.inplace, lean=self.lean)
+"""
+    return generated("forward", text, scope, f"torch.nn {name}")
+
+
+def _loss_forward(name: str, options: list[str]) -> Any:
+    """The same for a loss."""
+    given = ", ".join(f"{option}=self.{option}" for option in options)
+    scope: dict[str, Any] = {"function": _functions[name]}
+    text = f"""
+def forward(self, input, target):
+    return function(input, target, {given})
 """
     return generated("forward", text, scope, f"torch.nn {name}")
 
@@ -260,12 +304,13 @@ def _class(card: Card) -> type[nn.Module]:
         base = DrawnRows if "seed" in names else Rows
     else:
         base = Loss
+        _, _, *taken = inspect.signature(function).parameters.values()
+        body["signature"] = inspect.Signature(taken)
         body["options"] = {
-            p.name: None if p.name == "weight" else p.default
-            for p in inspect.signature(function).parameters.values()
-            if p.name not in ("input", "target")
+            p.name: p.default for p in taken if p.name not in ("size_average", "reduce")
         }
         body |= {k: v for k, v in body["options"].items() if k not in Loss.tensors}
+        body["forward"] = _loss_forward(card.name, list(body["options"]))
     return type(card.title, (base,), body)
 
 

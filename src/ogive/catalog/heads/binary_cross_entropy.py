@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -80,7 +81,7 @@ def evaluate(
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     (smoothing,) = checked_options(label_smoothing)
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
@@ -124,7 +125,7 @@ def evaluate(
         h=row(h),
         kind=kind,
     )
-    value = heads.reduced(loss, how, logits.size, logits.dtype)
+    value = heads.reduced(loss, how, logits.size or np.inf, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
