@@ -177,7 +177,8 @@ class Rows:
         given = x, dim, temperature, where
         if way == FORMULA or isinstance(temperature, Tensor):
             return by_torch(self.name, self.by_formula, *given)  # type: ignore[no-any-return]
-        return by_operator(self.name, self.operator, self.by_formula, *given)  # type: ignore[no-any-return]
+        operator = partial(self.operator, keep_input=lean is False)
+        return by_operator(self.name, operator, self.by_formula, *given)  # type: ignore[no-any-return]
 
     def with_temperature(
         self, x: Tensor, dim: int, temperature: Tensor, where: Any, way: int
@@ -266,34 +267,38 @@ class Rows:
             )  # fmt: skip
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.dim, ctx.temperature, where = inputs
-            ctx.save_for_backward(x if output_op is None else output, where)
+            x, ctx.dim, ctx.temperature, where, keep_input = inputs
+            ctx.output = output_op is not None and not keep_input
+            ctx.save_for_backward(output if ctx.output else x, where)
 
         def first_order(ctx: Any, dy: Tensor) -> Any:
             kept, where = ctx.saved_tensors
-            if output_op is not None:
+            if output_op is not None and ctx.output:
                 dx = output_op(of.counted(dy, where), kept, ctx.dim, ctx.temperature)
             else:
                 dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
-            return dx, None, None, None
+            return dx, None, None, None, None
 
         def fake(x: Tensor, dim: int, *_: Any) -> Tensor:
             if not of.reduces:
                 return torch.empty_like(x)
             return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
 
-        def vmap(info: Any, dims: Any, x: Tensor, dim: int, t: float, where: Any) -> Any:
+        def vmap(
+            info: Any, dims: Any, x: Tensor, dim: int, t: float, where: Any, *keep: Any
+        ) -> Any:
             x = x.expand(info.batch_size, *x.shape) if dims[0] is None else x.movedim(dims[0], 0)
             if where is not None and dims[3] is not None:
                 where = where.movedim(dims[3], 0)
             if x.dim() == 1:
-                return of.operator(x.unsqueeze(1), 1, t, where).reshape(x.shape), 0
-            return of.operator(x, dim + 1, t, where), 0
+                return of.operator(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
+            return of.operator(x, dim + 1, t, where, *keep), 0
 
         self.operator = define(
-            name, f"(Tensor x, {options}) -> Tensor",
-            lambda x, dim, t, where: of.run("value", x, x, dim, t, where), fake,
-            cuda=cuda("value", of.by_formula), backward=first_order, setup_context=save, vmap=vmap,
+            name, f"(Tensor x, {options}, bool keep_input=False) -> Tensor",
+            lambda x, dim, t, where, _=False: of.run("value", x, x, dim, t, where), fake,
+            cuda=lambda *args: cuda("value", of.by_formula)(*args[:4]),
+            backward=first_order, setup_context=save, vmap=vmap,
         )  # fmt: skip
 
 

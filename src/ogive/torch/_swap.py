@@ -37,6 +37,7 @@ from .._generated import generated
 from ..catalog import Card, Parameter
 from . import _approximations, _functions, nn
 from ._arguments import ignored
+from ._dispatch import modes_without_a_say
 
 
 @dataclass(frozen=True)
@@ -455,6 +456,8 @@ class Functional(TorchFunctionMode):
                 return found
         return func(*args, **kwargs)
 
+
+modes_without_a_say.add(Functional)
 
 # The mode must be active wherever code of the model runs: in its forward, in that of each of its
 # parts called alone, and when a checkpoint runs some of it again, in backward.
