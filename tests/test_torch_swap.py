@@ -250,6 +250,23 @@ def test_lean_keeps_less() -> None:
     assert full - kept() == 32 * 256 * 4 - 32 * 256 // 8  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("out_features", [(), (2,)])
+def test_a_linear_loss_keeps_its_layer(out_features: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    loss = nn.LinearCrossEntropyLoss(
+        4, 3, out_features=out_features, bias=True, weight=weight, label_smoothing=0.1
+    )
+    x, t = torch.randn(5, 4), torch.randint(3, (5, *out_features))
+    before, layer = loss(x, t), loss.linear
+    assert not ot.swap(loss).kept
+    assert type(loss) is ot.nn.LinearCrossEntropyLoss
+    assert loss.linear is layer
+    torch.testing.assert_close(loss(x, t), before)
+    ot.unswap(loss)
+    assert torch.equal(loss(x, t), before)
+
+
 class Bounded(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -293,10 +293,6 @@ def obstacle(module: Any) -> str | None:
         return "it has no dim: torch chooses one by the number of dimensions"
     if kind == "GELU" and getattr(module, "approximate", "none") not in ("none", "tanh"):
         return f"approximate={module.approximate!r}"
-    if hasattr(module, "linear") and getattr(module, "out_features", ()) != ():
-        return "it has several losses for each input (out_features)"
-    if kind == "LinearCrossEntropyLoss":
-        return "torch's chunks differ in their options; build ogive.torch.nn.LinearCrossEntropyLoss"
     return None
 
 
