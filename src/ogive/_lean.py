@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import numpy as np
 from . import _native
 from ._generated import generated
 from ._heads import FORMATS, as_logits
-from ._ufuncs import as_array, as_plain, check_parameter, check_real, is_dask, rewrap
+from ._ufuncs import (
+    as_array,
+    as_plain,
+    check_order,
+    check_parameter,
+    check_real,
+    is_dask,
+    rewrap,
+)
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +45,10 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
         "number": number,
         "parameters": operands,
     }
-    text = f"def {card.name}({signature}):\n    return run({arrays}, out=out, numbers=({numbers}))"
+    ordered = f"    check_order({', '.join(card.ordered)})\n" if card.ordered else ""
+    scope["check_order"] = partial(check_order, card.ordered)
+    call = f"    return run({arrays}, out=out, numbers=({numbers}))"
+    text = f"def {card.name}({signature}):\n{ordered}{call}"
     return generated(card.name, text, scope, f"{mode} {card.name}")
 
 

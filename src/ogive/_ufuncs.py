@@ -88,6 +88,7 @@ def at(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(map(str, index))}]" if index else name
 
 
+PLAIN = (int, float)
 MOST_CHECKED = 1 << 16
 """Larger arrays of parameters are not searched: it would cost as much as the function itself."""
 
@@ -106,8 +107,16 @@ def check_parameter(parameter: Parameter, given: Any) -> None:
     if bad.any():
         index = first(bad)
         raise ValueError(
-            f"{at(parameter.name, index)} = {values[index]}: it must be in ({low:g}, {high:g})"
+            f"{at(parameter.name, index)} = {values[index]}: it must be in {parameter.interval}"
         )
+
+
+def check_order(names: tuple[str, ...], low: Any, high: Any) -> None:
+    """Refuse two plain numbers of which the first exceeds the second; where arrays do, kernels give
+    NaN.
+    """
+    if type(low) in PLAIN and type(high) in PLAIN and low > high:
+        raise ValueError(f"{names[0]} = {low} is above {names[1]} = {high}")
 
 
 def seed_key(name: str, seed: Any) -> Any:

@@ -17,6 +17,7 @@ from ._ufuncs import (
     as_array,
     as_parameter,
     as_plain,
+    check_order,
     check_parameter,
     first_indices,
     is_dask,
@@ -81,6 +82,9 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
         fits = f"type({p.name}) in plain and {low!r} < {p.name} < {high!r}"
         lines.insert(1, f"    if not ({fits}): check_{p.name}({p.name})")
         scope[f"check_{p.name}"] = partial(check_parameter, p)
+    if card.ordered:
+        lines.insert(1, f"    check_order({', '.join(card.ordered)})")
+        scope["check_order"] = partial(check_order, card.ordered)
     if drawn:
         scope["sampled"] = sampled(card.name, mode)
     return generated(card.name, "\n".join(lines), scope, f"{mode} {card.name}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from .. import _native, catalog
 from .._generated import generated
 from ..catalog import Card
 from . import _functions
+from ._arguments import ignored
 
 __all__: list[str] = []
 
@@ -124,7 +126,7 @@ class Rows(nn.Module):
 
     def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
         super().__init__()
-        self.dim, self.temperature, self.lean = -1 if dim is None else dim, temperature, lean
+        self.dim, self.temperature, self.lean = dim, temperature, lean
 
     def forward(self, input: Tensor, where: Tensor | None = None) -> Tensor:
         options: dict[str, Any] = {"temperature": self.temperature, "where": where}
@@ -288,13 +290,14 @@ def _class(card: Card) -> type[nn.Module]:
     base: type[nn.Module] = Activation
     if card.kind == "unary":
         operands = [p for p in card.parameters if p.operand]
-        body["parameters_of_function"] = tuple((p.name, p.default) for p in operands)
+        numbers = (*((p.name, p.default) for p in operands), *ignored(card))
+        body["parameters_of_function"] = numbers
         if any(p.learnable for p in operands):
             base = Learned
         elif "sampled_value" in _native.entries()[card.name]:
             base = Drawn
         else:
-            body["forward"] = _forward(card.name, [p.name for p in operands])
+            body["forward"] = _forward(card.name, [name for name, _ in numbers])
     elif card.kind == "gated":
         base = GatedActivation
     elif card.kind == "rows":
@@ -336,35 +339,30 @@ class GELU(globals()["GELU"]):  # type: ignore[misc]
 
 
 class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
-    """Hard tanh. Bounds other than -1 and 1 go to torch's own, where nothing is rounded either."""
+    """Hard tanh, with the older names of its bounds."""
 
     def __init__(
         self,
         min_val: float = -1.0,
         max_val: float = 1.0,
         inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
         *,
         lean: bool | None = None,
     ):
+        for name, value in (("min", min_value), ("max", max_value)):
+            if value is not None:
+                warnings.warn(
+                    f"keyword argument `{name}_value` is deprecated and renamed to `{name}_val`",
+                    FutureWarning,
+                    stacklevel=2,
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if not min_val < max_val:
             raise ValueError(f"min_val = {min_val} must be below max_val = {max_val}")
-        super().__init__(inplace=inplace, lean=lean)
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, input: Tensor) -> Tensor:
-        if (self.min_val, self.max_val) == (-1, 1):
-            return super().forward(input)  # type: ignore[no-any-return]
-        return nn.functional.hardtanh(input, self.min_val, self.max_val, self.inplace)
-
-
-class Softplus(globals()["Softplus"]):  # type: ignore[misc]
-    """Softplus. ``threshold`` is torch's and has no effect: the formula holds everywhere."""
-
-    threshold = 20.0
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0, *, lean: bool | None = None):
-        super().__init__(beta, lean=lean)
-        self.threshold = threshold
+        super().__init__(min_val, max_val, inplace, lean=lean)
 
 
 class Softmax2d(Rows):
