@@ -331,7 +331,7 @@ class Head:
         by, after = factor_of(total, upstream)
         if upstream is not None and not isinstance(by, Tensor) and not by:
             return upstream, torch.zeros_like(z)
-        by = across(by, z.shape) if isinstance(by, Tensor) else by
+        by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         if isinstance(by, Tensor) and not self.factor_each:
             by, after = 1.0, by if after is None else by * after
         dz = torch.empty_like(z) if gradient else None
