@@ -166,7 +166,8 @@ class Loss(nn.Module):
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{type(self).__name__}() {error}") from None
+            said = str(error).replace("unexpected keyword argument", "unexpected argument")
+            raise TypeError(f"{type(self).__name__}() {said}") from None
         given = bound.arguments
         average, reduce = given.pop("size_average", None), given.pop("reduce", None)
         if average is not None or reduce is not None:
