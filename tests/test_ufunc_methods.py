@@ -84,7 +84,9 @@ def test_options_of_reduce(name: str, mode: str, dtype: Any) -> None:
     expected = np.concatenate(fold(call, memory[:100].copy()))
     assert_same_bits(call.accumulate(memory[:100], out=memory[1:]), expected, "shifted")
     same = numbers(100, dtype)
-    assert_same_bits(call.accumulate(same, out=same), np.concatenate(fold(call, numbers(100, dtype))))
+    assert_same_bits(
+        call.accumulate(same, out=same), np.concatenate(fold(call, numbers(100, dtype)))
+    )
 
 
 @every_fold

@@ -154,7 +154,7 @@ def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.
 def gradient_format(weight: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The format of a parameter's gradient: that of an array of weights, else that of dx."""
     floating = isinstance(weight, np.ndarray) and weight.dtype.kind not in "biu"
-    return weight.dtype if floating else dtype
+    return weight.dtype.newbyteorder("=") if floating else dtype
 
 
 def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:

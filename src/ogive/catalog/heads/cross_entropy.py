@@ -146,7 +146,10 @@ def evaluate(
     mode, operand = checked_target(target, logits.shape, axis, ignore_index)
     if mode == "probabilities":
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total, own = mean_weights(mode, operand, weights)
+        options = (options[0], options[1] * own, *options[2:])
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
@@ -210,6 +213,22 @@ def total_weight(mode: str, operand: Any, weights: Any) -> float:
         return float(np.prod(operand.shape[:-1]))
     kept = operand >= 0
     return float(np.count_nonzero(kept) if weights is None else np.sum(weights[operand[kept]]))
+
+
+def mean_weights(mode: str, operand: Any, weights: Any) -> tuple[Any, float, float]:
+    """Class weights, what a mean divides by, and what rows without a class count, on a scale where
+    nothing leaves the range.
+    """
+    if weights is None:
+        return None, total_weight(mode, operand, None), 1.0
+    if mode == "probabilities":
+        size = float(np.max(np.abs(weights)))
+        return heads.lowered(weights, size, total_weight(mode, operand, None))
+    with np.errstate(over="ignore"):
+        total = total_weight(mode, operand, weights)
+    if total and not 2.0**-60 <= abs(total) <= 2.0**60:
+        weights, total = heads.balanced(weights, weights[operand[operand >= 0]])
+    return weights, total, 1.0
 
 
 def run(

@@ -122,7 +122,9 @@ def evaluate(
     mode, operand = cross_entropy.checked_target(target, logits.shape, axis, ignore_index)
     if mode == "probabilities":
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = cross_entropy.total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)

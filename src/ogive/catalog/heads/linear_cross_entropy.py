@@ -129,7 +129,10 @@ def evaluate(
     options = cross_entropy.checked_options(label_smoothing, z_loss, softcap, temperature)
     weights = cross_entropy.checked_class_weights(weight, classes, shape)
     mode, operand = cross_entropy.checked_target(target, shape, len(shape) - 1, ignore_index)
-    total = cross_entropy.total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total, own = cross_entropy.mean_weights(mode, operand, weights)
+        options = (options[0], options[1] * own, *options[2:])
     chunk = _checked_chunk(chunk_rows, matrix, work)
     operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":

@@ -110,7 +110,10 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
+    total = float(logits.size)
+    if how == "mean" and weight is not None and logits.size:
+        weights, total, _ = heads.lowered(weights, float(np.max(weight)), total)
+    factor = 1 / (total or 1.0) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
 
     def row(array: Any) -> Any:
@@ -133,5 +136,5 @@ def evaluate(
         h=row(h),
         kind=kind,
     )
-    value = heads.reduced(loss, how, logits.size, logits.dtype)
+    value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)

@@ -89,7 +89,9 @@ def evaluate(
     mode, operand = cross_entropy.checked_target(target, logits.shape, axis, ignore_index)
     if mode == "probabilities":
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = cross_entropy.total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
 
     dz = heads.checked_out(out, logits) if gradient else None
     loss = np.empty(rows.shape[:-1])
