@@ -238,7 +238,9 @@ class Head:
                 return None
             weights = _heads.checked_weights("weight", as_array(weight))
             if how == "mean":
-                weights, total = cross_entropy.mean_weights("labels", room.known(count), weights)
+                weights, total, _ = cross_entropy.mean_weights(
+                    "labels", room.known(count), weights
+                )
         factor, after, by = inverse(total), None, None
         if upstream is not None:
             factor, after = factor_of(total, upstream)
@@ -1013,7 +1015,7 @@ def mean_over(
     lead = labels.shape[:samples]
     if not samples:
         array = None if weights is None else weights.numpy()
-        array, total = cross_entropy.mean_weights("labels", labels.numpy(), array)
+        array, total, _ = cross_entropy.mean_weights("labels", labels.numpy(), array)
         return array if array is None else torch.from_numpy(array), total
     if weights is None:
         counts = (labels >= 0).reshape(*lead, -1).sum(-1).double()
