@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import StudyError
 from .result import DataDescription, Splits
+from .table import Table
 from .training import Parts
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
@@ -191,6 +192,27 @@ def _fill(x: NDArray[np.float64], train: NDArray[np.int64], data: Dataset) -> li
             f"median {median:g}"
         )
     return treatments
+
+
+def bundled(name: str) -> Table:
+    """One of scikit-learn's real sets, as `load` will give every source."""
+    data = _bundled(name)
+    return Table(
+        name=name,
+        task="classification",
+        target="target",
+        y=data.y,
+        classes=data.classes,
+        numbers=data.x,
+        number_names=data.features,
+        categories=np.empty((len(data.y), 0), np.int32),
+        category_names=(),
+        levels=(),
+        texts=np.empty((len(data.y), 0), np.int32),
+        text_names=(),
+        values=(),
+        shares_unit=data.shares_unit,
+    )
 
 
 def _bundled(name: str) -> Dataset:
