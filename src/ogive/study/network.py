@@ -1,12 +1,13 @@
-"""The note's network, y = f(Wx + b) repeated under a softmax or sigmoid head, for many at once.
+"""y = f(Wx + b), repeated, under a softmax, sigmoid or linear head: many networks at once.
 
-All networks of a batch (its *lanes*: seeds, and learning rates where one is being chosen) share
+All networks of a batch (its *lanes*: blocks, and learning rates where one is being chosen) share
 one array with a leading lane axis, so one call of BLAS or of an Ogive kernel serves them all. No
 operation mixes lanes: a network's bits do not depend on which others it trains beside.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,8 @@ from ogive.predict import gain
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Targets = NDArray[np.int64] | NDArray[np.float32]
+"""Class indices, or the standardised numbers of a regression."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +81,26 @@ class Activation:
 
 
 class Head:
-    """The last layer's loss: softmax over classes, or one sigmoid where there are two."""
+    """The last layer's loss: softmax over classes, one sigmoid for two, half a square for none."""
 
     def __init__(self, classes: int) -> None:
-        self.is_binary = classes == 2
-        self.outputs = 1 if self.is_binary else classes
+        self.classes = classes
+        self.outputs = classes if classes > 2 else 1
 
-    def loss(self, logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
+    def loss(self, logits: Floats, target: Targets) -> tuple[Floats, Floats]:
         """Each row's loss, and its gradient with respect to its logits."""
-        if self.is_binary:
-            target = labels[..., None]
-            loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, target, reduction="none")
+        if self.classes > 2:
+            return ogive.value_and_grad.cross_entropy(logits, target, reduction="none")
+        if self.classes == 2:
+            labels = target[..., None]
+            loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, labels, reduction="none")
             return loss[..., 0], dz
-        return ogive.value_and_grad.cross_entropy(logits, labels, reduction="none")
+        error = logits - target[..., None]
+        return 0.5 * error[..., 0] ** 2, error
 
     def classify(self, logits: Floats) -> Labels:
         """The most probable class of each row."""
-        if self.is_binary:
+        if self.classes == 2:
             return (logits[..., 0] > 0).astype(np.int64)
         return np.asarray(np.argmax(logits, axis=-1), np.int64)
 
@@ -133,27 +139,38 @@ class Network:
         self.head = Head(classes)
         self.depth = depth
         self.gain = gain(self.activation.card) * gain_factor
-        self.lanes = len(seeds)
         sizes = [features, *[width] * depth, self.head.outputs]
         shapes: list[tuple[int, ...]] = []
         for fan_in, fan_out in pairwise(sizes):
             shapes += [(fan_in, fan_out), (1, fan_out)]
         if self.activation.initial_slope is not None:
             shapes += [(1, 1)] * depth
+        self._shapes = shapes
         # One row of numbers per lane: an optimiser step is then a handful of calls.
-        self.parameters = np.zeros((self.lanes, sum(map(np.prod, shapes))), np.float32)
-        self.gradients = np.zeros_like(self.parameters)
-        maps = 2 * (depth + 1)
-        views = self._views(self.parameters, shapes)
-        self.weights, self.biases, self.slopes = views[:maps:2], views[1:maps:2], views[maps:]
-        views = self._views(self.gradients, shapes)
-        self.d_weights, self.d_biases, self.d_slopes = views[:maps:2], views[1:maps:2], views[maps:]
+        self.hold(np.zeros((len(seeds), sum(map(math.prod, shapes))), np.float32))
         self._initialise(seeds)
 
-    def _views(self, flat: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
-        ends = np.cumsum([np.prod(shape) for shape in shapes])
+    def keep(self, lanes: NDArray[np.intp]) -> None:
+        """Go on with these lanes only."""
+        self.hold(self.parameters[lanes])
+
+    def hold(self, parameters: Floats) -> None:
+        """These parameters, one row per lane, from now on."""
+        self.lanes = len(parameters)
+        self.parameters, self.gradients = parameters, np.zeros_like(parameters)
+        maps = 2 * (self.depth + 1)
+        views = self._views(self.parameters)
+        self.weights, self.biases, self.slopes = views[:maps:2], views[1:maps:2], views[maps:]
+        views = self._views(self.gradients)
+        self.d_weights, self.d_biases, self.d_slopes = views[:maps:2], views[1:maps:2], views[maps:]
+
+    def _views(self, flat: Floats) -> list[Floats]:
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])
         parts = np.split(flat, ends[:-1], axis=1)
-        return [part.reshape(self.lanes, *shape) for part, shape in zip(parts, shapes, strict=True)]
+        return [
+            part.reshape(self.lanes, *shape)
+            for part, shape in zip(parts, self._shapes, strict=True)
+        ]
 
     def _initialise(self, seeds: tuple[int, ...]) -> None:
         for lane, seed in enumerate(seeds):
