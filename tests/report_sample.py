@@ -53,16 +53,16 @@ def scores(task, score):
     )
 
 
-def trial(activation, depth, split, rng, task="classification", top=0.975, epochs=12):
+def trial(activation, depth, split, rng, task="classification", top=0.975, rounds=12):
     checkpoints = 6
     fade = FADING.get(activation, -0.01) * depth
     dies = activation == "relu"
     trains = fade > -6
     level = top - 0.975 + SLOW.get(activation, 0.975) if trains else MODELS["constant"][1]
     score = float(np.clip(level + rng.normal(0, 0.006), 0, 1))
-    steps = np.linspace(0, epochs * 20, checkpoints).astype(int)
-    loss = 2.3 * np.exp(-np.arange(epochs) * (0.5 if trains else 0.002)) + 0.01
-    loss = loss * np.exp(rng.normal(0, 0.04, epochs))
+    steps = np.linspace(0, rounds * 45, checkpoints).astype(int)
+    loss = 2.3 * np.exp(-np.arange(rounds) * (0.5 if trains else 0.002)) + 0.01
+    loss = loss * np.exp(rng.normal(0, 0.04, rounds))
     layers = np.arange(depth)[:, None]
     moments = np.linspace(0, 1, checkpoints)[None, :]
     dead = np.clip(0.2 * dies * moments * (layers + 1) / depth, 0, 1)
@@ -83,7 +83,7 @@ def trial(activation, depth, split, rng, task="classification", top=0.975, epoch
         ),
         scores=scores(task, score),
         test_rows=packed((rng.random(180) < score).astype(float)),
-        best_epoch=epochs - 1,
+        best_round=rounds - 1,
         train_loss=tuple(map(float, loss)),
         validation_loss=tuple(map(float, loss * 1.1)),
         diverged_at=None,
@@ -251,8 +251,10 @@ def sample(
             seed=0,
             rates=(0.3, 0.1, 0.03, 0.01),
             optimizer="sgd",
-            epochs=12,
-            tuning_epochs=6,
+            steps=540,
+            rounds=12,
+            tuning_steps=270,
+            tuning_rounds=6,
             patience=6,
             width=64,
             batch_size=32,

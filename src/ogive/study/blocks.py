@@ -117,7 +117,9 @@ def _groups(table: Table, rows: Rows) -> tuple[list[Rows], NDArray[np.int64]]:
     if table.groups is None:
         return np.split(rows, np.arange(1, len(rows))), strata
     _, first, member = np.unique(table.groups[rows], return_index=True, return_inverse=True)
-    by_group = np.split(rows[np.argsort(member, kind="stable")], np.cumsum(np.bincount(member))[:-1])
+    by_group = np.split(
+        rows[np.argsort(member, kind="stable")], np.cumsum(np.bincount(member))[:-1]
+    )
     by_first = np.argsort(first)
     return [by_group[i] for i in by_first], strata[np.sort(first)]
 
@@ -133,9 +135,7 @@ def _strata_name(table: Table) -> str:
     return "class" if table.task == "classification" else "tenths of the target"
 
 
-def _deal(
-    strata: NDArray[np.int64], folds: int, draw: np.random.Generator
-) -> NDArray[np.int64]:
+def _deal(strata: NDArray[np.int64], folds: int, draw: np.random.Generator) -> NDArray[np.int64]:
     """Deal shuffled items out to folds, stratum by stratum, as a pack of cards."""
     shuffled = draw.permutation(len(strata))
     dealt = shuffled[np.argsort(strata[shuffled], kind="stable")]
@@ -204,18 +204,12 @@ class Arrays:
                 self.y[split, start : start + len(x)] = y
                 start += len(x)
         self.scale = [(one.target_mean, one.target_scale) for one in prepared]
-        self.targets = [
-            Target(y=table.y[block.test], classes=self.classes) for block in made
-        ]
+        self.targets = [Target(y=table.y[block.test], classes=self.classes) for block in made]
         self.train_count = np.array([len(block.train) for block in made])
         self.validation_count = np.array([len(block.validation) for block in made])
         self.test_count = np.array([len(block.test) for block in made])
         self._validation = _padded(self.train_count, self.validation_count)
         self._test = _padded(self.train_count + self.validation_count, self.test_count)
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """The same for all blocks, whose training rows may differ by a few."""
-        return max(1, round(float(np.median(self.train_count)) / batch_size))
 
     def probe(self, splits: NDArray[np.intp], most: int) -> tuple[Floats, Targets]:
         """The first training rows of each split, as many of each."""

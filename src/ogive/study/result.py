@@ -113,11 +113,15 @@ class Settings:
     rates: tuple[float, ...]
     """The grid of learning rates; every network of a block chooses its own."""
     optimizer: Optimizer
-    epochs: int
-    """At most; early stopping takes the epoch with the least validation loss."""
-    tuning_epochs: int
+    steps: int
+    """Training steps of a reported network, at most."""
+    rounds: int
+    """How often it is validated: early stopping keeps the weights of the best of them."""
+    tuning_steps: int
+    """Of a network that only tries a learning rate."""
+    tuning_rounds: int
     patience: int
-    """Epochs without a smaller validation loss after which a network stops."""
+    """Rounds without an improvement after which a network stops."""
     width: int
     batch_size: int
     momentum: float
@@ -126,8 +130,12 @@ class Settings:
     checkpoints: int
     """Moments, from initialisation to the end, at which the layer maps are measured."""
     models: tuple[str, ...] = ("constant", "linear", "boosting")
-    """Models to compare with: the majority class or mean, logistic or linear regression,
+    """Models to compare with: the majority class or mean, logistic or ridge regression,
     histogram gradient boosting."""
+
+    def epochs(self, train_rows: int) -> float:
+        """Passes over the training rows that a reported network makes, at most."""
+        return self.steps * self.batch_size / train_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +185,12 @@ class Trial:
     test_rows: str
     """Each test row's share in the compared metric, in the split's order: base64 of little-endian
     float16, whose mean is the score. `ogive.study.metrics.unpack` reads it."""
-    best_epoch: Count
-    """The epoch, from 1, whose weights were kept; 0 is initialisation."""
+    best_round: Count
+    """The round, from 1, whose weights were kept; 0 is initialisation."""
     train_loss: tuple[NotNegative | None, ...]
-    """Mean over each epoch run; None from the moment it is no longer finite."""
+    """Mean over each round run; None from the moment it is no longer finite."""
     validation_loss: tuple[NotNegative | None, ...]
-    """After each epoch run."""
+    """After each round run."""
     diverged_at: Count | None
     """Step at which the loss stopped being finite."""
     checkpoint_steps: tuple[Count, ...]

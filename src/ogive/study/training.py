@@ -2,7 +2,7 @@
 
 Each block chooses its own learning rate with a network of its own (other draws than the reported
 one's), by the loss on its validation rows; then its reported network is trained at that rate, and
-the epoch with the least validation loss is kept. Test rows are looked at once, at the very end.
+the round with the fewest validation errors (or the least loss) is kept. Test rows are looked at once, at the very end.
 
 The default is gradient descent with momentum, its rate falling linearly to 0. Not Adam: dividing by
 each weight's own gradient size hides gradients that vanish in the early layers, which is what a
@@ -80,17 +80,19 @@ def _timed(trial: Trial, seconds: float) -> Trial:
 def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ...]]:
     """For each block, what each rate reached on its validation rows.
 
-    The worse half of a block's rates stops after a third of the epochs.
+    The worse half of a block's rates stops after a third of the steps.
     """
     pairs = _lanes(job, settings)
     splits = np.repeat([split for split, _ in pairs], len(settings.rates))
     seeds = [seed + TUNING_SEED for _, seed in pairs for _ in settings.rates]
-    course = Course(arrays, job, settings, splits, seeds, settings.rates * len(pairs))
-    epochs = settings.tuning_epochs
-    halving = -(-epochs // 3)
-    for epoch in range(epochs):
-        course.epoch(epoch, epochs)
-        if epoch + 1 == halving < epochs and len(settings.rates) > 2:
+    course = Course(
+        arrays, job, settings, splits, seeds, settings.rates * len(pairs), settings.tuning_steps
+    )
+    rounds = settings.tuning_rounds
+    halving = -(-rounds // 3)
+    for number in range(rounds):
+        course.round(number, rounds)
+        if number + 1 == halving < rounds and len(settings.rates) > 2:
             best = course.best.reshape(len(pairs), -1)
             kept = np.argsort(best, axis=1, kind="stable")[:, : -(-best.shape[1] // 2)]
             chosen = kept + np.arange(len(best))[:, None] * best.shape[1]
@@ -123,15 +125,14 @@ def _final(
     splits = np.array([split for split, _ in pairs])
     seeds = [seed for _, seed in pairs]
     rates = [best_rate(tried) for tried in tuning]
-    course = Course(arrays, job, settings, splits, seeds, rates, keeps=True)
+    course = Course(arrays, job, settings, splits, seeds, rates, settings.steps, keeps=True)
     network = course.network
-    total = arrays.steps_per_epoch(settings.batch_size) * settings.epochs
-    marks = _checkpoint_steps(total, settings.checkpoints)
+    marks = _checkpoint_steps(settings.steps, settings.checkpoints)
     maps = Maps(marks, len(splits), job.depth, bool(network.slopes))
     magnitude, off_centre = _signal(network, arrays, splits)
     _measure(course, maps, 0)
-    for epoch in range(settings.epochs):
-        course.epoch(epoch, settings.epochs, maps, settings.patience)
+    for number in range(settings.rounds):
+        course.round(number, settings.rounds, maps, settings.patience)
         if not len(course.lanes):
             break
     course.restore()
@@ -158,7 +159,7 @@ def _final(
                 tuning=tuning[lane],
                 scores=scores(target, output),
                 test_rows=pack(shares(settings.metric, target, output)),
-                best_epoch=int(course.best_epoch[lane]),
+                best_round=int(course.best_round[lane]),
                 train_loss=_rounded(np.array(course.train_loss[lane])),
                 validation_loss=_rounded(np.array(course.validation_loss[lane])),
                 diverged_at=course.diverged[lane],
@@ -172,7 +173,7 @@ def _final(
                 predicted_gradient_ratio=predicted,
                 slopes=_map(maps.slopes, lane),
                 density=tuple(int(n) for n in density[lane]),
-                seconds_per_step=course.seconds / max(1, course.steps),
+                seconds_per_step=course.seconds / max(1, course.taken),
                 seconds=0.0,
             )
         )
@@ -190,10 +191,11 @@ class Course:
         splits: NDArray[np.intp],
         seeds: Sequence[int],
         rates: Sequence[float],
+        steps: int,
         *,
         keeps: bool = False,
     ) -> None:
-        self.arrays, self.settings, self.keeps = arrays, settings, keeps
+        self.arrays, self.settings, self.steps = arrays, settings, steps
         self.network = Network(
             job.activation,
             depth=job.depth,
@@ -214,40 +216,40 @@ class Course:
         self.best = np.full(count, np.inf)
         """Least validation loss."""
         self.judged = np.full(count, np.inf)
-        """Validation errors, or loss, of the epoch whose weights are kept."""
+        """Validation errors, or loss, of the round whose weights are kept."""
         self.improved = np.zeros(count, np.int64)
-        self.best_epoch = np.zeros(count, np.int64)
+        self.best_round = np.zeros(count, np.int64)
         self.kept = self.network.parameters.copy() if keeps else None
         self.train_loss: list[list[float]] = [[] for _ in range(count)]
         self.validation_loss: list[list[float]] = [[] for _ in range(count)]
         self.diverged: list[int | None] = [None] * count
-        self.seconds, self.steps = 0.0, 0
+        self.seconds, self.taken = 0.0, 0
 
-    def epoch(
-        self, epoch: int, epochs: int, maps: Maps | None = None, patience: int | None = None
+    def round(
+        self, number: int, rounds: int, maps: Maps | None = None, patience: int | None = None
     ) -> None:
-        """One pass over the training rows of every lane, and one over its validation rows."""
+        """Some steps of every lane, then a pass over its validation rows."""
         arrays, network, size = self.arrays, self.network, self.settings.batch_size
+        first, last = (self.steps * n // rounds for n in (number, number + 1))
         if not len(self.lanes):
             return
-        per_epoch = arrays.steps_per_epoch(size)
-        rows = np.stack([self._next(lane, per_epoch * size) for lane in self.lanes])
+        rows = np.stack([self._next(lane, (last - first) * size) for lane in self.lanes])
         splits, rates = self.splits[self.lanes, None], self.rates[self.lanes]
         seeds = tuple(int(seed) for seed in self.seeds[self.lanes])
         sums = np.zeros(len(self.lanes))
-        for i in range(per_epoch):
-            step = epoch * per_epoch + i
-            picked = splits, rows[:, i * size : (i + 1) * size]
+        for step in range(first, last):
+            place = (step - first) * size
+            picked = splits, rows[:, place : place + size]
             began = time.thread_time()
             draws = Draws(seeds, step)
             done = network.forward(arrays.x[picked], draws)
             loss, dz = network.head.loss(done.logits, arrays.y[picked])
             dz /= np.float32(size)
             network.backward(done, dz, draws)
-            falling = rates * np.float32(1 - step / (per_epoch * epochs))
+            falling = rates * np.float32(1 - step / self.steps)
             self.optimiser.step(network, falling, self.settings.clip)
             self.seconds += time.thread_time() - began
-            self.steps += len(self.lanes)
+            self.taken += len(self.lanes)
             means = loss.mean(axis=1, dtype=np.float64)
             sums += means
             for row in np.flatnonzero(~np.isfinite(means)):
@@ -255,9 +257,9 @@ class Course:
                     self.diverged[self.lanes[row]] = step
             if maps and step + 1 in maps.steps[1:-1]:
                 _measure(self, maps, maps.steps.index(step + 1))
-        self._judge(epoch, sums / per_epoch, patience)
+        self._judge(number + 1, sums / (last - first), patience)
 
-    def _judge(self, epoch: int, train_loss: NDArray[np.float64], patience: int | None) -> None:
+    def _judge(self, number: int, train_loss: NDArray[np.float64], patience: int | None) -> None:
         """Note the validation loss, keep the best weights, stop what gets no better."""
         losses, errors = _validate(self.network, self.arrays, self.splits[self.lanes])
         counts_errors = self.settings.metric in ("accuracy", "balanced_accuracy")
@@ -270,14 +272,14 @@ class Course:
                 continue
             judged = error if counts_errors else loss
             if loss < self.best[lane] or judged < self.judged[lane]:
-                self.improved[lane] = epoch + 1
-            # Of epochs with as few errors the last: its rate is smaller.
+                self.improved[lane] = number
+            # Of rounds with as few errors the last: its rate is smaller.
             if judged <= self.judged[lane]:
-                self.judged[lane], self.best_epoch[lane] = judged, epoch + 1
+                self.judged[lane], self.best_round[lane] = judged, number
                 if self.kept is not None:
                     self.kept[lane] = self.network.parameters[row]
             self.best[lane] = min(self.best[lane], loss)
-            waited = epoch + 1 - self.improved[lane]
+            waited = number - self.improved[lane]
             stopped[row] = patience is not None and waited >= patience
         self.stop(stopped)
 
@@ -291,7 +293,7 @@ class Course:
         self.optimiser.keep(rows)
 
     def restore(self) -> None:
-        """All lanes again, with the weights of their best epochs."""
+        """All lanes again, with the weights of their best rounds."""
         assert self.kept is not None
         self.lanes = np.arange(len(self.splits))
         self.network.hold(self.kept)
