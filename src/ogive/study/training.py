@@ -2,7 +2,8 @@
 
 Each block chooses its own learning rate with a network of its own (other draws than the reported
 one's), by the loss on its validation rows; then its reported network is trained at that rate, and
-the round with the fewest validation errors (or the least loss) is kept. Test rows are looked at once, at the very end.
+the round with the fewest validation errors (or the least loss) is kept. Test rows are looked at
+once, at the very end.
 
 The default is gradient descent with momentum, its rate falling linearly to 0. Not Adam: dividing by
 each weight's own gradient size hides gradients that vanish in the early layers, which is what a
