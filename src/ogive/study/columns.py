@@ -46,14 +46,16 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([ T]\d.*)?"
     r"|\d{1,2}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{2,4}( \d.*)?"
-    r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}( \d.*)?|[A-Za-z]{3} \d{4}"
+    r"|[A-Za-z]{3,9}\.?[- ]\d{1,2},?[- ]\d{4}( \d.*)?|[A-Za-z]{3} \d{4}"
 )
 DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d",
         "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y",
-        "%d-%b-%y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y", "%Y-%m", "%Y/%m")  # fmt: skip
+        "%d-%b-%y", "%b-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y", "%Y-%m", "%Y/%m")  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 WRITTEN = re.compile(r"([-+]?)\s*[$€£¥]?\s*([-+]?[\d.,' ]*\d[\d.,]*(?:[eE][-+]?\d+)?)\s*[%€]?")
 """A number with a currency or percent sign, or with marks between its digits."""
+DIGIT = re.compile(r"\d")
+CODE = re.compile(r"[A-Za-z]?\d+[A-Za-z]?")
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
 
 Where = Callable[[int], str]
@@ -86,16 +88,31 @@ class Column:
 
 @dataclass(kw_only=True)
 class Said:
-    """Sentences about treatments, gathered by what was done, so that many columns make one."""
+    """Sentences, gathered by what they are about, so that a thousand columns make one."""
 
-    warnings: list[str] = field(default_factory=list)
+    warned: dict[str, list[str]] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
 
-    def say(self, what: str, column: str) -> None:
+    def warn(self, what: str, column: str = "") -> None:
+        """What may be a mistake."""
+        self.warned.setdefault(what, []).append(column)
+
+    def say(self, what: str, column: str = "") -> None:
+        """What was done."""
         self.done.setdefault(what, []).append(column)
 
-    def sentences(self) -> list[str]:
-        return [f"{what}: {listed(columns)}" for what, columns in self.done.items()]
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(_sentence(*pair) for pair in self.warned.items())
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        return tuple(_sentence(*pair) for pair in self.done.items())
+
+
+def _sentence(what: str, columns: list[str]) -> str:
+    named = [column for column in columns if column]
+    return f"{what}: {listed(named)}" if named else what
 
 
 @dataclass(kw_only=True)
@@ -127,6 +144,9 @@ class Context:
 
 def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     """The features that a column becomes: several for a date, else one."""
+    quick = _nearly_numbers(series, name, context)
+    if quick is not None:
+        return [_number(quick, name, context)]
     plain = plain_values(series, name, context)
     if isinstance(plain, pd.Series):
         if pd.api.types.is_datetime64_any_dtype(plain):
@@ -137,7 +157,7 @@ def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     numbers = as_numbers(plain, name, context)
     if numbers is not None:
         return [_number(numbers, name, context)]
-    dates = _as_dates(plain, name, context)
+    dates = as_dates(plain, name, context)
     if dates is not None:
         return _dates(dates, name, context)
     clock = _as_clock(plain)
@@ -145,6 +165,25 @@ def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
         context.said.say("Times of day, in seconds", name)
         return [_number(clock, name, context)]
     return [_category(plain, name, context)]
+
+
+def _nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
+    """Texts that are numbers but for words that mean missing: no need to look at each value."""
+    if not isinstance(series.dtype, pd.StringDtype) or context.decimal == ",":
+        return None
+    values = pd.to_numeric(series, errors="coerce")
+    numbers = values.to_numpy(np.float64, na_value=np.nan)
+    words = series[np.isnan(numbers) & series.notna().to_numpy()].str.strip()
+    counts = words[words != ""].value_counts()
+    known = {*context.na, *(word for word in counts.index if word.casefold() in MISSING)}
+    if np.isnan(numbers).all() or not set(counts.index) <= known:
+        return None
+    said = [word for word in counts.index if word not in context.na]
+    if said:
+        rows = plural(int(counts[said].sum()), "row")
+        shown = listed([repr(word) for word in said])
+        context.said.warn("Read as missing among numbers", f"{name} ({shown} in {rows})")
+    return numbers_of(pd.Series(numbers), context)
 
 
 def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Series[Any] | Values:
@@ -192,7 +231,7 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if kind == "complex":
         return plain_values(series.astype(complex), name, context)
     try:
-        found, uniques = pd.factorize(series)
+        found, index = pd.factorize(series)
     except TypeError:
         nests = (list, dict, set, np.ndarray)
         odd = next(i for i, value in enumerate(series) if isinstance(value, nests))
@@ -200,6 +239,9 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
             f"{context.name}: column {name!r}, {context.where(odd)}: holds a "
             f"{type(series.iloc[odd]).__name__}, not one value; --drop {quoted(name)} leaves it out"
         ) from None
+    uniques = index.tolist()
+    if kind == "string":
+        return _cleaned(uniques, np.asarray(found, np.int64), context)
     nested = next((u for u in uniques if isinstance(u, (tuple, frozenset))), None)
     if nested is not None:
         raise StudyError(
@@ -244,7 +286,7 @@ def parsed(texts: Sequence[str], context: Context) -> tuple[Numbers, set[str]]:
         # 1.234 is a thousand and more where a comma is the decimal mark.
         values[[bool(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+", text)) for text in texts]] = np.nan
     unread = np.flatnonzero(np.isnan(values)).tolist()
-    odd = [i for i in unread if any(c.isdigit() for c in texts[i])]
+    odd = [i for i in unread if DIGIT.search(texts[i])]
     if not odd:
         return values, ways
     plain = dict[int, str]()
@@ -288,7 +330,7 @@ def as_numbers(values: Values, name: str, context: Context) -> Numbers | None:
     if not right:
         return None
     many = counts[~np.isnan(found)].sum() >= max(1, counts[bad].sum())
-    if bad and many:
+    if bad and many and not _are_codes(texts, bad):
         first = min(bad, key=values.first)
         place = f"{context.where(values.first(first))}: {texts[first]!r}"
         help_ = f"--na {quoted(texts[first])} reads it as missing"
@@ -297,19 +339,26 @@ def as_numbers(values: Values, name: str, context: Context) -> Numbers | None:
                 f"{context.name}: column {name!r}, {place} is not a number, like most of the "
                 f"column; {help_}, --drop {quoted(name)} leaves the column out"
             )
-        context.said.warnings.append(
-            f"{name}: most values are numbers, but not all ({place}), so it is taken as "
-            f"{'text' if len(texts) > MOST_LEVELS else 'categories'}; {help_}"
+        context.said.warn(
+            "Taken as text, though most values are numbers", f"{name} (not {place}; {help_})"
         )
     if bad:
         return None
     if len(wrong):
         words = listed([repr(texts[i]) for i in wrong])
         rows = plural(int(counts[wrong].sum()), "row")
-        context.said.warnings.append(f"{name}: numbers, with {words} read as missing in {rows}")
+        context.said.warn("Read as missing among numbers", f"{name} ({words} in {rows})")
     for way in sorted(ways):
         context.said.say(f"Numbers written with {way}", name)
     return np.append(found, np.nan)[values.codes]
+
+
+def _are_codes(texts: Sequence[str], bad: list[int]) -> bool:
+    """Whether numbers with a letter among whole ones are codes, such as house numbers."""
+    odd = set(bad)
+    return all(CODE.fullmatch(texts[i]) for i in bad) and all(
+        text.isdigit() for i, text in enumerate(texts) if i not in odd
+    )
 
 
 def numbers_of(series: pd.Series[Any], context: Context) -> Numbers:
@@ -368,19 +417,19 @@ def _suspect(values: Numbers, name: str, context: Context) -> None:
                 continue
             gap = rest.min() - end if end == low else end - rest.max()
             if gap > np.ptp(rest) and gap > abs(end) / 2:
-                context.said.warnings.append(
-                    f"{name}: is {end:g} in {plural(count, 'row')}, far from all other values; "
-                    f"if it means missing, say --na {end:g}"
+                context.said.warn(
+                    f"Far from all other values, so it may mean missing (--na {end:g} says so)",
+                    f"{name} ({end:g} in {plural(count, 'row')})",
                 )
                 return
     quarter, middle, three = np.percentile(known, (25, 50, 75))
     most = known[np.argmax(np.abs(known - middle))]
     if three > quarter and abs(most - middle) > 1e3 * np.sqrt(len(known)) * (three - quarter):
         row = int(np.argmax(values == most))
-        context.said.warnings.append(
-            f"{name}: {context.where(row)} holds {most:g}, while half of the values lie between "
-            f"{quarter:g} and {three:g}: beside it they are nearly equal; if it is a slip, say "
-            f"--na {most:g}"
+        context.said.warn(
+            "One value dwarfs the others, which become nearly equal (--na reads it as missing)",
+            f"{name} ({context.where(row)}: {most:g}, where half of all lie between {quarter:g} "
+            f"and {three:g})",
         )
 
 
@@ -393,9 +442,12 @@ def _category(values: Values, name: str, context: Context) -> Column:
     return Column(name=name, source=name, codes=rank[values.codes], levels=levels)
 
 
-def _as_dates(values: Values, name: str, context: Context) -> pd.Series[Any] | None:
+def as_dates(values: Values, name: str, context: Context) -> pd.Series[Any] | None:
     """Texts that are dates in one of the usual ways of writing them."""
     texts = values.texts
+    few = texts[:: max(1, len(texts) // 100)]
+    if sum(bool(DATE.fullmatch(text)) for text in few) < 0.8 * len(few) - 1:
+        return None
     likely = [bool(DATE.fullmatch(text)) for text in texts]
     words = [i for i, text in enumerate(texts) if text.casefold() in MISSING]
     if sum(likely) < max(1, 0.9 * (len(texts) - len(words))):
@@ -422,7 +474,7 @@ def _as_dates(values: Values, name: str, context: Context) -> pd.Series[Any] | N
         )
     if len(wrong):
         absent = listed([repr(texts[i]) for i in wrong])
-        context.said.warnings.append(f"{name}: dates, with {absent} read as missing")
+        context.said.warn("Read as missing among dates", f"{name} ({absent})")
     if "%d" in chosen and "%m" in chosen and not chosen.startswith("%Y"):
         order = "day before month" if chosen.startswith("%d") else "month before day"
         context.said.say(f"Dates read with the {order}", name)
@@ -431,7 +483,7 @@ def _as_dates(values: Values, name: str, context: Context) -> pd.Series[Any] | N
 
 
 def _as_clock(values: Values) -> Numbers | None:
-    if not values.texts or not all(CLOCK.fullmatch(text) for text in values.texts):
+    if not values.texts or not all(map(CLOCK.fullmatch, values.texts)):
         return None
     seconds = []
     for text in values.texts:
@@ -441,16 +493,8 @@ def _as_clock(values: Values) -> Numbers | None:
 
 
 def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
-    """Days since 1970, and what recurs: month, day, weekday, hour, as far as they vary."""
-    stamps = series.dt.tz_localize(None) if series.dt.tz is not None else series
-    parts = {
-        "days": (stamps - pd.Timestamp(0)) / pd.Timedelta(days=1),
-        "month": stamps.dt.month,
-        "day": stamps.dt.day,
-        "weekday": stamps.dt.weekday,
-        "hour": stamps.dt.hour + stamps.dt.minute / 60,
-    }
-    found = {key: part.to_numpy(np.float64, na_value=np.nan) for key, part in parts.items()}
+    """A date's parts, as far as they vary."""
+    found = date_parts(series)
     kept = {
         key: part
         for key, part in found.items()
@@ -461,6 +505,19 @@ def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
         Column(name=f"{name} ({key})", source=name, numbers=part, dated=True)
         for key, part in kept.items()
     ]
+
+
+def date_parts(series: pd.Series[Any]) -> dict[str, Numbers]:
+    """Days since 1970, and what recurs."""
+    stamps = series.dt.tz_localize(None) if series.dt.tz is not None else series
+    parts = {
+        "days": (stamps - pd.Timestamp(0)) / pd.Timedelta(days=1),
+        "month": stamps.dt.month,
+        "day": stamps.dt.day,
+        "weekday": stamps.dt.day_of_week,
+        "hour": stamps.dt.hour + stamps.dt.minute / 60,
+    }
+    return {key: part.to_numpy(np.float64, na_value=np.nan) for key, part in parts.items()}
 
 
 def quoted(word: str) -> str:

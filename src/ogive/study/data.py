@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import arrays, files
-from .columns import ROUNDING, Column, Context, Said, column, quoted
+from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
 from .files import BUNDLED
-from .raw import Raw, chosen_target, column_called, listed, plural, suggestion
+from .raw import Raw, chosen_target, column_called, plural, suggestion
 from .result import DataDescription, Splits
 from .table import Options, Prepared, Rows, Table, prepare
 from .target import Target, target
@@ -73,7 +73,11 @@ def load(source: Any, options: Options | None = None, *, target: Any = None) -> 
 
 def from_raw(raw: Raw, name: str, options: Options) -> Table:
     """A table from what a reader found."""
-    said = Said(warnings=list(raw.warnings))
+    said = Said()
+    for sentence in raw.warnings:
+        said.warn(sentence)
+    for sentence in raw.notes:
+        said.say(sentence)
     names = [str(label) for label in raw.frame.columns]
     if raw.frame.empty:
         raise StudyError(f"{name}: no rows")
@@ -86,11 +90,10 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         raise StudyError(f"{name}: no column {goal!r}; {suggestion(goal, names)}")
     if goal in dropped:
         raise StudyError(f"{name}: {goal!r} is the target, so --drop cannot leave it out")
-    notes = list(raw.notes)
     if options.target is None and raw.target is None:
-        notes.insert(0, f"Target: {goal}, the last column; --target names another")
-    if dropped:
-        notes.append(f"Left out, as --drop says: {listed(dropped)}")
+        said.say("Target, the last column (--target names another)", goal)
+    for label in dropped:
+        said.say("Left out, as --drop says", label)
     context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
     found = target(raw.frame[goal], goal, options.task, context, raw.test)
     frame = raw.frame.drop(columns=[goal, *dropped])
@@ -108,9 +111,9 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         raise StudyError(f"{name}: no columns besides the target {goal!r}")
     used = _useful(features, found, set(kept), context)
     if not used:
-        reasons = "; ".join(said.sentences())
-        raise StudyError(f"{name}: no column is left to learn from. {reasons}")
-    return _table(used, found, name, goal, raw, notes, said)
+        gone = [text for text in (*said.warnings, *said.treatments) if "eft out, " in text]
+        raise StudyError(f"{name}: no column is left to learn from. {'; '.join(gone)}")
+    return _table(used, found, name, goal, raw, said)
 
 
 def _columns(option: str, wanted: Iterable[str], names: list[str], source: str) -> list[str]:
@@ -131,7 +134,9 @@ def _useful(
     features: list[Column], found: Target, keep: set[str], context: Context
 ) -> list[Column]:
     """Without columns from which nothing can be learned, or nothing that holds elsewhere."""
-    said, used = context.said, []
+    said, used = context.said, list[Column]()
+    # One column of different whole numbers names rows; several are ranks.
+    ranked = sum(_is_rank(feature) for feature in features) > 1
     seen: dict[bytes, str] = {}
     for feature in features:
         missing = feature.missing()
@@ -144,12 +149,13 @@ def _useful(
             said.say("Left out, since they are constant", feature.name)
             continue
         if copy:
-            said.warnings.append(
-                f"{feature.name}: left out, since it tells the target exactly ({copy}); if it is "
-                f"known before the target is, say --keep {quoted(feature.source)}"
+            said.warn(
+                f"Left out, since it tells the target exactly: {copy} (--keep uses it, if it is "
+                "known before the target)",
+                feature.name,
             )
             continue
-        reason = _names_rows(feature, missing) if free else None
+        reason = _names_rows(feature, missing, ranked=ranked) if free else None
         if reason:
             said.say(f"Left out, since {reason} (--keep uses it)", feature.name)
             continue
@@ -172,7 +178,17 @@ def _constant(feature: Column, missing: NDArray[np.bool]) -> bool:
     return bool(high - low <= ROUNDING * max(abs(low), abs(high)))
 
 
-def _names_rows(feature: Column, missing: NDArray[np.bool]) -> str | None:
+def _is_rank(feature: Column) -> bool:
+    """Whether a column's values are different whole numbers, nearly without a gap."""
+    values = feature.numbers
+    if values is None or feature.dated or len(values) < LEAST_UNIQUE:
+        return False
+    if not (values == np.floor(values)).all():
+        return False
+    return bool(np.ptp(values) < 1.5 * len(values) and (np.diff(np.sort(values)) > 0).all())
+
+
+def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> str | None:
     """Why a column only tells rows apart, if it does."""
     if missing.any() or feature.dated or len(missing) < LEAST_UNIQUE:
         return None
@@ -192,10 +208,8 @@ def _names_rows(feature: Column, missing: NDArray[np.bool]) -> str | None:
     steps = np.diff(values)
     if (steps == steps[0]).all() and steps[0]:
         return "they number the rows"
-    ordered = np.sort(values)
-    if (np.diff(ordered) == 0).any():
-        return None
-    if called or ordered[-1] - ordered[0] < 1.5 * rows:
+    unique = bool((np.diff(np.sort(values)) > 0).all())
+    if (called and unique) or (not ranked and _is_rank(feature)):
         return "every row has another whole number there, as identifiers do"
     return None
 
@@ -234,9 +248,10 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
     if np.abs(line(values) - y).max() <= 1e-9 * np.ptp(y):
         return "a straight line leads from one to the other"
     if len(values) >= 30:
-        context.said.warnings.append(
-            f"{feature.name}: puts the rows in exactly the target's order, as a copy in another "
-            f"unit would; if it is one, say --drop {quoted(feature.source)}"
+        context.said.warn(
+            "In exactly the target's order, as a copy in another unit would be (--drop leaves it "
+            "out)",
+            feature.name,
         )
     return None
 
@@ -267,7 +282,6 @@ def _table(
     name: str,
     goal: str,
     raw: Raw,
-    notes: list[str],
     said: Said,
 ) -> Table:
     rows = len(found.rows)
@@ -316,8 +330,8 @@ def _table(
         test=None if raw.test is None else raw.test[found.rows],
         groups=_groups(x, codes, text_codes, said),
         shares_unit=raw.shares_unit and not coded,
-        warnings=tuple(said.warnings),
-        treatments=(*notes, *said.sentences()),
+        warnings=said.warnings,
+        treatments=said.treatments,
     )
 
 
@@ -363,14 +377,17 @@ def _groups(
         by_chance *= float(np.sum((shares / rows) ** 2))
         if by_chance <= EXPECTED_MATCHES:
             break
-    what = f"{plural(repeated, 'row')} of {rows:,} repeat another row's features"
-    if by_chance > EXPECTED_MATCHES or counts.max() > LARGEST_GROUP * rows:
-        said.warnings.append(
-            f"{what}: so few values are possible that they are not taken for copies, and the rows "
-            "are divided as they come"
+    verb = "repeats" if repeated == 1 else "repeat"
+    what = f"{plural(repeated, 'row')} of {rows:,} {verb} the features of another"
+    if by_chance > EXPECTED_MATCHES:
+        said.warn(f"{what}, as is expected where so few values are possible")
+        return None
+    if counts.max() > LARGEST_GROUP * rows:
+        said.warn(
+            f"{what}, {counts.max():,} times one row: too many to stay in one part of a split"
         )
         return None
-    said.warnings.append(f"{what}: such rows stay together, in one part of every split")
+    said.warn(f"{what}: equal rows stay together, in one part of every split")
     return np.asarray(groups, np.int64)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 MOST_LISTED = 5
+MOST_LETTERS = 120
 
 
 @dataclass(kw_only=True)
@@ -33,7 +34,11 @@ class Raw:
 def listed(names: Sequence[object], most: int = MOST_LISTED) -> str:
     """The first few, and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more
+    return ", ".join(_short(str(name)) for name in names[:most]) + more
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."
 
 
 def plural(count: int, noun: str) -> str:

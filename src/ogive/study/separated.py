@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .errors import StudyError
-from .raw import Raw, chosen_target, listed, named
+from .raw import Raw, chosen_target, listed, named, plural
 from .table import Options
 
 SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|",
@@ -103,7 +103,8 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
     if coding is None and data[1:200:2].count(0) > len(data[1:200:2]) // 2:
         coding = "utf-16-le"
     try:
-        text = data.decode(coding or "utf-8")
+        # DOS ended files with a Ctrl-Z.
+        text = data.rstrip(b"\x1a").decode(coding or "utf-8")
     except UnicodeDecodeError as error:
         if coding is not None:
             raise StudyError(f"{name}: is not text in {coding} (byte {error.start})") from error
@@ -116,7 +117,7 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
         )
     if "\0" in text:
         raise StudyError(f"{name}: is not a text file (it holds zero bytes)")
-    plain = data if coding is None and not notes else text.encode()
+    plain = text.encode()
     if b"\r" in plain:
         plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return plain
@@ -307,11 +308,12 @@ def _settle(
         first = int(different[-1]) + 1
     elif len(different):
         usual = Counter(counts.tolist()).most_common(1)[0][0]
-        odd = int(np.flatnonzero(counts != usual)[0])
-        if odd == 0 and counts[0] in (usual - 1, usual + 1) and len(counts) > 1:
-            odd = int(np.flatnonzero(counts[1:] != usual)[0]) + 1
+        begins = int(np.argmax(counts == usual))
+        later = np.flatnonzero(counts[begins:] != usual) + begins
+        odd = int(later[0]) if len(later) else 0
         raise StudyError(
-            f"{layout.name}: line {lines[odd]} has {counts[odd]} fields, the others {usual}"
+            f"{layout.name}: line {lines[odd]} has {plural(int(counts[odd]), 'field')}, "
+            f"line {lines[begins]} {usual}"
             + (f"; the separator is {layout.sep!r}, --sep names another" if not options.sep else "")
         )
     # The first line of all may be a header without a name for the row names, or no header at all.

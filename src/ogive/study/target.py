@@ -18,6 +18,8 @@ from .columns import (
     Context,
     Numbers,
     Values,
+    as_dates,
+    date_parts,
     numbers_of,
     parsed,
     plain_values,
@@ -31,15 +33,11 @@ MOST_NUMBERS = 20
 """Whole numbers with more different values are amounts, unless they count 0, 1, 2, ..."""
 
 MOST_COUNTED = 100
+
 LEAST_ROWS_PER_CLASS = 5
 """So that every class can be in training, validation and test rows."""
 
 LEAST_ROWS = 10
-
-RULE = (
-    "texts, two values, or at most 20 whole numbers are classes; other numbers are a regression; "
-    "--task says otherwise"
-)
 
 
 @dataclass(kw_only=True)
@@ -69,19 +67,19 @@ def target(
         assert labels is not None
         missing = labels.codes < 0
     if missing.all():
-        raise StudyError(f"{whole} is empty")
+        raise StudyError(f"{whole} is empty; --target names another column")
     if missing.any():
         first, lost = context.where(int(np.argmax(missing))), plural(int(missing.sum()), "row")
-        context.said.warnings.append(f"{name}: {lost} without a target left out (first: {first})")
-    rows = np.flatnonzero(~missing)
+        context.said.warn(f"{lost} left out, having no target (first: {first})")
+    rows, another = np.flatnonzero(~missing), "--target names another column"
     if numbers is not None:
         _in_range(numbers, whole, context)
         known = numbers[rows]
         size = np.abs(known).max()
         if np.ptp(known) <= ROUNDING * size:
-            raise StudyError(f"{whole} is constant: every row is {_label(known[0])}")
+            raise StudyError(f"{whole} is constant: every row is {_label(known[0])}; {another}")
     elif labels is not None and len(labels.texts) == 1:
-        raise StudyError(f"{whole} is constant: every row is {labels.texts[0]}")
+        raise StudyError(f"{whole} is constant: every row is {labels.texts[0]}; {another}")
     is_bool = pd.api.types.is_bool_dtype(series.dtype)
     if numbers is not None and (task or _task(numbers[rows], is_bool=is_bool)) == "regression":
         return _regression(numbers, rows, name, task, context)
@@ -109,17 +107,16 @@ def _read(
     plain = plain_values(series, name, context)
     if isinstance(plain, pd.Series):
         if pd.api.types.is_datetime64_any_dtype(plain):
-            stamps = plain.dt.tz_localize(None) if plain.dt.tz is not None else plain
-            context.said.say("Dates to predict became days since 1970", name)
-            plain = (stamps - pd.Timestamp(0)) / pd.Timedelta(days=1)
+            return _days(plain, context), None
         return numbers_of(plain, context), None
     if isinstance(series.dtype, pd.CategoricalDtype) and task != "regression":
         return None, plain
-    stripped = sum(1 for text in _unstripped(series) if text != text.strip())
-    if stripped:
-        context.said.warnings.append(
-            f"{name}: blanks at the ends of {plural(stripped, 'label')} were cut, so that 'no ' is "
-            "'no'"
+    written = [value for value in pd.unique(series) if isinstance(value, str) and value.strip()]
+    merged = len(written) - len({value.strip() for value in written})
+    if merged:
+        context.said.warn(
+            f"{plural(merged, 'label')} differed from another by blanks at the ends alone and "
+            "joined it: 'no ' is 'no'"
         )
     texts, counts = plain.texts, plain.counts()
     # 01 is a code, not the number 1.
@@ -135,20 +132,22 @@ def _read(
             f"{texts[first]!r} is not a number; --na {quoted(texts[first])} leaves such rows out"
         )
     if bad or not right or (coded and task != "regression"):
-        return None, plain
+        dates = as_dates(plain, name, context) if len(texts) > MOST_NUMBERS and not task else None
+        return (None, plain) if dates is None else (_days(dates, context), None)
     if len(wrong):
         words = listed([repr(texts[i]) for i in wrong])
-        context.said.warnings.append(
-            f"{name}: numbers, with {words} read as missing in "
-            f"{plural(int(counts[wrong].sum()), 'row')}"
+        context.said.warn(
+            "Read as missing among numbers",
+            f"{name} ({words} in {plural(int(counts[wrong].sum()), 'row')})",
         )
     for way in sorted(ways):
         context.said.say(f"Numbers written with {way}", name)
     return np.append(found, np.nan)[plain.codes], None
 
 
-def _unstripped(series: pd.Series[Any]) -> list[str]:
-    return [value for value in pd.unique(series) if isinstance(value, str)]
+def _days(dates: pd.Series[Any], context: Context) -> Numbers:
+    context.said.say("Dates to predict became days since 1970")
+    return date_parts(dates)["days"]
 
 
 def _in_range(numbers: Numbers, whole: str, context: Context) -> None:
@@ -163,7 +162,8 @@ def _in_range(numbers: Numbers, whole: str, context: Context) -> None:
 
 
 def _task(numbers: Numbers, *, is_bool: bool) -> Task:
-    """By the values alone; the rule is `RULE`."""
+    """By the values alone: texts, two values, few whole numbers and a count of classes (0, 1, 2,
+    ...) are classes; all other numbers are amounts."""
     if is_bool:
         return "classification"
     values, counts = np.unique(numbers, return_counts=True)
@@ -184,7 +184,10 @@ def _regression(
 ) -> Target:
     _enough(len(rows), context)
     if task is None:
-        context.said.say(f"Regression, since the target is an amount ({RULE})", name)
+        context.said.say(
+            f"Regression: the target has {len(np.unique(numbers[rows])):,} different values, as "
+            "amounts do (--task classification makes them classes)"
+        )
     return Target(rows=rows, y=numbers[rows], classes=(), task="regression")
 
 
@@ -216,9 +219,10 @@ def _classes(
         )
     if len(rare):
         shown = listed([f"{names[i]} ({counts[i]})" for i in rare])
-        context.said.warnings.append(
-            f"{name}: classes of fewer than {LEAST_ROWS_PER_CLASS} rows left out, with "
-            f"{plural(int(lost.sum()), 'row')}: {shown}"
+        context.said.warn(
+            f"{plural(int(lost.sum()), 'row')} left out, of classes with fewer than "
+            f"{LEAST_ROWS_PER_CLASS} rows",
+            shown,
         )
         codes, rows = codes[~lost], rows[~lost]
         kept = np.setdiff1d(np.arange(len(names)), rare)
@@ -226,8 +230,8 @@ def _classes(
         codes = np.searchsorted(kept, codes)
     if rule and len(names) > 2:
         context.said.say(
-            f"Classification, since the target's {len(names)} values are few or count ({RULE})",
-            name,
+            f"Classification: the target has {len(names)} different whole numbers (--task "
+            "regression takes them as amounts)"
         )
     return Target(rows=rows, y=codes.astype(np.int64), classes=tuple(names), task="classification")
 
@@ -247,14 +251,12 @@ def _alike(names: list[str], name: str, context: Context) -> None:
         key = label.casefold()
         key = re.sub(r"^[-+]?0+(?=\d)", "", key) if key.isdigit() else " ".join(key.split())
         if key in seen:
-            context.said.warnings.append(
-                f"{name}: {seen[key]!r} and {label!r} are two classes, though nearly one word"
-            )
+            context.said.warn("Two classes, though nearly one word", f"{seen[key]!r} and {label!r}")
         seen.setdefault(key, label)
     absent = [label for label in names if label.casefold() in MISSING and label != "None"]
     if absent:
-        context.said.warnings.append(
-            f"{name}: {absent[0]!r} is a class like the others; if it means missing, say "
+        context.said.warn(
+            f"{absent[0]!r} is a class like the others; if it means missing, say "
             f"--na {quoted(absent[0])}"
         )
 
