@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import ROUNDING
+
 Task = Literal["classification", "regression"]
 Rows = NDArray[np.int64]
 
@@ -26,9 +28,6 @@ TEXT_ROWS = 10_000
 LEAST_SPREAD = 0.1
 """A 0/1 column is divided by its deviation, but by no less than this: a level that one training
 row in a thousand has would otherwise be a 30 among ones."""
-
-ROUNDING = 1e-12
-"""Numbers that differ by less than this share of their size differ by rounding only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +130,9 @@ class Table:
     def hash(self) -> str:
         """SHA-256 of everything that training sees, in hexadecimal."""
         digest = hashlib.sha256()
-        names = (self.task, self.target, self.classes, self.number_names, self.category_names,
-                 self.text_names, self.levels, self.values, self.indicated, self.shares_unit)  # fmt: skip
-        digest.update(repr(names).encode("utf-8", "surrogatepass"))
+        names = (self.task, self.target, self.classes, self.number_names, self.category_names)
+        more = (self.text_names, self.levels, self.values, self.indicated, self.shares_unit)
+        digest.update(repr((names, more)).encode("utf-8", "surrogatepass"))
         parts = (self.numbers, self.categories, self.texts, self.y, self.test, self.groups)
         for part in parts:
             if part is not None:
