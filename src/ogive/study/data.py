@@ -17,10 +17,8 @@ from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
 from .files import BUNDLED
 from .raw import Raw, chosen_target, column_called, plural, suggestion
-from .result import DataDescription, Splits
 from .table import Options, Prepared, Rows, Table, prepare
 from .target import Target, target
-from .training import Parts
 
 __all__ = ["BUNDLED", "Options", "Prepared", "Rows", "Table", "load", "prepare"]
 
@@ -389,39 +387,3 @@ def _groups(
         return None
     said.warn(f"{what}: equal rows stay together, in one part of every split")
     return np.asarray(groups, np.int64)
-
-
-def split(table: Table) -> tuple[Parts, DataDescription]:
-    """Stratified parts of a classification, and the description of it all.
-
-    The shuffle is keyed by the data itself, so that nobody picks a lucky split.
-    """
-    from sklearn.model_selection import train_test_split
-
-    if table.task == "regression":
-        raise StudyError(f"{table.name}: target {table.target!r} is an amount; give classes")
-    rows, key = np.arange(table.rows), int(table.hash[:8], 16)
-    rest, test = train_test_split(rows, test_size=0.2, stratify=table.y, random_state=key)
-    train, validation = train_test_split(
-        rest, test_size=0.125, stratify=table.y[rest], random_state=key
-    )
-    made = prepare(table, train, validation, test)
-    parts = Parts(
-        train_x=made.x[0],
-        train_y=made.y[0].astype(np.int64),
-        validation_x=made.x[1],
-        validation_y=made.y[1].astype(np.int64),
-        test_x=made.x[2],
-        test_y=made.y[2].astype(np.int64),
-        classes=len(table.classes),
-    )
-    return parts, DataDescription(
-        name=table.name,
-        rows=table.rows,
-        features=table.inputs,
-        classes=table.classes,
-        class_counts=table.class_counts,
-        splits=Splits(train=len(train), validation=len(validation), test=len(test)),
-        treatments=(*table.warnings, *table.treatments),
-        hash=table.hash,
-    )
