@@ -231,6 +231,7 @@ def sample(
             splits=Splits(
                 count=splits,
                 kind="10-fold cross-validation, stratified by class",
+                folds=10,
                 train=1437,
                 validation=180,
                 test=180,

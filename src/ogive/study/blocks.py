@@ -21,6 +21,9 @@ from .table import Rows, Table, prepare
 FOLDS = 10
 """Parts that rows are dealt into; one is tested, one validates, the others train."""
 
+LEAST_FOLDS = 5
+"""Fewer splits leave parts untested: networks need most rows to train on."""
+
 MOST_TESTED = 5000
 """Test rows, and validation rows, of one block at most: more would tell little more."""
 
@@ -48,51 +51,42 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
     if count < 2:
         raise StudyError(f"splits must be at least 2, not {count}: one split cannot tell luck")
     order = _order(table)
-    if table.test is None:
-        groups, strata = _groups(table, order)
-        repeats = max(1, round(count / FOLDS))
-        folds = -(-count // repeats)
-        _enough(table, len(groups), folds + 1)
-        made = []
-        for repeat in range(repeats):
-            draw = np.random.default_rng([seed, 2, repeat])
-            fold = _deal(strata, folds, draw)
-            for tested in range(folds):
-                rest = np.flatnonzero(fold != tested)
-                # Validation rows are a fold of the rest, as many as test rows.
-                inner = _deal(strata[rest], max(2, folds - 1), draw) == 0
-                made.append(
-                    Block(
-                        *_capped(
-                            _rows(groups, rest[~inner]),
-                            _rows(groups, rest[inner]),
-                            _rows(groups, np.flatnonzero(fold == tested)),
-                            draw,
-                        )
-                    )
-                )
-        times = "" if repeats == 1 else f", repeated {repeats} times"
-        kind = f"{folds}-fold cross-validation{times}, stratified by {_strata_name(table)}"
-        if len(groups) < table.rows:
-            kind += ", equal rows kept together"
-    else:
-        inside = order[~table.test[order]]
-        test = order[table.test[order]]
-        groups, strata = _groups(table, inside)
-        folds = min(FOLDS, count)
-        _enough(table, len(groups), folds)
-        made = []
-        for repeat in range(-(-count // folds)):
-            draw = np.random.default_rng([seed, 2, repeat])
-            fold = _deal(strata, folds, draw)
-            for held in range(folds):
-                train, validation = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
-                made.append(Block(_rows(groups, train), _rows(groups, validation), test))
-        kind = f"the data's own test part; validation rows by {folds}-fold cross-validation"
-    made = made[:count]
+    test: Rows | None = None
+    if table.test is not None:
+        order, test = order[~table.test[order]], order[table.test[order]]
+    member, strata = _groups(table, order)
+    sizes = np.bincount(member)
+    repeats = max(1, round(count / FOLDS))
+    folds = max(LEAST_FOLDS, -(-count // repeats))
+    if len(sizes) < folds:
+        raise StudyError(
+            f"{table.name}: {len(sizes)} different rows cannot be divided into {folds} parts; "
+            "more rows are needed, or fewer --splits"
+        )
+    made = []
+    for split in range(count):
+        repeat, tested = divmod(split, folds)
+        fold = _deal(strata, folds, np.random.default_rng([seed, 2, repeat]))
+        draw = np.random.default_rng([seed, 3, split])
+        validates = _capped(fold == (tested + 1) % folds, sizes, draw)
+        tests = np.zeros_like(validates) if test is not None else (
+            _capped(fold == tested, sizes, draw)
+        )  # fmt: skip
+        # The first training rows are probed, so they are in no order.
+        train = draw.permutation(order[(~validates & ~tests)[member]])
+        made.append(
+            Block(train, order[validates[member]], order[tests[member]] if test is None else test)
+        )
+    times = "" if count <= folds else f", repeated {-(-count // folds)} times"
+    kind = f"{folds}-fold cross-validation{times}, stratified by {_strata_name(table)}"
+    if test is not None:
+        kind = f"the data's own test part; validation rows by {kind}"
+    if len(sizes) < len(order):
+        kind += ", equal rows kept together"
     return made, Splits(
         count=count,
         kind=kind,
+        folds=folds,
         train=_median([len(block.train) for block in made]),
         validation=_median([len(block.validation) for block in made]),
         test=_median([len(block.test) for block in made]),
@@ -111,17 +105,15 @@ def _order(table: Table) -> Rows:
     return np.argsort(key, kind="stable")
 
 
-def _groups(table: Table, rows: Rows) -> tuple[list[Rows], NDArray[np.int64]]:
-    """Rows that must stay together, in the order given, and the stratum of each such group."""
-    strata = _strata(table)[rows]
+def _groups(table: Table, order: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each row, in that order, the number of its group; the stratum of each group."""
+    strata = _strata(table)[order]
     if table.groups is None:
-        return np.split(rows, np.arange(1, len(rows))), strata
-    _, first, member = np.unique(table.groups[rows], return_index=True, return_inverse=True)
-    by_group = np.split(
-        rows[np.argsort(member, kind="stable")], np.cumsum(np.bincount(member))[:-1]
-    )
-    by_first = np.argsort(first)
-    return [by_group[i] for i in by_first], strata[np.sort(first)]
+        return np.arange(len(order)), strata
+    _, first, member = np.unique(table.groups[order], return_index=True, return_inverse=True)
+    # Numbered as they come, so that the numbers too depend on what rows hold alone.
+    place = np.argsort(np.argsort(first))
+    return place[member].astype(np.int64), strata[np.sort(first)]
 
 
 def _strata(table: Table) -> NDArray[np.int64]:
@@ -144,29 +136,16 @@ def _deal(strata: NDArray[np.int64], folds: int, draw: np.random.Generator) -> N
     return fold
 
 
-def _rows(groups: Sequence[Rows], chosen: NDArray[np.intp]) -> Rows:
-    return np.concatenate([groups[i] for i in chosen])
-
-
 def _capped(
-    train: Rows, validation: Rows, test: Rows, draw: np.random.Generator
-) -> tuple[Rows, Rows, Rows]:
-    """Test and validation rows beyond what is needed train instead."""
-    spare = [train]
-    kept = []
-    for rows in (validation, test):
-        rows = draw.permutation(rows) if len(rows) > MOST_TESTED else rows
-        kept.append(rows[:MOST_TESTED])
-        spare.append(rows[MOST_TESTED:])
-    return np.concatenate(spare), kept[0], kept[1]
-
-
-def _enough(table: Table, groups: int, needed: int) -> None:
-    if groups < needed:
-        raise StudyError(
-            f"{table.name}: {groups} different rows cannot be divided into {needed} parts; "
-            "more rows are needed, or fewer --splits"
-        )
+    chosen: NDArray[np.bool], sizes: NDArray[np.int64], draw: np.random.Generator
+) -> NDArray[np.bool]:
+    """Of these groups as many as hold `MOST_TESTED` rows; the others may train."""
+    found = np.flatnonzero(chosen)
+    if sizes[found].sum() <= MOST_TESTED:
+        return chosen
+    found = draw.permutation(found)
+    kept = found[: max(1, int(np.searchsorted(np.cumsum(sizes[found]), MOST_TESTED, "right")))]
+    return np.isin(np.arange(len(sizes)), kept)
 
 
 def _median(values: Sequence[int]) -> int:

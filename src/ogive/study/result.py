@@ -52,7 +52,9 @@ class Splits:
 
     count: int
     kind: str
-    """In words: ``5-fold cross-validation, repeated twice, stratified by class``."""
+    """In words: ``10-fold cross-validation, repeated 2 times, stratified by class``."""
+    folds: int
+    """Parts that the rows are dealt into: one is tested, one validates, the others train."""
     train: int
     validation: int
     test: int

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .result import Interval
+from .blocks import Block
+from .result import Interval, Metric
 
 ALPHA = 0.05
 """The chance of a wrong sentence that a whole study is allowed."""
@@ -30,6 +31,8 @@ class Difference:
     mean: float
     scale: float
     freedom: int
+    overlap: float = 0.0
+    """What was added to 1/n for the rows that blocks share."""
 
     @property
     def p(self) -> float:
@@ -55,6 +58,33 @@ class Difference:
         return better, max(0.0, 1 - better - worse), worse
 
 
+@dataclass(frozen=True)
+class Tested:
+    """Which rows the blocks of a study were tested on."""
+
+    rows: tuple[NDArray[np.int64], ...]
+    ratio: float
+    """Test rows over the rows that a network was given, training and validation."""
+    fixed: bool
+    """All blocks were tested on the same rows."""
+
+    @classmethod
+    def of(cls, made: Sequence[Block]) -> Tested:
+        """Of a study's blocks."""
+        given = np.mean([len(block.train) + len(block.validation) for block in made])
+        rows = tuple(block.test for block in made)
+        return cls(
+            rows,
+            float(np.mean([len(test) for test in rows]) / given),
+            all(len(test) == len(rows[0]) and (test == rows[0]).all() for test in rows),
+        )
+
+    @property
+    def distinct(self) -> int:
+        """Different rows that any block was tested on."""
+        return len(np.unique(np.concatenate(self.rows)))
+
+
 def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) -> Difference:
     """The distribution of the mean of paired differences, one a block.
 
@@ -70,7 +100,20 @@ def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) ->
     if len(d) < 2:
         raise ValueError(f"a difference needs at least two blocks, not {len(d)}")
     spread = float(np.std(d, ddof=1))
-    return Difference(float(d.mean()), spread * math.sqrt(1 / len(d) + overlap), len(d) - 1)
+    scale = spread * math.sqrt(1 / len(d) + overlap)
+    return Difference(float(d.mean()), scale, len(d) - 1, overlap)
+
+
+def compare(
+    values: NDArray[np.float64], tested: Tested, rows: Sequence[NDArray[np.float64]] | None
+) -> Difference:
+    """`difference` with the correction that a study's blocks need."""
+    return difference(values, tested.ratio)
+
+
+def score_interval(values: NDArray[np.float64], tested: Tested, metric: Metric) -> Interval:
+    """95 %: what fresh rows would show."""
+    return difference(values, tested.ratio).interval(1 - ALPHA)
 
 
 def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
