@@ -80,9 +80,7 @@ def _matters(here: Sequence[Cell], settings: Settings) -> Literal["yes", "no", "
 class Words:
     """Sentences about one study."""
 
-    def __init__(
-        self, data: DataDescription, settings: Settings, models: Sequence[Model]
-    ) -> None:
+    def __init__(self, data: DataDescription, settings: Settings, models: Sequence[Model]) -> None:
         self.data, self.settings, self.models = data, settings, models
         self.baseline = settings.baseline
         self.points = POINTS[settings.metric]
@@ -258,7 +256,7 @@ class Words:
         if undecided:
             width = median((each.interval.high - each.interval.low) / 2 for each in undecided)
             found.append(
-                f"\"No difference shown\" does not mean equal: differences below about "
+                f'"No difference shown" does not mean equal: differences below about '
                 f"{100 * width:.1f} {self.points} escape {settings.splits} splits of "
                 f"{data.rows:,} rows. More --splits, fewer --activations or --depths, or more rows "
                 "see smaller ones."

@@ -183,7 +183,10 @@ class Arrays:
                 self.y[split, start : start + len(x)] = y
                 start += len(x)
         self.scale = [(one.target_mean, one.target_scale) for one in prepared]
-        self.targets = [Target(y=table.y[block.test], classes=self.classes) for block in made]
+        self._tested = [Target(y=table.y[block.test], classes=self.classes) for block in made]
+        self._validated = [
+            Target(y=table.y[block.validation], classes=self.classes) for block in made
+        ]
         self.train_count = np.array([len(block.train) for block in made])
         self.validation_count = np.array([len(block.validation) for block in made])
         self.test_count = np.array([len(block.test) for block in made])
@@ -209,7 +212,11 @@ class Arrays:
 
     def tested(self, split: int) -> Target:
         """The truth about a block's test rows."""
-        return self.targets[split]
+        return self._tested[split]
+
+    def validated(self, split: int) -> Target:
+        """The truth about its validation rows."""
+        return self._validated[split]
 
     def output(self, split: int, logits: Floats) -> NDArray[np.float64]:
         """Class probabilities, or predictions in the target's unit, from one lane's logits."""

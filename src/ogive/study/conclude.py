@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from .metrics import unpack
@@ -15,6 +16,7 @@ from .result import (
     Cell,
     Comparison,
     Interval,
+    Metric,
     Model,
     ModelTrial,
     Scores,
@@ -22,7 +24,7 @@ from .result import (
     State,
     Trial,
 )
-from .statistics import Difference, Tested, compare, holm, score_interval
+from .statistics import Measured, Tested, compare, holm, score_interval
 
 Key = tuple[str, int]
 Pair = tuple[str, str, int]
@@ -94,16 +96,15 @@ def _comparisons(
     def found_by(name: str, depth: int) -> Sequence[Trial] | Sequence[ModelTrial]:
         return models[name] if name in models else trials[name, depth]
 
-    differences: list[Difference] = []
-    for one, other, depth in pairs:
-        ours, theirs = found_by(one, depth), found_by(other, depth)
-        rows = None
-        if all(each.test_rows for each in (*ours, *theirs)):
-            rows = [unpack(a.test_rows) - unpack(b.test_rows)
-                    for a, b in zip(ours, theirs, strict=True)]  # fmt: skip
-        values = np.array([_score(a, settings) - _score(b, settings)
-                           for a, b in zip(ours, theirs, strict=True)])  # fmt: skip
-        differences.append(compare(values, tested, rows))
+    differences = [
+        compare(
+            _paired(
+                found_by(one, depth), found_by(other, depth), _metric(other, settings), settings
+            ),
+            tested,
+        )
+        for one, other, depth in pairs
+    ]
     adjusted, levels = holm([each.p for each in differences])
     made = []
     for (one, other, depth), each, p, level in zip(
@@ -115,6 +116,7 @@ def _comparisons(
                 one=one,
                 other=other,
                 depth=depth,
+                metric=_metric(other, settings),
                 blocks=each.freedom + 1,
                 difference=each.mean,
                 interval=each.interval(level),
@@ -143,12 +145,12 @@ def _cell(
     trains = compared[name, "constant", depth]
     ratios = [t.gradient_ratio for t in trials if t.gradient_ratio is not None]
     rates = Counter(trial.rate for trial in trials)
-    values = np.array([_score(trial, settings) for trial in trials])
+    measured = _measured(trials, settings.metric, settings)
     return Cell(
         activation=name,
         depth=depth,
-        score=float(values.mean()),
-        interval=score_interval(values, tested, settings.metric),
+        score=float(measured.values.mean()),
+        interval=score_interval(measured, tested, settings.metric),
         scores=_mean_scores(trials, settings),
         rates=tuple(trial.rate for trial in trials),
         rate=max(rates, key=lambda rate: (rates[rate], -rate)),
@@ -179,13 +181,13 @@ def _model(
     settings: Settings,
 ) -> Model:
     model = trials[0].model
-    values = np.array([_score(trial, settings) for trial in trials])
+    measured = _measured(trials, settings.metric, settings)
     against = [compared.get((model, settings.baseline, depth)) for depth in settings.depths]
     return Model(
         model=model,
         title=TITLES[settings.task][model],
-        score=float(values.mean()),
-        interval=score_interval(values, tested, settings.metric),
+        score=float(measured.values.mean()),
+        interval=score_interval(measured, tested, settings.metric),
         scores=_mean_scores(trials, settings),
         against=tuple(each for each in against if each is not None),
         seconds=float(np.median([trial.seconds for trial in trials])),
@@ -193,10 +195,54 @@ def _model(
     )
 
 
-def _score(trial: Trial | ModelTrial, settings: Settings) -> float:
-    """The compared metric; a network that diverged, or test rows without a score, count least."""
-    value = trial.scores.of(settings.metric)
-    return {"auc": 0.5}.get(settings.metric, 0.0) if value is None else value
+def _metric(other: str, settings: Settings) -> Metric:
+    """Accuracy can hardly tell a network from the largest class where that is common."""
+    if other == "constant" and settings.metric == "accuracy":
+        return "balanced_accuracy"
+    return settings.metric
+
+
+def _measured(
+    trials: Sequence[Trial] | Sequence[ModelTrial], metric: Metric, settings: Settings
+) -> Measured:
+    values = np.array([_score(trial, metric) for trial in trials])
+    if metric != settings.metric:
+        return Measured(values)
+    tested = [unpack(trial.test_rows) for trial in trials]
+    validated = [unpack(trial.validation_rows) for trial in trials if isinstance(trial, Trial)]
+    return Measured(values, *(part if _whole(part) else () for part in (tested, validated)))
+
+
+def _paired(
+    ours: Sequence[Trial] | Sequence[ModelTrial],
+    theirs: Sequence[Trial] | Sequence[ModelTrial],
+    metric: Metric,
+    settings: Settings,
+) -> Measured:
+    one, other = (_measured(trials, metric, settings) for trials in (ours, theirs))
+    return Measured(
+        one.values - other.values,
+        _differences(one.tested, other.tested),
+        _differences(one.validated, other.validated),
+    )
+
+
+def _differences(
+    ours: Sequence[NDArray[np.float64]], theirs: Sequence[NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    if not ours or not theirs:
+        return []
+    return [a - b for a, b in zip(ours, theirs, strict=True)]
+
+
+def _whole(parts: Sequence[NDArray[np.float64]]) -> bool:
+    return all(np.isfinite(part).all() for part in parts)
+
+
+def _score(trial: Trial | ModelTrial, metric: Metric) -> float:
+    """A network that diverged, and test rows in which the metric is undefined, count as chance."""
+    value = trial.scores.of(metric)
+    return {"auc": 0.5}.get(metric, 0.0) if value is None else value
 
 
 def _mean_scores(trials: Sequence[Trial] | Sequence[ModelTrial], settings: Settings) -> Scores:

@@ -27,8 +27,8 @@ Metric = Literal["accuracy", "balanced_accuracy", "auc", "log_loss", "r2", "rmse
 Outcome = Literal["holds", "refuted", "not decided on this data"]
 
 State = Literal["trains", "fails", "not shown"]
-"""``trains``: better than the constant prediction, by the test. ``fails``: with 95 % probability
-no better than it by more than the region of equivalence. ``not shown``: neither."""
+"""``trains``: better than the constant prediction, by the test. ``fails``: the interval of that
+comparison ends within the region of practical equivalence. ``not shown``: neither."""
 
 Optimizer = Literal["sgd", "adam"]
 
@@ -186,7 +186,10 @@ class Trial:
     scores: Scores
     test_rows: str
     """Each test row's share in the compared metric, in the split's order: base64 of little-endian
-    float16, whose mean is the score. `ogive.study.metrics.unpack` reads it."""
+    float32, whose mean is the score. `ogive.study.metrics.unpack` reads it."""
+    validation_rows: str
+    """The same of the validation rows, which are test rows of another block: what comes back there
+    is not luck."""
     best_round: Count
     """The round, from 1, whose weights were kept; 0 is initialisation."""
     train_loss: tuple[NotNegative | None, ...]
@@ -251,6 +254,9 @@ class Comparison:
     """An activation, or one of `Settings.models`."""
     other: str
     depth: int
+    metric: Metric
+    """`Settings.metric`; where that is accuracy, balanced accuracy against the constant prediction:
+    it gives any constant prediction the same score, however rare a class is."""
     blocks: int
     difference: float
     interval: Interval
@@ -271,8 +277,8 @@ class Comparison:
     worse: Share
     scale: float
     overlap: float
-    """The correction for what blocks share (Nadeau and Bengio): test rows over training rows, or
-    less where rows tested more than once show less."""
+    """The correction for what blocks share: test rows over training rows (Nadeau and Bengio), times
+    the share of the difference that comes back when other networks classify the same row."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,9 +60,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Tested:
-    """Which rows the blocks of a study were tested on."""
+    """Which rows the blocks of a study were validated and tested on."""
 
     rows: tuple[NDArray[np.int64], ...]
+    validated: tuple[NDArray[np.int64], ...]
     ratio: float
     """Test rows over the rows that a network was given, training and validation."""
     fixed: bool
@@ -75,14 +76,16 @@ class Tested:
         rows = tuple(block.test for block in made)
         return cls(
             rows,
+            tuple(block.validation for block in made),
             float(np.mean([len(test) for test in rows]) / given),
-            all(len(test) == len(rows[0]) and (test == rows[0]).all() for test in rows),
+            all(np.array_equal(test, rows[0]) for test in rows),
         )
 
     @property
-    def distinct(self) -> int:
-        """Different rows that any block was tested on."""
-        return len(np.unique(np.concatenate(self.rows)))
+    def independent(self) -> float:
+        """Independent rows that a score over all blocks is worth."""
+        distinct = len(np.unique(np.concatenate(self.rows)))
+        return distinct if self.fixed else distinct / (1 + self.ratio)
 
 
 def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) -> Difference:
@@ -104,16 +107,69 @@ def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) ->
     return Difference(float(d.mean()), scale, len(d) - 1, overlap)
 
 
-def compare(
-    values: NDArray[np.float64], tested: Tested, rows: Sequence[NDArray[np.float64]] | None
-) -> Difference:
-    """`difference` with the correction that a study's blocks need."""
-    return difference(values, tested.ratio)
+@dataclass(frozen=True)
+class Measured:
+    """A score, or a paired difference of scores, of every block, and each row's share in it."""
+
+    values: NDArray[np.float64]
+    """One a block."""
+    tested: Sequence[NDArray[np.float64]] = ()
+    """By block and test row; their mean is the block's value. Empty where unknown."""
+    validated: Sequence[NDArray[np.float64]] = ()
 
 
-def score_interval(values: NDArray[np.float64], tested: Tested, metric: Metric) -> Interval:
+def compare(measured: Measured, where: Tested) -> Difference:
+    """The distribution of the mean over a study's blocks, corrected for the rows they share.
+
+    Nadeau and Bengio's n_test/n_train supposes that what is measured on a row is a property of
+    the row. Between two activations it is so in part only: the rest is the luck of two networks,
+    which no other block shares. Rows that are tested in one block and validated (or tested again)
+    in another show which part: the correction is scaled by it.
+    """
+    d = measured.values
+    spread, count = float(np.std(d, ddof=1)), len(d)
+    if where.fixed:
+        # Not one row is drawn anew from block to block, so `spread` knows nothing of rows.
+        means = np.mean(np.stack(measured.tested), axis=0)
+        extra = float(np.var(means, ddof=1)) / len(means)
+        scale = math.sqrt(spread**2 / count + extra)
+        overlap = extra / spread**2 if spread > 0 else 0.0
+        return Difference(float(d.mean()), scale, count - 1, overlap)
+    if spread == 0 and d[0] != 0:
+        # As many rows in every block, by chance: their number is known to one row at best.
+        resolution = 1 / float(np.mean([len(rows) for rows in where.rows]))
+        scale = resolution * math.sqrt(1 / count + where.ratio)
+        return Difference(float(d.mean()), scale, count - 1, where.ratio)
+    return difference(d, where.ratio * recurring(measured, where))
+
+
+def recurring(measured: Measured, where: Tested) -> float:
+    """The share of a row's value that comes back in another block, from 0 to 1; 1 if unknown."""
+    if not measured.tested:
+        return 1.0
+    rows = [np.concatenate(where.rows)]
+    values = [np.concatenate([part - part.mean() for part in measured.tested])]
+    if measured.validated:
+        rows.append(np.concatenate(where.validated))
+        values.append(np.concatenate([part - part.mean() for part in measured.validated]))
+    place = np.unique(np.concatenate(rows), return_inverse=True)[1]
+    value = np.concatenate(values)
+    times = np.bincount(place)
+    pairs = float((times * (times - 1)).sum())
+    variance = float(np.mean(value**2))
+    if not pairs or not variance > 0:
+        return 1.0
+    products = np.bincount(place, value) ** 2 - np.bincount(place, value**2)
+    return float(np.clip(products.sum() / pairs / variance, 0, 1))
+
+
+def score_interval(measured: Measured, where: Tested, metric: Metric) -> Interval:
     """95 %: what fresh rows would show."""
-    return difference(values, tested.ratio).interval(1 - ALPHA)
+    if metric == "accuracy":
+        return wilson(float(measured.values.mean()), where.independent)
+    found = compare(measured, where).interval(1 - ALPHA)
+    low = -math.inf if metric == "r2" else 0.0
+    return Interval(low=max(low, found.low), high=min(1.0, found.high))
 
 
 def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,24 +59,24 @@ def seed_of(settings: Settings, split: int, stream: int = 0) -> int:
     return (settings.seed + stream) * 2 * TUNING_SEED + split
 
 
-def train(arrays: Arrays, job: Job, settings: Settings) -> list[Trial]:
+def train(
+    arrays: Arrays,
+    job: Job,
+    settings: Settings,
+    after: Callable[[Network, NDArray[np.intp]], None] = lambda network, splits: None,
+) -> list[Trial]:
     """Choose the rate of every block of a job, and train its reported network.
 
-    One trial for each stream and split, stream by stream.
+    One trial for each stream and split, stream by stream; `after` is called with the trained
+    networks, one lane each, and their splits.
     """
     began = time.thread_time()
     # A rate that is too large overflows; that is a result (`diverged_at`), not a mishap.
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         tuning = _tune(arrays, job, settings)
-        trials = _final(arrays, job, settings, tuning)
+        trials = _final(arrays, job, settings, tuning, after)
     seconds = (time.thread_time() - began) / len(trials)
-    return [_timed(trial, seconds) for trial in trials]
-
-
-def _timed(trial: Trial, seconds: float) -> Trial:
-    from dataclasses import replace
-
-    return replace(trial, seconds=seconds)
+    return [replace(trial, seconds=seconds) for trial in trials]
 
 
 def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ...]]:
@@ -120,7 +121,11 @@ def best_rate(tuning: Sequence[Tuning]) -> float:
 
 
 def _final(
-    arrays: Arrays, job: Job, settings: Settings, tuning: list[tuple[Tuning, ...]]
+    arrays: Arrays,
+    job: Job,
+    settings: Settings,
+    tuning: list[tuple[Tuning, ...]],
+    after: Callable[[Network, NDArray[np.intp]], None],
 ) -> list[Trial]:
     pairs = _lanes(job, settings)
     splits = np.array([split for split, _ in pairs])
@@ -139,7 +144,9 @@ def _final(
     course.restore()
     _measure(course, maps, len(marks) - 1)
     maps.fill()
-    logits = _logits(network, arrays, splits)
+    after(network, splits)
+    logits = tested_logits(network, arrays, splits)
+    validated = _logits(network, arrays, splits, arrays.validation_chunks, arrays.validation_count)
     density = _density(network, arrays, splits)
     predicted = gradient_ratio(
         network.activation.card,
@@ -150,6 +157,7 @@ def _final(
     trials = []
     for lane, (split, seed) in enumerate(pairs):
         target, output = arrays.tested(split), arrays.output(split, logits[lane])
+        seen, fitted = arrays.validated(split), arrays.output(split, validated[lane])
         trials.append(
             Trial(
                 activation=job.activation,
@@ -160,6 +168,7 @@ def _final(
                 tuning=tuning[lane],
                 scores=scores(target, output),
                 test_rows=pack(shares(settings.metric, target, output)),
+                validation_rows=pack(shares(settings.metric, seen, fitted)),
                 best_round=int(course.best_round[lane]),
                 train_loss=_rounded(np.array(course.train_loss[lane])),
                 validation_loss=_rounded(np.array(course.validation_loss[lane])),
@@ -410,14 +419,24 @@ def _validate(
     return total / count, wrong / count
 
 
-def _logits(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> list[Floats]:
+def tested_logits(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> list[Floats]:
     """Each lane's logits on its test rows."""
+    return _logits(network, arrays, splits, arrays.test_chunks, arrays.test_count)
+
+
+def _logits(
+    network: Network,
+    arrays: Arrays,
+    splits: NDArray[np.intp],
+    chunks: Callable[[NDArray[np.intp], int], Iterator[tuple[NDArray[np.intp], Any]]],
+    count: NDArray[np.intp],
+) -> list[Floats]:
+    """Each lane's logits on the rows of some part."""
     found = [
-        network.forward(arrays.x[splits[:, None], rows]).logits
-        for rows, _ in arrays.test_chunks(splits, CHUNK)
+        network.forward(arrays.x[splits[:, None], rows]).logits for rows, _ in chunks(splits, CHUNK)
     ]
     logits = np.concatenate(found, axis=1)
-    return [logits[lane, : arrays.test_count[split]] for lane, split in enumerate(splits)]
+    return [logits[lane, : count[split]] for lane, split in enumerate(splits)]
 
 
 def _measure(course: Course, maps: Maps, checkpoint: int) -> None:

@@ -92,7 +92,9 @@ class Workers:
             return "this process"
         return what if self.starting is None else f"{what}, started in {self.starting:.1f} s"
 
-    def run(self, arrays: Arrays, settings: Settings, jobs: Sequence[Job | ModelJob]) -> Iterator[Done]:
+    def run(
+        self, arrays: Arrays, settings: Settings, jobs: Sequence[Job | ModelJob]
+    ) -> Iterator[Done]:
         """The results of all jobs."""
         if not jobs:
             return
@@ -176,7 +178,9 @@ class Workers:
             try:
                 ray.init(address=scheduler, log_to_driver=False, logging_level="ERROR")
             except (ConnectionError, ValueError) as error:
-                raise StudyError(f"--scheduler {scheduler}: no Ray cluster answers there") from error
+                raise StudyError(
+                    f"--scheduler {scheduler}: no Ray cluster answers there"
+                ) from error
         register_ray()
         self.count = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
