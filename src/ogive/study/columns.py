@@ -49,8 +49,9 @@ DATE = re.compile(
     r"|[A-Za-z]{3,9}\.?[- ]\d{1,2},?[- ]\d{4}( \d.*)?|[A-Za-z]{3} \d{4}"
 )
 DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d",
-        "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y",
-        "%d-%b-%y", "%b-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y", "%Y-%m", "%Y/%m")  # fmt: skip
+        "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+        "%B %d %Y", "%d-%b-%y", "%b-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y",
+        "%Y-%m", "%Y/%m")  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 WRITTEN = re.compile(r"([-+]?)\s*[$€£¥]?\s*([-+]?[\d.,' ]*\d[\d.,]*(?:[eE][-+]?\d+)?)\s*[%€]?")
 """A number with a currency or percent sign, or with marks between its digits."""
@@ -77,7 +78,9 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        return len(self.levels) > MOST_LEVELS
+        """Too many values to be categories, or hardly one of them twice."""
+        assert self.codes is not None
+        return len(self.levels) > min(MOST_LEVELS, max(2, len(self.codes) // 2))
 
     def missing(self) -> NDArray[np.bool]:
         if self.numbers is not None:
@@ -144,7 +147,7 @@ class Context:
 
 def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     """The features that a column becomes: several for a date, else one."""
-    quick = _nearly_numbers(series, name, context)
+    quick = nearly_numbers(series, name, context)
     if quick is not None:
         return [_number(quick, name, context)]
     plain = plain_values(series, name, context)
@@ -167,9 +170,12 @@ def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     return [_category(plain, name, context)]
 
 
-def _nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
+def nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
     """Texts that are numbers but for words that mean missing: no need to look at each value."""
     if not isinstance(series.dtype, pd.StringDtype) or context.decimal == ",":
+        return None
+    few = series.iloc[:: max(1, len(series) // 100)].dropna()
+    if pd.to_numeric(few, errors="coerce").notna().mean() < 0.5:
         return None
     values = pd.to_numeric(series, errors="coerce")
     numbers = values.to_numpy(np.float64, na_value=np.nan)
@@ -422,6 +428,9 @@ def _suspect(values: Numbers, name: str, context: Context) -> None:
                     f"{name} ({end:g} in {plural(count, 'row')})",
                 )
                 return
+    deviation = known.std()
+    if max(high - known.mean(), known.mean() - low) < 0.5 * np.sqrt(len(known)) * deviation:
+        return  # no value makes up most of the deviation
     quarter, middle, three = np.percentile(known, (25, 50, 75))
     most = known[np.argmax(np.abs(known - middle))]
     if three > quarter and abs(most - middle) > 1e3 * np.sqrt(len(known)) * (three - quarter):
@@ -500,7 +509,7 @@ def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
         for key, part in found.items()
         if key == "days" or len(np.unique(part[~np.isnan(part)])) > 1
     }
-    context.said.say("Dates became numbers", f"{name} ({', '.join(kept)})")
+    context.said.say("Dates become numbers", f"{name} ({', '.join(kept)})")
     return [
         Column(name=f"{name} ({key})", source=name, numbers=part, dated=True)
         for key, part in kept.items()

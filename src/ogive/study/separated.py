@@ -24,6 +24,9 @@ SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": 
 SAMPLE = 100
 """Lines that decide the separator and the header."""
 
+SAMPLE_CELLS = 20_000
+"""Of a wide table fewer lines are looked at."""
+
 PREAMBLE = 20
 """Lines, at most, above a table that are not part of it."""
 
@@ -33,6 +36,9 @@ WIDE = "  "
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
+OUTPUT = re.compile(r"^@outputs?\s+(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
+"""KEEL's name for the target."""
+
 MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -82,19 +88,21 @@ def read(data: bytes, name: str, options: Options) -> Raw:
     text = _decoded(data, name, notes)
     if not text.strip():
         raise StudyError(f"{name}: is empty")
-    names: list[str] | None = None
+    names, goal = None, None
     comments: list[str] = []
     skipped = 0
-    if re.search(rb"^\s*@data", text, re.MULTILINE | re.IGNORECASE):
-        names, text, skipped = _attributes(text, name)
-    else:
-        text, skipped, comments = _uncommented(text)
+    text, skipped, comments = _uncommented(text)
+    if text[:9].lower() == b"@relation":
+        names, goal, text, above = _attributes(text, name)
+        skipped += above
     if not text.strip():
         raise StudyError(f"{name}: holds comments only, no rows")
     layout = _layout(text, name, options, skipped, arff=names is not None)
     layout.notes += notes
     lines, counts = _counts(layout)
-    return _table(layout, lines, counts, names, comments, options)
+    raw = _table(layout, lines, counts, names, comments, options)
+    raw.target = goal
+    return raw
 
 
 def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
@@ -123,14 +131,18 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
     return plain
 
 
-def _attributes(text: bytes, name: str) -> tuple[list[str], bytes, int]:
-    """Names and body of an ARFF or KEEL file, whose rows are comma-separated."""
-    head, body = re.split(rb"^[ \t]*@data[^\n]*\n?", text, maxsplit=1, flags=re.MULTILINE | re.I)
+def _attributes(text: bytes, name: str) -> tuple[list[str], str | None, bytes, int]:
+    """Names, target and body of an ARFF or KEEL file, whose rows are comma-separated."""
+    parts = re.split(rb"^[ \t]*@data[^\n]*\n?", text, maxsplit=1, flags=re.MULTILINE | re.I)
+    if len(parts) < 2 or not parts[1].strip():
+        raise StudyError(f"{name}: no rows below @data")
+    head, body = parts
     names = [found.strip("'\"") for found in ATTRIBUTE.findall(head.decode())]
     if body.lstrip().startswith(b"{"):
         raise StudyError(f"{name}: sparse ARFF rows ({{0 1, 3 2}}) cannot be read")
     body = re.sub(rb"^%[^\n]*", b"", body, flags=re.MULTILINE)
-    return names, body, text[: len(text) - len(body)].count(b"\n")
+    output = OUTPUT.search(head.decode())
+    return names, output[1] if output else None, body, text[: len(text) - len(body)].count(b"\n")
 
 
 def _uncommented(text: bytes) -> tuple[bytes, int, list[str]]:
@@ -239,9 +251,9 @@ def _table(
     notes, warnings = layout.notes, list[str]()
     first = _settle(layout, lines, counts, options) if names is None else 0
     width = int(counts[first + 1 if len(counts) > first + 1 else first])
-    sample = [row for _, row in zip(range(first + SAMPLE), _each(layout), strict=False)][first:]
+    looked_at = max(5, min(SAMPLE, SAMPLE_CELLS // width))
+    sample = [row for _, row in zip(range(first + looked_at), _each(layout), strict=False)][first:]
     head, rest = [cell.strip() for cell in sample[0]], sample[1:]
-    nameless = False
     if names is not None:
         data_from = first
         if width != len(names):
@@ -264,7 +276,7 @@ def _table(
             if extra == -1 and all(len(row) > width - 1 and not row[-1].strip() for row in rest):
                 names = [*names, ""]  # every line of data ends in a separator
             elif extra == -1:
-                names, nameless = ["", *names], True
+                names = ["", *names]
             elif extra == 1 and not names[-1]:
                 names = names[:-1]
         else:
@@ -278,12 +290,15 @@ def _table(
                     f"No header: line {lines[first]} holds values ({listed(head)}), so columns are "
                     "called column 1, column 2, ...; if it holds names, say --header"
                 )
-    nameless = nameless or (bool(names) and not names[0])
+    nameless = not names[0]
     if data_from >= len(lines):
         raise StudyError(f"{layout.name}: no rows below the header in line {lines[first]}")
+    made_up = [f"column {i + 1}" for i, label in enumerate(names) if not label]
     names = named([_unquoted(name) for name in names], warnings)
     index = tuple(names[:1]) if nameless else ()
-    frame = _frame(layout, lines, data_from, names, rest, index, options, notes)
+    frame = _frame(layout, lines, data_from, names, rest, made_up, options, notes)
+    # A separator at the end of each line makes a column without name or value.
+    frame = frame.drop(columns=[label for label in made_up if frame[label].isna().all()])
     known = lines[data_from:]
     return Raw(
         frame=frame,
@@ -320,14 +335,16 @@ def _settle(
     width, above = counts[-1], counts[first]
     if above != width and first + 1 < len(counts):
         row = next(r for i, r in enumerate(_each(layout)) if i == first)
+        numbers = any(NUMBER.fullmatch(cell.strip()) for cell in row)
         spare = above == width + 1 and not row[-1].strip()
-        if above != width - 1 and not spare:
+        if (above != width - 1 or numbers) and not spare:
             first += 1
     if first:
         layout.notes.append(
             f"Left out: the lines above line {lines[first]}, which have another number of fields"
             if first > 1
-            else f"Left out: line {lines[0]}, with {counts[0]} fields where the others have {width}"
+            else f"Left out: line {lines[0]}, with {plural(int(counts[0]), 'field')} where the "
+            f"others have {width}"
         )
     return first
 
@@ -367,7 +384,7 @@ def _frame(
     data_from: int,
     names: list[str],
     rest: list[list[str]],
-    index: tuple[str, ...],
+    made_up: list[str],
     options: Options,
     notes: list[str],
 ) -> pd.DataFrame:
@@ -381,9 +398,12 @@ def _frame(
         points = sum(bool(DECIMAL_POINT.fullmatch(cell)) for cell in cells)
         if layout.sep != "," and commas > 10 * points:
             decimal = ","
-            notes.append("Numbers have a decimal comma (3,5 is three and a half); --decimal says")
+            notes.append(
+                "Numbers have a decimal comma: 3,5 is three and a half (--decimal . says no)"
+            )
     # Its labels stay as they are written: 01 is not 1.
-    target = chosen_target(names, options.target, options.drop, index)
+    used = [label for label in names if label not in made_up]
+    target = chosen_target(used, options.target, options.drop, ())
     start = 0
     for _ in range(int(lines[data_from]) - layout.skipped - 1):
         start = layout.body.index(b"\n", start) + 1

@@ -20,6 +20,7 @@ from .columns import (
     Values,
     as_dates,
     date_parts,
+    nearly_numbers,
     numbers_of,
     parsed,
     plain_values,
@@ -38,6 +39,8 @@ LEAST_ROWS_PER_CLASS = 5
 """So that every class can be in training, validation and test rows."""
 
 LEAST_ROWS = 10
+
+CODED = r"\s*[-+]?0\d+\s*"
 
 
 @dataclass(kw_only=True)
@@ -72,6 +75,7 @@ def target(
         first, lost = context.where(int(np.argmax(missing))), plural(int(missing.sum()), "row")
         context.said.warn(f"{lost} left out, having no target (first: {first})")
     rows, another = np.flatnonzero(~missing), "--target names another column"
+    _enough(len(rows), context)
     if numbers is not None:
         _in_range(numbers, whole, context)
         known = numbers[rows]
@@ -104,6 +108,12 @@ def target(
 def _read(
     series: pd.Series[Any], name: str, task: Task | None, context: Context
 ) -> tuple[Numbers, None] | tuple[None, Values]:
+    # 01 is a code, not the number 1.
+    is_text = isinstance(series.dtype, pd.StringDtype)
+    if is_text and (task == "regression" or not series.str.fullmatch(CODED).any()):
+        quick = nearly_numbers(series, name, context)
+        if quick is not None:
+            return quick, None
     plain = plain_values(series, name, context)
     if isinstance(plain, pd.Series):
         if pd.api.types.is_datetime64_any_dtype(plain):
@@ -119,8 +129,7 @@ def _read(
             "joined it: 'no ' is 'no'"
         )
     texts, counts = plain.texts, plain.counts()
-    # 01 is a code, not the number 1.
-    coded = [text for text in texts if re.fullmatch(r"[-+]?0\d+", text)]
+    coded = [text for text in texts if re.fullmatch(CODED, text)]
     found, ways = parsed(texts, context)
     wrong = np.flatnonzero(np.isnan(found)).tolist()
     bad = [i for i in wrong if texts[i].casefold() not in MISSING]
@@ -182,7 +191,6 @@ def _task(numbers: Numbers, *, is_bool: bool) -> Task:
 def _regression(
     numbers: Numbers, rows: NDArray[np.int64], name: str, task: Task | None, context: Context
 ) -> Target:
-    _enough(len(rows), context)
     if task is None:
         context.said.say(
             f"Regression: the target has {len(np.unique(numbers[rows])):,} different values, as "
@@ -202,7 +210,6 @@ def _classes(
     rule: bool,
 ) -> Target:
     """Without the classes that are too rare for three parts."""
-    _enough(len(rows), context)
     whole = f"{context.name}: target {name!r}"
     trained = codes if test is None else codes[~test[rows]]
     counts = np.bincount(trained, minlength=len(names))
