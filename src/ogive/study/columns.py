@@ -6,6 +6,7 @@ Everything is decided on a column's different values, which are few, not on its 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,6 +212,9 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         return series
     if pd.api.types.is_datetime64_any_dtype(dtype):
+        if isinstance(dtype, pd.ArrowDtype):  # whose dates lack what is asked of them here
+            stamps: Any = series
+            return pd.Series(stamps.to_numpy("datetime64[us]", na_value=pd.NaT))
         return series
     if pd.api.types.is_timedelta64_dtype(dtype):
         context.said.say("Durations, in seconds", name)
@@ -219,7 +223,11 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean"):
         known = series.notna()
         values = np.full(len(series), np.nan)
-        values[known] = series[known].astype(float)
+        try:
+            values[known] = series[known].astype(float)
+        except OverflowError:
+            big = next(i for i, v in enumerate(series) if abs(v) > sys.float_info.max)
+            raise _beyond(name, big, float("inf"), 1, context) from None
         return pd.Series(values)
     if kind in ("date", "datetime", "datetime64"):
         try:
@@ -392,14 +400,16 @@ def check_range(values: Numbers, name: str, context: Context) -> None:
     """Infinite values, and those that float32 cannot hold."""
     beyond = np.flatnonzero(np.abs(values) > FLOAT32_MAX)
     if len(beyond):
-        value = values[beyond[0]]
-        what = "infinite" if np.isinf(value) else "beyond what float32 holds (3.4e38)"
-        more = f" ({len(beyond)} such values)" if len(beyond) > 1 else ""
-        raise StudyError(
-            f"{context.name}: column {name!r}, {context.where(int(beyond[0]))}: {value:g} is "
-            f"{what}{more}; --na {value:g} reads it as missing, --drop {quoted(name)} leaves the "
-            "column out"
-        )
+        raise _beyond(name, int(beyond[0]), values[beyond[0]], len(beyond), context)
+
+
+def _beyond(name: str, row: int, value: float, count: int, context: Context) -> StudyError:
+    what = "infinite" if np.isinf(value) else "beyond what float32 holds (3.4e38)"
+    more = f" ({count} such values)" if count > 1 else ""
+    return StudyError(
+        f"{context.name}: column {name!r}, {context.where(row)}: {value:g} is {what}{more}; "
+        f"--na {value:g} reads it as missing, --drop {quoted(name)} leaves the column out"
+    )
 
 
 def _number(values: Numbers, name: str, context: Context) -> Column:

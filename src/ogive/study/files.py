@@ -80,7 +80,7 @@ def from_bytes(data: bytes, name: str, options: Options) -> Raw:
                 inside = unpack(data)
             except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
                 raise StudyError(f"{name}: is a damaged {suffix} file: {error}") from error
-            return from_bytes(inside, name, options)
+            return from_bytes(inside, name.removesuffix(suffix), options)
     if not data:
         raise StudyError(f"{name}: is empty")
     if data.startswith(b"PK\x03\x04") or data.startswith(b"PK\x05\x06"):
@@ -197,7 +197,9 @@ def _excel(data: bytes, name: str, options: Options) -> Raw:
     with book:
         sheets = [str(sheet) for sheet in book.sheet_names]
         sheet = _sheet(sheets, options.sheet, name)
-        frame = book.parse(sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
+        frame = pd.read_excel(
+            book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_values=[""]
+        )
     notes = []
     if len(sheets) > 1 and options.sheet is None:
         notes.append(f"Sheet {sheet!r} is the first of {len(sheets)}; --sheet names another")

@@ -317,34 +317,27 @@ def _settle(
     layout: Layout, lines: NDArray[np.int64], counts: NDArray[np.int64], options: Options
 ) -> int:
     """The row at which the table begins: all rows have as many fields, or one line is named."""
-    first = 0
-    different = np.flatnonzero(counts[1:] != counts[-1]) + 1
-    if len(different) and different[-1] < min(PREAMBLE, len(counts) // 2):
-        first = int(different[-1]) + 1
-    elif len(different):
-        usual = Counter(counts.tolist()).most_common(1)[0][0]
-        begins = int(np.argmax(counts == usual))
-        later = np.flatnonzero(counts[begins:] != usual) + begins
-        odd = int(later[0]) if len(later) else 0
+    usual = Counter(counts.tolist()).most_common(1)[0][0]
+    first = int(np.argmax(counts == usual))
+    odd = np.flatnonzero(counts[first:] != usual) + first
+    if len(odd) or first > min(PREAMBLE, len(counts) // 2):
+        at = int(odd[0]) if len(odd) else 0
         raise StudyError(
-            f"{layout.name}: line {lines[odd]} has {plural(int(counts[odd]), 'field')}, "
-            f"line {lines[begins]} {usual}"
+            f"{layout.name}: line {lines[at]} has {plural(int(counts[at]), 'field')}, "
+            f"line {lines[first]} {usual}"
             + (f"; the separator is {layout.sep!r}, --sep names another" if not options.sep else "")
         )
-    # The first line of all may be a header without a name for the row names, or no header at all.
-    width, above = counts[-1], counts[first]
-    if above != width and first + 1 < len(counts):
-        row = next(r for i, r in enumerate(_each(layout)) if i == first)
-        numbers = any(NUMBER.fullmatch(cell.strip()) for cell in row)
-        spare = above == width + 1 and not row[-1].strip()
-        if (above != width - 1 or numbers) and not spare:
-            first += 1
+    if first:
+        # The line above may be a header that has no name for the names of rows, or one too many.
+        above = next(row for i, row in enumerate(_each(layout)) if i == first - 1)
+        short = len(above) == usual - 1 and not any(NUMBER.fullmatch(c.strip()) for c in above)
+        first -= short or (len(above) == usual + 1 and not above[-1].strip())
     if first:
         layout.notes.append(
             f"Left out: the lines above line {lines[first]}, which have another number of fields"
             if first > 1
             else f"Left out: line {lines[0]}, with {plural(int(counts[0]), 'field')} where the "
-            f"others have {width}"
+            f"others have {usual}"
         )
     return first
 

@@ -134,7 +134,7 @@ def _read(
     wrong = np.flatnonzero(np.isnan(found)).tolist()
     bad = [i for i in wrong if texts[i].casefold() not in MISSING]
     right = len(texts) - len(wrong)
-    if bad and (task == "regression" or (right > FEW_NUMBERS and len(bad) <= 5)):
+    if bad and ((task == "regression" and right) or (right > FEW_NUMBERS and len(bad) <= 5)):
         first = min(bad, key=plain.first)
         raise StudyError(
             f"{context.name}: target {name!r}, {context.where(plain.first(first))}: "
