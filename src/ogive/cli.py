@@ -115,7 +115,6 @@ def study(
             sheet=sheet,
         )
         loaded = table.load(data, options)
-        _print_data(loaded)
         parts, description = table.split(loaded)
         chosen = settings(
             len(parts.train_x),
@@ -130,6 +129,7 @@ def study(
             grid.identity(description, chosen),
         )
         command = shlex.join(["ogive", *sys.argv[1:]])
+        _print_data(loaded)
         try:
             with _progress() as progress:
                 found = grid.run(
