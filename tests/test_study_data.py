@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ogive.study.data import BUNDLED, Options, load, prepare, split
+from ogive.study.data import BUNDLED, Options, load, prepare
 from ogive.study.errors import StudyError
 
 ROWS = 60
@@ -31,15 +31,15 @@ def frame():
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_bundled_data_is_split_by_class_without_overlap_or_loss(name):
-    data = load(name)
-    parts, description = split(data)
-    splits = description.splits
-    assert splits.train + splits.validation + splits.test == data.rows == description.rows
-    share = np.bincount(data.y) / data.rows
-    for y in (parts.train_y, parts.validation_y, parts.test_y):
-        np.testing.assert_allclose(np.bincount(y) / len(y), share, atol=1.5 / len(y))
-    assert parts.train_x.dtype == np.float32
+def test_rows_come_back_as_they_were_asked_for(name):
+    table = load(name)
+    rows = np.random.default_rng(0).permutation(table.rows)
+    parts = prepare(table, rows[: table.rows // 2], rows[table.rows // 2 :])
+    assert sum(map(len, parts.x)) == sum(map(len, parts.y)) == table.rows
+    for i, part in enumerate(np.array_split(rows, [table.rows // 2])):
+        np.testing.assert_array_equal(parts.y[i], table.y[part])
+    assert parts.x[0].dtype == np.float32
+    assert parts.x[0].shape[1] == len(table.inputs)
 
 
 # ------------------------------------------------------------------- what is fitted, and on what
@@ -561,3 +561,16 @@ def test_folders_and_archives_of_several_files_are_refused(tmp_path):
 def test_a_table_cannot_be_changed(frame):
     with pytest.raises(dataclasses.FrozenInstanceError):
         load(frame).rows = 3  # type: ignore[misc]
+
+
+def test_a_column_that_alone_tells_the_class_is_pointed_out():
+    draw = np.random.default_rng(0)
+    weight, kind = draw.normal(70, 10, 80), draw.integers(0, 4, 80)
+    x = draw.standard_normal(80)
+    by_number = load(pd.DataFrame({"x": x, "weight": weight, "heavy": weight > 72}))
+    by_level = load(pd.DataFrame({"x": x, "kind": [f"k{k}" for k in kind], "even": kind % 2 == 0}))
+    for table, column in ((by_number, "weight"), (by_level, "kind")):
+        (sentence,) = table.warnings
+        assert sentence.startswith("Alone enough to tell the class")
+        assert sentence.endswith(f": {column}")
+        assert column in table.columns

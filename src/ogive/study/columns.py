@@ -24,8 +24,8 @@ Codes = NDArray[np.int64]
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "<na>", "nan", "nat", "null", "(null)", "none",
      "nil", "?", "??", "-", "--", "---", ".", "..", "*", "missing", "(missing)", "unknown",
-     "undefined", "unavailable", "not available", "no data", "\\n", "#value!", "#div/0!", "#ref!",
-     "#null!", "#num!"}
+     "0000-00-00", "0000-00-00 00:00:00", "undefined", "unavailable", "not available", "no data",
+     "\\n", "#value!", "#div/0!", "#ref!", "#null!", "#num!"}
 )  # fmt: skip
 """Words that mean "missing" among numbers and dates, in lower case. Among categories they are
 categories like the others: None may be a kind of alley."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,6 +97,8 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         said.say("Target, the last column (--target names another)", goal)
     for label in dropped:
         said.say("Left out, as --drop says", label)
+    if len(names) == len(dropped) + 1:
+        raise StudyError(f"{name}: no columns besides the target {goal!r}")
     context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
     found = target(raw.frame[goal], goal, options.task, context, raw.test)
     frame = raw.frame.drop(columns=[goal, *dropped])
@@ -113,8 +116,6 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
     features: list[Column] = []
     for place, series in frame.items():
         features += column(series, str(place), context)
-    if not features:
-        raise StudyError(f"{name}: no columns besides the target {goal!r}")
     used = _useful(features, found, set(kept), context)
     if not used:
         gone = [text for text in (*said.warnings, *said.treatments) if "eft out" in text]
@@ -169,6 +170,12 @@ def _useful(
         if free and first != feature.name:
             said.say("Left out as copies of another column", f"{feature.name} (of {first})")
             continue
+        if _tells_class(feature, found):
+            said.warn(
+                "Alone enough to tell the class of every row (--drop leaves it out, if it is known "
+                "only after the target)",
+                feature.name,
+            )
         used.append(feature)
     return used
 
@@ -262,6 +269,31 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
     return None
 
 
+def _tells_class(feature: Column, found: Target) -> bool:
+    """Whether each class has levels, or one range of numbers, to itself."""
+    known = ~feature.missing()
+    if found.task == "regression" or known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
+        return False
+    y = found.y[known]
+    if feature.codes is not None:
+        # Levels of few rows tell their rows' class by chance.
+        if len(feature.levels) > len(y) / 10:
+            return False
+        pairs = np.unique(feature.codes[known] * len(found.classes) + y)
+        return len(pairs) == len(feature.levels)
+    assert feature.numbers is not None
+    values = feature.numbers[known]
+    few = np.linspace(0, len(values) - 1, min(len(values), 500)).astype(int)
+    return _in_ranges(values[few], y[few]) and _in_ranges(values, y)
+
+
+def _in_ranges(values: NDArray[np.float64], y: NDArray[Any]) -> bool:
+    order = np.lexsort((y, values))
+    values, y = values[order], y[order]
+    changes = np.diff(y) != 0
+    return bool(changes.sum() == len(np.unique(y)) - 1 and (np.diff(values)[changes] > 0).all())
+
+
 def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
     """Whether one rises (or falls) exactly where the other rises, ties included."""
     order = np.argsort(other, kind="stable")
@@ -276,10 +308,11 @@ def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
 def _content(feature: Column) -> bytes:
     """Equal for columns of equal numbers, and for categories that part the rows equally."""
     if feature.numbers is not None:
-        return b"n" + (feature.numbers + 0.0).tobytes()  # -0 is 0
+        return hashlib.sha256((feature.numbers + 0.0).tobytes()).digest()  # -0 is 0
     assert feature.codes is not None
     order, _ = pd.factorize(feature.codes)
-    return b"c" + np.asarray(order, np.int64).tobytes() + bytes(feature.codes.min() < 0)
+    gaps = feature.codes < 0
+    return hashlib.sha256(np.asarray(order, np.int64).tobytes() + gaps.tobytes()).digest()
 
 
 def _table(

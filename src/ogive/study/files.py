@@ -155,7 +155,9 @@ def _zip(data: bytes, name: str, options: Options) -> Raw:
                     + (f" ({listed(inside)}); unpack it and name one" if members else "")
                 )
             return from_bytes(archive.read(members[0]), Path(inside[0]).name, options)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
+    except StudyError:
+        raise
+    except Exception as error:  # zipfile's own, zlib's, and ValueErrors of a damaged directory
         raise StudyError(f"{name}: is a damaged or locked ZIP file: {error}") from error
 
 

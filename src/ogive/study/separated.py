@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pandas as pd
@@ -235,7 +236,7 @@ def _counts(layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     fields = np.diff(sums, prepend=0) + 1
     blank = lengths == 0
     for i in np.flatnonzero((fields == 1) & ~blank):  # a line of blanks is blank
-        blank[i] = not body[ends[i] - lengths[i] : ends[i]].strip()
+        blank[i] = not body[ends[i] - lengths[i] : ends[i]].decode().strip()
     there = np.flatnonzero(~blank)
     return there + 1 + layout.skipped, fields[there]
 
@@ -249,6 +250,8 @@ def _table(
     options: Options,
 ) -> Raw:
     notes, warnings = layout.notes, list[str]()
+    if not len(counts):
+        raise StudyError(f"{layout.name}: no rows")
     first = _settle(layout, lines, counts, options) if names is None else 0
     width = int(counts[first + 1 if len(counts) > first + 1 else first])
     looked_at = max(5, min(SAMPLE, SAMPLE_CELLS // width))
@@ -256,10 +259,11 @@ def _table(
     head, rest = [cell.strip() for cell in sample[0]], sample[1:]
     if names is not None:
         data_from = first
-        if width != len(names):
+        odd = np.flatnonzero(counts != len(names))
+        if len(odd):
             raise StudyError(
-                f"{layout.name}: line {lines[0]} has {width} fields, but there are "
-                f"{len(names)} @attribute lines"
+                f"{layout.name}: line {lines[odd[0]]} has {plural(int(counts[odd[0]]), 'field')}, "
+                f"but there are {len(names)} @attribute lines"
             )
     else:
         numbers = [cell for cell in head if NUMBER.fullmatch(cell)]
@@ -401,21 +405,23 @@ def _frame(
     for _ in range(int(lines[data_from]) - layout.skipped - 1):
         start = layout.body.index(b"\n", start) + 1
     try:
-        frame = pd.read_csv(
-            io.BytesIO(layout.body[start:]),
-            sep=r"\s+" if layout.sep == " " else layout.sep,
-            quotechar=layout.quote,
-            skipinitialspace=True,
-            header=None,
-            names=range(len(names)),
-            index_col=False,
-            dtype={names.index(target): str} if target in names else None,
-            decimal=decimal,
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
-        )
-    except (pd.errors.ParserError, ValueError) as error:
+        with catch_warnings():
+            simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.BytesIO(layout.body[start:]),
+                sep=r"\s+" if layout.sep == " " else layout.sep,
+                quotechar=layout.quote,
+                skipinitialspace=True,
+                header=None,
+                names=range(len(names)),
+                index_col=False,
+                dtype={names.index(target): str} if target in names else None,
+                decimal=decimal,
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise StudyError(f"{layout.name}: cannot be read: {str(error).splitlines()[0]}") from error
     if len(frame) != len(lines) - data_from:  # a line of blanks is a row to pandas
         frame = frame[frame.notna().any(axis=1)].reset_index(drop=True)

@@ -27,7 +27,7 @@ from .columns import (
     quoted,
 )
 from .errors import StudyError
-from .raw import listed, plural
+from .raw import listed, plural, short
 from .table import Task
 
 MOST_NUMBERS = 20
@@ -84,7 +84,7 @@ def target(
             raise StudyError(f"{whole} is constant: every row is {_label(known[0])}; {another}")
     elif labels is not None and len(labels.texts) == 1:
         raise StudyError(f"{whole} is constant: every row is {labels.texts[0]}; {another}")
-    is_bool = pd.api.types.is_bool_dtype(series.dtype)
+    is_bool = numbers is not None and pd.api.types.infer_dtype(series, skipna=True) == "boolean"
     if numbers is not None and (task or _task(numbers[rows], is_bool=is_bool)) == "regression":
         return _regression(numbers, rows, name, task, context)
     if task == "regression":
@@ -218,14 +218,14 @@ def _classes(
     if len(names) - len(rare) < 2 or lost.mean() > 0.5:
         least = f"at least {LEAST_ROWS_PER_CLASS} rows of each class are needed"
         if len(names) <= 10:
-            found = listed([f"{names[i]} ({counts[i]})" for i in range(len(names))])
+            found = listed([f"{short(names[i], 40)} ({counts[i]})" for i in range(len(names))])
             raise StudyError(f"{whole} has too few rows of a class: {found}; {least}")
         raise StudyError(
-            f"{whole} has {len(names)} classes in {len(rows)} rows, such as {listed(names, 3)}; "
-            f"{least}; name another column with --target, or say --task regression for an amount"
+            f"{whole} has {len(names)} classes in {len(rows)} rows, such as "
+            f"{listed(names, 3, 40)}; {least}; name another column with --target, or say --task regression for an amount"
         )
     if len(rare):
-        shown = listed([f"{names[i]} ({counts[i]})" for i in rare])
+        shown = listed([f"{short(names[i], 40)} ({counts[i]})" for i in rare])
         context.said.warn(
             f"{plural(int(lost.sum()), 'row')} left out, of classes with fewer than "
             f"{LEAST_ROWS_PER_CLASS} rows",
