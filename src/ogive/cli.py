@@ -8,13 +8,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 import ogive
 from ogive.catalog import find
+
+if TYPE_CHECKING:
+    from ogive.study.table import Table
 
 app = typer.Typer(
     add_completion=False,
@@ -45,10 +48,39 @@ def study(
     data: Annotated[
         str,
         typer.Argument(
-            help="digits, breast_cancer, wine, iris, a CSV, Parquet or NPZ file, or openml:ID."
+            help="digits, breast_cancer, wine, iris; a file: CSV, TSV or other text, Parquet, "
+            "Feather, Excel, JSON, NPZ or ARFF, also .gz, .bz2, .xz or .zip; or openml:ID."
         ),
     ] = "digits",
-    target: Annotated[str | None, typer.Option(help="Column to predict, for files.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; the last by default.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="classification or regression; by default texts, two values and few whole "
+            "numbers are classes."
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Columns to leave out; commas between, or repeat it.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns to use although they look like identifiers or copies."),
+    ] = None,
+    na: Annotated[
+        list[str] | None, typer.Option(help="Values that mean missing, such as -999 or unknown.")
+    ] = None,
+    sep: Annotated[
+        str | None, typer.Option(help="Separator of a text file, or tab or space; found if absent.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark: . or , .")] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line holds names."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel file: name or number.")] = None,
     activations: Annotated[str, typer.Option(help="Names, comma-separated.")] = "",
     depths: Annotated[str, typer.Option(help="Numbers of hidden layers, comma-separated.")] = "",
     seeds: Annotated[int | None, typer.Option(help="Networks for each setting.")] = None,
@@ -71,7 +103,19 @@ def study(
         _check_writable(report)
         if jobs < 0:
             raise ValueError(f"--jobs must not be negative, not {jobs}")
-        parts, description = table.split(table.load(data, target))
+        options = table.Options(
+            target=target,
+            task=task,  # type: ignore[arg-type]  # `load` checks it
+            drop=tuple(drop or ()),
+            keep=tuple(keep or ()),
+            na=tuple(word for words in na or () for word in (words, *words.split(","))),
+            sep=sep,
+            decimal=decimal,
+            header=header,
+            sheet=sheet,
+        )
+        loaded = table.load(data, options)
+        parts, description = table.split(loaded)
         chosen = settings(
             len(parts.train_x),
             activations=_listed(activations),
@@ -85,6 +129,7 @@ def study(
             grid.identity(description, chosen),
         )
         command = shlex.join(["ogive", *sys.argv[1:]])
+        _print_data(loaded)
         try:
             with _progress() as progress:
                 found = grid.run(
@@ -194,6 +239,21 @@ def _check_writable(path: Path) -> None:
             pass
     except OSError as error:
         _fail(f"{path.parent}: cannot be written to: {error.strerror}")
+
+
+def _print_data(data: Table) -> None:
+    """What was found in the data and done to it, before minutes of training."""
+    kind = f"{len(data.classes)} classes" if data.classes else "an amount"
+    console.print(
+        f"{data.name}: {data.rows:,} rows, {len(data.columns):,} features; "
+        f"{data.target} to predict, {kind}",
+        highlight=False,
+        markup=False,
+    )
+    for sentence in data.warnings:
+        console.print(f"! {sentence}", style="yellow", highlight=False, markup=False)
+    for sentence in data.treatments:
+        console.print(f"- {sentence}", highlight=False, markup=False)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Everything is decided on a column's different values, which are few, not on its 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +24,8 @@ Codes = NDArray[np.int64]
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "<na>", "nan", "nat", "null", "(null)", "none",
      "nil", "?", "??", "-", "--", "---", ".", "..", "*", "missing", "(missing)", "unknown",
-     "undefined", "unavailable", "not available", "no data", "\\n", "#value!", "#div/0!", "#ref!",
-     "#null!", "#num!"}
+     "0000-00-00", "0000-00-00 00:00:00", "undefined", "unavailable", "not available", "no data",
+     "\\n", "#value!", "#div/0!", "#ref!", "#null!", "#num!"}
 )  # fmt: skip
 """Words that mean "missing" among numbers and dates, in lower case. Among categories they are
 categories like the others: None may be a kind of alley."""
@@ -49,8 +50,9 @@ DATE = re.compile(
     r"|[A-Za-z]{3,9}\.?[- ]\d{1,2},?[- ]\d{4}( \d.*)?|[A-Za-z]{3} \d{4}"
 )
 DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d",
-        "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y",
-        "%d-%b-%y", "%b-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y", "%Y-%m", "%Y/%m")  # fmt: skip
+        "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y",
+        "%B %d %Y", "%d-%b-%y", "%b-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %Y",
+        "%Y-%m", "%Y/%m")  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 WRITTEN = re.compile(r"([-+]?)\s*[$€£¥]?\s*([-+]?[\d.,' ]*\d[\d.,]*(?:[eE][-+]?\d+)?)\s*[%€]?")
 """A number with a currency or percent sign, or with marks between its digits."""
@@ -77,7 +79,9 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        return len(self.levels) > MOST_LEVELS
+        """Too many values to be categories, or hardly one of them twice."""
+        assert self.codes is not None
+        return len(self.levels) > min(MOST_LEVELS, max(2, len(self.codes) // 2))
 
     def missing(self) -> NDArray[np.bool]:
         if self.numbers is not None:
@@ -144,7 +148,7 @@ class Context:
 
 def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     """The features that a column becomes: several for a date, else one."""
-    quick = _nearly_numbers(series, name, context)
+    quick = nearly_numbers(series, name, context)
     if quick is not None:
         return [_number(quick, name, context)]
     plain = plain_values(series, name, context)
@@ -167,9 +171,12 @@ def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
     return [_category(plain, name, context)]
 
 
-def _nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
+def nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
     """Texts that are numbers but for words that mean missing: no need to look at each value."""
     if not isinstance(series.dtype, pd.StringDtype) or context.decimal == ",":
+        return None
+    few = series.iloc[:: max(1, len(series) // 100)].dropna()
+    if pd.to_numeric(few, errors="coerce").notna().mean() < 0.5:
         return None
     values = pd.to_numeric(series, errors="coerce")
     numbers = values.to_numpy(np.float64, na_value=np.nan)
@@ -205,6 +212,9 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         return series
     if pd.api.types.is_datetime64_any_dtype(dtype):
+        if isinstance(dtype, pd.ArrowDtype):  # whose dates lack what is asked of them here
+            stamps: Any = series
+            return pd.Series(stamps.to_numpy("datetime64[us]", na_value=pd.NaT))
         return series
     if pd.api.types.is_timedelta64_dtype(dtype):
         context.said.say("Durations, in seconds", name)
@@ -213,7 +223,11 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean"):
         known = series.notna()
         values = np.full(len(series), np.nan)
-        values[known] = series[known].astype(float)
+        try:
+            values[known] = series[known].astype(float)
+        except OverflowError:
+            big = next(i for i, v in enumerate(series) if abs(v) > sys.float_info.max)
+            raise _beyond(name, big, float("inf"), 1, context) from None
         return pd.Series(values)
     if kind in ("date", "datetime", "datetime64"):
         try:
@@ -386,14 +400,16 @@ def check_range(values: Numbers, name: str, context: Context) -> None:
     """Infinite values, and those that float32 cannot hold."""
     beyond = np.flatnonzero(np.abs(values) > FLOAT32_MAX)
     if len(beyond):
-        value = values[beyond[0]]
-        what = "infinite" if np.isinf(value) else "beyond what float32 holds (3.4e38)"
-        more = f" ({len(beyond)} such values)" if len(beyond) > 1 else ""
-        raise StudyError(
-            f"{context.name}: column {name!r}, {context.where(int(beyond[0]))}: {value:g} is "
-            f"{what}{more}; --na {value:g} reads it as missing, --drop {quoted(name)} leaves the "
-            "column out"
-        )
+        raise _beyond(name, int(beyond[0]), values[beyond[0]], len(beyond), context)
+
+
+def _beyond(name: str, row: int, value: float, count: int, context: Context) -> StudyError:
+    what = "infinite" if np.isinf(value) else "beyond what float32 holds (3.4e38)"
+    more = f" ({count} such values)" if count > 1 else ""
+    return StudyError(
+        f"{context.name}: column {name!r}, {context.where(row)}: {value:g} is {what}{more}; "
+        f"--na {value:g} reads it as missing, --drop {quoted(name)} leaves the column out"
+    )
 
 
 def _number(values: Numbers, name: str, context: Context) -> Column:
@@ -422,6 +438,9 @@ def _suspect(values: Numbers, name: str, context: Context) -> None:
                     f"{name} ({end:g} in {plural(count, 'row')})",
                 )
                 return
+    deviation = known.std()
+    if max(high - known.mean(), known.mean() - low) < 0.5 * np.sqrt(len(known)) * deviation:
+        return  # no value makes up most of the deviation
     quarter, middle, three = np.percentile(known, (25, 50, 75))
     most = known[np.argmax(np.abs(known - middle))]
     if three > quarter and abs(most - middle) > 1e3 * np.sqrt(len(known)) * (three - quarter):
@@ -500,7 +519,7 @@ def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
         for key, part in found.items()
         if key == "days" or len(np.unique(part[~np.isnan(part)])) > 1
     }
-    context.said.say("Dates became numbers", f"{name} ({', '.join(kept)})")
+    context.said.say("Dates become numbers", f"{name} ({', '.join(kept)})")
     return [
         Column(name=f"{name} ({key})", source=name, numbers=part, dated=True)
         for key, part in kept.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
 from .files import BUNDLED
 from .raw import Raw, chosen_target, column_called, plural, suggestion
-from .table import Options, Prepared, Rows, Table, prepare
+from .table import TEXT_FEATURES, Options, Prepared, Rows, Table, prepare
 from .target import Target, target
 
 __all__ = ["BUNDLED", "Options", "Prepared", "Rows", "Table", "load", "prepare"]
@@ -71,6 +72,8 @@ def load(source: Any, options: Options | None = None, *, target: Any = None) -> 
 
 def from_raw(raw: Raw, name: str, options: Options) -> Table:
     """A table from what a reader found."""
+    if options.task not in (None, "classification", "regression"):
+        raise StudyError(f"--task takes classification or regression, not {options.task!r}")
     said = Said()
     for sentence in raw.warnings:
         said.warn(sentence)
@@ -92,24 +95,28 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         said.say("Target, the last column (--target names another)", goal)
     for label in dropped:
         said.say("Left out, as --drop says", label)
+    if len(names) == len(dropped) + 1:
+        raise StudyError(f"{name}: no columns besides the target {goal!r}")
     context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
     found = target(raw.frame[goal], goal, options.task, context, raw.test)
     frame = raw.frame.drop(columns=[goal, *dropped])
     if len(found.rows) < len(raw.frame):
         frame = frame.iloc[found.rows].reset_index(drop=True)
         context.where = lambda row: raw.where(int(found.rows[row]))
-    index = [label for label in raw.index if label in frame.columns and label not in kept]
+    index = [
+        label
+        for label in raw.index
+        if label in frame.columns and label not in kept and frame[label].is_unique
+    ]
     for label in index:
-        said.say("Left out, since it names rows (--keep uses it)", label)
+        said.say("Left out as names of rows (--keep uses them)", label)
     frame = frame.drop(columns=index)
     features: list[Column] = []
     for place, series in frame.items():
         features += column(series, str(place), context)
-    if not features:
-        raise StudyError(f"{name}: no columns besides the target {goal!r}")
     used = _useful(features, found, set(kept), context)
     if not used:
-        gone = [text for text in (*said.warnings, *said.treatments) if "eft out, " in text]
+        gone = [text for text in (*said.warnings, *said.treatments) if "eft out" in text]
         raise StudyError(f"{name}: no column is left to learn from. {'; '.join(gone)}")
     return _table(used, found, name, goal, raw, said)
 
@@ -141,26 +148,32 @@ def _useful(
         free = feature.source not in keep and feature.name not in keep
         copy = free and _copies_target(feature, found, context)
         if missing.all():
-            said.say("Left out, without a value in any row", feature.name)
+            said.say("Left out, having no value in any row", feature.name)
             continue
         if _constant(feature, missing):
-            said.say("Left out, since they are constant", feature.name)
+            said.say("Left out as constant", feature.name)
             continue
         if copy:
             said.warn(
-                f"Left out, since it tells the target exactly: {copy} (--keep uses it, if it is "
-                "known before the target)",
+                f"Left out, telling the target exactly: {copy} (--keep uses it, if it is known "
+                "before the target)",
                 feature.name,
             )
             continue
         reason = _names_rows(feature, missing, ranked=ranked) if free else None
         if reason:
-            said.say(f"Left out, since {reason} (--keep uses it)", feature.name)
+            said.say(f"Left out as {reason} (--keep uses them)", feature.name)
             continue
         first = seen.setdefault(_content(feature), feature.name)
         if free and first != feature.name:
-            said.say("Left out, the same as another column", f"{feature.name} (as {first})")
+            said.say("Left out as copies of another column", f"{feature.name} (of {first})")
             continue
+        if _tells_class(feature, found):
+            said.warn(
+                "Alone enough to tell the class of every row (--drop leaves it out, if it is known "
+                "only after the target)",
+                feature.name,
+            )
         used.append(feature)
     return used
 
@@ -197,7 +210,7 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
             return None
         words = sum(len(level.split()) for level in feature.levels) / rows
         if called or words < 2.5:
-            return "every row has another text there, as identifiers do"
+            return "identifiers, with another text in every row"
         return None
     assert feature.numbers is not None
     values = feature.numbers
@@ -205,10 +218,10 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
         return None
     steps = np.diff(values)
     if (steps == steps[0]).all() and steps[0]:
-        return "they number the rows"
+        return "numbers of the rows"
     unique = bool((np.diff(np.sort(values)) > 0).all())
     if (called and unique) or (not ranked and _is_rank(feature)):
-        return "every row has another whole number there, as identifiers do"
+        return "identifiers, with another whole number in every row"
     return None
 
 
@@ -254,6 +267,31 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
     return None
 
 
+def _tells_class(feature: Column, found: Target) -> bool:
+    """Whether each class has levels, or one range of numbers, to itself."""
+    known = ~feature.missing()
+    if found.task == "regression" or known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
+        return False
+    y = found.y[known]
+    if feature.codes is not None:
+        # Levels of few rows tell their rows' class by chance.
+        if len(feature.levels) > len(y) / 10:
+            return False
+        pairs = np.unique(feature.codes[known] * len(found.classes) + y)
+        return len(pairs) == len(feature.levels)
+    assert feature.numbers is not None
+    values = feature.numbers[known]
+    few = np.linspace(0, len(values) - 1, min(len(values), 500)).astype(int)
+    return _in_ranges(values[few], y[few]) and _in_ranges(values, y)
+
+
+def _in_ranges(values: NDArray[np.float64], y: NDArray[Any]) -> bool:
+    order = np.lexsort((y, values))
+    values, y = values[order], y[order]
+    changes = np.diff(y) != 0
+    return bool(changes.sum() == len(np.unique(y)) - 1 and (np.diff(values)[changes] > 0).all())
+
+
 def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
     """Whether one rises (or falls) exactly where the other rises, ties included."""
     order = np.argsort(other, kind="stable")
@@ -268,10 +306,11 @@ def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
 def _content(feature: Column) -> bytes:
     """Equal for columns of equal numbers, and for categories that part the rows equally."""
     if feature.numbers is not None:
-        return b"n" + (feature.numbers + 0.0).tobytes()  # -0 is 0
+        return hashlib.sha256((feature.numbers + 0.0).tobytes()).digest()  # -0 is 0
     assert feature.codes is not None
     order, _ = pd.factorize(feature.codes)
-    return b"c" + np.asarray(order, np.int64).tobytes() + bytes(feature.codes.min() < 0)
+    gaps = feature.codes < 0
+    return hashlib.sha256(np.asarray(order, np.int64).tobytes() + gaps.tobytes()).digest()
 
 
 def _table(
@@ -294,22 +333,29 @@ def _table(
     patterns: dict[bytes, int] = {}
     for i in np.flatnonzero(gaps.any(axis=0)).tolist():
         said.say(
-            "Missing numbers became the median of each split's training rows, and a further "
-            "column says where they were",
+            "Missing numbers become the median of each split's training rows, and a further column "
+            "says where they were",
             f"{numbers[i].name} ({gaps[:, i].sum()})",
         )
         patterns.setdefault(gaps[:, i].tobytes(), i)
     codes, levels = _filled(categories, rows)
     for feature, names in zip(categories, levels, strict=True):
         said.say(
-            "Categories became one 0/1 column for each level", f"{feature.name} ({len(names)})"
+            "Categories become one 0/1 column for each level", f"{feature.name} ({len(names)})"
         )
     text_codes, values = _filled(texts, rows)
     for feature, names in zip(texts, values, strict=True):
         said.say(
-            "Text of many values became 20 numbers by the letters in it",
+            f"Text of many values becomes {TEXT_FEATURES} numbers made of its letters",
             f"{feature.name} ({len(names)} values)",
         )
+    shares_unit = raw.shares_unit and not coded
+    said.say(
+        "Columns are centred, and divided by one number: all share a unit"
+        if shares_unit
+        else "Columns are centred, and divided by their deviation in a split's training rows"
+    )
+    groups = _groups(x, codes, text_codes, said)
     return Table(
         name=name,
         task=found.task,
@@ -326,8 +372,8 @@ def _table(
         text_names=tuple(feature.name for feature in texts),
         values=values,
         test=None if raw.test is None else raw.test[found.rows],
-        groups=_groups(x, codes, text_codes, said),
-        shares_unit=raw.shares_unit and not coded,
+        groups=groups,
+        shares_unit=shares_unit,
         warnings=said.warnings,
         treatments=said.treatments,
     )

@@ -80,18 +80,21 @@ def from_bytes(data: bytes, name: str, options: Options) -> Raw:
                 inside = unpack(data)
             except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
                 raise StudyError(f"{name}: is a damaged {suffix} file: {error}") from error
-            return from_bytes(inside, name, options)
+            return from_bytes(inside, name.removesuffix(suffix), options)
     if not data:
         raise StudyError(f"{name}: is empty")
     if data.startswith(b"PK\x03\x04") or data.startswith(b"PK\x05\x06"):
         return _zip(data, name, options)
+    is_excel = data.startswith(b"\xd0\xcf\x11\xe0")
+    if options.sheet is not None and not is_excel:
+        raise StudyError(f"{name}: has no sheets; --sheet is for Excel files")
     if data.startswith(b"\x93NUMPY"):
         return arrays.from_npy(data, name)
     if data.startswith(b"PAR1"):
         return _arrow(lambda: pd.read_parquet(io.BytesIO(data)), name, "Parquet")
     if data.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
         return _arrow(lambda: _feather(data), name, "Feather")
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
+    if is_excel:
         return _excel(data, name, options)
     known = {".parquet": "Parquet", ".pq": "Parquet", ".feather": "Feather", ".arrow": "Arrow",
              ".xlsx": "Excel", ".xls": "Excel", ".npz": "NPZ", ".npy": "NPY", ".gz": "gzip",
@@ -100,7 +103,7 @@ def from_bytes(data: bytes, name: str, options: Options) -> Raw:
     if claimed:
         raise StudyError(f"{name}: is not a {claimed} file, whatever its name says, or is damaged")
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start in (b"{", b"[") and not re.search(rb"^\s*@data", data[:100_000], re.M | re.I):
+    if start in (b"{", b"["):
         return _json(data, name)
     return separated.read(data, name, options)
 
@@ -152,7 +155,9 @@ def _zip(data: bytes, name: str, options: Options) -> Raw:
                     + (f" ({listed(inside)}); unpack it and name one" if members else "")
                 )
             return from_bytes(archive.read(members[0]), Path(inside[0]).name, options)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
+    except StudyError:
+        raise
+    except Exception as error:  # zipfile's own, zlib's, and ValueErrors of a damaged directory
         raise StudyError(f"{name}: is a damaged or locked ZIP file: {error}") from error
 
 
@@ -194,7 +199,9 @@ def _excel(data: bytes, name: str, options: Options) -> Raw:
     with book:
         sheets = [str(sheet) for sheet in book.sheet_names]
         sheet = _sheet(sheets, options.sheet, name)
-        frame = book.parse(sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
+        frame = pd.read_excel(
+            book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_values=[""]
+        )
     notes = []
     if len(sheets) > 1 and options.sheet is None:
         notes.append(f"Sheet {sheet!r} is the first of {len(sheets)}; --sheet names another")
@@ -284,11 +291,19 @@ def _json(data: bytes, name: str) -> Raw:
     return _records(found, name, lambda row: f"record {row + 1}")
 
 
+def _flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Values of objects within objects, in their order."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}
+    return flat
+
+
 def _records(found: list[Any], name: str, where: Callable[[int], str]) -> Raw:
     kinds = {type(record) for record in found}
     if kinds == {dict}:
         nested = any(isinstance(value, dict) for record in found for value in record.values())
-        frame = pd.json_normalize(found) if nested else pd.DataFrame.from_records(found)
+        frame = pd.DataFrame.from_records([_flat(r) for r in found] if nested else found)
     elif kinds == {list}:
         width = len(found[0])
         odd = next((i for i, record in enumerate(found) if len(record) != width), None)

@@ -25,6 +25,14 @@ def scores(target: Target, output: Values) -> Scores:
     output : array
         Class probabilities, one row each, or the predictions of a regression.
     """
+    from sklearn import config_context
+
+    # Everything is checked before; of small test parts, checking again is most of the time.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return _scores(target, output)
+
+
+def _scores(target: Target, output: Values) -> Scores:
     from sklearn import metrics
 
     y = target.y

@@ -31,14 +31,16 @@ class Raw:
     shares_unit: bool = False
 
 
-def listed(names: Sequence[object], most: int = MOST_LISTED) -> str:
+def listed(names: Sequence[object], most: int = MOST_LISTED, letters: int = MOST_LETTERS) -> str:
     """The first few, and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(_short(str(name)) for name in names[:most]) + more
+    return ", ".join(short(str(name), letters) for name in names[:most]) + more
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 3]}..."
+def short(text: str, letters: int) -> str:
+    """On one line, and no longer than that."""
+    text = " ".join(text.split())
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
 
 
 def plural(count: int, noun: str) -> str:
@@ -50,7 +52,7 @@ def named(names: Iterable[str], warnings: list[str]) -> list[str]:
     found: dict[str, None] = {}
     doubled = []
     for i, name in enumerate(names):
-        new = name or f"column {i + 1}"
+        new = " ".join(name.split()) or f"column {i + 1}"
         if new in found:
             doubled.append(new)
             number = 2

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": 
 SAMPLE = 100
 """Lines that decide the separator and the header."""
 
+SAMPLE_CELLS = 20_000
+"""Of a wide table fewer lines are looked at."""
+
 PREAMBLE = 20
 """Lines, at most, above a table that are not part of it."""
 
@@ -33,6 +37,9 @@ WIDE = "  "
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
+OUTPUT = re.compile(r"^@outputs?\s+(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
+"""KEEL's name for the target."""
+
 MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -82,19 +89,21 @@ def read(data: bytes, name: str, options: Options) -> Raw:
     text = _decoded(data, name, notes)
     if not text.strip():
         raise StudyError(f"{name}: is empty")
-    names: list[str] | None = None
+    names, goal = None, None
     comments: list[str] = []
     skipped = 0
-    if re.search(rb"^\s*@data", text, re.MULTILINE | re.IGNORECASE):
-        names, text, skipped = _attributes(text, name)
-    else:
-        text, skipped, comments = _uncommented(text)
+    text, skipped, comments = _uncommented(text)
+    if text[:9].lower() == b"@relation":
+        names, goal, text, above = _attributes(text, name)
+        skipped += above
     if not text.strip():
         raise StudyError(f"{name}: holds comments only, no rows")
     layout = _layout(text, name, options, skipped, arff=names is not None)
     layout.notes += notes
     lines, counts = _counts(layout)
-    return _table(layout, lines, counts, names, comments, options)
+    raw = _table(layout, lines, counts, names, comments, options)
+    raw.target = goal
+    return raw
 
 
 def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
@@ -123,14 +132,18 @@ def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
     return plain
 
 
-def _attributes(text: bytes, name: str) -> tuple[list[str], bytes, int]:
-    """Names and body of an ARFF or KEEL file, whose rows are comma-separated."""
-    head, body = re.split(rb"^[ \t]*@data[^\n]*\n?", text, maxsplit=1, flags=re.MULTILINE | re.I)
+def _attributes(text: bytes, name: str) -> tuple[list[str], str | None, bytes, int]:
+    """Names, target and body of an ARFF or KEEL file, whose rows are comma-separated."""
+    parts = re.split(rb"^[ \t]*@data[^\n]*\n?", text, maxsplit=1, flags=re.MULTILINE | re.I)
+    if len(parts) < 2 or not parts[1].strip():
+        raise StudyError(f"{name}: no rows below @data")
+    head, body = parts
     names = [found.strip("'\"") for found in ATTRIBUTE.findall(head.decode())]
     if body.lstrip().startswith(b"{"):
         raise StudyError(f"{name}: sparse ARFF rows ({{0 1, 3 2}}) cannot be read")
     body = re.sub(rb"^%[^\n]*", b"", body, flags=re.MULTILINE)
-    return names, body, text[: len(text) - len(body)].count(b"\n")
+    output = OUTPUT.search(head.decode())
+    return names, output[1] if output else None, body, text[: len(text) - len(body)].count(b"\n")
 
 
 def _uncommented(text: bytes) -> tuple[bytes, int, list[str]]:
@@ -223,7 +236,7 @@ def _counts(layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     fields = np.diff(sums, prepend=0) + 1
     blank = lengths == 0
     for i in np.flatnonzero((fields == 1) & ~blank):  # a line of blanks is blank
-        blank[i] = not body[ends[i] - lengths[i] : ends[i]].strip()
+        blank[i] = not body[ends[i] - lengths[i] : ends[i]].decode().strip()
     there = np.flatnonzero(~blank)
     return there + 1 + layout.skipped, fields[there]
 
@@ -237,17 +250,20 @@ def _table(
     options: Options,
 ) -> Raw:
     notes, warnings = layout.notes, list[str]()
+    if not len(counts):
+        raise StudyError(f"{layout.name}: no rows")
     first = _settle(layout, lines, counts, options) if names is None else 0
     width = int(counts[first + 1 if len(counts) > first + 1 else first])
-    sample = [row for _, row in zip(range(first + SAMPLE), _each(layout), strict=False)][first:]
+    looked_at = max(5, min(SAMPLE, SAMPLE_CELLS // width))
+    sample = [row for _, row in zip(range(first + looked_at), _each(layout), strict=False)][first:]
     head, rest = [cell.strip() for cell in sample[0]], sample[1:]
-    nameless = False
     if names is not None:
         data_from = first
-        if width != len(names):
+        odd = np.flatnonzero(counts != len(names))
+        if len(odd):
             raise StudyError(
-                f"{layout.name}: line {lines[0]} has {width} fields, but there are "
-                f"{len(names)} @attribute lines"
+                f"{layout.name}: line {lines[odd[0]]} has {plural(int(counts[odd[0]]), 'field')}, "
+                f"but there are {len(names)} @attribute lines"
             )
     else:
         numbers = [cell for cell in head if NUMBER.fullmatch(cell)]
@@ -264,7 +280,7 @@ def _table(
             if extra == -1 and all(len(row) > width - 1 and not row[-1].strip() for row in rest):
                 names = [*names, ""]  # every line of data ends in a separator
             elif extra == -1:
-                names, nameless = ["", *names], True
+                names = ["", *names]
             elif extra == 1 and not names[-1]:
                 names = names[:-1]
         else:
@@ -278,12 +294,15 @@ def _table(
                     f"No header: line {lines[first]} holds values ({listed(head)}), so columns are "
                     "called column 1, column 2, ...; if it holds names, say --header"
                 )
-    nameless = nameless or (bool(names) and not names[0])
+    nameless = not names[0]
     if data_from >= len(lines):
         raise StudyError(f"{layout.name}: no rows below the header in line {lines[first]}")
+    made_up = [f"column {i + 1}" for i, label in enumerate(names) if not label]
     names = named([_unquoted(name) for name in names], warnings)
     index = tuple(names[:1]) if nameless else ()
-    frame = _frame(layout, lines, data_from, names, rest, index, options, notes)
+    frame = _frame(layout, lines, data_from, names, rest, made_up, options, notes)
+    # A separator at the end of each line makes a column without name or value.
+    frame = frame.drop(columns=[label for label in made_up if frame[label].isna().all()])
     known = lines[data_from:]
     return Raw(
         frame=frame,
@@ -302,32 +321,27 @@ def _settle(
     layout: Layout, lines: NDArray[np.int64], counts: NDArray[np.int64], options: Options
 ) -> int:
     """The row at which the table begins: all rows have as many fields, or one line is named."""
-    first = 0
-    different = np.flatnonzero(counts[1:] != counts[-1]) + 1
-    if len(different) and different[-1] < min(PREAMBLE, len(counts) // 2):
-        first = int(different[-1]) + 1
-    elif len(different):
-        usual = Counter(counts.tolist()).most_common(1)[0][0]
-        begins = int(np.argmax(counts == usual))
-        later = np.flatnonzero(counts[begins:] != usual) + begins
-        odd = int(later[0]) if len(later) else 0
+    usual = Counter(counts.tolist()).most_common(1)[0][0]
+    first = int(np.argmax(counts == usual))
+    odd = np.flatnonzero(counts[first:] != usual) + first
+    if len(odd) or first > min(PREAMBLE, len(counts) // 2):
+        at = int(odd[0]) if len(odd) else 0
         raise StudyError(
-            f"{layout.name}: line {lines[odd]} has {plural(int(counts[odd]), 'field')}, "
-            f"line {lines[begins]} {usual}"
+            f"{layout.name}: line {lines[at]} has {plural(int(counts[at]), 'field')}, "
+            f"line {lines[first]} {usual}"
             + (f"; the separator is {layout.sep!r}, --sep names another" if not options.sep else "")
         )
-    # The first line of all may be a header without a name for the row names, or no header at all.
-    width, above = counts[-1], counts[first]
-    if above != width and first + 1 < len(counts):
-        row = next(r for i, r in enumerate(_each(layout)) if i == first)
-        spare = above == width + 1 and not row[-1].strip()
-        if above != width - 1 and not spare:
-            first += 1
+    if first:
+        # The line above may be a header that has no name for the names of rows, or one too many.
+        above = next(row for i, row in enumerate(_each(layout)) if i == first - 1)
+        short = len(above) == usual - 1 and not any(NUMBER.fullmatch(c.strip()) for c in above)
+        first -= short or (len(above) == usual + 1 and not above[-1].strip())
     if first:
         layout.notes.append(
             f"Left out: the lines above line {lines[first]}, which have another number of fields"
             if first > 1
-            else f"Left out: line {lines[0]}, with {counts[0]} fields where the others have {width}"
+            else f"Left out: line {lines[0]}, with {plural(int(counts[0]), 'field')} where the "
+            f"others have {usual}"
         )
     return first
 
@@ -367,7 +381,7 @@ def _frame(
     data_from: int,
     names: list[str],
     rest: list[list[str]],
-    index: tuple[str, ...],
+    made_up: list[str],
     options: Options,
     notes: list[str],
 ) -> pd.DataFrame:
@@ -381,28 +395,33 @@ def _frame(
         points = sum(bool(DECIMAL_POINT.fullmatch(cell)) for cell in cells)
         if layout.sep != "," and commas > 10 * points:
             decimal = ","
-            notes.append("Numbers have a decimal comma (3,5 is three and a half); --decimal says")
+            notes.append(
+                "Numbers have a decimal comma: 3,5 is three and a half (--decimal . says no)"
+            )
     # Its labels stay as they are written: 01 is not 1.
-    target = chosen_target(names, options.target, options.drop, index)
+    used = [label for label in names if label not in made_up]
+    target = chosen_target(used, options.target, options.drop, ())
     start = 0
     for _ in range(int(lines[data_from]) - layout.skipped - 1):
         start = layout.body.index(b"\n", start) + 1
     try:
-        frame = pd.read_csv(
-            io.BytesIO(layout.body[start:]),
-            sep=r"\s+" if layout.sep == " " else layout.sep,
-            quotechar=layout.quote,
-            skipinitialspace=True,
-            header=None,
-            names=range(len(names)),
-            index_col=False,
-            dtype={names.index(target): str} if target in names else None,
-            decimal=decimal,
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
-        )
-    except (pd.errors.ParserError, ValueError) as error:
+        with catch_warnings():
+            simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.BytesIO(layout.body[start:]),
+                sep=r"\s+" if layout.sep == " " else layout.sep,
+                quotechar=layout.quote,
+                skipinitialspace=True,
+                header=None,
+                names=range(len(names)),
+                index_col=False,
+                dtype={names.index(target): str} if target in names else None,
+                decimal=decimal,
+                keep_default_na=False,
+                na_values=[""],
+                low_memory=False,
+            )
+    except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError) as error:
         raise StudyError(f"{layout.name}: cannot be read: {str(error).splitlines()[0]}") from error
     if len(frame) != len(lines) - data_from:  # a line of blanks is a row to pandas
         frame = frame[frame.notna().any(axis=1)].reset_index(drop=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,18 @@ class Table:
         return tuple(names)
 
     @cached_property
+    def grams(self) -> tuple[Any, ...]:
+        """For each column of texts, how often each of its values has each group of three letters
+        (hashed): a sparse matrix ``[value, group]``, which no split changes."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        count = HashingVectorizer(
+            analyzer="char_wb", ngram_range=(3, 3), n_features=2**12, alternate_sign=False,
+            norm=None, dtype=np.float32,
+        )  # fmt: skip
+        return tuple(count.transform(values) for values in self.values)
+
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of everything that training sees, in hexadecimal."""
         digest = hashlib.sha256()
@@ -238,14 +250,11 @@ def _centred(parts: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
 
 def _text(table: Table, column: int, parts: tuple[Rows, ...]) -> list[NDArray[np.float32]]:
-    """Texts as mixtures of their groups of letters (hashed 2- to 4-grams, TF-IDF, SVD)."""
+    """Texts as mixtures of their groups of letters: TF-IDF and SVD of the training rows."""
     from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+    from sklearn.feature_extraction.text import TfidfTransformer
 
-    codes = table.texts[:, column]
-    grams = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), n_features=2**12, alternate_sign=False, norm=None
-    ).transform(table.values[column])
+    codes, grams = table.texts[:, column], table.grams[column]
     train = codes[parts[0]]
     step = -(-len(train) // TEXT_ROWS)
     fitted = grams[train[::step]]

@@ -20,13 +20,14 @@ from .columns import (
     Values,
     as_dates,
     date_parts,
+    nearly_numbers,
     numbers_of,
     parsed,
     plain_values,
     quoted,
 )
 from .errors import StudyError
-from .raw import listed, plural
+from .raw import listed, plural, short
 from .table import Task
 
 MOST_NUMBERS = 20
@@ -38,6 +39,8 @@ LEAST_ROWS_PER_CLASS = 5
 """So that every class can be in training, validation and test rows."""
 
 LEAST_ROWS = 10
+
+CODED = r"\s*[-+]?0\d+\s*"
 
 
 @dataclass(kw_only=True)
@@ -72,6 +75,7 @@ def target(
         first, lost = context.where(int(np.argmax(missing))), plural(int(missing.sum()), "row")
         context.said.warn(f"{lost} left out, having no target (first: {first})")
     rows, another = np.flatnonzero(~missing), "--target names another column"
+    _enough(len(rows), context)
     if numbers is not None:
         _in_range(numbers, whole, context)
         known = numbers[rows]
@@ -80,7 +84,7 @@ def target(
             raise StudyError(f"{whole} is constant: every row is {_label(known[0])}; {another}")
     elif labels is not None and len(labels.texts) == 1:
         raise StudyError(f"{whole} is constant: every row is {labels.texts[0]}; {another}")
-    is_bool = pd.api.types.is_bool_dtype(series.dtype)
+    is_bool = numbers is not None and pd.api.types.infer_dtype(series, skipna=True) == "boolean"
     if numbers is not None and (task or _task(numbers[rows], is_bool=is_bool)) == "regression":
         return _regression(numbers, rows, name, task, context)
     if task == "regression":
@@ -104,6 +108,12 @@ def target(
 def _read(
     series: pd.Series[Any], name: str, task: Task | None, context: Context
 ) -> tuple[Numbers, None] | tuple[None, Values]:
+    # 01 is a code, not the number 1.
+    is_text = isinstance(series.dtype, pd.StringDtype)
+    if is_text and (task == "regression" or not series.str.fullmatch(CODED).any()):
+        quick = nearly_numbers(series, name, context)
+        if quick is not None:
+            return quick, None
     plain = plain_values(series, name, context)
     if isinstance(plain, pd.Series):
         if pd.api.types.is_datetime64_any_dtype(plain):
@@ -119,13 +129,12 @@ def _read(
             "joined it: 'no ' is 'no'"
         )
     texts, counts = plain.texts, plain.counts()
-    # 01 is a code, not the number 1.
-    coded = [text for text in texts if re.fullmatch(r"[-+]?0\d+", text)]
+    coded = [text for text in texts if re.fullmatch(CODED, text)]
     found, ways = parsed(texts, context)
     wrong = np.flatnonzero(np.isnan(found)).tolist()
     bad = [i for i in wrong if texts[i].casefold() not in MISSING]
     right = len(texts) - len(wrong)
-    if bad and (task == "regression" or (right > FEW_NUMBERS and len(bad) <= 5)):
+    if bad and ((task == "regression" and right) or (right > FEW_NUMBERS and len(bad) <= 5)):
         first = min(bad, key=plain.first)
         raise StudyError(
             f"{context.name}: target {name!r}, {context.where(plain.first(first))}: "
@@ -182,7 +191,6 @@ def _task(numbers: Numbers, *, is_bool: bool) -> Task:
 def _regression(
     numbers: Numbers, rows: NDArray[np.int64], name: str, task: Task | None, context: Context
 ) -> Target:
-    _enough(len(rows), context)
     if task is None:
         context.said.say(
             f"Regression: the target has {len(np.unique(numbers[rows])):,} different values, as "
@@ -202,7 +210,6 @@ def _classes(
     rule: bool,
 ) -> Target:
     """Without the classes that are too rare for three parts."""
-    _enough(len(rows), context)
     whole = f"{context.name}: target {name!r}"
     trained = codes if test is None else codes[~test[rows]]
     counts = np.bincount(trained, minlength=len(names))
@@ -211,14 +218,14 @@ def _classes(
     if len(names) - len(rare) < 2 or lost.mean() > 0.5:
         least = f"at least {LEAST_ROWS_PER_CLASS} rows of each class are needed"
         if len(names) <= 10:
-            found = listed([f"{names[i]} ({counts[i]})" for i in range(len(names))])
+            found = listed([f"{short(names[i], 40)} ({counts[i]})" for i in range(len(names))])
             raise StudyError(f"{whole} has too few rows of a class: {found}; {least}")
         raise StudyError(
-            f"{whole} has {len(names)} classes in {len(rows)} rows, such as {listed(names, 3)}; "
-            f"{least}; name another column with --target, or say --task regression for an amount"
+            f"{whole} has {len(names)} classes in {len(rows)} rows, such as "
+            f"{listed(names, 3, 40)}; {least}; name another column with --target, or say --task regression for an amount"
         )
     if len(rare):
-        shown = listed([f"{names[i]} ({counts[i]})" for i in rare])
+        shown = listed([f"{short(names[i], 40)} ({counts[i]})" for i in rare])
         context.said.warn(
             f"{plural(int(lost.sum()), 'row')} left out, of classes with fewer than "
             f"{LEAST_ROWS_PER_CLASS} rows",
