@@ -305,7 +305,7 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def table(summary: dict[str, Any]) -> str:
     """The tables of docs/calibration.md."""
     rows = [
-        "| data | runs | mean score | \"some differ\" | any wrong sentence | covered: score | "
+        '| data | runs | mean score | "some differ" | any wrong sentence | covered: score | '
         "covered: difference |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -320,10 +320,12 @@ def table(summary: dict[str, Any]) -> str:
         if "weak" in one:
             rows += [
                 "",
-                f"Power: on digits a network with 9 units instead of 64 is {100 * -one['weak']:.1f} "
-                f"points worse. Ten splits find it in {percent(one, 'found')} of {one['runs']} "
-                f"studies of 11 activations at one depth, and in {percent(one, 'found_in_default')} "
-                f"where Holm's method counts the {DEFAULT_FAMILY} comparisons of a default study.",
+                f"Power: on digits, a network with 9 units instead of 64 is "
+                f"{-100 * one['weak']:.1f} points worse. Ten splits find it in "
+                f"{percent(one, 'found')} of {one['runs']} "
+                "studies of 11 activations at one depth, and in "
+                f"{percent(one, 'found_in_default')} where Holm's method counts the "
+                f"{DEFAULT_FAMILY} comparisons of a default study.",
             ]
     return "\n".join(rows) + "\n"
 
@@ -368,7 +370,9 @@ def main() -> None:
     LINES.parent.mkdir(exist_ok=True)
     done = {(line["set"], line["run"]) for line in read()}
     # A run of every set in turn, so that an early table has them all.
-    missing = [(name, run) for run in range(asked.runs) for name in names if (name, run) not in done]
+    missing = [
+        (name, run) for run in range(asked.runs) for name in names if (name, run) not in done
+    ]
     began = time.monotonic()
     calls = (joblib.delayed(_one)(name, run) for name, run in missing)
     results = joblib.Parallel(n_jobs=asked.processes, return_as="generator")(calls)

@@ -189,7 +189,8 @@ class Words:
             return ""
         model, each = max(found, key=lambda pair: pair[0].score)
         title = model.title[0].upper() + model.title[1:]
-        return f"{title} does better than {self.baseline} networks: {self.gain(each, practical=False)}."
+        gain = self.gain(each, practical=False)
+        return f"{title} does better than {self.baseline} networks: {gain}."
 
     def at_depth(self, here: Sequence[Cell]) -> DepthAnswer:
         """One line about a depth, and the groups behind it."""
@@ -271,9 +272,9 @@ class Words:
         if broken:
             worst = max(cells, key=lambda cell: cell.diverged)
             found.append(
-                f"The loss of {broken} networks stopped being finite, most often {worst.activation} "
-                f"at depth {worst.depth} ({worst.diverged} of {len(worst.trials)}): smaller --rates "
-                "may save them."
+                f"The loss of {broken} networks stopped being finite, most often "
+                f"{worst.activation} at depth {worst.depth} ({worst.diverged} of "
+                f"{len(worst.trials)}): smaller --rates may save them."
             )
         if data.splits.given_test:
             found.append("All splits share the data's own test part, which is one draw of rows.")

@@ -1,23 +1,94 @@
-"""`ogive.study.run`: a study from Python, of which the command line is a thin shell."""
+"""`ogive.study.run`: a study from Python, and its two steps, which the command line takes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .blocks import blocks
+from .blocks import Block, blocks
 from .data import load
 from .errors import StudyError
 from .forecast import Progress
 from .grid import checked, default_results, describe, identity, run_grid
 from .journal import Journal
-from .result import StudyResult
+from .result import DataDescription, Settings, StudyResult
 from .settings import settings
 from .table import Options, Table
-from .workers import Backend, Workers
+from .workers import BACKENDS, Backend, Workers
 
 SPLITS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A study that is about to be run."""
+
+    table: Table
+    made: tuple[Block, ...]
+    data: DataDescription
+    settings: Settings
+
+    @property
+    def results(self) -> Path:
+        """Where finished trials are kept unless told otherwise: ``results/NAME-HASH.jsonl``."""
+        return default_results(self.data, self.settings)
+
+    def page(self, results: Path) -> Path:
+        """The report of these results; another grid of the same results has a page of its own."""
+        grid = hashlib.sha256(repr(self.settings).encode()).hexdigest()[:4]
+        return results.with_name(f"{results.stem}-{grid}.html")
+
+
+def plan(table: Table, *, splits: int = SPLITS, seed: int = 0, **asked: Any) -> Plan:
+    """Divide the rows and choose the settings; `asked` is what `run` takes of the same names."""
+    made, division = blocks(table, splits, seed)
+    return Plan(
+        table=table,
+        made=tuple(made),
+        data=describe(table, division),
+        settings=settings(table, division, seed=seed, **asked),
+    )
+
+
+def execute(
+    planned: Plan,
+    *,
+    jobs: int = 0,
+    backend: Backend = "loky",
+    scheduler: str | None = None,
+    results: Path | None = None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    command: str = "",
+) -> StudyResult:
+    """Train what is missing, and conclude."""
+    if jobs < 0:
+        raise StudyError(f"jobs must not be negative, not {jobs}")
+    if backend not in BACKENDS:
+        raise StudyError(f"backend {backend!r} is not known here; it can be {', '.join(BACKENDS)}")
+    if scheduler is not None and backend == "loky":
+        raise StudyError("a scheduler needs a backend: dask or ray")
+    journal = None
+    if results:
+        study = identity(planned.data, planned.settings)
+        journal = Journal(results, study, checked(planned.made, planned.settings))
+    try:
+        with Workers(backend, jobs or _cores(), scheduler) as workers:
+            return run_grid(
+                planned.table,
+                planned.made,
+                planned.data,
+                planned.settings,
+                workers,
+                journal=journal,
+                command=command or f"ogive.study.run({planned.table.name!r}, …)",
+                progress=progress,
+            )
+    finally:
+        if journal:
+            journal.close()
 
 
 def run(
@@ -104,50 +175,30 @@ def run(
         The data, the settings or a file cannot be used; the message is one clear line.
     """
     table = data if isinstance(data, Table) else load(data, options, target=target)
-    made, division = blocks(table, splits, seed)
-    chosen = settings(
+    planned = plan(
         table,
-        division,
+        splits=splits,
+        seed=seed,
         activations=activations,
         depths=depths,
         baseline=baseline,
         metric=metric,
         rope=rope,
-        seed=seed,
         rates=rates,
         optimizer=optimizer,
         epochs=epochs,
         width=width,
         quick=quick,
     )
-    if jobs < 0:
-        raise StudyError(f"jobs must not be negative, not {jobs}")
-    description = describe(table, division)
-    journal = None
-    if results:
-        path = default_results(description, chosen) if results is True else Path(results)
-        journal = Journal(path, identity(description, chosen), checked(made, chosen))
-    try:
-        workers = Workers(backend, jobs or _cores(), scheduler)
-        try:
-            return run_grid(
-                table,
-                made,
-                description,
-                chosen,
-                workers,
-                journal=journal,
-                command=command or f"ogive.study.run({table.name!r}, …)",
-                progress=progress,
-            )
-        except BaseException:
-            workers.end()
-            raise
-        finally:
-            workers.close()
-    finally:
-        if journal:
-            journal.close()
+    return execute(
+        planned,
+        jobs=jobs,
+        backend=backend,
+        scheduler=scheduler,
+        results=planned.results if results is True else Path(results) if results else None,
+        progress=progress,
+        command=command,
+    )
 
 
 def _cores() -> int:

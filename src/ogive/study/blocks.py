@@ -173,14 +173,17 @@ class Arrays:
         self.train = [np.arange(len(block.train)) for block in made]
         prepared = [prepare(table, block.train, block.validation, block.test) for block in made]
         most = max(sum(map(len, vars(block).values())) for block in made)
-        kind = np.int64 if table.classes else np.float32
         self.x: Floats = np.zeros((len(made), most, self.features), np.float32)
-        self.y: Targets = np.zeros((len(made), most), kind)
+        self.y: Targets = (
+            np.zeros((len(made), most), np.int64)
+            if table.classes
+            else np.zeros((len(made), most), np.float32)
+        )
         for split, one in enumerate(prepared):
             start = 0
-            for x, y in zip(one.x, one.y, strict=True):
+            for i, x in enumerate(one.x):
                 self.x[split, start : start + len(x)] = x
-                self.y[split, start : start + len(x)] = y
+                self.y[split, start : start + len(x)] = one.y[i]
                 start += len(x)
         self.scale = [(one.target_mean, one.target_scale) for one in prepared]
         self._tested = [Target(y=table.y[block.test], classes=self.classes) for block in made]

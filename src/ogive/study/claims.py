@@ -299,8 +299,8 @@ def fused_gradient(evidence: Evidence) -> Verdict:
         "all three equal, up to rounding",
         f"fused within {simple:.1e} of a - y and {through:.1e} of the chain",
         "holds" if simple < ROUNDING and through < 1e-12 else "refuted",
-        "500 rows of 10 logits, f64. (A derivation in circulation drops a sign in its last off-diagonal step, "
-        "(-a_j a_i)(-1/a_j) = +a_i, and arrives at the right result.)",
+        "500 rows of 10 logits, f64. (A derivation in circulation drops a sign in its last "
+        "off-diagonal step, (-a_j a_i)(-1/a_j) = +a_i, and arrives at the right result.)",
     )
 
 

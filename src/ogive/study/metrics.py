@@ -89,7 +89,7 @@ def unpack(text: str) -> Values:
 
 
 def _right(target: Target, output: Values) -> NDArray[np.bool]:
-    return (output.argmax(axis=1) == target.y) & np.isfinite(output).all(axis=1)
+    return np.asarray((output.argmax(axis=1) == target.y) & np.isfinite(output).all(axis=1))
 
 
 def _ranked(target: Target) -> list[int]:

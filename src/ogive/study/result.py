@@ -445,7 +445,7 @@ class StudyResult:
         """One row for each activation and depth, best first at each depth; then the models."""
         import pandas as pd
 
-        rows = []
+        rows: list[dict[str, object]] = []
         for cell in self.cells:
             against, trains = cell.against, cell.trains
             rows.append(

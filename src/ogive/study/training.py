@@ -243,7 +243,7 @@ class Course:
         first, last = (self.steps * n // rounds for n in (number, number + 1))
         if not len(self.lanes):
             return
-        rows = np.stack([self._next(lane, (last - first) * size) for lane in self.lanes])
+        rows = np.stack([self._next(int(lane), (last - first) * size) for lane in self.lanes])
         splits, rates = self.splits[self.lanes, None], self.rates[self.lanes]
         seeds = tuple(int(seed) for seed in self.seeds[self.lanes])
         sums = np.zeros(len(self.lanes))

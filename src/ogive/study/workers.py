@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_args
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -27,6 +27,7 @@ from .result import ModelTrial, Settings, Trial
 from .training import Job, train
 
 Backend = Literal["loky", "dask", "ray"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 MOST_DEATHS = 3
 """Times that a worker may be killed before a study gives up."""
@@ -94,7 +95,7 @@ class Workers:
 
     def run(
         self, arrays: Arrays, settings: Settings, jobs: Sequence[Job | ModelJob]
-    ) -> Iterator[Done]:
+    ) -> Generator[Done, None, None]:
         """The results of all jobs."""
         if not jobs:
             return
@@ -122,7 +123,7 @@ class Workers:
 
     def _parallel(
         self, arrays: Arrays, settings: Settings, jobs: dict[int, Job | ModelJob]
-    ) -> Iterator[Done]:
+    ) -> Generator[Done, None, None]:
         options = dict(self.options)
         if self.backend == "dask":
             options["scatter"] = [arrays]
@@ -184,17 +185,17 @@ class Workers:
         register_ray()
         self.count = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    def end(self) -> None:
-        """Kill this machine's processes, which may be in the midst of a job."""
-        if self.backend == "loky" and self.count > 1:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self.backend == "dask":
+            self.options["client"].close()  # its workers live on
+        elif self.backend == "loky" and self.count > 1 and kind is not None:
             from joblib.externals.loky import get_reusable_executor
 
+            # They may be in the midst of a job.
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
-
-    def close(self) -> None:
-        """Let go of a cluster, whose workers live on."""
-        if self.backend == "dask":
-            self.options["client"].close()
 
 
 def perform(number: int, arrays: Arrays, settings: Settings, job: Job | ModelJob) -> Done:
