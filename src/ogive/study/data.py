@@ -352,12 +352,12 @@ def _table(
             f"{feature.name} ({len(names)} values)",
         )
     shares_unit = raw.shares_unit and not coded
+    groups = _groups(x, codes, text_codes, said)
     said.say(
         "Columns are centred, and divided by one number: all share a unit"
         if shares_unit
         else "Columns are centred, and divided by their deviation in a split's training rows"
     )
-    groups = _groups(x, codes, text_codes, said)
     return Table(
         name=name,
         task=found.task,
@@ -426,7 +426,7 @@ def _groups(
     verb = "repeats" if repeated == 1 else "repeat"
     what = f"{plural(repeated, 'row')} of {rows:,} {verb} the features of another"
     if by_chance > EXPECTED_MATCHES:
-        said.warn(f"{what}, as is expected where so few values are possible")
+        said.say(f"{what}, as is expected where so few values are possible")
         return None
     if counts.max() > LARGEST_GROUP * rows:
         said.warn(
