@@ -543,7 +543,7 @@ def test_openml_is_asked_for_the_number_and_a_failure_is_one_line(monkeypatch, f
     table = load("openml:61")
     assert (asked, table.name, table.target) == ([61], "openml:61", "colour")
     assert load("openml:61", Options(target="y")).target == "y"
-    with pytest.raises(StudyError, match="openml:2: could not be fetched: no$"):
+    with pytest.raises(StudyError, match=r"openml:2: could not be fetched: no$"):
         load("openml:2")
 
 

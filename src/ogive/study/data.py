@@ -17,7 +17,7 @@ from . import arrays, files
 from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
 from .files import BUNDLED
-from .raw import Raw, chosen_target, column_called, plural, suggestion
+from .raw import Raw, chosen_target, column_called, plural, short, suggestion
 from .result import DataDescription, Splits
 from .table import TEXT_FEATURES, Options, Prepared, Rows, Table, prepare
 from .target import Target, target
@@ -98,7 +98,10 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
     for label in dropped:
         said.say("Left out, as --drop says", label)
     if len(names) == len(dropped) + 1:
-        raise StudyError(f"{name}: no columns besides the target {goal!r}")
+        raise StudyError(
+            f"{name}: no columns besides the target {short(goal, 60)!r}"
+            + ("" if dropped else "; if there are more, --sep names what separates them")
+        )
     context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
     found = target(raw.frame[goal], goal, options.task, context, raw.test)
     frame = raw.frame.drop(columns=[goal, *dropped])
