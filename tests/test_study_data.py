@@ -594,3 +594,14 @@ def test_a_column_that_alone_tells_the_class_is_pointed_out():
         assert sentence.startswith("Alone enough to tell the class")
         assert sentence.endswith(f": {column}")
         assert column in table.columns
+
+
+def test_the_word_missing_is_a_level_beside_what_is_missing(frame):
+    frame["colour"] = np.where(np.arange(ROWS) % 3 == 0, "missing", frame["colour"]).astype(object)
+    frame.loc[frame.index[::4], "colour"] = None
+    table = load(frame)
+    assert table.levels == (("blue", "green", "missing", "red", "(missing)"),)
+    assert (table.categories[::4] == 4).all()
+    np.testing.assert_array_equal(
+        (table.categories == 2).ravel(), (frame["colour"] == "missing").to_numpy()
+    )
