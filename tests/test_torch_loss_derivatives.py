@@ -114,9 +114,7 @@ def test_samples_of_a_batch_are_as_one_by_one(
     if kind != "elements" and reduction == "mean":
         t = t.clamp(min=0) if kind == "labels" else t  # a mean over no rows is 0, torch's NaN
     rows = vmap(vmap(lambda z, t: f(z, t, reduction="sum")))(z, t)
-    expected = one_by_one(
-        lambda z, t: one_by_one(lambda a, b: f(a, b, reduction="sum"), z, t), z, t
-    )
+    expected = one_by_one(lambda z, t: one_by_one(lambda a, b: f(a, b, reduction="sum"), z, t), z, t)
     assert torch.equal(rows, expected)
     leaf = z.clone().requires_grad_()
     (found,) = torch.autograd.grad(vmap(ours)(leaf, t).square().sum(), leaf)

@@ -238,7 +238,9 @@ class Head:
                 return None
             weights = _heads.checked_weights("weight", as_array(weight))
             if how == "mean":
-                weights, total, _ = cross_entropy.mean_weights("labels", room.known(count), weights)
+                weights, total, _ = cross_entropy.mean_weights(
+                    "labels", room.known(count), weights
+                )
         factor, after, by = inverse(total), None, None
         if upstream is not None:
             factor, after = factor_of(total, upstream)
