@@ -156,23 +156,63 @@ def constant(result: StudyResult) -> str:
 
 
 def matters(result: StudyResult) -> str:
-    """Whether the choice of activation matters, in a sentence."""
-    answer, settings = result.answer, result.settings
-    at = f" at depth {answer.depth}" if len(settings.depths) > 1 else ""
+    """Whether the choice of activation matters, in words."""
+    answer, baseline = result.answer, result.settings.baseline
     if answer.use is None:
-        return f"No network was shown to do better than {constant(result)}: nothing to choose from."
+        return f"No network was shown to do better than {constant(result)}."
     if not any(cell.against for cell in result.at(answer.depth)):
         return "Only one activation was run: there is nothing to choose from."
+    at = f" at depth {answer.depth}" if len(result.settings.depths) > 1 else ""
     if answer.matters == "yes":
-        return f"At least one activation differs from {settings.baseline}{at}, by the test."
-    if answer.matters == "no":
-        return (
-            f"All are within {rope(result)} of {settings.baseline}{at}, each with a probability "
-            "of at least .95: choose by speed or habit."
+        here = next(each for each in answer.by_depth if each.depth == answer.depth)
+        parts = [
+            f"{_are(names)} {how}"
+            for names, how in ((here.better, "better"), (here.worse, "worse"))
+            if names
+        ]
+        found = f"Against {baseline}{at}, {' and '.join(parts)}, by the test."
+    elif answer.matters == "no":
+        found = (
+            f"All that train are within {rope(result)} of {baseline}{at}, each with a probability "
+            "of at least .95."
         )
+    else:
+        found = (
+            f"This study is too small to tell{at}: differences of more than {rope(result)} from "
+            f"{baseline} are possible, but none is shown."
+        )
+    elsewhere = [
+        str(each.depth)
+        for each in answer.by_depth
+        if each.depth != answer.depth and (each.better or each.worse)
+    ]
+    if elsewhere and answer.matters != "yes":
+        found += f" At depth {_listed(elsewhere)} it does matter."
+    return found
+
+
+def _are(names: Sequence[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def truth(result: StudyResult, found: Sure) -> str:
+    """What the interval of a comparison means."""
+    each = found.comparison
+    count = len(result.comparisons)
+    level = f"{100 * each.level:.4g} % interval"
+    if count > 1:
+        level += f", wide because {count} comparisons are made at once"
+    verdict = "more than chance" if each.significant else "0 is among them, so it may be chance"
     return (
-        f"This study is too small to tell{at}: some differences may be larger than {rope(result)}, "
-        "but none of them is shown, and not all are shown to be smaller."
+        f"Values from {signed(100 * each.interval.low, _digits(each))} to "
+        f"{signed(100 * each.interval.high, _digits(each))} agree with the {each.blocks} splits "
+        f"({level}): {verdict}."
     )
 
 

@@ -84,6 +84,11 @@ def render(
     )
 
 
+def fragment(template: str, **context: Any) -> str:
+    """A piece of HTML for another page, without scripts."""
+    return _environment().get_template(template).render(**context)
+
+
 def write(path: Path | str, html: str) -> None:
     """Write a page, which must not be larger than promised."""
     size = len(html.encode())
