@@ -13,6 +13,7 @@ from ogive.study.result import (
     Cell,
     Comparison,
     DataDescription,
+    DepthAnswer,
     Interval,
     Metric,
     Model,
@@ -165,12 +166,7 @@ def matters(result: StudyResult) -> str:
     at = f" at depth {answer.depth}" if len(result.settings.depths) > 1 else ""
     if answer.matters == "yes":
         here = next(each for each in answer.by_depth if each.depth == answer.depth)
-        parts = [
-            f"{_are(names)} {how}"
-            for names, how in ((here.better, "better"), (here.worse, "worse"))
-            if names
-        ]
-        found = f"Against {baseline}{at}, {' and '.join(parts)}, by the test."
+        found = f"Against {baseline}{at}, {_groups(here)}, by the test."
     elif answer.matters == "no":
         found = (
             f"All that train are within {rope(result)} of {baseline}{at}, each with a probability "
@@ -181,14 +177,16 @@ def matters(result: StudyResult) -> str:
             f"This study is too small to tell{at}: differences of more than {rope(result)} from "
             f"{baseline} are possible, but none is shown."
         )
-    elsewhere = [
-        str(each.depth)
-        for each in answer.by_depth
-        if each.depth != answer.depth and (each.better or each.worse)
-    ]
-    if elsewhere and answer.matters != "yes":
-        found += f" At depth {_listed(elsewhere)} it does matter."
+    for each in answer.by_depth:
+        if each.depth != answer.depth and (each.better or each.worse):
+            found += f" At depth {each.depth}, {_groups(each)}."
     return found
+
+
+def _groups(each: DepthAnswer) -> str:
+    """``gelu is better and sigmoid and tanh are worse``."""
+    parts = [(each.better, "better"), (each.worse, "worse")]
+    return " and ".join(f"{_are(names)} {how}" for names, how in parts if names)
 
 
 def _are(names: Sequence[str]) -> str:
