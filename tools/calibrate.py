@@ -40,7 +40,7 @@ from ogive.study.models import fit
 from ogive.study.network import Network
 from ogive.study.result import ModelTrial, Settings, Trial
 from ogive.study.settings import settings
-from ogive.study.statistics import ALPHA, Tested, compare, holm
+from ogive.study.statistics import ALPHA, SharedRows, compare, holm
 from ogive.study.table import Table
 from ogive.study.training import Job, tested_logits, train
 
@@ -154,7 +154,7 @@ def one_run(name: str, run: int) -> dict[str, Any]:
         for one, part in zip(EQUAL, _parts(trained), strict=True)
     }
     models = {"constant": [fit(arrays, "constant", split, chosen) for split in range(SPLITS)]}
-    tested = Tested.of(made)
+    tested = SharedRows.of(made)
     equal = dataclasses.replace(chosen, activations=EQUAL, baseline=EQUAL[0], models=("constant",))
     found = _outcome(trials, models, tested, equal, table, kind)
     if fresh is not None:
@@ -198,7 +198,7 @@ def _fresh_scores(
 def _outcome(
     trials: dict[tuple[str, int], list[Trial]],
     models: dict[str, list[ModelTrial]],
-    tested: Tested,
+    tested: SharedRows,
     equal: Settings,
     table: Table,
     kind: Set,
@@ -229,7 +229,7 @@ def _outcome(
 def _covered(
     trials: dict[tuple[str, int], list[Trial]],
     fresh: NDArray[np.float64],
-    tested: Tested,
+    tested: SharedRows,
     equal: Settings,
 ) -> dict[str, Any]:
     """Whether 95 % intervals contain what the same networks show on fresh rows."""
@@ -256,7 +256,7 @@ def _power(
     weak: list[Trial],
     trials: dict[tuple[str, int], list[Trial]],
     models: dict[str, list[ModelTrial]],
-    tested: Tested,
+    tested: SharedRows,
     equal: Settings,
 ) -> dict[str, Any]:
     """Whether the weaker activation is found, in this study and in one of the default size."""

@@ -34,6 +34,10 @@ POINTS: dict[Metric, str] = {
 }
 
 
+FRACTIONS: dict[Metric, str] = {"auc": "AUC", "r2": "R²"}
+"""Metrics that nobody writes in percent."""
+
+
 def answer(
     data: DataDescription, settings: Settings, cells: Sequence[Cell], models: Sequence[Model]
 ) -> Answer:
@@ -262,12 +266,13 @@ class Words:
                 f"{data.rows:,} rows. More --splits, fewer --activations or --depths, or more rows "
                 "see smaller ones."
             )
-        unshown = sorted({cell.activation for cell in cells if cell.state == "not shown"})
+        unshown: dict[str, set[int]] = {}
+        for cell in cells:
+            if cell.state == "not shown":
+                unshown.setdefault(cell.activation, set()).add(cell.depth)
         if unshown and any(cell.state == "trains" for cell in cells):
-            found.append(
-                f"Whether {listed(unshown)} always {'beats' if len(unshown) == 1 else 'beat'} "
-                f"{self.constant} is not shown."
-            )
+            who = listed([f"{name}{self.where(depths)}" for name, depths in unshown.items()])
+            found.append(f"Not shown to do better than {self.constant}: {who}.")
         broken = sum(cell.diverged for cell in cells)
         if broken:
             worst = max(cells, key=lambda cell: cell.diverged)
@@ -281,16 +286,18 @@ class Words:
         return tuple(found)
 
     def score(self, cell: Cell) -> str:
-        """``97.9 % [96.9, 98.8]``."""
+        """``97.9 % [96.9, 98.8]``, ``AUC 0.912 [0.884, 0.934]``."""
+        low, high = cell.interval.low, cell.interval.high
+        if self.settings.metric in FRACTIONS:
+            return f"{self.value(cell.score)} [{low:.3f}, {high:.3f}]"
         return f"{self.value(cell.score)} {bounds(cell.interval)}"
 
     def value(self, score: float) -> str:
         """``97.9 %``, ``AUC 0.912``."""
         metric = self.settings.metric
-        if metric == "accuracy":
-            return f"{100 * score:.1f} %"
-        name = {"balanced_accuracy": "balanced accuracy ", "auc": "AUC ", "r2": "R² "}[metric]
-        return f"{name}{100 * score:.1f} %"
+        if metric in FRACTIONS:
+            return f"{FRACTIONS[metric]} {score:.3f}"
+        return f"{'balanced accuracy ' if metric != 'accuracy' else ''}{100 * score:.1f} %"
 
     def gain(self, each: Comparison, *, practical: bool = True) -> str:
         """``+0.3 points [-0.5, 1.2]; equivalent with probability .93``."""

@@ -24,7 +24,7 @@ from .result import (
     State,
     Trial,
 )
-from .statistics import Measured, Tested, compare, holm, score_interval
+from .statistics import Measured, SharedRows, compare, holm, score_interval
 
 Key = tuple[str, int]
 Pair = tuple[str, str, int]
@@ -37,7 +37,7 @@ CLAIMED: tuple[tuple[str, str], ...] = (("tanh", "sigmoid"),)
 def conclude(
     trials: Mapping[Key, Sequence[Trial]],
     models: Mapping[str, Sequence[ModelTrial]],
-    tested: Tested,
+    tested: SharedRows,
     settings: Settings,
 ) -> tuple[tuple[Cell, ...], tuple[Model, ...], tuple[Comparison, ...]]:
     """The table's rows, the models to compare with, and all comparisons of the study.
@@ -48,7 +48,7 @@ def conclude(
         The networks of each (activation, depth), by block.
     models : mapping
         The fits of each model, by block.
-    tested : Tested
+    tested : SharedRows
         Which rows each block tested.
     settings : Settings
         Activations, depths, baseline, metric and region of equivalence.
@@ -90,7 +90,7 @@ def _comparisons(
     pairs: Sequence[Pair],
     trials: Mapping[Key, Sequence[Trial]],
     models: Mapping[str, Sequence[ModelTrial]],
-    tested: Tested,
+    tested: SharedRows,
     settings: Settings,
 ) -> list[Comparison]:
     def found_by(name: str, depth: int) -> Sequence[Trial] | Sequence[ModelTrial]:
@@ -137,7 +137,7 @@ def _comparisons(
 def _cell(
     trials: Sequence[Trial],
     compared: Mapping[Pair, Comparison],
-    tested: Tested,
+    tested: SharedRows,
     settings: Settings,
 ) -> Cell:
     first = trials[0]
@@ -177,7 +177,7 @@ def _state(trains: Comparison, settings: Settings) -> State:
 def _model(
     trials: Sequence[ModelTrial],
     compared: Mapping[Pair, Comparison],
-    tested: Tested,
+    tested: SharedRows,
     settings: Settings,
 ) -> Model:
     model = trials[0].model

@@ -17,6 +17,9 @@ OVERHEAD, FLOP, ELEMENT = 4e-6, 1.8e-11, 2e-9
 TREE, SPLIT = 1.8e-3, 8e-9
 """Seconds for one tree of boosting, and for one row and feature of it."""
 
+CONCLUDING = 2.0
+"""Seconds for what follows the last job."""
+
 
 def seconds(job: Job | ModelJob, arrays: Arrays, settings: Settings) -> float:
     """A guess, good for comparing jobs with each other."""
@@ -80,11 +83,11 @@ class Forecast:
         if not self._took:
             return None
         each = [self._guess[number] * self._factor(self._kind[number]) for number in self._open]
-        if not each:
-            return 0.0
-        # Running jobs are half done on average.
-        running = min(workers, len(each)) * sum(each) / len(each) / 2
-        left = max(sum(each) - running, max(each) / 2) / min(workers, len(each))
+        left = CONCLUDING * self._factor("")
+        if each:
+            # Running jobs are half done on average.
+            running = min(workers, len(each)) * sum(each) / len(each) / 2
+            left += max(sum(each) - running, max(each) / 2) / min(workers, len(each))
         return max(0.0, left - (time.monotonic() - self._last))
 
     def _factor(self, kind: str) -> float:

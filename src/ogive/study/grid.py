@@ -33,7 +33,7 @@ from .result import (
     StudyResult,
     Trial,
 )
-from .statistics import Tested
+from .statistics import SharedRows
 from .table import Table
 from .training import Job, seed_of
 from .workers import ModelJob, Workers
@@ -141,7 +141,7 @@ def run_grid(
                 found[where] = trial
             forecast.end(done.number, done.seconds)
             progress(Progress(forecast.share, forecast.left(workers.count), "training"))
-    progress(Progress(1.0, 1.0, "concluding"))
+    progress(Progress(1.0, forecast.left(1), "concluding"))
     trials: dict[Key, list[Trial]] = {}
     models: dict[str, list[ModelTrial]] = {}
     for name, depth, split in _wanted(settings):
@@ -150,7 +150,7 @@ def run_grid(
             trials.setdefault((name, depth), []).append(trial)
         else:
             models.setdefault(name, []).append(trial)
-    tested = Tested.of(made)
+    tested = SharedRows.of(made)
     cells, compared, comparisons = conclude(trials, models, tested, settings)
     verdict = verdicts(arrays, settings, cells, comparisons)
     return StudyResult(

@@ -50,34 +50,31 @@ class Activation:
         self._derivative = getattr(ogive.derivative, self.name)
         self._backward = getattr(ogive.backward, self.name)
 
-    def value(self, z: Floats, slope: Floats | None, draws: Draws | None, layer: int) -> Any:
-        """f(z); with `draws`, as in training."""
-        if slope is not None:
-            return self._value(z, slope)
-        if self.is_random and draws:
-            y = np.empty_like(z)
-            for lane in range(len(z)):
-                y[lane] = self._value(z[lane], training=True, seed=draws.key(lane, layer))
-            return y
-        return self._value(z)
+    def drawn(self, z: Floats, draws: Draws, layer: int) -> Floats:
+        """The slopes that a step draws for the negative inputs of a layer."""
+        slopes = np.empty_like(z)
+        for lane in range(len(z)):
+            key = draws.key(lane, layer)
+            slopes[lane] = self._value(np.full_like(z[lane], -1), training=True, seed=key)
+        return np.negative(slopes, out=slopes)
+
+    def value(self, z: Floats, slope: Floats | None) -> Any:
+        """f(z); of a random function with the slopes drawn, as in training."""
+        if slope is None:
+            return self._value(z)
+        return ogive.leaky_relu(z, slope) if self.is_random else self._value(z, slope)
 
     def derivative(self, z: Floats, slope: Floats | None) -> Any:
         """f'(z) as in evaluation."""
         return self._derivative(z) if slope is None else self._derivative(z, slope)
 
-    def backward(
-        self, dy: Floats, z: Floats, slope: Floats | None, draws: Draws | None, layer: int
-    ) -> tuple[Any, Any]:
+    def backward(self, dy: Floats, z: Floats, slope: Floats | None) -> tuple[Any, Any]:
         """dy f'(z), and the gradient of the slope where it is learned."""
-        if slope is not None:
-            return self._backward(dy, z, slope)  # type: ignore[no-any-return]
-        if self.is_random and draws:
-            dx = np.empty_like(z)
-            for lane in range(len(z)):
-                key = draws.key(lane, layer)
-                dx[lane] = self._backward(dy[lane], z[lane], training=True, seed=key)
-            return dx, None
-        return self._backward(dy, z), None
+        if slope is None:
+            return self._backward(dy, z), None
+        if self.is_random:
+            return ogive.backward.leaky_relu(dy, z, slope), None
+        return self._backward(dy, z, slope)  # type: ignore[no-any-return]
 
 
 class Head:
@@ -113,6 +110,8 @@ class Pass:
     """What each linear map was applied to; the last belongs to the head."""
     z: list[Floats]
     """Pre-activations of the hidden layers."""
+    slopes: list[Floats | None]
+    """Learned or drawn, of each hidden layer."""
     logits: Floats
 
 
@@ -186,19 +185,23 @@ class Network:
 
     def forward(self, x: Floats, draws: Draws | None = None) -> Pass:
         """Logits of x, shape (lanes or 1, rows, features); with `draws`, as in training."""
-        inputs, pre, y = [], [], x
+        inputs, pre, slopes, y = [], [], [], x
         for layer in range(self.depth):
             inputs.append(y)
             z = np.matmul(y, self.weights[layer])
             z += self.biases[layer]
+            slope = self.slope(layer)
+            if draws and self.activation.is_random:
+                slope = self.activation.drawn(z, draws, layer)
             pre.append(z)
-            y = self.activation.value(z, self.slope(layer), draws, layer)
+            slopes.append(slope)
+            y = self.activation.value(z, slope)
         inputs.append(y)
         logits = np.matmul(y, self.weights[-1])
         logits += self.biases[-1]
-        return Pass(inputs, pre, logits)
+        return Pass(inputs, pre, slopes, logits)
 
-    def backward(self, done: Pass, dz: Floats, draws: Draws | None = None) -> list[Floats]:
+    def backward(self, done: Pass, dz: Floats) -> list[Floats]:
         """Fill `gradients` from dL/dlogits; return dL/dz of each hidden layer."""
         hidden: list[Floats] = []
         for layer in range(self.depth, -1, -1):
@@ -209,8 +212,7 @@ class Network:
                 break
             dy = np.matmul(dz, self.weights[layer].swapaxes(1, 2))
             below = layer - 1
-            slope = self.slope(below)
-            dz, d_slope = self.activation.backward(dy, done.z[below], slope, draws, below)
+            dz, d_slope = self.activation.backward(dy, done.z[below], done.slopes[below])
             if d_slope is not None:
                 self.d_slopes[below][...] = d_slope
             hidden.append(dz)

@@ -59,7 +59,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Tested:
+class SharedRows:
     """Which rows the blocks of a study were validated and tested on."""
 
     rows: tuple[NDArray[np.int64], ...]
@@ -70,7 +70,7 @@ class Tested:
     """All blocks were tested on the same rows."""
 
     @classmethod
-    def of(cls, made: Sequence[Block]) -> Tested:
+    def of(cls, made: Sequence[Block]) -> SharedRows:
         """Of a study's blocks."""
         given = np.mean([len(block.train) + len(block.validation) for block in made])
         rows = tuple(block.test for block in made)
@@ -118,7 +118,7 @@ class Measured:
     validated: Sequence[NDArray[np.float64]] = ()
 
 
-def compare(measured: Measured, where: Tested) -> Difference:
+def compare(measured: Measured, where: SharedRows) -> Difference:
     """The distribution of the mean over a study's blocks, corrected for the rows they share.
 
     Nadeau and Bengio's n_test/n_train supposes that what is measured on a row is a property of
@@ -143,7 +143,7 @@ def compare(measured: Measured, where: Tested) -> Difference:
     return difference(d, where.ratio * recurring(measured, where))
 
 
-def recurring(measured: Measured, where: Tested) -> float:
+def recurring(measured: Measured, where: SharedRows) -> float:
     """The share of a row's value that comes back in another block, from 0 to 1; 1 if unknown."""
     if not measured.tested:
         return 1.0
@@ -163,7 +163,7 @@ def recurring(measured: Measured, where: Tested) -> float:
     return float(np.clip(products.sum() / pairs / variance, 0, 1))
 
 
-def score_interval(measured: Measured, where: Tested, metric: Metric) -> Interval:
+def score_interval(measured: Measured, where: SharedRows, metric: Metric) -> Interval:
     """95 %: what fresh rows would show."""
     if metric == "accuracy":
         return wilson(float(measured.values.mean()), where.independent)

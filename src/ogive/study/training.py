@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -148,12 +149,6 @@ def _final(
     logits = tested_logits(network, arrays, splits)
     validated = _logits(network, arrays, splits, arrays.validation_chunks, arrays.validation_count)
     density = _density(network, arrays, splits)
-    predicted = gradient_ratio(
-        network.activation.card,
-        job.depth - 1,
-        weight_variance=network.gain**2,
-        variance=float(np.mean(arrays.probe(splits, PROBE_ROWS)[0].astype(np.float64) ** 2)),
-    )
     trials = []
     for lane, (split, seed) in enumerate(pairs):
         target, output = arrays.tested(split), arrays.output(split, logits[lane])
@@ -180,7 +175,7 @@ def _final(
                 magnitude=_rounded(magnitude[lane]),
                 off_centre=_rounded(off_centre[lane]),
                 gradient_ratio=_ratio(maps, lane),
-                predicted_gradient_ratio=predicted,
+                predicted_gradient_ratio=_predicted(network, arrays, split),
                 slopes=_map(maps.slopes, lane),
                 density=tuple(int(n) for n in density[lane]),
                 seconds_per_step=course.seconds / max(1, course.taken),
@@ -251,11 +246,10 @@ class Course:
             place = (step - first) * size
             picked = splits, rows[:, place : place + size]
             began = time.thread_time()
-            draws = Draws(seeds, step)
-            done = network.forward(arrays.x[picked], draws)
+            done = network.forward(arrays.x[picked], Draws(seeds, step))
             loss, dz = network.head.loss(done.logits, arrays.y[picked])
             dz /= np.float32(size)
-            network.backward(done, dz, draws)
+            network.backward(done, dz)
             falling = rates * np.float32(1 - step / self.steps)
             self.optimiser.step(network, falling, self.settings.clip)
             self.seconds += time.thread_time() - began
@@ -495,6 +489,18 @@ def _density(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> NDAr
             finite = z[lane][np.isfinite(z[lane])]
             counts[lane] += np.histogram(np.clip(finite, low, high), bins, (low, high))[0]
     return counts
+
+
+def _predicted(network: Network, arrays: Arrays, split: int) -> float:
+    x = arrays.probe(np.array([split]), PROBE_ROWS)[0].astype(np.float64)
+    # To three digits, which prediction and measurement do not share anyway.
+    variance = float(f"{np.mean(x**2):.3g}")
+    return _predicted_ratio(network.activation.name, network.depth, network.gain, variance)
+
+
+@cache
+def _predicted_ratio(name: str, depth: int, gain: float, variance: float) -> float:
+    return gradient_ratio(name, depth - 1, weight_variance=gain**2, variance=variance)
 
 
 def _ratio(maps: Maps, lane: int) -> float | None:
