@@ -23,14 +23,11 @@ from ogive.report import (
     braille,
     card_page,
     card_terminal,
-    conclusions,
     page,
     study_notebook,
     study_page,
-    study_terminal,
     writer,
 )
-from ogive.study.result import Verdict
 from report_sample import sample
 
 ALL = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh", "identity", "gelu", "silu", "elu")

@@ -86,7 +86,9 @@ def distinct(result):
     """The same result with numbers that cannot be mistaken for each other."""
     cells = []
     for at, cell in enumerate(result.cells):
-        scores = {name: 0.31 + at / 100 + k / 7 for k, name in enumerate(METRICS[cell_task(result)])}
+        scores = {
+            name: 0.31 + at / 100 + k / 7 for k, name in enumerate(METRICS[cell_task(result)])
+        }
         cells.append(
             replace(
                 cell,
@@ -168,7 +170,9 @@ def test_each_row_of_the_tables_is_its_cell(case):
             agree(last[3], [cell.gradient_ratio, cell.predicted_gradient_ratio], 2)
             assert last[4] == str(cell.diverged)
         words = ("activation", "relu", "better, equivalent, worse", "trains?")
-        assert [word in head[at] for at, word in zip((0, 2, 3, 4), words, strict=True)] == [True] * 4
+        assert [word in head[at] for at, word in zip((0, 2, 3, 4), words, strict=True)] == [
+            True
+        ] * 4
         assert ["dead" in each for each in head].index(True) == len(head) - 4
         assert ["saturated" in each for each in head].index(True) == len(head) - 3
 
@@ -180,7 +184,11 @@ def test_the_bars_of_probabilities_are_the_comparisons(case):
     key = key or next(c.against for c in result.at(result.answer.depth) if c.against)
     expected = []
     for each in (key, *(cell.against for cell in result.cells if cell.against)):
-        expected += [("better", each.better), ("equivalent", each.equivalent), ("worse", each.worse)]
+        expected += [
+            ("better", each.better),
+            ("equivalent", each.equivalent),
+            ("worse", each.worse),
+        ]
     for (kind, width), (right, value) in zip(sure + widths, expected, strict=True):
         assert kind == right
         assert abs(width - 100 * value) <= 0.051
@@ -348,7 +356,9 @@ def test_the_gradients_chart_is_the_cells(case):
             cell = result.cell(name, int(note.split()[1]))
             within = cell.gradient_ratio_interval
             right = (cell.predicted_gradient_ratio, cell.gradient_ratio, within.low, within.high)
-            assert np.allclose([columns[k][at] for k in ("x", "y", "low", "high")], right, atol=1e-4)
+            assert np.allclose(
+                [columns[k][at] for k in ("x", "y", "low", "high")], right, atol=1e-4
+            )
             seen += glyph["name"] == "Scatter"
     assert seen == len(result.cells)
 
@@ -393,7 +403,7 @@ def test_the_first_screen_answers_five_questions(case):
     for count in (data.rows, data.splits.train, data.splits.validation, data.splits.test):
         assert f"{count:,} " in first
     for label, count in zip(data.classes, data.class_counts, strict=True):
-        assert f"{label} {count}" in first
+        assert f"{label}: {count}" in first
     for text in (result.command, data.hash, "NumPy 2.4.6", result.workers):
         assert text in page.text
     for verdict in result.verdicts:

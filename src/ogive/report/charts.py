@@ -263,9 +263,7 @@ def strip(
             x=[low - margin if side < 0 else high + margin] * len(beyond),
             y=[y for y, _ in beyond],
             text=[
-                f" ◂ {signed(row.mean, digits)}"
-                if side < 0
-                else f"{signed(row.mean, digits)} ▸ "
+                f" ◂ {signed(row.mean, digits)}" if side < 0 else f"{signed(row.mean, digits)} ▸ "
                 for _, row in beyond
             ],
             color=[palette.style(row.look or row.name).light for _, row in beyond],

@@ -424,9 +424,7 @@ def map_table(result: StudyResult, rows: int) -> Table:
 
 def trained_density(result: StudyResult, name: str) -> tuple[list[float], list[float]] | None:
     """Density of what reached this activation in the trained networks, over `DENSITY_EDGES`."""
-    trials = [
-        trial for cell in result.cells if cell.activation == name for trial in cell.trials
-    ]
+    trials = [trial for cell in result.cells if cell.activation == name for trial in cell.trials]
     counts = [sum(column) for column in zip(*(trial.density for trial in trials), strict=True)]
     total = sum(counts)
     if not total:

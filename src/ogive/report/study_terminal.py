@@ -28,8 +28,8 @@ def show(result: StudyResult, console: Console, claims: bool = False) -> None:
     console.print()
     _say(console, answer.sentence, style="bold")
     console.print()
-    for each in answer.by_depth:
-        _say(console, each.sentence)
+    for line in answer.by_depth:
+        _say(console, line.sentence)
     console.print()
     matters = conclusions.MATTERS[answer.matters] if answer.use else "No"
     _say(console, f"Does it matter? {matters}. {conclusions.matters(result)}")
@@ -95,7 +95,11 @@ def _fitting(columns: Sequence[_Column], width: int) -> list[_Column]:
 
 
 def _drawn(
-    title: str, columns: Sequence[_Column], width: int, styles: Sequence[str], colours: Sequence[str]
+    title: str,
+    columns: Sequence[_Column],
+    width: int,
+    styles: Sequence[str],
+    colours: Sequence[str],
 ) -> Table:
     table = Table(
         title=Text(title),
@@ -204,7 +208,7 @@ def _data(result: StudyResult, console: Console) -> None:
     _item(console, f"{conclusions.short(data.name)}: {conclusions.table_size(data)}.")
     if data.classes:
         shown, more = conclusions.classes(data, 12)
-        listed = ", ".join(f"{conclusions.short(label, 30)} {count:,}" for label, count in shown)
+        listed = ", ".join(f"{conclusions.short(label, 30)}: {count:,}" for label, count in shown)
         _item(console, f"Rows by class: {listed}" + (f" and {more} smaller ones." if more else "."))
     for each in data.warnings[:SENTENCES]:
         _item(console, conclusions.short(each, 600), mark="!", style="yellow")
