@@ -199,7 +199,7 @@ def strip(
     Rows whose mean is further than `reach` from `middle` are written at the edge, so that the axis
     stays readable. `band` shades what is within so much of 0.
     """
-    height = 60 + 24 * len(rows)
+    height = 84 + 24 * len(rows)
     top = len(rows) - 1
     plot = blank(height, title, y_range=Range1d(start=-0.6, end=top + 0.6), x_axis_label=x)
     plot.yaxis.ticker = FixedTicker(ticks=list(range(len(rows))))

@@ -160,6 +160,7 @@ def shown_first(result: StudyResult) -> list[str]:
     """Few enough lines to tell apart: baseline, the answer, landmarks, the best of each depth."""
     names = [result.settings.baseline, result.answer.use, "sigmoid", "tanh"]
     names += [each.best for each in result.answer.by_depth]
+    names += result.settings.activations
     found = [name for name in dict.fromkeys(names) if name in result.settings.activations]
     return [name for name in found if name is not None][:6]
 
