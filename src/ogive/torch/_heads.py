@@ -36,7 +36,6 @@ from ._dispatch import (
     KERNELS,
     TRANSFORMS,
     applier,
-    at_hand,
     batched,
     check_devices,
     checked_dim,
@@ -316,6 +315,8 @@ class Head:
         if upstream is not None:
             if dz is not None and after is not None:
                 dz.mul_(across(after, lead).unsqueeze(axis) if isinstance(after, Tensor) else after)
+            if dz is not None and isinstance(by, Tensor) and mode == "probabilities":
+                without(dz, by.unsqueeze(axis))
             return losses, dz
         return reduced(losses, how, total, z.dtype, samples), dz
 
@@ -336,6 +337,7 @@ class Head:
         if upstream is not None and not isinstance(by, Tensor) and not by:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
+        factors = by
         if isinstance(by, Tensor) and not self.factor_each:
             by, after = 1.0, by if after is None else by * after
         dz = torch.empty_like(z) if gradient else None
@@ -353,6 +355,8 @@ class Head:
                 loss = reduced(loss, how, total, z.dtype, samples)
         if dz is not None and after is not None:
             dz.mul_(after)
+        if dz is not None and isinstance(factors, Tensor):
+            without(dz, factors)
         return loss, dz
 
     def in_pieces(
@@ -482,7 +486,7 @@ class Head:
         """
         if route(z) != KERNELS or how not in _heads.REDUCTIONS:
             return None
-        if not at_hand(target) or not is_plain(z) or not is_plain(target):
+        if not is_plain(z) or not isinstance(target, Tensor) or not is_plain(target):
             return None
         if z.dtype is not torch.float32 and z.dtype is not torch.float64:
             return None
@@ -491,7 +495,7 @@ class Head:
         ):
             return None
         if weight is not None and (
-            not at_hand(weight) or not is_plain(weight) or weight.requires_grad
+            not isinstance(weight, Tensor) or not is_plain(weight) or weight.requires_grad
         ):
             return None
         between = self.usual_between
@@ -563,9 +567,11 @@ class Head:
         return z.dim() > target.dim() and self.checked_numbers(options) is self.usual_numbers
 
     def scaled(self, dz: Tensor, dy: Tensor, dim: int, into: Tensor | None = None) -> Tensor:
+        """A gradient that was made in forward, times what comes from upstream."""
         if dy.dim() and self.over_rows and dy.dim() < dz.dim():
             dy = dy.unsqueeze(dim)
-        return torch.mul(dz, dy, out=into)
+        found = torch.mul(dz, dy, out=into)
+        return torch.where(dy == 0, 0, found) if into is None else without(found, dy)
 
     def define_operators(self) -> None:
         of = self
@@ -931,10 +937,10 @@ def head_function(of: Head) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             dz, *given = ctx.saved_tensors
-            if not (dz is None or grad_enabled() or is_batched(dy) or dy.dim() or asked_again()):
-                # The gradient of the loss itself is dz as it stands, as nobody can ask for it again.
-                if dy.item() == 1:
-                    return dz, None, None, None, None
+            # The gradient of the loss itself is dz as it stands, if nobody can ask for it again.
+            late = dz is None or grad_enabled() or is_batched(dy) or asked_again()
+            if not (late or dy.dim()) and dy.item() == 1:
+                return dz, None, None, None, None
             odd = needs_operator(dy)
             further = grad_enabled() or odd or is_batched(dy)
             if not given and grad_enabled():
@@ -1088,6 +1094,12 @@ def split(factor: float) -> tuple[float, float]:
         return abs(factor), sign
     rest, exponent = math.frexp(abs(factor))
     return rest, math.ldexp(sign, exponent)
+
+
+def without(dz: Tensor, dy: Tensor) -> Tensor:
+    """dz, 0 where nothing comes from upstream: also where it is not a number."""
+    nothing = dy == 0
+    return dz.masked_fill_(nothing, 0) if nothing.any() else dz
 
 
 def across(by: Tensor, shape: Sequence[int]) -> Tensor:
