@@ -271,19 +271,50 @@ def apart(operand: Any, out: Array) -> Any:
     return operand if same and out.shape == operand.shape else operand.copy()
 
 
+def balanced(weights: Array, counted: Array) -> tuple[Array, float]:
+    """Weights and the sum of those that count, by which a mean divides, both times one power of
+    two with which neither one over the sum nor a weighted loss leaves the range.
+    """
+    size = float(np.max(np.abs(counted), initial=0.0))
+    # No further up than the weights of classes that do not occur can go.
+    room = 1000 - math.frexp(float(np.max(np.abs(weights))))[1]
+    shift = min(-math.frexp(size)[1], room)
+    return np.ldexp(weights, shift), float(np.sum(np.ldexp(counted, shift)))
+
+
+def lowered(weights: Any, size: float, total: float) -> tuple[Any, float, float]:
+    """Weights, at most `size`, and the number of losses in a mean, both times the power of two
+    that comes third, with which no weighted loss leaves the range.
+    """
+    shift = min(900 - math.frexp(size)[1], 0)
+    if shift == 0:
+        return weights, total, 1.0
+    return np.ldexp(weights, shift), math.ldexp(total, shift), math.ldexp(1.0, shift)
+
+
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
     """Per-row losses to what was asked for; a mean over nothing, of total inf, is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
     losses = loss.reshape(-1)
+    divisor = total if reduction == "mean" else 1.0
+    value = summed_in_chunks(losses, divisor, dtype)
+    if not math.isfinite(value) and np.isfinite(losses).all():  # it may be the sum alone
+        with np.errstate(over="ignore"):
+            value = np.ldexp(summed_in_chunks(losses * 2.0**-64, divisor), 64)
+        value = rounded(value, dtype)
+    return value
+
+
+def summed_in_chunks(losses: Array, divisor: float, dtype: Any = np.float64) -> Any:
     if losses.size > CHUNK:
         pieces = range(0, losses.size, CHUNK)
         losses = np.array([summed(losses[i : i + CHUNK]) for i in pieces])
-    return summed(losses, total if reduction == "mean" else 1.0, dtype)
+    return summed(losses, divisor, dtype)
 
 
 def inverse(total: float) -> float:
-    """What a mean's gradient is multiplied by. Weights that cancel give inf, as they do in torch."""
+    """What a mean's gradient is multiplied by; weights that cancel give inf, as in torch."""
     return 1 / total if total else math.copysign(math.inf, total)
 
 

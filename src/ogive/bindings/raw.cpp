@@ -84,8 +84,6 @@ void merge_axes(strided_call &c) {
   }
 }
 
-constexpr int format_sizes[formats] = {2, 2, 4, 8};
-
 const bound *handle_of(PyObject *number) {
   const long at = PyLong_AsLong(number);
   if (at == -1 && PyErr_Occurred()) return nullptr;

@@ -238,7 +238,9 @@ class Head:
                 return None
             weights = _heads.checked_weights("weight", as_array(weight))
             if how == "mean":
-                weights, total = cross_entropy.mean_weights("labels", room.known(count), weights)
+                weights, total, _ = cross_entropy.mean_weights(
+                    "labels", room.known(count), weights
+                )
         factor, after, by = inverse(total), None, None
         if upstream is not None:
             factor, after = factor_of(total, upstream)
@@ -331,7 +333,7 @@ class Head:
         by, after = factor_of(total, upstream)
         if upstream is not None and not isinstance(by, Tensor) and not by:
             return upstream, torch.zeros_like(z)
-        by = across(by, z.shape) if isinstance(by, Tensor) else by
+        by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         if isinstance(by, Tensor) and not self.factor_each:
             by, after = 1.0, by if after is None else by * after
         dz = torch.empty_like(z) if gradient else None
@@ -1013,7 +1015,7 @@ def mean_over(
     lead = labels.shape[:samples]
     if not samples:
         array = None if weights is None else weights.numpy()
-        array, total = cross_entropy.mean_weights("labels", labels.numpy(), array)
+        array, total, _ = cross_entropy.mean_weights("labels", labels.numpy(), array)
         return array if array is None else torch.from_numpy(array), total
     if weights is None:
         counts = (labels >= 0).reshape(*lead, -1).sum(-1).double()

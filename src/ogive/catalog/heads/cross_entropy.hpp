@@ -198,8 +198,10 @@ private:
     return done;
   }
 
+  // A share below 2^-28 is the tangent's to all digits, which a large softcap would not leave it.
   static double capped(double z, double softcap) {
-    return softcap * tanh::at<row_math>(z / softcap).value;
+    const double share = z / softcap;
+    return magnitude(share) < 0x1p-28 ? z : softcap * tanh::at<row_math>(share).value;
   }
 
   // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, or NaN for
@@ -223,7 +225,8 @@ private:
       char *at[operands];
       for (int k = 0; k < operands; ++k) at[k] = args[k] ? args[k] + i * steps[k] : nullptr;
       const auto number = [&](int k) { return *reinterpret_cast<const double *>(at[k]); };
-      const double z_loss = number(4), softcap = number(5), temperature = number(6);
+      const double z_loss = number(4), softcap = number(5);
+      const double temperature = as_temperature(number(6));
       double &loss = *reinterpret_cast<double *>(at[loss_at]);
       // In float lanes where they take the row. Beside a Hessian that is done last, since the
       // gradient may overwrite the logits.

@@ -148,7 +148,8 @@ def evaluate(
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
     total = 1.0
     if how == "mean":
-        weights, total = mean_weights(mode, operand, weights)
+        weights, total, own = mean_weights(mode, operand, weights)
+        options = (options[0], options[1] * own, *options[2:])
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
@@ -218,18 +219,22 @@ def total_weight(mode: str, operand: Any, weights: Any) -> float:
     return total if total or own.any() else np.inf
 
 
-def mean_weights(mode: str, operand: Any, weights: Any) -> tuple[Any, float]:
-    """Weights of classes, and what a mean divides by. Weights so large or so small that neither
-    their sum nor its inverse is a double are taken times a power of two, which changes no mean.
+def mean_weights(mode: str, operand: Any, weights: Any) -> tuple[Any, float, float]:
+    """Class weights, what a mean divides by, and what rows without a class count, on a scale where
+    nothing leaves the range: all three times one power of two, which changes no mean.
     """
-    with np.errstate(over="ignore", under="ignore"):
+    if weights is None:
+        return None, total_weight(mode, operand, None), 1.0
+    if mode == "probabilities":
+        size = float(np.max(np.abs(weights)))
+        return heads.lowered(weights, size, total_weight(mode, operand, None))
+    with np.errstate(over="ignore"):
         total = total_weight(mode, operand, weights)
-        if weights is None or mode != "labels" or 2.0**-900 < abs(total) < 2.0**900:
-            return weights, total
-        largest = np.abs(weights[operand[operand >= 0]]).max(initial=0)
-        if largest and not 2.0**-900 < largest < 2.0**900:
-            weights = np.ldexp(weights, -int(np.frexp(largest)[1]))
-        return weights, total_weight(mode, operand, weights)
+    if not 2.0**-60 <= abs(total) <= 2.0**60:
+        counted = weights[operand[operand >= 0]]
+        if counted.any():
+            weights, total = heads.balanced(weights, counted)
+    return weights, total, 1.0
 
 
 def run(

@@ -123,7 +123,7 @@ def evaluate(
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
     total = 1.0
     if how == "mean":
-        weights, total = cross_entropy.mean_weights(mode, operand, weights)
+        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)

@@ -131,7 +131,8 @@ def evaluate(
     mode, operand = cross_entropy.checked_target(target, shape, len(shape) - 1, ignore_index)
     total = 1.0
     if how == "mean":
-        weights, total = cross_entropy.mean_weights(mode, operand, weights)
+        weights, total, own = cross_entropy.mean_weights(mode, operand, weights)
+        options = (options[0], options[1] * own, *options[2:])
     chunk = checked_chunk(chunk_rows, matrix.shape, work.itemsize)
     operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":

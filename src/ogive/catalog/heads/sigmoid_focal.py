@@ -109,7 +109,10 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
+    total = float(logits.size) or np.inf
+    if how == "mean" and weight is not None and logits.size:
+        weights, total, _ = heads.lowered(weights, float(np.max(np.abs(weight))), total)
+    factor = heads.inverse(total) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
 
     def row(array: Any) -> Any:
@@ -132,14 +135,14 @@ def evaluate(
         h=row(h),
         kind=kind,
     )
-    value = heads.reduced(loss, how, logits.size or np.inf, logits.dtype)
+    value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
 def checked_options(
     alpha: float | None, gamma: float, label_smoothing: float
 ) -> tuple[float, float, float, float]:
-    """The numbers among the options, as the kernel takes them: alpha as the weights of both sides."""
+    """The numbers among the options, as the kernel takes them; alpha as both sides' weights."""
     share = None if alpha is None else heads.checked_number("alpha", alpha, 0, 1)
     return (
         *((1.0, 1.0) if share is None else (share, 1 - share)),

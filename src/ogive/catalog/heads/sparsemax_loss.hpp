@@ -91,9 +91,11 @@ private:
       const double outside = sum_of(terms, n);
       for (std::ptrdiff_t c = 0; c < n; ++c) p[c] = fma(all, p[c], -q[c]);
       if (likely) p[top] = rest_q - all * rest_p;
-      for (std::ptrdiff_t c = 0; c < n; ++c) terms[c] = p[c] * p[c];
+      // Squares of tiny or huge weights leave the range where those over their sum do not.
+      const double lift = opposite(all);
+      for (std::ptrdiff_t c = 0; c < n; ++c) terms[c] = (p[c] * lift) * (p[c] * lift);
       const double squares = sum_of(terms, n);
-      loss = (all == 0 ? 0 : squares / (2 * all)) + outside;
+      loss = (all == 0 ? 0 : squares / (2 * (all * lift)) / lift) + outside;
       if (!at[5]) continue;
       for (std::ptrdiff_t c = 0; c < n; ++c) p[c] *= factor;
       write_row<T>(p, n, at[5], core[into]);

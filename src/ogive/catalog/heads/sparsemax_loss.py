@@ -91,7 +91,7 @@ def evaluate(
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
     total = 1.0
     if how == "mean":
-        weights, total = cross_entropy.mean_weights(mode, operand, weights)
+        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
 
     dz = heads.checked_out(out, logits) if gradient else None
     loss = np.empty(rows.shape[:-1])

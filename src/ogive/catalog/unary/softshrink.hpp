@@ -40,10 +40,6 @@ private:
   template <class M>
   static double less(double a, double b) {
     const pair sum = exact_sum(a, -b);
-    if constexpr (!M::keeps_ties) return sum.high;
-    const auto bits = __builtin_bit_cast(std::uint64_t, sum.high);
-    const std::uint64_t away = sum.low > 0 ? 1 : ~std::uint64_t{0};
-    const bool inexact = sum.low > 0 || sum.low < 0; // false for NaN, which infinity leaves
-    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
+    return M::off_ties(sum.high, sum.low);
   }
 };

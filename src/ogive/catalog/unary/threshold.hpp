@@ -11,9 +11,7 @@ struct threshold {
   // and the rest is negative.
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
-  static bool takes(double threshold, double value) {
-    return magnitude(threshold) < 0x1p127 && magnitude(value) < 0x1p127;
-  }
+  static bool takes(double threshold, double value) { return fits(threshold) && fits(value); }
   OGIVE_INLINE static float_pair value_lanes(floats x, float_pair threshold, float_pair value) {
     return select(above(x, threshold), {x, floats{}}, value);
   }
@@ -23,6 +21,10 @@ struct threshold {
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
 
 private:
+  // Whether a pair of floats holds what counts of it.
+  static bool fits(double p) {
+    return p == 0 || (magnitude(p) >= 0x1p-100 && magnitude(p) < 0x1p127);
+  }
   OGIVE_INLINE static mask above(floats x, float_pair threshold) {
     return (x > threshold.high) | ((x == threshold.high) & (threshold.low < 0));
   }
