@@ -123,13 +123,19 @@ unseen = torch._C.DisableTorchFunction
 """A context in which no TorchFunctionMode, and no subclass, sees the calls of torch."""
 
 
+modes_without_a_say: set[type] = {DeviceContext}
+"""Modes that do nothing to a call of ours. That of a device (``with torch.device(…)``,
+``torch.set_default_device``) has a say in new tensors alone, and Ogive's lie where their inputs do.
+"""
+
+
 def within_devices(*given: Any) -> bool:
-    """Whether the context of a device, of which torch keeps one at a time, is all that keeps plain
-    tensors from the short way: ``with torch.device(…)``, ``torch.set_default_device``. It has a say
-    in new tensors alone, and Ogive's lie where their inputs do.
-    """
-    if _traced() or _function_modes() != 1 or type(_function_mode_at(0)) is not DeviceContext:
+    """Whether such modes are all that keeps plain tensors from the short way."""
+    if _traced():
         return False
+    for k in range(_function_modes()):
+        if type(_function_mode_at(k)) not in modes_without_a_say:
+            return False
     for t in given:
         if isinstance(t, Tensor) and type(t) not in PLAIN:
             return False
@@ -330,6 +336,13 @@ def elementwise_vmap(call: Callable[[], Callable[..., Any]]) -> Callable[..., An
 _warned: set[tuple[str, str]] = set()
 
 
+def warn_once(key: tuple[str, str], text: str) -> None:
+    """A warning about what a call was given; the key says which calls are the same."""
+    if key not in _warned and not _compiling():
+        _warned.add(key)
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+
 def warn_of_fallback(name: str, kind: str) -> None:
     """Once for each function and kind of device or tensor."""
     if (name, kind) not in _warned:
@@ -339,6 +352,15 @@ def warn_of_fallback(name: str, kind: str) -> None:
             "used there, with its accuracy",
             RuntimeWarning,
             stacklevel=3,
+        )
+
+
+def warn_of_argument(name: str, argument: str, instead: str) -> None:
+    """Once for each argument of torch's that has another meaning here, or none."""
+    if (name, argument) not in _warned:
+        _warned.add((name, argument))
+        warnings.warn(
+            f"ogive.torch.{name}: {argument} has no effect: {instead}", UserWarning, stacklevel=4
         )
 
 

@@ -372,18 +372,15 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
         classes = z.shape[-1]
         if "weight" in given:
             given["weight"] = Row(given["weight"], classes)
-        labels = None
+        t = target.to(z.dtype)
         if target.shape != z.shape:
-            labels = target.clamp(min=0)
+            # Scattered, so that a label that is no class is an error where labels can be read.
+            label = target.long().clamp(min=0).unsqueeze(-1)
             if "label" in taken:
-                given["label"] = labels.unsqueeze(-1)
-            t = torch.nn.functional.one_hot(labels, classes)
-        else:
-            t = target
-        loss: Tensor = card.formula(
-            CONTEXT, Row(z, classes), Row(t.to(z.dtype), classes), **given
-        ).squeeze(-1)
-        return loss if labels is None else torch.where(target < 0, 0.0, loss)
+                given["label"] = label
+            t = torch.zeros_like(z).scatter(-1, label, 1.0)
+        loss: Tensor = card.formula(CONTEXT, Row(z, classes), Row(t, classes), **given).squeeze(-1)
+        return loss if target.shape == z.shape else torch.where(target < 0, 0.0, loss)
 
     return function
 

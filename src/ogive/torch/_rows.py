@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.autograd import Function, forward_ad
 from .. import _native
 from ..catalog import Card
 from . import _formulas, _raw
+from ._arguments import implicit_dim, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -175,7 +177,10 @@ class Rows:
             return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
         if way == FORMULA:
             return by_torch(self.name, self.by_formula, x, dim, refusing(temperature), where)  # type: ignore[no-any-return]
-        operator = self.at_temperatures if isinstance(temperature, Tensor) else self.operator
+        if isinstance(temperature, Tensor):
+            operator = self.at_temperatures
+        else:
+            operator = partial(self.operator, keep_input=lean is False)
         return by_operator(self.name, operator, self.by_formula, *given)  # type: ignore[no-any-return]
 
     def with_temperature(self, x: Tensor, dim: int, temperature: Tensor, where: Any) -> Tensor:
@@ -284,16 +289,17 @@ class Rows:
             )  # fmt: skip
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.dim, ctx.temperature, where = inputs
-            ctx.save_for_backward(x if output_op is None else output, where)
+            x, ctx.dim, ctx.temperature, where, keep_input = inputs
+            ctx.output = output_op is not None and not keep_input
+            ctx.save_for_backward(output if ctx.output else x, where)
 
         def first_order(ctx: Any, dy: Tensor) -> Any:
             kept, where = ctx.saved_tensors
-            if output_op is not None:
+            if output_op is not None and ctx.output:
                 dx = output_op(of.counted(dy, where), kept, ctx.dim, ctx.temperature)
             else:
                 dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
-            return dx, None, None, None
+            return dx, None, None, None, None
 
         def fake(x: Tensor, dim: int, *_: Any) -> Tensor:
             if not of.reduces:
@@ -302,7 +308,9 @@ class Rows:
             return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
 
         def vmap_of(call: Callable[[], Any]) -> Callable[..., Any]:
-            def vmap(info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any) -> Any:
+            def vmap(
+                info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any, *keep: Any
+            ) -> Any:
                 x = batch_first(x, dims[0], info.batch_size)
                 axes = x.dim() - 1
                 dim = dim % max(axes, 1)
@@ -310,15 +318,16 @@ class Rows:
                 where = along_batch(where, dims[3], axes)
                 if axes == 0:  # rows of one element
                     where = where.unsqueeze(-1) if isinstance(where, Tensor) else None
-                    return call()(x.unsqueeze(1), 1, t, where).reshape(x.shape), 0
-                return call()(x, dim + 1, t, where), 0
+                    return call()(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
+                return call()(x, dim + 1, t, where, *keep), 0
 
             return vmap
 
         self.operator = define(
-            name, f"(Tensor x, {options}) -> Tensor", value, fake,
-            cuda=cuda("value", of.by_formula), backward=first_order, setup_context=save,
-            vmap=vmap_of(lambda: of.operator),
+            name, f"(Tensor x, {options}, bool keep_input=False) -> Tensor",
+            lambda x, dim, t, where, _=False: value(x, dim, t, where), fake,
+            cuda=lambda *args: cuda("value", of.by_formula)(*args[:4]),
+            backward=first_order, setup_context=save, vmap=vmap_of(lambda: of.operator),
         )  # fmt: skip
 
         def save_given(ctx: Any, inputs: Any, output: Any) -> None:
@@ -573,23 +582,33 @@ def public(of: Rows) -> Callable[..., Tensor]:
 
         def function(
             input: Any,
-            dim: int = -1,
+            dim: int | None = -1,
+            _stacklevel: int | torch.dtype = 3,
+            dtype: torch.dtype | None = None,
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
-            dtype: torch.dtype | None = None,
             lean: bool | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
-            if dtype is None and lean is None and is_one(temperature) and where is None:
+            plain = dtype is None and lean is None and where is None and out is None
+            if plain and type(_stacklevel) is int and is_one(temperature):
                 found = of.at_once(input, dim)
                 if found is not None:
                     return found
+            if dim is None:
+                dim = implicit_dim(of.name, input)
+            if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
+                dtype = _stacklevel
             if within_devices(input, temperature, where):
                 with unseen():
                     return function(
-                        input, dim, temperature=temperature, where=where, dtype=dtype, lean=lean
-                    )
+                        input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
+                        out=out,
+                    )  # fmt: skip
             x = input if dtype is None else input.to(dtype)
+            if out is not None:
+                return into(out, of.name, lambda x: of.call(x, dim, temperature, where, lean), x)
             return of.call(x, dim, temperature, where, lean)
 
     else:
@@ -601,12 +620,17 @@ def public(of: Rows) -> Callable[..., Tensor]:
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
+            if out is not None:
+                given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
+                given |= {"temperature": temperature, "where": where}
+                return into(out, of.name, partial(function, **given), input)
             whole = isinstance(dim, int)
             y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
             if y is None and within_devices(input, temperature, where):
                 with unseen():
-                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[misc, arg-type]
+                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[arg-type]
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
             if y is None:
@@ -840,7 +864,7 @@ def drawn_function(of: DrawnRows) -> type[Function]:
 
 def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
     def function(
-        input: Any,
+        logits: Any,
         tau: float = 1.0,
         hard: bool = False,
         eps: float = 1e-10,
@@ -849,11 +873,12 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
         seed: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """eps is torch's, and not needed: the noise is finite."""
-        if within_devices(input, tau):
+        if eps != 1e-10:  # the noise is finite without it
+            warn_of_ignored(of.card, "eps", eps)
+        if within_devices(logits, tau):
             with unseen():
-                return function(input, tau, hard, eps, dim, seed=seed, generator=generator)
-        return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
+                return function(logits, tau, hard, eps, dim, seed=seed, generator=generator)
+        return of.call(logits, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name
     return function

@@ -12,9 +12,10 @@ from torch.autograd import Function
 
 from .. import _native
 from .._generated import generated
-from .._ufuncs import check_parameter
+from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
+from ._arguments import ignored, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -77,7 +78,8 @@ class Unary:
             return "input"
         if lean and self.lean is not None:
             return "bits"
-        if self.from_output is not None and all(p >= 0 for p in numbers):
+        signs = zip(self.parameters, numbers, strict=True)
+        if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
             return "output"  # with a negative slope it would not tell the side
         if lean is None and self.lean is not None and not self.lean.needs_output:
             return "bits"  # two slopes: as exact, and a 32nd of the memory
@@ -274,6 +276,9 @@ class Unary:
             low, high = parameter.domain
             if not low < number < high and parameter.domain != Parameter.domain:
                 check_parameter(parameter, number)
+        if self.card.ordered:
+            given = dict(zip((p.name for p in self.parameters), numbers, strict=True))
+            check_order(self.card.ordered, *(given[name] for name in self.card.ordered))
 
     # The call.
 
@@ -668,8 +673,14 @@ def public(
     A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
     the functions that torch's argument ``approximate`` chooses besides.
     """
-    parameters = of.parameters
+    parameters, extra = of.parameters, ignored(of.card)
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
+    signature += "".join(f"{name}={default!r}, " for name, default in extra)
+    as_torch_s = "".join(f"{name} == {default!r} and " for name, default in extra)
+    otherwise = "".join(
+        f"\n    if {name} != {default!r}:\n        warn(card, {name!r}, {name})"
+        for name, default in extra
+    )
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
     chosen = exact = approximated = same = ""
@@ -681,10 +692,12 @@ def public(
         if approximate not in forms:
             raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
                              f"not {{approximate!r}}")
-        return forms[approximate](input, {names}{"," if parameters else ""} inplace, lean=lean)"""
+        return forms[approximate](
+            input, {names}{"," if parameters else ""} inplace, lean=lean, out=out
+        )"""
     code = f"""
-def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
-    if {exact}lean is None and inplace is False and route(input) == 0:
+def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
+    if {exact}{as_torch_s}lean is None and inplace is False and out is None and route(input) == 0:
         try:
             of = {kept}
             if input.requires_grad and grad_enabled():
@@ -694,16 +707,24 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
             pass  # parameters that are new, or not one of the four formats
         except RuntimeError:
             if is_plain(input):
-                raise{approximated}
+                raise{otherwise}{approximated}
     if within_devices(input):
         with unseen():
-            return again(input, {names}{"," if parameters else ""} inplace{same}, lean=lean)
+            return again(
+                input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean, out=out
+            )
+    if out is not None:
+        return into(
+            out, {of.name!r},
+            lambda x: call(x, ({names}{"," if parameters else ""}), inplace, lean), input,
+        )
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
         "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
         "grad_enabled": _grad_enabled, "call": of.call,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
+        "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
