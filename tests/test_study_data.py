@@ -159,14 +159,15 @@ def test_repeats_of_few_possible_rows_are_not_taken_for_copies():
     found = pd.DataFrame(draw.integers(0, 3, (500, 3)), columns=list("abc"))
     table = load(found.assign(y=draw.choice(["p", "q"], 500)))
     assert table.groups is None
-    assert any("expected where so few values" in sentence for sentence in table.warnings)
+    assert any("expected where so few values" in sentence for sentence in table.treatments)
+    assert table.warnings == ()
 
 
 def test_missing_values_and_minus_zero_do_not_tell_equal_rows_apart(frame):
     twice = pd.concat([frame, frame], ignore_index=True)
-    twice["zero"] = np.where(np.arange(2 * ROWS) < ROWS, 0.0, -0.0) + np.tile(
-        np.arange(ROWS) % 5, 2
-    ) * np.where(np.arange(2 * ROWS) < ROWS, 1, 1.0)
+    digit = np.arange(2 * ROWS) % ROWS % 5
+    twice["zero"] = np.where(digit > 0, digit, np.where(np.arange(2 * ROWS) < ROWS, 0.0, -0.0))
+    assert np.signbit(twice["zero"]).any()
     groups = load(twice, Options(target="y")).groups
     np.testing.assert_array_equal(groups[:ROWS], groups[ROWS:])
 
@@ -527,6 +528,25 @@ def test_unknown_sources_are_refused(source, options, message):
         load(source, options)
 
 
+def test_openml_is_asked_for_the_number_and_a_failure_is_one_line(monkeypatch, frame):
+    from types import SimpleNamespace
+
+    asked = []
+
+    def fetch_openml(data_id, **_):
+        asked.append(data_id)
+        if data_id == 2:
+            raise ConnectionError("no\nnetwork")
+        return SimpleNamespace(frame=frame, target_names=["colour"])
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    table = load("openml:61")
+    assert (asked, table.name, table.target) == ([61], "openml:61", "colour")
+    assert load("openml:61", Options(target="y")).target == "y"
+    with pytest.raises(StudyError, match=r"openml:2: could not be fetched: no$"):
+        load("openml:2")
+
+
 def test_a_file_name_that_is_nearly_right_is_suggested(tmp_path):
     (tmp_path / "sales.csv").write_text("a,y\n")
     with pytest.raises(StudyError, match=r"sale\.csv: no such file; did you mean .*sales\.csv"):
@@ -574,3 +594,14 @@ def test_a_column_that_alone_tells_the_class_is_pointed_out():
         assert sentence.startswith("Alone enough to tell the class")
         assert sentence.endswith(f": {column}")
         assert column in table.columns
+
+
+def test_the_word_missing_is_a_level_beside_what_is_missing(frame):
+    frame["colour"] = np.where(np.arange(ROWS) % 3 == 0, "missing", frame["colour"]).astype(object)
+    frame.loc[frame.index[::4], "colour"] = None
+    table = load(frame)
+    assert table.levels == (("blue", "green", "missing", "red", "(missing)"),)
+    assert (table.categories[::4] == 4).all()
+    np.testing.assert_array_equal(
+        (table.categories == 2).ravel(), (frame["colour"] == "missing").to_numpy()
+    )

@@ -52,22 +52,47 @@ bool run_parallel(call &c) {
   return ogive::bindings::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
 }
 
-// Whether an operand written covers memory of another, other than element by element. NumPy lets
-// that happen where one forward pass over the elements is safe; pieces side by side are not.
-bool overlaps(const call &c, int inputs) {
+// How far the elements of a call of NumPy's may be worked on together, which depends on what an
+// operand written shares with one that is read:
+enum class order {
+  any,       // nothing, or each element with itself
+  forward,   // each is read before it is written, if one pass goes over the elements in their order
+  one_by_one // some are results of the same call: `reduce` writes where it reads, at stride 0, and
+             // `accumulate` reads where it wrote the element before
+};
+
+order order_of(const call &c) {
   const npy_intp last = c.dims[0] - 1;
+  if (last <= 0) return order::any;
   const auto range = [&](int k) {
     const npy_intp reach = last * c.steps[k];
     return std::pair{c.args[k] + std::min<npy_intp>(reach, 0),
-                     c.args[k] + std::max<npy_intp>(reach, 0) + sizeof(double)};
+                     c.args[k] + std::max<npy_intp>(reach, 0) + c.loop.sizes[k]};
   };
-  for (int out = inputs; out < c.loop.operands; ++out)
-    for (int in = 0; in < inputs; ++in) {
-      if (c.args[in] == c.args[out] && c.steps[in] == c.steps[out]) continue;
+  order found = order::any;
+  for (int out = c.loop.inputs; out < c.loop.operands; ++out)
+    for (int in = 0; in < c.loop.inputs; ++in) {
+      const npy_intp step = c.steps[out], ahead = c.args[in] - c.args[out];
+      const bool alike = c.steps[in] == step && step != 0;
+      if (alike && ahead == 0) continue;
       const auto a = range(in), b = range(out);
-      if (a.first < b.second && b.first < a.second) return true;
+      if (a.first >= b.second || b.first >= a.second) continue;
+      if (!alike || (ahead > 0) != (step > 0)) return order::one_by_one;
+      found = order::forward;
     }
-  return false;
+  return found;
+}
+
+bool run_one_by_one(const call &c) {
+  const ogive::fp_environment defaults;
+  constexpr npy_intp one[3] = {1, 1, 0};
+  char *args[most_operands];
+  std::copy(c.args, c.args + c.loop.operands, args);
+  for (npy_intp i = 0; i < c.dims[0]; ++i) {
+    if (!c.loop.run(args, one, c.steps)) return false;
+    for (int k = 0; k < c.loop.operands; ++k) args[k] += c.steps[k];
+  }
+  return true;
 }
 
 void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
@@ -75,8 +100,11 @@ void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *
   const int result = c.loop.inputs;
   c.streaming = ogive::large_and_resident(args[result], dims[0] * steps[result]);
   // A gufunc's operands never overlap: NumPy copies them.
-  const bool serial = !c.loop.rows && dims[0] > grain_elements && overlaps(c, c.loop.inputs);
-  if (serial ? run_piece(&c, 0, dims[0]) : run_parallel(c)) return;
+  const order how = c.loop.rows ? order::any : order_of(c);
+  const bool good = how == order::any       ? run_parallel(c)
+                    : how == order::forward ? run_piece(&c, 0, dims[0])
+                                            : run_one_by_one(c);
+  if (good) return;
   const PyGILState_STATE state = PyGILState_Ensure();
   PyErr_NoMemory();
   PyGILState_Release(state);
@@ -89,20 +117,40 @@ struct refusal {
 constexpr refusal refusals[] = {
     {"long double", "no kernel keeps its precision; convert with x.astype(float)"},
     {"complex numbers", "these are functions of one real number; take x.real, x.imag or abs(x)"},
-    {"objects", "convert with x.astype(float)"},
+    {"objects", "convert with x.astype(float), a sparse matrix with x.toarray()"},
 };
 struct refused {
   const char *name;
   const refusal *reason;
+  int arrays; // operands of the ufunc's own format, which come first
+  bool rows;
 };
 
-void refuse(char **, const npy_intp *, const npy_intp *, void *data) {
+// " such as Decimal": the first object that is no number of Python's.
+PyObject *example_of(char **args, const npy_intp *dims, const refused &r) {
+  const bool empty = dims[0] == 0 || (r.rows && dims[1] == 0);
+  for (int k = 0; k < r.arrays && !empty; ++k) {
+    PyObject *const object = *reinterpret_cast<PyObject **>(args[k]);
+    if (object == nullptr || PyFloat_Check(object) || PyLong_Check(object)) continue;
+    PyObject *const type = PyType_GetName(Py_TYPE(object));
+    PyObject *const text = type ? PyUnicode_FromFormat(" such as %U", type) : nullptr;
+    Py_XDECREF(type);
+    return text;
+  }
+  return PyUnicode_FromString("");
+}
+
+void refuse(char **args, const npy_intp *dims, const npy_intp *, void *data) {
   const refused &r = *static_cast<const refused *>(data);
   const PyGILState_STATE state = PyGILState_Ensure();
-  PyErr_Format(PyExc_TypeError,
-               "%s takes float16, bfloat16, float32 or float64 (integers and bool are promoted), "
-               "not %s: %s",
-               r.name, r.reason->type, r.reason->why);
+  PyObject *const example =
+      r.reason == &refusals[2] ? example_of(args, dims, r) : PyUnicode_FromString("");
+  if (example != nullptr)
+    PyErr_Format(PyExc_TypeError,
+                 "%s takes float16, bfloat16, float32 or float64 (integers and bool are promoted), "
+                 "not %s%U: %s",
+                 r.name, r.reason->type, example, r.reason->why);
+  Py_XDECREF(example);
   PyGILState_Release(state);
 }
 
@@ -143,8 +191,11 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   const int count = static_cast<int>(operands.size());
   const int inputs = static_cast<int>(
       std::count_if(operands.begin(), operands.end(), [](const operand &o) { return !o.output; }));
-  for (int f = 0; f < ogive::formats; ++f)
-    memory->loops[f] = {e->run[m][f], count, inputs, !memory->signature.empty()};
+  for (int f = 0; f < ogive::formats; ++f) {
+    bound_loop &l = memory->loops[f] = {e->run[m][f], count, inputs, !memory->signature.empty()};
+    for (int k = 0; k < count; ++k)
+      l.sizes[k] = static_cast<unsigned char>(size_of(operands[k].letter, f));
+  }
   const auto add = [&](PyUFuncGenericFunction function, void *data, int type) {
     memory->functions.push_back(function);
     memory->data.push_back(data);
@@ -156,7 +207,12 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   add(numpy_loop, loop_of(ogive::format::f16), NPY_HALF);
   add(numpy_loop, loop_of(ogive::format::f32), NPY_FLOAT);
   add(numpy_loop, loop_of(ogive::format::f64), NPY_DOUBLE);
-  for (int k = 0; k < 3; ++k) memory->refusals[k] = {memory->name.c_str(), &refusals[k]};
+  const int arrays =
+      static_cast<int>(std::count_if(operands.begin(), operands.end(), [](const operand &o) {
+        return !o.output && o.letter == 'T';
+      }));
+  for (int k = 0; k < 3; ++k)
+    memory->refusals[k] = {memory->name.c_str(), &refusals[k], arrays, !memory->signature.empty()};
   add(refuse, &memory->refusals[0], NPY_LONGDOUBLE);
   add(refuse, &memory->refusals[1], NPY_CDOUBLE);
   add(refuse, &memory->refusals[1], NPY_CLONGDOUBLE);
@@ -202,7 +258,6 @@ PyObject *call_rows(PyObject *, PyObject *args) {
   const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), 0, true};
   strided_call c{loop, {}, {}, {}, {}, {}, 0};
   c.numbers.reserve(operands.size()); // data points into it
-  constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(operands_tuple, static_cast<Py_ssize_t>(k));
     const bool number = PyFloat_Check(item) && operands[k].letter == 'd' && !operands[k].output;
@@ -215,11 +270,7 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     }
     auto *const array = reinterpret_cast<PyArrayObject *>(item);
     const int lead = PyArray_Check(item) ? PyArray_NDIM(array) - operands[k].core : -1;
-    const char letter = operands[k].letter;
-    const int size = letter == 'T'   ? sizes[format_number]
-                     : letter == '?' ? 1
-                     : letter == 'f' ? 4
-                                     : 8;
+    const int size = size_of(operands[k].letter, format_number);
     if (lead < 0 || PyArray_ITEMSIZE(array) != size || !PyArray_ISBEHAVED_RO(array) ||
         (operands[k].output && !PyArray_ISWRITEABLE(array))) {
       PyErr_Format(PyExc_ValueError, "operand %d is not a native, aligned array of its format",
@@ -276,8 +327,7 @@ PyObject *call_flat(PyObject *, PyObject *args) {
               0,
               false};
   std::vector<double> numbers(operands.size());
-  constexpr int sizes[ogive::formats] = {2, 2, 4, 8};
-  const int size = sizes[format_number];
+  const int size = format_sizes[format_number];
   bool first_result = true;
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));

@@ -30,6 +30,16 @@ struct operand {
   bool output;
 };
 
+constexpr int format_sizes[formats] = {2, 2, 4, 8};
+
+// Bytes of an element.
+inline int size_of(char letter, int format_number) {
+  return letter == 'T'                    ? format_sizes[format_number]
+         : letter == 'f'                  ? 4
+         : letter == '?' || letter == 'b' ? 1
+                                          : 8;
+}
+
 inline std::vector<operand> parse(const char *text) {
   std::vector<operand> operands;
   bool output = false;
@@ -58,7 +68,8 @@ inline int find_mode(const entry &e, const char *name) {
 struct bound_loop {
   loop run;
   int operands, inputs;
-  bool rows; // has a core dimension
+  bool rows;                            // has a core dimension
+  unsigned char sizes[most_operands] = {}; // bytes of an element, for calls by NumPy
 };
 
 struct call {

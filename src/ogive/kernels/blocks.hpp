@@ -18,6 +18,12 @@ template <class Real>
 inline Real pass_back(Real dy, Real slope) {
   return slope == 0 ? Real(0) : dy * slope;
 }
+// The same where the slope may be infinite: there a dy of 0 brings nothing either. One condition at
+// a time, or GCC makes branches of them.
+inline double pass_steep_back(double dy, double slope, double product) {
+  const double kept = slope == 0 ? 0 : product, none = dy == 0 ? 0 : product;
+  return magnitude(slope) > 0x1.fffffffffffffp1023 ? none : kept;
+}
 // For finite dy, rounded once.
 OGIVE_INLINE floats pass_back(floats dy, float_pair slope) {
   return slope.high == 0 ? floats{} : times(dy, slope);

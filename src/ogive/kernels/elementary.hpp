@@ -141,16 +141,19 @@ struct elementary : Grade {
     return {r + tail, shifted};
   }
 
-  // a b, whose rounding to double may land on a tie of a half; setting the last bit of an inexact
-  // product, towards where it came from, keeps it off (and off every tie of a shorter format).
+  // A rounded double may have landed on a tie of a half; setting the last bit of an inexact one,
+  // towards where it came from, keeps it off (and off every tie of a shorter format). `lost` has
+  // the sign of what the rounding lost.
+  static double off_ties(double rounded, double lost) {
+    if constexpr (!keeps_ties) return rounded;
+    const auto bits = __builtin_bit_cast(std::uint64_t, rounded);
+    const std::uint64_t away = (lost > 0) == (rounded > 0) ? 1 : ~std::uint64_t{0};
+    const bool inexact = lost > 0 || lost < 0; // false for NaN, which an infinite result leaves
+    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
+  }
   static double product(double a, double b) {
     const double p = a * b;
-    if constexpr (!keeps_ties) return p;
-    const double lost = fma(a, b, -p);
-    const auto bits = __builtin_bit_cast(std::uint64_t, p);
-    const std::uint64_t away = (lost > 0) == (p > 0) ? 1 : ~std::uint64_t{0};
-    const bool inexact = lost > 0 || lost < 0; // false for NaN, which an infinite product leaves
-    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
+    return off_ties(p, fma(a, b, -p));
   }
 
   // n/(d + d_low) for finite n. The full grade puts the quotient's rounding back.
@@ -164,10 +167,10 @@ struct elementary : Grade {
     return {q, fma(-q, d_low, fma(-q, d, n)) * inverse};
   }
 
-  // (n.high + n.low)/d. The full grade puts back what the quotient loses.
+  // (n.high + n.low)/d for d > 0. The full grade puts back what the quotient loses.
   static double divide(pair n, double d) {
-    const double q = n.high / d;
-    return full ? q + (fma(-q, d, n.high) + n.low) / d : q;
+    const double q = n.high / d, lost = fma(-q, d, n.high) + n.low;
+    return full ? q + lost / d : off_ties(q, lost);
   }
 
   // A value x/2 + c x^2 + ... with c > 0: next to 0 it would round to x/2, which may be a tie of
@@ -196,6 +199,28 @@ struct elementary : Grade {
   }
 
   static double exp(double x, double x_low = 0) { return exp_scaled(x, x_low).value(); }
+
+  // e^(x + x_low) = (1 + p) third^2 last, for products and quotients that stay in range where the
+  // power alone does not.
+  struct wide_power {
+    double p, third, last;
+    double value() const { return (1 + p) * third * third * last; }
+    double times(double factor) const {
+      const double first = factor * third, grown = fma(first, p, first);
+      // An infinite factor has left NaN.
+      return (grown == grown ? grown : first + p) * third * last;
+    }
+    // For a divisor above 0; where it is small, power and divisor go up before they meet.
+    static double lift(double divisor) { return divisor < 1 ? 0x1p600 : 1; }
+    double over(double divisor) const { return times(lift(divisor)) / (divisor * lift(divisor)); }
+  };
+  static wide_power exp_wide(double x, double x_low = 0) {
+    const double clamped = within(x, 1500); // to 0 and to infinity, whatever the factor
+    const reduced e = reduce(clamped, x_low);
+    const double third = fma(clamped, log2_e / 3, shifter);
+    const double last = (e.shifted - shifter) - 2 * (third - shifter);
+    return {e.p, power_of_two(third), power_of_two(last + shifter)};
+  }
 
   // factor e (1 - e)/(1 + e)^3 with e = e^-a, for a >= 0: minus the second derivative of the
   // logistic function at a. 1 - e is an expm1, for relative accuracy at 0.

@@ -96,7 +96,10 @@ OGIVE_INLINE float_pair through_root(const double (&c)[N], double root, floats x
   const floats d_low = x_low + static_cast<float>(root_high - root);
   const floats slope = fma(2 * d, p, first); // nearly: d_low is small
   const floats high = d * first, lost = fma(d_low, slope, fma(d, first, -high));
-  return {high, fma(d, fma(d, p, rest), lost)};
+  const floats low = fma(d, fma(d, p, rest), lost);
+  // At the float nearest the root only what that misses is left.
+  const mask apart = d != 0;
+  return {apart ? high : low, floats(words(low) & words(apart))};
 }
 constexpr float root_vicinity = 0x1p-4f;
 

@@ -18,14 +18,6 @@ struct gate {
   using unary = F;
 };
 
-// Where v is as near to the rail as this, the exact value lies beside it, on the side given. Times
-// a half or two the rail may be exactly a tie of a half, and so near it nothing else is.
-inline double beside(double v, double rail, double side) {
-  const bool near = magnitude(v - rail) < 0x1p-40 * magnitude(rail);
-  return near ? fma(rail, 0x1p-45 * side, rail) : v;
-}
-inline double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
-
 // f(b) = b s(b), with s rising from 0 to 1 through 1/2 at b = 0.
 template <class F>
 struct gate_through_zero : gate<F> {

@@ -50,15 +50,15 @@ struct padded<const double *, size> {
 // An upstream gradient times a pair must be finite: an infinity times a low part of 0 is NaN.
 constexpr interval finite{-largest_float, largest_float};
 
-template <class Op, int N, class... P>
+template <class Op, class T, int N, class... P>
 OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N], P... p) {
   bool taken = true;
   if constexpr (vary<P...>)
     for (int i = 0; i < N * lanes; ++i) taken &= Op::takes(parameter_at(p, i)...);
   if constexpr (Op::inputs == 2)
-    return taken && all_inside(second, Op::lane_range) && all_inside(first, finite);
+    return taken && all_inside(second, Op::template range<T>) && all_inside(first, finite);
   else
-    return taken && all_inside(first, Op::lane_range);
+    return taken && all_inside(first, Op::template range<T>);
 }
 
 // Computes anew, by `at`, those elements that the lanes do not take or leave undecided.
@@ -75,8 +75,8 @@ template <class Op, class M, int N, class T, class... P>
   for (int i = 0; i < N; i += lanes) {
     const floats a = load(first + i), b = load(second + i), lane = load(y + i);
     mask taken = *reinterpret_cast<const mask *>(known + i);
-    taken &=
-        Op::inputs == 2 ? inside(b, Op::lane_range) & inside(a, finite) : inside(a, Op::lane_range);
+    constexpr interval range = Op::template range<T>;
+    taken &= Op::inputs == 2 ? inside(b, range) & inside(a, finite) : inside(a, range);
     if (!Op::keeps_ties) taken &= ~undecided(lane, T{});
     store(taken ? lane : load(whole + i), out + i);
   }
@@ -95,7 +95,7 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
 #pragma GCC unroll 8
   for (int k = 0; k < vectors; ++k)
     y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
-  bool taken = takes_all<Op>(a, b, p...);
+  bool taken = takes_all<Op, T>(a, b, p...);
   if constexpr (sizeof(T) == 2 && !Op::keeps_ties) {
     mask open = undecided(y[0], T{});
     for (int k = 1; k < vectors; ++k) open |= undecided(y[k], T{});

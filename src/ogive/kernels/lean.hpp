@@ -47,7 +47,7 @@ struct lean_of {
   template <class M, class R, class... P>
   static R run(R dy, R y, R mark) {
     if constexpr (has_two_slopes<K>)
-      return pass_back(dy, mark);
+      return passed_through<K, M>(dy, mark);
     else
       return pass_back(dy, K::template slope_from_side<M>(y, mark));
   }

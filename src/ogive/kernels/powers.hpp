@@ -21,7 +21,7 @@ inline pair log_pair(double x) {
 class exponent {
 public:
   explicit exponent(double gamma)
-      : gamma_(gamma), whole_(gamma <= most ? static_cast<int>(gamma) : -1) {
+      : gamma_(gamma), whole_(gamma >= 0 && gamma <= most ? static_cast<int>(gamma) : -1) {
     if (static_cast<double>(whole_) != gamma) whole_ = -1;
   }
 

@@ -47,6 +47,9 @@ struct exponential<T, reduces> {
   using grade = row_math;
 };
 
+// What divides logits: NaN, which leaves no row defined, unless it is positive and finite.
+inline double as_temperature(double t) { return t > 0 && t < infinity ? t : not_a_number; }
+
 class scratch {
 public:
   explicit scratch(std::ptrdiff_t doubles)
@@ -87,7 +90,7 @@ struct row {
     argmax = first_of(d, n, m);
     masked_out = !any_unmasked;
     undefined = m == -infinity && !masked_out;
-    has_nan = n > 0 && d[argmax] != d[argmax];
+    has_nan = temperature != temperature || (n > 0 && d[argmax] != d[argmax]);
     if (m == infinity) {
       // A single +inf takes all.
       for (std::ptrdiff_t i = 0; i < n; ++i) {
@@ -99,14 +102,21 @@ struct row {
     const double origin = m > -infinity && m < infinity ? m : 0;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       const double x = d[i], difference = x - origin;
-      d[i] = difference / temperature;
-      double lost = 0;
+      double quotient, lost = 0;
       if constexpr (M::full) {
-        // The difference rounds when the two differ much in size; e^d must not miss what it lost.
+        // A difference beyond the range may lie within it over the temperature.
+        const bool beyond = difference == -infinity;
+        quotient = (beyond ? x / 2 - origin / 2 : difference) / temperature * (beyond ? 2 : 1);
+        // Where e^d is not 0 it must not miss what the difference of numbers of different size
+        // and the quotient round away.
         const double t = difference - x, low = (x - (difference - t)) - (origin + t);
-        lost = x > -infinity ? low / temperature : 0;
+        const double rest = (fma(-quotient, temperature, difference) + low) / temperature;
+        lost = quotient > M::least_exponent && !beyond ? rest : 0;
+      } else {
+        quotient = difference / temperature;
       }
-      const double power = M::exp(d[i], lost);
+      d[i] = quotient;
+      const double power = M::exp(quotient, lost);
       e[i] = d[i] > -infinity ? power : d[i] == d[i] ? 0 : d[i]; // the f32 grade stops at e^-700
     }
     if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
@@ -280,7 +290,7 @@ template <class K, class T, bool backward>
     r.n = n;
     r.d = memory.data();
     r.e = memory.data() + n;
-    const double t = *reinterpret_cast<const double *>(at(temperature));
+    const double t = as_temperature(*reinterpret_cast<const double *>(at(temperature)));
     const std::ptrdiff_t mask_step = core[cores + 1];
     if constexpr (in_floats)
       if (n > 0 && is_plain(i)) {
@@ -316,6 +326,9 @@ template <class K, class T, bool backward>
     if constexpr (backward) {
       const double by = sign * t;
       read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);
+      if (!K::reduces && mask_step != 0) // nothing comes from where there is no output
+        for (std::ptrdiff_t j = 0; j < n; ++j)
+          dy[j] = *(at(mask) + j * mask_step) != 0 ? dy[j] : 0;
       K::backward(r, dy, y);
       for (std::ptrdiff_t j = 0; j < n; ++j)
         y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / by;
@@ -337,6 +350,9 @@ template <class K, class T>
 [[gnu::flatten]] bool rows_from_output(char **args, const std::ptrdiff_t *dims,
                                        const std::ptrdiff_t *steps) {
   const std::ptrdiff_t n = dims[1], *core = steps + 4;
+  const auto temperature = [](const char *at) {
+    return as_temperature(*reinterpret_cast<const double *>(at));
+  };
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data(), *const y = dy + n, *const dx = y + n;
@@ -365,7 +381,7 @@ template <class K, class T>
       if (n > 0 && K::float_backward_from_output(
                        n, floats_of<T>(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
                        floats_of<T>(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
-                       sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2)), to)) {
+                       sign_of_logits<K>() * temperature(at(2)), to)) {
         if (!packed) write_floats<T>(to, n, at(3), core[2]);
         continue;
       }
@@ -373,7 +389,7 @@ template <class K, class T>
     read_row<T>(at(0), core[0], n, dy);
     read_row<T>(at(1), core[1], n, y);
     K::backward_from_output(n, dy, y, dx);
-    const double t = sign_of_logits<K>() * *reinterpret_cast<const double *>(at(2));
+    const double t = sign_of_logits<K>() * temperature(at(2));
     for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] /= t;
     write_row<T>(dx, n, at(3), core[2]);
   }

@@ -23,6 +23,13 @@ inline pair two_product(double a, double b) {
   return {p, fma(a, b, -p)};
 }
 
+// The power of two that takes a number to [1, 2), or as near as there is one.
+inline double opposite(double x) {
+  const auto exponent = __builtin_bit_cast(std::uint64_t, magnitude(x)) >> 52;
+  const std::uint64_t other = exponent > 2045 ? 1 : exponent < 1 ? 2045 : 2046 - exponent;
+  return __builtin_bit_cast(double, other << 52);
+}
+
 // lane_sum to twice the precision.
 struct lane_pair_sum {
   static constexpr int lanes = lane_sum::lanes;
@@ -72,7 +79,7 @@ struct sparse_row {
   void prepare(double temperature, bool any_unmasked) {
     double most = largest_of(d, n);
     masked_out = !any_unmasked;
-    has_nan = any_nan(d, n);
+    has_nan = temperature != temperature || any_nan(d, n);
     undefined = has_nan || (most == -infinity && !masked_out);
     if (most == infinity) {
       std::ptrdiff_t infinities = 0;
@@ -118,9 +125,7 @@ private:
   pair target_ = {1, 0}; // unit^power: what the (z - tau)^power sum to
 
   void set_scale(double temperature) {
-    const auto exponent = __builtin_bit_cast(std::uint64_t, temperature) >> 52;
-    const std::uint64_t opposite = exponent > 2045 ? 1 : exponent < 1 ? 2045 : 2046 - exponent;
-    scale_ = __builtin_bit_cast(double, opposite << 52);
+    scale_ = opposite(temperature);
     unit_ = temperature * scale_ * power;
     inverse_ = 1 / unit_;
     target_ = power == 1 ? pair{unit_, 0} : two_product(unit_, unit_);

@@ -4,6 +4,13 @@
 //     template <class M> static jet<typename M::real> at(real x[, double parameter…]);
 //     // the second derivative, which only a function that is linear between kinks leaves out:
 //     template <class M> static real curvature(real x[, double parameter…]);
+//     // optional: dy f'(x) where dy times the rounded slope is not good enough, from x or from a
+//     // slope that `at` gave
+//     template <class M> static real pull_back(real dy, real x[, double parameter…]);
+//     template <class M> static real pass_back(real dy, real slope);
+//     // optional, for backward of halves: the short number that the slope is next to 0, with the
+//     // sign of what it is more or less there
+//     static jet<double> rail(double x[, double parameter…]);
 //     // optional, where the output determines the slope:
 //     template <class M> static real slope_from_output(real y[, double parameter…]);
 //     // optional, where a parameter is learned: its slope d f / d parameter
@@ -43,7 +50,14 @@ struct grade_or_exact {
 template <class K, class T>
   requires requires { K::exact; }
 struct grade_or_exact<K, T> {
-  using type = exact_grade<decltype(widen(T{}))>;
+  struct type : exact_grade<decltype(widen(T{}))> {
+    // The number of the format that is nearest to a parameter.
+    static auto stored(double parameter) {
+      T nearest;
+      round_into(parameter, nearest);
+      return widen(nearest);
+    }
+  };
 };
 template <class K, class T>
 using grade_t = typename grade_or_exact<K, T>::type;
@@ -96,6 +110,8 @@ template <class K>
   requires requires { K::value_range; }
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
+  template <class T>
+  static constexpr interval range = lane_range;
   static constexpr bool keeps_ties = requires { K::keeps_ties; };
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
@@ -113,13 +129,19 @@ OGIVE_INLINE floats passed_back(floats dy, float_pair slope) {
   else
     return pass_back(dy, slope);
 }
+template <class K>
+constexpr bool pulls_back =
+    requires { K::template pull_back<elementary<half_grade>>(0.0, 0.0); };
 template <class K, bool backward>
 struct slope_in_lanes {};
 template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
-  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
+  template <class T>
+  static constexpr interval range = lane_range;
+  // With a form of its own for backward, that one decides ties.
+  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; } && !(backward && pulls_back<K>);
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
     const float_pair slope = K::slope_lanes(backward ? second : first, p...);
@@ -136,12 +158,38 @@ template <class K>
   requires requires { K::output_range; }
 struct output_slope_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::output_range;
+  template <class T>
+  static constexpr interval range = [] {
+    if constexpr (sizeof(T) == 2 && requires { K::output_range_of_halves; })
+      return K::output_range_of_halves;
+    else
+      return lane_range;
+  }();
   static constexpr bool keeps_ties = requires { K::output_keeps_ties; };
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats dy, floats y, P... p) {
     return passed_back<T, keeps_ties>(dy, K::output_slope_lanes(y, p...));
   }
 };
+
+// Where v is as near to the rail as this, the exact value lies beside it, on the side given. Times
+// a half or two the rail may be exactly a tie of a half, and so near it nothing else is.
+inline double beside(double v, double rail, double side) {
+  const bool near = magnitude(v - rail) < 0x1p-40 * magnitude(rail);
+  return near ? fma(rail, 0x1p-45 * side, rail) : v;
+}
+inline double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+
+// dy times a slope that `at` gave.
+template <class K, class M, class R>
+inline R passed_through(R dy, R slope) {
+  if constexpr (requires { K::template pass_back<M>(dy, slope); })
+    return K::template pass_back<M>(dy, slope);
+  else if constexpr (requires { K::exact; })
+    return pass_back(dy, slope);
+  else
+    return pass_steep_back(dy, slope, M::product(dy, slope));
+}
 
 // The elementwise operations, each from (first, second, parameters…): `first` is x, y or dy.
 template <class K>
@@ -177,7 +225,14 @@ struct backward_of : slope_in_lanes<K, true> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R x, P... p) {
-    return pass_back(dy, K::template at<M>(x, p...).slope);
+    if constexpr (requires { K::template pull_back<M>(dy, x, p...); })
+      return K::template pull_back<M>(dy, x, p...);
+    R slope = K::template at<M>(x, p...).slope;
+    if constexpr (requires { requires M::keeps_ties; } && requires { K::rail(x, p...); }) {
+      const jet<double> by = K::rail(x, p...);
+      slope = by.slope == 0 ? slope : beside(slope, by.value, sign_of(by.slope));
+    }
+    return passed_through<K, M>(dy, slope);
   }
 };
 template <class K>
@@ -186,7 +241,7 @@ struct backward_from_output_of : output_slope_in_lanes<K> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R y, P... p) {
-    return pass_back(dy, K::template slope_from_output<M>(y, p...));
+    return passed_through<K, M>(dy, K::template slope_from_output<M>(y, p...));
   }
 };
 
@@ -344,7 +399,8 @@ template <class K, class T>
       for (std::ptrdiff_t i = 0; i < count; ++i) {
         using M = elementary<f64_grade>;
         const double slope = K::template parameter_slope<M>(static_cast<double>(widen(x[i])), p[i]);
-        terms[i] = pass_back(static_cast<double>(widen(dy[i])), slope);
+        const auto given = static_cast<double>(widen(dy[i]));
+        terms[i] = pass_steep_back(given, slope, given * slope);
       }
       sum.add(terms, count);
     }
@@ -416,7 +472,8 @@ constexpr entry unary_entry(const char *name) {
       []<class T>(T) constexpr -> loop { return elementwise<K, backward_of, T>; });
   if constexpr (
       requires { K::template slope_from_output<M>(0.0); } ||
-      requires { K::template slope_from_output<M>(0.0, 0.0); })
+      requires { K::template slope_from_output<M>(0.0, 0.0); } ||
+      requires { K::template slope_from_output<M>(0.0, 0.0, 0.0); })
     set(e, mode::backward_from_output, two[parameters],
         []<class T>(T) constexpr -> loop { return elementwise<K, backward_from_output_of, T>; });
   if constexpr (has_two_slopes<K> || has_two_sides<K>) {

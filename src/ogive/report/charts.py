@@ -100,9 +100,8 @@ def blank(height: int, title: str | None = None, **options: Any) -> Any:
         height=height,
         sizing_mode="stretch_width",
         toolbar_location=None,
-        tools="",
         title=title,
-        **options,
+        **({"tools": ""} | options),
     )
     plot.xgrid.grid_line_color = None
     return plot

@@ -17,7 +17,7 @@ from . import arrays, files
 from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
 from .files import BUNDLED
-from .raw import Raw, chosen_target, column_called, plural, suggestion
+from .raw import Raw, chosen_target, column_called, plural, short, suggestion
 from .table import TEXT_FEATURES, Options, Prepared, Rows, Table, prepare
 from .target import Target, target
 
@@ -96,7 +96,10 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
     for label in dropped:
         said.say("Left out, as --drop says", label)
     if len(names) == len(dropped) + 1:
-        raise StudyError(f"{name}: no columns besides the target {goal!r}")
+        raise StudyError(
+            f"{name}: no columns besides the target {short(goal, 60)!r}"
+            + ("" if dropped else "; if there are more, --sep names what separates them")
+        )
     context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
     found = target(raw.frame[goal], goal, options.task, context, raw.test)
     frame = raw.frame.drop(columns=[goal, *dropped])
@@ -350,12 +353,12 @@ def _table(
             f"{feature.name} ({len(names)} values)",
         )
     shares_unit = raw.shares_unit and not coded
+    groups = _groups(x, codes, text_codes, said)
     said.say(
         "Columns are centred, and divided by one number: all share a unit"
         if shares_unit
         else "Columns are centred, and divided by their deviation in a split's training rows"
     )
-    groups = _groups(x, codes, text_codes, said)
     return Table(
         name=name,
         task=found.task,
@@ -424,7 +427,7 @@ def _groups(
     verb = "repeats" if repeated == 1 else "repeat"
     what = f"{plural(repeated, 'row')} of {rows:,} {verb} the features of another"
     if by_chance > EXPECTED_MATCHES:
-        said.warn(f"{what}, as is expected where so few values are possible")
+        said.say(f"{what}, as is expected where so few values are possible")
         return None
     if counts.max() > LARGEST_GROUP * rows:
         said.warn(

@@ -91,7 +91,7 @@ def from_bytes(data: bytes, name: str, options: Options) -> Raw:
     if data.startswith(b"\x93NUMPY"):
         return arrays.from_npy(data, name)
     if data.startswith(b"PAR1"):
-        return _arrow(lambda: pd.read_parquet(io.BytesIO(data)), name, "Parquet")
+        return _arrow(lambda: _parquet(io.BytesIO(data)), name, "Parquet")
     if data.startswith((b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")):
         return _arrow(lambda: _feather(data), name, "Feather")
     if is_excel:
@@ -161,9 +161,11 @@ def _zip(data: bytes, name: str, options: Options) -> Raw:
         raise StudyError(f"{name}: is a damaged or locked ZIP file: {error}") from error
 
 
-def _arrow(reader: Callable[[], pd.DataFrame], name: str, kind: str) -> Raw:
+def _arrow(read: Callable[[], Any], name: str, kind: str) -> Raw:
     try:
-        return from_frame(reader())
+        table = read()
+        table.validate(full=True)
+        return from_frame(table.to_pandas())
     except ImportError as error:
         raise StudyError(f"{name}: {kind} needs pyarrow: pip install pyarrow") from error
     except Exception as error:  # pyarrow's own errors, which cannot be named without importing it
@@ -171,18 +173,23 @@ def _arrow(reader: Callable[[], pd.DataFrame], name: str, kind: str) -> Raw:
         raise StudyError(f"{name}: cannot be read: {reason}") from error
 
 
-def _feather(data: bytes) -> pd.DataFrame:
-    import pyarrow.ipc
+def _parquet(source: Path | io.BytesIO) -> Any:
+    from pyarrow.parquet import read_table
+
+    return read_table(source)
+
+
+def _feather(data: bytes) -> Any:
+    from pyarrow import feather, ipc
 
     if data.startswith(b"\xff\xff\xff\xff"):
-        frame: pd.DataFrame = pyarrow.ipc.open_stream(data).read_all().to_pandas()
-        return frame
-    return pd.read_feather(io.BytesIO(data))
+        return ipc.open_stream(data).read_all()
+    return feather.read_table(io.BytesIO(data))
 
 
 def _folder(path: Path) -> Raw:
     if any(path.rglob("*.parquet")) or any(path.rglob("*.pq")):
-        return _arrow(lambda: pd.read_parquet(path), path.name, "Parquet")
+        return _arrow(lambda: _parquet(path), path.name, "Parquet")
     raise StudyError(f"{path}: is a folder without .parquet files; name a file")
 
 

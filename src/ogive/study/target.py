@@ -222,7 +222,8 @@ def _classes(
             raise StudyError(f"{whole} has too few rows of a class: {found}; {least}")
         raise StudyError(
             f"{whole} has {len(names)} classes in {len(rows)} rows, such as "
-            f"{listed(names, 3, 40)}; {least}; name another column with --target, or say --task regression for an amount"
+            f"{listed(names, 3, 40)}; {least}; name another column with --target, or say --task "
+            "regression for an amount"
         )
     if len(rare):
         shown = listed([f"{short(names[i], 40)} ({counts[i]})" for i in rare])

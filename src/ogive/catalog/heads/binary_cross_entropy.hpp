@@ -161,7 +161,7 @@ private:
         read_row<double>(at(5, 4), core[4], n, factor);
         for (std::ptrdiff_t j = 0; j < n; ++j) {
           const double x = z[j], target = fma(t[j], 1 - eps, eps / 2);
-          const double yes = weight[j] * positive[j] * target, no = weight[j] * (1 - target);
+          const double yes = weight[j] * (positive[j] * target), no = weight[j] * (1 - target);
           const double e = row_math::exp(-magnitude(x)), d = 1 + e, tail = row_math::log1p_unit(e);
           const double up = (x > 0 ? x : 0) + tail, down = (x < 0 ? -x : 0) + tail;
           // A side without weight adds nothing, also where its loss is infinite.

@@ -1,10 +1,12 @@
 """Binary cross-entropy of logits against probabilities or 0/1 labels."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -80,7 +82,7 @@ def evaluate(
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     (smoothing,) = checked_options(label_smoothing)
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
@@ -93,7 +95,12 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = 1 / max(logits.size, 1) if how == "mean" else 1.0
+    total = float(logits.size) or np.inf
+    weighing = [v for v in (pos_weight, weight) if v is not None and logits.size]
+    sizes = [float(np.max(np.abs(v))) for v in weighing]
+    if how == "mean" and sizes:
+        weights[1], total, _ = heads.lowered(weights[1], math.prod(sizes), total)
+    factor = heads.inverse(total) if how == "mean" else 1.0
     numbers = (*weights, smoothing, factor)
     packed = all(a is None or a.flags.c_contiguous for a in (logits, targets, dz))
     if (
@@ -124,7 +131,7 @@ def evaluate(
         h=row(h),
         kind=kind,
     )
-    value = heads.reduced(loss, how, logits.size, logits.dtype)
+    value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 

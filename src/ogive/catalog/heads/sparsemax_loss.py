@@ -89,7 +89,9 @@ def evaluate(
     mode, operand = cross_entropy.checked_target(target, logits.shape, axis, ignore_index)
     if mode == "probabilities":
         operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = cross_entropy.total_weight(mode, operand, weights)
+    total = 1.0
+    if how == "mean":
+        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
 
     dz = heads.checked_out(out, logits) if gradient else None
     loss = np.empty(rows.shape[:-1])
@@ -100,9 +102,14 @@ def evaluate(
         rows,
         operand,
         1.0 if weights is None else np.broadcast_to(weights, rows.shape),
-        (1 / total if total else 0.0) if how == "mean" else 1.0,
+        heads.inverse(total),
         loss=loss,
         dz=dz if dz is None else row_last(dz, axis),
     )
     value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz)
+
+
+def checked_options() -> tuple[()]:
+    """There are no numbers among the options."""
+    return ()

@@ -27,7 +27,8 @@ struct gumbel_softmax {
       const auto integer = [&](int k) { return *reinterpret_cast<const std::uint64_t *>(at(k)); };
       read_row<T>(at(x), core[x], n, r.d);
       r.template prepare<typename exponential<T>::grade>(
-          *reinterpret_cast<const double *>(at(x + 1)), integer(x + 2), integer(x + 3), y);
+          as_temperature(*reinterpret_cast<const double *>(at(x + 1))), integer(x + 2),
+          integer(x + 3), y);
       if constexpr (backward) {
         read_row<T>(at(0), core[0], n, dy);
         r.contract(dy, y);
@@ -58,19 +59,23 @@ private:
     void prepare(double divisor, std::uint64_t seed, std::uint64_t offset, double *low) {
       temperature = divisor;
       const double largest = largest_of(d, n);
-      int infinities = 0, nans = 0;
+      int infinities = 0, nans = 0, huge = 0;
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         nans += d[i] != d[i];
         infinities += d[i] == infinity;
+        huge += magnitude(d[i]) > 0x1p1022 && magnitude(d[i]) < infinity;
       }
-      undefined = nans > 0 || infinities > 1 || largest == -infinity;
+      undefined = nans > 0 || infinities > 1 || largest == -infinity || divisor != divisor;
+      // Of halves no difference overflows.
+      const double scale = huge > 0 ? 0.5 : 1, t = at_least(divisor * scale, 0x1p-1074);
       if (infinities > 0)
         for (std::ptrdiff_t i = 0; i < n; ++i) d[i] = d[i] == infinity ? 0 : -infinity;
       const double origin = infinities > 0 || undefined ? 0 : largest;
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         const pair noise = gumbel(uniform(seed, offset + static_cast<std::uint64_t>(i)));
-        const pair moved = exact_sum(d[i], -origin), sum = exact_sum(moved.high, noise.high);
-        const double rest = sum.low + (moved.low + noise.low);
+        const pair moved = exact_sum(d[i] * scale, -origin * scale);
+        const pair sum = exact_sum(moved.high, noise.high * scale);
+        const double rest = sum.low + (moved.low + noise.low * scale);
         d[i] = sum.high;
         low[i] = rest == rest ? rest : 0; // an infinity leaves NaN
       }
@@ -78,9 +83,8 @@ private:
       const double top = n > 0 ? d[argmax] : 0, top_low = n > 0 ? low[argmax] : 0;
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         const pair difference = exact_sum(d[i], -top);
-        const double q = difference.high / temperature;
-        const double rest = fma(-q, temperature, difference.high);
-        const double q_low = (rest + (difference.low + (low[i] - top_low))) / temperature;
+        const double q = difference.high / t, rest = fma(-q, t, difference.high);
+        const double q_low = (rest + (difference.low + (low[i] - top_low))) / t;
         d[i] = q;
         e[i] = q > -800 ? M::exp(q, q_low) : 0;
       }

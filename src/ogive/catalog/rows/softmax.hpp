@@ -83,6 +83,8 @@ struct softmax {
       shift += total_of(sum);
       if (n > near) probability += total_of(all);
     }
+    // Where dy is not finite, that of a class without probability must not count.
+    if (!(magnitude(shift) < infinity)) return false;
     const double whole = origin + shift, size = magnitude(whole);
     // In floats where both parts of the sum are seen in it: y (dy - whole), the difference as a
     // pair.
@@ -148,7 +150,15 @@ private:
     if (n == 0) return;
     const double origin = dy[k];
     for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = a(j) * (dy[j] - origin);
-    const double shift = sum_of(dx, n);
-    for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = a(i) * ((dy[i] - origin) - shift);
+    double shift = sum_of(dx, n);
+    if (magnitude(shift) < infinity) {
+      for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = a(i) * ((dy[i] - origin) - shift);
+      return;
+    }
+    // Not all of dy is finite: what arrives at a class without probability counts nowhere.
+    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = a(j) == 0 ? 0 : dx[j];
+    shift = sum_of(dx, n);
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      dx[i] = a(i) == 0 ? 0 : a(i) * ((dy[i] - origin) - shift);
   }
 };

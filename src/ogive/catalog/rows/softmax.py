@@ -51,6 +51,7 @@ card = Card(
         "Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
     ),
     edges="A row of -inf is NaN; a row masked out by where is 0. One +inf takes all; several give "
-    "NaN. An element masked out is 0.",
+    "NaN. An element masked out is 0, and dy counts nowhere there. backward_from_output takes an "
+    "output of 0 for such an element.",
     notes="Of two classes it is the sigmoid of their difference. The Jacobian is diag(a) - a a^T.",
 )

@@ -5,10 +5,10 @@
 struct celu {
   template <class M>
   static jet<double> at(double x, double alpha) {
-    const double t = x / alpha, size = magnitude(t);
-    // What the quotient lost would be multiplied by |t|; past 1000 nothing of e^t is left.
-    const double lost = M::full && size < 1000 ? fma(-t, alpha, x) / alpha : 0;
-    return {x >= 0 ? x : alpha * M::expm1(t, lost), x > 0 ? 1 : M::exp(t, lost)};
+    const argument t = over_alpha<M>(x, alpha);
+    // Next to 0 it is x, of which a large alpha leaves t few digits.
+    const double value = t.high > -0x1p-54 ? x : alpha * M::expm1(t.high, t.low);
+    return {x >= 0 ? x : value, x > 0 ? 1 : M::exp(t.high, t.low)};
   }
 
   // With alpha = 1 it is elu.
@@ -29,11 +29,23 @@ struct celu {
   // At 0 it is 1/alpha, as from the left.
   template <class M>
   static double curvature(double x, double alpha) {
-    return x > 0 ? 0 : at<M>(x, alpha).slope / alpha;
+    const argument t = over_alpha<M>(x, alpha);
+    return x > 0 ? 0 : M::exp_wide(t.high, t.low).over(alpha);
   }
   // y/alpha + 1, as a sum that loses nothing next to -alpha.
   template <class M>
   static double slope_from_output(double y, double alpha) {
-    return y > 0 ? 1 : (y + alpha) / alpha;
+    return y > 0 ? 1 : M::divide(exact_sum(y, alpha), alpha);
+  }
+
+private:
+  // x/alpha. What the quotient lost would be multiplied by |t|; past 1500 nothing of e^t is left.
+  struct argument {
+    double high, low;
+  };
+  template <class M>
+  static argument over_alpha(double x, double alpha) {
+    const double t = x / alpha;
+    return {t, M::full && magnitude(t) < 1500 ? fma(-t, alpha, x) / alpha : 0};
   }
 };

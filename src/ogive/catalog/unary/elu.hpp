@@ -5,7 +5,7 @@ struct elu {
   template <class M>
   static jet<double> at(double x, double alpha) {
     // >= rather than >, so that -0 comes back as it is.
-    return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : alpha * M::exp(x)};
+    return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : M::exp_wide(x).times(alpha)};
   }
 
   static constexpr bool output_keeps_ties = true;
@@ -19,12 +19,15 @@ struct elu {
   // At 0 it is alpha, as from the left.
   template <class M>
   static double curvature(double x, double alpha) {
-    return x > 0 ? 0 : M::exp_scaled(x).times(alpha);
+    return x > 0 ? 0 : M::exp_wide(x).times(alpha);
   }
+  // Left of 0, e^x goes down.
+  static jet<double> rail(double x, double alpha) { return {alpha, x < 0 ? -1.0 : 0}; }
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {
-    return y > 0 ? 1 : y + alpha;
+    const pair sum = exact_sum(y, alpha);
+    return y > 0 ? 1 : M::off_ties(sum.high, sum.low);
   }
   static constexpr interval slope_range{-80, largest_float};
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {

@@ -7,6 +7,17 @@ struct exp {
     const double e = M::exp(x);
     return {e, e};
   }
+  // In double the power may leave the range where the product does not.
+  template <class M>
+  static double pull_back(double dy, double x) {
+    if constexpr (M::full) {
+      const double product = M::exp_wide(x).times(dy);
+      return x < -0x1.fffffffffffffp1023 ? 0 : product;
+    } else {
+      const double slope = M::exp(x);
+      return pass_steep_back(dy, slope, dy * slope);
+    }
+  }
   static constexpr interval value_range{-87, 88.5f};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const power_lanes e = exp_lanes(x);

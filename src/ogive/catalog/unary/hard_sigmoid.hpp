@@ -12,6 +12,12 @@ struct hard_sigmoid {
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     return sixth(exact_sum(all(3), least(greatest(x, all(-3)), all(3))));
   }
+  // A sixth of a half may be a tie.
+  template <class M>
+  static double pass_back(double dy, double slope) {
+    const double sixth_part = M::keeps_ties ? M::divide({dy, 0}, 6) : dy * slope;
+    return slope > 0 ? sixth_part : slope;
+  }
   // Between the flat sides the output lies strictly between 0 and 1.
   template <class M>
   static double slope_from_output(double y) {

@@ -11,6 +11,16 @@ struct hard_swish {
     const double value = M::above_half(c, M::divide({n, n_low}, 6));
     return {x > 3 ? x : with_sign(value, x), magnitude(x) < 3 ? fma(2, c, 3) / 6 : outside};
   }
+  // dy (2x + 3)/6, whose ties in halves the rounded slope would miss.
+  template <class M>
+  static double pull_back(double dy, double x) {
+    const double slope = at<M>(x).slope, plain = pass_steep_back(dy, slope, dy * slope);
+    if constexpr (!M::keeps_ties) return plain;
+    const pair n = exact_sum(2 * x, 3);
+    const double high = dy * n.high, low = fma(dy, n.high, -high) + dy * n.low;
+    const bool inside = magnitude(x) < 3 && slope != 0 && magnitude(dy) < __builtin_inf();
+    return inside ? M::divide({high, low}, 6) : plain;
+  }
   template <class M>
   static double curvature(double x) {
     return magnitude(x) < 3 ? 1.0 / 3 : x == x ? 0 : x;

@@ -16,6 +16,11 @@ struct leaky_relu {
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair negative_slope) {
     return select(x > 0, split(1.0), negative_slope);
   }
+  // A half times a slope of any number of digits may round to a tie.
+  template <class M>
+  static double pass_back(double dy, double slope) {
+    return pass_steep_back(dy, slope, M::product(dy, slope));
+  }
   // For a positive slope the output has the sign of the input.
   template <class M>
   static double slope_from_output(double y, double negative_slope) {

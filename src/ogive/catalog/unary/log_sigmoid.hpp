@@ -16,6 +16,7 @@ struct log_sigmoid {
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     return softplus::slope_lanes(-x, split(1.0));
   }
+  static jet<double> rail(double x) { return {0.5, -x}; }
   // Even, as that of softplus.
   template <class M>
   static double curvature(double x) {
@@ -24,6 +25,6 @@ struct log_sigmoid {
   // 1 - e^y
   template <class M>
   static double slope_from_output(double y) {
-    return -M::expm1(y);
+    return softplus::fallen<M>(-y);
   }
 };

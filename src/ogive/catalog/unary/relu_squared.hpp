@@ -7,6 +7,13 @@ struct relu_squared {
     const double positive = x > 0 ? x : x == x ? 0 : x;
     return {positive * positive, 2 * positive};
   }
+  // dy 2x, in an order in which nothing overflows before the product does.
+  template <class M>
+  static double pull_back(double dy, double x) {
+    const double positive = x > 0 ? x : x == x ? 0 : x, slope = 2 * positive;
+    const double large = dy * slope, small = 2 * dy * positive;
+    return pass_steep_back(dy, slope, magnitude(dy) < 1 ? small : large);
+  }
   template <class M>
   static double curvature(double x) {
     return x > 0 ? 2 : x == x ? 0 : x;

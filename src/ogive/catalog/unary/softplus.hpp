@@ -4,8 +4,12 @@
 struct softplus {
   template <class M>
   static jet<double> at(double x, double beta) {
-    const double t = beta * x, e = minus_size<M>(x, beta, t).value(), d = 1 + e;
-    return {(t > 0 ? x : 0) + M::log1p_unit(e) / beta, (t < 0 ? e : 1) / d};
+    const double t = beta * x;
+    const auto power = minus_size<M>(x, beta, t);
+    const double e = power.value(), d = 1 + e, lift = power.lift(beta);
+    // A tail that a small beta brings back into range is e itself.
+    const double tail = e < 0x1p-200 ? power.times(lift) : M::log1p_unit(e) * lift;
+    return {(t > 0 ? x : 0) + tail / (beta * lift), (t < 0 ? e : 1) / d};
   }
 
   static constexpr interval value_range{-80, 80};
@@ -20,14 +24,21 @@ struct softplus {
   // beta e/(1 + e)^2
   template <class M>
   static double curvature(double x, double beta) {
-    const scaled power = minus_size<M>(x, beta, beta * x);
+    const auto power = minus_size<M>(x, beta, beta * x);
     const double e = power.value(), d = 1 + e;
-    return M::quotient(power.unscaled(beta), d, e - (d - 1)) / d * power.a * power.b;
+    return M::quotient(power.times(beta), d, e - (d - 1)) / d;
   }
+  static jet<double> rail(double x, double) { return {0.5, x}; }
   // 1 - e^(-beta y)
   template <class M>
   static double slope_from_output(double y, double beta) {
-    return -M::expm1(-beta * y);
+    return fallen<M>(beta * y);
+  }
+  // 1 - e^-t, next to 0 below t, which may be a tie of the result's format.
+  template <class M>
+  static double fallen(double t) {
+    const double near = fma(-t / 2, t, t), lost = fma(-t / 2, t, t - near);
+    return M::keeps_ties && magnitude(t) < 0x1p-40 ? M::off_ties(near, lost) : -M::expm1(-t);
   }
   // sigmoid(x)
   static constexpr interval slope_range{-80, 80};
@@ -42,12 +53,12 @@ struct softplus {
   }
 
 private:
-  // e^-|t| with t = beta x. What the product lost would be multiplied by |t|; past 1000 nothing of
+  // e^-|t| with t = beta x. What the product lost would be multiplied by |t|; past 1500 nothing of
   // e is left.
   template <class M>
-  static scaled minus_size(double x, double beta, double t) {
+  static typename M::wide_power minus_size(double x, double beta, double t) {
     const double size = magnitude(t);
-    const double lost = M::full && size < 1000 ? fma(beta, x, -t) : 0;
-    return M::exp_scaled(-size, t < 0 ? lost : -lost);
+    const double lost = M::full && size < 1500 ? fma(beta, x, -t) : 0;
+    return M::exp_wide(-size, t < 0 ? lost : -lost);
   }
 };

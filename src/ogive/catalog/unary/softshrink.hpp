@@ -12,7 +12,7 @@ struct softshrink {
 
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-0x1p126f, 0x1p126f}, slope_range = value_range;
-  static bool takes(double lambd) { return lambd >= 0x1p-100 && lambd <= 0x1p100; }
+  static bool takes(double lambd) { return lambd == 0 || (lambd >= 0x1p-100 && lambd <= 0x1p100); }
   OGIVE_INLINE static float_pair value_lanes(floats x, float_pair lambd) {
     const float_pair rest = beyond(x, lambd);
     const float_pair size = select(rest.high + rest.low > 0, rest, split(0.0));
@@ -40,10 +40,6 @@ private:
   template <class M>
   static double less(double a, double b) {
     const pair sum = exact_sum(a, -b);
-    if constexpr (!M::keeps_ties) return sum.high;
-    const auto bits = __builtin_bit_cast(std::uint64_t, sum.high);
-    const std::uint64_t away = sum.low > 0 ? 1 : ~std::uint64_t{0};
-    const bool inexact = sum.low > 0 || sum.low < 0; // false for NaN, which infinity leaves
-    return __builtin_bit_cast(double, inexact && !(bits & 1) ? bits + away : bits);
+    return M::off_ties(sum.high, sum.low);
   }
 };

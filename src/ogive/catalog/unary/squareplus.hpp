@@ -10,7 +10,8 @@ struct squareplus {
     const double root_low = y.root_low, up = y.up, r = y.root * up;
     const pair half = exact_sum(a / 2, r / 2);
     const double h = half.high + (half.low + root_low * up / 2);
-    const double below = magnitude(x) > a ? 0 : b / 4 / h;
+    const double quarter = b < 0x1p-1000 ? b / h / 4 : b / 4 / h; // of a subnormal it rounds
+    const double below = magnitude(x) > a ? 0 : quarter;
     const double value = x < 0 ? below : magnitude(x) > a ? x : x == x ? h : x;
     return {value, (x < 0 ? below : h) / r};
   }
@@ -22,9 +23,17 @@ struct squareplus {
     const double size = over_root / y.root / y.root;
     return x == x ? fma(-size, lost, size) * y.down : x;
   }
+  static jet<double> rail(double x, double) { return {0.5, x}; }
   // y^2/(y^2 + b/4)
   template <class M>
   static double slope_from_output(double y, double b) {
+    if constexpr (M::keeps_ties) {
+      // A square of halves is exact, and over a short number it may be a tie.
+      const double square = y * y;
+      const pair sum = exact_sum(square, b / 4);
+      const double slope = square / sum.high, lost = fma(-slope, sum.high, square);
+      if (y < __builtin_inf()) return M::off_ties(slope, lost - slope * sum.low);
+    }
     return 1 / (1 + b / 4 / y / y);
   }
 

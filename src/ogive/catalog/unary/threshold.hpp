@@ -11,23 +11,20 @@ struct threshold {
   // and the rest is negative.
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
-  static bool takes(double threshold, double value) {
-    return magnitude(threshold) < 0x1p127 && magnitude(value) < 0x1p127;
-  }
+  static bool takes(double threshold, double value) { return fits(threshold) && fits(value); }
   OGIVE_INLINE static float_pair value_lanes(floats x, float_pair threshold, float_pair value) {
     return select(above(x, threshold), {x, floats{}}, value);
   }
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair threshold, float_pair) {
     return select(above(x, threshold), split(1.0), split(0.0));
   }
-  // For value <= threshold the output tells the side.
-  template <class M>
-  static double slope_from_output(double y, double threshold, double) {
-    return y <= threshold ? 0 : y == y ? 1 : y;
-  }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
 
 private:
+  // Whether a pair of floats holds what counts of it.
+  static bool fits(double p) {
+    return p == 0 || (magnitude(p) >= 0x1p-100 && magnitude(p) < 0x1p127);
+  }
   OGIVE_INLINE static mask above(floats x, float_pair threshold) {
     return (x > threshold.high) | ((x == threshold.high) & (threshold.low < 0));
   }
