@@ -88,9 +88,7 @@ every_way = pytest.mark.parametrize("way", WAYS)
 
 
 def logits(classes: int = 3) -> torch.Tensor:
-    return torch.randn(
-        6, classes, generator=torch.Generator().manual_seed(1), dtype=torch.float64
-    )
+    return torch.randn(6, classes, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 @every_way

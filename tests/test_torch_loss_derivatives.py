@@ -7,6 +7,7 @@ elsewhere; torch's own losses, or formulas written out here, for higher ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -114,7 +115,8 @@ def test_samples_of_a_batch_are_as_one_by_one(
     if kind != "elements" and reduction == "mean":
         t = t.clamp(min=0) if kind == "labels" else t  # a mean over no rows is 0, torch's NaN
     rows = vmap(vmap(lambda z, t: f(z, t, reduction="sum")))(z, t)
-    expected = one_by_one(lambda z, t: one_by_one(lambda a, b: f(a, b, reduction="sum"), z, t), z, t)
+    one = partial(f, reduction="sum")
+    expected = one_by_one(lambda z, t: one_by_one(one, z, t), z, t)
     assert torch.equal(rows, expected)
     leaf = z.clone().requires_grad_()
     (found,) = torch.autograd.grad(vmap(ours)(leaf, t).square().sum(), leaf)
@@ -169,7 +171,7 @@ def test_hessians_are_torch_s(name: str, kind: str, theirs: Loss | None, reducti
 def test_derivatives_need_not_be_asked_for(
     name: str, kind: str, theirs: Loss | None, reduction: str
 ) -> None:
-    """A gradient penalty, a Hessian's product and a third derivative, as PyTorch's losses have them."""
+    """A gradient penalty, a Hessian's product and a third derivative, as PyTorch has them."""
     if theirs is None:
         pytest.skip("its Hessian jumps")
     z, t = (each[1] for each in data(kind))

@@ -238,9 +238,7 @@ class Head:
                 return None
             weights = _heads.checked_weights("weight", as_array(weight))
             if how == "mean":
-                weights, total, _ = cross_entropy.mean_weights(
-                    "labels", room.known(count), weights
-                )
+                weights, total, _ = cross_entropy.mean_weights("labels", room.known(count), weights)
         factor, after, by = inverse(total), None, None
         if upstream is not None:
             factor, after = factor_of(total, upstream)
@@ -263,7 +261,7 @@ class Head:
             _native.raw_strided(self.handle, form, (rows,), n, (
                 (z.data_ptr(), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
                 factor if by is None else (factor, (8,)), (losses, (8,)),
-                None if dz is None else (into, steps),
+                None if into is None else (into, steps),
             ))  # fmt: skip
         if upstream is not None:
             return upstream, dz if dz is None or after is None else dz.mul_(after)
@@ -402,7 +400,7 @@ class Head:
         ))  # fmt: skip
 
     def between(
-        self, numbers: tuple[float, ...], weights: Sequence[Any] = (None, None)
+        self, numbers: Sequence[float], weights: Sequence[Any] = (None, None)
     ) -> tuple[Any, ...]:
         """The kernel's operands between target and factor, in its order."""
         number, weight = iter(numbers), iter(weights)
@@ -701,7 +699,7 @@ class Head:
     def pull_back(
         self, dy: Tensor, given: Sequence[Any], needs: Sequence[bool], gradient: Callable[..., Any]
     ) -> list[Any]:
-        """What dy pulls back to: by the kernel to the logits, by the formula to what else learns."""
+        """What dy pulls back to: to the logits by the kernel, to other tensors by the formula."""
         found: list[Any] = [None] * len(given)
         if needs[0]:
             found[0] = gradient(dy, *given)
@@ -757,16 +755,17 @@ def nested(jvp: Callable[..., Any]) -> Callable[..., Any]:
 
     def through(ctx: Any, *along: Any) -> Any:
         given: Sequence[Any] = kept_by(ctx)
+        directions: Sequence[Any] = along
         if not transforms_active():
-            return jvp(given, along)
+            return jvp(given, directions)
         transform = retrieve_current_functorch_interpreter()
         level = transform.level()
-        given, along = (
+        given, directions = (
             [unwrapped(t, level) if isinstance(t, Tensor) else t for t in each]
-            for each in (given, along)
+            for each in (given, directions)
         )
         with torch.enable_grad(), forward_ad._set_fwd_grad_enabled(True), transform.lower():
-            found = jvp(given, along)
+            found = jvp(given, directions)
         return torch._C._functorch._wrap_for_grad(found, level)
 
     return through
@@ -983,7 +982,7 @@ def checked_probabilities(target: Tensor, dtype: torch.dtype, most: float) -> Te
     given = target if target.is_floating_point() else target.to(dtype)
     if target.numel() and not target.is_complex():
         low, high = (t.item() for t in torch.aminmax(given))
-        if 0 <= low and high <= most and high < math.inf:
+        if low >= 0 and high <= most and high < math.inf:
             cast = given.to(dtype)
             if given.dtype is torch.float64 and dtype in (torch.float16, torch.bfloat16):
                 cast = narrowed(given, dtype)  # rounded once

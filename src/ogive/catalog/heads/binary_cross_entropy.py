@@ -96,7 +96,8 @@ def evaluate(
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
     total = float(logits.size) or np.inf
-    sizes = [float(np.max(np.abs(v))) for v in (pos_weight, weight) if v is not None and logits.size]
+    weighing = [v for v in (pos_weight, weight) if v is not None and logits.size]
+    sizes = [float(np.max(np.abs(v))) for v in weighing]
     if how == "mean" and sizes:
         weights[1], total, _ = heads.lowered(weights[1], math.prod(sizes), total)
     factor = heads.inverse(total) if how == "mean" else 1.0
