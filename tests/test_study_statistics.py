@@ -110,7 +110,9 @@ def measured(of_row, luck, made, draw):
     return Measured(np.array([part.mean() for part in tested]), tested, validated)
 
 
-@pytest.mark.parametrize(("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)])
+@pytest.mark.parametrize(
+    ("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)]
+)
 def test_the_correction_is_scaled_by_what_comes_back_on_the_same_row(of_row, luck, share):
     draw, made = np.random.default_rng(4), blocks_of(4000)
     found = measured(of_row * draw.standard_normal(4000), luck, made, draw)
