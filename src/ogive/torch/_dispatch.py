@@ -55,6 +55,19 @@ outside_transforms = torch._C._DisableFuncTorch
 """A context in which new tensors are plain ones, for what does not depend on any input."""
 
 
+def nested_forward() -> Any:
+    """A context for the operations of a Function's ``jvp``, in which torch switches off the forward
+    mode of outer transforms as well, whose tangents would be 0 without a word.
+    """
+    return forward_ad._set_fwd_grad_enabled(True)
+
+
+def primal(t: Tensor) -> Tensor:
+    """A saved tensor without the tangent of the transform that runs; it has those of outer ones."""
+    found: Tensor = forward_ad.unpack_dual(t).primal
+    return found
+
+
 def is_plain(t: Tensor) -> bool:
     """Whether kernels may read a tensor where it lies: the one place that decides it.
 
@@ -268,6 +281,34 @@ class ValueOf(Function):
     def vmap(info: Any, dims: Any, value: Tensor, carrier: Tensor) -> tuple[Tensor, int]:
         value, carrier = batched(info, dims, value, carrier)
         return ValueOf.apply(value, carrier), 0
+
+
+class Beside(Function):
+    """A tensor that depends on another, with a derivative of 0: as torch has it where slopes are
+    constant, so that one may ask for it.
+    """
+
+    @staticmethod
+    def forward(t: Tensor, other: Tensor) -> Tensor:
+        return t.view_as(t)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.like = inputs[1].shape, inputs[1].dtype, inputs[1].device
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        shape, dtype, device = ctx.like
+        return g, torch.zeros((), dtype=dtype, device=device).expand(shape)
+
+    @staticmethod
+    def jvp(ctx: Any, t: Any, other: Any) -> Any:
+        return t
+
+    @staticmethod
+    def vmap(info: Any, dims: Any, t: Tensor, other: Tensor) -> tuple[Tensor, int]:
+        t, other = batched(info, dims, t, other)
+        return Beside.apply(t, other), 0
 
 
 def batched(info: Any, dims: Any, *tensors: Any) -> list[Any]:

@@ -21,6 +21,7 @@ from ._dispatch import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
+    Beside,
     ValueOf,
     applier,
     as_number,
@@ -75,7 +76,8 @@ class Learned:
     def check_operands(self, x: Tensor, weight: Tensor) -> None:
         """Refuses what a direct call of an operator may get wrong."""
         _raw.format_of(x.dtype)
-        _raw.format_of(weight.dtype)
+        if weight.is_complex():
+            raise RuntimeError(f"{self.name}: weight must be of real numbers, not {weight.dtype}")
         if weight.numel() != 1:
             weight.expand(x.shape)
 
@@ -188,7 +190,7 @@ class Learned:
             given = [t for t in both if t.requires_grad]
             y = self.formula(*both).sum()
             each = iter(torch.autograd.grad(y, given, create_graph=again))
-        found: list[Any] = [dy * next(each) if want else None for want in wanted]
+        found: list[Any] = [Beside.apply(dy * next(each), x) if want else None for want in wanted]
         if found[1] is not None:
             summed = found[1].sum_to_size(self.shaped(weight, x).shape)
             found[1] = summed.reshape(weight.shape).to(weight.dtype)

@@ -20,6 +20,7 @@ from ._dispatch import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
+    Beside,
     ValueOf,
     applier,
     as_number,
@@ -30,6 +31,8 @@ from ._dispatch import (
     floating,
     is_plain,
     needs_operator,
+    nested_forward,
+    primal,
     route,
     route_of,
     unseen,
@@ -105,11 +108,13 @@ class Unary:
             return self.by_operator(self.output_operator, dy, y, numbers)
         with torch.no_grad():
             dx: Tensor = self.output_operator(dy, y, *numbers)
-            if self.straight:
+        if self.straight:
+            with torch.no_grad():
                 slope = self.output_operator(torch.ones_like(y), y, *numbers)
-        if not self.straight:
-            slope = self.slope_of(y, *numbers)
-        result: Tensor = ValueOf.apply(dx, dy * slope)
+            carrier = Beside.apply(dy * slope, y)
+        else:
+            carrier = dy * self.slope_of(y, *numbers)
+        result: Tensor = ValueOf.apply(dx, carrier)
         return result
 
     def by_operator(self, pull: Any, dy: Tensor, kept: Tensor, numbers: Numbers) -> Tensor:
@@ -150,14 +155,43 @@ class Unary:
             return impl
 
         second_op: Any = None
+        higher_op: Any = None
         backward_op: Any = None
         output_op: Any = None
         if self.second is not None:
+
+            def save_x(ctx: Any, inputs: Any, output: Any) -> None:
+                x, *ctx.numbers = inputs
+                ctx.save_for_backward(x)
+
+            def third(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+                (x,) = ctx.saved_tensors
+                return g * higher_op(x, *ctx.numbers, 3), *(None,) * count
+
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
                 checked(self.second, 1), like_last,
-                cuda=cuda("second_derivative", 1, self.second),
-                vmap=elementwise_vmap(lambda: second_op),
+                cuda=cuda("second_derivative", 1, self.second), backward=third,
+                setup_context=save_x, vmap=elementwise_vmap(lambda: second_op),
+            )  # fmt: skip
+
+            def higher(x: Tensor, *rest: Any) -> Tensor:
+                *numbers, order = rest
+                _raw.format_of(x.dtype)
+                of.check_numbers(tuple(numbers))
+                if not 0 <= order <= MOST_ORDERS:
+                    raise ValueError(f"{name}: order = {order} is not between 0 and {MOST_ORDERS}")
+                found = _formulas.derivative(of.card, order)(x, *numbers)
+                return torch.empty_like(x).copy_(found)
+
+            def yet_higher(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+                (x,), (*numbers, order) = ctx.saved_tensors, ctx.numbers
+                return g * higher_op(x, *numbers, order + 1), *(None,) * (count + 1)
+
+            higher_op = define(
+                f"{name}_higher_derivative", f"(Tensor x{given}, int order) -> Tensor",
+                higher, lambda x, *_: torch.empty_like(x), cuda=higher, backward=yet_higher,
+                setup_context=save_x, vmap=elementwise_vmap(lambda: higher_op),
             )  # fmt: skip
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
@@ -167,7 +201,7 @@ class Unary:
         def second_order(ctx: Any, g: Tensor) -> tuple[Any, ...]:
             dy, x = ctx.saved_tensors
             to_dy = backward_op(g, x, *ctx.numbers)
-            to_x = None if second_op is None else g * dy * second_op(x, *ctx.numbers)
+            to_x = torch.zeros_like(x) if second_op is None else g * dy * second_op(x, *ctx.numbers)
             return to_dy, to_x, *(None,) * count
 
         backward_op = define(
@@ -180,7 +214,7 @@ class Unary:
 
             def second_order_from_output(ctx: Any, g: Tensor) -> tuple[Any, ...]:
                 dy, y = ctx.saved_tensors
-                to_dy, to_y = output_op(g, y, *ctx.numbers), None
+                to_dy, to_y = output_op(g, y, *ctx.numbers), torch.zeros_like(y)
                 if not of.straight:
                     with torch.enable_grad():
                         y = y if y.requires_grad else y.detach().requires_grad_()
@@ -217,7 +251,7 @@ class Unary:
             vmap=elementwise_vmap(lambda: of.operator),
         )  # fmt: skip
         self.backward_operator, self.output_operator = backward_op, output_op
-        self.second_operator = second_op
+        self.second_operator, self.higher_operator = second_op, higher_op
         if self.lean is not None:
             self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
 
@@ -304,6 +338,7 @@ class Unary:
 
 
 MOST_KEPT = 64
+MOST_ORDERS = 12  # each has a longer formula than the one before
 
 
 class Bound:
@@ -543,22 +578,31 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     """
     nones = (None,) * len(of.parameters)
 
-    class SecondDerivative(Function):
+    class Derivative(Function):
+        """That of an order from 2 on; its own is that of the next."""
+
         @staticmethod
-        def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
+        def forward(x: Tensor, order: int, *numbers: float) -> Tensor:
+            if order == 2:
+                return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
+            return of.higher_operator(x, *numbers, order)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            pass
+            x, ctx.order, *ctx.numbers = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+            (x,) = ctx.saved_tensors
+            return g * Derivative.apply(x, ctx.order + 1, *ctx.numbers), None, *nones
 
         @staticmethod
-        def jvp(ctx: Any, *tangents: Any) -> Any:
-            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+        def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
+            with nested_forward():
+                (x,) = map(primal, ctx.saved_tensors)
+                return x_t * Derivative.apply(x, ctx.order + 1, *ctx.numbers)
 
     class Backward(Function):
         @staticmethod
@@ -576,19 +620,24 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
             dy, x = ctx.saved_tensors
             to_dy = of.pulled_back(g, x, ctx.numbers) if ctx.needs_input_grad[0] else None
             to_x = None
-            if ctx.needs_input_grad[1] and not of.straight:
-                to_x = g * dy * SecondDerivative.apply(x, *ctx.numbers)
+            if ctx.needs_input_grad[1]:
+                to_x = (
+                    torch.zeros_like(x)
+                    if of.straight
+                    else g * dy * Derivative.apply(x, 2, *ctx.numbers)
+                )
             return to_dy, to_x, *nones
 
         @staticmethod
         def jvp(ctx: Any, dy_t: Any, x_t: Any, *_: Any) -> Tensor:
-            dy, x = ctx.saved_tensors
-            total = torch.zeros_like(dy)
-            if dy_t is not None:
-                total = total + Backward.apply(dy_t, x, *ctx.numbers)
-            if x_t is not None and not of.straight:
-                total = total + x_t * dy * SecondDerivative.apply(x, *ctx.numbers)
-            return total
+            with nested_forward():
+                dy, x = map(primal, ctx.saved_tensors)
+                total = torch.zeros_like(dy)
+                if dy_t is not None:
+                    total = total + Backward.apply(dy_t, x, *ctx.numbers)
+                if x_t is not None and not of.straight:
+                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.numbers)
+                return total
 
     class Value(Function):
         @staticmethod
@@ -611,7 +660,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
             (x,) = ctx.saved_tensors
             return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
 
-    for each in (SecondDerivative, Backward, Value):
+    for each in (Derivative, Backward, Value):
         each.vmap = staticmethod(elementwise_vmap(partial(getattr, each, "apply")))  # type: ignore[method-assign]
     return Backward, Value
 
