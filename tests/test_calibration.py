@@ -9,6 +9,7 @@ from ogive.study.blocks import Block
 from ogive.study.conclude import CLAIMED
 from ogive.study.statistics import Measured, SharedRows, compare, holm
 from report_sample import comparisons
+from study_cases import made_table
 
 
 @pytest.mark.parametrize("name", ["noisy", "nothing", "amounts"])
@@ -27,6 +28,10 @@ def test_a_study_of_equal_activations_says_nothing_false(name):
 def test_the_same_run_gives_the_same_line():
     assert one_run("noisy", 3) == one_run("noisy", 3)
     assert one_run("noisy", 3)["score"] != one_run("noisy", 4)["score"]
+
+
+def shared(made):
+    return SharedRows.of(made, made_table(rows=20, task="regression"))
 
 
 def blocks(rows, folds=10):
@@ -55,7 +60,7 @@ def study(draw, made, activations, rows, hard=0.1, effect=0.0):
     for parts in right.values():
         for values in parts:  # the second also errs elsewhere, as a weaker network does
             values[1] &= draw.random(values.shape[1]) >= effect
-    where, p = SharedRows.of(made), []
+    where, p = shared(made), []
     for other in range(1, activations):
         tested, validated = (
             [v[other].astype(float) - v[0] for v in right[part]] for part in ("test", "validation")
