@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 from torch.overrides import TorchFunctionMode  # noqa: E402
 from torch.utils._device import DeviceContext  # noqa: E402
 
-from torch_cases import CASES, Case, same_bits, samples, to_numpy  # noqa: E402
+import ogive.torch as ot  # noqa: E402
+from torch_cases import CASES, HEAD_CASES, Case, same_bits, samples, to_numpy  # noqa: E402
 
 ALIKE = [
     case for case in CASES if case.variant != "channels"
@@ -65,6 +66,29 @@ def test_a_context_of_a_device_sees_nothing_of_a_call(
         y = case.torch(*xs)
         torch.autograd.grad(y, xs, dy)
     assert seen == [torch.autograd.grad]
+
+
+@pytest.mark.parametrize("case", HEAD_CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_context_of_a_device_changes_no_loss(case: Case, device: str, reduction: str) -> None:
+    f = getattr(ot, case.name)
+    xs = [x.requires_grad_() for x in samples(case)]
+    assert case.target is not None
+    target = case.target(*xs)
+    dy = torch.ones_like(f(*xs, target, reduction=reduction))
+
+    def loss_and_gradients() -> list[torch.Tensor]:
+        plain = f(*(x.detach() for x in xs), target, reduction=reduction)
+        y = f(*xs, target, reduction=reduction)
+        return [plain, y, *torch.autograd.grad(y, xs, dy)]
+
+    expected = loss_and_gradients()
+    with torch.device(device):
+        found = loss_and_gradients()
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.device.type == "cpu"
+        assert same_bits(ours, to_numpy(theirs))
 
 
 class Watching(TorchFunctionMode):

@@ -112,7 +112,7 @@ def double_backward(case: Case) -> None:
 
 
 def vmap(case: Case) -> None:
-    """One after another, along two axes, and their gradients."""
+    """One after another, along two axes and nested; gradients, Hessians and products with them."""
     xs = samples(case, batch=(3,))
     if case.variant == "training":  # each sample draws for itself: then no two are alike
         y = torch.func.vmap(case.torch)(torch.stack([xs[0][0]] * 3))
@@ -136,9 +136,34 @@ def vmap(case: Case) -> None:
     for ours, theirs in zip(found, zip(*each, strict=True), strict=True):
         near(ours, torch.stack(theirs), rtol=1e-13, atol=1e-13)
 
+    nested = [x.unflatten(0, (1, 3)) for x in xs]
+    found = torch.func.vmap(torch.func.vmap(case.torch))(*nested)
+    near(found[0], torch.stack([case.torch(*one) for one in zip(*xs, strict=True)]))
+
+    along = torch.cos(xs[0])
+
+    def of_first(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        y = case.torch(x, *rest)
+        return (y * ramp(y)).sum()
+
+    hessian = torch.func.hessian(of_first)
+    found = torch.func.vmap(hessian)(*(x[:2] for x in xs))
+    each = [hessian(*one) for one in zip(*(x[:2] for x in xs), strict=True)]
+    near(found, torch.stack(each))
+
+    def product(along: torch.Tensor, x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
+        return torch.func.jvp(lambda x: torch.func.grad(of_first)(x, *rest), (x,), (along,))[1]
+
+    found = torch.func.vmap(product)(along[:2], *(x[:2] for x in xs))
+    axes = xs[0].dim() - 1
+    each = [torch.tensordot(h, v, axes) for h, v in zip(each, along, strict=False)]
+    near(found, torch.stack(each))
+
 
 def jvp(case: Case) -> None:
-    """Differences along a direction, the transpose of backward, and dual numbers the same."""
+    """Differences along a direction, the transpose of backward, dual numbers the same; and whole
+    Jacobians at once.
+    """
     xs = samples(case)
     along = [torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape) for x in xs]
     value, tangent = torch.func.jvp(case.torch, tuple(xs), tuple(along))
@@ -157,6 +182,11 @@ def jvp(case: Case) -> None:
     with forward_ad.dual_level():
         duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, along, strict=True)]
         near(forward_ad.unpack_dual(case.torch(*duals)).tangent, tangent)
+    if case.variant != "training":  # each direction would draw for itself
+        of = torch.autograd.functional.jacobian
+        found = of(case.torch, tuple(xs), vectorize=True, strategy="forward-mode")
+        for ours, theirs in zip(found, of(case.torch, tuple(xs)), strict=True):
+            near(ours, theirs)
 
 
 def compile(case: Case) -> None:

@@ -235,6 +235,13 @@ def densely(t: Tensor) -> Tensor:
     return t if is_dense(t) or t.layout is torch.strided else t.to_dense()
 
 
+def with_memory(t: Tensor) -> Tensor:
+    """A tensor that a transform hands on; zeros that lie nowhere as zeros that lie somewhere."""
+    if not t._is_zerotensor():
+        return t
+    return torch.zeros(t.shape, dtype=t.dtype, device=t.device)
+
+
 def applier(function: type[Function]) -> Callable[..., Any]:
     """``function.apply`` without its look for transforms, which `route` has made already.
 

@@ -37,16 +37,23 @@ from ._dispatch import (
     TRANSFORMS,
     applier,
     batched,
+    by_operator,
     check_devices,
     checked_dim,
+    densely,
     floating,
     is_batched,
+    is_dense,
     is_plain,
+    kind_of,
     needs_operator,
     outside_transforms,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    with_memory,
+    within_devices,
 )
 from ._drawn import ONE_THREAD
 from ._library import define, on_cuda
@@ -75,6 +82,8 @@ def torch_threads() -> Iterator[None]:
 def as_array(t: Tensor) -> Any:
     """A CPU tensor's memory as an array."""
     t = t.detach().resolve_neg()
+    if not is_plain(t):
+        raise RuntimeError(f"a {kind_of(t)} tensor has no memory that can be read")
     if t.dtype == torch.bfloat16:
         if BFLOAT16 is None:
             raise RuntimeError("losses of bfloat16 logits need ml_dtypes: pip install ml_dtypes")
@@ -222,12 +231,12 @@ class Head:
                     return None
                 target = target.resolve_neg().long().contiguous()
             rows, goal = count, room.labels
-            kept = _native.raw_labels(target.data_ptr(), count, n, ignored, goal)
+            kept = _native.raw_labels(_raw.address(target), count, n, ignored, goal)
             if kept < 0:
                 return None
         else:
             # One long row, which is one thread's.
-            rows, n, kept, goal = 1, count, count, target.data_ptr()
+            rows, n, kept, goal = 1, count, count, _raw.address(target)
             if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
                 return None
             least, most = torch.aminmax(target)
@@ -249,20 +258,20 @@ class Head:
             elif not self.over_rows:
                 return None
             else:
-                by, factor = factor, factor.data_ptr()
+                by, factor = factor, _raw.address(factor)
                 after = after if after is None else after.unsqueeze(-1)
                 room.known(count)[by.view(-1).numpy() == 0] = -1
         form, losses = FORMATS[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
         if weight is None:
-            operands = z.data_ptr(), goal, *between, factor, losses, into
+            operands = _raw.address(z), goal, *between, factor, losses, into
             _native.raw_rows(self.handle, form, rows, n, *operands)
         else:
             size, (_, *numbers) = z.element_size(), between
             steps = n * size, size
             _native.raw_strided(self.handle, form, (rows,), n, (
-                (z.data_ptr(), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
+                (_raw.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
                 factor if by is None else (factor, (8,)), (losses, (8,)),
                 None if into is None else (into, steps),
             ))  # fmt: skip
@@ -504,14 +513,21 @@ class Head:
                 if type(number) is not float and number is not None:
                     return None
             between = self.between_of(*numbers)
+        options = None
         if z.requires_grad and grad_enabled():
             options = {**self.defaults, "weight": weight, "reduction": how}
             if numbers is not None:
                 options.update(zip(self.numbers, numbers, strict=True))
             if self.over_rows:
                 options["ignore_index"] = ignored
-            return self.apply(z, target, 1, options, create_graph)  # type: ignore[no-any-return]
-        found = self.run_dense(z, target, weight, how, ignored, between, False, None)
+        try:
+            if options is not None:
+                return self.apply(z, target, 1, options, create_graph)  # type: ignore[no-any-return]
+            found = self.run_dense(z, target, weight, how, ignored, between, False, None)
+        except RuntimeError:
+            if all(is_plain(t) for t in (z, target, weight) if isinstance(t, Tensor)):
+                raise
+            found = None
         return None if found is None else found[0]
 
     def call(
@@ -531,7 +547,7 @@ class Head:
             if options[name] is not None and not isinstance(options[name], Tensor):
                 options[name] = torch.as_tensor(options[name], device=z.device)
         tensors = [t for t in (z, target, *options.values()) if isinstance(t, Tensor)]
-        if any(t.device != z.device for t in tensors):
+        if any(t.device != z.device or not is_dense(t) for t in tensors):
             check_devices(self.name, logits=z, target=target, **options)
         way = route_of(*tensors)
         values = [options[name] for name in self.options]
@@ -555,8 +571,25 @@ class Head:
                 self.check(z, target, where, options)
             return self.by_formula(z, target, where, options)
         alone = not (create_graph or further) and z.requires_grad and grad_enabled()
-        loss: Tensor = self.operator(z, target, where, *values, alone)[0]
-        return loss
+        return by_operator(  # type: ignore[no-any-return]
+            self.name,
+            lambda z, target: self.operator(z, target, where, *values, alone)[0],
+            lambda z, target: self.by_formula(z, target, where, options), z, target,
+        )  # fmt: skip
+
+    def pulled_back_by_operator(
+        self, dy: Tensor, z: Tensor, target: Tensor, dim: int, options: Options
+    ) -> Tensor:
+        """dz of whatever kind dy is; where operators do not take it, dy times that of ones."""
+        rest = z, target, dim, *options.values()
+        found: Tensor = by_operator(
+            self.name, lambda dy: self.backward_operator(dy, *rest),
+            lambda dy: self.scaled(
+                self.backward_operator(torch.ones(dy.shape, dtype=z.dtype), *rest), dy, dim
+            ),
+            densely(dy),
+        )  # fmt: skip
+        return found
 
     def runs_again(self, z: Tensor, target: Tensor, options: Options) -> bool:
         """Whether backward runs the kernel again, and no gradient is kept for it: where the kernel
@@ -797,6 +830,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
         @staticmethod
         def forward(z: Tensor, target: Tensor, samples: int, dim: int, *values: Any) -> Tensor:
             options = dict(zip(names, values, strict=True))
+            z, target = map(with_memory, (z, target))
             return of.run(z, target, dim, options, False, None, samples)[0]
 
         @staticmethod
@@ -805,7 +839,8 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            return (*of.pull_back(dy, kept_by(ctx), ctx.needs_input_grad, Gradient.apply),)
+            given = kept_by(ctx)
+            return (*of.pull_back(densely(dy), given, ctx.needs_input_grad, Gradient.apply),)
 
         @staticmethod
         @nested
@@ -840,6 +875,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
             dy: Tensor, z: Tensor, target: Tensor, samples: int, dim: int, *values: Any
         ) -> Tensor:
             options = dict(zip(names, values, strict=True))
+            dy, z, target = map(with_memory, (dy, z, target))
             dz = of.run(z, target, dim, options, True, dy, samples)[1]
             assert dz is not None
             return dz
@@ -958,7 +994,7 @@ def head_function(of: Head) -> type[Function]:
                 weight = iter(weights)
                 options = {k: next(weight) if v is HERE else v for k, v in options.items()}
             if odd:
-                dz = of.backward_operator(dy, z, target, dim, *options.values())
+                dz = of.pulled_back_by_operator(dy, z, target, dim, options)
             elif further:
                 dz = of.gradient.apply(dy, z, target, 0, dim, *options.values())
             else:
@@ -992,7 +1028,7 @@ def checked_labels(target: Tensor, classes: int, ignored: int | None) -> tuple[T
     if target.dtype is not torch.uint64 and (ignored is None or ignored in LONGS):
         wide = target.long().contiguous()
         labels = torch.empty_like(wide)
-        at = wide.data_ptr(), wide.numel(), classes, ignored, labels.data_ptr()
+        at = _raw.address(wide), wide.numel(), classes, ignored, labels.data_ptr()
         kept = _native.raw_labels(*at)
         if kept >= 0:
             return labels, kept
@@ -1300,6 +1336,7 @@ def public(of: Head) -> Callable[..., Tensor]:
     numbers = "".join(f"{name}, " for name in of.numbers)
     usual = " and ".join(f"{name} is usual_{name}" for name in of.numbers) or True
     plain = ["dim is None"] if of.over_rows else [f"{name} is None" for name in of.weights]
+    given = ", ".join(f"{name}={name}" for name in (*names, *keyword))
     code = f"""
 def {of.name}({", ".join(taken)}):{legacy}
     if {" and ".join(plain)}:
@@ -1309,14 +1346,18 @@ def {of.name}({", ".join(taken)}):{legacy}
         )
         if loss is not None:
             return loss
+    if within_devices(input, target, weight):
+        with unseen():
+            return again(input, target, {given})
     options = {{{", ".join(f"{name!r}: {name}" for name in of.options)}}}
     return call(input, target, {"dim" if of.over_rows else None}, create_graph, **options)
 """
     scope: dict[str, Any] = {
         "legacy_get_string": legacy_get_string, "defaults": defaults, "at_once": of.at_once,
-        "call": of.call, **{f"usual_{name}": defaults[name] for name in of.numbers},
+        "call": of.call, "within_devices": within_devices, "unseen": unseen,
+        **{f"usual_{name}": defaults[name] for name in of.numbers},
     }  # fmt: skip
-    function = generated(of.name, code, scope, f"torch {of.name}")
+    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
     function.__module__ = __package__
     return function
 

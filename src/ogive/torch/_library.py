@@ -31,7 +31,7 @@ def define(
 ) -> Any:
     """Registers ``ogive::name`` and returns it."""
     LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
-    LIBRARY.impl(name, cpu, "CPU")
+    LIBRARY.impl(name, below_modes(cpu), "CPU")
     if cuda is not None:
         ON_CUDA[name] = on_its_device(cuda)
         LIBRARY.impl(name, ON_CUDA[name], "CUDA")
@@ -49,6 +49,21 @@ def define(
     if vmap is not None:
         torch.library.register_vmap(qualified, vmap, lib=LIBRARY)
     return getattr(torch.ops.ogive, name).default
+
+
+def below_modes(run: Callable[..., Any]) -> Callable[..., Any]:
+    """An implementation in which no mode sees torch's calls, nor has new tensors lie elsewhere, as
+    in C++: a context of a device is one.
+    """
+
+    @wraps(run)
+    def implementation(*args: Any) -> Any:
+        if torch._C._is_torch_function_mode_enabled():
+            with torch._C.DisableTorchFunction():
+                return run(*args)
+        return run(*args)
+
+    return implementation
 
 
 def check_one_device(name: str, args: Any) -> None:

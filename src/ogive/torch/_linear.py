@@ -24,12 +24,17 @@ from ._dispatch import (
     TRANSFORMS,
     ValueOf,
     applier,
+    by_operator,
     check_devices,
+    densely,
     floating,
     is_batched,
+    needs_operator,
     route_of,
+    unseen,
     warn_of_argument,
     warn_of_fallback,
+    within_devices,
 )
 from ._heads import (
     IGNORED,
@@ -221,7 +226,12 @@ class Linear:
         if none and any(wanted):
             return self.by_formula(x, W, bias, target, options)
         values = [options[name] for name in (*self.head.options, "chunk_rows")]
-        return self.operator(x, W, bias, target, *values, wanted)[0]  # type: ignore[no-any-return]
+        return by_operator(  # type: ignore[no-any-return]
+            self.name,
+            lambda x, W, bias, target: self.operator(x, W, bias, target, *values, wanted)[0],
+            lambda x, W, bias, target: self.by_formula(x, W, bias, target, options),
+            x, W, bias, target,
+        )  # fmt: skip
 
     def define_operators(self) -> None:
         of = self
@@ -479,6 +489,8 @@ def linear_function(of: Linear) -> type[Function]:
             inputs, wanted = (x, W, bias, target), ctx.needs_input_grad[:3]
             options = {**ctx.options, "weight": weight}
             again, batched = torch.is_grad_enabled(), is_batched(dy)
+            if ctx.rows and needs_operator(dy):
+                dy, batched = densely(dy), True
             if batched and (again or ctx.rows):
                 return *of.pulled_back(inputs, options, wanted, dy), None, None
             if ctx.rows:
@@ -514,6 +526,15 @@ def public(of: Linear) -> Any:
         chunk_rows: int | None = None,
         create_graph: bool = False,
     ) -> Tensor:
+        if within_devices(input, linear_weight, target, linear_bias, weight):
+            with unseen():
+                return linear_cross_entropy(
+                    input, linear_weight, target, linear_bias=linear_bias, weight=weight,
+                    reduction=reduction, ignore_index=ignore_index,
+                    label_smoothing=label_smoothing, options=options, z_loss=z_loss,
+                    softcap=softcap, temperature=temperature, chunk_rows=chunk_rows,
+                    create_graph=create_graph,
+                )  # fmt: skip
         given = {
             "weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing,
             "z_loss": z_loss, "softcap": softcap, "temperature": temperature,
