@@ -303,7 +303,7 @@ def test_a_parameter_may_have_any_format_and_layout(name: str, mode: str, parame
     lower = parameter in ogive.card(name).ordered[:1]
     numbers = [np.asarray(usual(name, mode, parameter)), np.array(2.0)]
     if lower:
-        numbers = [-number for number in numbers]
+        numbers = [number if number.ndim else np.array(-number) for number in numbers]
     if parameter in ("weight", "bias") and kind(name) == "heads":
         numbers.pop() if name not in ("binary_cross_entropy", "sigmoid_focal") else None
     for number in numbers:
