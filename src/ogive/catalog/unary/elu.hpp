@@ -5,7 +5,8 @@ struct elu {
   template <class M>
   static jet<double> at(double x, double alpha) {
     // >= rather than >, so that -0 comes back as it is.
-    return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : M::exp_wide(x).times(alpha)};
+    return {x >= 0 ? x : alpha * M::expm1(x),
+            x > 0 ? 1 : fallen(x, M::exp_halves(x).product(alpha))};
   }
 
   static constexpr bool output_keeps_ties = true;
@@ -19,15 +20,24 @@ struct elu {
   // At 0 it is alpha, as from the left.
   template <class M>
   static double curvature(double x, double alpha) {
-    return x > 0 ? 0 : M::exp_wide(x).times(alpha);
+    return x > 0 ? 0 : fallen(x, M::exp_halves(x).times(alpha));
   }
-  // Left of 0, e^x goes down.
-  static jet<double> rail(double x, double alpha) { return {alpha, x < 0 ? -1.0 : 0}; }
+  // alpha (1 + x) dy next to 0, since alpha dy may be a tie of a half.
+  template <class M>
+  static double pull_back(double dy, double x, double alpha) {
+    const double plain = pass_back(dy, at<M>(x, alpha).slope);
+    if constexpr (!M::keeps_ties) return plain;
+    const double product = dy * alpha, lost = fma(dy, alpha, -product) + product * x;
+    const double near = M::off_ties(product, lost);
+    return x < 0 && x > -0x1p-40 ? near : plain;
+  }
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {
-    const pair sum = exact_sum(y, alpha);
-    return y > 0 ? 1 : M::off_ties(sum.high, sum.low);
+    return y > 0 ? 1 : y + alpha;
+  }
+  static pair slope_pair(double y, double alpha) {
+    return exact_sum(y > 0 ? 1 : y, y > 0 ? 0 : alpha);
   }
   static constexpr interval slope_range{-80, largest_float};
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {
@@ -38,4 +48,8 @@ struct elu {
   OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {
     return exact_sum(all(1), least(y, floats{}));
   }
+
+private:
+  // alpha e^x, which is 0 from where on the power is no longer right.
+  static double fallen(double x, double power) { return x < -far_exponent ? 0 : power; }
 };
