@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test sanitize bench bench-torch bench-scaling exhaustive lint format clean
+.PHONY: help study test fuzz sanitize bench bench-torch bench-scaling exhaustive calibrate lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+fuzz: $(VENV)/.test  ## random calls against plain calls and formulas; ARGS="--seconds 600 --seed 1"
+	$(BIN)/python tests/fuzz.py $(ARGS)
 
 sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 for one build
 	$(BIN)/cmake -G Ninja -S tests/native -B build/sanitize$(if $(QUICK),-quick) \
@@ -38,6 +41,9 @@ bench-scaling: $(VENV)/.test  ## how time and memory grow with the work; writes 
 
 exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
 	$(BIN)/python tools/exhaustive.py $(ARGS)
+
+calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answer is known; resumes; writes docs/calibration.md
+	$(BIN)/python tools/calibrate.py $(ARGS)
 
 lint: $(VENV)/.test  ## ruff, mypy, clang-format, the generated stub
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import ELEMENTWISE, PLAIN_ROWS, ROWS, Call
+from cases import DTYPE_IDS, DTYPES, ELEMENTWISE, PLAIN_ROWS, ROWS, Call
 
 Z = np.arange(12, dtype=np.float32).reshape(4, 3)
 LABELS = np.array([0, 1, 2, 0])
@@ -58,8 +58,8 @@ BAD: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], type[Exception], list
     "axis out of range": ("cross_entropy", (Z, LABELS), {"axis": 2}, ValueError, ["axis", "2"]),
     "class weights of another length": (
         "cross_entropy", (Z, LABELS), {"weight": [1, 2]}, ValueError, ["weight", "(2,)", "3"]),
-    "negative class weight": (
-        "cross_entropy", (Z, LABELS), {"weight": [1, -2, 1]}, ValueError, ["weight[1] = -2"]),
+    "infinite class weight": (
+        "cross_entropy", (Z, LABELS), {"weight": [1, np.inf, 1]}, ValueError, ["weight[1] = inf"]),
     "NaN class weight": (
         "cross_entropy", (Z, LABELS), {"weight": [1, 1, np.nan]}, ValueError, ["weight[2] = nan"]),
     "complex class weight": (
@@ -95,8 +95,9 @@ BAD: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], type[Exception], list
     "binary weight that does not fit": (
         "binary_cross_entropy", (Z, np.eye(4, 3)), {"weight": np.ones(2)}, ValueError,
         ["weight", "(2,)", "(4, 3)"]),
-    "binary pos_weight negative": (
-        "binary_cross_entropy", (Z, np.eye(4, 3)), {"pos_weight": -1}, ValueError, ["pos_weight"]),
+    "binary pos_weight NaN": (
+        "binary_cross_entropy", (Z, np.eye(4, 3)), {"pos_weight": np.nan}, ValueError,
+        ["pos_weight = nan"]),
     "binary complex logits": (
         "binary_cross_entropy", (Z + 0j, np.eye(4, 3)), {}, TypeError, ["complex64"]),
 }  # fmt: skip
@@ -114,6 +115,20 @@ def test_a_head_names_what_is_wrong_and_writes_nothing(case: str) -> None:
     with pytest.raises(error):
         getattr(ogive.value_and_grad, name)(*args, **options, out=out)
     assert np.array_equal(out, kept)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
+@pytest.mark.parametrize("name", [card.name for card in ogive.catalog("heads") if not card.inputs])
+def test_probabilities_of_any_format_are_checked_without_a_warning(name: str, dtype: Any) -> None:
+    z = np.zeros((4, 3), dtype)
+    for of in (*DTYPES, np.dtype(np.int64), np.dtype(np.uint64)):
+        bad = [-1.0, np.nan, np.inf] if of.kind in "fV" else [-1.0] if of.kind == "i" else []
+        bad += [10.0**18] if of.itemsize > 2 and dtype == np.float16 else []  # too large for it
+        for value in bad:
+            target = np.zeros((4, 3), of)
+            target[2, 1] = value
+            with pytest.raises(ValueError, match=r"target\[2, 1\] = "):
+                getattr(ogive, name)(z, target)
 
 
 @pytest.mark.parametrize(

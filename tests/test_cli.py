@@ -52,10 +52,24 @@ def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
     rows = [f"{i % 7},{'red' if i % 3 else ''},{'' if i % 11 == 0 else i / 9},{'ab'[i % 2]}"
             for i in range(80)]  # fmt: skip
     (tmp_path / "t.csv").write_text("n,colour,x,kind\n" + "\n".join(rows))
-    ogive_command("study", "t.csv", "--target", "kind", *TINY)
+    result = ogive_command("study", "t.csv", "--target", "kind", *TINY)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "one-hot" in html
-    assert "median" in html
+    for said in (result.stdout, html):
+        assert "0/1 column for each level" in said
+        assert "median" in said
+
+
+def test_options_for_data_reach_the_loader(tmp_path):
+    rows = [
+        f"{i};{i * 37 % 41},5;{'?' if i % 9 else -999};{'ab'[i % 2]};{i % 2}" for i in range(60)
+    ]
+    (tmp_path / "t.txt").write_text("\n".join(rows))
+    options = ["--sep", ";", "--decimal", ",", "--no-header", "--na", "?,-999", "--target", "4",
+               "--drop", "column 5", "--keep", "column 1", "--task", "classification"]  # fmt: skip
+    out = " ".join(ogive_command("study", "t.txt", *options, *TINY).stdout.split())
+    assert "t.txt: 60 rows, 2 features; column 4 to predict, 2 classes" in out
+    assert "Left out, as --drop says: column 5" in out
+    assert "Left out, having no value in any row: column 3" in out
 
 
 @pytest.mark.parametrize(
@@ -63,7 +77,9 @@ def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
     [
         (["digts"], "did you mean digits"),
         (["absent.csv", "--target", "x"], "absent.csv: no such file"),
-        (["t.csv"], "--target COLUMN"),
+        (["t.csv"], "t.csv: has 1 row with a target; a study needs at least"),
+        (["t.csv", "--task", "ranking"], "--task takes classification or regression"),
+        (["t.csv", "--drop", "b"], "--drop 'b': no such column"),
         (["t.csv", "--target", "lable"], "no column 'lable'; did you mean 'label'"),
         (["iris", "--activations", "gellu"], "did you mean gelu"),
         (["iris", "--activations", "softmax"], "already the head"),

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import ogive
-from cases import ELEMENTWISE, ROWS, Call, assert_same_bits, public, public_modes
+from cases import ELEMENTWISE, ROWS, Call, assert_same_bits, check_python, public, public_modes
 
 elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
@@ -172,6 +172,36 @@ def test_functions_are_pickled_by_name(name: str, mode: str) -> None:
     function = public(name, mode)
     for protocol in range(pickle.DEFAULT_PROTOCOL, pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(function, protocol)) is function
+
+
+FIRST_USE = """
+import pickle, sys, threading
+import ogive
+from ogive._api import PUBLIC_MODES, modes
+
+sys.setswitchinterval(1e-7)
+calls = [(name, mode) for name in ogive.catalog.names() for mode in modes(name)]
+found = [[] for _ in range(6)]
+start = threading.Barrier(len(found))
+
+def ask(mine):
+    for name, mode in calls:
+        start.wait()
+        mine.append(getattr(ogive if mode == "value" else getattr(ogive, mode), name))
+
+threads = [threading.Thread(target=ask, args=(mine,)) for mine in found]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+for call, *same in zip(calls, *found):
+    name, mode = call
+    assert len({id(f) for f in same}) == 1, call
+    assert pickle.loads(pickle.dumps(same[0])) is same[0], call
+print(len(calls))
+"""
+
+
+def test_functions_first_used_by_several_threads_at_once_are_one_object_and_pickle() -> None:
+    assert int(check_python(FIRST_USE)) == len(PUBLIC)
 
 
 @pytest.mark.parametrize("name", ogive.catalog.names())

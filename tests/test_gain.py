@@ -108,6 +108,30 @@ def test_gain_takes_the_functions_parameters_and_cards():
     assert ogive.gain(ogive.card("gelu")) == ogive.gain("gelu")
 
 
+def below(x):
+    return math.erfc(-x / math.sqrt(2)) / 2
+
+
+def density(x):
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+@pytest.mark.parametrize("bounds", [(-0.37, 0.41), (-0.3, 1.7), (0.2, 0.9)])
+def test_gain_knows_where_the_bounds_lie(bounds):
+    low, high = bounds
+    inside = below(high) - below(low) - (high * density(high) - low * density(low))
+    square = low**2 * below(low) + high**2 * below(-high) + inside
+    found = ogive.gain("hard_tanh", min_val=low, max_val=high)
+    assert found == pytest.approx(1 / math.sqrt(square), rel=1e-12)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.3, 1.1])
+def test_gain_knows_where_a_shrink_begins(width):
+    square = 2 * ((1 + width**2) * below(-width) - width * density(width))
+    found = ogive.gain("softshrink", lambd=width)
+    assert found == pytest.approx(1 / math.sqrt(square), rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("name", "torch_default", "glorot", "he"),
     [

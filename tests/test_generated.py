@@ -34,7 +34,7 @@ def test_a_traceback_shows_the_line():
     assert traceback.extract_tb(caught.tb)[-1].line == "return 1 / x"
     with pytest.raises(ValueError, match="out") as caught:
         ogive.leaky_relu(1.0, out=())
-    assert "return direct(x, as_parameter(negative_slope), out=out" in str(
+    assert "return direct(x, negative_slope, out=out" in str(
         traceback.extract_tb(caught.tb)[-1].line
     )
 

@@ -366,8 +366,7 @@ def test_the_logits_are_never_whole() -> None:
 
 def test_chunks_are_sized_by_what_memory_already_holds() -> None:
     def chunk(classes: int, inputs: int, dtype: Any = np.float32) -> int:
-        layer = np.broadcast_to(np.zeros((), dtype), (classes, inputs))
-        return MODULE._checked_chunk(None, layer, np.dtype(dtype))  # type: ignore[no-any-return]
+        return MODULE.checked_chunk(None, (classes, inputs), np.dtype(dtype).itemsize)  # type: ignore[no-any-return]
 
     assert chunk(10, 64) == (16 << 20) // 40
     assert chunk(32_768, 512) == 512

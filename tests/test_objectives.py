@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
 import ogive
-from cases import assert_same_bits, check_python
+from cases import BF16, assert_same_bits, check_python
 
 random = np.random.default_rng(0)
 SCORES = random.normal(0, 2, (40, 3)).astype(np.float32)
@@ -214,7 +216,7 @@ def test_objectives_are_values() -> None:
         ({"name": "focal", "reduction": "mean"}, TypeError, "no option 'reduction'"),
         ({"name": "focal", "gamma": -2}, ValueError, "gamma must be in"),
         ({"name": "sigmoid_focal", "alpha": 2}, ValueError, "alpha must be in"),
-        ({"name": "cross_entropy", "weight": [1, -1, 1]}, ValueError, r"weight\[1\] = -1"),
+        ({"name": "focal", "weight": [1, np.inf, 1]}, ValueError, r"weight\[1\] = inf"),
     ],
 )
 def test_what_is_wrong_is_said_when_the_objective_is_made(
@@ -242,3 +244,83 @@ def test_data_that_do_not_fit_are_named() -> None:
         single(YES, ONE, [1, 2, 3])
     with pytest.raises(ValueError, match=r"sample_weight\[0\] = -1"):
         single(YES, ONE, -np.ones(40))
+
+
+def widened(dtype: Any) -> Any:
+    return np.result_type(dtype, np.float32).newbyteorder("=")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("dtype", ["?", "b", "B", "i", "Q", "e", BF16, ">f4", ">f8"], ids=str)
+def test_scores_of_any_format_are_weighted_in_full(dtype: Any, library: str) -> None:
+    """Weights below 1 are lost where they are rounded to the scores' format, if that has no
+    fractions; a Hessian of 1e-16 where it is a half's.
+    """
+    for name in (*MULTI, *SINGLE):
+        z, labels = (SCORES, LABELS) if name in MULTI else (ONE, YES)
+        scores = abs(z * 9).astype(dtype)
+        wide = scores.astype(widened(scores.dtype))
+        objective = make(library, name)
+        for each in (WEIGHTS, np.arange(40), np.arange(40, dtype=np.uint8), WEIGHTS > 1):
+            got = objective(labels, scores, each)
+            plain = objective(labels, wide)
+            for a, b in zip(got, plain, strict=True):
+                shape = (-1, 1) if name in MULTI else -1
+                assert_same_bits(a, b * np.asarray(each).astype(b.dtype).reshape(shape))
+        if library == "xgboost":
+            assert objective(labels, scores)[1].min() > 0
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_labels_and_weights_in_any_container(library: str) -> None:
+    objective = make(library, "cross_entropy")
+    want = objective(LABELS, SCORES, WEIGHTS)
+    for labels in (
+        LABELS.astype(np.uint8), LABELS.astype(">i2"), LABELS.astype(np.float16),
+        LABELS.astype(BF16), LABELS.tolist(), pd.Series(LABELS), pd.Series(LABELS, dtype="Int64"),
+        pd.Series(LABELS, dtype="category"), pd.DataFrame({"label": LABELS}), pd.Index(LABELS),
+    ):  # fmt: skip
+        for weights in (WEIGHTS[:, None], WEIGHTS.tolist(), pd.Series(WEIGHTS),
+                        pd.DataFrame({"w": WEIGHTS}), WEIGHTS.astype(">f8")):  # fmt: skip
+            for got in (
+                objective(labels, SCORES, weights),
+                objective(SCORES, Data(labels, weights)),
+            ):
+                assert_same_bits(got[0], want[0])
+                assert_same_bits(got[1], want[1])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_labels_weights_and_scores_that_are_no_such_numbers_are_named(library: str) -> None:
+    multi, single = make(library, "cross_entropy"), make(library, "binary_cross_entropy")
+    for bad in (np.nan, np.inf, -np.inf, 1e300, 0.5):
+        labels = LABELS.astype(float)
+        labels[3] = bad
+        with pytest.raises(ValueError, match=rf"label\[3\] = {re.escape(str(bad))}: .*whole"):
+            multi(labels, SCORES)
+    for bad in (np.nan, np.inf, -np.inf, 1e300, -0.5, 1.5):
+        labels = YES.astype(float)
+        labels[3] = bad
+        with pytest.raises(ValueError, match=rf"target\[3\] = {re.escape(str(bad))}"):
+            single(labels, ONE)
+    for bad in (np.nan, np.inf, -1.0, 1e300):
+        weights = WEIGHTS.copy()
+        weights[2] = bad
+        with pytest.raises(ValueError, match=rf"sample_weight\[2\] = {re.escape(str(bad))}"):
+            multi(LABELS, SCORES, weights)
+    with pytest.raises(ValueError, match=r"sample_weight of shape \(40, 3\)"):
+        multi(LABELS, SCORES, np.ones((40, 3)))
+    with pytest.raises(ValueError, match=r"sample_weight of shape \(\)"):
+        multi(LABELS, SCORES, 2.0)
+    gap = pd.Series(LABELS, dtype="Int64")
+    gap[5] = pd.NA
+    with pytest.raises(ValueError, match=r"labels\[5\] is missing"):
+        multi(gap, SCORES)
+    for what, given in (
+        ("labels", (LABELS.astype(str), SCORES)), ("labels", (LABELS + 0j, SCORES)),
+        ("scores", (LABELS, SCORES + 0j)), ("scores", (LABELS, SCORES.astype(object))),
+        ("sample_weight", (LABELS, SCORES, WEIGHTS.astype(str))),
+        ("sample_weight", (LABELS, SCORES, np.ma.array(WEIGHTS, mask=WEIGHTS > 1))),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=what):
+            multi(*given)

@@ -1,8 +1,8 @@
 """Finished trials survive anything; what a study concludes follows from them alone."""
 
 import dataclasses
+import errno
 import json
-import math
 import os
 import signal
 import subprocess
@@ -11,113 +11,368 @@ import time
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from ogive.study import run
-from ogive.study.data import load, split
-from ogive.study.errors import StudyError
+from ogive.study import StudyError, StudyResult
+from ogive.study.api import plan
 from ogive.study.journal import Journal
-from ogive.study.settings import settings
-from ogive.study.statistics import bootstrap, effects, letters, mean_interval, significance
+from study_cases import TINY, made_table, study, trials_of
 
-TINY = {"activations": ["relu", "tanh", "sigmoid"], "depths": [1, 2], "seeds": 2, "epochs": 2}
+TRIALS = 3 * 2 * 5 + 3 * 5
+"""Activations x depths x splits, and three models."""
 
 
 @pytest.fixture(scope="module")
-def iris():
-    return split(load("iris"))
+def table():
+    return made_table()
 
 
-def study(iris, path, jobs=1, **changed):
-    parts, description = iris
-    chosen = settings(len(parts.train_x), **{**TINY, **changed})
-    journal = Journal(path, run.identity(description, chosen))
-    try:
-        return run.run(parts, description, chosen, journal, jobs=jobs, command="test")
-    finally:
-        journal.close()
+@pytest.fixture(scope="module")
+def finished(table, tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "r.jsonl"
+    return study(table, path), path
 
 
 def conclusions(result):
     """All but what clocks say."""
-    text = json.dumps(dataclasses.asdict(dataclasses.replace(result, verdicts=())))
-    plain = json.loads(text)
-    for name in ("started", "seconds", "results_file", "trials_trained", "trials_resumed", "notes"):
-        del plain[name]
-    for cell in plain["cells"]:
-        del cell["seconds_per_step"]
-        for trial in cell["trials"]:
-            del trial["seconds_per_step"]
-    return plain
+    comparisons = sorted(result.comparisons, key=lambda c: (c.one, c.other, c.depth))
+    return trials_of(result), comparisons, result.answer
 
 
 def keys(path):
     return [json.loads(line)["key"] for line in path.read_bytes().splitlines()[1:]]
 
 
-@pytest.fixture(scope="module")
-def finished(iris, tmp_path_factory):
-    path = tmp_path_factory.mktemp("study") / "r.jsonl"
-    return study(iris, path), path
+def changed(path, tmp_path, number, **fields):
+    """A copy of a results file with some fields of one line changed."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    record = json.loads(lines[number - 1])
+    kind = "trial" if "trial" in record else "model"
+    for name, value in fields.items():
+        where = record[kind]
+        for part in name.split("__")[:-1]:
+            where = where[part]
+        where[name.split("__")[-1]] = value
+    lines[number - 1] = json.dumps(record).encode() + b"\n"
+    copy = tmp_path / "changed.jsonl"
+    copy.write_bytes(b"".join(lines))
+    return copy
 
 
-def test_a_finished_study_trains_nothing_again_and_says_the_same(iris, finished):
+def line_of(path, activation):
+    """The number of the first line that holds one of its networks."""
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if json.loads(line).get("trial", {}).get("activation") == activation:
+            return number
+    raise AssertionError(activation)
+
+
+def test_a_finished_study_trains_nothing_again_and_says_the_same(table, finished):
     first, path = finished
     before = path.read_bytes()
-    again = study(iris, path)
-    assert first.trials_trained == len(keys(path)) > 0
-    assert (again.trials_trained, again.trials_resumed) == (0, first.trials_trained)
+    again = study(table, path)
+    assert first.trials_trained == len(keys(path)) == TRIALS
+    assert (again.trials_trained, again.trials_resumed) == (0, TRIALS)
     assert path.read_bytes() == before
     assert conclusions(again) == conclusions(first)
 
 
-def test_processes_change_nothing(iris, finished, tmp_path):
-    assert conclusions(study(iris, tmp_path / "r.jsonl", jobs=2)) == conclusions(finished[0])
+def test_processes_change_nothing(table, finished, tmp_path):
+    assert conclusions(study(table, tmp_path / "r.jsonl", jobs=2)) == conclusions(finished[0])
+    assert conclusions(study(table)) == conclusions(finished[0])
 
 
-def test_an_interrupted_study_repeats_no_finished_trial(iris, finished, tmp_path):
+def test_an_interrupted_study_repeats_no_finished_trial(table, finished, tmp_path):
     first, path = finished
     cut = tmp_path / "r.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     cut.write_bytes(b"".join(lines[:8]) + lines[8][:40])
-    result = study(iris, cut)
+    result = study(table, cut)
     assert result.trials_resumed == 7
-    assert result.trials_trained == first.trials_trained - 7
+    assert result.trials_trained == TRIALS - 7
     assert any("line 9 is damaged" in note for note in result.notes)
     assert conclusions(result) == conclusions(first)
-    assert study(iris, cut).trials_trained == 0
+    assert study(table, cut).trials_trained == 0
 
 
-def test_a_study_grows_without_repeating_itself(iris, finished, tmp_path):
-    first, path = finished
+@pytest.mark.parametrize("more", [{"activations": ("relu", "tanh", "sigmoid", "elu")},
+                                  {"depths": (1, 2, 3)}, {"splits": 10}, {"rope": 5.0},
+                                  {"baseline": "tanh"}])  # fmt: skip
+def test_a_study_grows_without_repeating_itself(table, finished, tmp_path, more):
+    _, path = finished
     copy = tmp_path / "r.jsonl"
     copy.write_bytes(path.read_bytes())
-    grown = study(iris, copy, activations=[*TINY["activations"], "elu"])
-    # At most the common rate of a depth may change, and with it that depth's `same` networks.
-    assert grown.trials_resumed >= first.trials_trained - 2 * 3 * 2
-    assert sum(c.activation == "elu" for c in grown.cells) == 4
+    if "splits" in more:  # the same parts of the rows; 5 of 5 are another division than 10 of 10
+        with pytest.raises(StudyError, match="folds 5, here 10"):
+            study(table, copy, **more)
+        return
+    grown = study(table, copy, **more)
+    assert grown.trials_resumed == TRIALS
+    assert (grown.trials_trained > 0) == (set(more) <= {"activations", "depths"})
+    assert path.read_bytes() == copy.read_bytes()[: path.stat().st_size]
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path, jobs):
-    command = [sys.executable, "-m", "ogive", "study", "iris", "--activations", "relu,tanh,elu",
-               "--depths", "2,4", "--seeds", "2", "--epochs", "30", "--jobs", jobs,
-               "--results", "r.jsonl", "--report", "r.html"]  # fmt: skip
+def test_more_splits_keep_the_first_ones(tmp_path):
+    table, path = made_table(40, classes=2), tmp_path / "r.jsonl"
+    few = {"activations": ("relu",), "depths": (1,)}
+    ten = study(table, path, splits=10, **few)
+    twenty = study(table, path, splits=20, **few)
+    assert twenty.trials_resumed == ten.trials_trained == 10 + 30
+    assert twenty.cells[0].trials[:10] == ten.cells[0].trials
+
+
+FAULTS = {
+    "scores__accuracy": (7.5, "Expected `float` <= 1.0"),
+    "rate": ("fast", "Expected `float`, got `str`"),
+    "seed": (99, "its seed 99 is not that of its block"),
+    "dead": ([], "does not fit its settings"),
+    "test_rows": ("AAAAAAAAAAA=", "it has 2 test rows, not 24"),
+    "validation_loss": (None, "Expected `array`, got `null`"),
+    "tuning": ([], "learning rates are not those"),
+}
+
+
+@pytest.mark.parametrize("field", FAULTS)
+def test_a_line_that_does_not_fit_its_schema_is_skipped_and_named(table, finished, tmp_path, field):
+    first, path = finished
+    value, reason = FAULTS[field]
+    number = line_of(path, "tanh")
+    copy = changed(path, tmp_path, number, **{field: value})
+    result = study(table, copy)
+    (note,) = [note for note in result.notes if "damaged" in note]
+    assert f"line {number} is damaged and was skipped" in note
+    assert reason in note
+    assert (result.trials_trained, result.trials_resumed) == (1, TRIALS - 1)
+    assert conclusions(result) == conclusions(first)
+
+
+def test_scores_that_are_not_those_of_their_rows_are_skipped(table, finished, tmp_path):
+    _, path = finished
+    copy = changed(path, tmp_path, line_of(path, "relu"), scores__accuracy=0.123)
+    note = study(table, copy).notes[0]
+    assert "its accuracy is not that of its test rows" in note
+
+
+@pytest.mark.parametrize("junk", [b"\x00\xff\xfe\n", b"[1, 2]\n", b'{"key": "a"}\n', b"{}\n\n\n"])
+def test_other_lines_are_skipped(table, finished, tmp_path, junk):
+    _, path = finished
+    copy = tmp_path / "r.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    copy.write_bytes(b"".join([*lines[:4], junk, *lines[4:]]))
+    result = study(table, copy)
+    assert result.trials_trained == 0
+    assert any("line 5 is damaged" in note for note in result.notes)
+
+
+def test_line_ends_of_another_system_are_no_damage(table, finished, tmp_path):
+    first, path = finished
+    copy = tmp_path / "r.jsonl"
+    copy.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    result = study(table, copy)
+    assert (result.trials_trained, result.notes) == (0, first.notes)
+
+
+def test_equal_lines_of_two_studies_are_harmless(table, finished, tmp_path):
+    first, path = finished
+    copy = tmp_path / "r.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    copy.write_bytes(b"".join(lines + lines[1:]))
+    result = study(table, copy)
+    assert (result.trials_trained, result.notes) == (0, first.notes)
+    assert conclusions(result) == conclusions(first)
+
+
+def test_two_studies_at_once_write_whole_lines(table, finished, tmp_path):
+    first, _ = finished
     path = tmp_path / "r.jsonl"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet)
-    assert within(120, lambda: path.exists() and path.read_bytes().count(b"\n") > 9)
-    process.kill()
-    process.wait()
-    before = path.read_bytes().split(b"\n")[:-1]
-    assert within(20, lambda: not running_in(process.pid)), "a worker outlived its study"
-    subprocess.run(command, cwd=tmp_path, check=True, **quiet)
-    after = path.read_bytes().split(b"\n")
-    assert after[: len(before)] == before
-    assert len(before) < len(after)
-    trained = [json.loads(line)["key"] for line in after[1:] if line.endswith(b"}}")]
-    assert len(trained) == len(set(trained)), "a finished trial was trained again"
-    assert (tmp_path / "r.html").exists()
+    planned = plan(table, splits=5, **TINY)
+    with_same = [Journal(path, {"same": 1}) for _ in range(2)]
+    for cell in first.cells:
+        for trial in cell.trials:
+            for journal in with_same:
+                journal.add({"of": [trial.activation, trial.depth, trial.split]}, trial)
+    for journal in with_same:
+        journal.close()
+    again = Journal(path, {"same": 1})
+    assert again.notes == []
+    assert len(again._trials) == 30
+    again.close()
+    assert planned.results.name.startswith("frame-")
+
+
+def test_a_deleted_file_is_written_anew(table, finished, tmp_path):
+    first, _ = finished
+    path = tmp_path / "r.jsonl"
+    journal = Journal(path, {"a": 1})
+    trials = first.cells[0].trials
+    journal.add({"n": 0}, trials[0])
+    path.unlink()
+    journal.add({"n": 1}, trials[1])
+    assert "was deleted while the study ran; it was written anew" in journal.notes[0]
+    journal.close()
+    again = Journal(path, {"a": 1})
+    assert [again.find({"n": n}) for n in (0, 1)] == list(trials[:2])
+    again.close()
+
+
+def test_a_replaced_file_is_gone_on_with_or_left_alone(finished, tmp_path):
+    trials = finished[0].cells[0].trials
+    path = tmp_path / "r.jsonl"
+    journal = Journal(path, {"a": 1})
+    journal.add({"n": 0}, trials[0])
+    copy = path.read_bytes()
+    path.unlink()
+    path.write_bytes(copy)
+    journal.add({"n": 1}, trials[1])
+    assert len(path.read_bytes().splitlines()) == 3
+    path.unlink()
+    path.write_bytes(b'{"format": "ogive study results 2", "study": {"a": 2}}\n')
+    with pytest.raises(StudyError, match="belongs to another study"):
+        journal.add({"n": 2}, trials[2])
+    assert len(path.read_bytes().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_one_line_that_names_the_file(finished, tmp_path, monkeypatch, number):
+    trials = finished[0].cells[0].trials
+    path = tmp_path / "r.jsonl"
+    journal = Journal(path, {"a": 1})
+    journal.add({"n": 0}, trials[0])
+    real = os.write
+
+    def full(file, data):
+        real(file, data[:100])
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StudyError, match=f"results file {path}: (no space|file too large)"):
+        journal.add({"n": 1}, trials[1])
+    monkeypatch.undo()
+    journal.close()
+    again = Journal(path, {"a": 1})
+    assert again.find({"n": 0}) == trials[0]
+    assert again.find({"n": 1}) is None
+    assert "line 3 is damaged" in again.notes[0]
+    again.add({"n": 1}, trials[1])
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1,2\n", "is not a results file"),
+        (b'{"format": "something else"}\n', "is not a results file"),
+        (b'{"format": "ogive study results 1", "study": {}}\n', "belongs to another study"),
+        (b'{"format": "ogive study results 2", "study": []}\n', "its header is damaged"),
+    ],
+)
+def test_somebody_elses_file_is_left_alone(table, tmp_path, content, message):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(StudyError, match=message):
+        study(table, path)
+    assert path.read_bytes() == content
+
+
+def test_another_studys_results_are_refused_and_the_difference_named(table, finished):
+    _, path = finished
+    before = path.read_bytes()
+    with pytest.raises(StudyError, match=r"belongs to another study .*data hash .*here"):
+        study(made_table(seed=5), path)
+    with pytest.raises(StudyError, match="steps "):
+        study(table, path, epochs=3)
+    with pytest.raises(StudyError, match="seed 0, here 1"):
+        study(table, path, seed=1)
+    assert path.read_bytes() == before
+
+
+def test_a_renamed_file_of_data_is_the_same_study(table, finished):
+    _, path = finished
+    renamed = study(dataclasses.replace(table, name="other.csv"), path)
+    assert renamed.trials_trained == 0
+    assert renamed.data.name == "other.csv"
+
+
+def test_a_results_file_that_cannot_be_opened_is_one_clear_line(table, tmp_path):
+    with pytest.raises(StudyError, match="is not a file"):
+        study(table, tmp_path)
+    (tmp_path / "plain").write_text("x")
+    with pytest.raises(StudyError, match=r"not a directory|file exists"):
+        study(table, tmp_path / "plain" / "r.jsonl")
+
+
+def test_each_trial_is_on_disk_before_the_next_is_trained(table, tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), real(fd)))
+    result = study(table, tmp_path / "r.jsonl")
+    assert len(synced) == result.trials_trained
+
+
+def test_different_studies_have_pages_of_their_own(table):
+    plans = [plan(table, splits=5, **{**TINY, **more}) for more in (
+        {}, {"activations": ("relu",)}, {"depths": (1,)}, {"seed": 1}, {"rope": 2.0},
+    )]  # fmt: skip
+    assert len({each.page(each.results) for each in plans}) == len(plans)
+    assert plans[0].results == plans[1].results != plans[3].results
+
+
+def test_cells_hold_what_their_trials_say(finished):
+    result, _ = finished
+    assert len(result.cells) == 3 * 2
+    for cell in result.cells:
+        accuracy = [trial.scores.accuracy for trial in cell.trials]
+        assert cell.score == pytest.approx(np.mean(accuracy)) == cell.scores.accuracy
+        assert cell.interval.low <= cell.score <= cell.interval.high
+        assert [trial.split for trial in cell.trials] == list(range(5))
+        assert (cell.against is None) == (cell.activation == "relu")
+        assert cell.rates == tuple(trial.rate for trial in cell.trials)
+        if cell.against:
+            base = result.cell("relu", cell.depth)
+            d = np.subtract(accuracy, [trial.scores.accuracy for trial in base.trials])
+            assert cell.against.difference == pytest.approx(d.mean())
+            assert cell.against.blocks == 5
+    scores = [cell.score for cell in result.at(1)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_every_sentence_rests_on_one_family_of_comparisons(finished):
+    result, _ = finished
+    known = {(c.one, c.other, c.depth) for c in result.comparisons}
+    names = ("relu", "tanh", "sigmoid")
+    wanted = {(name, "constant", depth) for name in names for depth in (1, 2)}
+    wanted |= {(name, "relu", depth) for name in names[1:] for depth in (1, 2)}
+    wanted |= {(model, "relu", depth) for model in ("linear", "boosting") for depth in (1, 2)}
+    wanted |= {("tanh", "sigmoid", depth) for depth in (1, 2)}
+    assert known == wanted
+    assert len(result.comparisons) == len(known)
+    for each in result.comparisons:
+        assert each.significant == (each.p_adjusted < 0.05)
+        assert each.significant == (not each.interval.low <= 0 <= each.interval.high)
+        assert each.p_adjusted >= each.p
+        assert each.better + each.equivalent + each.worse == pytest.approx(1)
+        assert 0 <= each.overlap <= 0.25 + 1e-9  # a fifth of the rows is tested
+
+
+def test_a_result_survives_json_and_makes_a_table(finished):
+    result, _ = finished
+    assert StudyResult.from_json(result.to_json()) == result
+    frame = result.to_frame()
+    assert list(frame["name"][:3]) == [cell.activation for cell in result.at(1)]
+    assert frame["score"].tolist()[:6] == [cell.score for cell in result.cells]
+    assert str(result) == result.answer.sentence
+    with pytest.raises(ValueError, match="score"):
+        StudyResult.from_json(result.to_json().replace('"score":', '"scorn":', 1))
+
+
+RUN = """
+import sys
+from study_cases import made_table
+from ogive.study.api import execute, plan
+if __name__ == "__main__":
+    planned = plan(made_table(300), depths=(2, 4), activations=("relu", "tanh", "elu"), epochs=40)
+    from pathlib import Path
+    execute(planned, jobs=int(sys.argv[1]), results=Path("r.jsonl"))
+"""
 
 
 def within(seconds, happened):
@@ -138,148 +393,48 @@ def running_in(group):
     return True
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path, jobs):
+    (tmp_path / "run.py").write_text(RUN)
+    command = [sys.executable, "run.py", jobs]
+    path = tmp_path / "r.jsonl"
+    here = os.path.dirname(__file__)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path,
+             "env": {**os.environ, "PYTHONPATH": here}}  # fmt: skip
+    process = subprocess.Popen(command, start_new_session=True, **quiet)
+    assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 9)
+    process.kill()
+    process.wait()
+    before = path.read_bytes().split(b"\n")[:-1]
+    assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
+    subprocess.run(command, check=True, **quiet)
+    after = path.read_bytes().split(b"\n")
+    assert after[: len(before)] == before
+    assert len(before) < len(after)
+    trained = [json.loads(line)["key"] for line in after[1:] if line.endswith(b"}}")]
+    assert len(trained) == len(set(trained)) == 3 * 2 * 10 + 3 * 10
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_study_says_how_to_go_on(tmp_path, jobs, number):
     path = tmp_path / "r.jsonl"
     process = subprocess.Popen(
-        [sys.executable, "-m", "ogive", "study", "iris", "--jobs", "1", "--results", str(path),
-         "--report", str(tmp_path / "r.html")],
+        [sys.executable, "-m", "ogive", "study", "iris", "--jobs", jobs, "--epochs", "400",
+         "--results", str(path), "--report", str(tmp_path / "r.html")],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (
-        path.exists() and path.read_bytes().count(b"\n") > 3
-    ):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.strip().splitlines()[-1].startswith("Stopped. Finished trials are in")
+    assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 3)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    said = err.strip().splitlines()
+    assert said[-1].startswith(f"Stopped. Finished trials are in {path}; to go on: ")
+    assert "--epochs 400" in said[-1]
     assert "Traceback" not in err
+    assert "leaked" not in err
+    assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
     assert not (tmp_path / "r.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"a,b\n1,2\n", "is not a results file"),
-        (b'{"format": "something else"}\n', "is not a results file"),
-        (b'{"format": "ogive study results 0", "study": {}}\n', "belongs to another study"),
-    ],
-)
-def test_somebody_elses_file_is_left_alone(iris, tmp_path, content, message):
-    path = tmp_path / "r.jsonl"
-    path.write_bytes(content)
-    with pytest.raises(StudyError, match=message):
-        study(iris, path)
-    assert path.read_bytes() == content
-
-
-def test_another_studys_results_are_refused_and_the_difference_named(iris, finished, tmp_path):
-    _, path = finished
-    before = path.read_bytes()
-    with pytest.raises(StudyError, match=r"belongs to another study .*data iris, here wine"):
-        study(split(load("wine")), path)
-    with pytest.raises(StudyError, match="epochs 2, here 3"):
-        study(iris, path, epochs=3)
-    assert path.read_bytes() == before
-
-
-def test_a_results_file_that_cannot_be_opened_is_one_clear_line(iris, tmp_path):
-    with pytest.raises(StudyError, match="is not a file"):
-        study(iris, tmp_path)
-    (tmp_path / "plain").write_text("x")
-    with pytest.raises(StudyError, match=r"Not a directory|File exists"):
-        study(iris, tmp_path / "plain" / "r.jsonl")
-
-
-def test_each_trial_is_on_disk_before_the_next_is_trained(iris, tmp_path, monkeypatch):
-    synced = []
-    real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), real(fd)))
-    result = study(iris, tmp_path / "r.jsonl")
-    assert len(synced) == result.trials_trained
-
-
-def test_cells_hold_what_their_trials_say(finished):
-    result, _ = finished
-    assert len(result.cells) == 3 * 2 * 2
-    for cell in result.cells:
-        accuracy = [t.test_accuracy for t in cell.trials]
-        assert cell.mean == pytest.approx(np.mean(accuracy))
-        assert cell.interval.low <= cell.mean <= cell.interval.high
-        assert [t.seed for t in cell.trials] == [0, 1]
-        assert {t.purpose for t in cell.trials} == {"final"}
-        assert (cell.effect is None) == (cell.activation == "relu")
-        if cell.recipe == "same":
-            assert cell.rate == dict(result.same_rates)[cell.depth]
-        else:
-            best = max(s.accuracy for s in result.tuning
-                       if (s.activation, s.depth) == (cell.activation, cell.depth))  # fmt: skip
-            (own,) = [s.accuracy for s in result.tuning
-                      if (s.activation, s.depth, s.rate)
-                      == (cell.activation, cell.depth, cell.rate)]  # fmt: skip
-            assert own == best
-
-
-def test_mean_interval_is_students():
-    values = [0.91, 0.93, 0.92, 0.96, 0.90]
-    wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    found = mean_interval(values)
-    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
-    assert mean_interval([0.9]).high == math.inf
-
-
-def test_equal_activations_do_not_differ_and_better_ones_do():
-    draw = np.random.default_rng(0)
-    base = draw.random((5, 400)) < 0.9
-    shuffled = draw.random((5, 400)) < 0.9
-    better = base | (draw.random((5, 400)) < 0.5)
-    found = effects({"relu": base, "same": base, "like": shuffled, "better": better}, "relu")
-    assert set(found) == {"same", "like", "better"}
-    assert not found["same"].significant
-    assert not found["like"].significant
-    assert found["better"].significant
-    assert found["better"].interval.low > 0
-    assert found["better"].difference == pytest.approx(better.mean() - base.mean())
-
-
-def test_bootstrap_interval_covers_what_test_rows_alone_would_vary():
-    draw = np.random.default_rng(1)
-    ours, theirs = draw.random((1, 1500)) < 0.95, draw.random((1, 1500)) < 0.9
-    difference, interval, _ = bootstrap(ours, theirs)
-    error = np.std(ours[0].astype(float) - theirs[0]) / math.sqrt(1500)
-    assert interval.high - difference == pytest.approx(1.96 * error, rel=0.15)
-
-
-def test_bootstrap_is_false_alarm_free_at_its_level():
-    draw = np.random.default_rng(2)
-    alarms = 0
-    for _ in range(200):
-        ours, theirs = (draw.random((5, 200)) < 0.9 for _ in range(2))
-        _, interval, _ = bootstrap(ours, theirs)
-        alarms += not interval.low <= 0 <= interval.high
-    assert alarms <= 20
-
-
-def test_friedman_and_nemenyi_group_what_does_not_differ():
-    # Demšar 2006, equation for CD: q(4, inf) = 2.569 at 5 %.
-    steps = np.arange(12)[:, None] * 0.001
-    accuracy = np.array([[0.95, 0.94, 0.6, 0.5]]) + steps
-    accuracy[::2, [0, 1]] = accuracy[::2, [1, 0]]
-    found = significance(accuracy, ["a", "b", "c", "d"], 2, "tuned")
-    assert found.significant
-    assert found.critical_difference == pytest.approx(2.569 * math.sqrt(4 * 5 / (6 * 12)), rel=1e-3)
-    assert found.statistic == pytest.approx(stats.friedmanchisquare(*accuracy.T).statistic)
-    assert found.groups == (("a", "b"), ("b", "c"), ("c", "d")) or found.groups[0] == ("a", "b")
-    marks = letters(found.groups)
-    assert set(marks["a"]) & set(marks["b"])
-    assert not set(marks["a"]) & set(marks["d"])
-
-
-def test_no_difference_is_said_so():
-    same = np.full((5, 4), 0.9)
-    found = significance(same, list("abcd"), 2, "same")
-    assert (found.p, found.significant, found.critical_difference) == (1.0, False, None)
-    assert found.groups == (tuple("abcd"),)
-    assert found.sentence.startswith("No significant difference")
-    assert significance(same[:, :2], list("ab"), 2, "same") is None
+    # What was done to the data is said before training starts.
+    assert out.startswith("iris: 150 rows, 4 features")

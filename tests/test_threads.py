@@ -176,6 +176,9 @@ def test_the_number_of_threads_is_checked() -> None:
     assert ogive.get_num_threads() == 256
 
 
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 @pytest.mark.parametrize(
     ("environment", "threads"),
     [
@@ -184,7 +187,7 @@ def test_the_number_of_threads_is_checked() -> None:
         ({"OMP_NUM_THREADS": "5"}, 5),
         ({"OMP_NUM_THREADS": "5,2"}, 5),
         ({"OGIVE_NUM_THREADS": "0", "OMP_NUM_THREADS": "5"}, 5),
-        ({"OGIVE_NUM_THREADS": "many", "OMP_NUM_THREADS": ""}, os.cpu_count()),
+        ({"OGIVE_NUM_THREADS": "many", "OMP_NUM_THREADS": ""}, PROCESSORS),
         ({"OGIVE_NUM_THREADS": "100000"}, 256),
     ],
 )
@@ -192,6 +195,31 @@ def test_the_environment_sets_the_number_of_threads(environment: Any, threads: i
     environment = {"OMP_NUM_THREADS": ""} | environment
     code = "import ogive; print(ogive.get_num_threads())"
     assert int(check_python(code, **environment)) == threads
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no processor affinity here")
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [({}, 1), ({"OGIVE_NUM_THREADS": "3"}, 3), ({"OMP_NUM_THREADS": "4"}, 4)],
+)
+def test_the_processors_that_the_process_may_use_count(environment: Any, threads: int) -> None:
+    """As taskset, Slurm and containers set them; nobody else's thread says how many there are."""
+    code = (
+        "import os, threading, ogive\n"
+        "allowed = sorted(os.sched_getaffinity(0))\n"
+        "os.sched_setaffinity(0, allowed[:1])\n"
+        "print(ogive.get_num_threads())"
+    )
+    assert int(check_python(code, **{"OMP_NUM_THREADS": ""} | environment)) == threads
+    code = (
+        "import os, threading, ogive\n"
+        "def pinned():\n"
+        "    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n"
+        "    print(ogive.get_num_threads())\n"
+        "worker = threading.Thread(target=pinned); worker.start(); worker.join()"
+    )
+    threads = threads if environment else PROCESSORS
+    assert int(check_python(code, **{"OMP_NUM_THREADS": ""} | environment)) == threads
 
 
 class Controller(threadpoolctl.LibController):  # type: ignore[misc]

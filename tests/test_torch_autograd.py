@@ -10,7 +10,6 @@ torch = pytest.importorskip("torch")
 
 from torch.autograd import forward_ad  # noqa: E402
 
-import ogive.torch  # noqa: E402
 from torch_cases import CASES, Case, samples  # noqa: E402
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
@@ -108,8 +107,3 @@ def test_checkpointing_recomputes_the_same_gradient(case: Case) -> None:
     y = checkpoint(case.torch, *xs, use_reentrant=False)
     found = torch.autograd.grad(weighted(y), xs)
     assert all(map(torch.equal, found, expected))
-
-
-def test_the_third_derivative_is_refused_and_not_zero() -> None:
-    with pytest.raises(NotImplementedError, match="two derivatives"):
-        torch.func.grad(torch.func.grad(torch.func.grad(ogive.torch.gelu)))(torch.tensor(0.3))

@@ -81,6 +81,18 @@ def test_the_linear_head(way: str, target: str, bias: bool, options: dict[str, A
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+def test_an_ignored_row_of_the_linear_head_counts_nowhere(way: str) -> None:
+    x, W, b, t = torch.randn(4, 3), torch.randn(5, 3), torch.randn(5), torch.tensor([0, -100, 2, 4])
+    x[1] = torch.nan
+    kept = torch.arange(4) != 1
+    given = (None, -100, 0.0, 0.0, None, 1.0, "mean", 2, [True] * 3)
+    found = there("linear_cross_entropy", x, W, b, t, *given)
+    expected = torch.ops.ogive.linear_cross_entropy(x[kept], W, b, t[kept], *given)
+    assert not found[1][1].any()
+    for ours, theirs in zip((found[0], found[1][kept], *found[2:]), expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
 def test_the_linear_head_gives_only_the_gradients_asked_for() -> None:
     x, W, t = torch.randn(4, 3), torch.randn(5, 3), torch.tensor([0, 1, 2, 3])
     given = (None, -100, 0.0, 0.0, None, 1.0, "mean", None)

@@ -152,13 +152,11 @@ def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="approximate must be 'none' or 'tanh'"):
         ot.gelu(torch.ones(3), approximate="sigmoid")
     with pytest.raises(TypeError, match=r"inplace must be True or False, not 20\.0"):
-        ot.softplus(torch.ones(3), 1.0, 20.0)  # torch's threshold
+        ot.elu(torch.ones(3), 1.0, 20.0)
     with pytest.raises(ValueError, match=r"lower = 0\.3 is above upper = 0\.1"):
         ot.rrelu(torch.ones(3), 0.3, 0.1)
-    with pytest.raises(TypeError, match="unexpected argument 'smoothing'"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'smoothing'"):
         ot.nn.LinearCrossEntropyLoss(4, 3, smoothing=0.1)
-    with pytest.raises(ValueError, match="one loss for each input"):
-        ot.nn.LinearCrossEntropyLoss(4, 3, out_features=(2,))
     with pytest.raises(ValueError, match="ignore_index = 1 applies to integer labels"):
         ot.cross_entropy(torch.ones(2, 3), torch.ones(2, 3) / 3, ignore_index=1)
     with pytest.raises(ValueError, match="min_val = 2 must be below max_val = -2"):

@@ -37,7 +37,8 @@ def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
     world: int, tmp_path: Path
 ) -> None:
     tests = ["losses_match", "losses_are_float32_under_autocast", "rows_and_halves"]
-    tests += ["masked_classes", "refusals", "dtensors"]
+    tests += ["masked_classes", "ignored_rows_count_nowhere", "class_weights_of_any_size"]
+    tests += ["refusals", "dtensors"]
     run(world, [*tests, "data_parallel"] if world == 2 else tests, tmp_path)
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
+import gc
+import inspect
 import pickle
+import warnings
+import weakref
 from typing import Any
 
 import pytest
@@ -12,8 +17,10 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
+from cases import check_python  # noqa: E402
 
 
 class Block(nn.Module):
@@ -156,9 +163,9 @@ def test_functional_calls_are_found_while_forward_runs() -> None:
         module._functions = original
     torch.testing.assert_close(found, before, rtol=1e-8, atol=1e-8)
     assert {c.path for c in report.changed} == {"act", "forward"}
-    # hardtanh between -2 and 2 stays torch's.
     assert called == [
-        "gelu", "leaky_relu", "softmax", "sigmoid", "gelu_tanh", "softplus", "relu", "log_softmax",
+        "gelu", "leaky_relu", "softmax", "sigmoid", "gelu_tanh", "softplus", "hard_tanh", "relu",
+        "log_softmax",
     ]  # fmt: skip
     ot.unswap(model)
     assert torch.equal(model(x), before)
@@ -191,13 +198,12 @@ def test_what_cannot_be_swapped_says_why() -> None:
         nn.Hardtanh(-2, 2), nn.Softplus(threshold=1), nn.Softmax(), Mine(), nn.GELU()
     )
     report = ot.swap(model)
-    assert [c.path for c in report.changed] == ["4"]
+    assert [c.path for c in report.changed] == ["0", "4"]
     reasons = dict(report.kept)
-    assert "between -2 and 2" in reasons["0"]
-    assert "straight line" in reasons["1"]
+    assert "threshold = 1: torch's is a straight line" in reasons["1"]
     assert "no dim" in reasons["2"]
     assert type(model[3]) is Mine
-    assert "1 changed" in str(report)
+    assert "2 changed" in str(report)
     assert "left as they are" in str(report)
 
 
@@ -244,18 +250,332 @@ def test_lean_keeps_less() -> None:
     assert full - kept() == 32 * 256 * 4 - 32 * 256 // 8  # type: ignore[operator]
 
 
-class Shrinking(nn.Module):
+@pytest.mark.parametrize("out_features", [(), (2,)])
+def test_a_linear_loss_keeps_its_layer(out_features: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    loss = nn.LinearCrossEntropyLoss(
+        4, 3, out_features=out_features, bias=True, weight=weight, label_smoothing=0.1
+    )
+    x, t = torch.randn(5, 4), torch.randint(3, (5, *out_features))
+    before, layer = loss(x, t), loss.linear
+    assert not ot.swap(loss).kept
+    assert type(loss) is ot.nn.LinearCrossEntropyLoss
+    assert loss.linear is layer
+    torch.testing.assert_close(loss(x, t), before)
+    ot.unswap(loss)
+    assert torch.equal(loss(x, t), before)
+
+
+class Bounded(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.module = nn.Softshrink(0.0)
+        self.shrinks = nn.Sequential(nn.Softshrink(0.0), nn.Hardshrink(-1.0), nn.Hardtanh(-2, 0.5))
+        self.celu = nn.CELU(-0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.hardshrink(self.module(x), -1.0)
+        y = F.softplus(x, -1.0) + F.softplus(x, 1, 2) + F.softmax(self.shrinks(x), None)
+        return self.celu(y) + x.clone().hardshrink(lambd=0.0)
 
 
-def test_a_number_that_only_torch_takes_stays_torch_s() -> None:
-    model, x = Shrinking(), torch.randn(5)
+@pytest.mark.filterwarnings("ignore:Implicit dimension")
+def test_what_only_torch_takes_stays_torch_s() -> None:
+    model, x = Bounded(), torch.randn(5)
     before = model(x)
     report = ot.swap(model, functional=True)
-    assert report.kept == [("module", "torch.nn.Softshrink: lambd = 0.0 is not in (0, inf)")]
+    assert report.kept == [("celu", "torch.nn.CELU: alpha = -0.5 is not in (0, inf)")]
+    assert {c.path for c in report.changed} == {"shrinks.0", "shrinks.1", "shrinks.2", "forward"}
     assert torch.equal(model(x), before)
+
+
+class Named(Functional):
+    def forward(self, x: torch.Tensor, mask: Any = None, *, scale: float = 1.0) -> torch.Tensor:
+        """What it does."""
+        y = super().forward(x)
+        return y * scale if mask is None else y * mask
+
+
+def functional() -> tuple[Named, Any, torch.Tensor]:
+    torch.manual_seed(0)
+    model = Named().double()
+    before = inspect.signature(model.forward)
+    ot.swap(model, functional=True)
+    return model, before, torch.randn(2, 4, 6, dtype=torch.float64)
+
+
+def test_forward_is_the_bound_method_that_it_was() -> None:
+    model, before, x = functional()
+    assert inspect.signature(model.forward) == before
+    assert list(inspect.getfullargspec(model.forward).args) == ["self", "x", "mask"]
+    assert inspect.ismethod(model.forward)
+    assert model.forward.__self__ is model
+    assert (model.forward.__name__, model.forward.__doc__) == ("forward", "What it does.")
+    assert "forward" not in vars(model)
+    assert type(model).__name__ == "Named"
+    assert isinstance(model, Named)
+    assert torch.equal(model(x, scale=2.0), 2 * model.forward(x))
+
+
+def calls_of(model: nn.Module, x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> int:
+    from ogive.torch import _swap
+
+    called: list[str] = []
+    with monkeypatch.context() as patch:
+        spied = {
+            name: lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k)
+            for name, f in _swap._functions.items()
+        }
+        patch.setattr(_swap, "_functions", spied)
+        model(x)
+    return len(called)
+
+
+COPIES: dict[str, Any] = {
+    "copy": copy.copy, "deepcopy": copy.deepcopy,
+    **{f"pickle {k}": lambda m, k=k: pickle.loads(pickle.dumps(m, k)) for k in range(2, 6)},
+    "python's pickle": lambda m: pickle._loads(pickle._dumps(m)),  # type: ignore[attr-defined]
+    "replica": lambda m: m._replicate_for_data_parallel(),  # what DataParallel runs
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", COPIES)
+def test_copies_run_with_parts_of_their_own(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, before, x = functional()
+    y = model(x)
+    other = COPIES[how](model)
+    if how == "replica":  # as `replicate` does it
+        other.a, other.b = model.a._replicate_for_data_parallel(), model.b
+        other.a.weight, other.a.bias = model.a.weight.clone(), model.a.bias.clone()
+    assert other.forward.__self__ is other
+    assert inspect.signature(other.forward) == before
+    assert torch.equal(other(x), y)
+    assert calls_of(other, x, monkeypatch) == 9
+    if how == "copy":
+        return
+    with torch.no_grad():
+        other.a.weight.zero_()
+        other.a.bias.zero_()
+    assert torch.equal(model(x), y)
+    assert not torch.equal(other(x), y)
+    if how == "replica":
+        return
+    ot.unswap(other)
+    assert type(other) is Named
+    assert not calls_of(other, x, monkeypatch)
+    assert calls_of(model, x, monkeypatch) == 9
+
+
+def test_a_saved_model_is_swapped_where_it_is_loaded(tmp_path: Any) -> None:
+    torch.save(functional()[0], tmp_path / "model.pt")
+    code = f"""
+import torch, test_torch_swap
+model = torch.load({str(tmp_path / "model.pt")!r}, weights_only=False)
+x = torch.ones(1, 2, 6, dtype=torch.float64)
+swapped = model(x)
+import ogive.torch
+ogive.torch.unswap(model)
+assert not torch.equal(model(x), swapped)
+torch.testing.assert_close(model(x), swapped)
+"""
+    check_python(code)
+
+
+@pytest.mark.parametrize("functional", [False, True])
+def test_a_deleted_model_is_gone(functional: bool) -> None:
+    class Local(nn.Sequential):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return F.softplus(super().forward(input))
+
+    model = Local(nn.Linear(3, 3), nn.GELU())
+    report = ot.swap(model, functional=functional)
+    checkpoint(model, torch.ones(2, 3, requires_grad=True), use_reentrant=False).sum().backward()
+    assert report.model is model
+    gone = [weakref.ref(model), *map(weakref.ref, model)]
+    made = weakref.ref(type(model))
+    del model
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None, None]
+    assert functional == (made() is None)
+    with pytest.raises(RuntimeError, match="the model of this report is gone"):
+        ot.unswap(report)
+    assert str(pickle.loads(pickle.dumps(report))) == str(report)
+
+
+def test_parts_called_alone_and_forwards_of_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Named().double()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x)
+
+    model, x = Outer(), torch.randn(1, 2, 6, dtype=torch.float64)
+    given = model.inner.forward
+    wrapped = functools.wraps(given)(lambda *a, **k: given(*a, **k) + 1)
+    before = model(x)
+    model.inner.forward = wrapped
+    ot.swap(model, functional=True)
+    assert calls_of(model, x, monkeypatch) == calls_of(model.inner, x, monkeypatch) == 9
+    assert inspect.signature(model.inner.forward) == inspect.signature(wrapped)
+    torch.testing.assert_close(copy.deepcopy(model)(x), before + 1)
+    ot.unswap(model)
+    assert model.inner.forward is wrapped
+    assert torch.equal(model(x), before + 1)
+    assert type(model.inner) is Named
+
+
+def test_a_class_that_counts_its_subclasses_and_a_new_model_of_a_swapped_one_s_class() -> None:
+    made = []
+
+    class Registered(nn.Module):
+        def __init_subclass__(cls, **kwargs: Any) -> None:
+            super().__init_subclass__(**kwargs)
+            made.append(cls.__name__)
+
+    class Layer(Registered):
+        def __init__(self, size: int):
+            super().__init__()
+            self.a = nn.Linear(size, size)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.gelu(self.a(x))
+
+    model = nn.Sequential(Layer(3), Layer(3))
+    ot.swap(model, functional=True)
+    assert made == ["Layer", "Layer"]
+    assert type(model[0]) is type(model[1])
+    again = type(model[0])(3)
+    assert type(again) is Layer
+    assert inspect.signature(type(model[0])) == inspect.signature(Layer)
+
+
+class Needy(nn.Module):
+    def __init_subclass__(cls, name: str, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+
+
+def test_what_has_no_subclass_is_reported_and_what_is_scripted_too() -> None:
+    class Layer(Needy, name="a"):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.gelu(x)
+
+    report = ot.swap(Layer(), functional=True)
+    assert "Layer has no subclass for what it calls: " in str(report)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(nn.Sequential(nn.GELU()))
+    assert "compiled to TorchScript" in str(ot.swap(scripted, functional=True))
+
+
+def test_a_class_that_changed_since_stays() -> None:
+    model = nn.Sequential(nn.PReLU(), nn.ReLU())
+    ot.swap(model)
+    nn.utils.parametrize.register_parametrization(model[0], "weight", nn.Identity())
+    now = type(model[0])
+    with pytest.warns(UserWarning, match=r"0 became .*ParametrizedPReLU after it was swapped"):
+        ot.unswap(model)
+    assert type(model[0]) is now
+    assert type(model[1]) is nn.ReLU
+
+
+def test_a_functional_model_compiles_to_one_graph() -> None:
+    torch._dynamo.reset()
+    model, _, x = functional()
+    assert torch._dynamo.explain(model)(x).graph_break_count == 0
+    torch._dynamo.reset()
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), model(x))
+    torch._dynamo.reset()
+
+
+def language_models() -> dict[str, Any]:
+    transformers = pytest.importorskip("transformers")
+    small: dict[str, Any] = {
+        "hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 50, "pad_token_id": 0,
+    }  # fmt: skip
+    dense: dict[str, Any] = {**small, "num_attention_heads": 4, "intermediate_size": 48}
+    return {
+        "bert": (transformers.BertForMaskedLM, transformers.BertConfig(**dense)),
+        "llama": (
+            transformers.LlamaForCausalLM,
+            transformers.LlamaConfig(**dense, num_key_value_heads=2),
+        ),
+        "t5": (
+            transformers.T5ForConditionalGeneration,
+            transformers.T5Config(
+                d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, vocab_size=50,
+                feed_forward_proj="gated-gelu", decoder_start_token_id=0, dropout_rate=0.0,
+            ),
+        ),
+        "mamba": (
+            transformers.MambaForCausalLM, transformers.MambaConfig(**small, state_size=4)
+        ),
+        "mamba2": (
+            transformers.Mamba2ForCausalLM,
+            transformers.Mamba2Config(
+                **small, state_size=8, num_heads=8, head_dim=8, n_groups=1, chunk_size=8
+            ),
+        ),
+        "falcon mamba": (
+            transformers.FalconMambaForCausalLM,
+            transformers.FalconMambaConfig(**small, state_size=4),
+        ),
+        "jamba": (
+            transformers.JambaForCausalLM,
+            transformers.JambaConfig(
+                **dense, num_key_value_heads=2, num_experts=2, mamba_d_state=4, mamba_dt_rank=4,
+                attn_layer_period=2, attn_layer_offset=1, use_mamba_kernels=False,
+            ),
+        ),
+    }  # fmt: skip
+
+
+def loss_and_gradients(model: Any, ids: torch.Tensor) -> list[torch.Tensor]:
+    model.zero_grad()
+    loss = model(input_ids=ids, labels=ids).loss
+    loss.backward()
+    return [loss.detach(), *(p.grad for p in model.parameters() if p.grad is not None)]
+
+
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
+@pytest.mark.parametrize("lean", [None, True])
+@pytest.mark.parametrize("name", language_models())
+def test_transformers_checkpoint_layers_with_the_same_gradients(
+    name: str, lean: bool | None
+) -> None:
+    torch.manual_seed(0)
+    make, config = language_models()[name]
+    model = make(config).train()
+    for part in model.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.0
+    ids = torch.randint(3, 50, (2, 7), generator=torch.Generator().manual_seed(1))
+    exact = loss_and_gradients(model, ids)
+    largest = max(float(g.abs().max()) for g in exact)
+    takes = inspect.signature(model.forward)
+    ot.swap(model, functional=True, lean=lean)
+    assert inspect.signature(model.forward) == takes
+    for reentrant in (None, False, True):
+        if reentrant is not None:
+            model.gradient_checkpointing_enable({"use_reentrant": reentrant})
+        if reentrant:
+            model.enable_input_require_grads()
+        for found, expected in zip(loss_and_gradients(model, ids), exact, strict=True):
+            scale = float(expected.abs().max()) + 1e-4 * largest  # some vanish but for rounding
+            torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_generation_gives_the_same_tokens(name: str) -> None:
+    torch.manual_seed(0)
+    make, config = language_models()[name]
+    model = make(config).eval()
+    ids = torch.randint(3, 50, (2, 5), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    mask[0, :2] = 0  # padded on the left
+    options = {"attention_mask": mask, "max_new_tokens": 6, "eos_token_id": None}
+    before = [model.generate(ids, num_beams=n, do_sample=False, **options) for n in (1, 3)]
+    ot.swap(model, functional=True)
+    after = [model.generate(ids, num_beams=n, do_sample=False, **options) for n in (1, 3)]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))

@@ -196,6 +196,54 @@ def masked_classes(rank: int, world: int) -> None:
             torch.testing.assert_close(ours, theirs)
 
 
+def ignored_rows_count_nowhere(rank: int, world: int) -> None:
+    """Whatever they hold, and in whatever format their labels are."""
+    begin, end = starts(world), [*starts(world)[1:], CLASSES]
+    x, W, b, t = inputs()
+    mine, kept = slice(begin[rank], end[rank]), t >= 0
+    mask = torch.where(kept, t, 255).to(torch.uint8)
+    for bad in (torch.nan, torch.inf):
+        x[~kept] = bad
+        for options in ({}, {"label_smoothing": 0.1}, {"softcap": 2.0, "z_loss": 0.1}):
+            leaves = [a.clone().requires_grad_() for a in (x[kept], W, b)]
+            whole = ot.cross_entropy(torch.nn.functional.linear(*leaves), t[kept], **options)
+            dx, dW, db = torch.autograd.grad(whole, leaves)
+            for labels, ignored in ((t, -100), (mask, 255)):
+                own = [a.clone().requires_grad_() for a in (x, W[mine], b[mine])]
+                loss = ot.vocab_parallel_linear_cross_entropy(
+                    own[0], own[1], labels, bias_shard=own[2], vocab_start=begin[rank],
+                    chunk_rows=2, ignore_index=ignored, **options,
+                )  # fmt: skip
+                torch.testing.assert_close(loss, whole)
+                found = torch.autograd.grad(loss, own)
+                assert not found[0][~kept].any()
+                for ours, theirs in zip(
+                    (found[0][kept], *found[1:]), (dx, dW[mine], db[mine]), strict=True
+                ):
+                    torch.testing.assert_close(ours, theirs)
+
+
+def class_weights_of_any_size(rank: int, world: int) -> None:
+    """All of one size weigh nothing."""
+    begin, end = starts(world), [*starts(world)[1:], CLASSES]
+    x, W, b, t = inputs()
+    mine = slice(begin[rank], end[rank])
+    leaves = [a.clone().requires_grad_() for a in (x, W, b)]
+    whole = torch.nn.functional.cross_entropy(torch.nn.functional.linear(*leaves), t)
+    dx, dW, db = torch.autograd.grad(whole, leaves)
+    for size in (1e308, 1e-310, -1.0):
+        weight = torch.full((CLASSES,), size, dtype=torch.float64)
+        own = [a.clone().requires_grad_() for a in (x, W[mine], b[mine])]
+        loss = ot.vocab_parallel_linear_cross_entropy(
+            own[0], own[1], t, bias_shard=own[2], vocab_start=begin[rank], weight=weight
+        )
+        torch.testing.assert_close(loss, whole)
+        for ours, theirs in zip(
+            torch.autograd.grad(loss, own), (dx, dW[mine], db[mine]), strict=True
+        ):
+            torch.testing.assert_close(ours, theirs)
+
+
 def twice(shard: torch.Tensor, t: torch.Tensor) -> None:
     """Shards of 2, 3, … classes."""
     start = sum(range(2, shard.shape[-1]))
@@ -227,9 +275,9 @@ def refusals(rank: int, world: int) -> None:
             "weight of shape (7,) does not fit",
         ),
         (
-            lambda: ot.vocab_parallel_cross_entropy(shard, t, weight=-torch.arange(3.0)),
+            lambda: ot.vocab_parallel_cross_entropy(shard, t, weight=torch.arange(3) / 0),
             ValueError,
-            "weight[1] = -1.0: weights must be finite",
+            "weight[0] = nan: weights must be finite",
         ),
         (
             lambda: ot.vocab_parallel_cross_entropy(shard, t.float()),

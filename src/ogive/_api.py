@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _gated, _heads, _lean, _native, _rows, _unary, catalog
 from ._docstrings import docstring
+from ._ufuncs import once
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",
@@ -49,7 +50,7 @@ def modes(name: str) -> tuple[str, ...]:
     return tuple(mode for mode in PUBLIC_MODES if mode in has)
 
 
-@cache
+@once
 def build(name: str, mode: str) -> Any:
     """The public object for one mode of one function."""
     card = catalog.find(name)

@@ -150,7 +150,9 @@ def docstring(card: Card, mode: str) -> str:
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
     for p in card.parameters:
         if card.kind == "unary" and p.operand and p.domain != Parameter.domain:
-            parts += ["ValueError", f"    {p.name} outside ({p.domain[0]:g}, {p.domain[1]:g})."]
+            parts += ["ValueError", f"    {p.name} outside {p.interval}."]
+    if card.ordered:
+        parts += ["ValueError", f"    {' above '.join(card.ordered)}."]
     if card.kind not in ("unary", "gated"):
         parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
     if lean:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
-from ._ufuncs import BFLOAT16, rewrap, rounded, ufunc
+from ._ufuncs import BFLOAT16, as_plain, at, check_real, first, rewrap, rounded, ufunc
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -80,7 +80,7 @@ def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def as_logits(z: Any, name: str, what: str = "logits") -> Array:
     """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
-    array = np.asarray(z)
+    array = z if type(z) is np.ndarray else as_plain(z, f"{name}: {what}")
     if array.dtype.kind in "biu":
         array = array.astype(np.result_type(array.dtype, np.float16))
     native = array.dtype.newbyteorder("=")
@@ -98,25 +98,16 @@ def class_axis(z: Array, axis: int, name: str) -> int:
     return where
 
 
-def first(bad: Array) -> tuple[int, ...]:
-    """The index of the first True."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
-
-
-def at(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
 def checked_number(
     name: str, value: Any, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
     """An option that must be one real number within bounds."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if isinstance(value, np.complexfloating):
-        raise TypeError(f"{name} must be a real number, not {value!r}")
+    if type(value) is not float:
+        number_like = isinstance(value, (int, float, np.generic, np.ndarray))
+        if not number_like or np.ndim(value) or isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} must be a number, not {value!r}")
+        if not isinstance(value, (int, float)):
+            check_real(as_plain(value, name).dtype, name)
     number = float(value)
     inside = (low < number if open_low else low <= number) and number <= high
     if not inside or math.isinf(number):
@@ -138,26 +129,26 @@ def checked_hessian(hessian: Any) -> float:
     return float(HESSIANS.index(hessian))
 
 
-def checked_weights(name: str, values: Any) -> Array:
-    """Weights as float64: finite and not negative."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype != BFLOAT16):
-        raise TypeError(f"{name} must be real numbers, not of dtype {array.dtype}")
+def checked_weights(name: str, values: Any, least: float = -math.inf) -> Array:
+    """Weights as float64: finite, and at least `least`. Those of losses may be negative."""
+    array = as_plain(values, name)
+    check_real(array.dtype, name)
     weights = array.astype(np.float64)
-    bad = ~((weights >= 0) & np.isfinite(weights))
-    if bad.any():
-        index = first(bad)
-        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite and >= 0")
+    good = (weights >= least) & (np.abs(weights) < math.inf)
+    if not good.all():
+        bad = ~good
+        index, bound = first(bad), "" if least == -math.inf else f" and >= {least:g}"
+        raise ValueError(f"{at(name, index)} = {weights[index]}: weights must be finite{bound}")
     return weights
 
 
 def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> Array:
     """Target probabilities in the logits' format: not NaN, from 0 to `most`."""
-    if target.dtype.kind not in "biufV" or (target.dtype.kind == "V" and target.dtype != BFLOAT16):
-        raise TypeError(f"target must be real numbers, not of dtype {target.dtype}")
+    check_real(target.dtype, "target")
     # One look at both ends tells it of most arrays; a NaN comes through to both.
     if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
-        bad = ~((target >= 0) & (target <= most)) if most < math.inf else ~(target >= 0)
+        with np.errstate(invalid="ignore"):  # bfloat16 compares a NaN with a warning
+            bad = ~((target >= 0) & (target <= most))
         if most == math.inf:
             bad |= target == math.inf
         if bad.any():
@@ -168,7 +159,8 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
             )
     if target.dtype == dtype and target.flags.aligned:
         return target
-    cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
+    with np.errstate(over="ignore"):
+        cast = rounded(target, dtype) if target.dtype == np.float64 else target.astype(dtype)
     beyond = ~np.isfinite(cast)
     if beyond.any():
         index = first(beyond)
@@ -202,7 +194,11 @@ def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Arr
     apart = ignore_index is None or not 0 <= ignore_index < classes
     if apart and target.size and within(target, 0, classes - 1):
         return target.astype(np.int64, copy=not target.flags.aligned)
-    ignored = np.zeros(target.shape, np.bool_) if ignore_index is None else target == ignore_index
+    # Before anything is marked: a format of unsigned numbers has no -1. What int64 does not hold is
+    # told by the numbers as they came.
+    labels = target.astype(np.int64)
+    given = target if target.dtype.kind == "u" else labels
+    ignored = np.zeros(target.shape, np.bool_) if ignore_index is None else given == ignore_index
     bad = ~ignored & ((target < 0) | (target >= classes))
     if bad.any():
         index = first(bad)
@@ -211,7 +207,8 @@ def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Arr
             f"for {classes} classes"
             + ("" if ignore_index is None else f", or ignore_index = {ignore_index}")
         )
-    return np.where(ignored, -1, target).astype(np.int64)
+    labels[ignored] = -1
+    return labels
 
 
 def checked_out(out: Any, z: Array, name: str = "out") -> Array:
@@ -296,11 +293,11 @@ def lowered(weights: Any, size: float, total: float) -> tuple[Any, float, float]
 
 
 def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
-    """Per-row losses to what was asked for; a mean over nothing is 0."""
+    """Per-row losses to what was asked for; a mean over nothing, of total inf, is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
     losses = loss.reshape(-1)
-    divisor = total or 1.0 if reduction == "mean" else 1.0
+    divisor = total if reduction == "mean" else 1.0
     value = summed_in_chunks(losses, divisor, dtype)
     if not math.isfinite(value) and np.isfinite(losses).all():  # it may be the sum alone
         with np.errstate(over="ignore"):
@@ -314,6 +311,11 @@ def summed_in_chunks(losses: Array, divisor: float, dtype: Any = np.float64) -> 
         pieces = range(0, losses.size, CHUNK)
         losses = np.array([summed(losses[i : i + CHUNK]) for i in pieces])
     return summed(losses, divisor, dtype)
+
+
+def inverse(total: float) -> float:
+    """What a mean's gradient is multiplied by; weights that cancel give inf, as in torch."""
+    return 1 / total if total else math.copysign(math.inf, total)
 
 
 CHUNK = 1 << 17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import numpy as np
 from . import _native
 from ._generated import generated
 from ._heads import FORMATS, as_logits
-from ._ufuncs import as_array, check_parameter, is_dask, rewrap
+from ._ufuncs import (
+    as_array,
+    as_plain,
+    check_order,
+    check_parameter,
+    check_real,
+    is_dask,
+    rewrap,
+)
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +45,10 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
         "number": number,
         "parameters": operands,
     }
-    text = f"def {card.name}({signature}):\n    return run({arrays}, out=out, numbers=({numbers}))"
+    ordered = f"    check_order({', '.join(card.ordered)})\n" if card.ordered else ""
+    scope["check_order"] = partial(check_order, card.ordered)
+    call = f"    return run({arrays}, out=out, numbers=({numbers}))"
+    text = f"def {card.name}({signature}):\n{ordered}{call}"
     return generated(card.name, text, scope, f"{mode} {card.name}")
 
 
@@ -83,7 +95,7 @@ def real(x: Any, name: str, what: str) -> Array:
     """An array of a supported format, contiguous in C order."""
     if type(x) is np.ndarray and x.dtype in FORMATS and x.flags.c_contiguous and x.flags.aligned:
         return x  # what follows costs microseconds
-    array = as_array(x)
+    array = as_array(x, f"{name}: {what}")
     if is_dask(array):
         raise TypeError(f"{name}: {what} is a dask array; the mask needs all of it: use map_blocks")
     return np.asarray(as_logits(array, name, what), order="C")
@@ -91,11 +103,14 @@ def real(x: Any, name: str, what: str) -> Array:
 
 def number(parameter: Parameter, value: Any) -> float:
     """One number: bits say nothing of a parameter that differs from element to element."""
-    if np.ndim(value):
-        raise ValueError(
-            f"{parameter.name} must be one number in the lean forms, not an array of shape "
-            f"{np.shape(value)}"
-        )
+    if type(value) is not float:
+        value = as_plain(value, parameter.name)
+        check_real(value.dtype, parameter.name)
+        if value.ndim:
+            raise ValueError(
+                f"{parameter.name} must be one number in the lean forms, not an array of shape "
+                f"{value.shape}"
+            )
     if parameter.domain != Parameter.domain:
         check_parameter(parameter, value)
     return float(value)

@@ -11,6 +11,10 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ._ufuncs import (
     as_array,
+    as_parameter,
+    as_plain,
+    at,
+    first,
     first_indices,
     is_dask,
     rewrap,
@@ -38,27 +42,24 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
     return makers[mode](card)
 
 
-def checked_temperature(temperature: Any) -> Any:
+def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
+    """A temperature that is positive, and no larger than one for each row; as float64."""
     if type(temperature) is float and 0 < temperature < np.inf:
         return temperature
-    values = np.asarray(temperature)
-    if values.dtype.kind not in "biuf" or not np.all((values > 0) & np.isfinite(values)):
-        raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
-    return temperature
-
-
-def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
-    """A temperature that is positive, and no larger than one for each row."""
-    temperature = checked_temperature(temperature)
-    if type(temperature) is not float and np.ndim(temperature):
-        shape = np.shape(temperature)
-        try:
-            fits = np.broadcast_shapes(shape, lead) == lead
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(f"temperature of shape {shape} does not fit the rows' {lead}")
-    return temperature
+    values = np.asarray(as_parameter(as_plain(temperature, "temperature"), "temperature"))
+    fine = (values > 0) & (values < np.inf)
+    if not fine.all():
+        index = first(~fine)
+        raise ValueError(
+            f"{at('temperature', index)} must be positive and finite, not {values[index]}"
+        )
+    try:
+        fits = np.broadcast_shapes(values.shape, lead) == lead
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"temperature of shape {values.shape} does not fit the rows' {lead}")
+    return values
 
 
 def row_out(out: Any, shape: tuple[int, ...]) -> Any:
@@ -85,7 +86,7 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     """The mask with its row last, broadcast where it is shorter than the rows it applies to."""
     if where is None:
         return no_mask(x.shape[axis])
-    mask = where if is_dask(where) else np.asarray(where)
+    mask = as_array(where, "where")
     if mask.dtype != np.bool_:
         raise TypeError(f"where must be a boolean mask, not of dtype {mask.dtype}")
     try:
@@ -100,9 +101,33 @@ def checked_axis(x: Any, axis: int, name: str) -> int:
     return index
 
 
+def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands of a gufunc with the chunks that the dask array among them has, if there is one:
+    dask does not look for them itself.
+    """
+    if not any(type(a) is not np.ndarray and is_dask(a) for a in operands):
+        return operands
+    import dask.array
+
+    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
+    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
+    like, most = max((pair for pair in given if is_dask(pair[0])), key=lambda pair: pair[1])
+
+    def alike(operand: Any, lead: int) -> Any:
+        if operand is like or lead < 1:  # one for all rows
+            return operand
+        beside = zip(operand.shape, like.chunks[most - lead : most], strict=False)
+        chunks = [own if size == sum(own) else (size,) for size, own in beside]
+        held: Any = dask.array
+        return held.asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
+
+    return tuple(alike(*pair) for pair in given)
+
+
 def value(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "value")
     reduces = not str(loop.signature).endswith("(n)")
+    of_x = f"{card.name}: x"
 
     def call(
         x: Any,
@@ -111,16 +136,19 @@ def value(card: Card) -> Callable[..., Any]:
         where: Any = None,
         out: Any = None,
     ) -> Any:
-        rows = as_array(x)
+        rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
-        target = row_out(out, _shape(rows, axis, reduces))
+        target = None if out is None else row_out(out, _shape(rows, axis, reduces))
         target = target if target is None or reduces else row_last(target, axis)
-        result = loop(
+        mask = row_mask(where, rows, axis)
+        operands = (
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            row_mask(where, rows, axis),
-            out=target,
+            mask,
         )
+        if type(rows) is not np.ndarray or type(mask) is not np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         if reduces:
@@ -139,22 +167,27 @@ def _shape(rows: Any, axis: int, reduces: bool) -> tuple[int, ...]:
 def backward(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "backward")
     reduces = str(loop.signature).startswith("()")
+    of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
 
     def call(
         dy: Any, x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None, out: Any = None
     ) -> Any:
-        rows, upstream = as_array(x), as_array(dy)
+        rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
         axis = checked_axis(rows, axis, card.name)
         expected = _shape(rows, axis, reduces)
         if upstream.shape != expected and (upstream.ndim or not reduces):
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
-        result = loop(
+        target = None if out is None else row_last(row_out(out, rows.shape), axis)
+        mask = row_mask(where, rows, axis)
+        operands = (
             upstream if reduces else row_last(upstream, axis),
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            row_mask(where, rows, axis),
-            out=None if out is None else row_last(row_out(out, rows.shape), axis),
+            mask,
         )
+        if not type(upstream) is type(rows) is type(mask) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -165,18 +198,22 @@ def backward(card: Card) -> Callable[..., Any]:
 
 def backward_from_output(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "backward_from_output")
+    of_dy, of_y = (f"backward_from_output.{card.name}: {name}" for name in ("dy", "y"))
 
     def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
-        rows, upstream = as_array(y), as_array(dy)
+        rows, upstream = as_array(y, of_y), as_array(dy, of_dy)
         axis = checked_axis(rows, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
-        result = loop(
+        target = None if out is None else row_last(row_out(out, rows.shape), axis)
+        operands = (
             row_last(upstream, axis),
             row_last(rows, axis),
             row_temperature(temperature, _shape(rows, axis, True)),
-            out=None if out is None else row_last(row_out(out, rows.shape), axis),
         )
+        if not type(upstream) is type(rows) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -189,24 +226,25 @@ def jacobian(card: Card) -> Callable[..., Any]:
     """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
     loop = ufunc(card.name, "backward")
     reduces = str(loop.signature).startswith("()")
+    of_x = f"jacobian.{card.name}: x"
 
     def call(x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None) -> Any:
-        rows = np.asarray(x)
+        rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
         length = rows.shape[axis]
         mask = row_mask(where, rows, axis)
         rows = row_last(rows, axis)
-        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
-        if reduces:
-            return loop(np.ones(rows.shape[:-1], dtype), rows, temperature, mask)
-        units = np.eye(length, dtype=dtype)
-        return loop(
-            units,
-            rows[..., np.newaxis, :],
-            np.asarray(temperature)[..., np.newaxis] if np.ndim(temperature) else temperature,
-            mask[..., np.newaxis, :] if mask.ndim > 1 else mask,
+        operands = (
+            np.ones(rows.shape[:-1], dtype) if reduces else np.eye(length, dtype=dtype),
+            rows if reduces else rows[..., np.newaxis, :],
+            temperature[..., np.newaxis] if np.ndim(temperature) and not reduces else temperature,
+            mask[..., np.newaxis, :] if mask.ndim > 1 and not reduces else mask,
         )
+        if not type(rows) is type(mask) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        return loop(*operands)
 
     return call
 
@@ -214,6 +252,7 @@ def jacobian(card: Card) -> Callable[..., Any]:
 def drawn_value(card: Card) -> Callable[..., Any]:
     """A function of a row and of noise, which a seed and the element's index decide."""
     loop = ufunc(card.name, "value")
+    of_x = f"{card.name}: x"
 
     def call(
         x: Any,
@@ -224,18 +263,20 @@ def drawn_value(card: Card) -> Callable[..., Any]:
         out: Any = None,
     ) -> Any:
         key = seed_key(card.name, seed)
-        rows = as_array(x)
+        rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
         target = row_out(out, rows.shape)
         last = row_last(rows, axis)
-        result = loop(
+        operands = (
             last,
             row_temperature(temperature, last.shape[:-1]),
             key,
             first_indices(last),
             checked_switch("hard", hard),
-            out=target if target is None else row_last(target, axis),
         )
+        if type(rows) is not np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
@@ -243,6 +284,7 @@ def drawn_value(card: Card) -> Callable[..., Any]:
 
 def drawn_backward(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "backward")
+    of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
 
     def call(
         dy: Any,
@@ -255,20 +297,22 @@ def drawn_backward(card: Card) -> Callable[..., Any]:
     ) -> Any:
         key = seed_key(card.name, seed)
         checked_switch("hard", hard)  # the gradient is that of the soft result
-        rows, upstream = as_array(x), as_array(dy)
+        rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
         axis = checked_axis(rows, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {rows.shape}")
         target = row_out(out, rows.shape)
         last = row_last(rows, axis)
-        result = loop(
+        operands = (
             row_last(upstream, axis),
             last,
             row_temperature(temperature, last.shape[:-1]),
             key,
             first_indices(last),
-            out=target if target is None else row_last(target, axis),
         )
+        if not type(upstream) is type(rows) is np.ndarray:
+            operands = in_chunks(loop, operands)
+        result = loop(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
@@ -276,24 +320,26 @@ def drawn_backward(card: Card) -> Callable[..., Any]:
 
 def drawn_jacobian(card: Card) -> Callable[..., Any]:
     loop = ufunc(card.name, "backward")
+    of_x = f"jacobian.{card.name}: x"
 
     def call(
         x: Any, axis: int = -1, temperature: Any = 1.0, hard: bool = False, seed: Any = None
     ) -> Any:
         key = seed_key(card.name, seed)
         checked_switch("hard", hard)
-        rows = np.asarray(x)
+        rows = as_array(x, of_x)
         axis = checked_axis(rows, axis, card.name)
         rows = row_last(rows, axis)
-        dtype = rows.dtype if rows.dtype.kind in "fV" else np.result_type(rows.dtype, np.float16)
+        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
-        return loop(
+        operands = (
             np.eye(rows.shape[-1], dtype=dtype),
             rows[..., np.newaxis, :],
-            np.asarray(temperature)[..., np.newaxis] if np.ndim(temperature) else temperature,
+            temperature[..., np.newaxis] if np.ndim(temperature) else temperature,
             key,
             first_indices(rows)[..., np.newaxis],
         )
+        return loop(*in_chunks(loop, operands))
 
     return call
 

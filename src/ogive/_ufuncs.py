@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import cache
-from typing import Any
+import sys
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,7 +24,25 @@ except ImportError:
     BFLOAT16 = None
 
 
-@cache
+Made = TypeVar("Made")
+
+
+def once(make: Callable[..., Made]) -> Callable[..., Made]:
+    """`functools.cache` that gives one object also to threads that ask for it at the same time: a
+    function is pickled by the name under which that very object is found. Without a lock, which a
+    fork could leave held.
+    """
+    made: dict[tuple[Any, ...], Made] = {}
+
+    @cache
+    @wraps(make)
+    def found(*key: Any) -> Made:
+        return made.setdefault(key, make(*key))
+
+    return found
+
+
+@once
 def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
     """The ufunc of a kernel's mode; its name is the attribute of ``ogive`` that pickle finds."""
     public = name if mode == "value" else f"{mode}.{name}"
@@ -36,36 +56,67 @@ def rounded(values: Any, dtype: np.dtype[Any]) -> Any:
     return ufunc("narrowed", "value")(values, signature=(np.dtype(np.float64), dtype))
 
 
-def as_parameter(value: Any) -> Any:
+def as_parameter(value: Any, name: str) -> Any:
     """A parameter as the kernels take it: float64, whatever the format of x.
 
     A float32 array would be right too, but NumPy would convert it in pieces of its own buffer
     size, and the call could not be shared among threads.
     """
-    if type(value) is np.ndarray and value.dtype != np.float64 and value.dtype.kind in "biuf":
-        return value.astype(np.float64)
-    return value
+    if type(value) in (float, int):
+        return value
+    if type(value) is not np.ndarray and hasattr(value, "__array_ufunc__"):
+        return value  # a container, which is asked what it does
+    array = as_array(value, name)
+    if array.dtype != np.float64:
+        check_real(array.dtype, name)
+        return array.astype(np.float64)
+    return array
 
 
+def check_real(dtype: np.dtype[Any], name: str) -> None:
+    """Refuses what is not a real number that float64 holds."""
+    if not (dtype.kind in "biuf" and dtype.itemsize <= 8) and dtype != BFLOAT16:
+        raise TypeError(f"{name} must be real numbers that float64 holds, not of dtype {dtype}")
+
+
+def first(bad: Any) -> tuple[int, ...]:
+    """The index of the first True."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
+
+
+def at(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+PLAIN = (int, float)
 MOST_CHECKED = 1 << 16
 """Larger arrays of parameters are not searched: it would cost as much as the function itself."""
 
 
 def check_parameter(parameter: Parameter, given: Any) -> None:
     """Refuse a number, or one of a few, outside the domain that the card states."""
-    values = given if isinstance(given, np.ndarray) else None
-    if isinstance(given, (int, float, list, tuple, np.generic)):
-        values = np.asarray(given)
-    if values is None or values.size > MOST_CHECKED or values.dtype.kind not in "biuf":
+    held = given.data if is_labelled(given) else given
+    if is_dask(held) or np.size(held) > MOST_CHECKED:
         return
+    values = np.asarray(np.ma.filled(held, parameter.default))
+    check_real(values.dtype, parameter.name)
+    if values.dtype.kind == "V":
+        values = values.astype(np.float64)
     low, high = parameter.domain
     bad = ~((values > low) & (values < high))
     if bad.any():
-        index = np.unravel_index(int(np.argmax(bad)), bad.shape)
-        place = f"[{', '.join(map(str, index))}]" if index else ""
+        index = first(bad)
         raise ValueError(
-            f"{parameter.name}{place} = {values[index]}: it must be in ({low:g}, {high:g})"
+            f"{at(parameter.name, index)} = {values[index]}: it must be in {parameter.interval}"
         )
+
+
+def check_order(names: tuple[str, ...], low: Any, high: Any) -> None:
+    """Refuse two plain numbers of which the first exceeds the second; where arrays do, kernels give
+    NaN.
+    """
+    if type(low) in PLAIN and type(high) in PLAIN and low > high:
+        raise ValueError(f"{names[0]} = {low} is above {names[1]} = {high}")
 
 
 def seed_key(name: str, seed: Any) -> Any:
@@ -98,19 +149,123 @@ def first_indices(rows: Any) -> Any:
 
 
 def is_dask(x: Any) -> bool:
-    return type(x).__module__.split(".")[0] == "dask"
+    """A dask array; dask's frames and delayed values are none."""
+    return type(x).__module__.startswith("dask.array")
 
 
 def is_labelled(x: Any) -> bool:
-    """An xarray object, whose own data may be a NumPy or a dask array."""
-    return hasattr(x, "dims") and hasattr(x, "data")
+    """An xarray object, whose own data may be a NumPy or a dask array. Its class is asked: a data
+    set and a delayed value have attributes of any name.
+    """
+    kind = type(x)
+    return hasattr(kind, "dims") and hasattr(kind, "data")
 
 
-def as_array(x: Any) -> Any:
-    """What a gufunc takes: the NumPy or dask array that x is or holds."""
+def package_of(x: Any) -> str:
+    return type(x).__module__.partition(".")[0]
+
+
+NUMBERS = (float, int, list, tuple, np.generic)
+"""What NumPy makes an array of, and nobody else has a say in."""
+
+
+def as_array(x: Any, what: str = "x") -> Any:
+    """The NumPy or dask array that x is or holds, for whatever combines its elements.
+
+    Containers come through here, but for those given to a plain ufunc, which NumPy asks itself:
+    there a mask or a missing value stays where it is, and a unit is its class's affair. Here they
+    are refused, since the result would be made of the numbers without them.
+    """
+    if type(x) is np.ndarray:
+        return x
+    if not isinstance(x, NUMBERS):
+        x = unpacked(x, what)
+        if isinstance(x, np.ndarray) or is_dask(x):
+            return x
+    try:
+        array = np.asarray(x)
+    except (TypeError, ValueError) as error:  # ragged lists, tensors elsewhere
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{what}: {error}") from None
+    if array.ndim == 0 and array.dtype.kind in "OSU":
+        raise TypeError(
+            f"{what} is a {type(x).__name__}, not an array of numbers: convert it first, a sparse "
+            "matrix by x.toarray()"
+        )
+    return array
+
+
+def unpacked(x: Any, what: str) -> Any:
+    """The array in a container, or what NumPy is to make one of."""
     if is_labelled(x):
         x = x.data
-    return x if isinstance(x, np.ndarray) or is_dask(x) else np.asarray(x)
+    if is_dask(x):
+        as_array(x._meta, what)
+    elif isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, and what is under its mask would count: give it as "
+            "x.filled(value), with where=~x.mask or, for labels, that value as ignore_index"
+        )
+    elif isinstance(x, np.matrix):
+        return np.asarray(x)
+    elif package_of(x) == "pandas" and hasattr(x, "isna"):
+        return from_pandas(x, what)
+    elif package_of(x) == "polars" and hasattr(x, "null_count"):
+        return from_polars(x, what)
+    elif (
+        hasattr(x, "__array_ufunc__")
+        and not isinstance(x, np.ndarray)
+        and package_of(x) != "xarray"
+    ):
+        raise TypeError(whose_own(x, what))
+    return x
+
+
+def whose_own(x: Any, what: str) -> str:
+    return (
+        f"{what} is a {type(x).__name__}, whose class decides what a ufunc makes of it: give its "
+        "numbers, as a plain array"
+    )
+
+
+def as_plain(x: Any, what: str) -> np.ndarray[Any, Any]:
+    """The same for what is no ufunc at all: an array whose class has no say in it."""
+    if type(x) is np.ndarray:
+        return x
+    array = as_array(x, what)
+    if isinstance(array, np.ndarray) and (
+        type(array).__array_ufunc__ is not np.ndarray.__array_ufunc__
+    ):
+        raise TypeError(whose_own(x, what))
+    return np.asarray(array)
+
+
+def from_pandas(x: Any, what: str) -> np.ndarray[Any, Any]:
+    """The numbers of a Series, a DataFrame, an Index or an array of pandas. A NaN is a number; a
+    missing value (NA) is none.
+    """
+    dtypes = [x.dtype] if x.ndim == 1 else list(x.dtypes)
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return np.asarray(x)
+    missing = sys.modules["pandas"].NA
+    nullable = [getattr(dtype, "na_value", None) is missing for dtype in dtypes]
+    check_complete(np.asarray(x.isna()) & nullable, what, "fillna")
+    if x.ndim == 1:
+        return np.asarray(x)
+    # Of several nullable columns pandas makes an array of objects.
+    return np.stack([np.asarray(x.iloc[:, k]) for k in range(len(dtypes))], axis=1)
+
+
+def from_polars(x: Any, what: str) -> np.ndarray[Any, Any]:
+    columns = [x] if hasattr(x, "dtype") else x.get_columns()
+    missing = [column.is_null().to_numpy() for column in columns]
+    check_complete(missing[0] if columns[0] is x else np.stack(missing, axis=1), what, "fill_null")
+    return np.asarray(x)
+
+
+def check_complete(missing: Any, what: str, cure: str) -> None:
+    if missing.any():
+        raise ValueError(f"{at(what, first(missing))} is missing: fill it first, as by {cure}")
 
 
 def rewrap(like: Any, values: Any) -> Any:
@@ -119,7 +274,7 @@ def rewrap(like: Any, values: Any) -> Any:
         return values
     if is_labelled(like):
         return like.copy(data=values)
-    if type(like).__module__.split(".")[0] == "pandas":
+    if package_of(like) == "pandas" and hasattr(like, "index"):
         labels = {"columns": like.columns} if values.ndim == 2 else {"name": like.name}
         return type(like)(values, index=like.index, **labels)
     return values
@@ -130,8 +285,10 @@ def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
     if isinstance(like, np.ndarray) or is_dask(like) or np.ndim(like) < 2:
         return values
     if is_labelled(like):
-        return like.isel({like.dims[axis]: 0}, drop=True).copy(data=values)
-    if type(like).__module__.split(".")[0] == "pandas":
+        row = {like.dims[axis]: 0}
+        left = like.isel(row, drop=True) if hasattr(like, "coords") else like.isel(row)
+        return left.copy(data=values)
+    if package_of(like) == "pandas":
         labels = like.index if axis == 1 else like.columns
         return like._constructor_sliced(values, index=labels)
     return values

@@ -16,6 +16,8 @@ from ._generated import generated
 from ._ufuncs import (
     as_array,
     as_parameter,
+    as_plain,
+    check_order,
     check_parameter,
     first_indices,
     is_dask,
@@ -53,7 +55,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     """
     inputs = ", ".join(INPUTS[mode])
     signature = [f"{p.name}={p.default!r}" for p in card.parameters]
-    operands = [f"as_parameter({p.name})" for p in card.parameters if p.operand]
+    operands = [p.name for p in card.parameters if p.operand]
     drawn = f"sampled_{mode}" in _native.entries()[card.name]
     lines = [
         f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",
@@ -67,10 +69,12 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
             "    if training:",
             "        if where is not True or kwargs:",
             "            raise TypeError('where and further keywords need training=False')",
-            f"        return sampled(({inputs}), {', '.join(operands)}, seed, out)",
+            f"        return sampled(({inputs},), {', '.join(operands)}, seed, out)",
         ]
-        if len(INPUTS[mode]) == 1:
-            lines[4] = lines[4].replace(f"({inputs})", f"({inputs},)")
+    lines[1:1] = [
+        f"    if type({name}) is not float: {name} = as_parameter({name}, {name!r})"
+        for name in operands
+    ]
     scope: dict[str, Any] = {"direct": ufunc(card.name, mode), "as_parameter": as_parameter}
     scope |= {"inf": math.inf, "plain": (float, int)}
     for p in bounded:  # a number that fits costs two comparisons and no call
@@ -78,6 +82,9 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
         fits = f"type({p.name}) in plain and {low!r} < {p.name} < {high!r}"
         lines.insert(1, f"    if not ({fits}): check_{p.name}({p.name})")
         scope[f"check_{p.name}"] = partial(check_parameter, p)
+    if card.ordered:
+        lines.insert(1, f"    check_order({', '.join(card.ordered)})")
+        scope["check_order"] = partial(check_order, card.ordered)
     if drawn:
         scope["sampled"] = sampled(card.name, mode)
     return generated(card.name, "\n".join(lines), scope, f"{mode} {card.name}")
@@ -91,7 +98,8 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
         if np.ndim(lower) or np.ndim(upper):
             raise ValueError("lower and upper must be single numbers in training")
         key = seed_key(name, seed)
-        like, arrays = arrays[-1], tuple(as_array(a) for a in arrays)
+        like, names = arrays[-1], INPUTS[mode]
+        arrays = tuple(as_array(a, f"{name}: {n}") for a, n in zip(arrays, names, strict=True))
         shape = arrays[-1].shape
         if any(a.shape != shape for a in arrays):
             raise ValueError(f"dy of shape {arrays[0].shape} does not fit x of shape {shape}")
@@ -111,20 +119,23 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
     """Backward of a function whose one parameter is learned: dx and the parameter's gradient."""
     products = ufunc(card.name, "parameter_backward")
     (parameter,) = card.parameters
+    of_dy, of_x = (f"backward.{card.name}: {name}" for name in INPUTS["backward"])
 
     def backward(
         dy: Any, x: Any, weight: Any = parameter.default, out: Any = None
     ) -> tuple[Any, Any]:
         if out is None:
             dx = dx_of(dy, x, weight)
-            dtype = dx.dtype if hasattr(dx, "dtype") else np.asarray(dx).dtype
-            dy, x = as_array(dy), as_array(x)
+            dtype = getattr(dx, "dtype", None)
+            dtype = dtype if isinstance(dtype, np.dtype) else np.asarray(dx).dtype
+            dy, x = as_array(dy, of_dy), as_array(x, of_x)
             if is_dask(dy) or is_dask(x):
                 return dx, lazy_gradient(products, dy, x, weight, dtype)
-            return dx, summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+            return dx, summed_gradient(products, dy, x, weight, dtype)
         # First the sum, since out may be an input; the loop on nothing says which format it has.
-        dtype = dx_of(np.asarray(dy).ravel()[:0], np.asarray(x).ravel()[:0]).dtype
-        total = summed_gradient(products, np.asarray(dy), np.asarray(x), weight, dtype)
+        plain_dy, plain_x = as_plain(dy, of_dy), as_plain(x, of_x)
+        dtype = dx_of(plain_dy.ravel()[:0], plain_x.ravel()[:0]).dtype
+        total = summed_gradient(products, plain_dy, plain_x, weight, dtype)
         return dx_of(dy, x, weight, out=out), total
 
     return backward
@@ -132,11 +143,11 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
 
 def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dtype[Any]) -> Any:
     """Sums dy df/dweight, in float64, over every axis that weight was broadcast along."""
-    given = np.asarray(weight)
+    given = as_plain(weight, "weight")
     dtype = gradient_format(weight, dtype)
     shape = np.broadcast_shapes(dy.shape, x.shape, given.shape)
     summed = broadcast_axes(given.shape, shape)
-    operands = [np.broadcast_to(a, shape) for a in (dy, x, as_parameter(given))]
+    operands = [np.broadcast_to(a, shape) for a in (dy, x, as_parameter(given, "weight"))]
     if len(summed) == len(shape):
         operands = [a.reshape(-1) for a in operands]  # one weight: one long row
         total = products(*operands)
@@ -173,8 +184,8 @@ def lazy_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dt
     def of_chunk(*operands: Any) -> Any:
         return products(*(a[..., np.newaxis] for a in operands))
 
-    given = np.asarray(weight)
-    arrays = [da.asarray(a) for a in (dy, x, as_parameter(given))]
+    given = as_plain(weight, "weight")
+    arrays = [da.asarray(a) for a in (dy, x, as_parameter(given, "weight"))]
     together = arrays[0] * arrays[1] * arrays[2]  # for its shape and chunks alone
     whole = [da.broadcast_to(a, together.shape).rechunk(together.chunks) for a in arrays]
     each = da.map_blocks(of_chunk, *whole, dtype=np.float64)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 
 import ogive
 from ogive.catalog import find
+
+if TYPE_CHECKING:
+    from ogive.study.forecast import Progress
+    from ogive.study.table import Table
+
+Number = TypeVar("Number", int, float)
 
 app = typer.Typer(
     add_completion=False,
@@ -45,67 +53,178 @@ def study(
     data: Annotated[
         str,
         typer.Argument(
-            help="digits, breast_cancer, wine, iris, a CSV, Parquet or NPZ file, or openml:ID."
+            help="digits, breast_cancer, wine, iris; a file: CSV, TSV or other text, Parquet, "
+            "Feather, Excel, JSON, NPZ or ARFF, also .gz, .bz2, .xz or .zip; or openml:ID."
         ),
     ] = "digits",
-    target: Annotated[str | None, typer.Option(help="Column to predict, for files.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict; the last by default.")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="classification or regression; by default texts, two values and few whole "
+            "numbers are classes."
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Columns to leave out; commas between, or repeat it.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns to use although they look like identifiers or copies."),
+    ] = None,
+    na: Annotated[
+        list[str] | None, typer.Option(help="Values that mean missing, such as -999 or unknown.")
+    ] = None,
+    sep: Annotated[
+        str | None, typer.Option(help="Separator of a text file, or tab or space; found if absent.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark: . or , .")] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first line holds names."),
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel file: name or number.")] = None,
     activations: Annotated[str, typer.Option(help="Names, comma-separated.")] = "",
     depths: Annotated[str, typer.Option(help="Numbers of hidden layers, comma-separated.")] = "",
-    seeds: Annotated[int | None, typer.Option(help="Networks for each setting.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller, in seconds.")] = False,
+    splits: Annotated[
+        int, typer.Option(help="Blocks, each with its own training, validation and test rows.")
+    ] = 10,
+    baseline: Annotated[
+        str | None, typer.Option(help="Activation to compare the others with; relu if there.")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="What is compared: accuracy, balanced_accuracy, auc or r2; auc where one class "
+            "has 80 % of the rows."
+        ),
+    ] = None,
+    rope: Annotated[
+        float, typer.Option(help="Points (hundredths) of difference that do not matter.")
+    ] = 1.0,
+    width: Annotated[int, typer.Option(help="Units of a hidden layer.")] = 64,
+    rates: Annotated[
+        str, typer.Option(help="Learning rates to choose from, comma-separated.")
+    ] = "",
+    optimizer: Annotated[str, typer.Option(help="sgd (with momentum) or adam.")] = "sgd",
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training rows, at most.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of splits and draws.")] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Smaller, in seconds: two depths, fewer steps.")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    backend: Annotated[
+        str, typer.Option(help="loky (this machine's processes), dask or ray.")
+    ] = "loky",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the Dask scheduler or Ray cluster.")
+    ] = None,
     results: Annotated[
         Path | None, typer.Option(help="Where finished trials are kept; results/… by default.")
     ] = None,
-    report: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("report.html"),
+    report: Annotated[
+        Path | None, typer.Option(help="The HTML page to write; beside the results by default.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV too.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the whole result as JSON too.")] = None,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Show the textbook claims and their verdicts.")
+    ] = False,
 ) -> None:
-    """Which activation is best on this data, and what may be concluded."""
+    """Which activation to use on this data, and whether it matters.
+
+    The last column is predicted, or --target: classes, or an amount. Rows are divided anew ten
+    times into training, validation and test rows; in each, every activation chooses its own
+    learning rate and trains one network at each depth. What was done to the data is printed
+    before training starts.
+    """
     from ogive.report import study_page, study_terminal
-    from ogive.study import data as table
-    from ogive.study import run as grid
-    from ogive.study.journal import Journal
-    from ogive.study.settings import settings
+    from ogive.study import data as tables
+    from ogive.study.api import execute, plan
 
     with _user_errors():
-        _check_writable(report)
-        if jobs < 0:
-            raise ValueError(f"--jobs must not be negative, not {jobs}")
-        parts, description = table.split(table.load(data, target))
-        chosen = settings(
-            len(parts.train_x),
+        options = tables.Options(
+            target=target,
+            task=task,  # type: ignore[arg-type]  # `load` checks it
+            drop=tuple(drop or ()),
+            keep=tuple(keep or ()),
+            na=tuple(word for words in na or () for word in (words, *words.split(","))),
+            sep=sep,
+            decimal=decimal,
+            header=header,
+            sheet=sheet,
+        )
+        for path in (report, csv, json):
+            if path is not None:
+                _check_writable(path)
+        planned = plan(
+            tables.load(data, options),
+            splits=splits,
+            seed=seed,
             activations=_listed(activations),
-            depths=_numbers("--depths", depths),
-            seeds=seeds,
+            depths=_numbers("--depths", depths, int),
+            baseline=baseline,
+            metric=metric,
+            rope=rope,
+            rates=_numbers("--rates", rates, float),
+            optimizer=optimizer,
             epochs=epochs,
+            width=width,
             quick=quick,
         )
-        journal = Journal(
-            results or grid.default_results(description, chosen),
-            grid.identity(description, chosen),
-        )
+        kept = results or planned.results
+        page = report or planned.page(kept)
         command = shlex.join(["ogive", *sys.argv[1:]])
+        _print_data(planned.table)
         try:
-            with _progress() as progress:
-                found = grid.run(
-                    parts,
-                    description,
-                    chosen,
-                    journal,
-                    jobs=jobs or _cores(),
+            with _stoppable(), _progress() as progress:
+                found = execute(
+                    planned,
+                    jobs=jobs,
+                    backend=backend,  # type: ignore[arg-type]  # `execute` checks it
+                    scheduler=scheduler,
+                    results=kept,
                     command=command,
                     progress=progress,
                 )
-        except KeyboardInterrupt:
-            typer.echo(
-                f"Stopped. Finished trials are in {journal.path}; to go on: {command}", err=True
-            )
-            raise typer.Exit(130) from None
-        finally:
-            journal.close()
-        study_terminal.show(found, console)
-        study_page.write(found, report)
-    console.print(f"Report: {report}", highlight=False)
+        except KeyboardInterrupt as stopped:
+            typer.echo(f"Stopped. Finished trials are in {kept}; to go on: {command}", err=True)
+            raise typer.Exit(128 + (stopped.args[0] if stopped.args else signal.SIGINT)) from None
+        study_terminal.show(found, console, claims=claims)
+        if csv is not None:
+            found.to_frame().to_csv(csv, index=False)
+        if json is not None:
+            json.write_text(found.to_json(), encoding="utf-8")
+        study_page.write(found, page)
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A request to end, however it comes, is a KeyboardInterrupt that bears its number."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        # One is enough: what follows is tidied up.
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt(number)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    before = {number: signal.getsignal(number) for number in numbers}
+    # What is ignored, as nohup does, stays ignored.
+    for number, was in before.items():
+        if was is not signal.SIG_IGN:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 @app.command("list")
@@ -170,17 +289,12 @@ def _listed(text: str) -> list[str]:
     return [word for word in (part.strip() for part in text.split(",")) if word]
 
 
-def _numbers(option: str, text: str) -> list[int]:
+def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Number]:
     try:
-        return [int(word) for word in _listed(text)]
+        return [kind(word) for word in _listed(text)]
     except ValueError:
-        raise ValueError(f"{option} takes whole numbers such as 2,8, not {text!r}") from None
-
-
-def _cores() -> int:
-    from joblib import cpu_count
-
-    return int(cpu_count())
+        example = "whole numbers such as 2,8" if kind is int else "numbers such as 0.1,0.03"
+        raise ValueError(f"{option} takes {example}, not {text!r}") from None
 
 
 def _check_writable(path: Path) -> None:
@@ -196,19 +310,51 @@ def _check_writable(path: Path) -> None:
         _fail(f"{path.parent}: cannot be written to: {error.strerror}")
 
 
+def _print_data(data: Table) -> None:
+    """What was found in the data and done to it, before minutes of training."""
+    kind = f"{len(data.classes)} classes" if data.classes else "an amount"
+    console.print(
+        f"{data.name}: {data.rows:,} rows, {len(data.columns):,} features; "
+        f"{data.target} to predict, {kind}",
+        highlight=False,
+        markup=False,
+    )
+    for sentence in data.warnings:
+        console.print(f"! {sentence}", style="yellow", highlight=False, markup=False)
+    for sentence in data.treatments:
+        console.print(f"- {sentence}", highlight=False, markup=False)
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[float, float, str], None]]:
+def _progress() -> Iterator[Callable[[Progress], None]]:
     """A bar with the time left, on stderr, so that the table can be piped."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Bar
     from rich.progress import TimeElapsedColumn as Elapsed
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), TaskProgressColumn(),
-               Elapsed(), TextColumn("left"), Remaining())  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting")
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            left, told = task.fields["left"], task.fields["told"]
+            if left is None:
+                return Text("")
+            seconds = max(0, round(left - (time.monotonic() - told)))
+            hours, minutes = divmod(seconds // 60, 60)
+            clock = f"{hours}:{minutes:02}:{seconds % 60:02}"
+            return Text(f"about {clock} left", style="progress.remaining")
 
-        def update(done: float, total: float, doing: str) -> None:
-            bar.update(task, completed=done, total=total, description=doing)
+    columns = TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn()
+    shown = Console(stderr=True)
+    with Bar(*columns, Elapsed(), Left(), console=shown, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0, left=None, told=0.0)
+
+        def update(progress: Progress) -> None:
+            bar.update(
+                task,
+                completed=progress.done,
+                description=progress.doing,
+                left=progress.left,
+                told=time.monotonic(),
+            )
 
         yield update

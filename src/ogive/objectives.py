@@ -15,7 +15,7 @@ import numpy as np
 from . import catalog, value_grad_hess
 from ._api import modes
 from ._heads import HESSIANS, checked_weights
-from ._ufuncs import as_array
+from ._ufuncs import as_plain, at, check_real, first, rounded
 
 __all__ = ["Objective", "lightgbm", "xgboost"]
 
@@ -63,38 +63,57 @@ class Objective:
         return self.name
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
-        """Gradient and Hessian, each of the scores' shape, layout and format."""
+        """Gradient and Hessian, each of the scores' shape, layout and format; of scores that are no
+        floats, or narrower ones, in the float32 or float64 they are promoted to.
+        """
         if hasattr(y_pred, "get_label"):
             scores, data = y_true, y_pred
             labels, weights = data.get_label(), data.get_weight()
         else:
             labels, scores, weights = y_true, y_pred, sample_weight
-        z = np.asarray(as_array(scores))
-        target = self._target(np.asarray(as_array(labels)), z)
+        z = self._scores(as_plain(scores, "scores"))
+        target = self._target(as_plain(labels, "labels"), z)
         head, kind = getattr(value_grad_hess, self.name), self.hessian
         scaled = kind == "library" and self.library == "lightgbm" and self.name == "cross_entropy"
         if kind == "library":
             kind = "exact" if scaled else "upper"
-        dz, h = np.empty_like(z), np.empty_like(z)
-        into = (dz, h) if z.dtype.kind == "f" else (None, None)
+        into = np.empty_like(z), np.empty_like(z)
         _, dz, h = head(z, target, reduction="none", hessian=kind, out=into, **self.options)
         if scaled:
             h *= z.shape[1] / max(z.shape[1] - 1, 1)
         if self.hessian == "library":
             np.maximum(h, 1e-16 if self.library == "xgboost" else 0, out=h)
         if weights is not None and np.size(weights):
-            each = checked_weights("sample_weight", as_array(weights))
-            if each.shape != z.shape[:1]:
-                raise ValueError(
-                    f"sample_weight of shape {each.shape} does not fit scores of shape {z.shape}"
-                )
-            each = each.astype(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+            each = self._weights(weights, z).reshape(-1, *(1,) * (z.ndim - 1))
             dz *= each
             h *= each
         return dz, h
 
+    def _scores(self, scores: Array) -> Array:
+        """Scores in a format that both libraries read, and that holds the least Hessian."""
+        check_real(scores.dtype, "scores")
+        dtype = np.result_type(scores.dtype, np.float32)
+        return scores.astype(dtype, copy=not scores.flags.aligned)
+
+    def _weights(self, weights: Any, z: Array) -> Array:
+        """One weight a sample, in the scores' format."""
+        given = checked_weights("sample_weight", weights, 0)
+        if given.shape not in (z.shape[:1], (*z.shape[:1], 1)):
+            raise ValueError(
+                f"sample_weight of shape {given.shape} does not fit scores of shape {z.shape}"
+            )
+        each = rounded(given, z.dtype)
+        beyond = ~np.isfinite(each)
+        if beyond.any():
+            index = first(beyond)
+            raise ValueError(
+                f"{at('sample_weight', index)} = {given[index]}: too large for {z.dtype} scores"
+            )
+        return np.asarray(each)
+
     def _target(self, labels: Array, z: Array) -> Array:
         """Labels as the head takes them: the libraries keep them as floats."""
+        check_real(labels.dtype, "labels")
         if not _has_classes(self.name):
             if labels.size != z.size or labels.shape[:1] != z.shape[:1]:
                 raise ValueError(
@@ -113,10 +132,14 @@ class Objective:
         flat = labels.reshape(-1)
         if flat.dtype.kind in "biu":
             return flat
-        whole = flat == np.floor(flat)
-        if not whole.all():
-            row = int(np.argmin(whole))
-            raise ValueError(f"label[{row}] = {flat[row]}: classes must be whole numbers")
+        flat = flat.astype(np.float64)
+        # What has no integer is found here, any other label that no class has by the head.
+        bad = ~((flat == np.floor(flat)) & (abs(flat) < 2.0**63))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise ValueError(
+                f"label[{row}] = {flat[row]}: classes must be whole numbers in [0, {z.shape[1]})"
+            )
         return flat.astype(np.int64)
 
 

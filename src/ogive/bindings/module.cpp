@@ -117,20 +117,40 @@ struct refusal {
 constexpr refusal refusals[] = {
     {"long double", "no kernel keeps its precision; convert with x.astype(float)"},
     {"complex numbers", "these are functions of one real number; take x.real, x.imag or abs(x)"},
-    {"objects", "convert with x.astype(float)"},
+    {"objects", "convert with x.astype(float), a sparse matrix with x.toarray()"},
 };
 struct refused {
   const char *name;
   const refusal *reason;
+  int arrays; // operands of the ufunc's own format, which come first
+  bool rows;
 };
 
-void refuse(char **, const npy_intp *, const npy_intp *, void *data) {
+// " such as Decimal": the first object that is no number of Python's.
+PyObject *example_of(char **args, const npy_intp *dims, const refused &r) {
+  const bool empty = dims[0] == 0 || (r.rows && dims[1] == 0);
+  for (int k = 0; k < r.arrays && !empty; ++k) {
+    PyObject *const object = *reinterpret_cast<PyObject **>(args[k]);
+    if (object == nullptr || PyFloat_Check(object) || PyLong_Check(object)) continue;
+    PyObject *const type = PyType_GetName(Py_TYPE(object));
+    PyObject *const text = type ? PyUnicode_FromFormat(" such as %U", type) : nullptr;
+    Py_XDECREF(type);
+    return text;
+  }
+  return PyUnicode_FromString("");
+}
+
+void refuse(char **args, const npy_intp *dims, const npy_intp *, void *data) {
   const refused &r = *static_cast<const refused *>(data);
   const PyGILState_STATE state = PyGILState_Ensure();
-  PyErr_Format(PyExc_TypeError,
-               "%s takes float16, bfloat16, float32 or float64 (integers and bool are promoted), "
-               "not %s: %s",
-               r.name, r.reason->type, r.reason->why);
+  PyObject *const example =
+      r.reason == &refusals[2] ? example_of(args, dims, r) : PyUnicode_FromString("");
+  if (example != nullptr)
+    PyErr_Format(PyExc_TypeError,
+                 "%s takes float16, bfloat16, float32 or float64 (integers and bool are promoted), "
+                 "not %s%U: %s",
+                 r.name, r.reason->type, example, r.reason->why);
+  Py_XDECREF(example);
   PyGILState_Release(state);
 }
 
@@ -187,7 +207,12 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
   add(numpy_loop, loop_of(ogive::format::f16), NPY_HALF);
   add(numpy_loop, loop_of(ogive::format::f32), NPY_FLOAT);
   add(numpy_loop, loop_of(ogive::format::f64), NPY_DOUBLE);
-  for (int k = 0; k < 3; ++k) memory->refusals[k] = {memory->name.c_str(), &refusals[k]};
+  const int arrays =
+      static_cast<int>(std::count_if(operands.begin(), operands.end(), [](const operand &o) {
+        return !o.output && o.letter == 'T';
+      }));
+  for (int k = 0; k < 3; ++k)
+    memory->refusals[k] = {memory->name.c_str(), &refusals[k], arrays, !memory->signature.empty()};
   add(refuse, &memory->refusals[0], NPY_LONGDOUBLE);
   add(refuse, &memory->refusals[1], NPY_CDOUBLE);
   add(refuse, &memory->refusals[1], NPY_CLONGDOUBLE);

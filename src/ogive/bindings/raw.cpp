@@ -221,7 +221,8 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
 }
 
 // raw_labels(labels, n, classes, ignore_index or None, out) -> how many of n labels count, all
-// being int64; out has -1 for those that are ignored. -1 if one is no class.
+// being int64; out has -1 for those that are ignored. -1 if one is no class. An ignore_index beyond
+// int64 is no label's.
 PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
   if (count != 5) {
     PyErr_SetString(PyExc_TypeError, "raw_labels(labels, n, classes, ignore_index, out)");
@@ -230,8 +231,10 @@ PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
   const auto *const labels = reinterpret_cast<const std::int64_t *>(address_of(args[0]));
   const std::ptrdiff_t n = PyLong_AsSsize_t(args[1]);
   const std::int64_t classes = PyLong_AsLongLong(args[2]);
-  const bool some_ignored = args[3] != Py_None;
-  const std::int64_t ignored = some_ignored ? PyLong_AsLongLong(args[3]) : 0;
+  int beyond = 0;
+  const std::int64_t ignored =
+      args[3] == Py_None ? 0 : PyLong_AsLongLongAndOverflow(args[3], &beyond);
+  const bool some_ignored = args[3] != Py_None && beyond == 0;
   auto *const out = reinterpret_cast<std::int64_t *>(address_of(args[4]));
   if (PyErr_Occurred()) return nullptr;
   std::ptrdiff_t kept = 0;

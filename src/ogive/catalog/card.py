@@ -10,6 +10,10 @@ from typing import Any, Literal
 Kind = Literal["unary", "gated", "rows", "heads"]
 
 
+BELOW_ZERO = -math.ulp(0.0)
+"""The lower end of a domain to which 0 itself belongs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One parameter of a function, after ``x`` (unary) or by keyword (rows, heads)."""
@@ -24,6 +28,14 @@ class Parameter:
     """True where networks train it: ``backward`` then returns its gradient after dx."""
     operand: bool = True
     """Unary only: False for a switch or seed that no formula sees."""
+    any_sign: bool = False
+    """The output determines the slope where the parameter is negative too."""
+
+    @property
+    def interval(self) -> str:
+        """The domain as mathematics writes it."""
+        low, high = self.domain
+        return f"[0, {high:g})" if low == BELOW_ZERO else f"({low:g}, {high:g})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +45,9 @@ class Peer:
     framework: str
     name: str
     differs: str = ""
+    ignored: tuple[tuple[str, float], ...] = ()
+    """Arguments of its that Ogive's function, called from that framework, takes to no effect, after
+    its own; with the peer's defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +100,8 @@ class Card:
     inputs: tuple[tuple[str, str], ...] = ()
     """Heads that take other arrays than (z, target): name and one sentence for each, in order."""
     parameters: tuple[Parameter, ...] = ()
+    ordered: tuple[str, ...] = ()
+    """Two parameters of which the first must not exceed the second."""
     aliases: tuple[str, ...] = ()
     claims: Claims | None = None
     """Unary functions only."""

@@ -10,6 +10,15 @@
 
 #include "rows.hpp"
 
+// The label of a row of n classes; -1 where the row is ignored, n where no class has the label.
+// Labels are checked before a kernel runs, but they may lie in memory that another thread writes to
+// meanwhile: what a kernel indexes with is read once and bounded here.
+inline std::int64_t bounded_label(const char *from, std::ptrdiff_t n) {
+  const std::int64_t label =
+      __atomic_load_n(reinterpret_cast<const std::int64_t *>(from), __ATOMIC_RELAXED);
+  return label < 0 ? -1 : label < n ? label : n;
+}
+
 template <class K>
 constexpr entry heads_entry(const char *name) {
   entry e{name, "heads", 0, {}, {}};

@@ -53,7 +53,14 @@ struct grade_or_exact {
 template <class K, class T>
   requires requires { K::exact; }
 struct grade_or_exact<K, T> {
-  using type = exact_grade<decltype(widen(T{}))>;
+  struct type : exact_grade<decltype(widen(T{}))> {
+    // The number of the format that is nearest to a parameter.
+    static auto stored(double parameter) {
+      T nearest;
+      round_into(parameter, nearest);
+      return widen(nearest);
+    }
+  };
 };
 template <class K, class T>
 using grade_t = typename grade_or_exact<K, T>::type;
@@ -488,7 +495,8 @@ constexpr entry unary_entry(const char *name) {
       []<class T>(T) constexpr -> loop { return elementwise<K, backward_of, T>; });
   if constexpr (
       requires { K::template slope_from_output<M>(0.0); } ||
-      requires { K::template slope_from_output<M>(0.0, 0.0); })
+      requires { K::template slope_from_output<M>(0.0, 0.0); } ||
+      requires { K::template slope_from_output<M>(0.0, 0.0, 0.0); })
     set(e, mode::backward_from_output, two[parameters],
         []<class T>(T) constexpr -> loop { return elementwise<K, backward_from_output_of, T>; });
   if constexpr (has_two_slopes<K> || has_two_sides<K>) {

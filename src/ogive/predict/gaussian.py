@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import ogive
 from ogive.catalog import Card, find
+from ogive.reference import tape
 
 NODES = 24
 """Gauss-Legendre nodes in each panel: exact to rounding for what is smooth there."""
@@ -64,7 +65,7 @@ def moments(activation: str | Card, variance: float = 1.0, **parameters: float) 
     _check(card, parameters)
     if not (math.isfinite(variance) and variance > 0):
         raise ValueError(f"variance must be positive and finite, not {variance}")
-    breaks = card.claims.breaks if card.claims else ()
+    breaks = _breaks(card, parameters)
     scale = math.sqrt(variance)
     z, weight = _rule(scale, breaks)
     x = scale * z
@@ -147,6 +148,14 @@ def _unary(activation: str | Card) -> Card:
             "distribution determines its output"
         )
     return card
+
+
+def _breaks(card: Card, parameters: dict[str, float]) -> tuple[float, ...]:
+    """Where the formula changes branch at these parameters."""
+    given = [parameters.get(p.name, p.default) for p in card.parameters if p.operand]
+    if not parameters or not all(map(math.isfinite, given)):
+        return card.claims.breaks if card.claims else ()
+    return tuple(tape.unary(card.name, tuple(map(float, given)), (0,)).breaks)
 
 
 def _check(card: Card, parameters: dict[str, float]) -> None:

@@ -333,9 +333,9 @@ class Tape:
                 case "div", (a, b) if fixed(b):
                     return back(a, y * b) / b
                 case "split", (side, c, below, above):
-                    if fixed(below) and below in self._parameters:
-                        raise NotImplementedError("y may be that parameter on both sides")
                     sign = -1 if side.op == "neg" else 1
+                    if below in self._parameters and below is not self.node(sign * c):
+                        raise NotImplementedError("y may be that parameter on both sides")
                     there = self.with_input(below, x, sign * c)
                     return self.split(
                         sign * y, sign * there, below=back(below, y), above=back(above, y)

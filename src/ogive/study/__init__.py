@@ -1,6 +1,32 @@
-"""Which activation, on this data: `ogive study` as functions from settings to records.
+"""Which activation, on this data: `ogive study` as functions from data to a result.
 
-`data` loads and splits, `network` trains a batch of networks, `run` goes through the grid and
-keeps the `journal`, `statistics` and `claims` say what may be concluded, `result` is what the
-report shows.
+    result = ogive.study.run(frame, target="y")        # or "digits", a file's name, (x, y)
+    result.to_frame()                                  # one row for each activation and depth
+    result.report("report.html")
+
+`data` loads, `table` prepares, `blocks` splits, `training` trains a batch of networks, `grid` goes
+through what is missing and keeps the `journal`, `statistics` and `conclude` say what may be
+concluded, `answer` says it in words, `result` is what the report shows.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import run
+    from .errors import StudyError
+    from .result import StudyResult
+    from .table import Options
+
+__all__ = ["Options", "StudyError", "StudyResult", "run"]
+
+_HOMES = {"run": "api", "StudyError": "errors", "StudyResult": "result", "Options": "table"}
+
+
+def __getattr__(name: str) -> Any:
+    # A worker needs a part of this package, and starts in half the time without the rest.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

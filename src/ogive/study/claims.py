@@ -1,15 +1,16 @@
-"""The note's claims, each put to the test on this run or by a computation with the API.
+"""Textbook claims, each put to the test on this run or by a computation with the API.
 
-A claim about functions is decided by numbers in f64; one about networks by the study's own trials
-or by a small experiment on the same training rows. No result is written down here.
+A claim about functions is decided by numbers in f64; one about networks by the study's own
+comparisons or by a small experiment on the first block's training rows. No result is written down
+here.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,43 +18,81 @@ from numpy.typing import NDArray
 import ogive
 from ogive.predict import moments
 
-from .network import Floats, Head, Network, Pass
-from .result import Cell, Interval, Outcome, Recipe, Settings, Trial, Verdict
-from .statistics import bootstrap, mean_interval
-from .training import Parts
+from .blocks import Arrays
+from .conclude import mean_interval
+from .network import Floats, Network, Pass, Targets
+from .result import Cell, Comparison, Interval, Outcome, Settings, Trial, Verdict
 
 ROUNDING = 1e-14
 """How far two ways of writing one f64 number may differ: a few dozen roundings."""
 
 EXPERIMENT_DEPTH, EXPERIMENT_WIDTH, EXPERIMENT_STEPS = 20, 128, 60
+EXPERIMENT_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a claim may look at."""
 
-    parts: Parts
+    x: Floats
+    """Training rows of the first block."""
+    y: Targets
+    classes: int
     settings: Settings
     cells: Sequence[Cell]
+    comparisons: Sequence[Comparison]
 
-    def cell(self, name: str, depth: int, recipe: Recipe = "tuned") -> Cell | None:
+    def cell(self, name: str, depth: int) -> Cell | None:
         """The cell of an activation, or None if it was not run."""
         for cell in self.cells:
-            if (cell.activation, cell.depth, cell.recipe) == (name, depth, recipe):
+            if (cell.activation, cell.depth) == (name, depth):
                 return cell
         return None
 
+    def compared(self, one: str, other: str) -> list[Comparison]:
+        """Two activations at every depth, in the study's own comparisons."""
+        found = []
+        for each in self.comparisons:
+            if (each.one, each.other) == (one, other):
+                found.append(each)
+            elif (each.one, each.other) == (other, one):
+                found.append(
+                    replace(
+                        each,
+                        one=one,
+                        other=other,
+                        difference=-each.difference,
+                        interval=Interval(low=-each.interval.high, high=-each.interval.low),
+                        better=each.worse,
+                        worse=each.better,
+                    )
+                )
+        return found
+
     def trials(self, name: str) -> list[Trial]:
-        """All final networks of an activation."""
+        """All reported networks of an activation."""
         return [trial for cell in self.cells if cell.activation == name for trial in cell.trials]
 
 
 Claim = Callable[[Evidence], Verdict]
 
 
-def verdicts(parts: Parts, settings: Settings, cells: Iterable[Cell]) -> list[Verdict]:
-    """All claims, in the order of the note."""
-    evidence = Evidence(parts=parts, settings=settings, cells=list(cells))
+def verdicts(
+    arrays: Arrays,
+    settings: Settings,
+    cells: Sequence[Cell],
+    comparisons: Sequence[Comparison],
+) -> list[Verdict]:
+    """All claims, in the order in which a textbook makes them."""
+    x, y = arrays.probe(np.array([0]), EXPERIMENT_ROWS)
+    evidence = Evidence(
+        x=x[0],
+        y=y[0],
+        classes=arrays.classes,
+        settings=settings,
+        cells=cells,
+        comparisons=comparisons,
+    )
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         return [claim(evidence) for claim in CLAIMS]
 
@@ -61,14 +100,14 @@ def verdicts(parts: Parts, settings: Settings, cells: Iterable[Cell]) -> list[Ve
 def linear_composes(evidence: Evidence) -> Verdict:
     """Train an identity network, multiply its layers out, compare."""
     network = _network(evidence, "identity", depth=3)
-    _descend(network, evidence.parts, rate=0.02)
-    features = evidence.parts.train_x.shape[1]
+    _descend(network, evidence, rate=0.02)
+    features = evidence.x.shape[1]
     product, offset = np.eye(features), np.zeros((1, features))
     for weight, bias in zip(network.weights, network.biases, strict=True):
         exact = weight[0].astype(np.float64)
         product, offset = product @ exact, offset @ exact + bias[0]
-    layered = network.forward(evidence.parts.train_x[None]).logits[0]
-    single = evidence.parts.train_x.astype(np.float64) @ product + offset
+    layered = network.forward(evidence.x[None]).logits[0]
+    single = evidence.x.astype(np.float64) @ product + offset
     error = float(np.abs(layered - single).max() / np.abs(single).max())
     return _verdict(
         "linear-composes",
@@ -89,18 +128,17 @@ def relu_not_centred(evidence: Evidence) -> Verdict:
 
 def relu_units_die(evidence: Evidence) -> Verdict:
     """Dead units in the study's networks, and after steps that are too large."""
-    shares = {cell.depth: cell.dead for cell in evidence.cells
-              if cell.activation == "relu" and cell.recipe == "tuned"}  # fmt: skip
+    shares = {cell.depth: cell.dead for cell in evidence.cells if cell.activation == "relu"}
     network = _network(evidence, "relu", depth=2)
-    _descend(network, evidence.parts, rate=2.0, steps=10)
-    burnt = _dead(network, evidence.parts)
+    _descend(network, evidence, rate=2.0, steps=10)
+    burnt = _dead(network, evidence)
     found = ", ".join(f"{share:.1%} at depth {depth}" for depth, share in sorted(shares.items()))
     return _verdict(
         "relu-units-die",
         "ReLU's units can die.",
         "units whose slope is 0 on every training row",
         f"{burnt:.1%} of units after 10 steps at the rate 2"
-        + (f"; in the tuned networks {found}" if found else ""),
+        + (f"; in the study's networks {found}" if found else ""),
         "holds" if burnt > 0 or any(shares.values()) else "not decided on this data",
         "A unit counts as dead only if no training row activates it, so no gradient reaches it.",
     )
@@ -109,9 +147,9 @@ def relu_units_die(evidence: Evidence) -> Verdict:
 def relu_never_recovers(evidence: Evidence) -> Verdict:
     """How many negative (unit, row) pairs at initialisation are positive after training."""
     network = _network(evidence, "relu", depth=2)
-    before = [z < 0 for z in network.forward(evidence.parts.train_x[None]).z]
-    _descend(network, evidence.parts, rate=0.05)
-    after = [z > 0 for z in network.forward(evidence.parts.train_x[None]).z]
+    before = [z < 0 for z in network.forward(evidence.x[None]).z]
+    _descend(network, evidence, rate=0.05)
+    after = [z > 0 for z in network.forward(evidence.x[None]).z]
     back = sum(int((b & a).sum()) for b, a in zip(before, after, strict=True))
     share = back / max(1, sum(int(b.sum()) for b in before))
     return _verdict(
@@ -153,30 +191,21 @@ def relu_always_grows(evidence: Evidence) -> Verdict:
 
 def leaky_unsteady(evidence: Evidence) -> Verdict:
     """Leaky ReLU against ReLU at every depth."""
-    effects = [
-        (cell.depth, cell.effect)
-        for cell in evidence.cells
-        if (cell.activation, cell.recipe) == ("leaky_relu", "tuned") and cell.effect
-    ]
-    better = sum(e.significant and e.difference > 0 for _, e in effects)
-    worse = sum(e.significant and e.difference < 0 for _, e in effects)
-    if not effects or not (better or worse):
+    found = evidence.compared("leaky_relu", "relu")
+    better = sum(each.significant and each.difference > 0 for each in found)
+    worse = sum(each.significant and each.difference < 0 for each in found)
+    if not found or not (better or worse):
         outcome: Outcome = "not decided on this data"
     else:
-        outcome = "refuted" if better == len(effects) or worse == len(effects) else "holds"
-    listed = ", ".join(
-        f"{100 * e.difference:+.2f} [{100 * e.interval.low:+.2f}, {100 * e.interval.high:+.2f}] "
-        f"at depth {depth}"
-        for depth, e in effects
-    )
+        outcome = "refuted" if better == len(found) or worse == len(found) else "holds"
     return _verdict(
         "leaky-relu-unsteady",
         "Leaky ReLU is usually better than ReLU, but its gain is not steady.",
         "significantly better at some depths and not at others",
-        f"percentage points over ReLU: {listed}" if listed else "not run",
+        f"points over ReLU: {_differences(found)}" if found else "not run",
         outcome,
-        f"Significantly better in {better} and worse in {worse} of {len(effects)} depths "
-        "(tuned, paired bootstrap, Holm).",
+        f"Significantly better in {better} and worse in {worse} of {len(found)} depths, by the "
+        "study's test.",
     )
 
 
@@ -270,8 +299,8 @@ def fused_gradient(evidence: Evidence) -> Verdict:
         "all three equal, up to rounding",
         f"fused within {simple:.1e} of a - y and {through:.1e} of the chain",
         "holds" if simple < ROUNDING and through < 1e-12 else "refuted",
-        "500 rows of 10 logits, f64. (The note's last off-diagonal step drops a sign, "
-        "(-a_j a_i)(-1/a_j) = +a_i, and arrives at the right result.)",
+        "500 rows of 10 logits, f64. (A derivation in circulation drops a sign in its last "
+        "off-diagonal step, (-a_j a_i)(-1/a_j) = +a_i, and arrives at the right result.)",
     )
 
 
@@ -314,15 +343,18 @@ def sigmoid_fades(evidence: Evidence) -> Verdict:
     if cell is None or cell.gradient_ratio is None or deepest < 2:
         return _not_run(key, claim, "sigmoid at a depth of 2 or more")
     low, high = _around(cell.gradient_ratio_interval, cell.gradient_ratio)
-    learns = "learned" if cell.trainable else "did not learn"
+    learns = {
+        "trains": "learned",
+        "fails": "did not learn",
+        "not shown": "were not shown to learn",
+    }[cell.state]
     return _verdict(
         key,
         claim,
         f"log10 of first over last layer {cell.predicted_gradient_ratio:.2f} at depth {deepest}",
         f"{cell.gradient_ratio:.2f} [{low:.2f}, {high:.2f}]",
         "holds" if high < 0 else "refuted" if low > 0 else "not decided on this data",
-        f"At initialisation with the matched gain; the tuned networks {learns} "
-        f"({cell.mean:.1%} on the test split).",
+        f"At initialisation with the matched gain; the trained networks {learns}.",
     )
 
 
@@ -364,34 +396,26 @@ def tanh_centred(evidence: Evidence) -> Verdict:
 
 
 def tanh_beats_sigmoid(evidence: Evidence) -> Verdict:
-    """Paired differences of test accuracy, at every depth, tuned."""
+    """The study's comparison at every depth."""
     key, claim = "tanh-beats-sigmoid", "In hidden layers tanh is almost always better than sigmoid."
-    found = []
-    for depth in evidence.settings.depths:
-        ours, theirs = evidence.cell("tanh", depth), evidence.cell("sigmoid", depth)
-        if ours and theirs:
-            found.append((depth, *bootstrap(_correct(ours), _correct(theirs))))
+    found = evidence.compared("tanh", "sigmoid")
     if not found:
         return _not_run(key, claim, "tanh and sigmoid")
-    wins = sum(interval.low > 0 for _, _, interval, _ in found)
-    losses = sum(interval.high < 0 for _, _, interval, _ in found)
+    wins = sum(each.significant and each.difference > 0 for each in found)
+    losses = sum(each.significant and each.difference < 0 for each in found)
     outcome: Outcome = "not decided on this data"
     if wins > losses and wins * 2 > len(found):
         outcome = "holds"
     elif losses > wins:
         outcome = "refuted"
-    listed = ", ".join(
-        f"{100 * d:+.1f} [{100 * i.low:+.1f}, {100 * i.high:+.1f}] at depth {depth}"
-        for depth, d, i, _ in found
-    )
     return _verdict(
         key,
         claim,
-        "a positive difference of test accuracy at most depths",
-        f"percentage points: {listed}",
+        "a positive difference at most depths",
+        f"points: {_differences(found)}",
         outcome,
-        f"Tuned networks, paired bootstrap over seeds and test rows: better at {wins}, worse at "
-        f"{losses}, no significant difference at {len(found) - wins - losses} of {len(found)}.",
+        f"By the study's test: better at {wins}, worse at {losses}, no significant difference at "
+        f"{len(found) - wins - losses} of {len(found)} depths.",
     )
 
 
@@ -484,7 +508,7 @@ def _centre(evidence: Evidence, name: str, key: str, claim: str, centred: bool) 
     shares = []
     for seed in range(5):
         network = _network(evidence, name, depth=3, seed=seed)
-        outputs = network.forward(evidence.parts.train_x[None]).inputs[2:]
+        outputs = network.forward(evidence.x[None]).inputs[2:]
         shares += [float(abs(y.mean()) / np.sqrt(np.mean(np.square(y, dtype=np.float64))))
                    for y in outputs]  # fmt: skip
     interval = mean_interval(shares)
@@ -506,7 +530,7 @@ def _growth(evidence: Evidence, factor: float) -> float:
     logs = []
     for seed in range(5):
         network = _network(evidence, "relu", EXPERIMENT_DEPTH, seed=seed, gain_factor=factor)
-        z = network.forward(evidence.parts.train_x[None, :256]).z
+        z = network.forward(evidence.x[None, :256]).z
         logs.append(math.log(_rms(z[-1]) / _rms(z[0])))
     return math.exp(float(np.mean(logs)))
 
@@ -518,32 +542,37 @@ def _network(
         name,
         depth=depth,
         width=EXPERIMENT_WIDTH,
-        features=evidence.parts.train_x.shape[1],
-        classes=evidence.parts.classes,
+        features=evidence.x.shape[1],
+        classes=evidence.classes,
         seeds=(seed,),
         gain_factor=gain_factor,
     )
 
 
-def _descend(network: Network, parts: Parts, rate: float, steps: int = EXPERIMENT_STEPS) -> None:
+def _descend(
+    network: Network, evidence: Evidence, rate: float, steps: int = EXPERIMENT_STEPS
+) -> None:
     """Plain gradient steps on batches of 64."""
-    head, rows = Head(parts.classes), len(parts.train_x)
     draw = np.random.default_rng(0)
     for _ in range(steps):
-        picked = draw.integers(rows, size=(1, 64))
-        done: Pass = network.forward(parts.train_x[picked])
-        dz = head.loss(done.logits, parts.train_y[picked])[1] / np.float32(64)
+        picked = draw.integers(len(evidence.x), size=(1, 64))
+        done: Pass = network.forward(evidence.x[picked])
+        dz = network.head.loss(done.logits, evidence.y[picked])[1] / np.float32(64)
         network.backward(done, dz)
         network.parameters -= np.float32(rate) * network.gradients
 
 
-def _dead(network: Network, parts: Parts) -> float:
-    z = network.forward(parts.train_x[None]).z
+def _dead(network: Network, evidence: Evidence) -> float:
+    z = network.forward(evidence.x[None]).z
     return float(np.mean([~(layer > 0).any(axis=1) for layer in z]))
 
 
-def _correct(cell: Cell) -> NDArray[np.bool]:
-    return np.array([[c == "1" for c in trial.test_correct or ""] for trial in cell.trials])
+def _differences(found: Sequence[Comparison]) -> str:
+    return ", ".join(
+        f"{100 * each.difference:+.1f} [{100 * each.interval.low:+.1f}, "
+        f"{100 * each.interval.high:+.1f}] at depth {each.depth}"
+        for each in found
+    )
 
 
 def _logits(rows: int, classes: int) -> NDArray[np.float64]:

@@ -1,393 +1,438 @@
-"""Loads a table, says what it did to it, and splits it. Whatever cannot be used is an error."""
+"""From a source to a `Table`: what is used, what is left out, and every sentence about it."""
 
 from __future__ import annotations
 
-import csv
-import difflib
+import dataclasses
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from . import arrays, files
+from .columns import ROUNDING, Column, Context, Said, column
 from .errors import StudyError
-from .result import DataDescription, Splits
-from .training import Parts
+from .files import BUNDLED
+from .raw import Raw, chosen_target, column_called, plural, short, suggestion
+from .table import TEXT_FEATURES, Options, Prepared, Rows, Table, prepare
+from .target import Target, target
 
-BUNDLED = ("digits", "breast_cancer", "wine", "iris")
-TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
-LEAST_ROWS_PER_CLASS = 10
-"""So that every class reaches the smallest split."""
-MOST_CATEGORIES = 100
-MOST_LISTED = 5
+__all__ = ["BUNDLED", "Options", "Prepared", "Rows", "Table", "load", "prepare"]
 
+IDENTIFIER = re.compile(
+    r"(.*[_ .-])?(id|ids|uid|uuid|guid|index|idx|key|row|rows|rownames|row[_ ]?(id|num|number))"
+    r"|unnamed: ?\d+|.*[a-z](Id|ID)",
+)
+"""Names that columns of row numbers and identifiers have."""
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """A classification table: numbers (NaN where missing) and class indices."""
+LEAST_UNIQUE = 15
+"""Different whole numbers in so many rows are no coincidence where few are possible."""
 
-    name: str
-    x: NDArray[np.float64]
-    y: NDArray[np.int64]
-    features: tuple[str, ...]
-    classes: tuple[str, ...]
-    treatments: tuple[str, ...] = ()
-    shares_unit: bool = False
-    """All columns measure the same thing in the same unit, as pixels do: one scale for all keeps
-    the faint columns faint, where a scale for each would blow up their noise."""
+EXPECTED_MATCHES = 0.5
+"""Rows that a row is expected to equal by chance, above which repeats are not called copies."""
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 of everything that training sees."""
-        digest = hashlib.sha256()
-        for part in (repr((self.features, self.classes, self.x.shape)), self.shares_unit):
-            digest.update(repr(part).encode())
-        digest.update(np.ascontiguousarray(self.x, "<f8").tobytes())
-        digest.update(np.ascontiguousarray(self.y, "<i8").tobytes())
-        return digest.hexdigest()
+LARGEST_GROUP = 0.1
+"""Share of all rows that may be equal to each other and still be kept in one part."""
 
 
-def load(source: str, target: str | None = None) -> Dataset:
-    """A bundled data set, a CSV, Parquet or NPZ file, or ``openml:ID``.
+def load(source: Any, options: Options | None = None, *, target: Any = None) -> Table:
+    """Everything a study needs to know of its data, with nothing fitted yet.
+
+    Parameters
+    ----------
+    source
+        A bundled set's name, a file, ``openml:ID``; or a DataFrame, a pair ``(x, y)``, an array,
+        a mapping of columns.
+    options
+        What the user says about the data.
+    target
+        For data handed over in Python: the column's label, or the values themselves.
 
     Raises
     ------
     StudyError
-        The data cannot be used; the message names the file, column and row.
+        The data cannot be used; the message names the column, row and value.
     """
-    if source in BUNDLED:
+    options = options or Options()
+    if isinstance(source, (str, Path)):
         if target is not None:
-            raise StudyError(f"{source} has its own target; --target is for files")
-        return _bundled(source)
-    if source.startswith("openml:"):
-        return _openml(source.removeprefix("openml:"), target)
-    path = Path(source)
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet,
-    }  # fmt: skip
-    suffix = path.suffix.lower()
-    if suffix not in {*readers, ".npz"}:
-        near = difflib.get_close_matches(source, BUNDLED, n=1)
-        known = f"known: {', '.join(BUNDLED)}, a .csv, .parquet or .npz file, openml:ID"
-        hint = f"did you mean {near[0]}?" if near else known
-        raise StudyError(f"unknown data {source!r}; {hint}")
-    if not path.exists():
-        raise StudyError(f"{path}: no such file")
-    if target is None:
-        raise StudyError(f"{path}: name the column to predict with --target COLUMN")
-    try:
-        if suffix == ".npz":
-            return _read_npz(path, target)
-        table = readers[suffix](path)
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from error
-    return from_table(table, target, path.name)
-
-
-def from_table(table: pd.DataFrame, target: str, name: str) -> Dataset:
-    """A data set from a table: target to classes, text to one-hot columns."""
-    _refuse_doubles(list(table.columns), name)
-    if target not in table.columns:
-        there = [str(c) for c in table.columns]
-        near = difflib.get_close_matches(target, there, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(there)}"
-        raise StudyError(f"{name}: no column {target!r}; {hint}")
-    if table.empty:
-        raise StudyError(f"{name}: no rows")
-    y, classes = _classes(table[target], name, target)
-    columns: list[NDArray[np.float64]] = []
-    features: list[str] = []
-    treatments: list[str] = []
-    for column in table.columns.drop(target):
-        values, names, treatment = _feature(table[column], name, str(column))
-        columns += values
-        features += names
-        treatments += [treatment] if treatment else []
-    if not columns:
-        raise StudyError(f"{name}: no columns besides the target {target!r}")
-    return _checked(
-        Dataset(
-            name=name,
-            x=np.column_stack(columns),
-            y=y,
-            features=tuple(features),
-            classes=classes,
-            treatments=tuple(treatments),
-        )
-    )
-
-
-def split(data: Dataset) -> tuple[Parts, DataDescription]:
-    """Stratified parts, standardised by the training rows, and the description of it all.
-
-    The shuffle is keyed by the data itself, so that nobody picks a lucky split.
-    """
-    from sklearn.model_selection import train_test_split
-
-    rows, key = np.arange(len(data.y)), int(data.hash[:8], 16)
-    try:
-        rest, test = train_test_split(rows, test_size=TEST_SHARE, stratify=data.y, random_state=key)
-        train, validation = train_test_split(
-            rest,
-            test_size=VALIDATION_SHARE / (1 - TEST_SHARE),
-            stratify=data.y[rest],
-            random_state=key,
-        )
-    except ValueError as error:
-        raise StudyError(f"{data.name}: cannot be split by class: {error}") from error
-    x, treatments = data.x.copy(), list(data.treatments)
-    treatments += _fill(x, train, data)
-    spread = x[train].std(axis=0)
-    flat = spread == 0
-    if flat.all():
-        raise StudyError(f"{data.name}: every feature is constant in the training rows")
-    if flat.any():
-        names = [data.features[i] for i in np.flatnonzero(flat)]
-        treatments.append(f"constant in the training rows, so dropped: {_listed(names)}")
-    x, spread = x[:, ~flat], spread[~flat]
-    if data.shares_unit:
-        spread[:] = np.sqrt(np.mean(spread**2))
-        treatments.append("centred by column, scaled by one number: all columns share a unit")
+            options = dataclasses.replace(options, target=target)
+        name = Path(source).name if not str(source).startswith("openml:") else str(source)
+        raw = files.read(str(source), options)
+        wanted: str | int | None = options.target
     else:
-        treatments.append("standardised by the mean and deviation of the training rows")
-    x = ((x - x[train].mean(axis=0)) / spread).astype(np.float32)
-    parts = Parts(
-        train_x=x[train],
-        train_y=data.y[train],
-        validation_x=x[validation],
-        validation_y=data.y[validation],
-        test_x=x[test],
-        test_y=data.y[test],
-        classes=len(data.classes),
-    )
-    return parts, DataDescription(
-        name=data.name,
-        rows=len(rows),
-        features=tuple(f for f, drop in zip(data.features, flat, strict=True) if not drop),
-        classes=data.classes,
-        class_counts=tuple(int(n) for n in np.bincount(data.y)),
-        splits=Splits(train=len(train), validation=len(validation), test=len(test)),
-        treatments=tuple(treatments),
-        hash=data.hash,
-    )
+        name = "frame"
+        raw, wanted = arrays.from_python(source, options.target if target is None else target)
+    return from_raw(raw, name, dataclasses.replace(options, target=wanted))
 
 
-def _fill(x: NDArray[np.float64], train: NDArray[np.int64], data: Dataset) -> list[str]:
-    """Put the training rows' median where a value is missing; say where."""
-    treatments = []
-    for i in np.flatnonzero(np.isnan(x).any(axis=0)):
-        missing, known = np.isnan(x[:, i]), x[train, i][~np.isnan(x[train, i])]
-        if not len(known):
-            raise StudyError(
-                f"{data.name}: column {data.features[i]!r} has no value in any training row"
-            )
-        median = float(np.median(known))
-        x[missing, i] = median
-        treatments.append(
-            f"{data.features[i]}: {missing.sum()} missing, filled with the training rows' "
-            f"median {median:g}"
+def from_raw(raw: Raw, name: str, options: Options) -> Table:
+    """A table from what a reader found."""
+    if options.task not in (None, "classification", "regression"):
+        raise StudyError(f"--task takes classification or regression, not {options.task!r}")
+    said = Said()
+    for sentence in raw.warnings:
+        said.warn(sentence)
+    for sentence in raw.notes:
+        said.say(sentence)
+    names = [str(label) for label in raw.frame.columns]
+    if raw.frame.empty:
+        raise StudyError(f"{name}: no rows")
+    dropped = _columns("--drop", options.drop, names, name)
+    kept = _columns("--keep", options.keep, names, name)
+    goal = chosen_target(names, options.target or raw.target, dropped, raw.index)
+    if goal is None:
+        raise StudyError(f"{name}: no column is left to predict")
+    if goal not in names:
+        raise StudyError(f"{name}: no column {goal!r}; {suggestion(goal, names)}")
+    if goal in dropped:
+        raise StudyError(f"{name}: {goal!r} is the target, so --drop cannot leave it out")
+    if options.target is None and raw.target is None:
+        said.say("Target, the last column (--target names another)", goal)
+    for label in dropped:
+        said.say("Left out, as --drop says", label)
+    if len(names) == len(dropped) + 1:
+        raise StudyError(
+            f"{name}: no columns besides the target {short(goal, 60)!r}"
+            + ("" if dropped else "; if there are more, --sep names what separates them")
         )
-    return treatments
+    context = Context(name=name, where=raw.where, na=options.na, decimal=options.decimal, said=said)
+    found = target(raw.frame[goal], goal, options.task, context, raw.test)
+    frame = raw.frame.drop(columns=[goal, *dropped])
+    if len(found.rows) < len(raw.frame):
+        frame = frame.iloc[found.rows].reset_index(drop=True)
+        context.where = lambda row: raw.where(int(found.rows[row]))
+    index = [
+        label
+        for label in raw.index
+        if label in frame.columns and label not in kept and frame[label].is_unique
+    ]
+    for label in index:
+        said.say("Left out as names of rows (--keep uses them)", label)
+    frame = frame.drop(columns=index)
+    features: list[Column] = []
+    for place, series in frame.items():
+        features += column(series, str(place), context)
+    used = _useful(features, found, set(kept), context)
+    if not used:
+        gone = [text for text in (*said.warnings, *said.treatments) if "eft out" in text]
+        raise StudyError(f"{name}: no column is left to learn from. {'; '.join(gone)}")
+    return _table(used, found, name, goal, raw, said)
 
 
-def _bundled(name: str) -> Dataset:
-    from sklearn import datasets
+def _columns(option: str, wanted: Iterable[str], names: list[str], source: str) -> list[str]:
+    """Columns that an option names, one by one or with commas between."""
+    found = []
+    for word in wanted:
+        parts = [word] if column_called(word, names) in names else word.split(",")
+        for part in parts:
+            label = column_called(part.strip(), names)
+            if label not in names:
+                raise StudyError(f"{source}: {option} {label!r}: no such column; "
+                                 f"{suggestion(label, names)}")  # fmt: skip
+            found.append(label)
+    return list(dict.fromkeys(found))
 
-    bunch = getattr(datasets, f"load_{name}")()
-    return Dataset(
+
+def _useful(
+    features: list[Column], found: Target, keep: set[str], context: Context
+) -> list[Column]:
+    """Without columns from which nothing can be learned, or nothing that holds elsewhere."""
+    said, used = context.said, list[Column]()
+    # One column of different whole numbers names rows; several are ranks.
+    ranked = sum(_is_rank(feature) for feature in features) > 1
+    seen: dict[bytes, str] = {}
+    for feature in features:
+        missing = feature.missing()
+        free = feature.source not in keep and feature.name not in keep
+        copy = free and _copies_target(feature, found, context)
+        if missing.all():
+            said.say("Left out, having no value in any row", feature.name)
+            continue
+        if _constant(feature, missing):
+            said.say("Left out as constant", feature.name)
+            continue
+        if copy:
+            said.warn(
+                f"Left out, telling the target exactly: {copy} (--keep uses it, if it is known "
+                "before the target)",
+                feature.name,
+            )
+            continue
+        reason = _names_rows(feature, missing, ranked=ranked) if free else None
+        if reason:
+            said.say(f"Left out as {reason} (--keep uses them)", feature.name)
+            continue
+        first = seen.setdefault(_content(feature), feature.name)
+        if free and first != feature.name:
+            said.say("Left out as copies of another column", f"{feature.name} (of {first})")
+            continue
+        if _tells_class(feature, found):
+            said.warn(
+                "Alone enough to tell the class of every row (--drop leaves it out, if it is known "
+                "only after the target)",
+                feature.name,
+            )
+        used.append(feature)
+    return used
+
+
+def _constant(feature: Column, missing: NDArray[np.bool]) -> bool:
+    """Up to rounding. A column with gaps still tells where they are."""
+    if missing.any():
+        return False
+    if feature.codes is not None:
+        return len(feature.levels) == 1
+    assert feature.numbers is not None
+    low, high = feature.numbers.min(), feature.numbers.max()
+    return bool(high - low <= ROUNDING * max(abs(low), abs(high)))
+
+
+def _is_rank(feature: Column) -> bool:
+    """Whether a column's values are different whole numbers, nearly without a gap."""
+    values = feature.numbers
+    if values is None or feature.dated or len(values) < LEAST_UNIQUE:
+        return False
+    if not (values == np.floor(values)).all():
+        return False
+    return bool(np.ptp(values) < 1.5 * len(values) and (np.diff(np.sort(values)) > 0).all())
+
+
+def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> str | None:
+    """Why a column only tells rows apart, if it does."""
+    if missing.any() or feature.dated or len(missing) < LEAST_UNIQUE:
+        return None
+    rows = len(missing)
+    called = IDENTIFIER.fullmatch(feature.source) or IDENTIFIER.fullmatch(feature.source.lower())
+    if feature.codes is not None:
+        if len(feature.levels) < (0.95 if called else 1) * rows:
+            return None
+        words = sum(len(level.split()) for level in feature.levels) / rows
+        if called or words < 2.5:
+            return "identifiers, with another text in every row"
+        return None
+    assert feature.numbers is not None
+    values = feature.numbers
+    if (values != np.floor(values)).any():
+        return None
+    steps = np.diff(values)
+    if (steps == steps[0]).all() and steps[0]:
+        return "numbers of the rows"
+    unique = bool((np.diff(np.sort(values)) > 0).all())
+    if (called and unique) or (not ranked and _is_rank(feature)):
+        return "identifiers, with another whole number in every row"
+    return None
+
+
+def _copies_target(feature: Column, found: Target, context: Context) -> str | None:
+    """How a column gives the target away, if it does."""
+    known = ~feature.missing()
+    if known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
+        return None
+    y = found.y[known]
+    if found.task == "classification":
+        count = len(found.classes)
+        if feature.numbers is not None:
+            values = feature.numbers[known]
+            if len(np.unique(values[:1000])) > count:
+                return None
+            levels, codes = np.unique(values, return_inverse=True)
+            if len(levels) != count:
+                return None
+        else:
+            assert feature.codes is not None
+            if len(feature.levels) != count:
+                return None
+            codes = feature.codes[known]
+        pairs = np.unique(codes * count + y)
+        if len(pairs) != count or len(np.unique(y)) != count:
+            return None
+        return "each of its values goes with one class"
+    if feature.numbers is None:
+        return None
+    values = feature.numbers[known]
+    few = np.linspace(0, len(values) - 1, min(len(values), 200)).astype(int)
+    if not _same_order(values[few], y[few]) or not _same_order(values, y):
+        return None
+    line = np.polynomial.Polynomial.fit(values, y, 1)
+    if np.abs(line(values) - y).max() <= 1e-9 * np.ptp(y):
+        return "a straight line leads from one to the other"
+    if len(values) >= 30:
+        context.said.warn(
+            "In exactly the target's order, as a copy in another unit would be (--drop leaves it "
+            "out)",
+            feature.name,
+        )
+    return None
+
+
+def _tells_class(feature: Column, found: Target) -> bool:
+    """Whether each class has levels, or one range of numbers, to itself."""
+    known = ~feature.missing()
+    if found.task == "regression" or known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
+        return False
+    y = found.y[known]
+    if feature.codes is not None:
+        # Levels of few rows tell their rows' class by chance.
+        if len(feature.levels) > len(y) / 10:
+            return False
+        pairs = np.unique(feature.codes[known] * len(found.classes) + y)
+        return len(pairs) == len(feature.levels)
+    assert feature.numbers is not None
+    values = feature.numbers[known]
+    few = np.linspace(0, len(values) - 1, min(len(values), 500)).astype(int)
+    return _in_ranges(values[few], y[few]) and _in_ranges(values, y)
+
+
+def _in_ranges(values: NDArray[np.float64], y: NDArray[Any]) -> bool:
+    order = np.lexsort((y, values))
+    values, y = values[order], y[order]
+    changes = np.diff(y) != 0
+    return bool(changes.sum() == len(np.unique(y)) - 1 and (np.diff(values)[changes] > 0).all())
+
+
+def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
+    """Whether one rises (or falls) exactly where the other rises, ties included."""
+    order = np.argsort(other, kind="stable")
+    rises, found = np.diff(other[order]) > 0, np.diff(one[order])
+    if not rises.any():
+        return False
+    return bool(((found > 0) == rises).all() and (found[~rises] == 0).all()) or bool(
+        ((found < 0) == rises).all() and (found[~rises] == 0).all()
+    )
+
+
+def _content(feature: Column) -> bytes:
+    """Equal for columns of equal numbers, and for categories that part the rows equally."""
+    if feature.numbers is not None:
+        return hashlib.sha256((feature.numbers + 0.0).tobytes()).digest()  # -0 is 0
+    assert feature.codes is not None
+    order, _ = pd.factorize(feature.codes)
+    gaps = feature.codes < 0
+    return hashlib.sha256(np.asarray(order, np.int64).tobytes() + gaps.tobytes()).digest()
+
+
+def _table(
+    used: list[Column],
+    found: Target,
+    name: str,
+    goal: str,
+    raw: Raw,
+    said: Said,
+) -> Table:
+    rows = len(found.rows)
+    numbers = [feature for feature in used if feature.numbers is not None]
+    coded = [feature for feature in used if feature.codes is not None]
+    categories = [feature for feature in coded if not feature.is_text]
+    texts = [feature for feature in coded if feature.is_text]
+    x = np.empty((rows, len(numbers)))
+    for i, feature in enumerate(numbers):
+        x[:, i] = feature.numbers
+    gaps = np.isnan(x)
+    patterns: dict[bytes, int] = {}
+    for i in np.flatnonzero(gaps.any(axis=0)).tolist():
+        said.say(
+            "Missing numbers become the median of each split's training rows, and a further column "
+            "says where they were",
+            f"{numbers[i].name} ({gaps[:, i].sum()})",
+        )
+        patterns.setdefault(gaps[:, i].tobytes(), i)
+    codes, levels = _filled(categories, rows)
+    for feature, names in zip(categories, levels, strict=True):
+        said.say(
+            "Categories become one 0/1 column for each level", f"{feature.name} ({len(names)})"
+        )
+    text_codes, values = _filled(texts, rows)
+    for feature, names in zip(texts, values, strict=True):
+        said.say(
+            f"Text of many values becomes {TEXT_FEATURES} numbers made of its letters",
+            f"{feature.name} ({len(names)} values)",
+        )
+    shares_unit = raw.shares_unit and not coded
+    groups = _groups(x, codes, text_codes, said)
+    said.say(
+        "Columns are centred, and divided by one number: all share a unit"
+        if shares_unit
+        else "Columns are centred, and divided by their deviation in a split's training rows"
+    )
+    return Table(
         name=name,
-        x=np.asarray(bunch.data, np.float64),
-        y=np.asarray(bunch.target, np.int64),
-        features=tuple(str(f) for f in bunch.feature_names),
-        classes=tuple(str(c) for c in bunch.target_names),
-        shares_unit=name == "digits",
+        task=found.task,
+        target=goal,
+        y=found.y,
+        classes=found.classes,
+        numbers=x,
+        number_names=tuple(feature.name for feature in numbers),
+        indicated=tuple(patterns.values()),
+        categories=codes,
+        category_names=tuple(feature.name for feature in categories),
+        levels=levels,
+        texts=text_codes,
+        text_names=tuple(feature.name for feature in texts),
+        values=values,
+        test=None if raw.test is None else raw.test[found.rows],
+        groups=groups,
+        shares_unit=shares_unit,
+        warnings=said.warnings,
+        treatments=said.treatments,
     )
 
 
-def _openml(number: str, target: str | None) -> Dataset:
-    if not number.isdigit():
-        raise StudyError(f"openml:{number}: the part after the colon must be a data set's number")
-    from sklearn.datasets import fetch_openml
-
-    try:
-        bunch = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
-    except Exception as error:  # a network, a server and a parser: all fail in their own ways
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StudyError(f"openml:{number}: could not be fetched: {reason}") from error
-    target = target or (bunch.target_names[0] if bunch.target_names else None)
-    if target is None:
-        raise StudyError(f"openml:{number}: names no target; choose one with --target COLUMN")
-    return from_table(bunch.frame, target, f"openml:{number}")
+def _filled(
+    features: list[Column], rows: int
+) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:
+    """Codes in which missing is a level of its own."""
+    codes = np.empty((rows, len(features)), np.int32)
+    levels = []
+    for i, feature in enumerate(features):
+        assert feature.codes is not None
+        absent = feature.codes < 0
+        codes[:, i] = np.where(absent, len(feature.levels), feature.codes)
+        levels.append((*feature.levels, "(missing)") if absent.any() else feature.levels)
+    return codes, tuple(levels)
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            if not header.strip():
-                raise StudyError(f"{path}: is empty")
-            comma = max(",;\t", key=header.count)
-            file.seek(0)
-            rows = csv.reader(file, delimiter=comma, strict=True)
-            names = next(rows)
-            _refuse_doubles(names, path.name)  # pandas would rename them in silence
-            for row in rows:
-                if row and len(row) != len(names):
-                    raise StudyError(
-                        f"{path}: line {rows.line_num} has {len(row)} fields, the header "
-                        f"{len(names)}"
-                    )
-        # Only an empty field is missing: "NA" or "None" may well be a category.
-        return pd.read_csv(
-            path, sep=comma, encoding="utf-8-sig", keep_default_na=False, na_values=[""],
-            low_memory=False,
-        )  # fmt: skip
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{path}: is not text in UTF-8 (byte {error.start})") from error
-    except (csv.Error, pd.errors.ParserError) as error:
-        raise StudyError(f"{path}: line {rows.line_num}: {error}") from error
-
-
-def _refuse_doubles(columns: list[str], name: str) -> None:
-    for i, column in enumerate(columns):
-        if column in columns[:i]:
-            raise StudyError(f"{name}: column {column!r} appears twice")
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except ImportError as error:
-        raise StudyError(f'{path}: Parquet needs pyarrow: pip install "pyarrow"') from error
-    except Exception as error:  # pyarrow's own errors, which cannot be named without importing it
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise StudyError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def _read_npz(path: Path, target: str) -> Dataset:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except OSError:
-        raise
-    except Exception as error:  # zipfile, NumPy and zlib each have their own
-        raise StudyError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    if target not in arrays:
-        near = difflib.get_close_matches(target, arrays, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {_listed(list(arrays))}"
-        raise StudyError(f"{path}: no array {target!r}; {hint}")
-    y = arrays.pop(target)
-    if y.ndim != 1:
-        raise StudyError(f"{path}: array {target!r} must have one dimension, not shape {y.shape}")
-    fitting = {n: a for n, a in arrays.items() if a.ndim >= 2 and len(a) == len(y)}
-    if len(fitting) != 1:
-        found = _listed([f"{n} {a.shape}" for n, a in arrays.items()]) or "none"
-        raise StudyError(
-            f"{path}: needs one array of {len(y)} rows of features beside {target!r}; found {found}"
+def _groups(
+    numbers: NDArray[np.float64],
+    categories: NDArray[np.int32],
+    texts: NDArray[np.int32],
+    said: Said,
+) -> NDArray[np.int64] | None:
+    """Rows that repeat each other; None where that is no sign of copies."""
+    rows = len(numbers)
+    mixed = np.zeros(rows, np.uint64)
+    columns = [*numbers.T, *categories.T, *texts.T]
+    for values in columns:
+        bits = (np.nan_to_num(values.astype(np.float64), nan=-1e301) + 0.0).view(np.uint64)
+        # splitmix64, so that structured numbers do not cancel.
+        mixed += np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= bits
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    _, groups, counts = np.unique(mixed, return_inverse=True, return_counts=True)
+    if len(counts) == rows:
+        return None
+    repeated = rows - len(counts)
+    by_chance = float(rows)
+    for values in columns:
+        _, shares = np.unique(values, return_counts=True)
+        by_chance *= float(np.sum((shares / rows) ** 2))
+        if by_chance <= EXPECTED_MATCHES:
+            break
+    verb = "repeats" if repeated == 1 else "repeat"
+    what = f"{plural(repeated, 'row')} of {rows:,} {verb} the features of another"
+    if by_chance > EXPECTED_MATCHES:
+        said.say(f"{what}, as is expected where so few values are possible")
+        return None
+    if counts.max() > LARGEST_GROUP * rows:
+        said.warn(
+            f"{what}, {counts.max():,} times one row: too many to stay in one part of a split"
         )
-    ((name, features),) = fitting.items()
-    table = pd.DataFrame(
-        features.reshape(len(y), -1), columns=[f"{name}{i}" for i in range(features[0].size)]
-    )
-    table[target] = y
-    data = from_table(table, target, path.name)
-    # Whole bytes are pixels.
-    return Dataset(**{**vars(data), "shares_unit": features.dtype == np.uint8})
-
-
-def _classes(
-    column: pd.Series, name: str, target: str
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Each row's class index, and the classes' names."""
-    missing = np.flatnonzero(column.isna())
-    if len(missing):
-        raise StudyError(
-            f"{name}: target {target!r} is missing in {_rows(missing)}; "
-            "remove the rows or fill in their class"
-        )
-    found = column.nunique()
-    if found == 1:
-        raise StudyError(f"{name}: target {target!r} is constant: every row is {column.iloc[0]!s}")
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        broken = np.flatnonzero(np.mod(column.to_numpy(np.float64), 1) != 0)
-        if (len(broken) and found > 10) or found > max(20, len(column) // 4):
-            row = int(broken[0]) if len(broken) else 0
-            raise StudyError(
-                f"{name}: target {target!r} is continuous ({found} values, such as "
-                f"{column.iloc[row]!s} in row {row + 1}); a study needs classes"
-            )
-    codes, levels = pd.factorize(column, sort=True)
-    return codes.astype(np.int64), tuple(str(level) for level in levels)
-
-
-def _feature(
-    column: pd.Series, name: str, label: str
-) -> tuple[list[NDArray[np.float64]], list[str], str | None]:
-    """Numeric columns as they are; text as one column per category."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        raise StudyError(f"{name}: column {label!r} holds dates; turn them into numbers first")
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        values = column.to_numpy(np.float64, na_value=np.nan)
-        return [_finite(values, name, label)], [label], None
-    text = column.astype("object").where(column.notna(), None)
-    numbers = pd.to_numeric(text.dropna(), errors="coerce")
-    if not len(numbers):
-        raise StudyError(f"{name}: column {label!r} is empty")
-    known = np.flatnonzero(column.notna())
-    wrong = known[numbers.isna().to_numpy()]
-    if len(wrong) <= len(numbers) // 10:  # a column of numbers with slips, not of categories
-        if len(wrong):
-            row = int(wrong[0])
-            raise StudyError(
-                f"{name}: column {label!r}, row {row + 1}: {text.iloc[row]!r} is not a number"
-            )
-        values = pd.to_numeric(text).to_numpy(np.float64, na_value=np.nan)
-        return [_finite(values, name, label)], [label], None
-    filled = text.map(lambda value: "missing" if value is None else str(value))
-    levels = sorted(filled.unique())
-    if len(levels) > MOST_CATEGORIES:
-        raise StudyError(
-            f"{name}: column {label!r} is text with {len(levels)} different values "
-            f"(at most {MOST_CATEGORIES}); drop it or encode it"
-        )
-    hot = [(filled == level).to_numpy(np.float64) for level in levels]
-    missing = int(text.isna().sum())
-    note = f"{label}: text, one-hot in {len(hot)} columns"
-    if missing:
-        note += f"; {missing} missing are a category of their own"
-    return hot, [f"{label}={v}" for v in levels], note
-
-
-def _finite(values: NDArray[np.float64], name: str, label: str) -> NDArray[np.float64]:
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        raise StudyError(f"{name}: column {label!r} is infinite in {_rows(infinite)}")
-    if np.isnan(values).all():
-        raise StudyError(f"{name}: column {label!r} is empty")
-    return values
-
-
-def _checked(data: Dataset) -> Dataset:
-    counts = np.bincount(data.y)
-    rare = int(np.argmin(counts))
-    if counts[rare] < LEAST_ROWS_PER_CLASS:
-        raise StudyError(
-            f"{data.name}: class {data.classes[rare]!r} has {counts[rare]} rows; the three splits "
-            f"need at least {LEAST_ROWS_PER_CLASS} of each class"
-        )
-    return data
-
-
-def _rows(indices: NDArray[np.int64]) -> str:
-    shown = ", ".join(str(i + 1) for i in indices[:MOST_LISTED])
-    more = f" and {len(indices) - MOST_LISTED} more" if len(indices) > MOST_LISTED else ""
-    return f"row{'s' if len(indices) > 1 else ''} {shown}{more}"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more
+        return None
+    said.warn(f"{what}: equal rows stay together, in one part of every split")
+    return np.asarray(groups, np.int64)

@@ -1,31 +1,60 @@
 """Finished trials on disk: one JSON line each, appended and synced, so that nothing is lost.
 
-The first line says which study the file belongs to; every other is one `Trial` under the hash of
-its settings. Nothing is ever rewritten. A line cut short by a kill is skipped with a note, and its
-trial is trained again.
+The first line says which study the file belongs to; every other is one `Trial` or `ModelTrial`
+under the hash of its settings. Nothing is ever rewritten. A line that a kill cut short, or that
+does not fit its schema, is skipped with a note, and its trial is trained again. Two studies may
+append to one file: each line is a single write, and the first of equal ones counts.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import StudyError
-from .result import Trial
+import msgspec
 
-FORMAT = "ogive study results 1"
+from .errors import StudyError
+from .result import ModelTrial, Trial
+
+FORMAT = "ogive study results 2"
 """Changes whenever a stored trial would no longer mean the same."""
+
+Stored = Trial | ModelTrial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One record of the file."""
+
+    key: str
+    trial: Trial | None = None
+    model: ModelTrial | None = None
 
 
 class Journal:
     """The results file of one study: what is finished, and how to add to it."""
 
-    def __init__(self, path: Path, study: dict[str, Any]) -> None:
-        """`study` is what all trials of a file share: the data's hash and the training recipe.
+    def __init__(
+        self,
+        path: Path,
+        study: dict[str, Any],
+        check: Callable[[Stored], None] = lambda trial: None,
+    ) -> None:
+        """Open or start a results file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        study : dict
+            What all trials of a file share: the data's hash and the training recipe.
+        check : callable
+            Raises ValueError for a trial that cannot be one of this study.
 
         Raises
         ------
@@ -36,36 +65,51 @@ class Journal:
         self.path = path
         self.notes: list[str] = []
         self._header = {"format": FORMAT, "study": study}
-        self._trials: dict[str, Trial] = {}
+        self._check = check
+        self._trials: dict[str, Stored] = {}
         try:
             if path.exists() and path.stat().st_size:
                 self._read()
             else:
                 self._start()
-            self._file = path.open("ab")
+            self._open()
         except OSError as error:
-            raise StudyError(f"results file {path}: {error.strerror or error}") from error
-        self._close_cut_line()
+            raise self._failure(error) from error
 
-    def find(self, trial: dict[str, Any]) -> Trial | None:
+    def find(self, settings: dict[str, Any]) -> Stored | None:
         """The finished trial of these settings, if there is one."""
-        return self._trials.get(self._key(trial))
+        return self._trials.get(self._key(settings))
 
-    def add(self, settings: dict[str, Any], trial: Trial) -> None:
-        """Store a trial; it survives a power cut once this returns."""
+    def add(self, settings: dict[str, Any], trial: Stored) -> None:
+        """Store a trial; it survives a power cut once this returns.
+
+        Raises
+        ------
+        StudyError
+            The disk is full, or the file was replaced by another study's.
+        """
         key = self._key(settings)
-        line = json.dumps({"key": key, "trial": dataclasses.asdict(trial)}, allow_nan=False)
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            if not self._is_there():
+                self._restore()
+            self._append(key, trial)
+            os.fsync(self._file)
+        except OSError as error:
+            raise self._failure(error) from error
         self._trials[key] = trial
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        os.close(self._file)
 
-    def _key(self, trial: dict[str, Any]) -> str:
-        text = json.dumps([self._header, trial], sort_keys=True)
+    def _append(self, key: str, trial: Stored) -> None:
+        kind = "trial" if isinstance(trial, Trial) else "model"
+        data = msgspec.json.encode({"key": key, kind: trial}) + b"\n"
+        while data:  # one write, but for a disk that fills up
+            data = data[os.write(self._file, data) :]
+
+    def _key(self, settings: dict[str, Any]) -> str:
+        text = json.dumps([self._header, settings], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _start(self) -> None:
@@ -74,6 +118,36 @@ class Journal:
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.write_text(json.dumps(self._header) + "\n", encoding="utf-8")
         beside.replace(self.path)
+
+    def _open(self) -> None:
+        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
+        # A line that a kill cut short is ended, so that the next record starts on its own.
+        size = os.fstat(self._file).st_size
+        if os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
+
+    def _restore(self) -> None:
+        """Somebody deleted or replaced the file while the study runs: write what it held anew."""
+        known = dict(self._trials)
+        os.close(self._file)
+        there = self.path.exists() and self.path.stat().st_size
+        if there:
+            self._read()
+        else:
+            self._start()
+        self._open()
+        for key, trial in known.items():
+            if not there or key not in self._trials:
+                self._append(key, trial)
+        self._trials.update(known)
+        what = "replaced" if there else "deleted"
+        self.notes.append(f"{self.path}: was {what} while the study ran; it was written anew")
 
     def _read(self) -> None:
         if not self.path.is_file():
@@ -87,35 +161,43 @@ class Journal:
                 f"results file {self.path}: belongs to another study ({self._difference(header)}); "
                 "choose another file with --results"
             )
-        for number, line in enumerate(lines[1:], start=2):
-            if not line:
+        decoder = msgspec.json.Decoder(Line)
+        for number, text in enumerate(lines[1:], start=2):
+            if not text.strip():
                 continue
             try:
-                record = json.loads(line)
-                self._trials.setdefault(record["key"], _trial(record["trial"]))
-            except (ValueError, TypeError, KeyError):
+                line = decoder.decode(text)
+                trial = line.trial or line.model
+                if trial is None:
+                    raise ValueError("it holds no trial")
+                self._check(trial)
+            except ValueError as error:
                 self.notes.append(
-                    f"{self.path}: line {number} is damaged and was skipped; its trial runs again"
+                    f"{self.path}: line {number} is damaged and was skipped ({_reason(error)}); "
+                    "its trial runs again"
                 )
+            else:
+                self._trials.setdefault(line.key, trial)
 
     def _difference(self, header: dict[str, Any]) -> str:
         if header.get("format") != FORMAT:
             return f"its format is {header.get('format')!r}"
-        theirs, ours = header.get("study", {}), self._header["study"]
+        theirs, ours = header.get("study"), self._header["study"]
         assert isinstance(ours, dict)
+        if not isinstance(theirs, dict):
+            return "its header is damaged"
         parts = [
-            f"{name} {_short(theirs.get(name))}, here {_short(value)}"
+            f"{name.replace('_', ' ')} {_short(theirs.get(name))}, here {_short(value)}"
             for name, value in ours.items()
             if theirs.get(name) != value
         ]
         return "; ".join(parts) or "its header has more fields"
 
-    def _close_cut_line(self) -> None:
-        """End a line that a kill cut short, so that the next record starts on its own."""
-        with self.path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                self._file.write(b"\n")
+    def _failure(self, error: OSError) -> StudyError:
+        return StudyError(
+            f"results file {self.path}: {(error.strerror or str(error)).lower()}; what it holds "
+            "is kept, and the same command goes on from there"
+        )
 
 
 def _short(value: Any) -> str:
@@ -123,15 +205,12 @@ def _short(value: Any) -> str:
     return text if len(text) <= 12 else text[:8] + "…"
 
 
+def _reason(error: ValueError) -> str:
+    return " ".join(str(error).split())[:120]
+
+
 def _decoded(line: bytes) -> Any:
     try:
         return json.loads(line)
     except ValueError:
         return None
-
-
-def _trial(record: dict[str, Any]) -> Trial:
-    def frozen(value: Any) -> Any:
-        return tuple(frozen(v) for v in value) if isinstance(value, list) else value
-
-    return Trial(**{name: frozen(value) for name, value in record.items()})

@@ -1,12 +1,13 @@
-"""The note's network, y = f(Wx + b) repeated under a softmax or sigmoid head, for many at once.
+"""y = f(Wx + b), repeated, under a softmax, sigmoid or linear head: many networks at once.
 
-All networks of a batch (its *lanes*: seeds, and learning rates where one is being chosen) share
+All networks of a batch (its *lanes*: blocks, and learning rates where one is being chosen) share
 one array with a leading lane axis, so one call of BLAS or of an Ogive kernel serves them all. No
 operation mixes lanes: a network's bits do not depend on which others it trains beside.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,8 @@ from ogive.predict import gain
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Targets = NDArray[np.int64] | NDArray[np.float32]
+"""Class indices, or the standardised numbers of a regression."""
 
 
 @dataclass(frozen=True)
@@ -47,54 +50,54 @@ class Activation:
         self._derivative = getattr(ogive.derivative, self.name)
         self._backward = getattr(ogive.backward, self.name)
 
-    def value(self, z: Floats, slope: Floats | None, draws: Draws | None, layer: int) -> Any:
-        """f(z); with `draws`, as in training."""
-        if slope is not None:
-            return self._value(z, slope)
-        if self.is_random and draws:
-            y = np.empty_like(z)
-            for lane in range(len(z)):
-                y[lane] = self._value(z[lane], training=True, seed=draws.key(lane, layer))
-            return y
-        return self._value(z)
+    def drawn(self, z: Floats, draws: Draws, layer: int) -> Floats:
+        """The slopes that a step draws for the negative inputs of a layer."""
+        slopes = np.empty_like(z)
+        for lane in range(len(z)):
+            key = draws.key(lane, layer)
+            slopes[lane] = self._value(np.full_like(z[lane], -1), training=True, seed=key)
+        return np.negative(slopes, out=slopes)
+
+    def value(self, z: Floats, slope: Floats | None) -> Any:
+        """f(z); of a random function with the slopes drawn, as in training."""
+        if slope is None:
+            return self._value(z)
+        return ogive.leaky_relu(z, slope) if self.is_random else self._value(z, slope)
 
     def derivative(self, z: Floats, slope: Floats | None) -> Any:
         """f'(z) as in evaluation."""
         return self._derivative(z) if slope is None else self._derivative(z, slope)
 
-    def backward(
-        self, dy: Floats, z: Floats, slope: Floats | None, draws: Draws | None, layer: int
-    ) -> tuple[Any, Any]:
+    def backward(self, dy: Floats, z: Floats, slope: Floats | None) -> tuple[Any, Any]:
         """dy f'(z), and the gradient of the slope where it is learned."""
-        if slope is not None:
-            return self._backward(dy, z, slope)  # type: ignore[no-any-return]
-        if self.is_random and draws:
-            dx = np.empty_like(z)
-            for lane in range(len(z)):
-                key = draws.key(lane, layer)
-                dx[lane] = self._backward(dy[lane], z[lane], training=True, seed=key)
-            return dx, None
-        return self._backward(dy, z), None
+        if slope is None:
+            return self._backward(dy, z), None
+        if self.is_random:
+            return ogive.backward.leaky_relu(dy, z, slope), None
+        return self._backward(dy, z, slope)  # type: ignore[no-any-return]
 
 
 class Head:
-    """The last layer's loss: softmax over classes, or one sigmoid where there are two."""
+    """The last layer's loss: softmax over classes, one sigmoid for two, half a square for none."""
 
     def __init__(self, classes: int) -> None:
-        self.is_binary = classes == 2
-        self.outputs = 1 if self.is_binary else classes
+        self.classes = classes
+        self.outputs = classes if classes > 2 else 1
 
-    def loss(self, logits: Floats, labels: Labels) -> tuple[Floats, Floats]:
+    def loss(self, logits: Floats, target: Targets) -> tuple[Floats, Floats]:
         """Each row's loss, and its gradient with respect to its logits."""
-        if self.is_binary:
-            target = labels[..., None]
-            loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, target, reduction="none")
+        if self.classes > 2:
+            return ogive.value_and_grad.cross_entropy(logits, target, reduction="none")
+        if self.classes == 2:
+            labels = target[..., None]
+            loss, dz = ogive.value_and_grad.binary_cross_entropy(logits, labels, reduction="none")
             return loss[..., 0], dz
-        return ogive.value_and_grad.cross_entropy(logits, labels, reduction="none")
+        error = logits - target[..., None]
+        return 0.5 * error[..., 0] ** 2, error
 
     def classify(self, logits: Floats) -> Labels:
         """The most probable class of each row."""
-        if self.is_binary:
+        if self.classes == 2:
             return (logits[..., 0] > 0).astype(np.int64)
         return np.asarray(np.argmax(logits, axis=-1), np.int64)
 
@@ -107,6 +110,8 @@ class Pass:
     """What each linear map was applied to; the last belongs to the head."""
     z: list[Floats]
     """Pre-activations of the hidden layers."""
+    slopes: list[Floats | None]
+    """Learned or drawn, of each hidden layer."""
     logits: Floats
 
 
@@ -133,27 +138,38 @@ class Network:
         self.head = Head(classes)
         self.depth = depth
         self.gain = gain(self.activation.card) * gain_factor
-        self.lanes = len(seeds)
         sizes = [features, *[width] * depth, self.head.outputs]
         shapes: list[tuple[int, ...]] = []
         for fan_in, fan_out in pairwise(sizes):
             shapes += [(fan_in, fan_out), (1, fan_out)]
         if self.activation.initial_slope is not None:
             shapes += [(1, 1)] * depth
+        self._shapes = shapes
         # One row of numbers per lane: an optimiser step is then a handful of calls.
-        self.parameters = np.zeros((self.lanes, sum(map(np.prod, shapes))), np.float32)
-        self.gradients = np.zeros_like(self.parameters)
-        maps = 2 * (depth + 1)
-        views = self._views(self.parameters, shapes)
-        self.weights, self.biases, self.slopes = views[:maps:2], views[1:maps:2], views[maps:]
-        views = self._views(self.gradients, shapes)
-        self.d_weights, self.d_biases, self.d_slopes = views[:maps:2], views[1:maps:2], views[maps:]
+        self.hold(np.zeros((len(seeds), sum(map(math.prod, shapes))), np.float32))
         self._initialise(seeds)
 
-    def _views(self, flat: Floats, shapes: list[tuple[int, ...]]) -> list[Floats]:
-        ends = np.cumsum([np.prod(shape) for shape in shapes])
+    def keep(self, lanes: NDArray[np.intp]) -> None:
+        """Go on with these lanes only."""
+        self.hold(self.parameters[lanes])
+
+    def hold(self, parameters: Floats) -> None:
+        """These parameters, one row per lane, from now on."""
+        self.lanes = len(parameters)
+        self.parameters, self.gradients = parameters, np.zeros_like(parameters)
+        maps = 2 * (self.depth + 1)
+        views = self._views(self.parameters)
+        self.weights, self.biases, self.slopes = views[:maps:2], views[1:maps:2], views[maps:]
+        views = self._views(self.gradients)
+        self.d_weights, self.d_biases, self.d_slopes = views[:maps:2], views[1:maps:2], views[maps:]
+
+    def _views(self, flat: Floats) -> list[Floats]:
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])
         parts = np.split(flat, ends[:-1], axis=1)
-        return [part.reshape(self.lanes, *shape) for part, shape in zip(parts, shapes, strict=True)]
+        return [
+            part.reshape(self.lanes, *shape)
+            for part, shape in zip(parts, self._shapes, strict=True)
+        ]
 
     def _initialise(self, seeds: tuple[int, ...]) -> None:
         for lane, seed in enumerate(seeds):
@@ -169,19 +185,23 @@ class Network:
 
     def forward(self, x: Floats, draws: Draws | None = None) -> Pass:
         """Logits of x, shape (lanes or 1, rows, features); with `draws`, as in training."""
-        inputs, pre, y = [], [], x
+        inputs, pre, slopes, y = [], [], [], x
         for layer in range(self.depth):
             inputs.append(y)
             z = np.matmul(y, self.weights[layer])
             z += self.biases[layer]
+            slope = self.slope(layer)
+            if draws and self.activation.is_random:
+                slope = self.activation.drawn(z, draws, layer)
             pre.append(z)
-            y = self.activation.value(z, self.slope(layer), draws, layer)
+            slopes.append(slope)
+            y = self.activation.value(z, slope)
         inputs.append(y)
         logits = np.matmul(y, self.weights[-1])
         logits += self.biases[-1]
-        return Pass(inputs, pre, logits)
+        return Pass(inputs, pre, slopes, logits)
 
-    def backward(self, done: Pass, dz: Floats, draws: Draws | None = None) -> list[Floats]:
+    def backward(self, done: Pass, dz: Floats) -> list[Floats]:
         """Fill `gradients` from dL/dlogits; return dL/dz of each hidden layer."""
         hidden: list[Floats] = []
         for layer in range(self.depth, -1, -1):
@@ -192,8 +212,7 @@ class Network:
                 break
             dy = np.matmul(dz, self.weights[layer].swapaxes(1, 2))
             below = layer - 1
-            slope = self.slope(below)
-            dz, d_slope = self.activation.backward(dy, done.z[below], slope, draws, below)
+            dz, d_slope = self.activation.backward(dy, done.z[below], done.slopes[below])
             if d_slope is not None:
                 self.d_slopes[below][...] = d_slope
             hidden.append(dz)

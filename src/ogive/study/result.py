@@ -1,22 +1,46 @@
 """What a study found: frozen records, from one trained network up to the whole study.
 
-The report and the terminal show these and compute nothing; the results file stores `Trial`.
+The report and the terminal show these and compute nothing; the results file stores `Trial` and
+`ModelTrial`. Scores are fractions (0.974), differences too; a *point* is 0.01.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-Recipe = Literal["same", "tuned"]
-"""``same``: one learning rate for every activation of a depth. ``tuned``: each its own."""
+import msgspec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+Task = Literal["classification", "regression"]
+
+Metric = Literal["accuracy", "balanced_accuracy", "auc", "log_loss", "r2", "rmse"]
 
 Outcome = Literal["holds", "refuted", "not decided on this data"]
+
+State = Literal["trains", "fails", "not shown"]
+"""``trains``: better than the constant prediction, by the test. ``fails``: the interval of that
+comparison ends within the region of practical equivalence. ``not shown``: neither."""
+
+Optimizer = Literal["sgd", "adam"]
+
+METRICS: dict[Task, tuple[Metric, ...]] = {
+    "classification": ("accuracy", "balanced_accuracy", "auc", "log_loss"),
+    "regression": ("r2", "rmse"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A 95 % interval."""
+    """A confidence interval, at 95 % or what the record that holds it says."""
 
     low: float
     high: float
@@ -24,11 +48,19 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """Rows in each stratified part."""
+    """How rows are divided, anew for each block."""
 
+    count: int
+    kind: str
+    """In words: ``10-fold cross-validation, repeated 2 times, stratified by class``."""
+    folds: int
+    """Parts that the rows are dealt into: one is tested, one validates, the others train."""
     train: int
     validation: int
     test: int
+    """Rows of each part, median over the splits."""
+    given_test: bool = False
+    """The data came with a test part: all splits are tested on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,73 +69,146 @@ class DataDescription:
 
     name: str
     """``digits``, a file's name, ``openml:61``."""
+    task: Task
+    target: str
     rows: int
+    columns: int
+    """Features before treatment."""
     features: tuple[str, ...]
-    """Columns after treatment, in order."""
+    """Columns after treatment, in order, as the first split's training rows make them."""
     classes: tuple[str, ...]
+    """Empty in a regression."""
     class_counts: tuple[int, ...]
     splits: Splits
     treatments: tuple[str, ...]
     """Everything that was changed on the way in, one sentence each; empty if nothing was."""
+    warnings: tuple[str, ...]
+    """What a user would call a mistake: a feature that equals the target, repeated rows, …"""
     hash: str
-    """SHA-256 of the features and targets before standardisation, in hexadecimal."""
+    """SHA-256 of the features and targets before treatment, in hexadecimal."""
+    target_spread: tuple[float, float] | None = None
+    """Mean and standard deviation of a continuous target."""
+
+    @property
+    def majority(self) -> float:
+        """Share of the largest class."""
+        return max(self.class_counts) / sum(self.class_counts) if self.class_counts else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All that decides the outcome of a study, apart from the data."""
 
+    task: Task
     activations: tuple[str, ...]
     depths: tuple[int, ...]
     """Hidden layers; the head's linear map comes on top."""
-    seeds: tuple[int, ...]
-    tuning_seeds: tuple[int, ...]
-    """Networks that choose the learning rate; never among those reported."""
+    baseline: str
+    """The activation that all others are compared with: ReLU where it takes part."""
+    metric: Metric
+    """What is compared; the other metrics are reported beside it."""
+    rope: float
+    """Half width of the region of practical equivalence: 0.01 is one point."""
+    splits: int
+    seed: int
+    """Of the splits and of all draws."""
     rates: tuple[float, ...]
-    """The grid of learning rates."""
-    epochs: int
-    tuning_epochs: int = 10
-    """Shorter, to find the rate; its decay to 0 is as quick."""
-    width: int = 64
-    batch_size: int = 32
-    momentum: float = 0.9
-    clip: float = 1.0
+    """The grid of learning rates; every network of a block chooses its own."""
+    optimizer: Optimizer
+    steps: int
+    """Training steps of a reported network, at most."""
+    rounds: int
+    """How often it is validated: early stopping keeps the weights of the best of them."""
+    tuning_steps: int
+    """Of a network that only tries a learning rate."""
+    tuning_rounds: int
+    patience: int
+    """Rounds without an improvement after which a network stops."""
+    width: int
+    batch_size: int
+    momentum: float
+    clip: float
     """Largest norm of a network's whole gradient."""
-    checkpoints: int = 6
+    checkpoints: int
     """Moments, from initialisation to the end, at which the layer maps are measured."""
+    models: tuple[str, ...] = ("constant", "linear", "boosting")
+    """Models to compare with: the majority class or mean, logistic or ridge regression,
+    histogram gradient boosting."""
+
+    def epochs(self, train_rows: int) -> float:
+        """Passes over the training rows that a reported network makes, at most."""
+        return self.steps * self.batch_size / train_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Metrics on the test rows; None where one is undefined or of the other task."""
+
+    accuracy: Share | None = None
+    balanced_accuracy: Share | None = None
+    auc: Share | None = None
+    """Area under the ROC curve; of more than two classes, the mean of each against the rest."""
+    log_loss: NotNegative | None = None
+    r2: float | None = None
+    rmse: NotNegative | None = None
+    """In the target's own unit."""
+
+    def of(self, metric: Metric) -> float | None:
+        """The score of one metric."""
+        value: float | None = getattr(self, metric)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """One learning rate tried for one block, by a network that is not the reported one."""
+
+    rate: float
+    seed: int
+    loss: NotNegative | None
+    """Least validation loss; None if the network diverged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One trained network. Layer maps are indexed ``[layer][checkpoint]``, first layer first."""
+    """One activation at one depth in one block: its learning rate's choice, its one network.
+
+    Layer maps are indexed ``[layer][checkpoint]``, first layer first.
+    """
 
     activation: str
-    depth: int
-    seed: int
-    rate: float
-    purpose: Literal["tune", "final"]
-    """``tune`` trials never see the test split."""
-    validation_accuracy: float
-    test_accuracy: float | None
-    test_correct: str | None
-    """One digit per test row, in order: 1 where it was classified correctly."""
-    train_loss: tuple[float | None, ...]
-    """Mean over each epoch; None from the moment it is no longer finite."""
-    validation_loss: tuple[float | None, ...]
-    """After each epoch."""
-    diverged_at: int | None
+    depth: Count
+    split: Count
+    seed: Count
+    rate: Positive
+    tuning: tuple[Tuning, ...]
+    """In the order of `Settings.rates`."""
+    scores: Scores
+    test_rows: str
+    """Each test row's share in the compared metric, in the split's order: base64 of little-endian
+    float32, whose mean is the score. `ogive.study.metrics.unpack` reads it."""
+    validation_rows: str
+    """The same of the validation rows, which are test rows of another block: what comes back there
+    is not luck."""
+    best_round: Count
+    """The round, from 1, whose weights were kept; 0 is initialisation."""
+    train_loss: tuple[NotNegative | None, ...]
+    """Mean over each round run; None from the moment it is no longer finite."""
+    validation_loss: tuple[NotNegative | None, ...]
+    """After each round run."""
+    diverged_at: Count | None
     """Step at which the loss stopped being finite."""
-    checkpoint_steps: tuple[int, ...]
+    checkpoint_steps: tuple[Count, ...]
     """Steps done at each checkpoint; the first is 0, initialisation."""
-    dead: tuple[tuple[float, ...], ...]
+    dead: tuple[tuple[Share, ...], ...]
     """Share of a layer's units whose derivative is 0 on every probed training row."""
-    saturated: tuple[tuple[float, ...], ...]
+    saturated: tuple[tuple[Share, ...], ...]
     """Share of units with |f'| below 5 % of its supremum on at least 95 % of the probed rows."""
-    gradient: tuple[tuple[float | None, ...], ...]
+    gradient: tuple[tuple[NotNegative | None, ...], ...]
     """Root mean square of dL/dz over units and rows."""
-    magnitude: tuple[float | None, ...]
+    magnitude: tuple[NotNegative | None, ...]
     """Root mean square of each layer's pre-activations z, at initialisation."""
-    off_centre: tuple[float | None, ...]
+    off_centre: tuple[NotNegative | None, ...]
     """|mean| / rms of each layer's outputs, at initialisation."""
     gradient_ratio: float | None
     """log10 of the gradient's rms, first hidden layer over last, at initialisation."""
@@ -111,11 +216,26 @@ class Trial:
     """The same from the activation's formula alone."""
     slopes: tuple[tuple[float, ...], ...]
     """PReLU's learned slope, ``[layer][checkpoint]``; empty for the others."""
-    density: tuple[int, ...]
+    density: tuple[Count, ...]
     """How many trained pre-activations fall in each bin of `DENSITY_EDGES`, all layers together."""
-    seconds_per_step: float
+    seconds_per_step: NotNegative
     """Processor time of one training step of one network, on one thread: its batch's, shared
     equally. Not wall-clock, which other processes lengthen."""
+    seconds: NotNegative
+    """Processor time of the whole trial, its learning rate's choice included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTrial:
+    """One of the models to compare with, in one block; fitted on training and validation rows."""
+
+    model: str
+    """One of `Settings.models`."""
+    split: Count
+    scores: Scores
+    test_rows: str
+    """As in `Trial`."""
+    seconds: NotNegative
 
 
 DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))
@@ -123,79 +243,107 @@ DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Effect:
-    """Paired difference of test accuracy against ReLU, bootstrapped over seeds and test rows."""
+class Comparison:
+    """Paired difference of the compared metric, ``one`` minus ``other``, over the blocks.
 
+    All of it comes from one Student distribution with ``blocks - 1`` degrees of freedom, its
+    location ``difference`` and its scale ``s sqrt(1/blocks + overlap)``.
+    """
+
+    one: str
+    """An activation, or one of `Settings.models`."""
+    other: str
+    depth: int
+    metric: Metric
+    """`Settings.metric`; where that is accuracy, balanced accuracy against the constant prediction:
+    it gives any constant prediction the same score, however rare a class is."""
+    blocks: int
     difference: float
     interval: Interval
-    p: float
-    """Two-sided, Holm-adjusted over the activations compared at this depth and recipe."""
+    """At ``level``: it excludes 0 exactly where ``significant``."""
+    level: Share
+    """1 - alpha/m, at the place that Holm's method gives this comparison among all m of the
+    study; 0.95 in a study of one comparison."""
+    p: Share
+    """Two-sided."""
+    p_adjusted: Share
+    """By Holm's method, over all comparisons of the study."""
     significant: bool
+    """``p_adjusted`` is below 0.05."""
+    better: Share
+    """Probability that the difference is above the region of practical equivalence (Bayesian
+    correlated t-test)."""
+    equivalent: Share
+    worse: Share
+    scale: float
+    overlap: float
+    """The correction for what blocks share: test rows over training rows (Nadeau and Bengio), times
+    the share of the difference that comes back when other networks classify the same row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One activation at one depth under one recipe: a row of the table."""
+    """One activation at one depth: a row of the table."""
 
     activation: str
     depth: int
-    recipe: Recipe
-    rate: float
-    mean: float
-    """Test accuracy, mean over seeds."""
+    score: float
+    """The compared metric on the test rows, mean over blocks."""
     interval: Interval
-    """Student's t over seeds; it covers initialisation and batch order, not the choice of rows."""
-    rank: float
-    """Mean over seeds; 1 is best."""
-    group: str
-    """Letters; two activations that share one do not differ significantly (Nemenyi, 5 %)."""
-    effect: Effect | None
-    """Against ReLU; None for ReLU itself, or when ReLU was not run."""
-    trainable: bool
-    """Mean validation accuracy reaches halfway from the largest class's share to 1."""
-    dead: float
-    """Share of all hidden units that are dead at the end, mean over seeds."""
-    saturated: float
+    """95 %, what fresh rows would show; it counts the test rows."""
+    scores: Scores
+    """Every metric, mean over blocks."""
+    rates: tuple[float, ...]
+    """The learning rate that each block chose."""
+    rate: float
+    """The one chosen most often."""
+    state: State
+    trains: Comparison
+    """Against the constant prediction: the majority class or the mean."""
+    against: Comparison | None
+    """Against `Settings.baseline`; None for itself."""
+    dead: Share
+    """Share of all hidden units that are dead at the end, mean over blocks."""
+    saturated: Share
     gradient_ratio: float | None
-    """log10 first/last layer at initialisation, mean over seeds; None if never finite."""
+    """log10 first/last layer at initialisation, mean over blocks; None if never finite."""
     gradient_ratio_interval: Interval | None
     predicted_gradient_ratio: float
-    seconds_per_step: float
-    """Median over seeds."""
+    seconds_per_step: NotNegative
+    """Median over blocks."""
+    diverged: int
+    """Networks whose loss stopped being finite."""
     trials: tuple[Trial, ...]
-    """The cell's networks, by seed."""
+    """The cell's networks, by block."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Significance:
-    """Friedman's test over blocks (seeds, at each depth), then Nemenyi's critical difference."""
+class Model:
+    """One of the models to compare with, in the same blocks."""
 
-    depth: int | None
-    """None: blocks of all depths together."""
-    recipe: Recipe
-    blocks: int
-    activations: tuple[str, ...]
-    """By mean rank, best first."""
-    mean_ranks: tuple[float, ...]
-    statistic: float
-    p: float
-    significant: bool
-    critical_difference: float | None
-    """Mean ranks closer than this do not differ significantly; None if Friedman finds nothing."""
-    groups: tuple[tuple[str, ...], ...]
-    """Maximal sets of activations that do not differ significantly."""
-    sentence: str
-    """What may be concluded."""
+    model: str
+    """One of `Settings.models`."""
+    title: str
+    """``always the largest class``, ``logistic regression``, …"""
+    score: float
+    interval: Interval
+    scores: Scores
+    against: tuple[Comparison, ...]
+    """The baseline activation at each depth minus this model is ``-difference``: here ``one`` is
+    the model. Empty for the constant prediction, which `Cell.trains` compares."""
+    seconds: NotNegative
+    """Processor time of one fit, median over blocks."""
+    trials: tuple[ModelTrial, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One claim of the note, put to the test."""
+    """One textbook claim, put to the test."""
 
     key: str
     """Stable identifier, such as ``relu-not-centred``."""
     claim: str
-    """What the note says."""
+    """What the textbook says."""
     prediction: str
     """The number theory predicts, or what would have to be seen."""
     measured: str
@@ -206,13 +354,39 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuningScore:
-    """Mean validation accuracy of one learning rate over the tuning seeds."""
+class DepthAnswer:
+    """What may be concluded at one depth."""
 
-    activation: str
     depth: int
-    rate: float
-    accuracy: float
+    sentence: str
+    best: str
+    """The activation with the highest mean score."""
+    better: tuple[str, ...]
+    """Better than the baseline, by the test."""
+    worse: tuple[str, ...]
+    """Worse than the baseline, by the test."""
+    equivalent: tuple[str, ...]
+    """Within the region of practical equivalence of the baseline with 95 % probability."""
+    failing: tuple[str, ...]
+    """No better than the constant prediction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The study's outcome in words; every sentence rests on the study's one test."""
+
+    sentence: str
+    """Which activation to use, what it gains, what to avoid."""
+    use: str | None
+    """The activation to use; None where nothing trains."""
+    depth: int
+    """The depth with the best network, to which ``sentence`` refers."""
+    matters: Literal["yes", "no", "not shown"]
+    """Does the choice matter at that depth? ``no``: all that train are equivalent to the baseline
+    with 95 % probability. ``yes``: one differs, by the test."""
+    by_depth: tuple[DepthAnswer, ...]
+    cautions: tuple[str, ...]
+    """What may not be concluded, and what would help."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,29 +395,129 @@ class StudyResult:
 
     data: DataDescription
     settings: Settings
+    answer: Answer
     command: str
     """What to type to run it again."""
     versions: tuple[tuple[str, str], ...]
     """(name, version): Python, NumPy, Ogive, its instruction set, and the rest."""
     started: str
     """ISO 8601, UTC."""
-    seconds: float
+    seconds: NotNegative
+    workers: str
+    """``2 processes, started in 1.3 s``; ``dask, 8 workers, …``."""
     trials_trained: int
     trials_resumed: int
     results_file: str
+    """Empty where none was kept."""
     notes: tuple[str, ...]
     """What a reader must know: damaged lines skipped, rates at the edge of the grid…"""
-    same_rates: tuple[tuple[int, float], ...]
-    """(depth, rate) of the *same recipe*: the best mean validation accuracy over activations."""
-    tuning: tuple[TuningScore, ...]
     cells: tuple[Cell, ...]
-    """Ordered by depth, recipe, then mean accuracy, best first."""
-    significance: tuple[Significance, ...]
+    """Ordered by depth, then score, best first."""
+    models: tuple[Model, ...]
+    """In the order of `Settings.models`."""
+    comparisons: tuple[Comparison, ...]
+    """All comparisons of the study, over which Holm's method adjusts."""
     verdicts: tuple[Verdict, ...]
 
-    def cell(self, activation: str, depth: int, recipe: Recipe = "tuned") -> Cell | None:
+    def cell(self, activation: str, depth: int) -> Cell | None:
         """The cell of an activation, or None if it was not run."""
         for cell in self.cells:
-            if (cell.activation, cell.depth, cell.recipe) == (activation, depth, recipe):
+            if (cell.activation, cell.depth) == (activation, depth):
                 return cell
         return None
+
+    def at(self, depth: int) -> list[Cell]:
+        """The cells of one depth, best first."""
+        return [cell for cell in self.cells if cell.depth == depth]
+
+    def model(self, name: str) -> Model | None:
+        """One of the models to compare with, or None if it was not run."""
+        return next((model for model in self.models if model.model == name), None)
+
+    def compared(self, one: str, other: str, depth: int) -> Comparison | None:
+        """The comparison of two names at a depth, or None if the study made none."""
+        for each in self.comparisons:
+            if (each.one, each.other, each.depth) == (one, other, depth):
+                return each
+        return None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each activation and depth, best first at each depth; then the models."""
+        import pandas as pd
+
+        rows: list[dict[str, object]] = []
+        for cell in self.cells:
+            against, trains = cell.against, cell.trains
+            rows.append(
+                {
+                    "name": cell.activation,
+                    "depth": cell.depth,
+                    "score": cell.score,
+                    "low": cell.interval.low,
+                    "high": cell.interval.high,
+                    "state": cell.state,
+                    "over_constant": trains.difference,
+                    "difference": against and against.difference,
+                    "difference_low": against and against.interval.low,
+                    "difference_high": against and against.interval.high,
+                    "p_adjusted": against and against.p_adjusted,
+                    "significant": against and against.significant,
+                    "better": against and against.better,
+                    "equivalent": against and against.equivalent,
+                    "worse": against and against.worse,
+                    **{name: cell.scores.of(name) for name in METRICS[self.settings.task]},
+                    "rate": cell.rate,
+                    "dead": cell.dead,
+                    "saturated": cell.saturated,
+                    "gradient_ratio": cell.gradient_ratio,
+                    "seconds_per_step": cell.seconds_per_step,
+                    "diverged": cell.diverged,
+                }
+            )
+        for model in self.models:
+            rows.append(
+                {
+                    "name": model.model,
+                    "score": model.score,
+                    "low": model.interval.low,
+                    "high": model.interval.high,
+                    **{name: model.scores.of(name) for name in METRICS[self.settings.task]},
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def to_json(self) -> str:
+        """The whole result; `from_json` reads it back."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> StudyResult:
+        """What `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            The text is not such a result; the message names the field.
+        """
+        return msgspec.json.decode(text, type=cls)
+
+    def report(self, path: str | Path = "report.html") -> Path:
+        """Write the page: one file that works offline.
+
+        Raises
+        ------
+        OSError
+            The folder is missing, read-only or full.
+        """
+        from ogive.report import study_page
+
+        study_page.write(self, path)
+        return Path(path)
+
+    def __str__(self) -> str:
+        return self.answer.sentence
+
+    def _repr_html_(self) -> str:
+        from ogive.report import study_notebook
+
+        return study_notebook.html(self)

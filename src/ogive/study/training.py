@@ -1,28 +1,37 @@
-"""Training a batch of networks, and what is measured on the way.
+"""Training one activation at one depth in all blocks at once, and what is measured on the way.
 
-Plain gradient descent with momentum, its rate falling linearly to 0. Not Adam: dividing by each
-weight's own gradient size hides gradients that vanish in the early layers, which is what a
-comparison of activations is about, and makes every step dearer. The whole network's gradient is
-clipped by its norm, which leaves the ratio between layers as it is: without it a rate that two
-short tuning runs survive breaks a few of the longer ones, and luck decides the ranking.
+Each block chooses its own learning rate with a network of its own (other draws than the reported
+one's), by the loss on its validation rows; then its reported network is trained at that rate, and
+the round with the fewest validation errors (or the least loss) is kept. Test rows are looked at
+once, at the very end.
+
+The default is gradient descent with momentum, its rate falling linearly to 0. Not Adam: dividing by
+each weight's own gradient size hides gradients that vanish in the early layers, which is what a
+comparison of activations is about. The whole network's gradient is clipped by its norm, which
+leaves the ratio between layers as it is: without it luck decides which networks break.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import blas
 
 from ogive.predict import gradient_ratio
 
-from .network import Draws, Floats, Labels, Network, Pass
-from .result import DENSITY_EDGES, Trial
+from .blocks import Arrays
+from .metrics import pack, scores, shares
+from .network import Draws, Floats, Network, Pass
+from .result import DENSITY_EDGES, Settings, Trial, Tuning
 
-PROBE_ROWS = 2000
+PROBE_ROWS = 512
 """Training rows, at most, on which units are called dead or saturated."""
 
 CHUNK = 256
@@ -30,206 +39,436 @@ CHUNK = 256
 
 SATURATED_SLOPE, SATURATED_ROWS = 0.05, 0.95
 
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """Standardised features and labels of the three splits."""
-
-    train_x: Floats
-    train_y: Labels
-    validation_x: Floats
-    validation_y: Labels
-    test_x: Floats
-    test_y: Labels
-    classes: int
+TUNING_SEED = 1000
+"""Added to a block's seed for the networks that choose its learning rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Networks that train together: one activation and depth, every (seed, rate) pair."""
+class Job:
+    """What is trained as one batch: one activation and depth in some blocks."""
 
     activation: str
     depth: int
-    purpose: Literal["tune", "final"]
-    seeds: tuple[int, ...]
-    rates: tuple[float, ...]
-    """One per seed: the lanes are the pairs (seed, rate)."""
-    epochs: int
-    width: int
-    batch_size: int
-    momentum: float
-    clip: float
-    checkpoints: int
+    splits: tuple[int, ...]
+    streams: tuple[int, ...] = (0,)
+    """Added to the study's seed. A calibration trains one function under several, as if they were
+    different activations."""
+
+
+def seed_of(settings: Settings, split: int, stream: int = 0) -> int:
+    """The seed of a block's reported networks: the same for all activations and depths."""
+    return (settings.seed + stream) * 2 * TUNING_SEED + split
+
+
+def train(
+    arrays: Arrays,
+    job: Job,
+    settings: Settings,
+    after: Callable[[Network, NDArray[np.intp]], None] = lambda network, splits: None,
+) -> list[Trial]:
+    """Choose the rate of every block of a job, and train its reported network.
+
+    One trial for each stream and split, stream by stream; `after` is called with the trained
+    networks, one lane each, and their splits.
+    """
+    began = time.thread_time()
+    # A rate that is too large overflows; that is a result (`diverged_at`), not a mishap.
+    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        tuning = _tune(arrays, job, settings)
+        trials = _final(arrays, job, settings, tuning, after)
+    seconds = (time.thread_time() - began) / len(trials)
+    return [replace(trial, seconds=seconds) for trial in trials]
+
+
+def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ...]]:
+    """For each block, what each rate reached on its validation rows.
+
+    The worse half of a block's rates stops after a third of the steps.
+    """
+    pairs = _lanes(job, settings)
+    splits = np.repeat([split for split, _ in pairs], len(settings.rates))
+    seeds = [seed + TUNING_SEED for _, seed in pairs for _ in settings.rates]
+    course = Course(
+        arrays, job, settings, splits, seeds, settings.rates * len(pairs), settings.tuning_steps
+    )
+    rounds = settings.tuning_rounds
+    halving = -(-rounds // 3)
+    for number in range(rounds):
+        course.round(number, rounds)
+        if number + 1 == halving < rounds and len(settings.rates) > 2:
+            best = course.best.reshape(len(pairs), -1)
+            kept = np.argsort(best, axis=1, kind="stable")[:, : -(-best.shape[1] // 2)]
+            chosen = kept + np.arange(len(best))[:, None] * best.shape[1]
+            course.stop(~np.isin(course.lanes, chosen))
+    best = course.best.reshape(len(pairs), -1)
+    return [
+        tuple(
+            Tuning(rate=rate, seed=seeds[i * len(settings.rates)], loss=_finite(loss))
+            for rate, loss in zip(settings.rates, losses, strict=True)
+        )
+        for i, losses in enumerate(best)
+    ]
+
+
+def _lanes(job: Job, settings: Settings) -> list[tuple[int, int]]:
+    """(split, seed) of every reported network of a job."""
+    return [(split, seed_of(settings, split, stream))
+            for stream in job.streams for split in job.splits]  # fmt: skip
+
+
+def best_rate(tuning: Sequence[Tuning]) -> float:
+    """The rate with the least validation loss; of equals the smaller, which is the safer."""
+    return min(tuning, key=lambda t: (math.inf if t.loss is None else t.loss, t.rate)).rate
+
+
+def _final(
+    arrays: Arrays,
+    job: Job,
+    settings: Settings,
+    tuning: list[tuple[Tuning, ...]],
+    after: Callable[[Network, NDArray[np.intp]], None],
+) -> list[Trial]:
+    pairs = _lanes(job, settings)
+    splits = np.array([split for split, _ in pairs])
+    seeds = [seed for _, seed in pairs]
+    rates = [best_rate(tried) for tried in tuning]
+    course = Course(arrays, job, settings, splits, seeds, rates, settings.steps, keeps=True)
+    network = course.network
+    marks = _checkpoint_steps(settings.steps, settings.checkpoints)
+    maps = Maps(marks, len(splits), job.depth, bool(network.slopes))
+    magnitude, off_centre = _signal(network, arrays, splits)
+    _measure(course, maps, 0)
+    for number in range(settings.rounds):
+        course.round(number, settings.rounds, maps, settings.patience)
+        if not len(course.lanes):
+            break
+    course.restore()
+    _measure(course, maps, len(marks) - 1)
+    maps.fill()
+    after(network, splits)
+    logits = tested_logits(network, arrays, splits)
+    validated = _logits(network, arrays, splits, arrays.validation_chunks, arrays.validation_count)
+    density = _density(network, arrays, splits)
+    trials = []
+    for lane, (split, seed) in enumerate(pairs):
+        target, output = arrays.tested(split), arrays.output(split, logits[lane])
+        seen, fitted = arrays.validated(split), arrays.output(split, validated[lane])
+        trials.append(
+            Trial(
+                activation=job.activation,
+                depth=job.depth,
+                split=split,
+                seed=seed,
+                rate=rates[lane],
+                tuning=tuning[lane],
+                scores=scores(target, output),
+                test_rows=pack(shares(settings.metric, target, output)),
+                validation_rows=pack(shares(settings.metric, seen, fitted)),
+                best_round=int(course.best_round[lane]),
+                train_loss=_rounded(np.array(course.train_loss[lane])),
+                validation_loss=_rounded(np.array(course.validation_loss[lane])),
+                diverged_at=course.diverged[lane],
+                checkpoint_steps=tuple(marks),
+                dead=_map(maps.dead, lane),
+                saturated=_map(maps.saturated, lane),
+                gradient=_map(maps.gradient, lane),
+                magnitude=_rounded(magnitude[lane]),
+                off_centre=_rounded(off_centre[lane]),
+                gradient_ratio=_ratio(maps, lane),
+                predicted_gradient_ratio=_predicted(network, arrays, split),
+                slopes=_map(maps.slopes, lane),
+                density=tuple(int(n) for n in density[lane]),
+                seconds_per_step=course.seconds / max(1, course.taken),
+                seconds=0.0,
+            )
+        )
+    return trials
+
+
+class Course:
+    """Lanes on their way: networks, optimiser, rows still to come, best validation loss."""
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        job: Job,
+        settings: Settings,
+        splits: NDArray[np.intp],
+        seeds: Sequence[int],
+        rates: Sequence[float],
+        steps: int,
+        *,
+        keeps: bool = False,
+    ) -> None:
+        self.arrays, self.settings, self.steps = arrays, settings, steps
+        self.network = Network(
+            job.activation,
+            depth=job.depth,
+            width=settings.width,
+            features=arrays.features,
+            classes=arrays.classes,
+            seeds=tuple(seeds),
+        )
+        count = len(splits)
+        self.splits, self.seeds = np.asarray(splits), np.asarray(seeds)
+        self.rates = np.asarray(rates, np.float32)
+        self.lanes = np.arange(count)
+        """Which of them still train; the network's arrays hold these, in this order."""
+        self.optimiser = Adam() if settings.optimizer == "adam" else Momentum(settings.momentum)
+        self.optimiser.hold(np.zeros_like(self.network.parameters))
+        self.order = [np.random.default_rng([seed, 1]) for seed in seeds]
+        self.waiting: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * count
+        self.best = np.full(count, np.inf)
+        """Least validation loss."""
+        self.judged = np.full(count, np.inf)
+        """Validation errors, or loss, of the round whose weights are kept."""
+        self.improved = np.zeros(count, np.int64)
+        self.best_round = np.zeros(count, np.int64)
+        self.kept = self.network.parameters.copy() if keeps else None
+        self.train_loss: list[list[float]] = [[] for _ in range(count)]
+        self.validation_loss: list[list[float]] = [[] for _ in range(count)]
+        self.diverged: list[int | None] = [None] * count
+        self.seconds, self.taken = 0.0, 0
+
+    def round(
+        self, number: int, rounds: int, maps: Maps | None = None, patience: int | None = None
+    ) -> None:
+        """Some steps of every lane, then a pass over its validation rows."""
+        arrays, network, size = self.arrays, self.network, self.settings.batch_size
+        first, last = (self.steps * n // rounds for n in (number, number + 1))
+        if not len(self.lanes):
+            return
+        rows = np.stack([self._next(int(lane), (last - first) * size) for lane in self.lanes])
+        splits, rates = self.splits[self.lanes, None], self.rates[self.lanes]
+        seeds = tuple(int(seed) for seed in self.seeds[self.lanes])
+        sums = np.zeros(len(self.lanes))
+        for step in range(first, last):
+            place = (step - first) * size
+            picked = splits, rows[:, place : place + size]
+            began = time.thread_time()
+            done = network.forward(arrays.x[picked], Draws(seeds, step))
+            loss, dz = network.head.loss(done.logits, arrays.y[picked])
+            dz /= np.float32(size)
+            network.backward(done, dz)
+            falling = rates * np.float32(1 - step / self.steps)
+            self.optimiser.step(network, falling, self.settings.clip)
+            self.seconds += time.thread_time() - began
+            self.taken += len(self.lanes)
+            means = loss.mean(axis=1, dtype=np.float64)
+            sums += means
+            for row in np.flatnonzero(~np.isfinite(means)):
+                if self.diverged[self.lanes[row]] is None:
+                    self.diverged[self.lanes[row]] = step
+            if maps and step + 1 in maps.steps[1:-1]:
+                _measure(self, maps, maps.steps.index(step + 1))
+        self._judge(number + 1, sums / (last - first), patience)
+
+    def _judge(self, number: int, train_loss: NDArray[np.float64], patience: int | None) -> None:
+        """Note the validation loss, keep the best weights, stop what gets no better."""
+        losses, errors = _validate(self.network, self.arrays, self.splits[self.lanes])
+        counts_errors = self.settings.metric in ("accuracy", "balanced_accuracy")
+        stopped = np.zeros(len(losses), np.bool)
+        for row, (lane, loss, error) in enumerate(zip(self.lanes, losses, errors, strict=True)):
+            self.train_loss[lane].append(float(train_loss[row]))
+            self.validation_loss[lane].append(float(loss))
+            if not math.isfinite(loss):
+                stopped[row] = True
+                continue
+            judged = error if counts_errors else loss
+            if loss < self.best[lane] or judged < self.judged[lane]:
+                self.improved[lane] = number
+            # Of rounds with as few errors the last: its rate is smaller.
+            if judged <= self.judged[lane]:
+                self.judged[lane], self.best_round[lane] = judged, number
+                if self.kept is not None:
+                    self.kept[lane] = self.network.parameters[row]
+            self.best[lane] = min(self.best[lane], loss)
+            waited = number - self.improved[lane]
+            stopped[row] = patience is not None and waited >= patience
+        self.stop(stopped)
+
+    def stop(self, stopped: NDArray[np.bool]) -> None:
+        """Leave these rows of the network's arrays behind."""
+        if not stopped.any():
+            return
+        rows = np.flatnonzero(~stopped)
+        self.lanes = self.lanes[rows]
+        self.network.keep(rows)
+        self.optimiser.keep(rows)
+
+    def restore(self) -> None:
+        """All lanes again, with the weights of their best rounds."""
+        assert self.kept is not None
+        self.lanes = np.arange(len(self.splits))
+        self.network.hold(self.kept)
+
+    def _next(self, lane: int, count: int) -> NDArray[np.int64]:
+        """The lane's next rows: one shuffle of its training rows after the other."""
+        train = self.arrays.train[int(self.splits[lane])]
+        parts, ready = [self.waiting[lane]], len(self.waiting[lane])
+        while ready < count:
+            parts.append(self.order[lane].permutation(train))
+            ready += len(train)
+        rows = np.concatenate(parts)
+        self.waiting[lane] = rows[count:]
+        return rows[:count]
+
+
+class Momentum:
+    """Gradient descent with momentum; one lane at a time, which then stays in cache."""
+
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum
+
+    def hold(self, zeros: Floats) -> None:
+        self.velocity = zeros
+
+    def keep(self, lanes: NDArray[np.intp]) -> None:
+        self.velocity = self.velocity[lanes]
+
+    def step(self, network: Network, rates: Floats, clip: float) -> None:
+        for lane, rate in enumerate(rates):
+            gradient, velocity = network.gradients[lane], self.velocity[lane]
+            blas.sscal(self.momentum, velocity)
+            blas.saxpy(gradient, velocity, a=clipping(gradient, clip))
+            blas.saxpy(velocity, network.parameters[lane], a=-float(rate))
+
+
+class Adam:
+    """Kingma and Ba's, with their constants."""
+
+    first, second, small = 0.9, 0.999, 1e-8
+
+    def hold(self, zeros: Floats) -> None:
+        self.mean, self.square, self.steps = zeros, zeros.copy(), 0
+
+    def keep(self, lanes: NDArray[np.intp]) -> None:
+        self.mean, self.square = self.mean[lanes], self.square[lanes]
+
+    def step(self, network: Network, rates: Floats, clip: float) -> None:
+        self.steps += 1
+        debias = math.sqrt(1 - self.second**self.steps) / (1 - self.first**self.steps)
+        for lane, rate in enumerate(rates):
+            gradient, mean, square = network.gradients[lane], self.mean[lane], self.square[lane]
+            gradient *= np.float32(clipping(gradient, clip))
+            mean += np.float32(1 - self.first) * (gradient - mean)
+            square += np.float32(1 - self.second) * (gradient * gradient - square)
+            update = mean / (np.sqrt(square) + np.float32(self.small))
+            blas.saxpy(update, network.parameters[lane], a=-float(rate) * debias)
+
+
+def clipping(gradient: Floats, most: float) -> float:
+    """The factor that keeps a gradient's norm at `most` or below."""
+    norm = float(blas.snrm2(gradient))
+    return min(1.0, most / norm) if norm > 0 else 1.0
 
 
 @dataclass
 class Maps:
-    """What checkpoints add up, each entry an array (lanes, layers)."""
+    """What is measured at checkpoints; arrays ``[checkpoint, lane, layer]``."""
 
     steps: list[int]
-    dead: list[NDArray[np.float64]]
-    saturated: list[NDArray[np.float64]]
-    gradient: list[NDArray[np.float64]]
-    slopes: list[NDArray[np.float64]]
+    lanes: int
+    depth: int
+    learns: bool
+    dead: NDArray[np.float64] = field(init=False)
+    saturated: NDArray[np.float64] = field(init=False)
+    gradient: NDArray[np.float64] = field(init=False)
+    slopes: NDArray[np.float64] = field(init=False)
+    done: NDArray[np.bool] = field(init=False)
 
+    def __post_init__(self) -> None:
+        shape = len(self.steps), self.lanes, self.depth
+        self.dead, self.saturated, self.gradient = (np.zeros(shape) for _ in range(3))
+        self.slopes = np.zeros(shape if self.learns else 0)
+        self.done = np.zeros(shape[:2], np.bool)
 
-def train(parts: Parts, batch: Batch) -> list[Trial]:
-    """Train every lane of a batch; one record per lane, in order."""
-    network = Network(
-        batch.activation,
-        depth=batch.depth,
-        width=batch.width,
-        features=parts.train_x.shape[1],
-        classes=parts.classes,
-        seeds=batch.seeds,
-    )
-    # A rate that is too large overflows; that is a result (`diverged_at`), not a mishap.
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        return _train(network, parts, batch)
-
-
-def _train(network: Network, parts: Parts, batch: Batch) -> list[Trial]:
-    lanes, rows = network.lanes, len(parts.train_x)
-    per_epoch = math.ceil(rows / batch.batch_size)
-    total = per_epoch * batch.epochs
-    final = batch.purpose == "final"
-    marks = _checkpoint_steps(total, batch.checkpoints) if final else []
-    maps = Maps([], [], [], [], [])
-    magnitude, off_centre = _signal(network, parts) if final else (None, None)
-    order = [np.random.default_rng([seed, 1]) for seed in batch.seeds]
-    velocity = np.zeros_like(network.parameters)
-    update = np.empty_like(velocity)
-    rates = np.array(batch.rates, np.float32)[:, None]
-    train_loss = np.zeros((lanes, batch.epochs))
-    validation_loss = np.zeros((lanes, batch.epochs))
-    diverged: list[int | None] = [None] * lanes
-    seconds, step = 0.0, 0
-    if marks:
-        _measure(network, parts, 0, maps)
-    for epoch in range(batch.epochs):
-        rows_of = np.stack([draw.permutation(rows) for draw in order])
-        for start in range(0, rows, batch.batch_size):
-            picked = rows_of[:, start : start + batch.batch_size]
-            began = time.thread_time()
-            draws = Draws(batch.seeds, step)
-            done = network.forward(parts.train_x[picked], draws)
-            loss, dz = network.head.loss(done.logits, parts.train_y[picked])
-            dz /= np.float32(picked.shape[1])
-            network.backward(done, dz, draws)
-            np.multiply(network.gradients, _clipping(network.gradients, batch.clip), out=update)
-            velocity *= np.float32(batch.momentum)
-            velocity += update
-            np.multiply(velocity, rates * np.float32(1 - step / total), out=update)
-            network.parameters -= update
-            seconds += time.thread_time() - began
-            sums = loss.sum(axis=1, dtype=np.float64)
-            train_loss[:, epoch] += sums / rows
-            for lane in np.flatnonzero(~np.isfinite(sums)):
-                if diverged[lane] is None:
-                    diverged[lane] = step
-            step += 1
-            if step in marks:
-                _measure(network, parts, step, maps)
-        validation_loss[:, epoch], correct = _evaluate(
-            network, parts.validation_x, parts.validation_y
-        )
-    # The last epoch's pass over the validation rows is also the accuracy that choices rest on.
-    accuracy = correct.mean(axis=1)
-    test = _evaluate(network, parts.test_x, parts.test_y)[1] if final else None
-    density = _density(network, parts.validation_x) if final else None
-    predicted = gradient_ratio(
-        network.activation.card,
-        batch.depth - 1,
-        weight_variance=network.gain**2,
-        variance=float(np.mean(parts.train_x.astype(np.float64) ** 2)),
-    )
-    return [
-        Trial(
-            activation=network.activation.name,
-            depth=batch.depth,
-            seed=batch.seeds[lane],
-            rate=batch.rates[lane],
-            purpose=batch.purpose,
-            validation_accuracy=float(accuracy[lane]),
-            test_accuracy=None if test is None else float(test[lane].mean()),
-            test_correct=None if test is None else "".join("01"[int(c)] for c in test[lane]),
-            train_loss=_rounded(train_loss[lane]),
-            validation_loss=_rounded(validation_loss[lane]),
-            diverged_at=diverged[lane],
-            checkpoint_steps=tuple(maps.steps),
-            dead=_map(maps.dead, lane),
-            saturated=_map(maps.saturated, lane),
-            gradient=_map(maps.gradient, lane),
-            magnitude=() if magnitude is None else _rounded(magnitude[lane]),
-            off_centre=() if off_centre is None else _rounded(off_centre[lane]),
-            gradient_ratio=_ratio(maps, lane),
-            predicted_gradient_ratio=predicted,
-            slopes=_map(maps.slopes, lane),
-            density=() if density is None else tuple(int(n) for n in density[lane]),
-            seconds_per_step=seconds / step / lanes,
-        )
-        for lane in range(lanes)
-    ]
+    def fill(self) -> None:
+        """After a lane has stopped, its maps show the weights that were kept."""
+        last = len(self.steps) - 1
+        for checkpoint, lane in zip(*np.nonzero(~self.done), strict=True):
+            for array in (self.dead, self.saturated, self.gradient, self.slopes):
+                if array.size:
+                    array[checkpoint, lane] = array[last, lane]
 
 
 def _checkpoint_steps(total: int, count: int) -> list[int]:
     return sorted({round(total * i / (count - 1)) for i in range(count)})
 
 
-def _clipping(gradients: Floats, most: float) -> Floats:
-    """The factor on each lane's gradient that keeps its norm at `most` or below."""
-    norm = np.sqrt(np.einsum("lp,lp->l", gradients, gradients))[:, None]
-    factor = np.minimum(1, most / np.maximum(norm, np.float32(1e-30)))
-    return np.asarray(factor, np.float32)
+def _validate(
+    network: Network, arrays: Arrays, splits: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean loss of each lane on its validation rows, and its share of errors."""
+    total, wrong = np.zeros(len(splits)), np.zeros(len(splits))
+    for rows, counted in arrays.validation_chunks(splits, CHUNK):
+        picked = splits[:, None], rows
+        y = arrays.y[picked]
+        logits = network.forward(arrays.x[picked]).logits
+        loss = network.head.loss(logits, y)[0]
+        total += np.where(counted, loss, 0).sum(axis=1, dtype=np.float64)
+        if arrays.classes:
+            wrong += (counted & (network.head.classify(logits) != y)).sum(axis=1)
+    count = arrays.validation_count[splits]
+    return total / count, wrong / count
 
 
-def _evaluate(
-    network: Network, x: Floats, y: Labels
-) -> tuple[NDArray[np.float64], NDArray[np.bool]]:
-    """Mean loss of each lane, and whether each row is classified correctly."""
-    loss = np.zeros(network.lanes)
-    correct = np.zeros((network.lanes, len(y)), np.bool)
-    for start in range(0, len(y), CHUNK):
-        labels = np.repeat(y[None, start : start + CHUNK], network.lanes, axis=0)
-        logits = network.forward(x[None, start : start + CHUNK]).logits
-        loss += network.head.loss(logits, labels)[0].sum(axis=1, dtype=np.float64)
-        right = network.head.classify(logits) == labels
-        # NaN compares as the first class: a network that diverged has classified nothing.
-        correct[:, start : start + CHUNK] = right & np.isfinite(logits).all(axis=-1)
-    return loss / len(y), correct
+def tested_logits(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> list[Floats]:
+    """Each lane's logits on its test rows."""
+    return _logits(network, arrays, splits, arrays.test_chunks, arrays.test_count)
 
 
-def _measure(network: Network, parts: Parts, step: int, maps: Maps) -> None:
+def _logits(
+    network: Network,
+    arrays: Arrays,
+    splits: NDArray[np.intp],
+    chunks: Callable[[NDArray[np.intp], int], Iterator[tuple[NDArray[np.intp], Any]]],
+    count: NDArray[np.intp],
+) -> list[Floats]:
+    """Each lane's logits on the rows of some part."""
+    found = [
+        network.forward(arrays.x[splits[:, None], rows]).logits for rows, _ in chunks(splits, CHUNK)
+    ]
+    logits = np.concatenate(found, axis=1)
+    return [logits[lane, : count[split]] for lane, split in enumerate(splits)]
+
+
+def _measure(course: Course, maps: Maps, checkpoint: int) -> None:
     """Dead and saturated units and the gradient's size, over the probed training rows."""
-    x, y = parts.train_x[:PROBE_ROWS], parts.train_y[:PROBE_ROWS]
+    network, lanes = course.network, course.lanes
+    x, y = course.arrays.probe(course.splits[lanes], PROBE_ROWS)
     claims = network.activation.card.claims
     steepest = claims.lipschitz if claims else 0.0
     # Of the steepest slope, or of 1 where slopes have no bound.
     limit = np.float32(SATURATED_SLOPE * (steepest if np.isfinite(steepest) else 1.0))
+    rows = x.shape[1]
     shape = (network.depth, network.lanes, network.weights[0].shape[2])
     alive = np.zeros(shape, np.bool)
     flat = np.zeros(shape)
     squares = np.zeros((network.depth, network.lanes))
-    for start in range(0, len(y), CHUNK):
-        labels = np.repeat(y[None, start : start + CHUNK], network.lanes, axis=0)
-        done = network.forward(x[None, start : start + CHUNK])
-        dz = network.head.loss(done.logits, labels)[1]
+    for start in range(0, rows, CHUNK):
+        done = network.forward(x[:, start : start + CHUNK])
+        dz = network.head.loss(done.logits, y[:, start : start + CHUNK])[1]
         for layer, g in enumerate(network.backward(done, dz)):
             slope = np.abs(network.activation.derivative(done.z[layer], network.slope(layer)))
             alive[layer] |= (slope > 0).any(axis=1)
             flat[layer] += np.count_nonzero(slope < limit, axis=1)
             squares[layer] += np.einsum("lij,lij->l", g, g, dtype=np.float64)
-    maps.steps.append(step)
-    maps.dead.append((~alive).mean(axis=2).T)
-    maps.saturated.append((flat >= SATURATED_ROWS * len(y)).mean(axis=2).T)
-    maps.gradient.append(np.sqrt(squares / (len(y) * shape[2])).T)
+    maps.dead[checkpoint, lanes] = (~alive).mean(axis=2).T
+    maps.saturated[checkpoint, lanes] = (flat >= SATURATED_ROWS * rows).mean(axis=2).T
+    maps.gradient[checkpoint, lanes] = np.sqrt(squares / (rows * shape[2])).T
     if network.slopes:
-        maps.slopes.append(np.stack([slope[:, 0, 0] for slope in network.slopes], axis=1))
+        maps.slopes[checkpoint, lanes] = np.stack(
+            [slope[:, 0, 0] for slope in network.slopes], axis=1
+        )
+    maps.done[checkpoint, lanes] = True
 
 
-def _signal(network: Network, parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _signal(
+    network: Network, arrays: Arrays, splits: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Per lane and layer: rms of z, and |mean| / rms of the output."""
-    done = network.forward(parts.train_x[None, :CHUNK])
+    done = network.forward(arrays.probe(splits, CHUNK)[0])
     outputs = done.inputs[1:]
     magnitude = np.stack([_rms(z) for z in done.z], axis=1)
     centre = np.stack([np.abs(y.mean(axis=(1, 2), dtype=np.float64)) / _rms(y) for y in outputs], 1)
@@ -240,9 +479,9 @@ def _rms(array: Floats) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.mean(np.square(array, dtype=np.float64), axis=(1, 2))))
 
 
-def _density(network: Network, x: Floats) -> NDArray[np.int64]:
+def _density(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> NDArray[np.int64]:
     """How the trained pre-activations of all layers fall into the bins."""
-    done: Pass = network.forward(x[None, :CHUNK])
+    done: Pass = network.forward(arrays.probe(splits, CHUNK)[0])
     low, high, bins = DENSITY_EDGES[0], DENSITY_EDGES[-1], len(DENSITY_EDGES) - 1
     counts = np.zeros((network.lanes, bins), np.int64)
     for z in done.z:
@@ -252,13 +491,27 @@ def _density(network: Network, x: Floats) -> NDArray[np.int64]:
     return counts
 
 
+def _predicted(network: Network, arrays: Arrays, split: int) -> float:
+    x = arrays.probe(np.array([split]), PROBE_ROWS)[0].astype(np.float64)
+    # To three digits, which prediction and measurement do not share anyway.
+    variance = float(f"{np.mean(x**2):.3g}")
+    return _predicted_ratio(network.activation.name, network.depth, network.gain, variance)
+
+
+@cache
+def _predicted_ratio(name: str, depth: int, gain: float, variance: float) -> float:
+    return gradient_ratio(name, depth - 1, weight_variance=gain**2, variance=variance)
+
+
 def _ratio(maps: Maps, lane: int) -> float | None:
-    if not maps.gradient:
-        return None
-    first, last = maps.gradient[0][lane, 0], maps.gradient[0][lane, -1]
+    first, last = maps.gradient[0, lane, 0], maps.gradient[0, lane, -1]
     if not (first > 0 and last > 0 and math.isfinite(first) and math.isfinite(last)):
         return None
     return math.log10(first / last)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float | None, ...]:
@@ -266,8 +519,8 @@ def _rounded(values: NDArray[np.float64]) -> tuple[float | None, ...]:
     return tuple(float(f"{v:.4g}") if math.isfinite(v) else None for v in values)
 
 
-def _map(checkpoints: list[NDArray[np.float64]], lane: int) -> tuple[tuple[float, ...], ...]:
+def _map(measured: NDArray[np.float64], lane: int) -> tuple[tuple[float, ...], ...]:
     """``[layer][checkpoint]`` of one lane."""
-    if not checkpoints:
+    if not measured.size:
         return ()
-    return tuple(_rounded(layer) for layer in np.stack([c[lane] for c in checkpoints], axis=1))  # type: ignore[misc]
+    return tuple(_rounded(layer) for layer in measured[:, lane].T)  # type: ignore[misc]

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _native, catalog
-from . import _drawn, _gated, _heads, _learned, _linear, _rows, _unary
+from . import _arguments, _drawn, _gated, _heads, _learned, _linear, _rows, _unary
 
 __all__: list[str] = []
 
@@ -69,10 +69,17 @@ def _approximations(card: catalog.Card) -> dict[str, str]:
 
 _functions = _build()
 globals().update(_functions)
+_torch_s = {
+    name: function
+    for kind in ("unary", "rows")
+    for card in map(catalog.find, catalog.names(kind))
+    for name, function in _arguments.names(card, _functions[card.name])
+}
+globals().update(_torch_s)
 
 from . import nn  # noqa: E402
 
-__all__ += sorted(_functions)
+__all__ += sorted({*_functions, *_torch_s})
 
 
 def __getattr__(name: str) -> Any:  # for type checkers: the functions come from the catalog

@@ -20,15 +20,25 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn import Parameter
+from torch.utils._device import DeviceContext
 
 KERNELS, TRANSFORMS, OPERATOR, FORMULA = range(4)
 
 _compiling = torch.compiler.is_compiling
-_PLAIN = frozenset((Tensor, Parameter))
+_traced = torch.compiler.is_dynamo_compiling  # cheaper; what else traces has a mode of its own
+PLAIN = frozenset((Tensor, Parameter))
 # These checks are torch's own, and private; tests/test_torch_autograd.py watches what they decide.
 _transforms_active = torch._C._are_functorch_transforms_active
+_is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
+_unwrapped = torch._C._functorch.get_unwrapped
 _torch_modes = torch._C._len_torch_dispatch_stack
 _function_mode = torch._C._is_torch_function_mode_enabled
+_function_modes = torch._C._len_torch_function_stack
+_function_mode_at = torch._C._get_function_stack_at
+_keys = torch._C._dispatch_keys
+_PLAIN_KEYS = 0
+for _key in ("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU"):
+    _PLAIN_KEYS |= torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, _key)).raw_repr()
 is_batched_gradient = torch._C._functorch.is_legacy_batchedtensor
 """Whether a gradient is one of ``is_grads_batched``, which no transform of torch.func announces.
 
@@ -45,37 +55,202 @@ outside_transforms = torch._C._DisableFuncTorch
 """A context in which new tensors are plain ones, for what does not depend on any input."""
 
 
+def nested_forward() -> Any:
+    """A context for the operations of a Function's ``jvp``, in which torch switches off the forward
+    mode of outer transforms as well, whose tangents would be 0 without a word.
+    """
+    return forward_ad._set_fwd_grad_enabled(True)
+
+
+def primal(t: Tensor) -> Tensor:
+    """A saved tensor without the tangent of the transform that runs; it has those of outer ones."""
+    found: Tensor = forward_ad.unpack_dual(t).primal
+    return found
+
+
+def is_plain(t: Tensor) -> bool:
+    """Whether kernels may read a tensor where it lies: the one place that decides it.
+
+    Its dispatch keys tell all that torch puts in front of memory: the zeros of a ZeroTensor that
+    lie nowhere, signs that are not yet turned, sparse, quantised, nested and wrapped tensors.
+    Memory may be missing all the same, where somebody freed it; torch's own functions read that.
+    """
+    return has_plain_keys(t) and has_memory(t)
+
+
+def has_plain_keys(t: Tensor) -> bool:
+    return type(t) in PLAIN and not _keys(t).raw_repr() & ~_PLAIN_KEYS
+
+
+def has_memory(t: Tensor) -> bool:
+    return t.untyped_storage().data_ptr() != 0 or t.numel() == 0
+
+
+def refuse_freed(*tensors: Tensor) -> None:
+    for t in tensors:
+        if has_plain_keys(t) and not has_memory(t):
+            raise RuntimeError(f"the memory of a tensor of shape {tuple(t.shape)} was freed")
+
+
+def is_dense(t: Tensor) -> bool:
+    """Whether it has an element at each place, wherever that is."""
+    if t.is_quantized or (t.is_nested and type(t) in PLAIN):
+        return False
+    return t.layout is torch.strided or t.layout is torch.jagged
+
+
+def has_no_operator(t: Tensor) -> bool:
+    """Whether no operator is registered for its kind, and torch's own functions must take it."""
+    return t.device.type not in ("cpu", "cuda", "meta") or not is_dense(t)
+
+
 def route(x: Tensor) -> int:
-    """Which of the ways a call on x goes."""
+    """Which of the ways a call on x goes, at a first look: KERNELS for what is plain as a rule.
+
+    `is_plain` has the last word, where a kernel finds no memory.
+    """
     transformed = _transforms_active() or forward_ad._current_level >= 0
-    if _compiling():
+    if _traced():
         return FORMULA if transformed else OPERATOR
     if transformed:
         return TRANSFORMS if x.device.type == "cpu" and not _torch_modes() else FORMULA
-    if type(x) not in _PLAIN or not x.is_cpu or _torch_modes() or _function_mode():
+    if type(x) not in PLAIN or _function_mode() or not x.is_cpu or _torch_modes():
         return OPERATOR
     return KERNELS
 
 
+unseen = torch._C.DisableTorchFunction
+"""A context in which no TorchFunctionMode, and no subclass, sees the calls of torch."""
+
+
+modes_without_a_say: set[type] = {DeviceContext}
+"""Modes that do nothing to a call of ours. That of a device (``with torch.device(…)``,
+``torch.set_default_device``) has a say in new tensors alone, and Ogive's lie where their inputs do.
+"""
+
+
+def within_devices(*given: Any) -> bool:
+    """Whether such modes are all that keeps plain tensors from the short way."""
+    if _traced():
+        return False
+    for k in range(_function_modes()):
+        if type(_function_mode_at(k)) not in modes_without_a_say:
+            return False
+    for t in given:
+        if isinstance(t, Tensor) and type(t) not in PLAIN:
+            return False
+    return _function_mode()  # none in a context of `unseen`
+
+
 def at_hand(t: Any) -> bool:
     """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
-    return type(t) in _PLAIN and t.is_cpu
+    return type(t) in PLAIN and t.is_cpu
 
 
 def route_of(*tensors: Tensor) -> int:
     """The way for several tensors: the most general that one of them needs."""
-    return max(map(route, tensors))
+    way = max(map(route, tensors))
+    if way == KERNELS and not all(map(is_plain, tensors)):
+        refuse_freed(*tensors)
+        way = OPERATOR
+    if way in (TRANSFORMS, OPERATOR) and any(map(has_no_operator, tensors)):
+        way = FORMULA
+    return way
+
+
+def is_wrapped(t: Tensor) -> bool:
+    """Whether a transform of torch.func looks on; where dynamo traces, it is not known."""
+    return not _traced() and _is_wrapped(t)
+
+
+def values_of(t: Tensor) -> Tensor | None:
+    """A tensor's numbers, whatever transforms make of it; None where they are not known yet."""
+    if _compiling():
+        return None
+    t = t.detach()
+    while _is_wrapped(t):
+        t = _unwrapped(t)
+    return None if type(t) not in PLAIN or t.is_meta or _torch_modes() else t
+
+
+def needs_operator(*tensors: Tensor) -> bool:
+    """Whether an operator must take them, because a Function's kernel could not read one of them:
+    no plain memory, and no tensor of torch.func either, which Functions unwrap.
+    """
+    return not all(is_plain(t) or _is_wrapped(t) for t in tensors)
+
+
+def by_operator(
+    name: str, operator: Callable[..., Any], otherwise: Callable[..., Any], *args: Any
+) -> Any:
+    """What an operator gives; where a kind of tensor has no rule for it, what torch gives."""
+    if _compiling():
+        return operator(*args)
+    try:
+        return operator(*args)
+    except NotImplementedError as refused:
+        missing = refused
+    return by_torch(name, otherwise, *args, because=missing)
+
+
+def by_torch(
+    name: str,
+    formula: Callable[..., Any],
+    *args: Any,
+    because: Exception | None = None,
+) -> Any:
+    """What torch's own functions give, with a warning if there should be a kernel."""
+    if _compiling():
+        return formula(*args)
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    odd = [t for t in tensors if has_no_operator(t)] or (tensors if because else [])
+    try:
+        found = formula(*args)
+    except NotImplementedError as error:
+        if not odd:
+            raise
+        raise RuntimeError(
+            f"{name} takes dense tensors, not {kind_of(odd[0])} ones; nor has torch a function of "
+            "those"
+        ) from error
+    if odd:
+        warn_of_fallback(name, kind_of(odd[0]))
+    return found
+
+
+def kind_of(t: Tensor) -> str:
+    """What sets a tensor apart from plain ones, in a word."""
+    if t.is_quantized:
+        return "quantized"
+    if t.layout is not torch.strided:
+        return str(t.layout).removeprefix("torch.").removeprefix("_")
+    if type(t) not in PLAIN:
+        return type(t).__name__
+    return "nested" if t.is_nested else t.device.type
+
+
+def densely(t: Tensor) -> Tensor:
+    """A gradient with an element at each place, as operators read it."""
+    refuse_freed(t)
+    return t if is_dense(t) or t.layout is torch.strided else t.to_dense()
 
 
 def applier(function: type[Function]) -> Callable[..., Any]:
     """``function.apply`` without its look for transforms, which `route` has made already.
 
     The node of the graph likewise calls ``backward`` itself, not by way of torch's wrapper, which
-    looks for a ``vjp`` first: a microsecond each.
+    looks for a ``vjp`` first: a microsecond each. As with torch's functions, no mode sees it.
     """
-    node = getattr(function, "_backward_cls", None)
+    node, backward = getattr(function, "_backward_cls", None), function.backward
     if node is not None:
-        node.apply = function.backward
+
+        def pulled_back(ctx: Any, *dys: Any) -> Any:
+            if _function_mode():
+                with unseen():
+                    return backward(ctx, *dys)
+            return backward(ctx, *dys)
+
+        node.apply = pulled_back
     apply: Callable[..., Any] = super(Function, function).apply  # type: ignore[misc]
     return apply
 
@@ -108,6 +283,34 @@ class ValueOf(Function):
         return ValueOf.apply(value, carrier), 0
 
 
+class Beside(Function):
+    """A tensor that depends on another, with a derivative of 0: as torch has it where slopes are
+    constant, so that one may ask for it.
+    """
+
+    @staticmethod
+    def forward(t: Tensor, other: Tensor) -> Tensor:
+        return t.view_as(t)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.like = inputs[1].shape, inputs[1].dtype, inputs[1].device
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        shape, dtype, device = ctx.like
+        return g, torch.zeros((), dtype=dtype, device=device).expand(shape)
+
+    @staticmethod
+    def jvp(ctx: Any, t: Any, other: Any) -> Any:
+        return t
+
+    @staticmethod
+    def vmap(info: Any, dims: Any, t: Tensor, other: Tensor) -> tuple[Tensor, int]:
+        t, other = batched(info, dims, t, other)
+        return Beside.apply(t, other), 0
+
+
 def batched(info: Any, dims: Any, *tensors: Any) -> list[Any]:
     """The tensors with their batch first, all of them having it; what is no tensor as it is."""
     return [
@@ -133,19 +336,35 @@ def elementwise_vmap(call: Callable[[], Callable[..., Any]]) -> Callable[..., An
 _warned: set[tuple[str, str]] = set()
 
 
-def warn_of_fallback(name: str, device: torch.device) -> None:
-    """Once for each function and kind of device."""
-    if (name, device.type) not in _warned:
-        _warned.add((name, device.type))
+def warn_once(key: tuple[str, str], text: str) -> None:
+    """A warning about what a call was given; the key says which calls are the same."""
+    if key not in _warned and not _compiling():
+        _warned.add(key)
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+
+def warn_of_fallback(name: str, kind: str) -> None:
+    """Once for each function and kind of device or tensor."""
+    if (name, kind) not in _warned:
+        _warned.add((name, kind))
         warnings.warn(
-            f"ogive.torch.{name} has no kernel for {device.type} tensors: torch's own formula is "
+            f"ogive.torch.{name} has no kernel for {kind} tensors: torch's own formula is "
             "used there, with its accuracy",
             RuntimeWarning,
             stacklevel=3,
         )
 
 
-def floating(x: Any, name: str) -> Tensor:
+def warn_of_argument(name: str, argument: str, instead: str) -> None:
+    """Once for each argument of torch's that has another meaning here, or none."""
+    if (name, argument) not in _warned:
+        _warned.add((name, argument))
+        warnings.warn(
+            f"ogive.torch.{name}: {argument} has no effect: {instead}", UserWarning, stacklevel=4
+        )
+
+
+def floating(x: Any, name: str, *, dense: bool = True) -> Tensor:
     """x as floating-point numbers: integers and bool become the default dtype."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{name}: expected a Tensor, not {type(x).__name__}")
@@ -154,8 +373,10 @@ def floating(x: Any, name: str) -> Tensor:
             f"{name} is a function of real numbers, not of {x.dtype}; take x.real, x.imag or "
             "x.abs()"
         )
-    if x.layout is not torch.strided:
-        raise RuntimeError(f"{name} takes dense tensors, not {x.layout}")
+    if not is_dense(x):
+        if dense:
+            raise RuntimeError(f"{name} takes dense tensors, not {kind_of(x)} ones")
+        return x
     if not x.is_floating_point():
         return x.to(torch.get_default_dtype())
     if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
@@ -175,9 +396,15 @@ def as_number(value: Any, parameter: str) -> float:
 
 
 def check_devices(name: str, **tensors: Any) -> None:
-    """Refuses tensors on different devices, of which kernels would read other memory."""
+    """Refuses tensors on different devices, of which kernels would read other memory, and beside
+    the first those that are not dense.
+    """
     (first, where), *rest = ((n, t.device) for n, t in tensors.items() if isinstance(t, Tensor))
     for other, device in rest:
+        if not is_dense(tensors[other]):
+            raise RuntimeError(
+                f"{name}: {other} must be dense, not a {kind_of(tensors[other])} tensor"
+            )
         if device != where:
             raise RuntimeError(
                 f"{name}: {first} and {other} are on different devices, {where} and {device}"

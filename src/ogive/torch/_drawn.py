@@ -21,12 +21,18 @@ from ._dispatch import (
     OPERATOR,
     applier,
     as_number,
+    by_operator,
+    densely,
     elementwise_vmap,
     floating,
-    is_batched,
-    is_batched_gradient,
-    route,
+    has_no_operator,
+    is_plain,
+    kind_of,
+    needs_operator,
+    route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda, on_the_cpu
 from ._raw import FORMATS, lie_alike
@@ -43,10 +49,22 @@ def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
             number = operator.index(seed)
         except TypeError:
             raise TypeError(f"seed must be an integer, not {seed!r}") from None
-        return torch.tensor(number, dtype=torch.int64)
+        return key_of(number)
     if generator is None:
-        return torch.randint(SEEDS, ())
+        return torch.randint(SEEDS, (), device="cpu")
     return torch.randint(SEEDS, (), generator=generator, device=generator.device).cpu()
+
+
+def key_of(seed: int) -> Tensor:
+    return torch.tensor(seed, dtype=torch.int64, device="cpu")
+
+
+def checked_seed(seed: Tensor) -> int:
+    if seed.numel() != 1 or seed.is_floating_point() or seed.is_complex():
+        raise TypeError(
+            f"seed must be one integer, not a tensor of {seed.dtype} of shape {tuple(seed.shape)}"
+        )
+    return int(seed)
 
 
 def first_indices(lead: tuple[int, ...], n: int) -> Tensor:
@@ -85,25 +103,27 @@ class Drawn:
         if 0 < n <= ONE_THREAD and lie_alike(tensors[0], like):
             found = torch.empty_like(like)
             step = (like.element_size(),)
-            read = [(t.data_ptr(), step) for t in tensors]
+            read = [(_raw.address(t), step) for t in tensors]
             result = found.data_ptr(), step
             _native.raw_strided(
                 self.handles[mode], FORMATS[like.dtype], (), n,
                 (*read, *numbers, seed, 0, result),
             )  # fmt: skip
             return found
-        rows = [t.reshape(1) if like.dim() == 0 else t for t in tensors]
-        out = torch.empty(rows[0].shape, dtype=like.dtype)
+        rows = [(t.reshape(1) if like.dim() == 0 else t).to(like.dtype) for t in tensors]
+        out = torch.empty(rows[0].shape, dtype=like.dtype, device="cpu")
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
         operands = (*rows, *numbers, seed, first_indices(lead, n), out)
         _raw.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
         return out.reshape(like.shape)
 
     def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
-        return self.run("value", (x,), (lower, upper), int(seed))
+        key = checked_seed(seed) if isinstance(seed, Tensor) else seed
+        return self.run("value", (x,), (lower, upper), key)
 
     def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
-        return self.run("backward", (dy, x), (lower, upper), int(seed))
+        key = checked_seed(seed) if isinstance(seed, Tensor) else seed
+        return self.run("backward", (dy, x), (lower, upper), key)
 
     def define_operators(self) -> None:
         name = self.name
@@ -114,7 +134,7 @@ class Drawn:
                 *tensors, low, high, seed = args
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device)
+                    warn_of_fallback(name, args[0].device.type)
                     return on_the_cpu(run, *args)  # type: ignore[no-any-return]
 
                 y: Tensor = on_cuda(
@@ -152,19 +172,27 @@ class Drawn:
         )  # fmt: skip
         self.backward_operator = backward_op
         self.operator = define(
-            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", self.value, fake,
+            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", _raw.same_shape(self.value, 1), fake,
             cuda=cuda("value", self.value), backward=first_order, setup_context=save,
         )  # fmt: skip
 
     def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:
         x = floating(input, self.name)
-        way = route(x)
+        way = route_of(x)
+        if has_no_operator(x):
+            raise RuntimeError(f"{self.name} draws no slopes for {kind_of(x)} tensors")
         if way == FORMULA:
             raise NotImplementedError(
                 f"{self.name}: no transform of torch.func draws slopes inside torch.compile"
             )
         if way == OPERATOR:
-            return self.operator(x, *numbers, seed)  # type: ignore[no-any-return]
+
+            def refused(x: Tensor) -> Tensor:
+                raise RuntimeError(f"{self.name} draws no slopes for {kind_of(x)} tensors")
+
+            return by_operator(  # type: ignore[no-any-return]
+                self.name, lambda x: self.operator(x, *numbers, seed), refused, x
+            )
         if way == KERNELS:
             if x.requires_grad and torch.is_grad_enabled():
                 return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
@@ -179,7 +207,7 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
-            return of.backward(dy, x, lower, upper, seed)
+            return of.backward_operator(dy, x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -202,7 +230,7 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
     class Value(Function):
         @staticmethod
         def forward(x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
-            return of.value(x, lower, upper, seed)
+            return of.operator(x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -221,8 +249,13 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
             return Backward.apply(x_t, x, *ctx.rest)
 
     def pulled_back(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Any:
-        if is_batched_gradient(dy):
-            return of.backward_operator(dy, x, lower, upper, torch.tensor(seed))
+        if needs_operator(dy, x):
+            key = key_of(seed)
+            return by_operator(
+                of.name, lambda dy: of.backward_operator(dy, x, lower, upper, key),
+                lambda dy: dy * of.backward(torch.ones_like(x), x, lower, upper, key),
+                densely(dy),
+            )  # fmt: skip
         return Backward.apply(dy, x, lower, upper, seed)
 
     of_each = elementwise_vmap(lambda: Backward.apply)
@@ -247,8 +280,12 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            if not (torch.is_grad_enabled() or is_batched(dy)):
-                return of.backward(dy, x, *ctx.rest), None, None, None
+            if not torch.is_grad_enabled():
+                try:
+                    return of.backward(dy, x, *ctx.rest), None, None, None
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(x):
+                        raise
             return pulled_back(dy, x, *ctx.rest), None, None, None
 
     return Value, Kept
@@ -275,6 +312,11 @@ def public(of: Drawn) -> Callable[..., Tensor]:
             raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
         if not training:
             return of.evaluate(input, *numbers, inplace, lean=lean)
+        if within_devices(input):
+            with unseen():
+                return function(
+                    input, lower, upper, True, inplace, seed=seed, generator=generator, lean=lean
+                )
         key = drawn_seed(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)

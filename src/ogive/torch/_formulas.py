@@ -179,6 +179,66 @@ class Context:
 CONTEXT = Context()
 
 
+def _either(of_tensor: Callable[[Tensor], Tensor], of_number: Callable[[float], float]) -> Any:
+    return staticmethod(lambda a: of_tensor(a) if isinstance(a, Tensor) else of_number(a))
+
+
+class Steps(Context):
+    """The operations of a tape, over tensors: each result by itself, without a derivative."""
+
+    exp = _either(torch.exp, math.exp)
+    log = _either(torch.log, math.log)
+    log1p = _either(torch.log1p, math.log1p)
+    logistic = staticmethod(torch.sigmoid)
+    sqrt = _either(torch.sqrt, math.sqrt)
+
+    @staticmethod
+    def softplus(a: Tensor) -> Tensor:
+        return torch.logaddexp(a, torch.zeros_like(a))
+
+    @staticmethod
+    def sech2(a: Tensor) -> Tensor:
+        return 1 / torch.cosh(a).square()
+
+    @staticmethod
+    def gauss(a: Tensor) -> Tensor:
+        return 2 / math.sqrt(math.pi) * torch.exp(-a * a)
+
+    @staticmethod
+    def tanh_gap(a: Tensor) -> Tensor:
+        return a - torch.tanh(a)
+
+    @staticmethod
+    def root_sum(a: Tensor, c: float) -> Tensor:
+        root = torch.sqrt(a * a + c)
+        return torch.where(a < 0, c / (root - a), a + root)
+
+    @staticmethod
+    def root_share(a: Tensor, c: float) -> Tensor:
+        root = torch.sqrt(a * a + c)
+        return torch.where(a < 0, c / (root - a) / root, 1 + a / root)
+
+
+STEPS = Steps()
+
+
+def derivative(card: Card, order: int) -> Callable[..., Tensor]:
+    """f's derivative of an order, of (x, *parameters), in float64. Where steps overflow on the way
+    it has vanished long since.
+    """
+    program = tape.with_parameters(card.name, (order,))
+
+    def function(x: Tensor, *parameters: float) -> Tensor:
+        wide = x.double()
+        (found,) = program.run(STEPS, [wide, *parameters])
+        if not isinstance(found, Tensor):
+            found = torch.full_like(wide, found)
+        found = torch.where(found.isnan() & ~wide.isnan(), 0, found)
+        return found.expand(x.shape).to(x.dtype)
+
+    return function
+
+
 def unary(card: Card) -> Callable[..., Tensor]:
     """f(x, *parameters) by torch's own function, or by the card's formula where torch has none."""
     for peer in card.peers:
@@ -230,18 +290,21 @@ def gated(card: Card) -> Callable[[Tensor, Tensor], Tensor]:
 
 def rows(card: Card) -> Callable[..., Tensor]:
     """f(x, temperature, where) along the last axis."""
-    # A masked element counts as one that is far below all others, or above them.
-    aside = 1e15 if "order_reversing" in card.row_claims else -1e15
+    reverses, shifts = (
+        claim in card.row_claims for claim in ("order_reversing", "shift_invariant")
+    )
     of_nothing = float(np.ravel(getattr(ogive, card.name)([0.0], where=[False]))[0])
 
     def function(x: Tensor, temperature: Any = 1.0, where: Tensor | None = None) -> Tensor:
         z = wide(x)
         if isinstance(temperature, Tensor):
             temperature = temperature.unsqueeze(-1)
-        z = z / temperature
         if where is not None:
             where = where.expand(x.shape)
-            z = torch.where(where, z, aside)
+            z = torch.where(where, z, 0)  # what is masked has no derivative by the temperature
+        z = z / temperature
+        if z.shape[-1]:
+            z = apart(z, where, reverses, shifts)
         found = card.formula(CONTEXT, Row(z, x.shape[-1]))
         reduces = not isinstance(found, list)
         y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
@@ -250,6 +313,27 @@ def rows(card: Card) -> Callable[..., Tensor]:
         return y.to(x.dtype)
 
     return function
+
+
+def apart(z: Tensor, where: Tensor | None, reverses: bool, shifts: bool) -> Tensor:
+    """Rows from their largest element down, or from the smallest up, where only differences count,
+    so that none is lost to rounding; and what is masked so far from the others that it has no
+    share, at a number, since even 0 times an infinity would spoil the row's derivatives.
+    """
+    sign = -1 if reverses else 1
+    falling = sign * z.detach()
+    if where is not None:
+        falling = torch.where(where, falling, -math.inf)
+    most = falling.amax(-1, keepdim=True)
+    if shifts:
+        z = z - sign * torch.where(most.isfinite(), most, 0)
+        most = torch.where(most.isfinite(), 0, most)
+    if where is None:
+        return z
+    below = most - most.abs() - 1e4
+    # Of an infinite one the row's values tell, and of a NaN; a row of nothing is replaced whole.
+    below = torch.where(most == math.inf, 0, torch.where(below.isfinite(), below, most))
+    return torch.where(where, z, sign * torch.where(where.any(-1, keepdim=True), below, 0))
 
 
 def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:
@@ -288,18 +372,15 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
         classes = z.shape[-1]
         if "weight" in given:
             given["weight"] = Row(given["weight"], classes)
-        labels = None
+        t = target.to(z.dtype)
         if target.shape != z.shape:
-            labels = target.clamp(min=0)
+            # Scattered, so that a label that is no class is an error where labels can be read.
+            label = target.long().clamp(min=0).unsqueeze(-1)
             if "label" in taken:
-                given["label"] = labels.unsqueeze(-1)
-            t = torch.nn.functional.one_hot(labels, classes)
-        else:
-            t = target
-        loss: Tensor = card.formula(
-            CONTEXT, Row(z, classes), Row(t.to(z.dtype), classes), **given
-        ).squeeze(-1)
-        return loss if labels is None else torch.where(target < 0, 0.0, loss)
+                given["label"] = label
+            t = torch.zeros_like(z).scatter(-1, label, 1.0)
+        loss: Tensor = card.formula(CONTEXT, Row(z, classes), Row(t, classes), **given).squeeze(-1)
+        return loss if target.shape == z.shape else torch.where(target < 0, 0.0, loss)
 
     return function
 

@@ -17,19 +17,24 @@ from . import _formulas, _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
+    PLAIN,
     TRANSFORMS,
     ValueOf,
     applier,
-    at_hand,
+    by_operator,
+    by_torch,
     check_devices,
     checked_dim,
+    densely,
     elementwise_vmap,
     floating,
-    is_batched,
-    is_batched_gradient,
+    is_plain,
+    needs_operator,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda
 from ._raw import FORMATS, Ints, lie_alike
@@ -57,8 +62,14 @@ class Gated:
 
     def pulled_back(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Both gradients with their own derivatives, whatever wraps dy."""
-        if is_batched_gradient(dy):
-            return self.backward_operator(dy, a, b)  # type: ignore[no-any-return]
+        if needs_operator(dy, a, b):
+            return by_operator(  # type: ignore[no-any-return]
+                self.name, lambda dy: self.backward_operator(dy, a, b),
+                lambda dy: tuple(
+                    dy * slope for slope in self.backward_operator(torch.ones_like(b), a, b)
+                ),
+                densely(dy),
+            )  # fmt: skip
         with torch.no_grad():
             da, db = self.backward_operator(dy, a, b)
         to_a = dy * self.gate.differentiable.apply(b)
@@ -73,7 +84,7 @@ class Gated:
             a, b = x.chunk(2, dim)
             return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)
         loop, shape, step, whole, half = dense_halves(x.shape, dim, x.element_size())
-        at = x.data_ptr()
+        at = _raw.address(x)
         operands: Any = (at, whole), (at + step, whole)
         if dy is None:
             found = x.new_empty(shape)
@@ -81,17 +92,24 @@ class Gated:
         else:
             found = torch.empty_like(x)
             at = found.data_ptr()
-            operands = (dy.data_ptr(), half), *operands, (at, whole), (at + step, whole)
+            operands = (_raw.address(dy), half), *operands, (at, whole), (at + step, whole)
         handle = self.handles["value" if dy is None else "backward"]
         _native.raw_strided(handle, FORMATS[x.dtype], loop, 1, operands)
         return found
 
     def call_on_halves(self, x: Any, dim: int) -> Tensor:
         if route(x) == KERNELS and x.dtype in FORMATS:
-            dim = checked_halves(x, dim, self.name)
-            if grad_enabled() and x.requires_grad:
-                return self.apply_to_halves(x, dim)  # type: ignore[no-any-return]
-            return self.of_halves(x, dim)
+            try:
+                dim = checked_halves(x, dim, self.name)
+                if grad_enabled() and x.requires_grad:
+                    return self.apply_to_halves(x, dim)  # type: ignore[no-any-return]
+                return self.of_halves(x, dim)
+            except RuntimeError:
+                if is_plain(x):
+                    raise
+        if within_devices(x):
+            with unseen():
+                return self.call_on_halves(x, dim)
         a, b = halves(floating(x, self.name), dim, self.name)
         return self.call(a, b)
 
@@ -103,9 +121,6 @@ class Gated:
             a, b = a.to(dtype), b.to(dtype)
         if a.shape != b.shape:
             a, b = torch.broadcast_tensors(a, b)
-        if a.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, a.device)
-            return self.formula(a, b)
         way = route_of(a, b)
         if way == KERNELS:
             if (a.requires_grad or b.requires_grad) and torch.is_grad_enabled():
@@ -115,14 +130,14 @@ class Gated:
             value = self.kernel.apply(a.detach(), b.detach())
             return ValueOf.apply(value, self.product(a, b))  # type: ignore[no-any-return]
         if way == FORMULA:
-            return self.formula(a, b)
-        return self.operator(a, b)  # type: ignore[no-any-return]
+            return by_torch(self.name, self.formula, a, b)  # type: ignore[no-any-return]
+        return by_operator(self.name, self.operator, self.formula, a, b)  # type: ignore[no-any-return]
 
     def define_operators(self) -> None:
         name, of = self.name, self
 
         def fallback(dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-            warn_of_fallback(name, a.device)
+            warn_of_fallback(name, a.device.type)
             with torch.enable_grad():
                 given = [t.detach().requires_grad_() for t in (a, b)]
                 da, db = torch.autograd.grad(of.formula(*given), given, dy)
@@ -165,7 +180,7 @@ class Gated:
         self.backward_operator = backward_op
 
         def from_formula(a: Tensor, b: Tensor) -> Tensor:
-            warn_of_fallback(name, a.device)
+            warn_of_fallback(name, a.device.type)
             return of.formula(a, b)
 
         self.operator = define(
@@ -193,7 +208,7 @@ def gated_function(of: Gated) -> type[Function]:
                 try:
                     return of.backward(dy, a, b)
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if all(map(is_plain, (dy, a, b))):
                         raise
             return of.pulled_back(dy, a, b)
 
@@ -213,8 +228,12 @@ def function_of_halves(of: Gated) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            if not (grad_enabled() or is_batched(dy)):
-                return of.of_halves(x, ctx.dim, dy), None
+            if not grad_enabled():
+                try:
+                    return of.of_halves(x, ctx.dim, dy), None
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(x):
+                        raise
             return torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim), None
 
     return OfHalves
@@ -226,7 +245,7 @@ def transformed_value(of: Gated) -> Any:
 
         @staticmethod
         def forward(a: Tensor, b: Tensor) -> Tensor:
-            return of.value(a, b)  # type: ignore[no-any-return]
+            return of.operator(a, b)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -245,12 +264,19 @@ def public(of: Gated) -> Callable[..., Tensor]:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
             return of.call_on_halves(a, dim if b is None else b)
         if (
-            route(a) == KERNELS and at_hand(b) and a.dtype is b.dtype and a.dtype in FORMATS
-            and a.shape == b.shape
+            route(a) == KERNELS and type(b) in PLAIN and b.is_cpu and a.dtype is b.dtype
+            and a.dtype in FORMATS and a.shape == b.shape
         ):  # fmt: skip
-            if grad_enabled() and (a.requires_grad or b.requires_grad):
-                return of.apply(a, b)  # type: ignore[no-any-return]
-            return of.value(a, b)  # type: ignore[no-any-return]
+            try:
+                if grad_enabled() and (a.requires_grad or b.requires_grad):
+                    return of.apply(a, b)  # type: ignore[no-any-return]
+                return of.value(a, b)  # type: ignore[no-any-return]
+            except RuntimeError:
+                if is_plain(a) and is_plain(b):
+                    raise
+        if within_devices(a, b):
+            with unseen():
+                return function(a, b)
         return of.call(a, b)
 
     function.__name__ = function.__qualname__ = of.name

@@ -21,18 +21,25 @@ from ._dispatch import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
+    Beside,
     ValueOf,
     applier,
     as_number,
     at_hand,
+    by_operator,
+    by_torch,
     check_devices,
+    densely,
     floating,
     is_batched,
-    is_batched_gradient,
+    is_plain,
+    needs_operator,
     outside_transforms,
     route,
     route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import autograd_inside, define, on_cuda
 from ._raw import FORMATS, Ints, lie_alike
@@ -66,6 +73,18 @@ class Learned:
             return y
         return self.of_many["value"](x, weight)
 
+    def check_operands(self, x: Tensor, weight: Tensor) -> None:
+        """Refuses what a direct call of an operator may get wrong."""
+        _raw.format_of(x.dtype)
+        if weight.is_complex():
+            raise RuntimeError(f"{self.name}: weight must be of real numbers, not {weight.dtype}")
+        if weight.numel() != 1:
+            weight.expand(x.shape)
+
+    def checked_value(self, x: Tensor, weight: Tensor) -> Tensor:
+        self.check_operands(x, weight)
+        return self.value(x, weight)
+
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
@@ -79,14 +98,16 @@ class Learned:
         """A kernel on tensors of one shape that lie dense, the result the last."""
         x = tensors[-1]
         shape, steps, weight_steps = dense_steps(tuple(x.shape), x.element_size())
-        wide = weight.detach().to(torch.float64).contiguous()
-        *read, y = [(t.data_ptr(), steps) for t in tensors]
+        wide = _raw.wide(weight).contiguous()
+        *read, y = [(_raw.address(t), steps) for t in tensors]
         operands = (*read, (wide.data_ptr(), weight_steps), y)
         _native.raw_strided(
             _raw.handle_of(self.name, mode), FORMATS[x.dtype], shape, 1, operands
         )  # fmt: skip
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        self.check_operands(x, weight)
+        _raw.format_of(dy.dtype)
         _raw.check_shape(dy, x.shape)
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
 
@@ -99,15 +120,16 @@ class Learned:
         dy, x = (t.resolve_neg().to(dtype) for t in (dy, x))
         if weight.numel() == 1:  # one long row
             dy, x = dy.reshape(-1), x.reshape(-1)
-            sum_ = torch.empty((), dtype=torch.float64)
+            sum_ = torch.empty((), dtype=torch.float64, device="cpu")
             step = x.element_size()
             _native.raw_strided(
                 self.products, _raw.FORMATS[dtype], (), len(x),
-                ((dy.data_ptr(), (step * dy.stride(0),)), (x.data_ptr(), (step * x.stride(0),)),
+                ((_raw.address(dy), (step * dy.stride(0),)),
+                 (_raw.address(x), (step * x.stride(0),)),
                  float(weight.item()), (sum_.data_ptr(), ())),
             )  # fmt: skip
             return sum_.to(weight.dtype).reshape(weight.shape)
-        wide = weight.detach().to(torch.float64)
+        wide = _raw.wide(weight)
         summed = broadcast_axes(tuple(weight.shape), tuple(shape))
         lead: tuple[int, ...] = ()
         if summed:
@@ -117,7 +139,7 @@ class Learned:
         else:
             rows = [t.unsqueeze(-1) for t in (dy, x, wide.expand(shape))]
             lead = tuple(shape)
-        total = torch.empty(lead, dtype=torch.float64)
+        total = torch.empty(lead, dtype=torch.float64, device="cpu")
         _raw.rows(self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total))
         if summed:
             rest = tuple(axis - (axis > core) for axis in summed if axis != core)
@@ -128,11 +150,11 @@ class Learned:
     def to_channels(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """The same in the same order, of tensors that lie dense."""
         plan = dense_sums(tuple(x.shape), x.element_size())
-        wide = weight.detach().to(torch.float64).contiguous()
-        total = torch.empty(plan.lead, dtype=torch.float64)
+        wide = _raw.wide(weight).contiguous()
+        total = torch.empty(plan.lead, dtype=torch.float64, device="cpu")
         _native.raw_strided(
             self.products, FORMATS[x.dtype], plan.lead, plan.n,
-            ((dy.data_ptr(), plan.steps), (x.data_ptr(), plan.steps),
+            ((_raw.address(dy), plan.steps), (_raw.address(x), plan.steps),
              (wide.data_ptr(), plan.weight_steps), (total.data_ptr(), plan.total_steps)),
         )  # fmt: skip
         if plan.rest:
@@ -145,7 +167,7 @@ class Learned:
         """Both gradients where one weight counts for tensors that lie dense."""
         dx = dw = None
         form, n, number = FORMATS[x.dtype], x.numel(), float(weight.item())
-        at = dy.data_ptr(), x.data_ptr()
+        at = _raw.address(dy), _raw.address(x)
         if wants_x:
             dx = torch.empty_like(x)
             _native.raw_flat(self.slopes, form, n, *at, number, dx.data_ptr())
@@ -159,8 +181,8 @@ class Learned:
 
     def pulled_back(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Any, ...]:
         """The gradients with derivatives of their own, whatever wraps dy."""
-        if is_batched_gradient(dy):
-            dx, dw = self.backward_operator(dy, x, self.shaped(weight, x))
+        if needs_operator(dy, x, weight):
+            dx, dw = self.by_operator(densely(dy), x, self.shaped(weight, x))
             return dx, dw.reshape(weight.shape)
         again, wanted = torch.is_grad_enabled(), [t.requires_grad for t in (x, weight)]
         with outside_transforms(), torch.enable_grad():
@@ -168,7 +190,7 @@ class Learned:
             given = [t for t in both if t.requires_grad]
             y = self.formula(*both).sum()
             each = iter(torch.autograd.grad(y, given, create_graph=again))
-        found: list[Any] = [dy * next(each) if want else None for want in wanted]
+        found: list[Any] = [Beside.apply(dy * next(each), x) if want else None for want in wanted]
         if found[1] is not None:
             summed = found[1].sum_to_size(self.shaped(weight, x).shape)
             found[1] = summed.reshape(weight.shape).to(weight.dtype)
@@ -180,6 +202,19 @@ class Learned:
         return tuple(
             None if c is None else ValueOf.apply(v, c) for v, c in zip(values, found, strict=True)
         )
+
+    def by_operator(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradients of whatever kind dy is; where operators do not take it, dy times each."""
+
+        def product(dy: Tensor) -> tuple[Tensor, Tensor]:
+            each = weight.expand(x.shape)
+            dx, dw = self.backward_operator(torch.ones_like(x), x, each)
+            return dy * dx, (dy * dw).sum_to_size(weight.shape)
+
+        found: tuple[Tensor, Tensor] = by_operator(
+            self.name, lambda dy: self.backward_operator(dy, x, weight), product, dy
+        )
+        return found
 
     def checked(self, weight: Any, x: Tensor) -> Tensor:
         """One weight, or one for each channel."""
@@ -213,16 +248,13 @@ class Learned:
         x = floating(input, self.name)
         weight = self.checked(weight, x)
         check_devices(self.name, x=x, weight=weight)
-        if x.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, x.device)
-            return self.formula(x, self.shaped(weight, x))
         way = route_of(x, weight)
         if way == KERNELS:
             return self.by_kernel(x, weight)
         weight = self.shaped(weight, x)
-        if way in (TRANSFORMS, FORMULA):
-            return self.formula(x, weight)  # two branches of a where: as exact as the kernel
-        return self.operator(x, weight)  # type: ignore[no-any-return]
+        if way in (TRANSFORMS, FORMULA):  # two branches of a where: as exact as the kernel
+            return by_torch(self.name, self.formula, x, weight)  # type: ignore[no-any-return]
+        return by_operator(self.name, self.operator, self.formula, x, weight)  # type: ignore[no-any-return]
 
     def by_kernel(self, x: Tensor, weight: Tensor) -> Tensor:
         if grad_enabled() and (x.requires_grad or weight.requires_grad):
@@ -245,14 +277,14 @@ class Learned:
                     return dx, *by_torch(1)  # the weight's is a sum, which torch has
 
             def fallback() -> tuple[Tensor, ...]:
-                warn_of_fallback(name, x.device)
+                warn_of_fallback(name, x.device.type)
                 return by_torch(0, 1)
 
             dx, dw = on_cuda(by_triton, fallback)
             return dx, dw
 
         def value_by_formula(x: Tensor, weight: Tensor) -> Tensor:
-            warn_of_fallback(name, x.device)
+            warn_of_fallback(name, x.device.type)
             return of.formula(x, weight)
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -277,7 +309,7 @@ class Learned:
         self.backward_operator = backward_op
         self.operator = define(
             name, f"(Tensor x, Tensor {weight}) -> Tensor",
-            self.value, lambda x, w: torch.empty_like(x),
+            self.checked_value, lambda x, w: torch.empty_like(x),
             cuda=lambda x, w: on_cuda(
                 lambda kernels: kernels.unary(name, "value", (x,), (w,)),
                 lambda: value_by_formula(x, w),
@@ -354,7 +386,7 @@ def learned_function(of: Learned) -> type[Function]:
                     dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
                     return dx, dw
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if all(map(is_plain, (dy, x, weight))):
                         raise
             return of.pulled_back(dy, x, weight)
 
@@ -367,7 +399,14 @@ def public(of: Learned) -> Callable[..., Tensor]:
             route(input) == KERNELS and at_hand(weight) and weight.numel() == 1
             and input.dtype in FORMATS and weight.is_floating_point()
         ):  # fmt: skip
-            return of.by_kernel(input, weight)
+            try:
+                return of.by_kernel(input, weight)
+            except RuntimeError:
+                if is_plain(input) and is_plain(weight):
+                    raise
+        if within_devices(input, weight):
+            with unseen():
+                return function(input, weight, lean=lean)
         return of.call(input, weight, lean)
 
     function.__name__ = function.__qualname__ = of.name

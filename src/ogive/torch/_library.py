@@ -36,7 +36,12 @@ def define(
         ON_CUDA[name] = on_its_device(cuda)
         LIBRARY.impl(name, ON_CUDA[name], "CUDA")
     qualified = f"ogive::{name}"
-    torch.library.register_fake(qualified, fake, lib=LIBRARY)
+
+    def of_one_device(*args: Any) -> Any:
+        check_one_device(name, args)
+        return fake(*args)
+
+    torch.library.register_fake(qualified, of_one_device, lib=LIBRARY)
     if backward is not None:
         torch.library.register_autograd(
             qualified, backward, setup_context=setup_context, lib=LIBRARY
@@ -44,6 +49,13 @@ def define(
     if vmap is not None:
         torch.library.register_vmap(qualified, vmap, lib=LIBRARY)
     return getattr(torch.ops.ogive, name).default
+
+
+def check_one_device(name: str, args: Any) -> None:
+    """Refuses tensors of several devices; a number may lie on the CPU all the same."""
+    devices = {a.device for a in args if isinstance(a, Tensor) and (a.dim() or not a.is_cpu)}
+    if len(devices) > 1:
+        raise RuntimeError(f"{name}: tensors are on different devices: {devices}")
 
 
 @cache

@@ -5,17 +5,19 @@ The products are torch's; in between, a chunk's logits become their own gradient
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from .. import _heads
-from ..catalog.heads import cross_entropy as rows_head
 from ..catalog.heads import linear_cross_entropy as linear_head
-from . import _formulas, _raw
+from ..catalog.heads.linear_cross_entropy import checked_chunk
+from . import _raw
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -26,17 +28,26 @@ from ._dispatch import (
     floating,
     is_batched,
     route_of,
+    warn_of_argument,
     warn_of_fallback,
 )
 from ._heads import (
     IGNORED,
+    Form,
     Head,
-    as_array,
-    as_tensor,
     asked_again,
+    check_forms,
+    checked_labels,
+    checked_probabilities,
+    checked_weights,
     counted,
     ignored,
-    torch_threads,
+    inverse,
+    is_compiling,
+    mean_over,
+    pulled_back,
+    reduced,
+    substituted,
     total_weight,
 )
 from ._library import define, on_cuda
@@ -53,9 +64,10 @@ class Linear:
         self.define_operators()
 
     def by_formula(
-        self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options
+        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
     ) -> Tensor:
-        z = _formulas.wide(torch.nn.functional.linear(x, W, bias))
+        """The same in torch's operations, from whole logits."""
+        z = whole_logits(x, W, bias, target, options["ignore_index"], work_format(x, W))
         given = {name: options[name] for name in self.head.options}
         return self.head.by_formula(z, target, z.dim() - 1, given)
 
@@ -66,130 +78,148 @@ class Linear:
         """The loss, in float32 at least, and the gradients wanted; `upstream` weighs the rows'
         gradients.
         """
-        work = work_format(x, W)
-        lead, classes = tuple(x.shape[:-1]), W.shape[0]
-        rows, matrix = x.detach().reshape(-1, x.shape[-1]).to(work), W.detach().to(work)
-        shift = None if bias is None else bias.detach().to(work)
-        mode, goal, weights, how = checked(target, (*lead, classes), options, work)
-        total = rows_head.total_weight(mode, goal.numpy(), weights)
-        factor: Any = (1 / total if total else 0.0) if how == "mean" else 1.0
-        numbers = rows_head.checked_options(
-            *(options[k] for k in ("label_smoothing", "z_loss", "softcap", "temperature"))
-        )
-        count = rows.shape[0]
-        kept = torch.arange(count)
-        if mode == "labels":
-            kept = torch.nonzero(goal >= 0).squeeze(1)
-        every = len(kept) == count
-        loss = torch.zeros(count, dtype=torch.float64)
+        work, numbers = work_format(x, W), self.check(x, W, target, options)
+        how, (*several, classes, width) = options["reduction"], W.shape
+        lead = (*x.shape[:-1], *several)
+        count, losses_of_row = math.prod(x.shape[:-1]), math.prod(several)
+        rows = x.detach().reshape(count, width).to(work)
+        matrix = W.detach().to(work).reshape(losses_of_row * classes, width)
+        shift = None if bias is None else bias.detach().to(work).reshape(-1)
+        weight = options["weight"]
+        weights = None if weight is None else checked_weights("weight", weight.detach())
+        mode, goal = "probabilities", target.detach().resolve_neg()
+        total: float | Tensor = 1.0
+        kept_losses = math.prod(lead)
+        if target.dim() > len(lead):
+            goal = checked_probabilities(goal, work, math.inf)
+            goal = goal.reshape(count, losses_of_row, classes)
+            if how == "mean":
+                total = float(kept_losses) or math.inf
+        else:
+            mode, (goal, kept_losses) = (
+                "labels",
+                checked_labels(goal, classes, options["ignore_index"]),
+            )
+            if how == "mean":
+                weights, total = mean_over(goal, weights, 0)
+            goal = goal.reshape(count, losses_of_row)
+        factor: Any = inverse(total)
+        if upstream is not None:
+            upstream = upstream.detach().reshape(count, losses_of_row).double()
+            if mode == "labels":  # of which nothing comes is not asked for
+                goal = torch.where(upstream == 0, -1, goal)
+                kept_losses = int((goal >= 0).sum())
+        # The rows of which a label counts, where not all do.
+        kept = None
+        if kept_losses < math.prod(lead):
+            kept = torch.nonzero((goal >= 0).any(1)).squeeze(1)
+        kept_count = count if kept is None else len(kept)
+        loss = torch.zeros(count, losses_of_row, dtype=torch.float64)
         dx = torch.zeros(rows.shape, dtype=work) if wanted[0] else None
         dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
-        db = torch.zeros(classes, dtype=work) if wanted[2] and shift is not None else None
-        chunk = linear_head._checked_chunk(
-            options["chunk_rows"], np.empty((classes, x.shape[-1]), np.int8), np.dtype(
-                np.float64 if work == torch.float64 else np.float32)
-        )  # fmt: skip
-        buffer = torch.empty(min(chunk, max(len(kept), 1)), classes, dtype=work)
-        class_weight: Any = 1.0
-        if weights is not None:
-            class_weight = torch.from_numpy(weights)
-        for begin in range(0, len(kept), chunk):
-            some = slice(begin, begin + chunk) if every else kept[begin : begin + chunk]
+        db = torch.zeros(len(matrix), dtype=work) if wanted[2] and shift is not None else None
+        chunk = checked_chunk(options["chunk_rows"], matrix.shape, work.itemsize)
+        buffer = torch.empty(min(chunk, kept_count), len(matrix), dtype=work)
+        for begin in range(0, kept_count, chunk):
+            piece = slice(begin, begin + chunk)
+            some = piece if kept is None else kept[piece]
             own = rows[some]
             z = buffer[: len(own)]
             torch.mm(own, matrix.t(), out=z)
             if shift is not None:
                 z += shift
-            losses = torch.empty(len(own), dtype=torch.float64)
-            scale = factor if upstream is None else (upstream[some] * factor).contiguous()
-            gradient = z if any(wanted) else None
+            losses = torch.empty(len(own) * losses_of_row, dtype=torch.float64)
+            scale = factor
+            if upstream is not None:
+                scale = (upstream[some] * factor).reshape(-1)
+            logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
+            between = self.head.between(numbers, (weights,))
             _raw.rows(
-                self.head.name, mode, work, classes, (len(own),),
-                (z, goal[some].contiguous(), class_weight, *numbers, scale, losses, gradient),
+                self.head.name, mode, work, classes, (len(losses),),
+                (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip
-            loss[some] = losses
+            loss[some] = losses.view(len(own), losses_of_row)
             if dW is not None:
                 dW.addmm_(z.t(), own)
             if db is not None:
                 db += z.sum(0)
             if dx is not None:
-                if every:
+                if kept is None:
                     torch.mm(z, matrix, out=dx[some])
                 else:  # own is a copy by now; autocast would change a product without out=
                     dx[some] = torch.mm(z, matrix, out=own)
-        with torch_threads():
-            value = as_tensor(
-                _heads.reduced(loss.reshape(lead).numpy(), how, total, np.dtype(np.float64))
-            )
         return (
-            value.to(work),
+            reduced(loss.reshape(lead), how, total, work),
             None if dx is None else dx.reshape(x.shape).to(x.dtype),
-            None if dW is None else dW.to(W.dtype),
-            None if db is None or bias is None else db.to(bias.dtype),
+            None if dW is None else dW.reshape(W.shape).to(W.dtype),
+            None if db is None or bias is None else db.reshape(bias.shape).to(bias.dtype),
         )
 
-    def call(
-        self, input: Any, W: Any, target: Any, bias: Any, create_graph: bool, options: Options
-    ) -> Tensor:
+    def call(self, input: Any, W: Any, target: Any, bias: Any, options: Options) -> Tensor:
         x, W = floating(input, self.name), floating(W, self.name)
         bias = None if bias is None else floating(bias, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
+        if options["weight"] is not None:
+            options["weight"] = torch.as_tensor(options["weight"])
         check_devices(
             self.name, input=x, linear_weight=W, linear_bias=bias, target=target,
             weight=options["weight"],
         )  # fmt: skip
-        if W.dim() != 2 or x.dim() == 0 or x.shape[-1] != W.shape[1]:
+        if W.dim() < 2 or x.dim() == 0 or x.shape[-1] != W.shape[-1]:
             raise ValueError(
                 f"{self.name}: input of shape {tuple(x.shape)} and weights of shape "
-                f"{tuple(W.shape)} do not fit: they must be (..., d) and (classes, d)"
+                f"{tuple(W.shape)} do not fit: they must be (..., d) and (classes, ..., d)"
             )
-        if W.shape[0] == 0:
+        classes, *several, _ = W.shape
+        if classes == 0:
             raise ValueError(f"{self.name}: weights of shape {tuple(W.shape)} have no classes")
-        if bias is not None and bias.shape != W.shape[:1]:
+        if bias is not None and bias.shape != W.shape[:-1]:
             raise ValueError(
-                f"{self.name}: bias of shape {tuple(bias.shape)} does not fit {W.shape[0]} classes"
+                f"{self.name}: bias of shape {tuple(bias.shape)} does not fit weights of shape "
+                f"{tuple(W.shape)}: it must be {tuple(W.shape[:-1])}"
             )
+        if several:
+            W, target, bias = classes_last(self.name, x, W, target, bias)
         kind = x.device.type
         autocast = torch.is_autocast_enabled(kind)
         if autocast:
             form = torch.get_autocast_dtype(kind)
             x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
-        options = {**options, "ignore_index": ignored(options["ignore_index"], target)}
-        loss = self.loss(x, W, target, bias, create_graph, options)
+        if options["ignore_index"] is None:
+            options["ignore_index"] = IGNORED  # as this function of torch's has it
+        options["ignore_index"] = ignored(options["ignore_index"], target)
+        loss = self.loss(x, W, target, bias, options)
         # Under autocast it stays in float32, as torch's losses do.
         return loss if autocast else loss.to(torch.promote_types(x.dtype, W.dtype))
 
-    def loss(
-        self, x: Tensor, W: Tensor, target: Tensor, bias: Any, create_graph: bool, options: Options
-    ) -> Tensor:
+    def loss(self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options) -> Tensor:
         """The loss in float32 at least, whichever way it takes."""
         kind = x.device.type
-        tensors = [t for t in (x, W, bias, target, options["weight"]) if isinstance(t, Tensor)]
-        way = route_of(*tensors)
-        if way in (TRANSFORMS, FORMULA) or (
-            torch.is_grad_enabled() and (target.requires_grad or create_graph)
-        ):
-            found = self.by_formula(x, W, target, bias, options)
-            if create_graph and way not in (TRANSFORMS, FORMULA) and kind == "cpu":
-                with torch.no_grad():
-                    value = self.run(x, W, bias, target, options, (False,) * 3)[0]
-                found = ValueOf.apply(value, found)
-            return found
+        learned = [t for t in (target, options["weight"]) if isinstance(t, Tensor)]
+        way = route_of(x, W, *learned, *(() if bias is None else (bias,)))
+        on = torch.is_grad_enabled()
+        further = on and any(t.requires_grad for t in learned)
+        if way in (TRANSFORMS, FORMULA) or further:
+            if not is_compiling():
+                self.check(x, W, target, options)
+            if way == KERNELS:
+                check_elements(target, W.shape[-2], options)
+            return self.by_formula(x, W, bias, target, options)
         if way == KERNELS:
             return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
-        on = torch.is_grad_enabled()
         wanted = [bool(on and t is not None and t.requires_grad) for t in (x, W, bias)]
-        whole = kind == "cuda" and (options["reduction"] == "none" or not any(wanted))
+        none = options["reduction"] == "none"
+        whole = kind == "cuda" and (none or not any(wanted))
         if whole or kind not in ("cpu", "cuda", "meta"):
             if kind != "cuda":
-                warn_of_fallback(self.name, x.device)
-            return self.head.call(
-                torch.nn.functional.linear(x, W, bias), target, -1, False,
-                **{name: options[name] for name in self.head.options},
-            )  # fmt: skip
-        if options["reduction"] == "none" and any(wanted):
-            return self.by_formula(x, W, target, bias, options)
+                warn_of_fallback(self.name, x.device.type)
+            form = torch.promote_types(x.dtype, W.dtype)
+            z = whole_logits(x, W, bias, target, options["ignore_index"], form)
+            given = {name: options[name] for name in self.head.options}
+            return self.head.call(z, target, -1, False, **given)
+        if none and any(wanted):
+            return self.by_formula(x, W, bias, target, options)
         values = [options[name] for name in (*self.head.options, "chunk_rows")]
         return self.operator(x, W, bias, target, *values, wanted)[0]  # type: ignore[no-any-return]
 
@@ -210,7 +240,8 @@ class Linear:
         def fake(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
             *values, wanted = rest
             none = dict(zip(names, values, strict=True))["reduction"] == "none"
-            loss = x.new_empty(x.shape[:-1] if none else [], dtype=work_format(x, W))
+            each = (*x.shape[:-1], *W.shape[:-2])
+            loss = x.new_empty(each if none else [], dtype=work_format(x, W))
             return loss, *(
                 t.new_empty(t.shape) if want and t is not None else x.new_empty(0)
                 for t, want in zip((x, W, bias), wanted, strict=True)
@@ -230,28 +261,40 @@ class Linear:
             )
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.wanted, ctx.count = inputs[-1], len(inputs)
+            x, W, bias, target, *values, ctx.wanted = inputs
+            ctx.options, ctx.count = dict(zip(names, values, strict=True)), len(inputs)
             ctx.mark_non_differentiable(*output[1:])
-            ctx.save_for_backward(*output[1:])
+            ctx.save_for_backward(x, W, bias, target, ctx.options.pop("weight"), *output[1:])
 
         def backward(ctx: Any, dy: Tensor, *_: Any) -> Any:
+            x, W, bias, target, weight, *kept = ctx.saved_tensors
             found = [
                 (g * dy).to(g.dtype) if want else None
-                for g, want in zip(ctx.saved_tensors, ctx.wanted, strict=True)
+                for g, want in zip(kept, ctx.wanted, strict=True)
             ]
+            if torch.is_grad_enabled():
+                given = {**ctx.options, "weight": weight}
+                found = of.leading_on((x, W, bias, target), given, ctx.wanted, dy, found)
             return *found, *(None,) * (ctx.count - 3)
 
         self.operator = define(
             self.name, schema, cpu, fake, cuda=cuda, backward=backward, setup_context=save
         )
 
-    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> None:
-        """The head's checks, for a device whose numbers are not waited for."""
-        logits = torch.empty((*x.shape[:-1], len(W)), dtype=x.dtype, device="meta")
-        given = {name: options[name] for name in self.head.options}
-        self.head.check(logits, target, x.dim() - 1, given)
-        nothing = np.empty((len(W), 0), np.int8)
-        linear_head._checked_chunk(options["chunk_rows"], nothing, np.dtype(np.float32))
+    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> tuple[float, ...]:
+        """Refuses what does not fit, without a look at the elements, which a device would be waited
+        for. The options of one number, as the kernel takes them.
+        """
+        _heads.checked_reduction(options["reduction"])
+        logits = Form(torch.Size((*x.shape[:-1], *W.shape[:-1])), work_format(x, W))
+        rest = tuple(
+            (name, Form(v.shape, v.dtype) if isinstance(v, Tensor) else v)
+            for name, v in options.items() if name in ("weight", "ignore_index")
+        )  # fmt: skip
+        dim = len(logits.shape) - 1
+        check_forms(self.head, logits, Form(target.shape, target.dtype), dim, rest)
+        checked_chunk(options["chunk_rows"], (1, 1), 1)
+        return self.head.checked_numbers(options)
 
     def by_triton(
         self, kernels: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
@@ -259,7 +302,7 @@ class Linear:
         """The loss and all gradients from a GPU's kernel."""
         rest = {name: options[name] for name in (*self.head.options, "chunk_rows")}
         how = rest.pop("reduction")
-        if how == "none":
+        if how == "none" or W.dim() > 2:
             raise NotImplementedError
         form, classes = torch.promote_types(x.dtype, W.dtype), len(W)
         rows = x.reshape(-1, x.shape[-1]).to(form)
@@ -269,6 +312,8 @@ class Linear:
         else:
             goal = target.reshape(-1).long()
             kept = counted(goal, options["ignore_index"])
+            if options["ignore_index"] is not None:  # 0 times NaN would reach dW
+                rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
             total = total_weight(goal, kept, options["weight"], classes).double()
         factor = 1 / total if how == "mean" else 1.0
         losses, dx, dW, db = kernels.linear_cross_entropy(
@@ -284,27 +329,45 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
     ) -> tuple[Any, ...]:
         """The same by the formula."""
-        warn_of_fallback(self.name, x.device)
-        loss, given = self.leading_to(x, W, bias, target, options, wanted)
-        asked = [t for t in given if t is not None]
-        found = iter(torch.autograd.grad(loss, asked) if asked else ())
-        return loss.detach(), *(None if t is None else next(found) for t in given)
-
-    def leading_to(
-        self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """The formula's loss, and the tensors wanted, from which it comes by torch's operations."""
-        form = torch.promote_types(x.dtype, W.dtype)
-        tensors = [t if t is None else t.detach() for t in (x, W, bias)]
-        given = [
-            t.requires_grad_() if want and t is not None else None
-            for t, want in zip(tensors, wanted, strict=True)
-        ]
+        warn_of_fallback(self.name, x.device.type)
         with torch.enable_grad():
-            rows, matrix, shift = [t if t is None else t.to(form) for t in tensors]
-            assert rows is not None
-            assert matrix is not None
-            return self.by_formula(rows, matrix, target, shift, options), given
+            leaves: list[Any] = [
+                t if t is None else t.detach().requires_grad_(want)
+                for t, want in zip((x, W, bias), wanted, strict=True)
+            ]
+            x, W, bias = leaves
+            loss = self.by_formula(x, W, bias, target, options)
+            asked = [t for t in leaves if t is not None and t.requires_grad]
+            found = iter(torch.autograd.grad(loss, asked) if asked else ())
+        return loss.detach(), *(
+            next(found) if t is not None and t.requires_grad else None for t in leaves
+        )
+
+    def pulled_back(
+        self, inputs: Sequence[Any], options: Options, wanted: Sequence[bool], dy: Tensor
+    ) -> list[Tensor | None]:
+        """The gradients by the formula, with their derivatives."""
+        which = [k for k, want in enumerate(wanted) if want]
+
+        def loss(*xs: Tensor) -> Tensor:
+            x, W, bias, target = substituted(inputs, which, xs)
+            return self.by_formula(x, W, bias, target, options)
+
+        found: list[Tensor | None] = [None, None, None]
+        for k, dx in zip(which, pulled_back(loss, [inputs[k] for k in which], dy), strict=True):
+            found[k] = dx
+        return found
+
+    def leading_on(
+        self, inputs: Sequence[Any], options: Options, wanted: Sequence[bool], dy: Tensor,
+        found: Sequence[Any],
+    ) -> list[Any]:  # fmt: skip
+        """The gradients found, with the derivatives of the formula's."""
+        by_formula = self.pulled_back(inputs, options, wanted, dy)
+        return [
+            value if carrier is None else ValueOf.apply(value.detach(), carrier)
+            for value, carrier in zip(found, by_formula, strict=True)
+        ]
 
 
 def work_format(x: Tensor, W: Tensor) -> torch.dtype:
@@ -312,24 +375,85 @@ def work_format(x: Tensor, W: Tensor) -> torch.dtype:
     return torch.promote_types(torch.promote_types(x.dtype, W.dtype), torch.float32)
 
 
-def checked(
-    target: Tensor, shape: tuple[int, ...], options: Options, work: torch.dtype
-) -> tuple[str, Tensor, Any, Any]:
-    """NumPy's checks: the kernel's mode, labels or probabilities of rows, weights, reduction."""
-    how = _heads.checked_reduction(options["reduction"])
-    weight = options["weight"]
-    weights = rows_head.checked_class_weights(
-        as_array(weight) if isinstance(weight, Tensor) else weight, shape[-1], shape
-    )
-    mode, operand = rows_head.checked_target(
-        as_array(target), shape, len(shape) - 1, options["ignore_index"]
-    )
-    if mode == "probabilities":
-        form = np.dtype(np.float64 if work == torch.float64 else np.float32)
-        operand = _heads.checked_probabilities(operand, form, np.inf).reshape(-1, shape[-1])
+def classes_last(
+    name: str, x: Tensor, W: Tensor, target: Tensor, bias: Any
+) -> tuple[Tensor, Tensor, Any]:
+    """Several losses for each input, as torch has them: weights (classes, ..., d), and target
+    (rows, ...) or (rows, classes, ...). All else takes them with the classes last: weights
+    (..., classes, d), probabilities (rows, ..., classes).
+    """
+    lead, (classes, *several, _) = tuple(x.shape[:-1]), W.shape
+    if not lead:
+        raise ValueError(
+            f"{name}: weights of shape {tuple(W.shape)} have several losses for each input, which "
+            f"then must be (N, {W.shape[-1]}), not {tuple(x.shape)}"
+        )
+    labels, probabilities = (*lead, *several), (*lead, classes, *several)
+    if target.shape == probabilities:
+        target = target.movedim(len(lead), -1)
+    elif target.shape != labels:
+        raise ValueError(
+            f"{name}: target of shape {tuple(target.shape)} fits input of shape {tuple(x.shape)} "
+            f"and weights of shape {tuple(W.shape)} neither as labels {labels} nor as "
+            f"probabilities {probabilities}"
+        )
+    return W.movedim(0, -2), target, None if bias is None else bias.movedim(0, -1)
+
+
+def whole_logits(
+    x: Tensor, W: Tensor, bias: Any, target: Tensor, ignore_index: int | None, form: torch.dtype
+) -> Tensor:
+    """Logits of all rows, by products in the format given. A row of which no label counts is 0:
+    what it holds, NaN too, must reach no gradient.
+    """
+    *several, classes, width = W.shape
+    if ignore_index is not None and target.dim() < x.dim() + len(several):
+        kept = counted(target.long(), ignore_index)
+        if several:
+            kept = kept.flatten(x.dim() - 1).any(-1)
+        x = x.masked_fill(~kept.unsqueeze(-1), 0)
+    with plain_products(x.device.type):
+        z = torch.nn.functional.linear(
+            x.to(form), W.to(form).reshape(math.prod(several) * classes, width),
+            None if bias is None else bias.to(form).flatten(),
+        )  # fmt: skip
+    return z.reshape(*x.shape[:-1], *several, classes) if several else z
+
+
+def plain_products(kind: str) -> Any:
+    """Products in the format of their operands, also under autocast."""
+    on = torch.is_autocast_enabled(kind)
+    return torch.autocast(kind, enabled=False) if on else nullcontext()
+
+
+def check_elements(target: Tensor, classes: int, options: Options) -> None:
+    """Refuses what kernels refuse among the elements, for a formula that takes plain tensors."""
+    target, weight = target.detach().resolve_neg(), options["weight"]
+    if target.is_floating_point():
+        checked_probabilities(target, torch.float64, math.inf)
     else:
-        operand = operand.reshape(-1)
-    return mode, torch.from_numpy(np.ascontiguousarray(operand)), weights, how
+        checked_labels(target, classes, options["ignore_index"])
+    if weight is not None:
+        checked_weights("weight", weight.detach())
+
+
+def rows_at_a_time(options: Any, chunk_rows: int | None) -> int | None:
+    """``chunk_rows``, or what torch's own options of chunks say of it."""
+    if options is None:
+        return chunk_rows
+    theirs: Any = getattr(torch.nn, "LinearCrossEntropyOptions", ())
+    if not isinstance(options, theirs):
+        raise TypeError(
+            f"options must be torch.nn.LinearCrossEntropyOptions, not {type(options).__name__}"
+        )
+    usual = theirs()
+    for name in ("chunking_method", "acc_policy", "acc_dtype"):
+        if getattr(options, name) not in (None, getattr(usual, name)):
+            warn_of_argument(
+                "linear_cross_entropy", f"options.{name}",
+                "rows are chunked and sums made in Ogive's own way",
+            )  # fmt: skip
+    return options.batch_chunk_size if chunk_rows is None else chunk_rows
 
 
 def linear_function(of: Linear) -> type[Function]:
@@ -339,43 +463,35 @@ def linear_function(of: Linear) -> type[Function]:
             ctx: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
         ) -> Tensor:
             wanted = ctx.needs_input_grad[:3]
+            # How much each row counts is known in backward.
             ctx.rows = options["reduction"] == "none"
-            if ctx.rows:  # how much each row counts is known in backward
-                ctx.options = options
-                ctx.save_for_backward(x, W, bias, target)
-                return of.run(x, W, bias, target, options, (False,) * 3)[0]
-            loss, *gradients = of.run(x, W, bias, target, options, wanted)
-            ctx.save_for_backward(*gradients)
+            loss, *gradients = of.run(
+                x, W, bias, target, options, (False,) * 3 if ctx.rows else wanted
+            )
+            ctx.options = {**options, "weight": None}
+            # The inputs are for a second derivative; torch keeps them too, and the logits.
+            ctx.save_for_backward(x, W, bias, target, options["weight"], *gradients)
             return loss
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            if torch.is_grad_enabled():
-                raise RuntimeError(
-                    f"{of.name} keeps its gradients and not the logits: for a second derivative "
-                    "call it with create_graph=True"
-                )
+            x, W, bias, target, weight, *found = ctx.saved_tensors
+            inputs, wanted = (x, W, bias, target), ctx.needs_input_grad[:3]
+            options = {**ctx.options, "weight": weight}
+            again, batched = torch.is_grad_enabled(), is_batched(dy)
+            if batched and (again or ctx.rows):
+                return *of.pulled_back(inputs, options, wanted, dy), None, None
             if ctx.rows:
-                x, W, bias, target = ctx.saved_tensors
-                if is_batched(dy):
-                    loss, given = of.leading_to(
-                        x, W, bias, target, ctx.options, ctx.needs_input_grad[:3]
-                    )
-                    asked = [t for t in given if t is not None]
-                    each = iter(torch.autograd.grad(loss, asked, dy))
-                    return *(None if t is None else next(each) for t in given), None, None
-                upstream = dy.detach().reshape(-1).to(torch.float64)
-                _, *found = of.run(
-                    x, W, bias, target, ctx.options, ctx.needs_input_grad[:3], upstream
-                )
-                return *found, None, None
-            # The gradients of the loss itself are the kept ones, if nobody can ask for them again.
-            itself = not (is_batched(dy) or asked_again()) and dy.item() == 1
-            return (
-                *(g if g is None or itself else (g * dy).to(g.dtype) for g in ctx.saved_tensors),
-                None,
-                None,
-            )
+                with torch.no_grad():
+                    _, *found = of.run(x, W, bias, target, options, wanted, dy)
+            else:
+                # The gradients of the loss itself are the kept ones, if nobody can ask for them
+                # again.
+                itself = not (batched or asked_again()) and dy.item() == 1
+                found = [g if g is None or itself else (g * dy).to(g.dtype) for g in found]
+            if again:
+                found = of.leading_on(inputs, options, wanted, dy, found)
+            return *found, None, None
 
     return LinearFunction
 
@@ -389,19 +505,20 @@ def public(of: Linear) -> Any:
         linear_bias: Tensor | None = None,
         weight: Tensor | None = None,
         reduction: str = "mean",
-        ignore_index: int | None = IGNORED,
+        ignore_index: int | None = None,
         label_smoothing: float = 0.0,
+        options: Any = None,
         z_loss: float = 0.0,
         softcap: float | None = None,
         temperature: float = 1.0,
         chunk_rows: int | None = None,
         create_graph: bool = False,
     ) -> Tensor:
-        options = {
+        given = {
             "weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing,
             "z_loss": z_loss, "softcap": softcap, "temperature": temperature,
-            "reduction": reduction, "chunk_rows": chunk_rows,
+            "reduction": reduction, "chunk_rows": rows_at_a_time(options, chunk_rows),
         }  # fmt: skip
-        return of.call(input, linear_weight, target, linear_bias, create_graph, options)
+        return of.call(input, linear_weight, target, linear_bias, given)
 
     return linear_cross_entropy

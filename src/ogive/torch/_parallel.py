@@ -21,7 +21,7 @@ from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
 from . import _formulas, _functions, _raw
 from ._dispatch import check_devices, floating
-from ._heads import IGNORED
+from ._heads import IGNORED, counted, inverse, of_moderate_size
 
 Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -82,8 +82,8 @@ def vocab_parallel_cross_entropy(
             f"target of shape {tuple(target.shape)} does not fit logits of shape "
             f"{tuple(logits_shard.shape)}"
         )
-    z = _as_losses_take_it(logits_shard)
-    return _Loss.apply(z, target.long(), group, vocab_start, options)  # type: ignore[no-any-return]
+    z, target = _as_losses_take_it(logits_shard), _weighed(target, options)
+    return _Loss.apply(z, target, group, vocab_start, options)  # type: ignore[no-any-return]
 
 
 def vocab_parallel_linear_cross_entropy(
@@ -153,10 +153,10 @@ def vocab_parallel_linear_cross_entropy(
         raise ValueError(f"chunk_rows must be a whole number from 1 on, not {chunk_rows!r}")
     check_devices(name, input=input, weight_shard=weight_shard, bias_shard=bias_shard)
     options["chunk_rows"] = chunk_rows
-    x = _as_losses_take_it(input)
+    x, target = _as_losses_take_it(input), _weighed(target, options)
     with torch.autocast(x.device.type, enabled=False):  # the products say which format they are of
         return _LinearLoss.apply(  # type: ignore[no-any-return]
-            x, weight_shard, bias_shard, target.long(), group, vocab_start, options
+            x, weight_shard, bias_shard, target, group, vocab_start, options
         )
 
 
@@ -191,11 +191,23 @@ def _checked_weights(weight: Any) -> Tensor:
             f"dtype {weight.dtype}"
         )
     wide = weight.detach().double()
-    bad = ~((wide >= 0) & torch.isfinite(wide))
+    bad = ~torch.isfinite(wide)
     if bool(bad.any()):
         at = int(bad.nonzero()[0])
-        raise ValueError(f"weight[{at}] = {float(wide[at])}: weights must be finite and >= 0")
+        raise ValueError(f"weight[{at}] = {float(wide[at])}: weights must be finite")
     return wide
+
+
+def _weighed(target: Tensor, options: Options) -> Tensor:
+    """Labels as int64, and the weights of a mean at a size that neither overflows nor vanishes,
+    which is the same on all ranks.
+    """
+    labels = target.long()
+    weight = options["weight"]
+    if weight is not None and len(weight) and options["reduction"] == "mean":
+        kept = counted(labels, options["ignore_index"])
+        options["weight"] = of_moderate_size(weight, labels, kept)
+    return labels
 
 
 def _check_kinds(name: str, target: Tensor, x: Tensor, what: str, options: Options) -> None:
@@ -265,9 +277,7 @@ class _Shards:
         facts = gathered[:, -1]
         self.options, rows = options, gathered[:, :-1]
         self.classes = int(facts[:, 1].sum())
-        self.kept = torch.ones_like(target, dtype=torch.bool)
-        if options["ignore_index"] is not None:
-            self.kept = target != options["ignore_index"]
+        self.kept = counted(target, options["ignore_index"])
         self.check(facts, target)
         self.target = target
         smoothing, weight = options["smoothing"], options["weight"]
@@ -297,9 +307,8 @@ class _Shards:
         self.loss = torch.where(self.kept, loss, 0)
         self.total = 1.0
         if options["reduction"] == "mean":
-            self.total = float(self.weight.sum())
-        self.factor = 1 / self.total if self.total else 0.0
-        self.factor /= options["temperature"]
+            self.total = float(self.weight.sum()) if bool(self.weight.any()) else math.inf
+        self.factor = inverse(self.total) / options["temperature"]
         # The gradient is p (share + pull) - even w, and at the label - share besides.
         self.pull = self.even * all_weights + 2 * options["z_loss"] * self.weight * self.lse
         self.own_lse = lse[rank]
@@ -338,7 +347,7 @@ class _Shards:
     def value(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
         if self.options["reduction"] == "none":
             return self.loss.reshape(shape).to(dtype)
-        total: Tensor = self.loss.sum() / (self.total or 1.0)
+        total: Tensor = self.loss.sum() / self.total
         return total.to(dtype)
 
     def gradient(self, z: Tensor, start: int, some: slice) -> Tensor:
@@ -482,6 +491,9 @@ class _LinearLoss(Function):
         work = torch.float64 if input.dtype == torch.float64 else torch.float32
         x = input.detach().reshape(-1, input.shape[-1]).to(work)
         W, labels = weight.detach().to(work), target.reshape(-1)
+        kept = counted(labels, options["ignore_index"])
+        if not bool(kept.all()):  # 0 times NaN would reach dW
+            x = x.masked_fill(~kept.unsqueeze(-1), 0)
         shift = None if bias is None else bias.detach().to(work)
         (classes, width), rank = W.shape, dist.get_rank(group)
         start = _start(classes, rank, vocab_start)

@@ -50,13 +50,10 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     results = [f"r{i}" for i in range(len(written))]
     last = tensors[-1]
     taken = ", ".join([*tensors, *(() if numbers else parameters)])
-    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
-    plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
+    plain = plainly(tensors)
     # A number that is no float would be an address.
     given = parameters if numbers else [f"float({p})" for p in parameters]
-    operands = [
-        *(f"{t}.data_ptr()" for t in tensors), *given, *(f"{r}.data_ptr()" for r in results)
-    ]  # fmt: skip
+    operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
     code = f"""
 def run({taken}):
     if {" and ".join(plain)}:
@@ -73,6 +70,37 @@ def run({taken}):
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
     return generated("run", code, scope, f"raw {mode} {name}")
+
+
+def plainly(tensors: Sequence[str]) -> list[str]:
+    """The conditions, in text, for kernels to read tensors one element after the other."""
+    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
+    plain += [f"{t}.dtype is {tensors[-1]}.dtype" for t in tensors[:-1]]
+    return plain + [has_memory(t) for t in tensors]
+
+
+def has_memory(tensor: str) -> str:
+    """The condition, in text, that `at` has an address that may be read. Zeros that lie nowhere,
+    and memory that was freed, lie at 0 and their views a few bytes from there.
+    """
+    stored = f"not {tensor}.storage_offset() or {tensor}.untyped_storage().data_ptr()"
+    return f"({at(tensor)} := {tensor}.data_ptr()) and ({stored})"
+
+
+def at(tensor: str) -> str:
+    """The variable with its address."""
+    return f"at_{tensor}"
+
+
+def address(t: Tensor) -> int:
+    """Where a tensor lies; refused where that is nowhere."""
+    found = t.data_ptr()
+    if (not found or t.storage_offset()) and t.untyped_storage().data_ptr() == 0 and t.numel():
+        raise RuntimeError(
+            f"a tensor of shape {tuple(t.shape)} has no memory: it was freed, or is of a kind "
+            "that has none"
+        )
+    return found
 
 
 @cache
@@ -98,8 +126,8 @@ def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
 
     def checked(*args: Any) -> Any:
         last = args[inputs - 1]
-        _format_of(last.dtype)
-        for t in args[: inputs - 1]:
+        for t in args[:inputs]:
+            format_of(t.dtype)
             check_shape(t, last.shape)
         return run(*args)
 
@@ -124,7 +152,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
 
     def run(x: Tensor, *numbers: float) -> Tensor:
         if x.is_contiguous() and not x.is_neg():
-            at = x.data_ptr()
+            at = address(x)
             flat(handle, FORMATS[x.dtype], x.numel(), at, *map(float, numbers), at)
             if not x.is_inference():  # such a tensor counts no versions
                 written(x)
@@ -142,7 +170,7 @@ def _any_layouts(
     for t in tensors[:-1]:
         dtype = torch.promote_types(dtype, t.dtype)
     tensors = [t.resolve_neg().to(dtype) for t in tensors]
-    form = _format_of(dtype)
+    form = format_of(dtype)
     last = tensors[-1]
     tensors = [t if t.shape == last.shape else t.expand(last.shape) for t in tensors]
     numbers = [_as_number(p) for p in numbers]
@@ -151,8 +179,8 @@ def _any_layouts(
     if all(isinstance(p, float) for p in numbers) and all(t.stride() == strides for t in tensors):
         # They lie dense, in one order of axes, since a new tensor does.
         _native.raw_flat(
-            handle, form, last.numel(), *(t.data_ptr() for t in tensors),
-            *numbers, *(t.data_ptr() for t in out),  # type: ignore[arg-type]
+            handle, form, last.numel(), *map(address, tensors), *numbers,  # type: ignore[arg-type]
+            *map(address, out),
         )  # fmt: skip
         return out
     # The axes in the order of the result's memory, so that runs are long.
@@ -161,7 +189,7 @@ def _any_layouts(
 
     def operand(t: Tensor) -> tuple[int, tuple[int, ...]]:
         steps, size = t.stride(), t.element_size()
-        return t.data_ptr(), tuple(steps[axis] * size for axis in order)
+        return address(t), tuple(steps[axis] * size for axis in order)
 
     given: list[Any] = [operand(t) for t in tensors]
     held = [p if isinstance(p, float) else p.expand(last.shape) for p in numbers]
@@ -174,10 +202,16 @@ def _as_number(p: Number) -> Number:
     """A parameter as kernels take it: a float, or a tensor of float64."""
     if not isinstance(p, Tensor):
         return float(p)
-    return float(p) if p.numel() == 1 else p.detach().to(torch.float64)
+    return float(p) if p.numel() == 1 else wide(p)
 
 
-def _format_of(dtype: torch.dtype) -> int:
+def wide(p: Tensor) -> Tensor:
+    """Parameters as kernels read them: float64, with their own signs."""
+    address(p)
+    return p.detach().to(torch.float64).resolve_neg()
+
+
+def format_of(dtype: torch.dtype) -> int:
     if dtype not in FORMATS:
         raise RuntimeError(f"{dtype} is not one of float16, bfloat16, float32, float64")
     return FORMATS[dtype]
@@ -204,32 +238,33 @@ class Lean:
         kept = ["kept[0]", "kept[1]"][: 1 + self.needs_output]
         code = f"""
 def forward(x{taken}):
-    if x.is_contiguous() and not x.is_neg():
+    if {" and ".join(plainly(["x"]))}:
         y = like(x)
     else:
         x, y = laid_out(x)
+        at_x = address(x)
     n = x.numel()
     bits = no_bits.new_empty((n + 7) // 8)
     flat(
-        {handle_of(name, "lean")}, formats[x.dtype], n, x.data_ptr(), {given}y.data_ptr(),
+        {handle_of(name, "lean")}, formats[x.dtype], n, at_x, {given}y.data_ptr(),
         bits.data_ptr(),
     )
     return y, bits
 
 def backward(dy, kept, strides{taken}):
     if dy.stride() != strides or dy.is_neg():
-        dy = empty_strided(dy.shape, strides, dtype=dy.dtype).copy_(dy)
+        dy = dy.new_empty_strided(dy.shape, strides).copy_(dy)
     dx = like(dy)
     flat(
-        {handle_of(name, "lean_backward")}, formats[dy.dtype], dy.numel(), dy.data_ptr(),
-        {", ".join(f"{t}.data_ptr()" for t in kept)}, {given}dx.data_ptr(),
+        {handle_of(name, "lean_backward")}, formats[dy.dtype], dy.numel(), address(dy),
+        {", ".join(f"address({t})" for t in kept)}, {given}dx.data_ptr(),
     )
     return dx
 """
         scope: dict[str, Any] = {
             "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
-            "no_bits": torch.empty(0, dtype=torch.uint8), "laid_out": _as_laid_out,
-            "empty_strided": torch.empty_strided,
+            "no_bits": torch.empty(0, dtype=torch.uint8, device="cpu"), "laid_out": _as_laid_out,
+            "address": address,
         }  # fmt: skip
         self.forward = generated("forward", code, scope, f"raw lean {name}")
         self.backward = scope["backward"]
@@ -265,8 +300,8 @@ def rows(
         steps = tuple(s * size for s in t.stride())
         if t.dim() - core != len(lead):  # one for all rows
             steps = (0,) * len(lead) + steps[t.dim() - core :]
-        given.append((t.data_ptr(), steps))
-    _native.raw_strided(handle_of(name, mode), _format_of(form), tuple(lead), n, tuple(given))
+        given.append((address(t), steps))
+    _native.raw_strided(handle_of(name, mode), format_of(form), tuple(lead), n, tuple(given))
 
 
 def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
@@ -281,11 +316,9 @@ def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
     plainest = {"d": "1.0", "?": "True"}
     defaults = [f"{p}={plainest[given[int(p[1:])][0]]}" for p in numbers]
     last = tensors[-1]
-    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
-    plain += [f"{t}.dtype is {last}.dtype" for t in tensors[:-1]]
-
+    plain = plainly(tensors)
     reduces = not result.endswith("(n)")
-    operands = [*(f"{t}.data_ptr()" for t in tensors), *numbers, "y.data_ptr()"]
+    operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
     code = f"""
 def run({", ".join([*tensors, *defaults])}):
     if {" and ".join(plain)} and {last}.dim() and {last}.numel():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +15,7 @@ from torch.autograd import Function, forward_ad
 from .. import _native
 from ..catalog import Card
 from . import _formulas, _raw
+from ._arguments import implicit_dim, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -20,16 +23,25 @@ from ._dispatch import (
     ValueOf,
     applier,
     as_number,
+    by_operator,
+    by_torch,
     check_devices,
     checked_dim,
+    densely,
+    elementwise_vmap,
     floating,
-    is_batched,
+    is_plain,
+    is_wrapped,
     outside_transforms,
     route,
+    route_of,
+    unseen,
+    values_of,
     warn_of_fallback,
+    within_devices,
 )
-from ._drawn import drawn_seed, first_indices
-from ._library import define, on_cuda, on_the_cpu
+from ._drawn import checked_seed, drawn_seed, first_indices
+from ._library import autograd_inside, define, on_cuda, on_the_cpu
 from ._raw import FORMATS, lie_alike
 
 Temperature = float | Tensor
@@ -75,13 +87,13 @@ class Rows:
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
         small = self.reduces and mode == "value"
-        out = torch.empty(lead, dtype=x.dtype) if small else torch.empty_like(x)
+        out = x.new_empty(lead) if small else torch.empty_like(x)
         operands: list[Any] = [] if mode == "value" else [
             given if self.reduces else given.movedim(dim, -1)
         ]  # fmt: skip
-        number = temperature
+        number: Any = temperature
         if isinstance(temperature, Tensor):
-            number = temperature.detach().to(torch.float64).expand(lead)
+            number = _raw.wide(temperature).expand(lead)
         operands += [rows, number]
         if mode != "backward_from_output":
             mask: Any = True
@@ -98,9 +110,14 @@ class Rows:
             return None
         if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
             return None
-        if x.requires_grad and grad_enabled():
-            return self.apply_along_last(x)  # type: ignore[no-any-return]
-        return self.dense["value"](x)
+        try:
+            if x.requires_grad and grad_enabled():
+                return self.apply_along_last(x)  # type: ignore[no-any-return]
+            return self.dense["value"](x)
+        except RuntimeError:
+            if is_plain(x):
+                raise
+        return None
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -135,48 +152,61 @@ class Rows:
         return dx.movedim(-1, dim)
 
     def call(
-        self, input: Any, dim: Any, temperature: Temperature, where: Tensor | None, lean: Any
+        self, input: Any, dim: Any, temperature: Any, where: Tensor | None, lean: Any
     ) -> Tensor:
         x = floating(input, self.name)
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
-        learned = learns(temperature)
-        if not learned:
-            temperature = checked_temperature(temperature, x, dim)
+        if where is not None:
+            where = checked_mask(where, x, self.name)
         if isinstance(temperature, Tensor):
             check_devices(self.name, x=x, temperature=temperature)
             check_fits(temperature, (*x.shape[:dim], *x.shape[dim + 1 :]), self.name)
-        if where is not None:
-            where = checked_mask(where, x, self.name)
-        if x.device.type not in ("cpu", "cuda", "meta"):
-            warn_of_fallback(self.name, x.device)
-            return self.by_formula(x, dim, temperature, where)
-        if learned:
-            assert isinstance(temperature, Tensor)
-            return self.with_temperature(x, dim, temperature, where, way)
+        way = route_of(*(t for t in (x, temperature, where) if isinstance(t, Tensor)))
+        temperature = checked_temperature(temperature)
+        given = x, dim, temperature, where
         if way == KERNELS:
+            if learns(temperature):
+                return self.with_temperature(*given)
             if x.requires_grad and torch.is_grad_enabled():
-                return self.apply(x, dim, temperature, where, lean is False)  # type: ignore[no-any-return]
-            return self.run("value", x, x, dim, temperature, where)
+                return self.apply(*given, lean is False)  # type: ignore[no-any-return]
+            return self.run("value", x, *given)
         if way == TRANSFORMS:
-            carrier = self.by_formula(x, dim, temperature, where)
+            carrier = self.by_formula(*given)
             if isinstance(temperature, Tensor) or where is not None:
                 return carrier
             return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
-        if way == FORMULA or isinstance(temperature, Tensor):
-            return self.by_formula(x, dim, temperature, where)
-        return self.operator(x, dim, temperature, where)  # type: ignore[no-any-return]
+        if way == FORMULA:
+            return by_torch(self.name, self.by_formula, x, dim, refusing(temperature), where)  # type: ignore[no-any-return]
+        if isinstance(temperature, Tensor):
+            operator = self.at_temperatures
+        else:
+            operator = partial(self.operator, keep_input=lean is False)
+        return by_operator(self.name, operator, self.by_formula, *given)  # type: ignore[no-any-return]
 
-    def with_temperature(
-        self, x: Tensor, dim: int, temperature: Tensor, where: Any, way: int
-    ) -> Tensor:
+    def with_temperature(self, x: Tensor, dim: int, temperature: Tensor, where: Any) -> Tensor:
         """Where the temperature has a derivative too, which the formula knows."""
-        if way != KERNELS:
-            return self.by_formula(x, dim, temperature, where)
-        number = checked_temperature(temperature.detach(), x, dim)
         with torch.no_grad():
-            value = self.run("value", x, x, dim, number, where)
+            value = self.run("value", x, x, dim, temperature, where)
         return ValueOf.apply(value, self.by_formula(x, dim, temperature, where))  # type: ignore[no-any-return]
+
+    def checked(
+        self, x: Tensor, dim: int, temperature: Any, where: Any, dy: Tensor | None = None
+    ) -> tuple[int, Any]:
+        """The axis from 0 on, and the temperature; refuses what a direct call of an operator may
+        get wrong.
+        """
+        dim = checked_dim(dim, x, self.name)
+        _raw.format_of(x.dtype)
+        if where is not None:
+            checked_mask(where, x, self.name)
+        lead = (*x.shape[:dim], *x.shape[dim + 1 :])
+        if isinstance(temperature, Tensor):
+            check_devices(self.name, x=x, temperature=temperature)
+            check_fits(temperature, lead, self.name)
+        if dy is not None:
+            _raw.format_of(dy.dtype)
+            _raw.check_shape(dy, lead if self.reduces else x.shape)
+        return dim, checked_temperature(temperature)
 
     def define_operators(self) -> None:
         name, of = self.name, self
@@ -197,7 +227,7 @@ class Rows:
                     return y if y.dim() < last.dim() else y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, last.device)
+                    warn_of_fallback(name, last.device.type)
                     return formula(*args)
 
                 y: Tensor = on_cuda(run, otherwise)
@@ -223,10 +253,17 @@ class Rows:
                 )
             return to_dy, to_x, *(None,) * len(ctx.rest)
 
+        def value(x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
+            dim, t = of.checked(x, dim, t, where)
+            return of.run("value", x, x, dim, t, where)
+
+        def value_on_cuda(x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
+            of.checked(x, dim, t, where)
+            with autograd_inside():
+                return of.by_formula(x, dim, t, where)
+
         def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
-            axis = dim % max(x.dim(), 1)
-            lead = (*x.shape[:axis], *x.shape[axis + 1 :])
-            _raw.check_shape(dy, lead if of.reduces else x.shape)
+            dim, t = of.checked(x, dim, t, where, dy)
             return of.run("backward", of.counted(dy, where), x, dim, t, where)
 
         backward_op = define(
@@ -240,7 +277,7 @@ class Rows:
         if self.from_output is not None:
 
             def from_output(dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
-                _raw.check_shape(dy, y.shape)
+                dim, t = of.checked(y, dim, t, None, dy)
                 return of.run("backward_from_output", dy, y, dim, t, None)
 
             output_op = define(
@@ -252,35 +289,86 @@ class Rows:
             )  # fmt: skip
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.dim, ctx.temperature, where = inputs
-            ctx.save_for_backward(x if output_op is None else output, where)
+            x, ctx.dim, ctx.temperature, where, keep_input = inputs
+            ctx.output = output_op is not None and not keep_input
+            ctx.save_for_backward(output if ctx.output else x, where)
 
         def first_order(ctx: Any, dy: Tensor) -> Any:
             kept, where = ctx.saved_tensors
-            if output_op is not None:
+            if output_op is not None and ctx.output:
                 dx = output_op(of.counted(dy, where), kept, ctx.dim, ctx.temperature)
             else:
                 dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
-            return dx, None, None, None
+            return dx, None, None, None, None
 
         def fake(x: Tensor, dim: int, *_: Any) -> Tensor:
             if not of.reduces:
                 return torch.empty_like(x)
+            dim = checked_dim(dim, x, name)
             return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
 
-        def vmap(info: Any, dims: Any, x: Tensor, dim: int, t: float, where: Any) -> Any:
-            x = x.expand(info.batch_size, *x.shape) if dims[0] is None else x.movedim(dims[0], 0)
-            if where is not None and dims[3] is not None:
-                where = where.movedim(dims[3], 0)
-            if x.dim() == 1:
-                return of.operator(x.unsqueeze(1), 1, t, where).reshape(x.shape), 0
-            return of.operator(x, dim + 1, t, where), 0
+        def vmap_of(call: Callable[[], Any]) -> Callable[..., Any]:
+            def vmap(
+                info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any, *keep: Any
+            ) -> Any:
+                x = batch_first(x, dims[0], info.batch_size)
+                axes = x.dim() - 1
+                dim = dim % max(axes, 1)
+                t = along_batch(t, dims[2], max(axes - 1, 0))
+                where = along_batch(where, dims[3], axes)
+                if axes == 0:  # rows of one element
+                    where = where.unsqueeze(-1) if isinstance(where, Tensor) else None
+                    return call()(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
+                return call()(x, dim + 1, t, where, *keep), 0
+
+            return vmap
 
         self.operator = define(
-            name, f"(Tensor x, {options}) -> Tensor",
-            lambda x, dim, t, where: of.run("value", x, x, dim, t, where), fake,
-            cuda=cuda("value", of.by_formula), backward=first_order, setup_context=save, vmap=vmap,
+            name, f"(Tensor x, {options}, bool keep_input=False) -> Tensor",
+            lambda x, dim, t, where, _=False: value(x, dim, t, where), fake,
+            cuda=lambda *args: cuda("value", of.by_formula)(*args[:4]),
+            backward=first_order, setup_context=save, vmap=vmap_of(lambda: of.operator),
         )  # fmt: skip
+
+        def save_given(ctx: Any, inputs: Any, output: Any) -> None:
+            x, ctx.dim, temperature, where = inputs
+            ctx.save_for_backward(x, temperature, where)
+
+        def by_formula(ctx: Any, dy: Tensor) -> Any:
+            *given, where = ctx.saved_tensors
+            wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[2]]
+            with torch.enable_grad():
+                x, t = (
+                    v.view_as(v) if v.requires_grad else v.detach().requires_grad_(want)
+                    for v, want in zip(given, wanted, strict=True)
+                )
+                y = of.by_formula(x, ctx.dim, t, where)
+                found = iter(
+                    torch.autograd.grad(
+                        y, [v for v, want in zip((x, t), wanted, strict=True) if want], dy,
+                        create_graph=torch.is_grad_enabled(),
+                    )
+                )  # fmt: skip
+            dx, dt = (next(found) if want else None for want in wanted)
+            return dx, None, dt, None
+
+        self.at_temperatures = define(
+            f"{name}_at_temperatures", "(Tensor x, int dim, Tensor temperature, Tensor? where)"
+            " -> Tensor", value, fake, cuda=value_on_cuda, backward=by_formula,
+            setup_context=save_given, vmap=vmap_of(lambda: of.at_temperatures),
+        )  # fmt: skip
+
+
+def batch_first(t: Tensor, dim: int | None, size: int) -> Tensor:
+    return t.expand(size, *t.shape) if dim is None else t.movedim(dim, 0)
+
+
+def along_batch(t: Any, dim: int | None, axes: int) -> Any:
+    """What broadcasts against tensors of so many axes and the batch before them."""
+    if not isinstance(t, Tensor) or dim is None:
+        return t
+    t = t.movedim(dim, 0)
+    return t.reshape(t.shape[0], *(1,) * (axes - t.dim() + 1), *t.shape[1:])
 
 
 def is_one(temperature: Any) -> bool:
@@ -296,7 +384,8 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
     ) -> Tensor:
         """dx with derivatives of its own, or for many dy at a time."""
-        further, many = grad_enabled(), is_batched(dy)
+        further, many = grad_enabled(), not is_plain(dy)
+        dy = densely(dy)
         if from_output:
             carrier = of.pull_back(dy, kept, dim, temperature)
         else:
@@ -325,9 +414,13 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept,) = ctx.saved_tensors
             dim = kept.dim() - 1
-            if not (grad_enabled() or is_batched(dy)):
-                dx = backward_of(dy, kept)
-                return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+            if not grad_enabled():
+                try:
+                    dx = backward_of(dy, kept)
+                    return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
             return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
 
     class RowsFunction(Function):
@@ -345,12 +438,16 @@ def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
         def backward(ctx: Any, dy: Tensor) -> Any:
             (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
             mode = "backward_from_output" if ctx.output else "backward"
-            dy = of.counted(dy, where)
-            if not (grad_enabled() or is_batched(dy)):
-                dx = of.run(mode, dy, kept, dim, temperature, where)
-            else:
-                dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
-            return dx, None, None, None, None
+            dy = of.counted(densely(dy), where)
+            nones = (None,) * 4
+            if not grad_enabled():
+                try:
+                    return of.run(mode, dy, kept, dim, temperature, where), *nones
+                except RuntimeError:
+                    if is_plain(dy) and is_plain(kept):
+                        raise
+            dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
+            return dx, *nones
 
     return RowsFunction, AlongLast
 
@@ -361,7 +458,7 @@ def transformed_value(of: Rows) -> Any:
 
         @staticmethod
         def forward(x: Tensor, dim: int, temperature: float) -> Tensor:
-            return of.run("value", x, x, dim, temperature, None)
+            return of.operator(x, dim, temperature, None)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -402,11 +499,9 @@ def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
 
 def learns(temperature: Any) -> bool:
     """Whether somebody may want a derivative by the temperature."""
-    if not isinstance(temperature, Tensor):
-        return False
-    return (
+    return isinstance(temperature, Tensor) and (
         (temperature.requires_grad and torch.is_grad_enabled())
-        or torch._C._functorch.is_functorch_wrapped_tensor(temperature)
+        or is_wrapped(temperature)
         or (
             forward_ad._current_level >= 0
             and forward_ad.unpack_dual(temperature).tangent is not None
@@ -414,18 +509,47 @@ def learns(temperature: Any) -> bool:
     )
 
 
-def checked_temperature(temperature: Any, x: Tensor, dim: int) -> Temperature:
-    """One positive number, or a tensor of one for each row."""
-    if isinstance(temperature, Tensor):
-        if temperature.dim() == 0:
-            return checked_temperature(temperature.item(), x, dim)
-        if not bool(((temperature > 0) & torch.isfinite(temperature)).all()):
-            raise ValueError(f"temperature must be positive and finite, not {temperature}")
+def checked_temperature(temperature: Any) -> Temperature:
+    """One positive number, or a tensor of them. What a tensor holds that is traced is known later:
+    operators look again.
+    """
+    if not isinstance(temperature, Tensor):
+        number = as_number(temperature, "temperature")
+        if not 0 < number < math.inf:
+            raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
+        return number
+    if temperature.is_complex() or temperature.dtype == torch.bool:
+        raise TypeError(f"temperature must be of real numbers, not of {temperature.dtype}")
+    known = values_of(temperature)
+    if known is None:
         return temperature
-    number = as_number(temperature, "temperature")
-    if not (number > 0 and math.isfinite(number)):
-        raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
-    return number
+    with outside_transforms():
+        if not bool(((known > 0) & (known < math.inf)).all()):
+            shown = float(known) if known.dim() == 0 else known
+            raise ValueError(f"temperature must be positive and finite, not {shown}")
+    if temperature.dim() or learns(temperature):
+        return temperature
+    return float(temperature)
+
+
+def refusing(temperature: Temperature) -> Temperature:
+    """A temperature that is checked when what is compiled runs, if it is traced."""
+    if not isinstance(temperature, Tensor) or not torch.compiler.is_compiling():
+        return temperature
+    known = temperature.detach()
+    refused: Tensor = torch.ops.ogive.checked_temperature(known)
+    return temperature + (refused - known)
+
+
+def _returned(temperature: Tensor) -> Tensor:
+    checked_temperature(temperature)
+    return temperature.clone()
+
+
+_check: Any = define(
+    "checked_temperature", "(Tensor temperature) -> Tensor", _returned, torch.empty_like,
+    cuda=_returned, vmap=elementwise_vmap(lambda: _check),
+)  # fmt: skip
 
 
 def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
@@ -458,18 +582,33 @@ def public(of: Rows) -> Callable[..., Tensor]:
 
         def function(
             input: Any,
-            dim: int = -1,
+            dim: int | None = -1,
+            _stacklevel: int | torch.dtype = 3,
+            dtype: torch.dtype | None = None,
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
-            dtype: torch.dtype | None = None,
             lean: bool | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
-            if dtype is None and lean is None and is_one(temperature) and where is None:
+            plain = dtype is None and lean is None and where is None and out is None
+            if plain and type(_stacklevel) is int and is_one(temperature):
                 found = of.at_once(input, dim)
                 if found is not None:
                     return found
+            if dim is None:
+                dim = implicit_dim(of.name, input)
+            if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
+                dtype = _stacklevel
+            if within_devices(input, temperature, where):
+                with unseen():
+                    return function(
+                        input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
+                        out=out,
+                    )  # fmt: skip
             x = input if dtype is None else input.to(dtype)
+            if out is not None:
+                return into(out, of.name, lambda x: of.call(x, dim, temperature, where, lean), x)
             return of.call(x, dim, temperature, where, lean)
 
     else:
@@ -481,10 +620,19 @@ def public(of: Rows) -> Callable[..., Tensor]:
             *,
             temperature: Temperature = 1.0,
             where: Tensor | None = None,
+            out: Tensor | None = None,
         ) -> Tensor:
+            if out is not None:
+                given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
+                given |= {"temperature": temperature, "where": where}
+                return into(out, of.name, partial(function, **given), input)
+            whole = isinstance(dim, int)
+            y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
+            if y is None and within_devices(input, temperature, where):
+                with unseen():
+                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[arg-type]
             if not isinstance(dim, int):
                 return over_axes(of, input, dim, keepdim, temperature, where)
-            y = of.at_once(input, dim) if is_one(temperature) and where is None else None
             if y is None:
                 y = of.call(input, dim, temperature, where, None)
             return y.unsqueeze(dim) if keepdim and input.dim() else y
@@ -530,7 +678,7 @@ class DrawnRows:
             return self.run_dense(mode, dy, x, temperature, hard, int(seed))
         rows = x.movedim(dim, -1)
         lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
-        out = torch.empty(rows.shape, dtype=x.dtype)
+        out = torch.empty(rows.shape, dtype=x.dtype, device="cpu")
         noise = (temperature, int(seed), first_indices(lead, n))
         operands = (
             (rows, *noise, hard, out) if dy is None
@@ -548,10 +696,10 @@ class DrawnRows:
         out = torch.empty_like(x)
         first = first_indices((count,), n)
         noise = temperature, seed, (first.data_ptr(), (8,))
-        at, to = (x.data_ptr(), steps), (out.data_ptr(), steps)
+        at, to = (_raw.address(x), steps), (out.data_ptr(), steps)
         operands: Any = (at, *noise, hard, to)
         if dy is not None:
-            operands = (dy.data_ptr(), steps), at, *noise, to
+            operands = (_raw.address(dy), steps), at, *noise, to
         handle = _raw.handle_of(self.name, mode)
         _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
         return out
@@ -561,8 +709,8 @@ class DrawnRows:
         rows = x.movedim(dim, -1)
         n = rows.shape[-1]
         shape = tuple(rows.shape)
-        with outside_transforms():
-            zeros = torch.zeros(shape, dtype=torch.float64)
+        with nullcontext() if torch.compiler.is_compiling() else outside_transforms():
+            zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
             y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
         y = y.to(x.device)
         # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
@@ -574,44 +722,54 @@ class DrawnRows:
         found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
         return found
 
+    def formed(self, x: Tensor, dim: int, temperature: Any, hard: bool, seed: Tensor) -> Tensor:
+        """The result in torch's operations: where it is hard, with the soft one's derivatives."""
+        y = self.by_formula(x, dim, temperature, seed)
+        if not hard:
+            return y
+        best = y.detach().argmax(dim, keepdim=True)
+        return ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)  # type: ignore[no-any-return]
+
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
         scalar = x.dim() == 0
         dim = checked_dim(dim, x, self.name)
-        way = route(x)
-        if isinstance(temperature, Tensor) and temperature.dim():
-            raise TypeError(f"{self.name}: the temperature must be one number")
-        learned = learns(temperature)
-        if not learned or way == KERNELS:
-            number = checked_temperature(
-                temperature.detach() if isinstance(temperature, Tensor) else temperature, x, dim
-            )
-        if learned:
-            way = FORMULA
-        else:
-            temperature = number
+        if isinstance(temperature, Tensor):
+            if temperature.dim():
+                raise TypeError(f"{self.name}: the temperature must be one number")
+            check_devices(self.name, x=x, temperature=temperature)
+        way = route_of(*(t for t in (x, temperature) if isinstance(t, Tensor)))
+        temperature = checked_temperature(temperature)
         if not isinstance(hard, bool):
             raise TypeError(f"hard must be True or False, not {hard!r}")
         if scalar:
             x = x.reshape(1)
+        given = x, dim, temperature, hard, seed
         y: Tensor
-        if way == KERNELS:
-            y = self.function(x, dim, temperature, hard, seed)
-        elif way in (TRANSFORMS, FORMULA):
-            y = self.by_formula(x, dim, temperature, seed)
-            if hard:
-                best = y.detach().argmax(dim, keepdim=True)
-                y = ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)
+        if isinstance(temperature, Tensor) or way in (TRANSFORMS, FORMULA):
+            y = by_torch(self.name, self.formed, x, dim, refusing(temperature), hard, seed)
+        elif way == KERNELS:
+            y = self.function(*given)
         else:
-            y = self.operator(x, dim, temperature, hard, seed)
+            y = by_operator(self.name, self.operator, self.formed, *given)
         return y.reshape(()) if scalar else y
+
+    def checked(self, x: Tensor, dim: int, temperature: Any, seed: Tensor) -> int:
+        """The axis from 0 on; refuses what a direct call of an operator may get wrong."""
+        _raw.format_of(x.dtype)
+        checked_temperature(temperature)
+        checked_seed(seed)
+        if x.dim() == 0:
+            raise RuntimeError(f"{self.name}: x must have an axis")
+        return checked_dim(dim, x, self.name)
 
     def define_operators(self) -> None:
         name, of = self.name, self
         options = "int dim, float temperature, bool hard, Tensor seed"
 
         def fake(*args: Any) -> Tensor:
-            x, dim = [a for a in args if isinstance(a, Tensor)][-2], args[-4]
+            x = [a for a in args if isinstance(a, Tensor)][-2]
+            dim = checked_dim(args[-4], x, name)
             rows = x.movedim(dim, -1)
             return x.new_empty(rows.shape).movedim(-1, dim)
 
@@ -625,7 +783,7 @@ class DrawnRows:
                     return y.movedim(-1, dim)
 
                 def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device)
+                    warn_of_fallback(name, args[0].device.type)
                     return on_the_cpu(run, *args)  # type: ignore[no-any-return]
 
                 found: Tensor = on_cuda(by_triton, otherwise)
@@ -633,9 +791,11 @@ class DrawnRows:
 
             return impl
 
-        def backward(dy: Tensor, x: Tensor, *rest: Any) -> Tensor:
+        def backward(dy: Tensor, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
+            dim = of.checked(x, dim, t, seed)
+            _raw.format_of(dy.dtype)
             _raw.check_shape(dy, x.shape)
-            return of.run("backward", dy, x, *rest)
+            return of.run("backward", dy, x, dim, t, hard, seed)
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
             dy, x, *ctx.rest, seed = inputs
@@ -656,8 +816,9 @@ class DrawnRows:
             cuda=cuda(backward), backward=second_order, setup_context=save_all,
         )  # fmt: skip
 
-        def value(x: Tensor, *rest: Any) -> Tensor:
-            return of.run("value", None, x, *rest)
+        def value(x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
+            dim = of.checked(x, dim, t, seed)
+            return of.run("value", None, x, dim, t, hard, seed)
 
         def save(ctx: Any, inputs: Any, output: Any) -> None:
             x, *ctx.rest, seed = inputs
@@ -686,7 +847,8 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, seed = ctx.saved_tensors
-            further, many = torch.is_grad_enabled(), is_batched(dy)
+            dy = densely(dy)
+            further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
             if not (further or many):
                 return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
             dim, temperature, _ = ctx.rest
@@ -702,7 +864,7 @@ def drawn_function(of: DrawnRows) -> type[Function]:
 
 def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
     def function(
-        input: Any,
+        logits: Any,
         tau: float = 1.0,
         hard: bool = False,
         eps: float = 1e-10,
@@ -711,8 +873,12 @@ def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
         seed: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """eps is torch's, and not needed: the noise is finite."""
-        return of.call(input, tau, hard, dim, drawn_seed(seed, generator))
+        if eps != 1e-10:  # the noise is finite without it
+            warn_of_ignored(of.card, "eps", eps)
+        if within_devices(logits, tau):
+            with unseen():
+                return function(logits, tau, hard, eps, dim, seed=seed, generator=generator)
+        return of.call(logits, tau, hard, dim, drawn_seed(seed, generator))
 
     function.__name__ = function.__qualname__ = of.name
     return function

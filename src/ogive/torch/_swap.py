@@ -8,20 +8,36 @@ and the aliases are the names other libraries know a function by.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
+import itertools
+import math
 import sys
+import threading
+import types
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode,
+    _get_current_function_mode_stack,
+)
+from torch.utils.checkpoint import CheckpointFunction
 
 from .. import catalog
-from . import _functions, nn
+from .._generated import generated
+from ..catalog import Card, Parameter
+from . import _approximations, _functions, nn
+from ._arguments import ignored
+from ._dispatch import modes_without_a_say
 
 
 @dataclass(frozen=True)
@@ -35,11 +51,21 @@ class Change:
 
 @dataclass
 class Report:
-    """What `swap` changed, and what it could not change and why."""
+    """What `swap` changed, and what it could not change and why. It keeps no model alive."""
 
-    model: torch.nn.Module
     changed: list[Change] = field(default_factory=list)
     kept: list[tuple[str, str]] = field(default_factory=list)
+    _model: Any = field(default=lambda: None, repr=False, compare=False)
+
+    @property
+    def model(self) -> torch.nn.Module:
+        found = self._model()
+        if found is None:
+            raise RuntimeError("the model of this report is gone")
+        return found  # type: ignore[no-any-return]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"changed": self.changed, "kept": self.kept}
 
     def __str__(self) -> str:
         lines = [f"{len(self.changed)} changed"]
@@ -50,9 +76,48 @@ class Report:
         return "\n".join(lines)
 
 
-_undo: weakref.WeakKeyDictionary[torch.nn.Module, list[Callable[[], None]]] = (
-    weakref.WeakKeyDictionary()
-)
+RECORD = "_ogive_before"
+
+
+@dataclass
+class Before:
+    """What a module was, kept in the module itself: copies and pickles have theirs."""
+
+    root: bool = False
+    """Whether `swap` was called on this module."""
+    cls: Any = None
+    """Its class, if that was changed."""
+    held: dict[str, Any] = field(default_factory=dict)
+    """Attributes that had other values."""
+    added: list[str] = field(default_factory=list)
+    """Attributes that it did not have."""
+
+    def set(self, module: torch.nn.Module, name: str, value: Any) -> None:
+        if name in vars(module):
+            self.held.setdefault(name, vars(module)[name])
+        else:
+            self.added.append(name)
+        setattr(module, name, value)
+
+    def restore(self, module: torch.nn.Module, path: str) -> None:
+        for name in self.added:
+            vars(module).pop(name, None)
+        for name, value in self.held.items():
+            setattr(module, name, value)
+        if self.cls is None:
+            return
+        now = type(module)
+        if now is counterpart(self.cls) or vars(now).get("_ogive_of") is self.cls:
+            module.__class__ = self.cls
+        else:
+            warnings.warn(
+                f"{path or 'the model'} became {shown(now)} after it was swapped, and stays",
+                stacklevel=4,
+            )
+
+
+def record(module: torch.nn.Module) -> Before:
+    return vars(module).setdefault(RECORD, Before())  # type: ignore[no-any-return]
 
 
 def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = None) -> Report:
@@ -63,8 +128,9 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     model : Module
         Its modules keep their identity, parameters, hooks and state_dict.
     functional : bool
-        Also what its forward calls as functions (``F.gelu(x)``, ``x.softmax(-1)``), and functions
-        that its modules hold as attributes. Calls are looked up while forward runs.
+        Also what the forward of its modules calls as functions (``F.gelu(x)``, ``x.softmax(-1)``),
+        in backward's recomputation of checkpoints too, and functions that modules hold as
+        attributes. Calls are looked up while forward runs.
     lean : bool, optional
         As in the functions: True keeps the output and one bit for GELU, SiLU and Mish, on the CPU.
 
@@ -84,60 +150,78 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap changes a torch.nn.Module, not a {type(model).__name__}")
-    if model in _undo:
+    if is_swapped(model):
         raise RuntimeError("this model is swapped already: call unswap(model) first")
-    report = Report(model)
-    undo: list[Callable[[], None]] = []
+    report = Report(_model=weakref.ref(model))
+    record(model).root = True
     for path, module in model.named_modules():
         kind: Any = type(module)
         target = counterpart(kind)
         if target is None:
-            if type(module).__module__ == torch.nn.ReLU.__module__:
-                report.kept.append((path, f"{shown(type(module))} has no counterpart"))
+            if kind.__module__ == torch.nn.ReLU.__module__:
+                report.kept.append((path, f"{shown(kind)} has no counterpart"))
         elif (why := obstacle(module)) is not None:
-            report.kept.append((path, f"{shown(type(module))}: {why}"))
+            report.kept.append((path, f"{shown(kind)}: {why}"))
         else:
-            before = type(module)
-            undo.append(partial(_restore_class, module, before, "lean" in module.__dict__))
+            record(module).cls = kind
             module.__class__ = target
             if lean is not None and hasattr(target, "lean"):
-                module.lean = lean
-            report.changed.append(Change(path, shown(before), shown(target)))
+                record(module).set(module, "lean", lean)
+            report.changed.append(Change(path, shown(kind), shown(target)))
             continue
         if functional:
-            for name, value in list(vars(module).items()):
-                if callable(value) and _hashable(value) and value in functions():
-                    undo.append(partial(setattr, module, name, value))
-                    setattr(module, name, Adapted(functions()[value], value, lean))
-                    report.changed.append(
-                        Change(f"{path}.{name}".lstrip("."), shown_function(value),
-                               f"ogive.torch.{functions()[value]}")
-                    )  # fmt: skip
-    if functional:
-        undo.append(partial(model.__dict__.pop, "forward", None))
-        held = model.__dict__.get("forward")
-        if held is not None:
-            undo[-1] = partial(setattr, model, "forward", held)
-        model.forward = partial(_forward, type(model).forward if held is None else held,
-                                () if held is not None else (model,), lean)  # fmt: skip
-        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
-    _undo[model] = undo
+            swap_attributes(path, module, lean, report)
+            own = kind.__module__.split(".")[0] not in ("torch", "ogive")
+            if own or module is model:
+                swap_calls(path, module, lean, report)
     return report
 
 
+def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
+    """Functions of torch's that a module holds."""
+    for name, value in list(vars(module).items()):
+        if callable(value) and _hashable(value) and value in adapters():
+            record(module).set(module, name, Adapted(value, lean))
+            ours = adapters()[value].__name__
+            report.changed.append(
+                Change(f"{path}.{name}".lstrip("."), value.__name__, f"ogive.torch.{ours}")
+            )
+
+
+def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
+    """What a module's forward calls."""
+    kind = type(module)
+    if "_ogive_of" in vars(kind):  # by a swap of this part alone
+        return
+    if isinstance(module, torch.jit.ScriptModule):
+        report.kept.append((path, "it is compiled to TorchScript, with torch's functions in it"))
+        return
+    try:
+        module.__class__ = of_functions(kind, lean)
+    except Exception as error:
+        report.kept.append((path, f"{shown(kind)} has no subclass for what it calls: {error}"))
+        return
+    record(module).cls = kind
+    if "forward" in vars(module):
+        record(module).set(module, "forward", Held(vars(module)["forward"], lean))
+    if record(module).root:
+        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
+
+
+def is_swapped(module: torch.nn.Module) -> bool:
+    found = vars(module).get(RECORD)
+    return found is not None and found.root
+
+
 def unswap(model: torch.nn.Module | Report) -> None:
-    """Undo `swap`."""
+    """Undo `swap`, of the model or of a copy of it."""
     module = model.model if isinstance(model, Report) else model
-    if module not in _undo:
+    if not is_swapped(module):
         raise RuntimeError("this model is not swapped")
-    for step in reversed(_undo.pop(module)):
-        step()
-
-
-def _restore_class(module: torch.nn.Module, before: type, had_lean: bool) -> None:
-    module.__class__ = before
-    if not had_lean:
-        module.__dict__.pop("lean", None)
+    for path, part in list(module.named_modules()):
+        before = vars(part).pop(RECORD, None)
+        if before is not None:
+            before.restore(part, path)
 
 
 def shown(cls: type) -> str:
@@ -145,10 +229,6 @@ def shown(cls: type) -> str:
     if home.startswith("torch.nn."):
         home = "torch.nn"
     return f"{home}.{cls.__qualname__}"
-
-
-def shown_function(function: Any) -> str:
-    return getattr(function, "__name__", repr(function))
 
 
 def _hashable(value: Any) -> bool:
@@ -206,67 +286,32 @@ def normal(word: str) -> str:
 def obstacle(module: Any) -> str | None:
     """Why a module of torch's cannot be swapped as it is set up."""
     kind = type(module).__name__
-    if kind == "Hardtanh" and (module.min_val, module.max_val) != (-1, 1):
-        return f"it is between {module.min_val} and {module.max_val}, not -1 and 1"
-    if kind == "Softplus" and module.threshold != 20:
-        return f"it is a straight line from beta x = {module.threshold} on"
-    for name in catalog.names("unary"):
-        if catalog.find(name).title == kind and (why := beyond(name, vars(module))) is not None:
+    for card in map(catalog.find, catalog.names("unary")):
+        if card.title == kind and (why := beyond(card, vars(module))) is not None:
             return why
     if getattr(module, "dim", 0) is None:
         return "it has no dim: torch chooses one by the number of dimensions"
     if kind == "GELU" and getattr(module, "approximate", "none") not in ("none", "tanh"):
         return f"approximate={module.approximate!r}"
-    if hasattr(module, "linear") and getattr(module, "out_features", ()) != ():
-        return "it has several losses for each input (out_features)"
-    if kind == "LinearCrossEntropyLoss":
-        return "torch's chunks differ in their options; build ogive.torch.nn.LinearCrossEntropyLoss"
     return None
 
 
-def beyond(name: str, given: dict[str, Any]) -> str | None:
-    """Which number torch takes and Ogive does not."""
-    card = catalog.find(name)
-    for p in card.parameters if card.kind == "unary" else ():
+def beyond(card: Card, given: dict[str, Any]) -> str | None:
+    """Which number torch takes and Ogive does not, or takes to no effect."""
+    for p in card.parameters:
         number, (low, high) = given.get(p.name), p.domain
-        if isinstance(number, (int, float)) and not low < number < high:
-            return f"{p.name} = {number} is not in ({low:g}, {high:g})"
+        if isinstance(number, (int, float)) and not low < number < high and math.isfinite(low):
+            return f"{p.name} = {number} is not in {p.interval}"
+    for name, default in ignored(card):
+        if given.get(name, default) != default:
+            (peer,) = (p for p in card.peers if dict(p.ignored).get(name) == default)
+            return f"{name} = {given[name]}: torch's {peer.differs}"
     return None
 
 
 # Functions.
 
-NEUTRAL: dict[str, Any] = {
-    "_stacklevel": ..., "eps": ..., "size_average": None, "reduce": None, "threshold": 20,
-    "min_val": -1, "max_val": 1, "approximate": "none", "dtype": None, "options": None,
-}  # fmt: skip
-"""Arguments that only torch has, with the value at which both functions are the same."""
 
-
-@cache
-def functions() -> dict[Any, str]:
-    """torch's functions by the name of ours: in torch, in functional, and as methods."""
-    found: dict[Any, str] = {}
-    for name in catalog.names():
-        card = catalog.find(name)
-        ours = counterpart(getattr(torch.nn, card.title, object))
-        if ours is None or name == "identity":
-            continue
-        for peer in card.peers:
-            if peer.framework != "torch":
-                continue
-            tree = ast.parse(peer.name, mode="eval").body
-            if not isinstance(tree, ast.Attribute):
-                continue
-            for home in (torch.nn.functional, torch, torch.Tensor, torch._C._nn, torch.special):
-                for word in (tree.attr, f"{tree.attr}_"):
-                    function = getattr(home, word, None)
-                    if function is not None and _hashable(function):
-                        found[function] = name
-    return found
-
-
-@cache
 def signature(function: Any) -> inspect.Signature | None:
     """What a function of torch takes; of built-in ones the operator's schema says it."""
     try:
@@ -289,65 +334,110 @@ def signature(function: Any) -> inspect.Signature | None:
     return inspect.Signature(parameters)
 
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+MISSING = object()
+
+
+def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[..., Any]:
+    """A function of torch's by ours: of `lean`, our functions by name, and what torch's takes.
+
+    It gives NotImplemented where the arguments go beyond ours. It is written out, so that Python
+    binds the arguments, in a fifth of the time of `inspect`, and a compiler can follow.
+    """
+    card, ours = catalog.find(name), inspect.signature(_functions[name]).parameters
+    first, *rest = takes.parameters.values()
+    scope: dict[str, Any] = {
+        "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
+    }  # fmt: skip
+    header, given = [f"{first.name}=MISSING"], []
+    conditions = [f"isinstance({first.name}, Tensor)", f"{first.name}.dtype in FLOATS"]
+    domains = {p.name: p.domain for p in card.parameters if card.kind == "unary"}
+    without = dict(ignored(card))
+    for p in rest:
+        default = scope[f"d_{p.name}"] = MISSING if p.default is p.empty else p.default
+        header.append(f"{p.name}=d_{p.name}")
+        if p.name == "approximate":
+            continue
+        if p.name in ours and p.name not in without:
+            given.append(f"{p.name}={p.name}")
+            low, high = domains.get(p.name, Parameter.domain)
+            if (low, high) != Parameter.domain:
+                conditions.append(f"{low!r} < {p.name} < {high!r}")
+            elif default is MISSING or p.name == "dim":
+                conditions.append(f"{p.name} is not MISSING and {p.name} is not None")
+        elif p.name != "_stacklevel":
+            conditions.append(f"{p.name} == d_{p.name}")
+    if function.__name__.endswith("_") and "inplace" in ours:
+        given.append("inplace=True")
+    if "lean" in ours:
+        given.append("lean=lean")
+    call = f"({', '.join([first.name, *given])})"
+    lines = [f"return functions[{name!r}]{call}"]
+    if "approximate" in takes.parameters:
+        forms = {"none": name, **_approximations(card)}
+        lines = [
+            f"if approximate == {form!r}: return functions[{of!r}]{call}"
+            for form, of in forms.items()
+        ]
+    body = "\n        ".join(lines)
+    text = f"""
+def adapted(lean, functions, /, {", ".join(header)}, *more, **rest):
+    if not more and not rest and {" and ".join(conditions)}:
+        {body}
+    return NotImplemented
+"""
+    made: Any = generated("adapted", text, scope, f"functional {function.__name__}")
+    made.__name__ = name
+    return made  # type: ignore[no-any-return]
+
+
+_adapters: dict[Any, Callable[..., Any]] = {}
+
+
+def adapters() -> dict[Any, Callable[..., Any]]:
+    """torch's functions that are ours too: in torch, in functional, and as methods.
+
+    One dictionary, filled at once when first asked for: a compiler that meets it, or another
+    thread, finds it filled.
+    """
+    if not _adapters:
+        found: dict[Any, Callable[..., Any]] = {}
+        homes = (torch.nn.functional, torch, torch.Tensor, torch._C._nn, torch.special)
+        for card in map(catalog.find, catalog.names()):
+            ours = counterpart(getattr(torch.nn, card.title, object))
+            if ours is None or card.name == "identity":
+                continue
+            words = {
+                tree.attr for peer in card.peers if peer.framework == "torch"
+                for tree in [ast.parse(peer.name, mode="eval").body]
+                if isinstance(tree, ast.Attribute)
+            }  # fmt: skip
+            for home, word in itertools.product(homes, [w + e for w in words for e in ("", "_")]):
+                function = getattr(home, word, None)
+                if function is None or not _hashable(function) or function in found:
+                    continue
+                if (takes := signature(function)) is not None:
+                    found[function] = adapter(card.name, function, takes)
+        _adapters.update(found)
+    return _adapters
+
+
 class Adapted:
     """A function of torch's by ours, or by torch where the arguments go beyond ours."""
 
-    def __init__(self, name: str, torch_function: Any, lean: bool | None):
-        self.name, self.torch_function, self.lean = name, torch_function, lean
-        self.__name__ = name
+    def __init__(self, torch_function: Any, lean: bool | None):
+        self.torch_function, self.lean = torch_function, lean
+        self.__name__ = torch_function.__name__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        found = arguments(self.name, self.torch_function, args, kwargs, self.lean)
-        if found is None:
-            return self.torch_function(*args, **kwargs)
-        function, given = found
-        return function(**given)
-
-
-def arguments(
-    name: str, function: Any, args: Any, kwargs: Any, lean: bool | None
-) -> tuple[Callable[..., Tensor], dict[str, Any]] | None:
-    """Our function with its arguments, or None where only torch's own will do."""
-    takes = signature(function)
-    if takes is None:
-        return None
-    try:
-        given = dict(takes.bind(*args, **kwargs).arguments)
-    except TypeError:
-        return None
-    x = given.pop("self", given.pop("input", None))
-    if not isinstance(x, Tensor) or x.dtype not in (
-        torch.float16, torch.bfloat16, torch.float32, torch.float64
-    ):  # fmt: skip
-        return None
-    if given.get("out") is not None:
-        return None
-    given.pop("out", None)
-    if given.get("approximate") == "tanh":
-        name, given["approximate"] = f"{name}_tanh", "none"
-    ours = _functions.get(name)
-    if ours is None:
-        return None
-    taken = inspect.signature(ours).parameters
-    for key in list(given):
-        if key in taken and not (key == "threshold" and name == "softplus"):
-            continue
-        same = NEUTRAL.get(key, inspect.Parameter.empty)
-        if same is ... or same == given[key]:
-            del given[key]
-        else:
-            return None
-    if ("dim" in given and given["dim"] is None) or beyond(name, given) is not None:
-        return None
-    if function.__name__.endswith("_") and "inplace" in taken:
-        given["inplace"] = True
-    if lean is not None and "lean" in taken:
-        given["lean"] = lean
-    return ours, {next(iter(taken)): x, **given}
+        found = adapters()[self.torch_function](self.lean, _functions, *args, **kwargs)
+        return self.torch_function(*args, **kwargs) if found is NotImplemented else found
 
 
 class Functional(TorchFunctionMode):
     """While it is active, torch's functions are ours where they can be."""
+
+    paused = False
 
     def __init__(self, lean: bool | None):
         super().__init__()
@@ -355,15 +445,152 @@ class Functional(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = functions().get(func) if _hashable(func) else None
-        if name is not None:
-            found = arguments(name, func, args, kwargs, self.lean)
-            if found is not None:
-                function, given = found
-                return function(**given)
+        adapted = None if self.paused else _adapters.get(func)
+        if adapted is not None:
+            found = adapted(self.lean, _functions, *args, **kwargs)
+            if found is not NotImplemented:
+                return found
         return func(*args, **kwargs)
 
 
-def _forward(forward: Any, first: tuple[Any, ...], lean: bool | None, *args: Any, **kw: Any) -> Any:
-    with Functional(lean):
-        return forward(*first, *args, **kw)
+modes_without_a_say.add(Functional)
+
+# The mode must be active wherever code of the model runs: in its forward, in that of each of its
+# parts called alone, and when a checkpoint runs some of it again, in backward.
+
+
+def active_modes() -> list[Functional]:
+    """The modes that are active in this thread."""
+    stack = _get_current_function_mode_stack()
+    return [mode for mode in stack if isinstance(mode, Functional) and not mode.paused]
+
+
+def mode_now() -> Functional | None:
+    """The one of them that decides."""
+    return (None, *active_modes())[-1]
+
+
+def of_functions(cls: type, lean: bool | None) -> type:
+    """The class as it is in a swapped model: its forward runs in the mode.
+
+    A class, not a forward of each instance: so forward is a bound method with the signature it had,
+    and copies, replicas and pickles have their own. It is found among the subclasses, of which
+    Python keeps no more than weak references, so it dies with its last module.
+    """
+    known: list[type] = type.__subclasses__(cls)
+    for made in known:
+        if vars(made).get("_ogive_lean", MISSING) is lean:
+            return made
+    adapters()
+    carry_through_checkpoints()
+    before: Any = cls
+    mode, top = Functional, _get_current_function_mode
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        now = top()
+        if isinstance(now, mode) and now.lean is lean and not now.paused:
+            return super(functional, self).forward(*args, **kwargs)
+        with mode(lean):
+            return super(functional, self).forward(*args, **kwargs)
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        # type(model)(...) makes a new model, which nobody swapped.
+        self.__class__ = before
+        self.__init__(*args, **kwargs)
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        found = super(functional, self).__reduce_ex__(protocol)
+        if isinstance(found, str):
+            return found
+        make, args, *rest = found
+        args = tuple(before if a is functional else a for a in args)
+        return _revived, (make, args, lean), *rest
+
+    body = {
+        "forward": like(before.forward, forward), "__init__": like(before.__init__, __init__),
+        "__reduce_ex__": __reduce_ex__, "_ogive_lean": lean, "_ogive_of": before,
+        "__module__": before.__module__, "__qualname__": before.__qualname__,
+        "__doc__": before.__doc__,
+    }  # fmt: skip
+    functional: Any = type(before)(before.__name__, (before,), body)
+    return functional  # type: ignore[no-any-return]
+
+
+def like(original: Any, function: Any) -> Any:
+    """A function that shows itself as another, signature and all."""
+    made: Any = types.FunctionType(
+        function.__code__.replace(), getattr(original, "__globals__", function.__globals__),
+        function.__name__, None, function.__closure__,
+    )  # fmt: skip
+    made.__signature__ = inspect.signature(original)
+    return functools.update_wrapper(made, original, updated=())
+
+
+def _revived(make: Callable[..., Any], args: tuple[Any, ...], lean: bool | None) -> Any:
+    """A module of a swapped model as `copy` and `pickle` make it anew."""
+    module = make(*args)
+    module.__class__ = of_functions(type(module), lean)
+    return module
+
+
+class Held:
+    """A forward that an instance has in place of its class's, in the mode."""
+
+    def __init__(self, forward: Any, lean: bool | None):
+        self.forward, self.lean = forward, lean
+        functools.update_wrapper(self, forward, updated=())
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.forward)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with Functional(self.lean):
+            return self.forward(*args, **kwargs)
+
+
+def carry_through_checkpoints() -> None:
+    """Make what runs again in backward run in the mode, or outside it, as it did at first.
+
+    That is a reentrant checkpoint's function, and all that the hooks of saved tensors do, by which
+    checkpoints of torch and of other libraries bring back what they did not keep. Both begin in
+    forward, where it is known. (A checkpoint does the same for autocast and the default device.)
+    """
+    with _carrying:
+        if not getattr(saved_tensors_hooks.__init__, "carries_functions", False):
+            _carry()
+
+
+_carrying = threading.Lock()
+
+
+def _carry() -> None:
+    make, forward = saved_tensors_hooks.__init__, CheckpointFunction.forward
+
+    def __init__(self: Any, pack_hook: Any, unpack_hook: Any) -> None:
+        if not isinstance(unpack_hook, torch.fx.GraphModule):  # of which compilers know more
+            unpack_hook = functools.partial(_again, mode_now(), unpack_hook)
+        make(self, pack_hook, unpack_hook)
+
+    def carried(ctx: Any, run_function: Any, *args: Any) -> Any:
+        return forward(ctx, functools.partial(_again, mode_now(), run_function), *args)
+
+    __init__.carries_functions = True  # type: ignore[attr-defined]
+    saved_tensors_hooks.__init__ = functools.wraps(make)(__init__)  # type: ignore[method-assign]
+    CheckpointFunction.forward = staticmethod(  # type: ignore[method-assign]
+        functools.wraps(forward)(carried)
+    )
+
+
+def _again(then: Functional | None, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if then is not None:
+        with Functional(then.lean):
+            return run(*args, **kwargs)
+    active = active_modes()
+    for mode in active:
+        mode.paused = True
+    try:
+        return run(*args, **kwargs)
+    finally:
+        for mode in active:
+            mode.paused = False

@@ -12,22 +12,32 @@ from torch.autograd import Function
 
 from .. import _native
 from .._generated import generated
-from .._ufuncs import check_parameter
+from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
+from ._arguments import ignored, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
+    Beside,
     ValueOf,
     applier,
     as_number,
+    by_operator,
+    by_torch,
+    densely,
     elementwise_vmap,
     floating,
-    is_batched,
-    is_batched_gradient,
+    is_plain,
+    needs_operator,
+    nested_forward,
+    primal,
     route,
+    route_of,
+    unseen,
     warn_of_fallback,
+    within_devices,
 )
 from ._library import define, on_cuda, on_the_cpu
 
@@ -68,7 +78,8 @@ class Unary:
             return "input"
         if lean and self.lean is not None:
             return "bits"
-        if self.from_output is not None and all(p >= 0 for p in numbers):
+        signs = zip(self.parameters, numbers, strict=True)
+        if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
             return "output"  # with a negative slope it would not tell the side
         if lean is None and self.lean is not None and not self.lean.needs_output:
             return "bits"  # two slopes: as exact, and a 32nd of the memory
@@ -87,22 +98,32 @@ class Unary:
 
     def pulled_back(self, dy: Tensor, x: Tensor, numbers: Numbers) -> Tensor:
         """dx with its own derivatives, whatever wraps dy."""
-        if is_batched_gradient(dy):
-            return self.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
+        if needs_operator(dy, x):
+            return self.by_operator(self.backward_operator, dy, x, numbers)
         return self.differentiable_backward.apply(dy, x, *numbers)  # type: ignore[no-any-return]
 
     def pulled_back_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
         """The same from y, which leads on to x, being this function's result."""
-        if is_batched_gradient(dy):
-            return self.output_operator(dy, y, *numbers)  # type: ignore[no-any-return]
+        if needs_operator(dy, y):
+            return self.by_operator(self.output_operator, dy, y, numbers)
         with torch.no_grad():
             dx: Tensor = self.output_operator(dy, y, *numbers)
-            if self.straight:
+        if self.straight:
+            with torch.no_grad():
                 slope = self.output_operator(torch.ones_like(y), y, *numbers)
-        if not self.straight:
-            slope = self.slope_of(y, *numbers)
-        result: Tensor = ValueOf.apply(dx, dy * slope)
+            carrier = Beside.apply(dy * slope, y)
+        else:
+            carrier = dy * self.slope_of(y, *numbers)
+        result: Tensor = ValueOf.apply(dx, carrier)
         return result
+
+    def by_operator(self, pull: Any, dy: Tensor, kept: Tensor, numbers: Numbers) -> Tensor:
+        """dx of whatever kind dy is; where operators do not take it, dy times the slope."""
+        found: Tensor = by_operator(
+            self.name, lambda dy: pull(dy, kept, *numbers),
+            lambda dy: dy * pull(torch.ones_like(kept), kept, *numbers), densely(dy),
+        )  # fmt: skip
+        return found
 
     # Operators: for whatever traces, wraps or moves tensors.
 
@@ -110,6 +131,15 @@ class Unary:
         name, of = self.name, self
         given = "".join(f", float {p.name}" for p in self.parameters)
         count = len(self.parameters)
+
+        def checked(run: Any, inputs: int) -> Callable[..., Any]:
+            inner = _raw.same_shape(run, inputs)
+
+            def call(*args: Any) -> Any:
+                of.check_numbers(args[inputs : inputs + count])
+                return inner(*args)
+
+            return call if count else inner
 
         def like_last(*args: Any) -> Tensor:
             return torch.empty_like([a for a in args if isinstance(a, Tensor)][-1])
@@ -125,14 +155,43 @@ class Unary:
             return impl
 
         second_op: Any = None
+        higher_op: Any = None
         backward_op: Any = None
         output_op: Any = None
         if self.second is not None:
+
+            def save_x(ctx: Any, inputs: Any, output: Any) -> None:
+                x, *ctx.numbers = inputs
+                ctx.save_for_backward(x)
+
+            def third(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+                (x,) = ctx.saved_tensors
+                return g * higher_op(x, *ctx.numbers, 3), *(None,) * count
+
             second_op = define(
                 f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
-                _raw.same_shape(self.second, 1), like_last,
-                cuda=cuda("second_derivative", 1, self.second),
-                vmap=elementwise_vmap(lambda: second_op),
+                checked(self.second, 1), like_last,
+                cuda=cuda("second_derivative", 1, self.second), backward=third,
+                setup_context=save_x, vmap=elementwise_vmap(lambda: second_op),
+            )  # fmt: skip
+
+            def higher(x: Tensor, *rest: Any) -> Tensor:
+                *numbers, order = rest
+                _raw.format_of(x.dtype)
+                of.check_numbers(tuple(numbers))
+                if not 0 <= order <= MOST_ORDERS:
+                    raise ValueError(f"{name}: order = {order} is not between 0 and {MOST_ORDERS}")
+                found = _formulas.derivative(of.card, order)(x, *numbers)
+                return torch.empty_like(x).copy_(found)
+
+            def yet_higher(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+                (x,), (*numbers, order) = ctx.saved_tensors, ctx.numbers
+                return g * higher_op(x, *numbers, order + 1), *(None,) * (count + 1)
+
+            higher_op = define(
+                f"{name}_higher_derivative", f"(Tensor x{given}, int order) -> Tensor",
+                higher, lambda x, *_: torch.empty_like(x), cuda=higher, backward=yet_higher,
+                setup_context=save_x, vmap=elementwise_vmap(lambda: higher_op),
             )  # fmt: skip
 
         def save_all(ctx: Any, inputs: Any, output: Any) -> None:
@@ -142,12 +201,12 @@ class Unary:
         def second_order(ctx: Any, g: Tensor) -> tuple[Any, ...]:
             dy, x = ctx.saved_tensors
             to_dy = backward_op(g, x, *ctx.numbers)
-            to_x = None if second_op is None else g * dy * second_op(x, *ctx.numbers)
+            to_x = torch.zeros_like(x) if second_op is None else g * dy * second_op(x, *ctx.numbers)
             return to_dy, to_x, *(None,) * count
 
         backward_op = define(
             f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
+            checked(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
             backward=second_order, setup_context=save_all,
             vmap=elementwise_vmap(lambda: backward_op),
         )  # fmt: skip
@@ -155,7 +214,7 @@ class Unary:
 
             def second_order_from_output(ctx: Any, g: Tensor) -> tuple[Any, ...]:
                 dy, y = ctx.saved_tensors
-                to_dy, to_y = output_op(g, y, *ctx.numbers), None
+                to_dy, to_y = output_op(g, y, *ctx.numbers), torch.zeros_like(y)
                 if not of.straight:
                     with torch.enable_grad():
                         y = y if y.requires_grad else y.detach().requires_grad_()
@@ -167,7 +226,7 @@ class Unary:
 
             output_op = define(
                 f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
-                _raw.same_shape(self.from_output, 2), like_last,
+                checked(self.from_output, 2), like_last,
                 cuda=cuda("backward_from_output", 2, self.from_output),
                 backward=second_order_from_output, setup_context=save_all,
                 vmap=elementwise_vmap(lambda: output_op),
@@ -186,12 +245,13 @@ class Unary:
 
         self.operator = define(
             name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
-            _raw.same_shape(lambda x, *rest: of.value(x, *rest[:count]), 1),
+            checked(lambda x, *rest: of.value(x, *rest[:count]), 1),
             lambda x, *rest: torch.empty_like(x),
             cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
             vmap=elementwise_vmap(lambda: of.operator),
         )  # fmt: skip
         self.backward_operator, self.output_operator = backward_op, output_op
+        self.second_operator, self.higher_operator = second_op, higher_op
         if self.lean is not None:
             self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
 
@@ -199,7 +259,7 @@ class Unary:
         self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
     ) -> Any:
         """A mode where no kernel reaches: by torch's formula, or by a copy to the CPU."""
-        warn_of_fallback(self.name, tensors[-1].device)
+        warn_of_fallback(self.name, tensors[-1].device.type)
         if mode == "value":
             return self.formula(*tensors, *numbers)
         if mode == "backward":
@@ -210,13 +270,23 @@ class Unary:
             return dx
         return on_the_cpu(run, *tensors, *numbers)
 
+    def check_numbers(self, numbers: tuple[Any, ...]) -> None:
+        """Refuses parameters outside their domains."""
+        for parameter, number in zip(self.parameters, numbers, strict=True):
+            low, high = parameter.domain
+            if not low < number < high and parameter.domain != Parameter.domain:
+                check_parameter(parameter, number)
+        if self.card.ordered:
+            given = dict(zip((p.name for p in self.parameters), numbers, strict=True))
+            check_order(self.card.ordered, *(given[name] for name in self.card.ordered))
+
     # The call.
 
     def call(
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
-        x = floating(input, self.name)
+        x = floating(input, self.name, dense=False)
         if not isinstance(inplace, bool):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
@@ -225,19 +295,14 @@ class Unary:
         )
         if lean not in (None, True, False):
             raise ValueError(f"{self.name}: lean must be None, True or False, not {lean!r}")
-        for parameter, number in zip(self.parameters, numbers, strict=True):
-            low, high = parameter.domain
-            if not low < number < high and parameter.domain != Parameter.domain:
-                check_parameter(parameter, number)
+        self.check_numbers(numbers)
         if inplace and x is not input:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
             )
-        way = route(x)
-        if way == FORMULA or x.device.type not in ("cpu", "cuda", "meta"):
-            if way != FORMULA:
-                warn_of_fallback(self.name, x.device)
-            y = self.formula(x, *numbers)
+        way = route_of(x)
+        if way == FORMULA:
+            y: Tensor = by_torch(self.name, self.formula, x, *numbers)
             return x.copy_(y) if inplace else y
         plan = self.plan(numbers, lean)
         if inplace:
@@ -249,9 +314,14 @@ class Unary:
             return bound.value(x)
         if way == TRANSFORMS:
             return self.differentiable.apply(x, *numbers)  # type: ignore[no-any-return]
-        if plan == "bits" and x.device.type != "cuda":
-            return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
-        return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
+        bits = plan == "bits" and x.device.type != "cuda"
+
+        def operator(x: Tensor) -> Tensor:
+            if bits:
+                return self.lean_operator(x, *numbers)[0]  # type: ignore[no-any-return]
+            return self.operator(x, *numbers, lean is False)  # type: ignore[no-any-return]
+
+        return by_operator(self.name, operator, lambda x: self.formula(x, *numbers), x)  # type: ignore[no-any-return]
 
     def over(self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None) -> Tensor:
         """The result in the memory of x."""
@@ -268,6 +338,7 @@ class Unary:
 
 
 MOST_KEPT = 64
+MOST_ORDERS = 12  # each has a longer formula than the one before
 
 
 class Bound:
@@ -326,7 +397,7 @@ def keeping_one(
                 try:
                     return dx_of(dy, kept)
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if is_plain(dy) and is_plain(kept):
                         raise
             return pulled_back(dy, kept, numbers)
 
@@ -357,7 +428,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
 
         @staticmethod
         def forward(dy: Tensor, strides: Any, *kept: Tensor) -> Tensor:
-            return lean.backward(dy, kept, strides, *numbers)
+            return of.lean_backward(dy, *kept, strides, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -382,8 +453,12 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             return torch.stack(each), 0
 
     def pulled_back(dy: Tensor, strides: Any, *kept: Tensor) -> Any:
-        if is_batched_gradient(dy):
-            return of.lean_backward(dy, *kept, strides, *numbers)
+        if needs_operator(dy, *kept):
+            return by_operator(
+                of.name, lambda dy: of.lean_backward(dy, *kept, strides, *numbers),
+                lambda dy: dy * of.lean_backward(of_ones(dy, strides), *kept, strides, *numbers),
+                densely(dy),
+            )  # fmt: skip
         return LinearInDy.apply(dy, strides, *kept)
 
     class FromBits(Function):
@@ -400,13 +475,18 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
                 try:
                     return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
                 except RuntimeError:
-                    if not is_batched(dy):
+                    if all(map(is_plain, (dy, *ctx.saved_tensors))):
                         raise
             elif lean.needs_output:
                 raise RuntimeError(no_second(of.name))
             return pulled_back(dy, ctx.strides, *ctx.saved_tensors)
 
     return FromBits
+
+
+def of_ones(dy: Tensor, strides: Any) -> Tensor:
+    """A plain gradient of ones, which lies as the result did."""
+    return torch.empty_strided(dy.shape, strides, dtype=dy.dtype, device="cpu").fill_(1)
 
 
 def no_second(name: str) -> str:
@@ -423,6 +503,8 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     kept_count = 1 + lean.needs_output
 
     def forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        _raw.format_of(x.dtype)
+        of.check_numbers(numbers)
         return lean.forward(x, *numbers)
 
     def fake_forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
@@ -431,6 +513,8 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     def backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
+        _raw.format_of(dy.dtype)
+        of.check_numbers(rest[kept_count + 1 :])
         check_dense(dy.shape, strides)
         for y in outputs:
             _raw.check_shape(y, dy.shape)
@@ -489,30 +573,41 @@ def check_dense(shape: torch.Size, strides: Any) -> None:
 
 
 def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
-    """Functions that torch.func and forward mode take: backward, and the value."""
+    """Functions that torch.func and forward mode take: backward, and the value. Operators do the
+    work, since what transforms hand on may be zeros that lie nowhere.
+    """
     nones = (None,) * len(of.parameters)
 
-    class SecondDerivative(Function):
+    class Derivative(Function):
+        """That of an order from 2 on; its own is that of the next."""
+
         @staticmethod
-        def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.second(x, *numbers)  # type: ignore[no-any-return]
+        def forward(x: Tensor, order: int, *numbers: float) -> Tensor:
+            if order == 2:
+                return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
+            return of.higher_operator(x, *numbers, order)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            pass
+            x, ctx.order, *ctx.numbers = inputs
+            ctx.save_for_backward(x)
+            ctx.save_for_forward(x)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+            (x,) = ctx.saved_tensors
+            return g * Derivative.apply(x, ctx.order + 1, *ctx.numbers), None, *nones
 
         @staticmethod
-        def jvp(ctx: Any, *tangents: Any) -> Any:
-            raise NotImplementedError(f"{of.name} has two derivatives here, not three")
+        def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
+            with nested_forward():
+                (x,) = map(primal, ctx.saved_tensors)
+                return x_t * Derivative.apply(x, ctx.order + 1, *ctx.numbers)
 
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, *numbers: float) -> Tensor:
-            return of.backward(dy, x, *numbers)  # type: ignore[no-any-return]
+            return of.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -525,24 +620,29 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
             dy, x = ctx.saved_tensors
             to_dy = of.pulled_back(g, x, ctx.numbers) if ctx.needs_input_grad[0] else None
             to_x = None
-            if ctx.needs_input_grad[1] and not of.straight:
-                to_x = g * dy * SecondDerivative.apply(x, *ctx.numbers)
+            if ctx.needs_input_grad[1]:
+                to_x = (
+                    torch.zeros_like(x)
+                    if of.straight
+                    else g * dy * Derivative.apply(x, 2, *ctx.numbers)
+                )
             return to_dy, to_x, *nones
 
         @staticmethod
         def jvp(ctx: Any, dy_t: Any, x_t: Any, *_: Any) -> Tensor:
-            dy, x = ctx.saved_tensors
-            total = torch.zeros_like(dy)
-            if dy_t is not None:
-                total = total + Backward.apply(dy_t, x, *ctx.numbers)
-            if x_t is not None and not of.straight:
-                total = total + x_t * dy * SecondDerivative.apply(x, *ctx.numbers)
-            return total
+            with nested_forward():
+                dy, x = map(primal, ctx.saved_tensors)
+                total = torch.zeros_like(dy)
+                if dy_t is not None:
+                    total = total + Backward.apply(dy_t, x, *ctx.numbers)
+                if x_t is not None and not of.straight:
+                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.numbers)
+                return total
 
     class Value(Function):
         @staticmethod
         def forward(x: Tensor, *numbers: float) -> Tensor:
-            return of.value(x, *numbers)  # type: ignore[no-any-return]
+            return of.operator(x, *numbers)  # type: ignore[no-any-return]
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -560,7 +660,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
             (x,) = ctx.saved_tensors
             return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
 
-    for each in (SecondDerivative, Backward, Value):
+    for each in (Derivative, Backward, Value):
         each.vmap = staticmethod(elementwise_vmap(partial(getattr, each, "apply")))  # type: ignore[method-assign]
     return Backward, Value
 
@@ -573,35 +673,60 @@ def public(
     A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
     the functions that torch's argument ``approximate`` chooses besides.
     """
-    parameters = of.parameters
+    parameters, extra = of.parameters, ignored(of.card)
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
+    signature += "".join(f"{name}={default!r}, " for name, default in extra)
+    as_torch_s = "".join(f"{name} == {default!r} and " for name, default in extra)
+    otherwise = "".join(
+        f"\n    if {name} != {default!r}:\n        warn(card, {name!r}, {name})"
+        for name, default in extra
+    )
     names = ", ".join(p.name for p in parameters)
     kept = "one" if not parameters else f"by_number[{names}]"
-    chosen = exact = approximated = ""
+    chosen = exact = approximated = same = ""
     if forms:
+        same = ", approximate=approximate"
         chosen, exact = "approximate='none', ", "approximate == 'none' and "
         approximated = f"""
     if approximate != "none":
         if approximate not in forms:
             raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
                              f"not {{approximate!r}}")
-        return forms[approximate](input, {names}{"," if parameters else ""} inplace, lean=lean)"""
+        return forms[approximate](
+            input, {names}{"," if parameters else ""} inplace, lean=lean, out=out
+        )"""
     code = f"""
-def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None):
-    if {exact}lean is None and inplace is False and route(input) == 0:
+def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
+    if {exact}{as_torch_s}lean is None and inplace is False and out is None and route(input) == 0:
         try:
             of = {kept}
             if input.requires_grad and grad_enabled():
                 return of.apply(input)
             return of.value(input)
         except KeyError:
-            pass  # parameters that are new, or not one of the four formats{approximated}
+            pass  # parameters that are new, or not one of the four formats
+        except RuntimeError:
+            if is_plain(input):
+                raise{otherwise}{approximated}
+    if within_devices(input):
+        with unseen():
+            return again(
+                input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean, out=out
+            )
+    if out is not None:
+        return into(
+            out, {of.name!r},
+            lambda x: call(x, ({names}{"," if parameters else ""}), inplace, lean), input,
+        )
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
-        "route": route, "grad_enabled": _grad_enabled, "call": of.call,
+        "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
+        "grad_enabled": _grad_enabled, "call": of.call,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
+        "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
     if not parameters:
         scope["one"] = of.bind(())
-    return generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]

@@ -6,16 +6,20 @@ Activations take ``lean`` beside torch's arguments; losses take Ogive's options.
 from __future__ import annotations
 
 import inspect
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn._reduction import legacy_get_string
 
 from .. import _native, catalog
 from .._generated import generated
 from ..catalog import Card
 from . import _functions
+from ._arguments import ignored
 
 __all__: list[str] = []
 
@@ -122,7 +126,7 @@ class Rows(nn.Module):
 
     def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
         super().__init__()
-        self.dim, self.temperature, self.lean = -1 if dim is None else dim, temperature, lean
+        self.dim, self.temperature, self.lean = dim, temperature, lean
 
     def forward(self, input: Tensor, where: Tensor | None = None) -> Tensor:
         options: dict[str, Any] = {"temperature": self.temperature, "where": where}
@@ -154,23 +158,26 @@ class Loss(nn.Module):
 
     function: Callable[..., Tensor]
     options: dict[str, Any]
+    signature: inspect.Signature
     tensors = ("weight", "pos_weight")
 
-    def __init__(self, weight: Tensor | None = None, **options: Any):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        for name in options:
-            if name not in self.options:
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            said = str(error).replace("unexpected keyword argument", "unexpected argument")
+            raise TypeError(f"{type(self).__name__}() {said}") from None
+        given = bound.arguments
+        average, reduce = given.pop("size_average", None), given.pop("reduce", None)
+        if average is not None or reduce is not None:
+            given["reduction"] = legacy_get_string(average, reduce)
         for name, default in self.options.items():
-            value = weight if name == "weight" else options.get(name, default)
+            value = given.get(name, default)
             if name in self.tensors:
                 self.register_buffer(name, value)
             else:
                 setattr(self, name, value)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        given = {name: getattr(self, name) for name in self.options}
-        return type(self).function(input, target, given.pop("weight", None), **given)
 
     def extra_repr(self) -> str:
         return ", ".join(
@@ -180,7 +187,17 @@ class Loss(nn.Module):
 
 
 class LinearCrossEntropyLoss(nn.Module):
-    """Cross-entropy of ``linear(input)``, whose logits are never whole."""
+    """Cross-entropy of ``linear(input)``, whose logits are never whole.
+
+    Attributes and ``state_dict`` are those of ``torch.nn.LinearCrossEntropyLoss``, with Ogive's
+    ``z_loss``, ``softcap``, ``temperature`` and ``chunk_rows`` beside them.
+    """
+
+    # On the class too, for modules of torch's that `swap` turns into these.
+    z_loss = 0.0
+    softcap: float | None = None
+    temperature = 1.0
+    chunk_rows: int | None = None
 
     def __init__(
         self,
@@ -191,35 +208,54 @@ class LinearCrossEntropyLoss(nn.Module):
         bias: bool = False,
         device: Any = None,
         dtype: Any = None,
+        reduction: str = "mean",
         weight: Tensor | None = None,
-        options: None = None,
-        **given: Any,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+        chunk_rows: int | None = None,
+        create_graph: bool = False,
     ):
         super().__init__()
-        if tuple(out_features) != ():
+        if weight is not None and weight.shape != (num_classes,):
             raise ValueError(
-                f"out_features must be (), one loss for each input, not {out_features}"
+                f"weight of shape {tuple(weight.shape)} does not fit {num_classes} classes"
             )
-        if options is not None:
-            raise ValueError("options are of torch's chunks; here chunk_rows says how many rows")
-        taken = inspect.signature(_functions["linear_cross_entropy"]).parameters
-        for name in given:
-            if name not in taken or name.startswith("linear_"):
-                raise TypeError(f"{type(self).__name__}() got an unexpected argument {name!r}")
-        self.in_features, self.num_classes = in_features, num_classes
-        self.linear = nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
         self.register_buffer("weight", weight)
-        self.options = given
+        self.num_classes, self.out_features = num_classes, tuple(out_features)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        self.z_loss, self.softcap, self.temperature = z_loss, softcap, temperature
+        self.chunk_rows = chunk_rows
+        # As torch has it: flat, and in the shape of the losses where it is used.
+        self.linear = nn.Linear(
+            in_features, math.prod(self.out_features, start=num_classes), bias, device, dtype
+        )
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        W, bias = self.linear.weight, self.linear.bias
+        shape = self.num_classes, *self.out_features
         return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
-            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight,
-            **self.options,
+            input, W.reshape(*shape, W.shape[-1]), target,
+            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing, options=self.options, z_loss=self.z_loss,
+            softcap=self.softcap, temperature=self.temperature, chunk_rows=self.chunk_rows,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        rest = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return f"in_features={self.in_features}, num_classes={self.num_classes}{rest}"
+        shown = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
+        usual = inspect.signature(type(self).__init__).parameters
+        for name in (
+            "out_features", "reduction", "ignore_index", "label_smoothing", "options", "z_loss",
+            "softcap", "temperature", "chunk_rows",
+        ):  # fmt: skip
+            if getattr(self, name) != usual[name].default:
+                shown += f", {name}={getattr(self, name)!r}"
+        return shown
 
 
 def _forward(name: str, parameters: list[str]) -> Any:
@@ -229,6 +265,17 @@ def _forward(name: str, parameters: list[str]) -> Any:
     text = f"""
 def forward(self, input):
     return function(input, {numbers}self.inplace, lean=self.lean)
+"""
+    return generated("forward", text, scope, f"torch.nn {name}")
+
+
+def _loss_forward(name: str, options: list[str]) -> Any:
+    """The same for a loss."""
+    given = ", ".join(f"{option}=self.{option}" for option in options)
+    scope: dict[str, Any] = {"function": _functions[name]}
+    text = f"""
+def forward(self, input, target):
+    return function(input, target, {given})
 """
     return generated("forward", text, scope, f"torch.nn {name}")
 
@@ -244,25 +291,27 @@ def _class(card: Card) -> type[nn.Module]:
     base: type[nn.Module] = Activation
     if card.kind == "unary":
         operands = [p for p in card.parameters if p.operand]
-        body["parameters_of_function"] = tuple((p.name, p.default) for p in operands)
+        numbers = (*((p.name, p.default) for p in operands), *ignored(card))
+        body["parameters_of_function"] = numbers
         if any(p.learnable for p in operands):
             base = Learned
         elif "sampled_value" in _native.entries()[card.name]:
             base = Drawn
         else:
-            body["forward"] = _forward(card.name, [p.name for p in operands])
+            body["forward"] = _forward(card.name, [name for name, _ in numbers])
     elif card.kind == "gated":
         base = GatedActivation
     elif card.kind == "rows":
         base = DrawnRows if "seed" in names else Rows
     else:
         base = Loss
+        _, _, *taken = inspect.signature(function).parameters.values()
+        body["signature"] = inspect.Signature(taken)
         body["options"] = {
-            p.name: None if p.name == "weight" else p.default
-            for p in inspect.signature(function).parameters.values()
-            if p.name not in ("input", "target")
+            p.name: p.default for p in taken if p.name not in ("size_average", "reduce")
         }
         body |= {k: v for k, v in body["options"].items() if k not in Loss.tensors}
+        body["forward"] = _loss_forward(card.name, list(body["options"]))
     return type(card.title, (base,), body)
 
 
@@ -291,35 +340,30 @@ class GELU(globals()["GELU"]):  # type: ignore[misc]
 
 
 class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
-    """Hard tanh. Bounds other than -1 and 1 go to torch's own, where nothing is rounded either."""
+    """Hard tanh, with the older names of its bounds."""
 
     def __init__(
         self,
         min_val: float = -1.0,
         max_val: float = 1.0,
         inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
         *,
         lean: bool | None = None,
     ):
+        for name, value in (("min", min_value), ("max", max_value)):
+            if value is not None:
+                warnings.warn(
+                    f"keyword argument `{name}_value` is deprecated and renamed to `{name}_val`",
+                    FutureWarning,
+                    stacklevel=2,
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if not min_val < max_val:
             raise ValueError(f"min_val = {min_val} must be below max_val = {max_val}")
-        super().__init__(inplace=inplace, lean=lean)
-        self.min_val, self.max_val = min_val, max_val
-
-    def forward(self, input: Tensor) -> Tensor:
-        if (self.min_val, self.max_val) == (-1, 1):
-            return super().forward(input)  # type: ignore[no-any-return]
-        return nn.functional.hardtanh(input, self.min_val, self.max_val, self.inplace)
-
-
-class Softplus(globals()["Softplus"]):  # type: ignore[misc]
-    """Softplus. ``threshold`` is torch's and has no effect: the formula holds everywhere."""
-
-    threshold = 20.0
-
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0, *, lean: bool | None = None):
-        super().__init__(beta, lean=lean)
-        self.threshold = threshold
+        super().__init__(min_val, max_val, inplace, lean=lean)
 
 
 class Softmax2d(Rows):

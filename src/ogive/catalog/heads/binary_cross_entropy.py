@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -81,7 +82,7 @@ def evaluate(
     logits = heads.as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     (smoothing,) = checked_options(label_smoothing)
-    given = np.asarray(target)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
@@ -94,11 +95,12 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    total = float(logits.size)
-    sizes = [float(np.max(v)) for v in (pos_weight, weight) if v is not None and logits.size]
+    total = float(logits.size) or np.inf
+    weighing = [v for v in (pos_weight, weight) if v is not None and logits.size]
+    sizes = [float(np.max(np.abs(v))) for v in weighing]
     if how == "mean" and sizes:
         weights[1], total, _ = heads.lowered(weights[1], math.prod(sizes), total)
-    factor = 1 / (total or 1.0) if how == "mean" else 1.0
+    factor = heads.inverse(total) if how == "mean" else 1.0
     numbers = (*weights, smoothing, factor)
     packed = all(a is None or a.flags.c_contiguous for a in (logits, targets, dz))
     if (

@@ -51,16 +51,17 @@ private:
   // Core steps: logits, class weight.
   static double label_weights(char *const *at, const std::ptrdiff_t *core, std::ptrdiff_t n,
                               double eps, double *q) {
-    const auto target = *reinterpret_cast<const std::int64_t *>(at[1]);
+    const std::int64_t target = bounded_label(at[1], n);
     const double even = eps / static_cast<double>(n);
     const auto weight = [&](std::ptrdiff_t c) {
       return *reinterpret_cast<const double *>(at[2] + c * core[1]);
     };
-    if (target < 0) return -1.0;
+    if (target < 0) return -infinity;
     if (eps == 0)
       for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = 0;
     else
       for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = weight(c) * even;
+    if (target == n) return not_a_number;
     q[target] += weight(target) * (1 - eps);
     return weight(target);
   }
@@ -108,7 +109,10 @@ private:
   // The label of a row, also where its probabilities are 1 there and else 0; or below 0.
   template <class T, bool by_label>
   static std::int64_t label_of(const char *target, std::ptrdiff_t step, std::ptrdiff_t n) {
-    if constexpr (by_label) return *reinterpret_cast<const std::int64_t *>(target);
+    if constexpr (by_label) {
+      const std::int64_t label = bounded_label(target, n);
+      return label < n ? label : -1;
+    }
     std::int64_t label = -1;
     for (std::ptrdiff_t c = 0; c < n; ++c) {
       const auto t = widen(*reinterpret_cast<const T *>(target + c * step));
@@ -200,8 +204,9 @@ private:
     return magnitude(share) < 0x1p-28 ? z : softcap * tanh::at<row_math>(share).value;
   }
 
-  // `fill` writes q and returns the row's own weight, or -1 for a row that is ignored. The core
-  // steps of the gradient, and after it the Hessian, come at `into`.
+  // `fill` writes q and returns the row's own weight, -inf for a row that is ignored, or NaN for
+  // one whose label no class has. The core steps of the gradient, and after it the Hessian, come at
+  // `into`.
   template <class T, bool curved, bool by_label, auto fill>
   [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
                                    const std::ptrdiff_t *steps, int into) {
@@ -239,7 +244,7 @@ private:
         if (done >> (i % width) & 1) continue;
       }
       const double own_weight = fill(at, core, n, number(3), q);
-      if (own_weight < 0) {
+      if (own_weight == -infinity) {
         loss = 0;
         for (int k = gradient_at; k < operands; ++k)
           if (at[k])
@@ -255,6 +260,7 @@ private:
       if (softcap > 0)
         for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = capped(r.d[c], softcap);
       r.template prepare<typename exponential<T>::grade>(temperature, true);
+      if (own_weight != own_weight) r.undefined = true;
 
       // A class that nothing is asked of adds nothing, also where its logit is -inf.
       for (std::ptrdiff_t c = 0; c < n; ++c) r.d[c] = q[c] == 0 ? 0 : -r.d[c] * q[c];

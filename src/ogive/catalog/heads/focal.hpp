@@ -50,24 +50,26 @@ struct focal {
   }
 
 private:
-  // Target weights of one row; false where it is ignored. Core steps: logits, [target,] weight.
+  // Target weights of one row; -1 where it is ignored, NaN where no class has its label. Core
+  // steps: logits, [target,] weight.
   template <class T, bool hard>
-  static bool fill(char *const *at, const std::ptrdiff_t *core, std::ptrdiff_t n, double eps,
-                   double *q) {
+  static double fill(char *const *at, const std::ptrdiff_t *core, std::ptrdiff_t n, double eps,
+                     double *q) {
     const double even = eps / static_cast<double>(n);
     if constexpr (hard) {
-      const auto target = *reinterpret_cast<const std::int64_t *>(at[1]);
-      if (target < 0) return false;
+      const std::int64_t target = bounded_label(at[1], n);
+      if (target < 0) return -1;
       read_row<double>(at[2], core[1], n, q);
-      const double own = q[target];
+      const double own = target < n ? q[target] : 0;
       for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = eps == 0 ? 0 : q[c] * even;
+      if (target == n) return not_a_number;
       q[target] += own * (1 - eps);
     } else {
       read_row<T>(at[1], core[1], n, q);
       for (std::ptrdiff_t c = 0; c < n; ++c)
         q[c] = *reinterpret_cast<const double *>(at[2] + c * core[2]) * fma(q[c], 1 - eps, even);
     }
-    return true;
+    return 1;
   }
 
   template <class T, bool curved, bool hard>
@@ -86,7 +88,8 @@ private:
       const auto number = [&](int k) { return *reinterpret_cast<const double *>(at[k]); };
       const double gamma = number(3), factor = number(5);
       double &loss = *reinterpret_cast<double *>(at[loss_at]);
-      if (!fill<T, hard>(at, core, n, number(4), a)) {
+      const double filled = fill<T, hard>(at, core, n, number(4), a);
+      if (filled < 0) {
         loss = 0;
         for (int k = gradient_at; k < operands; ++k)
           if (at[k])
@@ -100,6 +103,7 @@ private:
       r.e = r.d + n;
       read_row<T>(at[0], core[0], n, r.d);
       r.template prepare<typename exponential<T>::grade>(1, true);
+      if (filled != filled) r.undefined = true;
 
       // From here on v = q r^gamma and a = q F; d becomes v times the distance from the likeliest.
       const std::ptrdiff_t top = r.argmax;

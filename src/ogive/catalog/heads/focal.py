@@ -114,8 +114,7 @@ def evaluate(
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)
-    focus = heads.checked_number("gamma", gamma, 0)
-    smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
+    focus, smoothing = checked_options(gamma, label_smoothing)
     if classes == 0:
         raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
     weights = cross_entropy.checked_class_weights(weight, classes, logits.shape)
@@ -128,7 +127,7 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = (1 / total if total else 0.0) if how == "mean" else 1.0
+    factor = heads.inverse(total)
     loss = np.empty(lead)
     heads.run(
         "focal",
@@ -147,3 +146,11 @@ def evaluate(
     )
     value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
+
+
+def checked_options(gamma: float, label_smoothing: float) -> tuple[float, float]:
+    """The numbers among the options, as the kernel takes them."""
+    return (
+        heads.checked_number("gamma", gamma, 0),
+        heads.checked_number("label_smoothing", label_smoothing, 0, 1),
+    )

@@ -14,7 +14,7 @@ import numpy as np
 
 from ogive import _heads as heads
 from ogive import _native
-from ogive._ufuncs import rounded, ufunc
+from ogive._ufuncs import as_plain, rounded, ufunc
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -133,14 +133,14 @@ def evaluate(
     if how == "mean":
         weights, total, own = cross_entropy.mean_weights(mode, operand, weights)
         options = (options[0], options[1] * own, *options[2:])
-    chunk = _checked_chunk(chunk_rows, matrix, work)
+    chunk = checked_chunk(chunk_rows, matrix.shape, work.itemsize)
     operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":
         for some in pieces(len(operand), chunk):
             try:
                 heads.checked_probabilities(operand[some], work, np.inf)
             except (TypeError, ValueError):  # once more, for an error that names the place
-                heads.checked_probabilities(np.asarray(target), work, np.inf)
+                heads.checked_probabilities(as_plain(target, "target"), work, np.inf)
                 raise
     into = _checked_out(out, given) if gradient else {}
     for key, array in into.items():
@@ -155,7 +155,7 @@ def evaluate(
     chunks: list[Any] = list(pieces(count if every else kept.size, chunk))
     if not every:
         chunks = [kept[some] for some in chunks]
-    factor = (1 / total if total else 0.0) if how == "mean" else 1.0
+    factor = heads.inverse(total)
     loss = np.zeros(count)
     buffer = np.empty((min(chunk, kept.size if mode == "labels" else count), classes), work)
     layer = _Layer(inputs.reshape(count, inputs.shape[-1]), matrix, shift, buffer)
@@ -306,10 +306,11 @@ def _checked_accumulate(accumulate: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(accumulate)
 
 
-def _checked_chunk(chunk_rows: Any, W: heads.Array, work: np.dtype[Any]) -> int:
+def checked_chunk(chunk_rows: Any, shape: tuple[int, ...], itemsize: int) -> int:
+    """How many rows at a time, for weights of that shape and logits of that format."""
     if chunk_rows is None:
-        row = len(W) * work.itemsize
-        most = max(LARGE, W.size * work.itemsize // 4)
+        row = max(1, shape[0]) * itemsize
+        most = max(LARGE, math.prod(shape) * itemsize // 4)
         return max(1, min(max(FEW_ROWS, SMALL // row), most // row))
     try:
         chunk: int = operator.index(chunk_rows)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
+from ogive._ufuncs import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import binary_cross_entropy
@@ -97,10 +98,8 @@ def evaluate(
     """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "sigmoid_focal")
     how = heads.checked_reduction(reduction)
-    share = None if alpha is None else heads.checked_number("alpha", alpha, 0, 1)
-    focus = heads.checked_number("gamma", gamma, 0)
-    smoothing = heads.checked_number("label_smoothing", label_smoothing, 0, 1)
-    given = np.asarray(target)
+    positive, negative, *numbers = checked_options(alpha, gamma, label_smoothing)
+    given = as_plain(target, "target")
     if given.shape != logits.shape:
         raise ValueError(
             f"target of shape {given.shape} does not fit logits of shape {logits.shape}"
@@ -110,10 +109,10 @@ def evaluate(
 
     kind = None if hessian is None else heads.checked_hessian(hessian)
     dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    total = float(logits.size)
+    total = float(logits.size) or np.inf
     if how == "mean" and weight is not None and logits.size:
-        weights, total, _ = heads.lowered(weights, float(np.max(weight)), total)
-    factor = 1 / (total or 1.0) if how == "mean" else 1.0
+        weights, total, _ = heads.lowered(weights, float(np.max(np.abs(weight))), total)
+    factor = heads.inverse(total) if how == "mean" else 1.0
     loss = np.empty(logits.shape)
 
     def row(array: Any) -> Any:
@@ -126,10 +125,10 @@ def evaluate(
         logits.dtype,
         row(logits),
         row(targets),
-        *((1.0, 1.0) if share is None else (share, 1 - share)),
+        positive,
+        negative,
         row(weights),
-        focus,
-        smoothing,
+        *numbers,
         factor,
         loss=row(loss),
         dz=row(dz),
@@ -138,3 +137,15 @@ def evaluate(
     )
     value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
+
+
+def checked_options(
+    alpha: float | None, gamma: float, label_smoothing: float
+) -> tuple[float, float, float, float]:
+    """The numbers among the options, as the kernel takes them; alpha as both sides' weights."""
+    share = None if alpha is None else heads.checked_number("alpha", alpha, 0, 1)
+    return (
+        *((1.0, 1.0) if share is None else (share, 1 - share)),
+        heads.checked_number("gamma", gamma, 0),
+        heads.checked_number("label_smoothing", label_smoothing, 0, 1),
+    )

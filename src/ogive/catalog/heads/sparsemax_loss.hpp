@@ -41,15 +41,17 @@ private:
       const auto weight = [&](std::ptrdiff_t c) {
         return *reinterpret_cast<const double *>(at[2] + c * core[hard ? 1 : 2]);
       };
+      bool no_class = false;
       if constexpr (hard) {
-        const auto target = *reinterpret_cast<const std::int64_t *>(at[1]);
+        const std::int64_t target = bounded_label(at[1], n);
+        no_class = target == n;
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] = 0;
         if (target < 0) {
           loss = 0;
           if (at[5]) write_row<T>(q, n, at[5], core[into]);
           continue;
         }
-        q[target] = weight(target);
+        if (!no_class) q[target] = weight(target);
       } else {
         read_row<T>(at[1], core[1], n, q);
         for (std::ptrdiff_t c = 0; c < n; ++c) q[c] *= weight(c);
@@ -62,7 +64,7 @@ private:
       read_row<T>(at[0], core[0], n, r.d);
       // In full for any format: where p and q nearly agree, the loss is made of what p has lost.
       r.template prepare<row_math>(1, true);
-      if (r.undefined) {
+      if (r.undefined || no_class) {
         loss = not_a_number;
         for (std::ptrdiff_t c = 0; c < n; ++c) p[c] = not_a_number;
         if (at[5]) write_row<T>(p, n, at[5], core[into]);

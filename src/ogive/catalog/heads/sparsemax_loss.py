@@ -102,9 +102,14 @@ def evaluate(
         rows,
         operand,
         1.0 if weights is None else np.broadcast_to(weights, rows.shape),
-        (1 / total if total else 0.0) if how == "mean" else 1.0,
+        heads.inverse(total),
         loss=loss,
         dz=dz if dz is None else row_last(dz, axis),
     )
     value = heads.reduced(loss, how, total, logits.dtype)
     return value if dz is None else (value, dz)
+
+
+def checked_options() -> tuple[()]:
+    """There are no numbers among the options."""
+    return ()

@@ -51,6 +51,7 @@ card = Card(
             name="torch.nn.functional.gumbel_softmax",
             differs="draws from the global generator and keeps the graph of the noise; argument "
             "tau; float32 noise is added to the logits and rounds with them",
+            ignored=(("eps", 1e-10),),
         ),
         Peer(
             framework="tensorflow",

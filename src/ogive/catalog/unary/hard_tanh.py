@@ -1,20 +1,26 @@
-"""Hard tanh: the identity cut off at -1 and 1."""
+"""Hard tanh: the identity cut off at two bounds."""
 
-from ogive.catalog.card import Card, Claims, Peer
+from ogive.catalog.card import Card, Claims, Parameter, Peer
 
 
-def formula(m, x):
-    # -x <= -1 rather than x <= 1: at 1 itself the slope is that of the flat side.
-    return m.split(x, -1, below=-1, above=m.split(-x, -1, below=1, above=x))
+def formula(m, x, min_val, max_val):
+    # -x <= -max_val rather than x <= max_val: on the bound the slope is that of the flat side.
+    inside = m.split(-x, -max_val, below=max_val, above=x)
+    return m.split(x, min_val, below=min_val, above=inside)
 
 
 card = Card(
     name="hard_tanh",
     kind="unary",
     title="Hardtanh",
-    summary="x between -1 and 1, -1 below and 1 above: tanh in straight lines.",
+    summary="x between two bounds, the nearer bound outside: tanh in straight lines.",
     formula=formula,
     aliases=("hardtanh",),
+    parameters=(
+        Parameter(name="min_val", default=-1.0, doc="Least result.", any_sign=True),
+        Parameter(name="max_val", default=1.0, doc="Greatest result.", any_sign=True),
+    ),
+    ordered=("min_val", "max_val"),
     claims=Claims(
         range=(-1.0, 1.0),
         limits=(-1.0, 1.0),
@@ -28,15 +34,21 @@ card = Card(
         derivative_at_breaks=(0.0, 0.0),
     ),
     peers=(
+        Peer(framework="torch", name="torch.nn.functional.hardtanh"),
         Peer(
-            framework="torch",
-            name="torch.nn.functional.hardtanh",
-            differs="the ends are parameters, -1 and 1 by default",
+            framework="jax",
+            name="jax.nn.hard_tanh",
+            differs="the bounds are -1 and 1, where the derivative is 1",
         ),
-        Peer(framework="jax", name="jax.nn.hard_tanh", differs="derivative 1 at -1 and at 1"),
-        Peer(framework="keras", name="keras.activations.hard_tanh"),
-        Peer(framework="onnx", name="Clip", differs="min and max are inputs; -1 and 1 give it"),
+        Peer(
+            framework="keras",
+            name="keras.activations.hard_tanh",
+            differs="the bounds are -1 and 1",
+        ),
+        Peer(framework="onnx", name="Clip", differs="the bounds are inputs, infinite by default"),
     ),
     papers=("Collobert, Large Scale Machine Learning, PhD thesis, Université Paris VI, 2004",),
-    edges="The derivative at -1 and at 1 is 0. hard_tanh(-0) = -0.",
+    edges="The derivative at either bound is 0. hard_tanh(-0) = -0. A bound counts as the number "
+    "of x's format that is nearest to it; it may be infinite, and both may be equal. Where "
+    "arrays of bounds have min_val above max_val, or NaN, the result is NaN.",
 )

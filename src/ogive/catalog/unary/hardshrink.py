@@ -21,8 +21,7 @@ card = Card(
         Parameter(
             name="lambd",
             default=0.5,
-            doc="Size up to which values vanish; not negative.",
-            domain=(0.0, math.inf),
+            doc="Size up to which values vanish; none does where it is negative.",
         ),
     ),
     claims=Claims(

@@ -12,7 +12,7 @@ struct softshrink {
 
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-0x1p126f, 0x1p126f}, slope_range = value_range;
-  static bool takes(double lambd) { return lambd >= 0x1p-100 && lambd <= 0x1p100; }
+  static bool takes(double lambd) { return lambd == 0 || (lambd >= 0x1p-100 && lambd <= 0x1p100); }
   OGIVE_INLINE static float_pair value_lanes(floats x, float_pair lambd) {
     const float_pair rest = beyond(x, lambd);
     const float_pair size = select(rest.high + rest.low > 0, rest, split(0.0));

@@ -2,7 +2,7 @@
 
 import math
 
-from ogive.catalog.card import Card, Claims, Parameter, Peer
+from ogive.catalog.card import BELOW_ZERO, Card, Claims, Parameter, Peer
 
 
 def formula(m, x, lambd):
@@ -22,7 +22,7 @@ card = Card(
             name="lambd",
             default=0.5,
             doc="How far values move; not negative.",
-            domain=(0.0, math.inf),
+            domain=(BELOW_ZERO, math.inf),
         ),
     ),
     claims=Claims(

@@ -18,11 +18,6 @@ struct threshold {
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair threshold, float_pair) {
     return select(above(x, threshold), split(1.0), split(0.0));
   }
-  // For value <= threshold the output tells the side.
-  template <class M>
-  static double slope_from_output(double y, double threshold, double) {
-    return y <= threshold ? 0 : y == y ? 1 : y;
-  }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
 
 private:

@@ -47,7 +47,6 @@ card = Card(
         "Konda, Memisevic & Krueger, Zero-bias Autoencoders and the Benefits of Co-adapting "
         "Features, 2014, arXiv:1402.3337",
     ),
-    edges="At the threshold itself the value is the constant and the derivative 0. "
-    "backward_from_output needs value <= threshold: otherwise the output does not tell the side.",
+    edges="At the threshold itself the value is the constant and the derivative 0.",
     notes="It jumps unless value equals threshold. The defaults are those of ONNX.",
 )

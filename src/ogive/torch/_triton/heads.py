@@ -22,8 +22,14 @@ def _tanh(x, FULL: tl.constexpr):
 
 @triton.jit
 def _allowed(a, most: tl.constexpr):
-    """A target or a weight, or NaN where it is not between 0 and its bound, or is infinite."""
+    """A target, or NaN where it is not between 0 and its bound, or is infinite."""
     return tl.where((a >= 0) & (a <= most) & (a < float("inf")), a, float("nan"))
+
+
+@triton.jit
+def _finite(a):
+    """A weight, or NaN where it is infinite."""
+    return tl.where(tl.abs(a) < float("inf"), a, float("nan"))
 
 
 @triton.jit
@@ -49,7 +55,7 @@ def _weights(
     if SMOOTHED:
         q = tl.where(inside, q + even, number(0.0))
     if WEIGHTED:
-        q = q * _allowed(tl.load(w_ + at, mask=inside, other=0.0), float("inf"))
+        q = q * _finite(tl.load(w_ + at, mask=inside, other=0.0))
     return q
 
 
@@ -109,7 +115,7 @@ def cross_entropy_kernel(
             counts = label != ignored
         if WEIGHTED:
             known = (label >= 0) & (label < n)
-            own = _allowed(tl.load(w_ + tl.where(known, label, 0)), float("inf"))
+            own = _finite(tl.load(w_ + tl.where(known, label, 0)))
     else:
         t_ += row * n
 
@@ -213,7 +219,7 @@ def label_kernel(
         known = known & (label != ignored)
     own = number(1.0)
     if WEIGHTED:
-        own = _allowed(tl.load(w_ + tl.where(known, label, 0)), float("inf"))
+        own = _finite(tl.load(w_ + tl.where(known, label, 0)))
     # Read before the barriers of the sums: the gradient may take the logits' place.
     target = widen(tl.load(z_ + tl.where(known, label, 0))).to(tl.float64)
     most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS, FULL)
@@ -304,8 +310,8 @@ def cross_entropy(
     ----------
     target
         Labels, one a row, or probabilities of the logits' shape. A label that is neither a class
-        nor ``ignore_index`` gives NaN, and so does a probability or a weight that is negative or
-        infinite: asking for it on the host would wait for the device.
+        nor ``ignore_index`` gives NaN, and so does a probability that is negative and a weight that
+        is infinite: asking for it on the host would wait for the device.
     factor
         Multiplies the gradient before it is rounded: 1/total for a mean.
     gradient
@@ -387,9 +393,9 @@ def binary_kernel(
     yes, no = target, 1.0 - target
     if POSITIVE:
         w = tl.load(positive_ + at % positive_count, mask=inside, other=0.0)
-        yes = yes * _allowed(w, float("inf"))
+        yes = yes * _finite(w)
     if WEIGHTED:
-        w = _allowed(tl.load(w_ + at % w_count, mask=inside, other=0.0), float("inf"))
+        w = _finite(tl.load(w_ + at % w_count, mask=inside, other=0.0))
         yes, no = yes * w, no * w
     size = tl.abs(x)
     if FULL:

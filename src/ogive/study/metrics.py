@@ -1,0 +1,121 @@
+"""Scores on test rows, by scikit-learn, and each row's share in the score that is compared."""
+
+from __future__ import annotations
+
+import base64
+import math
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .blocks import Target
+from .result import Metric, Scores
+
+Values = NDArray[np.float64]
+
+
+def scores(target: Target, output: Values) -> Scores:
+    """Every metric of the task; a prediction that is not finite is a wrong one.
+
+    Parameters
+    ----------
+    target : Target
+        The truth.
+    output : array
+        Class probabilities, one row each, or the predictions of a regression.
+    """
+    from sklearn import config_context
+
+    # Everything is checked before; of small test parts, checking again is most of the time.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return _scores(target, output)
+
+
+def _scores(target: Target, output: Values) -> Scores:
+    from sklearn import metrics
+
+    y = target.y
+    if not target.classes:
+        if not np.isfinite(output).all():
+            return Scores()
+        return Scores(
+            r2=float(metrics.r2_score(y, output)),
+            rmse=float(metrics.root_mean_squared_error(y, output)),
+        )
+    right = _right(target, output)
+    found = np.unique(y)
+    recalls = [float(right[y == c].mean()) for c in found]
+    whole = bool(np.isfinite(output).all())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a class that no test row has
+        loss = (
+            float(metrics.log_loss(y, output, labels=np.arange(target.classes))) if whole else None
+        )
+    return Scores(
+        accuracy=float(right.mean()),
+        balanced_accuracy=float(np.mean(recalls)),
+        auc=_auc(target, output),
+        log_loss=loss,
+    )
+
+
+def shares(metric: Metric, target: Target, output: Values) -> Values:
+    """One number for each test row, whose mean over the rows is the metric."""
+    y, rows = target.y, len(target.y)
+    if metric == "accuracy":
+        return _right(target, output).astype(np.float64)
+    if metric == "balanced_accuracy":
+        counts = np.bincount(y, minlength=target.classes)
+        present = np.count_nonzero(counts)
+        return _right(target, output) * rows / (present * counts[y])
+    if metric == "auc":
+        placed = [_placements(y == c, output[:, c]) for c in _ranked(target)]
+        return np.mean(placed, axis=0) if placed else np.full(rows, math.nan)
+    if metric == "r2":
+        spread = np.mean((y - y.mean()) ** 2)
+        return np.asarray(1 - (y - output) ** 2 / spread)
+    raise ValueError(f"{metric} has no shares by row")
+
+
+def pack(values: Values) -> str:
+    """Base64 of little-endian float32."""
+    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
+
+
+def unpack(text: str) -> Values:
+    """What `pack` packed."""
+    return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float64)
+
+
+def _right(target: Target, output: Values) -> NDArray[np.bool]:
+    return np.asarray((output.argmax(axis=1) == target.y) & np.isfinite(output).all(axis=1))
+
+
+def _ranked(target: Target) -> list[int]:
+    """Classes whose curve exists: some test rows have it and some have not."""
+    counts = np.bincount(target.y, minlength=target.classes)
+    found = [c for c in range(target.classes) if 0 < counts[c] < len(target.y)]
+    return found[1:] if target.classes == 2 else found
+
+
+def _auc(target: Target, output: Values) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    if not np.isfinite(output).all():
+        return None
+    curves = [float(roc_auc_score(target.y == c, output[:, c])) for c in _ranked(target)]
+    return float(np.mean(curves)) if curves else None
+
+
+def _placements(positive: NDArray[np.bool], score: Values) -> Values:
+    """DeLong's: how many rows of the other kind each row is ranked rightly against."""
+    from scipy.stats import rankdata
+
+    count, others = np.count_nonzero(positive), np.count_nonzero(~positive)
+    ranks = rankdata(score)
+    placed = np.empty(len(score))
+    placed[positive] = (ranks[positive] - rankdata(score[positive])) / others
+    placed[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / count
+    weight = np.where(positive, 1 / count, 1 / others) * len(score) / 2
+    return np.asarray(placed * weight)

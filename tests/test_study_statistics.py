@@ -1,0 +1,157 @@
+"""One Student distribution for every sentence: its numbers, its correction, Holm's method."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ogive.study.blocks import Block
+from ogive.study.statistics import (
+    ALPHA,
+    LEAST_SHARED,
+    Measured,
+    SharedRows,
+    compare,
+    difference,
+    holm,
+    recurring,
+    wilson,
+)
+from study_cases import made_table
+
+ROPE = 0.01
+
+
+def posterior(d, folds, runs):
+    """Corani and Benavoli's posterior, from its definition: rho is one fold's share of the rows."""
+    rho = 1 / folds
+    scale = np.sqrt((1 / len(d) + rho / (1 - rho)) * np.var(d, ddof=1))
+    assert len(d) == folds * runs
+    return stats.t(len(d) - 1, np.mean(d), scale)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 5])
+def test_one_distribution_gives_p_interval_and_probabilities(runs):
+    d = np.random.default_rng(runs).normal(0.01, 0.02, 10 * runs)
+    found, known = difference(d, overlap=1 / 9), posterior(d, 10, runs)
+    assert found.p == pytest.approx(2 * min(known.cdf(0), known.sf(0)))
+    low, high = known.interval(0.99)
+    assert (found.interval(0.99).low, found.interval(0.99).high) == pytest.approx((low, high))
+    wanted = known.sf(ROPE), known.cdf(ROPE) - known.cdf(-ROPE), known.cdf(-ROPE)
+    assert found.practical(ROPE) == pytest.approx(wanted)
+
+
+def test_without_overlap_it_is_the_paired_t_test():
+    one, other = np.random.default_rng(0).normal(0.9, 0.02, (2, 10))
+    assert difference(one - other, 0).p == pytest.approx(stats.ttest_rel(one, other).pvalue)
+
+
+def test_scikit_learns_published_example_comes_out():
+    # "Statistical comparison of models using grid search": t = 0.750, p = 0.227 (one-sided), and
+    # rbf against linear with a region of +-0.01: better 0.500, equivalent 0.432, worse 0.068.
+    from sklearn.datasets import make_moons
+    from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
+    from sklearn.svm import SVC
+
+    x, y = make_moons(noise=0.352, random_state=1, n_samples=100)
+    folds = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
+    rbf, linear = (
+        cross_val_score(SVC(kernel=kernel, random_state=0), x, y, scoring="roc_auc", cv=folds)
+        for kernel in ("rbf", "linear")
+    )
+    found = difference(rbf - linear, overlap=10 / 90)
+    assert found.mean / found.scale == pytest.approx(0.750, abs=5e-4)
+    assert found.p / 2 == pytest.approx(0.227, abs=5e-4)
+    assert found.practical(ROPE) == pytest.approx((0.500, 0.432, 0.068), abs=5e-4)
+
+
+def test_holm_is_scipys_and_no_interval_contradicts_its_verdict():
+    draw = np.random.default_rng(3)
+    for _ in range(300):
+        d = [draw.normal(draw.choice([0, 0.02]), 0.02, 10) for _ in range(draw.integers(1, 30))]
+        found = [difference(values, 0.05) for values in d]
+        p = [each.p for each in found]
+        adjusted, levels = holm(p)
+        order = np.argsort(p)
+        steps = np.maximum.accumulate(np.sort(p) * np.arange(len(p), 0, -1))
+        assert np.array(adjusted)[order] == pytest.approx(np.minimum(steps, 1))
+        for each, q, level in zip(found, adjusted, levels, strict=True):
+            inside = each.interval(level).low <= 0 <= each.interval(level).high
+            assert inside == (q > ALPHA) == (each.p > 1 - level)
+
+
+def test_equal_differences_are_no_certainty():
+    folds = shared(blocks_of(100))
+    same = compare(Measured(np.zeros(10)), folds)
+    assert (same.p, same.practical(ROPE)) == (1.0, (0.0, 1.0, 0.0))
+    # One row more in each of ten blocks of ten rows: less than ten coins that fall alike.
+    once = compare(Measured(np.full(10, 0.1)), folds)
+    assert 2 / 2**10 < once.p < 0.1
+
+
+def shared(made):
+    return SharedRows.of(made, made_table(rows=20, task="regression"))
+
+
+def blocks_of(rows, folds=10, fixed=None):
+    fold = np.arange(rows) % folds
+    return [
+        Block(
+            np.flatnonzero((fold != j) & (fold != (j + 1) % folds)),
+            np.flatnonzero(fold == (j + 1) % folds),
+            np.flatnonzero(fold == j) if fixed is None else fixed,
+        )
+        for j in range(folds)
+    ]
+
+
+def measured(of_row, luck, made, draw):
+    """Differences that are a property of the row, and luck of each network on each row."""
+    tested = [of_row[b.test] + luck * draw.standard_normal(len(b.test)) for b in made]
+    validated = [
+        of_row[b.validation] + luck * draw.standard_normal(len(b.validation)) for b in made
+    ]
+    return Measured(np.array([part.mean() for part in tested]), tested, validated)
+
+
+@pytest.mark.parametrize(
+    ("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)]
+)
+def test_the_correction_is_scaled_by_what_comes_back_on_the_same_row(of_row, luck, share):
+    draw, made = np.random.default_rng(4), blocks_of(4000)
+    found = measured(of_row * draw.standard_normal(4000), luck, made, draw)
+    assert recurring(found, shared(made)) == pytest.approx(share, abs=0.05)
+    known = compare(found, shared(made))
+    assert known.overlap == pytest.approx(share / 9, abs=0.006)
+    # Unknown rows are taken for the worst.
+    assert compare(Measured(found.values), shared(made)).overlap == pytest.approx(1 / 9)
+
+
+def test_blocks_that_share_their_test_rows_count_the_rows():
+    draw = np.random.default_rng(5)
+    errors = []
+    for _ in range(400):
+        rows = np.arange(60)
+        made = blocks_of(200, fixed=rows)
+        of_row = draw.normal(0, 0.5, 200)
+        tested = [of_row[rows] + 0.1 * draw.standard_normal(60) for _ in made]
+        found = Measured(np.array([part.mean() for part in tested]), tested)
+        known = compare(found, shared(made))
+        errors.append(known.mean / known.scale)
+    # The truth is 0; without the rows' own spread this would be five times as wide.
+    assert np.std(errors) == pytest.approx(1, rel=0.15)
+
+
+def test_wilson_is_scipys_and_survives_its_ends():
+    for right in (0, 7, 29, 30):
+        known = stats.binomtest(right, 30).proportion_ci(method="wilson")
+        found = wilson(right / 30, 30)
+        assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-12)
+    assert wilson(1.0, 30).low < 0.9
+
+
+def test_a_difference_needs_two_blocks():
+    with pytest.raises(ValueError, match="at least two blocks, not 1"):
+        difference([0.1], 0)
+    assert dataclasses.is_dataclass(difference([0.1, 0.2], 0))

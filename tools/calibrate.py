@@ -1,0 +1,392 @@
+"""Is what a study says true? Ten equal activations, really trained, many times over.
+
+    python tools/calibrate.py [--runs 100] [--only digits,noisy] [--processes 1]
+
+Every run is a study whose ten activations are all ReLU, with draws of their own: rows are split,
+learning rates chosen, networks trained and everything concluded by the code that `ogive study`
+runs. Whatever it then says of a difference is wrong. Generated sets are drawn anew in every run,
+and their networks classify fresh rows, which intervals should cover. On digits an eleventh
+activation is a ReLU that stops after 45 of 720 steps, which costs it 3 points, to be found.
+
+Finished runs are lines of results/calibration.jsonl, so that an interrupted calibration goes on.
+Writes docs/calibration.json and the tables of docs/calibration.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+import ogive
+from ogive.study.answer import answer
+from ogive.study.blocks import Arrays, Block, blocks
+from ogive.study.conclude import _paired, conclude
+from ogive.study.data import load
+from ogive.study.grid import describe
+from ogive.study.metrics import scores
+from ogive.study.models import fit
+from ogive.study.network import Network
+from ogive.study.result import ModelTrial, Settings, Trial
+from ogive.study.settings import settings
+from ogive.study.statistics import ALPHA, SharedRows, compare, holm
+from ogive.study.table import Table
+from ogive.study.training import Job, tested_logits, train
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES = ROOT / "results" / "calibration.jsonl"
+SUMMARY, PAGE = ROOT / "docs" / "calibration.json", ROOT / "docs" / "calibration.md"
+
+EQUAL = tuple(f"relu {i + 1}" for i in range(10))
+WEAK = "45 steps"
+FRESH = 4000
+SPLITS = 10
+DEFAULT_FAMILY = 66
+"""Comparisons of a default study: 10 activations and 2 models at 3 depths."""
+
+Draw = Callable[[np.random.Generator, int], tuple[NDArray[Any], NDArray[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Set:
+    """A data set of the calibration."""
+
+    what: str
+    rows: int = 0
+    draw: Draw | None = None
+    """Draws rows of a population; None for a bundled set."""
+    trains: bool = True
+    """Whether networks can do better than a constant prediction."""
+    task: str = "classification"
+    recipe: tuple[tuple[str, int], ...] = (("width", 32), ("epochs", 8))
+    weak: bool = False
+
+
+def noisy(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A logistic model with bends; no classifier exceeds 76 %."""
+    x = draw.standard_normal((rows, 8))
+    f = 1.2 * x[:, 0] - x[:, 1] + 0.8 * x[:, 2] * x[:, 3] + 0.5 * np.abs(x[:, 4]) - 0.6
+    return x, (draw.random(rows) < 1 / (1 + np.exp(-f))).astype(np.int64)
+
+
+def credit(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Twenty weak features and 30 % of bad risks, as German credit has."""
+    weights = np.random.default_rng(0).standard_normal(20) * 0.25
+    x = draw.standard_normal((rows, 20))
+    return x, (draw.random(rows) < 1 / (1 + np.exp(-(x @ weights - 1.0)))).astype(np.int64)
+
+
+def rings(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A ring around a disc, with 10 % of the labels flipped: no linear model sees it."""
+    x = draw.standard_normal((rows, 4))
+    inside = (x[:, :2] ** 2).sum(axis=1) > 1.4
+    return x, (inside ^ (draw.random(rows) < 0.1)).astype(np.int64)
+
+
+def rare(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """One row in twenty of the class that is looked for."""
+    x = draw.standard_normal((rows, 10))
+    f = 1.5 * x[:, 0] + x[:, 1] * x[:, 2] - 4.0
+    return x, (draw.random(rows) < 1 / (1 + np.exp(-f))).astype(np.int64)
+
+
+def nothing(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Labels that have nothing to do with the features."""
+    return draw.standard_normal((rows, 8)), (draw.random(rows) < 0.4).astype(np.int64)
+
+
+def amounts(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Friedman's function with noise: R² of 0.8 at best."""
+    x = draw.random((rows, 7))
+    f = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
+    f += 10 * x[:, 3] + 5 * x[:, 4]
+    return x, f + draw.normal(0, 2.4, rows)
+
+
+SETS = {
+    "digits": Set(what="bundled, 1797 rows, default settings of depth 2", recipe=(), weak=True),
+    "iris": Set(what="bundled, 150 rows"),
+    "wine": Set(what="bundled, 178 rows"),
+    "breast_cancer": Set(what="bundled, 569 rows"),
+    "noisy": Set(what="logistic with bends, 300 rows, at best 76 %", rows=300, draw=noisy),
+    "credit": Set(what="20 weak features, 30 % bad risks, 1000 rows", rows=1000, draw=credit),
+    "rings": Set(what="ring around a disc, 10 % flipped, 400 rows", rows=400, draw=rings),
+    "rare": Set(what="5 % positive, compared by AUC, 1000 rows", rows=1000, draw=rare),
+    "nothing": Set(what="labels without features, 300 rows", rows=300, draw=nothing, trains=False),
+    "amounts": Set(
+        what="regression with noise, 300 rows", rows=300, draw=amounts, task="regression"
+    ),
+}
+
+
+def one_run(name: str, run: int) -> dict[str, Any]:
+    """One study of ten equal activations: what it said, and what it covered."""
+    kind = SETS[name]
+    table, everything = _tables(name, run)
+    made, division = blocks(table, SPLITS, seed=run)
+    recipe: dict[str, Any] = dict(kind.recipe)
+    # A different activation is a different stream of draws: ten a run, so none is used twice.
+    chosen = settings(table, division, activations=["relu"], depths=[2], seed=16 * run, **recipe)
+    arrays = Arrays(table, made)
+    fresh, after, seen = None, (lambda network, splits: None), list[float]()
+    if everything is not None:
+        rows = np.arange(table.rows, everything.rows)
+        fresh = Arrays(everything, [Block(b.train, b.validation, rows) for b in made])
+
+        def after(network: Network, splits: NDArray[np.intp]) -> None:
+            seen.extend(_fresh_scores(fresh, network, splits, chosen))
+
+    job = Job(activation="relu", depth=2, splits=tuple(range(SPLITS)), streams=tuple(range(10)))
+    trained = train(arrays, job, chosen, after)
+    trials = {
+        (one, 2): [dataclasses.replace(trial, activation=one) for trial in part]
+        for one, part in zip(EQUAL, _parts(trained), strict=True)
+    }
+    models = {"constant": [fit(arrays, "constant", split, chosen) for split in range(SPLITS)]}
+    tested = SharedRows.of(made, table)
+    equal = dataclasses.replace(chosen, activations=EQUAL, baseline=EQUAL[0], models=("constant",))
+    found = _outcome(trials, models, tested, equal, table, kind)
+    if fresh is not None:
+        found |= _covered(trials, np.array(seen).reshape(10, SPLITS), tested, equal)
+    if kind.weak:
+        short = dataclasses.replace(chosen, steps=45, tuning_steps=45, rounds=8)
+        # As in a study: the same draws as the baseline.
+        weak = train(arrays, dataclasses.replace(job, streams=(0,)), short)
+        found |= _power(weak, trials, models, tested, equal)
+    return {"set": name, "run": run, **found}
+
+
+def _tables(name: str, run: int) -> tuple[Table, Table | None]:
+    kind = SETS[name]
+    if kind.draw is None:
+        return load(name), None
+    draw = np.random.default_rng([99, run, *name.encode()])
+    x, y = kind.draw(draw, kind.rows + FRESH)
+    everything = load((x, y))
+    small = {
+        field: getattr(everything, field)[: kind.rows]
+        for field in ("y", "numbers", "categories", "texts")
+    }
+    return dataclasses.replace(everything, **small, groups=None), everything
+
+
+def _parts(trained: Sequence[Trial]) -> list[list[Trial]]:
+    return [list(trained[i : i + SPLITS]) for i in range(0, len(trained), SPLITS)]
+
+
+def _fresh_scores(
+    fresh: Arrays, network: Network, splits: NDArray[np.intp], chosen: Settings
+) -> list[float]:
+    found = []
+    for split, logits in zip(splits, tested_logits(network, fresh, splits), strict=True):
+        output = fresh.output(int(split), logits)
+        value = scores(fresh.tested(int(split)), output).of(chosen.metric)
+        found.append(math.nan if value is None else value)
+    return found
+
+
+def _outcome(
+    trials: dict[tuple[str, int], list[Trial]],
+    models: dict[str, list[ModelTrial]],
+    tested: SharedRows,
+    equal: Settings,
+    table: Table,
+    kind: Set,
+) -> dict[str, Any]:
+    """What the study says, and which of its sentences are wrong."""
+    cells, compared, comparisons = conclude(trials, models, tested, equal)
+    data = describe(table, blocks(table, SPLITS, seed=0)[1])
+    said = answer(data, equal, cells, compared)
+    differ = [each for each in comparisons if each.other != "constant" and each.significant]
+    wrong = [f"{each.one} differs from {each.other}" for each in differ]
+    false_state = "fails" if kind.trains else "trains"
+    wrong += [f"{cell.activation} {cell.state}" for cell in cells if cell.state == false_state]
+    words = ("is better than", "worse than", "Avoid")
+    if any(word in text for word in words
+           for text in (said.sentence, *(depth.sentence for depth in said.by_depth))):  # fmt: skip
+        wrong.append(said.sentence)
+    if said.matters == "yes":
+        wrong.append("the choice matters")
+    return {
+        "score": float(np.mean([cell.score for cell in cells])),
+        "differ": bool(differ),
+        "wrong": wrong,
+        "trains": sum(cell.state == "trains" for cell in cells),
+        "answer": said.sentence,
+    }
+
+
+def _covered(
+    trials: dict[tuple[str, int], list[Trial]],
+    fresh: NDArray[np.float64],
+    tested: SharedRows,
+    equal: Settings,
+) -> dict[str, Any]:
+    """Whether 95 % intervals contain what the same networks show on fresh rows."""
+    from ogive.study.conclude import _measured
+    from ogive.study.statistics import score_interval
+
+    shown = fresh.mean(axis=1)
+    score, same, zero = [], [], []
+    for one, truth in zip(EQUAL, shown, strict=True):
+        interval = score_interval(
+            _measured(trials[one, 2], equal.metric, tested, equal), tested, equal.metric
+        )
+        score.append(bool(interval.low <= truth <= interval.high))
+    # Pairs that share no network.
+    for i in range(0, 10, 2):
+        pair = _paired(trials[EQUAL[i], 2], trials[EQUAL[i + 1], 2], equal.metric, tested, equal)
+        interval = compare(pair, tested).interval(1 - ALPHA)
+        same.append(bool(interval.low <= shown[i] - shown[i + 1] <= interval.high))
+        zero.append(bool(interval.low <= 0 <= interval.high))
+    return {"score_covered": score, "difference_covered": same, "zero_covered": zero}
+
+
+def _power(
+    weak: list[Trial],
+    trials: dict[tuple[str, int], list[Trial]],
+    models: dict[str, list[ModelTrial]],
+    tested: SharedRows,
+    equal: Settings,
+) -> dict[str, Any]:
+    """Whether the weaker activation is found, in this study and in one of the default size."""
+    everything = {**trials, (WEAK, 2): [dataclasses.replace(t, activation=WEAK) for t in weak]}
+    larger = dataclasses.replace(equal, activations=(*EQUAL, WEAK))
+    comparisons = conclude(everything, models, tested, larger)[2]
+    (found,) = [each for each in comparisons if (each.one, each.other) == (WEAK, EQUAL[0])]
+    p = [each.p for each in comparisons]
+    # Depths that show nothing, and networks that train: the family of a default study.
+    others = DEFAULT_FAMILY - len(p)
+    trains = [0.0] * (2 * len(EQUAL))
+    default = holm([found.p, *p, *trains, *[1.0] * (others - len(trains))])[0][0]
+    return {
+        "weak": found.difference,
+        "found": found.significant and found.difference < 0,
+        "found_in_default": default < ALPHA and found.difference < 0,
+    }
+
+
+def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of the tables."""
+    summary: dict[str, Any] = {}
+    for name, kind in SETS.items():
+        found = [line for line in lines if line["set"] == name]
+        if not found:
+            continue
+        one: dict[str, Any] = {
+            "what": kind.what,
+            "runs": len(found),
+            "score": float(np.mean([line["score"] for line in found])),
+            "differ": float(np.mean([line["differ"] for line in found])),
+            "wrong": float(np.mean([bool(line["wrong"]) for line in found])),
+            "trains": float(np.mean([line["trains"] for line in found])) / 10,
+        }
+        for key in ("score_covered", "difference_covered", "zero_covered"):
+            if key in found[0]:
+                one[key] = float(np.mean([line[key] for line in found]))
+        if "weak" in found[0]:
+            one["weak"] = float(np.mean([line["weak"] for line in found]))
+            one["found"] = float(np.mean([line["found"] for line in found]))
+            one["found_in_default"] = float(np.mean([line["found_in_default"] for line in found]))
+        summary[name] = one
+    return summary
+
+
+def table(summary: dict[str, Any]) -> str:
+    """The tables of docs/calibration.md."""
+    rows = [
+        '| data | runs | mean score | "some differ" | any wrong sentence | covered: score | '
+        "covered: difference |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    percent = lambda one, key: f"{100 * one[key]:.1f} %" if key in one else ""  # noqa: E731
+    for name, one in summary.items():
+        rows.append(
+            f"| {name}: {one['what']} | {one['runs']} | {one['score']:.3f} | "
+            f"{percent(one, 'differ')} | {percent(one, 'wrong')} | "
+            f"{percent(one, 'score_covered')} | {percent(one, 'difference_covered')} |"
+        )
+    for one in summary.values():
+        if "weak" in one:
+            rows += [
+                "",
+                f"Power: on digits, a ReLU that stops after 45 of 720 steps is "
+                f"{-100 * one['weak']:.1f} points worse. Ten splits find it in "
+                f"{percent(one, 'found')} of {one['runs']} "
+                "studies of 11 activations at one depth, and in "
+                f"{percent(one, 'found_in_default')} where Holm's method counts the "
+                f"{DEFAULT_FAMILY} comparisons of a default study.",
+            ]
+    return "\n".join(rows) + "\n"
+
+
+def read() -> list[dict[str, Any]]:
+    """Finished runs."""
+    if not LINES.exists():
+        return []
+    found = []
+    for line in LINES.read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:  # cut short by a kill
+            continue
+    return found
+
+
+def write(lines: Sequence[dict[str, Any]]) -> None:
+    """The JSON, and the tables within the page."""
+    summary = summarise(lines)
+    SUMMARY.write_text(json.dumps(summary, indent=1) + "\n")
+    begin, end = "<!-- tables: written by tools/calibrate.py -->", "<!-- end of tables -->"
+    page = PAGE.read_text()
+    before, rest = page.split(begin)
+    PAGE.write_text(f"{before}{begin}\n{table(summary)}{end}{rest.split(end)[1]}")
+
+
+def _one(name: str, run: int) -> dict[str, Any]:
+    ogive.set_num_threads(1)
+    with threadpool_limits(1):
+        return one_run(name, run)
+
+
+def main() -> None:
+    """Run what is missing, then write and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--only", default=",".join(SETS))
+    parser.add_argument("--processes", type=int, default=1)
+    asked = parser.parse_args()
+    names = asked.only.split(",")
+    LINES.parent.mkdir(exist_ok=True)
+    done = {(line["set"], line["run"]) for line in read()}
+    # A run of every set in turn, so that an early table has them all.
+    missing = [
+        (name, run) for run in range(asked.runs) for name in names if (name, run) not in done
+    ]
+    began = time.monotonic()
+    calls = (joblib.delayed(_one)(name, run) for name, run in missing)
+    results = joblib.Parallel(n_jobs=asked.processes, return_as="generator")(calls)
+    for count, line in enumerate(results, 1):
+        with LINES.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        if count % len(names) == 0 or count == len(missing):
+            minutes = (time.monotonic() - began) / count * (len(missing) - count) / 60
+            print(f"{count} of {len(missing)} runs, {minutes:.0f} minutes left", flush=True)
+    lines = read()
+    write(lines)
+    print(table(summarise(lines)))
+
+
+if __name__ == "__main__":
+    main()
