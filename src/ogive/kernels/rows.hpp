@@ -49,6 +49,9 @@ struct exponential<T, reduces> {
 
 // What divides logits: NaN, which leaves no row defined, unless it is positive and finite.
 inline double as_temperature(double t) { return t > 0 && t < infinity ? t : not_a_number; }
+inline double temperature_at(const char *at) {
+  return as_temperature(*reinterpret_cast<const double *>(at));
+}
 
 class scratch {
 public:
@@ -313,7 +316,7 @@ template <class K, class T, bool backward>
     r.n = n;
     r.d = memory.data();
     r.e = memory.data() + n;
-    const double t = as_temperature(*reinterpret_cast<const double *>(at(temperature)));
+    const double t = temperature_at(at(temperature));
     const std::ptrdiff_t mask_step = core[cores + 1];
     if constexpr (in_floats)
       if (n > 0 && is_plain(i)) {
@@ -364,13 +367,34 @@ template <class K, class T, bool backward>
   return true;
 }
 
+// One row in doubles, in room for three of them.
+template <class K, class T>
+[[gnu::always_inline]] inline void
+from_output(const char *from_dy, const char *from_y, const char *temperature, char *to,
+            const std::ptrdiff_t *core, std::ptrdiff_t n, double *dy) {
+  double *const y = dy + n, *const dx = y + n;
+  read_row<T>(from_dy, core[0], n, dy);
+  read_row<T>(from_y, core[1], n, y);
+  K::backward_from_output(n, dy, y, dx);
+  const double t = sign_of_logits<K>() * temperature_at(temperature);
+  for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] /= t;
+  write_row<T>(dx, n, to, core[2]);
+}
+// The same, kept out of the loop that seldom comes here.
+template <class K, class T>
+[[gnu::noinline, gnu::flatten]] void
+from_output_rarely(const char *from_dy, const char *from_y, const char *temperature, char *to,
+                   const std::ptrdiff_t *core, std::ptrdiff_t n, double *dy) {
+  from_output<K, T>(from_dy, from_y, temperature, to, core, n, dy);
+}
+
 // T(n) T(n) d -> T(n): dy, y, temperature.
 template <class K, class T>
 [[gnu::flatten]] bool rows_from_output(char **args, const std::ptrdiff_t *dims,
                                        const std::ptrdiff_t *steps) {
   const std::ptrdiff_t n = dims[1], *core = steps + 4;
-  const auto temperature = [](const char *at) {
-    return as_temperature(*reinterpret_cast<const double *>(at));
+  constexpr bool in_floats = sizeof(T) <= 4 && requires(const float *f, float *g) {
+    K::float_backward_from_output(0, f, f, 1.0, g);
   };
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
@@ -392,25 +416,21 @@ template <class K, class T>
         }
         if (done >> (i % lanes) & 1) continue;
       }
-    if constexpr (sizeof(T) <= 4 && requires(const float *f, float *g) {
-                    K::float_backward_from_output(0, f, f, 1.0, g);
-                  }) {
+    if constexpr (in_floats) {
       const bool packed = sizeof(T) == 4 && core[2] == sizeof(T);
       float *const to = reinterpret_cast<float *>(packed ? at(3) : reinterpret_cast<char *>(dx));
       if (n > 0 && K::float_backward_from_output(
                        n, floats_of<T>(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
                        floats_of<T>(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
-                       sign_of_logits<K>() * temperature(at(2)), to)) {
+                       sign_of_logits<K>() * temperature_at(at(2)), to)) {
         if (!packed) write_floats<T>(to, n, at(3), core[2]);
         continue;
       }
     }
-    read_row<T>(at(0), core[0], n, dy);
-    read_row<T>(at(1), core[1], n, y);
-    K::backward_from_output(n, dy, y, dx);
-    const double t = sign_of_logits<K>() * temperature(at(2));
-    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] /= t;
-    write_row<T>(dx, n, at(3), core[2]);
+    if constexpr (in_floats)
+      from_output_rarely<K, T>(at(0), at(1), at(2), at(3), core, n, dy);
+    else
+      from_output<K, T>(at(0), at(1), at(2), at(3), core, n, dy);
   }
   return true;
 }

@@ -6,7 +6,7 @@
 //     template <class M> static real curvature(real x[, double parameter…]);
 //     // optional: dy f'(x) where dy times the rounded slope is not good enough, from x (for halves
 //     // in lanes too) or from a slope that `at` gave
-//     template <class M> static real pull_back(real dy, real x);
+//     template <class M> static real pull_back(real dy, real x[, double parameter…]);
 //     static float_pair backward_lanes(floats dy, floats x);
 //     template <class M> static real through(real dy, real slope);
 //     // optional, for backward of halves: the short number that the slope is next to 0, with the
@@ -14,6 +14,8 @@
 //     static jet<double> rail(double x[, double parameter…]);
 //     // optional, where the output determines the slope:
 //     template <class M> static real slope_from_output(real y[, double parameter…]);
+//     // and for halves, where that is next to a short number: the same as a sum of two
+//     static pair slope_pair(double y[, double parameter…]);
 //     // optional, where a parameter is learned: its slope d f / d parameter
 //     template <class M> static real parameter_slope(real x, double parameter);
 //     // optional, where the parameter of `at` is drawn in training, from a uniform u in (0, 1):
@@ -173,8 +175,8 @@ struct output_slope_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::output_range;
   template <class T>
   static constexpr interval range = [] {
-    if constexpr (sizeof(T) == 2 && requires { K::output_range_of_halves; })
-      return K::output_range_of_halves;
+    if constexpr (__is_same(T, bfloat) && requires { K::output_range_of_bfloats; })
+      return K::output_range_of_bfloats;
     else
       return lane_range;
   }();
@@ -236,8 +238,8 @@ struct backward_of : slope_in_lanes<K, true> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R x, P... p) {
-    if constexpr (requires { K::template pull_back<M>(dy, x); })
-      return K::template pull_back<M>(dy, x);
+    if constexpr (requires { K::template pull_back<M>(dy, x, p...); })
+      return K::template pull_back<M>(dy, x, p...);
     R slope = K::template at<M>(x, p...).slope;
     if constexpr (requires { requires M::keeps_ties; } && requires { K::rail(x, p...); }) {
       const jet<double> by = K::rail(x, p...);
@@ -252,15 +254,17 @@ struct backward_from_output_of : output_slope_in_lanes<K> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R y, P... p) {
+    if constexpr (requires { requires M::keeps_ties; } && requires { K::slope_pair(y, p...); }) {
+      const pair slope = K::slope_pair(y, p...);
+      const double product = dy * slope.high;
+      const double lost = fma(dy, slope.high, -product) + dy * slope.low;
+      return slope.high == 0 ? 0 : M::off_ties(product, lost);
+    }
     const R slope = K::template slope_from_output<M>(y, p...);
-    if constexpr (requires { K::exact; })
-      return pass_back(dy, slope);
-    else if constexpr (requires { K::steep; })
+    if constexpr (requires { K::steep; })
       return pass_steep_back(dy, slope, dy * slope);
-    else if constexpr (requires { K::template through<M>(dy, slope); })
-      return K::template through<M>(dy, slope);
-    else // the slope may be next to a short number
-      return slope == 0 ? 0 : M::product(dy, slope);
+    else
+      return passed_through<K, M>(dy, slope);
   }
 };
 

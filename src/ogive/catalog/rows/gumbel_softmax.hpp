@@ -26,9 +26,8 @@ struct gumbel_softmax {
       const auto at = [&](int k) { return args[k] + i * steps[k]; };
       const auto integer = [&](int k) { return *reinterpret_cast<const std::uint64_t *>(at(k)); };
       read_row<T>(at(x), core[x], n, r.d);
-      r.template prepare<typename exponential<T>::grade>(
-          as_temperature(*reinterpret_cast<const double *>(at(x + 1))), integer(x + 2),
-          integer(x + 3), y);
+      r.template prepare<typename exponential<T>::grade>(temperature_at(at(x + 1)), integer(x + 2),
+                                                         integer(x + 3), y);
       if constexpr (backward) {
         read_row<T>(at(0), core[0], n, dy);
         r.contract(dy, y);

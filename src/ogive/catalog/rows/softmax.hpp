@@ -150,14 +150,16 @@ private:
     if (n == 0) return;
     const double origin = dy[k];
     for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = a(j) * (dy[j] - origin);
-    double shift = sum_of(dx, n);
-    if (magnitude(shift) < infinity) {
-      for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = a(i) * ((dy[i] - origin) - shift);
-      return;
-    }
-    // Not all of dy is finite: what arrives at a class without probability counts nowhere.
+    const double shift = sum_of(dx, n);
+    if (!(magnitude(shift) < infinity)) return contract_infinite(n, origin, dy, dx, a);
+    for (std::ptrdiff_t i = 0; i < n; ++i) dx[i] = a(i) * ((dy[i] - origin) - shift);
+  }
+  // Where not all of dy is finite: what arrives at a class without probability counts nowhere.
+  template <class Probability>
+  [[gnu::noinline]] static void contract_infinite(std::ptrdiff_t n, double origin, const double *dy,
+                                                  double *dx, Probability a) {
     for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = a(j) == 0 ? 0 : dx[j];
-    shift = sum_of(dx, n);
+    const double shift = sum_of(dx, n);
     for (std::ptrdiff_t i = 0; i < n; ++i)
       dx[i] = a(i) == 0 ? 0 : a(i) * ((dy[i] - origin) - shift);
   }

@@ -31,14 +31,19 @@ struct celu {
   static double curvature(double x, double alpha) {
     const argument t = over_alpha<M>(x, alpha);
     // Over a small alpha the power comes back into range: both go up before they meet.
-    const double lift = alpha < 1 ? 0x1p600 : 1;
+    const double lift = alpha < 1 ? 0x1p960 : 1;
     const double power = M::exp_halves(t.high, t.low).times(lift) / (alpha * lift);
     return x > 0 || t.high < -far_exponent ? 0 : power;
   }
   // y/alpha + 1, as a sum that loses nothing next to -alpha.
   template <class M>
   static double slope_from_output(double y, double alpha) {
-    return y > 0 ? 1 : M::divide(exact_sum(y, alpha), alpha);
+    return y > 0 ? 1 : (y + alpha) / alpha;
+  }
+  static pair slope_pair(double y, double alpha) {
+    const pair sum = exact_sum(y, alpha);
+    const double slope = sum.high / alpha, rest = fma(-slope, alpha, sum.high) + sum.low;
+    return {y > 0 ? 1 : slope, y > 0 ? 0 : rest / alpha};
   }
 
 private:

@@ -22,15 +22,22 @@ struct elu {
   static double curvature(double x, double alpha) {
     return x > 0 ? 0 : fallen(x, M::exp_halves(x).times(alpha));
   }
-  // Left of 0, e^x goes down.
-  static jet<double> rail(double x, double alpha) {
-    return {x < 0 ? alpha : 1, x < 0 ? -1.0 : 0.0};
+  // alpha (1 + x) dy next to 0, since alpha dy may be a tie of a half.
+  template <class M>
+  static double pull_back(double dy, double x, double alpha) {
+    const double plain = pass_back(dy, at<M>(x, alpha).slope);
+    if constexpr (!M::keeps_ties) return plain;
+    const double product = dy * alpha, lost = fma(dy, alpha, -product) + product * x;
+    const double near = M::off_ties(product, lost);
+    return x < 0 && x > -0x1p-40 ? near : plain;
   }
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {
-    const pair sum = exact_sum(y, alpha);
-    return y > 0 ? 1 : M::off_ties(sum.high, sum.low);
+    return y > 0 ? 1 : y + alpha;
+  }
+  static pair slope_pair(double y, double alpha) {
+    return exact_sum(y > 0 ? 1 : y, y > 0 ? 0 : alpha);
   }
   static constexpr interval slope_range{-80, largest_float};
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {

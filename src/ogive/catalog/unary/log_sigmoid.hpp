@@ -25,6 +25,7 @@ struct log_sigmoid {
   // 1 - e^y
   template <class M>
   static double slope_from_output(double y) {
-    return softplus::fallen<M>(-y);
+    return -M::expm1(y);
   }
+  static pair slope_pair(double y) { return softplus::fallen(-y); }
 };

@@ -12,7 +12,8 @@ struct relu_squared {
   template <class M>
   static double pull_back(double dy, double x) {
     const double positive = x > 0 ? x : x == x ? 0 : x, product = dy * positive;
-    return pass_steep_back(dy, positive, product + product);
+    if constexpr (M::full) return pass_steep_back(dy, positive, product + product);
+    return pass_back(dy, 2 * at_most(positive, 0x1p1000)); // as good as infinite
   }
   template <class M>
   static double curvature(double x) {

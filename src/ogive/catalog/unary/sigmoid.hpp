@@ -32,12 +32,15 @@ struct sigmoid {
   // a (1 - a). Where a has rounded to 1, the slope it had is gone.
   template <class M>
   static double slope_from_output(double y) {
+    return y * (1 - y);
+  }
+  static pair slope_pair(double y) {
     const pair rest = exact_sum(1, -y);
     const double slope = y * rest.high;
-    return M::off_ties(slope, fma(y, rest.high, -slope) + y * rest.low);
+    return {slope, fma(y, rest.high, -slope) + y * rest.low};
   }
   static constexpr interval output_range{0, 1};
-  static constexpr interval output_range_of_halves{0, 1, 0x1p-60f}; // or y^2 is lost
+  static constexpr interval output_range_of_bfloats{0, 1, 0x1p-60f}; // or y^2 is lost
   OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
     const float_pair rest = exact_sum(all(1), -y);
     const floats slope = y * rest.high;

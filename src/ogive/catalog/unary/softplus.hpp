@@ -30,13 +30,14 @@ struct softplus {
   // 1 - e^(-beta y)
   template <class M>
   static double slope_from_output(double y, double beta) {
-    return fallen<M>(beta * y);
+    return -M::expm1(-beta * y);
   }
-  // 1 - e^-t, next to 0 below t, which may be a tie of the result's format.
-  template <class M>
-  static double fallen(double t) {
+  static pair slope_pair(double y, double beta) { return fallen(beta * y); }
+  // 1 - e^-t, next to 0 below t by more than a double may tell.
+  static pair fallen(double t) {
     const double near = fma(-t / 2, t, t), lost = fma(-t / 2, t, t - near);
-    return M::keeps_ties && magnitude(t) < 0x1p-40 ? M::off_ties(near, lost) : -M::expm1(-t);
+    const bool small = magnitude(t) < 0x1p-40;
+    return {small ? near : -elementary<half_grade>::expm1(-t), small ? lost : 0};
   }
   // sigmoid(x)
   static constexpr interval slope_range{-80, 80};
@@ -65,8 +66,7 @@ private:
     const scaled power = minus_size<M>(x, beta, t);
     const double e = power.value(), plain = M::log1p_unit(e);
     if constexpr (!M::full) return plain / beta;
-    const double lift = beta < 1 ? 0x1p600 : 1;
-    const double small = magnitude(t) > far_exponent ? 0 : power.times(lift);
-    return (beta < 1 && e < 0x1p-200 ? small : plain * lift) / (beta * lift);
+    const double lift = beta < 1 ? 0x1p960 : 1;
+    return (beta < 1 && e < 0x1p-200 ? power.times(lift) : plain * lift) / (beta * lift);
   }
 };

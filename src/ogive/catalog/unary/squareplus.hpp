@@ -27,14 +27,14 @@ struct squareplus {
   // y^2/(y^2 + b/4)
   template <class M>
   static double slope_from_output(double y, double b) {
-    if constexpr (M::keeps_ties) {
-      // A square of halves is exact, and over a short number it may be a tie.
-      const double square = y * y;
-      const pair sum = exact_sum(square, b / 4);
-      const double slope = square / sum.high, lost = fma(-slope, sum.high, square);
-      if (y < __builtin_inf()) return M::off_ties(slope, lost - slope * sum.low);
-    }
     return 1 / (1 + b / 4 / y / y);
+  }
+  // Over a short number the square of a half may be a tie.
+  static pair slope_pair(double y, double b) {
+    const double square = at_most(y, 0x1p300) * at_most(y, 0x1p300);
+    const pair sum = exact_sum(square, b / 4);
+    const double slope = square / sum.high, rest = fma(-slope, sum.high, square);
+    return {slope, (rest - slope * sum.low) / sum.high};
   }
 
 private:
