@@ -91,7 +91,8 @@ def test_equal_differences_are_no_certainty():
 
 
 def shared(made):
-    return SharedRows.of(made, made_table(rows=20, task="regression"))
+    rows = 1 + max(block.train.max() for block in made)
+    return SharedRows.of(made, made_table(rows=rows + 9, task="regression"))
 
 
 def blocks_of(rows, folds=10, fixed=None):

@@ -11,6 +11,8 @@ def main() -> None:
         if (error.name or "").partition(".")[0] not in {"typer", "rich"}:
             raise
         sys.exit('ogive: the command line needs more packages: pip install "ogive[study]"')
+    except KeyboardInterrupt:  # while it is imported
+        sys.exit(130)
     app()
 
 

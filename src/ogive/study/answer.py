@@ -54,7 +54,7 @@ def answer(
     """
     words = Words(data, settings, models)
     training = [cell for cell in cells if cell.state == "trains"]
-    top = max(training or cells, key=lambda cell: cell.score)
+    top = _best(training or cells, settings.rope)
     here = [cell for cell in cells if cell.depth == top.depth]
     use, sentence = words.choice(top, here) if training else (None, words.nothing_trains(cells))
     extra = words.better_model(top) if training else ""
@@ -70,6 +70,13 @@ def answer(
         ),
         cautions=words.cautions(cells),
     )
+
+
+def _best(cells: Sequence[Cell], rope: float) -> Cell:
+    """The highest score of the shallowest depth that is as good as any, but for the region."""
+    most = max(cell.score for cell in cells)
+    depth = min(cell.depth for cell in cells if cell.score >= most - rope)
+    return max((cell for cell in cells if cell.depth == depth), key=lambda cell: cell.score)
 
 
 def _matters(here: Sequence[Cell], settings: Settings) -> Literal["yes", "no", "not shown"]:

@@ -213,12 +213,17 @@ def _measured(
     settings: Settings,
 ) -> Measured:
     values = np.array([_score(trial, metric) for trial in trials])
-    shares = [unpack(trial.test_rows) for trial in trials]
-    validated = [unpack(trial.validation_rows) for trial in trials if isinstance(trial, Trial)]
-    if metric != settings.metric:
-        shares = [share * weight for share, weight in zip(shares, tested.balance, strict=True)]
-        validated = []
-    return Measured(values, *(part if _whole(part) else () for part in (shares, validated)))
+    parts = []
+    for packed, balance in zip(
+        ([trial.test_rows for trial in trials], [trial.validation_rows for trial in trials]),
+        tested.balance,
+        strict=True,
+    ):
+        shares = [unpack(text) for text in packed] if all(packed) else []
+        if shares and metric != settings.metric:
+            shares = [share * weight for share, weight in zip(shares, balance, strict=True)]
+        parts.append(shares if _whole(shares) else [])
+    return Measured(values, *parts)
 
 
 def _paired(

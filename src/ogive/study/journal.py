@@ -122,8 +122,7 @@ class Journal:
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
         # A line that a kill cut short is ended, so that the next record starts on its own.
-        size = os.fstat(self._file).st_size
-        if os.pread(self._file, 1, size - 1) != b"\n":
+        if not self.path.read_bytes().endswith(b"\n"):
             os.write(self._file, b"\n")
 
     def _is_there(self) -> bool:

@@ -7,9 +7,11 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .blocks import Arrays
 from .metrics import pack, scores, shares
+from .network import Floats
 from .result import ModelTrial, Settings, Task
 
 TITLES: dict[Task, dict[str, str]] = {
@@ -29,28 +31,39 @@ TITLES: dict[Task, dict[str, str]] = {
 def fit(arrays: Arrays, model: str, split: int, settings: Settings) -> ModelTrial:
     """Fit a model on a block's training and validation rows, and score it on its test rows."""
     began = time.thread_time()
-    rows = int(arrays.train_count[split] + arrays.validation_count[split])
-    tested = slice(rows, rows + int(arrays.test_count[split]))
+    train, rows = int(arrays.train_count[split]), int(arrays.train_count[split])
+    rows += int(arrays.validation_count[split])
     x, y = arrays.x[split], arrays.y[split]
     estimator = _estimator(model, settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a logistic regression at its 200th step is good enough
         estimator.fit(x[:rows], y[:rows])
-        if arrays.classes:
-            # A class of a row or two may be in none of the rows it was fitted on.
-            output = np.zeros((tested.stop - tested.start, arrays.classes))
-            output[:, estimator.classes_] = estimator.predict_proba(x[tested])
-        else:
-            mean, scale = arrays.scale[split]
-            output = estimator.predict(x[tested]).astype(np.float64) * scale + mean
+        output = _predicted(
+            estimator, x[rows : rows + int(arrays.test_count[split])], arrays, split
+        )
+        seen = _predicted(estimator, x[train:rows], arrays, split) if model == "constant" else None
     target = arrays.tested(split)
     return ModelTrial(
         model=model,
         split=split,
         scores=scores(target, output),
         test_rows=pack(shares(settings.metric, target, output)),
+        validation_rows=(
+            "" if seen is None else pack(shares(settings.metric, arrays.validated(split), seen))
+        ),
         seconds=time.thread_time() - began,
     )
+
+
+def _predicted(estimator: Any, x: Floats, arrays: Arrays, split: int) -> NDArray[np.float64]:
+    """Class probabilities, or amounts in the target's unit."""
+    if not arrays.classes:
+        mean, scale = arrays.scale[split]
+        return np.asarray(estimator.predict(x).astype(np.float64) * scale + mean)
+    # A class of a row or two may be in none of the rows it was fitted on.
+    output = np.zeros((len(x), arrays.classes))
+    output[:, estimator.classes_] = estimator.predict_proba(x)
+    return output
 
 
 def _estimator(model: str, settings: Settings) -> Any:

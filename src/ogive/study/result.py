@@ -236,6 +236,8 @@ class ModelTrial:
     test_rows: str
     """As in `Trial`."""
     seconds: NotNegative
+    validation_rows: str = ""
+    """As in `Trial`, of the constant prediction; the others were fitted on these rows."""
 
 
 DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))
@@ -380,7 +382,7 @@ class Answer:
     use: str | None
     """The activation to use; None where nothing trains."""
     depth: int
-    """The depth with the best network, to which ``sentence`` refers."""
+    """The shallowest depth whose best network is as good as any, to which ``sentence`` refers."""
     matters: Literal["yes", "no", "not shown"]
     """Does the choice matter at that depth? ``no``: all that train are equivalent to the baseline
     with 95 % probability. ``yes``: one differs, by the test."""

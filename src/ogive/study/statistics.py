@@ -76,8 +76,8 @@ class SharedRows:
     """Test rows over the rows that a network was given, training and validation."""
     fixed: bool
     """All blocks were tested on the same rows."""
-    balance: tuple[NDArray[np.float64], ...]
-    """What each test row's accuracy counts in balanced accuracy; empty in a regression."""
+    balance: tuple[tuple[NDArray[np.float64], ...], tuple[NDArray[np.float64], ...]]
+    """What each test row's and each validation row's accuracy counts in balanced accuracy."""
 
     @classmethod
     def of(cls, made: Sequence[Block], table: Table) -> SharedRows:
@@ -89,7 +89,10 @@ class SharedRows:
             tuple(block.validation for block in made),
             float(np.mean([len(test) for test in rows]) / given),
             all(np.array_equal(test, rows[0]) for test in rows),
-            tuple(_balance(table.y[test]) for test in rows) if table.classes else (),
+            (
+                tuple(_balance(table.y[block.test]) for block in made),
+                tuple(_balance(table.y[block.validation]) for block in made),
+            ),
         )
 
     @property
