@@ -347,6 +347,8 @@ class Head:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         factors = by
+        if isinstance(by, Tensor):
+            by = torch.where(by == 0, 1, by)  # float lanes take no 0, whose gradient is 0 below
         if isinstance(by, Tensor) and not self.factor_each:
             by, after = 1.0, by if after is None else by * after
         dz = torch.empty_like(z) if gradient else None
@@ -570,7 +572,9 @@ class Head:
             if not is_compiling():
                 self.check(z, target, where, options)
             return self.by_formula(z, target, where, options)
-        alone = not (create_graph or further) and z.requires_grad and grad_enabled()
+        # A compiler asks for no second derivative, and its backward should run no kernel again.
+        alone = is_compiling() or not create_graph
+        alone = alone and not further and z.requires_grad and grad_enabled()
         return by_operator(  # type: ignore[no-any-return]
             self.name,
             lambda z, target: self.operator(z, target, where, *values, alone)[0],
@@ -595,6 +599,8 @@ class Head:
         """Whether backward runs the kernel again, and no gradient is kept for it: where the kernel
         is quick enough to be faster than torch's functions all the same.
         """
+        if options["reduction"] == "none":
+            return True  # what comes from upstream is hardly 1 for each
         if not self.quick or z.numel() <= FEW or z.dtype is torch.float64:
             return False
         return z.dim() > target.dim() and self.checked_numbers(options) is self.usual_numbers
