@@ -347,10 +347,10 @@ class Head:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         factors = by
-        if isinstance(by, Tensor):
-            by = torch.where(by == 0, 1, by)  # float lanes take no 0, whose gradient is 0 below
-        if isinstance(by, Tensor) and not self.factor_each:
+        if isinstance(by, Tensor) and (z.dtype not in HALVES or not self.factor_each):
+            # Float lanes want one factor for all; halves, whose digits are few, are rounded once.
             by, after = 1.0, by if after is None else by * after
+            after = after.to(z.dtype) if how == "none" else after
         dz = torch.empty_like(z) if gradient else None
         given: list[Any] = [z, goal, *weights, by, dz]
         plain = all(t.is_contiguous() for t in given if isinstance(t, Tensor))
@@ -572,9 +572,7 @@ class Head:
             if not is_compiling():
                 self.check(z, target, where, options)
             return self.by_formula(z, target, where, options)
-        # A compiler asks for no second derivative, and its backward should run no kernel again.
-        alone = is_compiling() or not create_graph
-        alone = alone and not further and z.requires_grad and grad_enabled()
+        alone = not (create_graph or further) and z.requires_grad and grad_enabled()
         return by_operator(  # type: ignore[no-any-return]
             self.name,
             lambda z, target: self.operator(z, target, where, *values, alone)[0],
@@ -909,6 +907,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
     return Loss, Gradient
 
 
+HALVES = (torch.float16, torch.bfloat16)
 FEW = 1024
 """Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
 HERE = object()
@@ -1113,7 +1112,12 @@ def factor_of(
         by = torch.empty(upstream.shape, dtype=torch.float64).copy_(upstream)
         if isinstance(base, Tensor) or base != 1:
             by = by.mul_(base)
-    if not by.numel() or by.min().item() >= 0:
+    if not by.numel():
+        return by, None
+    least, most = (t.item() for t in torch.aminmax(by))
+    if least == most:
+        return split(least)
+    if least >= 0:
         return by, None
     return by.abs(), torch.where(by < 0, -1, 1).to(dtype)  # float lanes take none below 0
 
