@@ -124,40 +124,41 @@ def vmap(case: Case) -> None:
         each = [case.torch(*one) for one in zip(*xs, strict=True)]
         near(found, torch.stack(each), rtol=1e-13, atol=1e-13)
 
-    def gradients(*xs: torch.Tensor) -> Any:
-        def total(*xs: torch.Tensor) -> torch.Tensor:
-            y = case.torch(*xs)
-            return (y * ramp(y)).sum()
+    targets: list[torch.Tensor] = []
+    loss = case.torch
+    if case.target is not None:
+        of_each = [case.target(*one) for one in zip(*xs, strict=True)]
+        targets = [torch.stack([target.roll(k, 0) for k, target in enumerate(of_each)])]
+        loss = getattr(ogive.torch, case.name)
+    count = len(xs)
 
-        return torch.func.grad(total, tuple(range(len(xs))))(*xs)
-
-    found = torch.func.vmap(gradients)(*xs)
-    each = [gradients(*one) for one in zip(*xs, strict=True)]
-    for ours, theirs in zip(found, zip(*each, strict=True), strict=True):
-        near(ours, torch.stack(theirs), rtol=1e-13, atol=1e-13)
-
-    nested = [x.unflatten(0, (1, 3)) for x in xs]
-    found = torch.func.vmap(torch.func.vmap(case.torch))(*nested)
-    near(found[0], torch.stack([case.torch(*one) for one in zip(*xs, strict=True)]))
-
-    along = torch.cos(xs[0])
-
-    def of_first(x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        y = case.torch(x, *rest)
+    def total(*xs: torch.Tensor) -> torch.Tensor:
+        y = loss(*xs)
         return (y * ramp(y)).sum()
 
-    hessian = torch.func.hessian(of_first)
-    found = torch.func.vmap(hessian)(*(x[:2] for x in xs))
-    each = [hessian(*one) for one in zip(*(x[:2] for x in xs), strict=True)]
-    near(found, torch.stack(each))
+    gradients = torch.func.grad(total, tuple(range(count)))
+    directions = [torch.cos(x) for x in xs]
 
-    def product(along: torch.Tensor, x: torch.Tensor, *rest: torch.Tensor) -> torch.Tensor:
-        return torch.func.jvp(lambda x: torch.func.grad(of_first)(x, *rest), (x,), (along,))[1]
+    def further(directions: Any, *given: torch.Tensor) -> Any:
+        of, rest = given[:count], given[count:]
+        return torch.func.jvp(lambda *xs: gradients(*xs, *rest), of, tuple(directions))[1]
 
-    found = torch.func.vmap(product)(along[:2], *(x[:2] for x in xs))
-    axes = xs[0].dim() - 1
-    each = [torch.tensordot(h, v, axes) for h, v in zip(each, along, strict=False)]
-    near(found, torch.stack(each))
+    found = torch.func.vmap(gradients)(*xs, *targets)
+    along = torch.func.vmap(further)(directions, *xs, *targets)
+    for k, given in enumerate(zip(*xs, *targets, strict=True)):
+        each = [x.clone().requires_grad_() for x in given[:count]]
+        one = torch.autograd.grad(total(*each, *given[count:]), each, create_graph=True)
+        for ours, again, theirs in zip(found, gradients(*given), one, strict=True):
+            near(ours[k], again, rtol=1e-13, atol=1e-13)
+            near(again, theirs.detach())  # a sample may lie at a kink
+        if not any(g.requires_grad for g in one):
+            continue
+        # The Hessian is symmetric.
+        pulled = torch.autograd.grad(
+            one, each, [d[k] for d in directions], allow_unused=True, materialize_grads=True
+        )
+        for ours, theirs in zip(along, pulled, strict=True):
+            near(ours[k], theirs)
 
 
 def jvp(case: Case) -> None:

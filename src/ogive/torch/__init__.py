@@ -71,7 +71,7 @@ _functions = _build()
 globals().update(_functions)
 _torch_s = {
     name: function
-    for kind in ("unary", "rows")
+    for kind in ("unary", "rows", "heads")
     for card in map(catalog.find, catalog.names(kind))
     for name, function in _arguments.names(card, _functions[card.name])
 }

@@ -347,8 +347,10 @@ class Head:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         factors = by
-        if isinstance(by, Tensor) and not self.factor_each:
+        if isinstance(by, Tensor) and (z.dtype not in HALVES or not self.factor_each):
+            # Float lanes want one factor for all; halves, whose digits are few, are rounded once.
             by, after = 1.0, by if after is None else by * after
+            after = after.to(z.dtype) if how == "none" else after
         dz = torch.empty_like(z) if gradient else None
         given: list[Any] = [z, goal, *weights, by, dz]
         plain = all(t.is_contiguous() for t in given if isinstance(t, Tensor))
@@ -595,6 +597,8 @@ class Head:
         """Whether backward runs the kernel again, and no gradient is kept for it: where the kernel
         is quick enough to be faster than torch's functions all the same.
         """
+        if options["reduction"] == "none":
+            return True  # what comes from upstream is hardly 1 for each
         if not self.quick or z.numel() <= FEW or z.dtype is torch.float64:
             return False
         return z.dim() > target.dim() and self.checked_numbers(options) is self.usual_numbers
@@ -903,6 +907,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
     return Loss, Gradient
 
 
+HALVES = (torch.float16, torch.bfloat16)
 FEW = 1024
 """Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
 HERE = object()
@@ -1107,7 +1112,12 @@ def factor_of(
         by = torch.empty(upstream.shape, dtype=torch.float64).copy_(upstream)
         if isinstance(base, Tensor) or base != 1:
             by = by.mul_(base)
-    if not by.numel() or by.min().item() >= 0:
+    if not by.numel():
+        return by, None
+    least, most = (t.item() for t in torch.aminmax(by))
+    if least == most:
+        return split(least)
+    if least >= 0:
         return by, None
     return by.abs(), torch.where(by < 0, -1, 1).to(dtype)  # float lanes take none below 0
 
