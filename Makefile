@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test fuzz sanitize bench bench-torch bench-scaling exhaustive lint format clean
+.PHONY: help study test fuzz sanitize bench bench-torch bench-scaling exhaustive calibrate lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench-scaling: $(VENV)/.test  ## how time and memory grow with the work; writes 
 
 exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes tests/accuracy.toml
 	$(BIN)/python tools/exhaustive.py $(ARGS)
+
+calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answer is known; resumes; writes docs/calibration.md
+	$(BIN)/python tools/calibrate.py $(ARGS)
 
 lint: $(VENV)/.test  ## ruff, mypy, clang-format, the generated stub
 	$(BIN)/ruff check .

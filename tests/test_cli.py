@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 import ogive
 from ogive.cli import app
+from ogive.study import StudyResult
 
-TINY = ["--activations", "relu,tanh,sigmoid", "--depths", "1,2", "--seeds", "2", "--epochs", "2",
-        "--jobs", "1"]  # fmt: skip
+TINY = ["--activations", "relu,tanh,sigmoid", "--depths", "1,2", "--splits", "5", "--epochs", "2",
+        "--width", "8", "--jobs", "1"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -37,15 +38,40 @@ def refused(*arguments):
     return lines[0]
 
 
-def test_study_prints_its_table_and_verdicts_and_writes_the_report(tmp_path):
+def test_study_prints_its_answer_and_writes_the_report(tmp_path):
     result = ogive_command("study", "iris", *TINY)
-    for word in ("relu", "tanh", "sigmoid", "Report: report.html"):
+    for word in ("relu", "tanh", "sigmoid", "Depth 2:"):
         assert word in result.stdout
-    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!")
     (journal,) = (tmp_path / "results").glob("iris-*.jsonl")
-    assert json.loads(journal.read_text().splitlines()[0])["study"]["data"] == "iris"
+    (page,) = (tmp_path / "results").glob("iris-*.html")
+    assert f"Report: results/{page.name}" in result.stdout
+    assert page.read_text(encoding="utf-8").startswith("<!")
+    assert json.loads(journal.read_text().splitlines()[0])["study"]["width"] == 8
     again = ogive_command("study", "iris", *TINY, "--report", "other.html")
     assert "Report: other.html" in again.stdout
+    # Another grid of the same results has a page of its own.
+    ogive_command("study", "iris", *TINY, "--rope", "2")
+    assert len(list((tmp_path / "results").iterdir())) == 3
+
+
+def test_study_writes_its_table_and_everything(tmp_path):
+    ogive_command("study", "iris", *TINY, "--csv", "t.csv", "--json", "r.json", "--claims")
+    result = StudyResult.from_json((tmp_path / "r.json").read_text())
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(result.cells) + len(result.models)
+    assert lines[0].startswith("name,depth,score,low,high,state")
+    assert lines[1].startswith(f"{result.cells[0].activation},1.0,{result.cells[0].score}")
+
+
+def test_options_of_training_reach_the_study(tmp_path):
+    ogive_command(
+        "study", "iris", *TINY, "--json", "r.json", "--rates", "0.2,0.05", "--optimizer", "adam",
+        "--baseline", "tanh", "--metric", "balanced_accuracy", "--rope", "2.5", "--seed", "3",
+    )  # fmt: skip
+    chosen = StudyResult.from_json((tmp_path / "r.json").read_text()).settings
+    assert (chosen.rates, chosen.optimizer, chosen.baseline) == ((0.2, 0.05), "adam", "tanh")
+    assert (chosen.metric, chosen.rope, chosen.seed) == ("balanced_accuracy", 0.025, 3)
+    assert (chosen.splits, chosen.width) == (5, 8)
 
 
 def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
@@ -53,7 +79,8 @@ def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
             for i in range(80)]  # fmt: skip
     (tmp_path / "t.csv").write_text("n,colour,x,kind\n" + "\n".join(rows))
     result = ogive_command("study", "t.csv", "--target", "kind", *TINY)
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (page,) = (tmp_path / "results").glob("*.html")
+    html = page.read_text(encoding="utf-8")
     for said in (result.stdout, html):
         assert "0/1 column for each level" in said
         assert "median" in said
@@ -85,9 +112,14 @@ def test_options_for_data_reach_the_loader(tmp_path):
         (["iris", "--activations", "softmax"], "already the head"),
         (["iris", "--depths", "2,x"], "--depths takes whole numbers"),
         (["iris", "--depths", "0"], "depth must be at least 1"),
-        (["iris", "--seeds", "0"], "seeds must be at least 1"),
+        (["iris", "--splits", "1"], "splits must be at least 2"),
+        (["iris", "--rates", "fast"], "--rates takes numbers"),
+        (["iris", "--metric", "f1"], "metric 'f1' is not known here"),
+        (["iris", "--backend", "spark"], "backend 'spark' is not known here"),
+        (["iris", "--backend", "dask"], "--backend dask needs --scheduler ADDRESS"),
+        (["iris", "--csv", "nowhere/t.csv"], "nowhere: no such folder"),
         (["iris", "--epochs", "0"], "epochs must be at least 1"),
-        (["iris", "--jobs", "-1"], "--jobs must not be negative"),
+        (["iris", "--jobs", "-1"], "jobs must not be negative"),
         (["iris", "--results", "t.csv"], "t.csv: is not a results file"),
         (["iris", "--report", "nowhere/report.html"], "nowhere: no such folder"),
         (["iris", "--report", "."], "is a folder"),

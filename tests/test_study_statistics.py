@@ -18,6 +18,7 @@ from ogive.study.statistics import (
     recurring,
     wilson,
 )
+from study_cases import made_table
 
 ROPE = 0.01
 
@@ -81,12 +82,16 @@ def test_holm_is_scipys_and_no_interval_contradicts_its_verdict():
 
 
 def test_equal_differences_are_no_certainty():
-    folds = SharedRows.of(blocks_of(100))
+    folds = shared(blocks_of(100))
     same = compare(Measured(np.zeros(10)), folds)
     assert (same.p, same.practical(ROPE)) == (1.0, (0.0, 1.0, 0.0))
     # One row more in each of ten blocks of ten rows: less than ten coins that fall alike.
     once = compare(Measured(np.full(10, 0.1)), folds)
     assert 2 / 2**10 < once.p < 0.1
+
+
+def shared(made):
+    return SharedRows.of(made, made_table(rows=20, task="regression"))
 
 
 def blocks_of(rows, folds=10, fixed=None):
@@ -110,15 +115,17 @@ def measured(of_row, luck, made, draw):
     return Measured(np.array([part.mean() for part in tested]), tested, validated)
 
 
-@pytest.mark.parametrize(("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)])
+@pytest.mark.parametrize(
+    ("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)]
+)
 def test_the_correction_is_scaled_by_what_comes_back_on_the_same_row(of_row, luck, share):
     draw, made = np.random.default_rng(4), blocks_of(4000)
     found = measured(of_row * draw.standard_normal(4000), luck, made, draw)
-    assert recurring(found, SharedRows.of(made)) == pytest.approx(share, abs=0.05)
-    known = compare(found, SharedRows.of(made))
+    assert recurring(found, shared(made)) == pytest.approx(share, abs=0.05)
+    known = compare(found, shared(made))
     assert known.overlap == pytest.approx(share / 9, abs=0.006)
     # Unknown rows are taken for the worst.
-    assert compare(Measured(found.values), SharedRows.of(made)).overlap == pytest.approx(1 / 9)
+    assert compare(Measured(found.values), shared(made)).overlap == pytest.approx(1 / 9)
 
 
 def test_blocks_that_share_their_test_rows_count_the_rows():
@@ -130,7 +137,7 @@ def test_blocks_that_share_their_test_rows_count_the_rows():
         of_row = draw.normal(0, 0.5, 200)
         tested = [of_row[rows] + 0.1 * draw.standard_normal(60) for _ in made]
         found = Measured(np.array([part.mean() for part in tested]), tested)
-        known = compare(found, SharedRows.of(made))
+        known = compare(found, shared(made))
         errors.append(known.mean / known.scale)
     # The truth is 0; without the rows' own spread this would be five times as wide.
     assert np.std(errors) == pytest.approx(1, rel=0.15)

@@ -114,8 +114,9 @@ def arguments(name: str, x: Any, dim: int = 1) -> list[Any]:
     return values
 
 
-ELEMENTS = [n for n in ON_CUDA if find(base_of(n)).kind in ("unary", "gated")]
-ROWS = [n for n in ON_CUDA if find(base_of(n)).kind == "rows"]
+FUNCTIONS = [n for n in ON_CUDA if base_of(n) in names()]
+ELEMENTS = [n for n in FUNCTIONS if find(base_of(n)).kind in ("unary", "gated")]
+ROWS = [n for n in FUNCTIONS if find(base_of(n)).kind == "rows"]
 
 
 def logits(*shape: int, dtype: Any = torch.float32) -> Any:

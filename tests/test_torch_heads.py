@@ -156,23 +156,155 @@ def test_all_rows_ignored_cost_nothing() -> None:
     assert not z.grad.any()
 
 
-def test_only_the_gradient_is_kept() -> None:
-    z = torch.randn(64, 100, requires_grad=True)
+def kept_by(call: Any) -> tuple[Any, list[torch.Tensor]]:
+    """What a call returns, and the tensors that its graph holds."""
     kept: list[torch.Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        ot.cross_entropy(z, torch.zeros(64, dtype=torch.long))
-    assert [t.shape for t in kept] == [z.shape]
+        return call(), kept
 
 
-def test_a_second_backward_over_a_kept_graph_is_the_same() -> None:
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"weight": torch.ones(100)}])
+def test_no_tensor_is_made_for_backward(options: dict[str, Any], dtype: torch.dtype) -> None:
+    z = torch.randn(64, 100, dtype=dtype, requires_grad=True)
+    t = torch.zeros(64, dtype=torch.uint8)
+    weights = [w for w in options.values() if isinstance(w, torch.Tensor)]
+    _, kept = kept_by(lambda: ot.cross_entropy(z, t, **options))
+    assert {k.data_ptr() for k in kept} == {k.data_ptr() for k in (z, t, *weights)}
+    _, kept = kept_by(lambda: ot.cross_entropy(z, t, create_graph=False, **options))
+    assert [k.shape for k in kept] == [z.shape]
+    assert kept[0].data_ptr() != z.data_ptr()
+
+
+def test_where_a_second_run_would_be_slow_the_gradient_is_kept_beside_the_logits() -> None:
+    z, p = torch.randn(64, 100, requires_grad=True), torch.full((64, 100), 0.01)
+    for f, target in ((ot.cross_entropy, p), (ot.binary_cross_entropy, p), (ot.sigmoid_focal, p)):
+        loss, kept = kept_by(lambda f=f, target=target: f(z, target))
+        ours = [k for k in kept if k.data_ptr() not in (z.data_ptr(), p.data_ptr())]
+        assert [k.shape for k in ours] == [z.shape]
+        (dz,) = torch.autograd.grad(loss, z)
+        assert dz.data_ptr() == ours[0].data_ptr()  # nobody can ask for it again
+
+
+@pytest.mark.parametrize("shape", [(4, 10), (64, 100)])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "binary_cross_entropy"])
+def test_a_gradient_may_be_asked_for_again_and_changed(name: str, shape: Any) -> None:
+    z = torch.randn(shape, requires_grad=True)
+    t = torch.rand(shape) if name[0] == "b" else torch.arange(shape[0]) % shape[1]
+    for create_graph in (True, False):
+        loss = getattr(ot, name)(z, t, create_graph=create_graph)
+        (first,) = torch.autograd.grad(loss, z, retain_graph=True)
+        kept = first.clone()
+        first.mul_(100)
+        (second,) = torch.autograd.grad(2 * loss, z, retain_graph=True)
+        torch.testing.assert_close(second, 2 * kept, rtol=3e-7, atol=0)
+        second.zero_()
+        assert torch.equal(torch.autograd.grad(loss, z)[0], kept)
+        with pytest.raises(RuntimeError, match="second time"):
+            torch.autograd.grad(loss, z)
+
+
+@pytest.mark.parametrize("shape", [(4, 10), (64, 100)])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "binary_cross_entropy"])
+@pytest.mark.parametrize("changed", ["logits", "target"])
+def test_what_backward_reads_must_not_be_written_over(changed: str, name: str, shape: Any) -> None:
+    w = torch.randn(shape, requires_grad=True)
+    z = w * 1
+    t = torch.rand(shape) if name[0] == "b" else torch.arange(shape[0]) % shape[1]
+    loss = getattr(ot, name)(z, t)
+    with torch.no_grad():
+        (z if changed == "logits" else t).mul_(0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_second_derivative_of_what_keeps_its_gradient_alone_is_refused() -> None:
     z = logits().requires_grad_()
-    loss = ot.cross_entropy(z, LABELS)
-    loss.backward(retain_graph=True)
-    first = z.grad.clone()  # type: ignore[union-attr]
-    loss.backward()
-    assert torch.equal(z.grad, 2 * first)  # type: ignore[arg-type]
-    with pytest.raises(RuntimeError, match="create_graph=True"):
-        torch.autograd.grad(ot.cross_entropy(z, LABELS), z, create_graph=True)
+    loss = ot.cross_entropy(z, LABELS, create_graph=False)
+    with pytest.raises(RuntimeError, match="create_graph=False"):
+        torch.autograd.grad(loss, z, create_graph=True)
+
+
+@every_head
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_gradient_times_what_comes_from_upstream_is_rounded_once(
+    name: str, target: torch.Tensor, options: dict[str, Any], dtype: torch.dtype
+) -> None:
+    """Of halves; a gradient that alone would vanish comes through a scaled loss."""
+    for scale in (1024.0, -3.0, 2.0**-10 if dtype is torch.float16 else 2.0**-40, 0.0):
+        found = []
+        for form in (dtype, torch.float64):
+            z = logits(dtype).to(form).requires_grad_()
+            given = target.to(dtype).to(form) if target.is_floating_point() else target
+            loss = getattr(ot, name)(z, given, **options)
+            dy = scale * (1 + torch.arange(loss.numel(), dtype=form).reshape(loss.shape))
+            found.append(torch.autograd.grad(loss, z, dy)[0].double())
+        eps = torch.finfo(dtype).eps
+        unit, least = (0.502 if dtype.itemsize == 2 else 1.2) * eps, torch.finfo(dtype).tiny * eps
+        if name == "sigmoid_focal" and loss.dim():
+            unit *= 2  # its kernel has one factor for all
+        assert ((found[0] - found[1]).abs() <= unit * found[1].abs() + least).all()
+
+
+@every_head
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("repeats", [1, 100])  # of more logits no gradient is kept
+def test_masked_losses_send_nothing_back(
+    name: str, target: torch.Tensor, options: dict[str, Any], dtype: torch.dtype, repeats: int
+) -> None:
+    """Of which the loss is multiplied by 0, whatever their logits are; and negative ones do."""
+    given = target.to(dtype) if target.is_floating_point() else target
+    given = given.repeat(repeats, *(1,) * (given.dim() - 1))
+    options = {**options, "reduction": "none"}
+    z = logits(dtype).repeat(repeats, 1)
+    z[3], z[5, 2] = float("nan"), float("inf")
+    x, finite = z.clone().requires_grad_(), torch.where(z.isfinite(), z, 0).requires_grad_()
+    loss = getattr(ot, name)(x, given, **options)
+    mask = torch.where(torch.arange(len(z)) % 3 == 0, 1.0, -2.5).to(dtype)
+    mask[3] = mask[5] = 0
+    mask = mask.reshape(-1, *(1,) * (loss.dim() - 1)).expand(loss.shape)
+    (expected,) = torch.autograd.grad(getattr(ot, name)(finite, given, **options), finite, mask)
+    for dy in (mask, mask.contiguous()):
+        (found,) = torch.autograd.grad(loss, x, dy, retain_graph=True)
+        assert torch.equal(found, expected)
+    assert not found[[3, 5]].any()
+
+
+NEGATIVE = torch.tensor([-0.5, 1.0, -2.0, 0.25, 1.5], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("target", [LABELS, PROBABILITIES], ids=["labels", "probabilities"])
+def test_weights_may_be_negative_as_in_torch(
+    target: torch.Tensor, smoothing: float, reduction: str
+) -> None:
+    z = logits().requires_grad_()
+    for weight in (NEGATIVE, -NEGATIVE, -WEIGHT):
+        options = {"reduction": reduction, "label_smoothing": smoothing}
+        losses = [f(z, target, weight, **options) for f in (ot.cross_entropy, F.cross_entropy)]
+        torch.testing.assert_close(*losses)
+        torch.testing.assert_close(*(torch.autograd.grad(weighted(y), z)[0] for y in losses))
+    for name in ("weight", "pos_weight"):
+        options = {name: NEGATIVE, "reduction": reduction}
+        losses = [
+            ot.binary_cross_entropy(z, PROBABILITIES, **options),
+            F.binary_cross_entropy_with_logits(z, PROBABILITIES, **options),
+        ]
+        torch.testing.assert_close(*losses)
+        torch.testing.assert_close(*(torch.autograd.grad(weighted(y), z)[0] for y in losses))
+
+
+def test_a_mean_over_weights_that_cancel_is_torch_s_and_over_none_is_zero() -> None:
+    z, t = torch.randn(2, 3, requires_grad=True), torch.tensor([0, 1])
+    cancel = torch.tensor([1.0, -1.0, 1.0])
+    losses = [f(z, t, cancel) for f in (ot.cross_entropy, F.cross_entropy)]
+    assert losses[0].item() == losses[1].item()
+    assert losses[0].isinf()
+    for nothing in (ot.cross_entropy(z, t, torch.zeros(3)), ot.cross_entropy(z, 0 * t - 100)):
+        (dz,) = torch.autograd.grad(nothing, z)
+        assert nothing.item() == 0
+        assert not dz.any()
 
 
 def test_targets_that_learn_get_their_gradient() -> None:

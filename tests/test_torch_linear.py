@@ -463,7 +463,9 @@ def test_any_layout(layout: str, chunk_rows: Any) -> None:
 
 @pytest.mark.parametrize("rows", [0, ROWS])
 @pytest.mark.parametrize("several", [(), (3,), (0,)])
-@pytest.mark.parametrize("way", [plain, leading_on, transformed, in_chunks], ids=str)
+@pytest.mark.parametrize(
+    "way", [plain, leading_on, transformed, in_chunks], ids=lambda way: way.__name__
+)
 def test_a_mean_over_nothing_is_zero(rows: int, several: tuple[int, ...], way: Any) -> None:
     leaves = layer(several, rows=rows)
     target = torch.full((rows, *several), -100)

@@ -154,7 +154,7 @@ def one_run(name: str, run: int) -> dict[str, Any]:
         for one, part in zip(EQUAL, _parts(trained), strict=True)
     }
     models = {"constant": [fit(arrays, "constant", split, chosen) for split in range(SPLITS)]}
-    tested = SharedRows.of(made)
+    tested = SharedRows.of(made, table)
     equal = dataclasses.replace(chosen, activations=EQUAL, baseline=EQUAL[0], models=("constant",))
     found = _outcome(trials, models, tested, equal, table, kind)
     if fresh is not None:
@@ -241,12 +241,12 @@ def _covered(
     score, same, zero = [], [], []
     for one, truth in zip(EQUAL, shown, strict=True):
         interval = score_interval(
-            _measured(trials[one, 2], equal.metric, equal), tested, equal.metric
+            _measured(trials[one, 2], equal.metric, tested, equal), tested, equal.metric
         )
         score.append(bool(interval.low <= truth <= interval.high))
     # Pairs that share no network.
     for i in range(0, 10, 2):
-        pair = _paired(trials[EQUAL[i], 2], trials[EQUAL[i + 1], 2], equal.metric, equal)
+        pair = _paired(trials[EQUAL[i], 2], trials[EQUAL[i + 1], 2], equal.metric, tested, equal)
         interval = compare(pair, tested).interval(1 - ALPHA)
         same.append(bool(interval.low <= shown[i] - shown[i + 1] <= interval.high))
         zero.append(bool(interval.low <= 0 <= interval.high))

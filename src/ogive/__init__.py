@@ -8,6 +8,7 @@ Every function of the catalog is an attribute here; ``ogive.catalog()`` lists th
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import (
@@ -67,6 +68,8 @@ _function, _names = namespace(__name__, "value")
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("predict", "study"):  # imported when asked: they need more than NumPy
+        return import_module(f".{name}", __name__)
     return _function(name)
 
 

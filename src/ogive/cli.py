@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
@@ -179,9 +180,10 @@ def study(
         kept = results or planned.results
         page = report or planned.page(kept)
         command = shlex.join(["ogive", *sys.argv[1:]])
-        _print_data(planned.table)
         try:
-            with _stoppable(), _progress() as progress:
+            # Once results file and workers are found to be usable, and before training.
+            say = partial(_print_data, planned.table)
+            with _stoppable(), _progress(say) as progress:
                 found = execute(
                     planned,
                     jobs=jobs,
@@ -326,8 +328,11 @@ def _print_data(data: Table) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar with the time left, on stderr, so that the table can be piped."""
+def _progress(before: Callable[[], None]) -> Iterator[Callable[[Progress], None]]:
+    """A bar with the time left, on stderr, so that the table can be piped.
+
+    `before` is called when the first progress is told.
+    """
     from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar
     from rich.progress import TimeElapsedColumn as Elapsed
@@ -345,16 +350,22 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
 
     columns = TextColumn("{task.description:<10}"), BarColumn(), TaskProgressColumn()
     shown = Console(stderr=True)
-    with Bar(*columns, Elapsed(), Left(), console=shown, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0, left=None, told=0.0)
+    bar = Bar(*columns, Elapsed(), Left(), console=shown, transient=True)
+    task = bar.add_task("starting", total=1.0, left=None, told=0.0)
 
-        def update(progress: Progress) -> None:
-            bar.update(
-                task,
-                completed=progress.done,
-                description=progress.doing,
-                left=progress.left,
-                told=time.monotonic(),
-            )
+    def update(progress: Progress) -> None:
+        if not bar.live.is_started:
+            before()
+            bar.start()
+        bar.update(
+            task,
+            completed=progress.done,
+            description=progress.doing,
+            left=progress.left,
+            told=time.monotonic(),
+        )
 
+    try:
         yield update
+    finally:
+        bar.stop()

@@ -68,7 +68,7 @@ inline int find_mode(const entry &e, const char *name) {
 struct bound_loop {
   loop run;
   int operands, inputs;
-  bool rows;                            // has a core dimension
+  bool rows;                               // has a core dimension
   unsigned char sizes[most_operands] = {}; // bytes of an element, for calls by NumPy
 };
 

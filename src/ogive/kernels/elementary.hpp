@@ -62,6 +62,9 @@ inline pair horner(const double (&c)[N], double x, double x_low) {
 // 1.5 * 2^52: adding it leaves the nearest integer in the low bits of the sum.
 constexpr double shifter = 0x1.8p52;
 
+// As far as 2^n and a factor of one's own can be told apart: n halved is an exponent of a double.
+constexpr double far_exponent = 1416;
+
 // 2^n from shifter + n. The shift drops all but the low 12 bits, so n may be negative.
 inline double power_of_two(double shifted) {
   const auto bits = __builtin_bit_cast(std::uint64_t, shifted);
@@ -73,6 +76,8 @@ inline double power_of_two(double shifted) {
 struct scaled {
   double p, a, b;
   double value() const { return (1 + p) * a * b; }
+  // factor * value with one rounding more, and right for an infinite factor.
+  double product(double factor) const { return factor * a * (1 + p) * b; }
   // factor * value; factor + factor_low where the factor itself was rounded.
   double unscaled(double factor, double factor_low = 0) const {
     return factor + fma(factor, p, factor_low);
@@ -103,7 +108,7 @@ struct half_grade : f32_grade {
 struct f64_grade {
   using real = double;
   static constexpr bool full = true, keeps_ties = false;
-  static constexpr double least_exponent = -800, most_exponent = 800; // to 0 and to infinity
+  static constexpr double least_exponent = -800, most_exponent = 800; // beyond is 0 and infinity
   static constexpr double tail_end = 40;
   static double exp_polynomial(double r) { return polynomial(exp_f64, r); }
   static double atanh_polynomial(double z) { return polynomial(atanh_f64, z); }
@@ -186,41 +191,24 @@ struct elementary : Grade {
 
   // e^(x + x_low), unscaled, so that callers can multiply before the result leaves the range.
   static scaled exp_scaled(double x, double x_low = 0) {
-    const double clamped = clamp_exponent(x);
-    const reduced e = reduce(clamped, x_low);
     if constexpr (full) {
-      // 2^n in two steps, since n may lie outside the exponents of double.
-      const double half = fma(clamped, log2_e / 2, shifter);
-      const double rest = (e.shifted - shifter) - (half - shifter);
-      return {e.p, power_of_two(half), power_of_two(rest + shifter)};
+      return exp_halves(x, x_low);
     } else {
+      const reduced e = reduce(clamp_exponent(x), x_low);
       return {e.p, power_of_two(e.shifted), 1};
     }
   }
+  // The same with 2^n in two steps, since n may lie outside the exponents of double: in any grade,
+  // for a factor that may bring back into range what lies outside. |x| <= far_exponent.
+  static scaled exp_halves(double x, double x_low = 0) {
+    const double clamped = within(x, far_exponent);
+    const reduced e = reduce(clamped, x_low);
+    const double half = fma(clamped, log2_e / 2, shifter);
+    const double rest = (e.shifted - shifter) - (half - shifter);
+    return {e.p, power_of_two(half), power_of_two(rest + shifter)};
+  }
 
   static double exp(double x, double x_low = 0) { return exp_scaled(x, x_low).value(); }
-
-  // e^(x + x_low) = (1 + p) third^2 last, for products and quotients that stay in range where the
-  // power alone does not.
-  struct wide_power {
-    double p, third, last;
-    double value() const { return (1 + p) * third * third * last; }
-    double times(double factor) const {
-      const double first = factor * third, grown = fma(first, p, first);
-      // An infinite factor has left NaN.
-      return (grown == grown ? grown : first + p) * third * last;
-    }
-    // For a divisor above 0; where it is small, power and divisor go up before they meet.
-    static double lift(double divisor) { return divisor < 1 ? 0x1p600 : 1; }
-    double over(double divisor) const { return times(lift(divisor)) / (divisor * lift(divisor)); }
-  };
-  static wide_power exp_wide(double x, double x_low = 0) {
-    const double clamped = within(x, 1500); // to 0 and to infinity, whatever the factor
-    const reduced e = reduce(clamped, x_low);
-    const double third = fma(clamped, log2_e / 3, shifter);
-    const double last = (e.shifted - shifter) - 2 * (third - shifter);
-    return {e.p, power_of_two(third), power_of_two(last + shifter)};
-  }
 
   // factor e (1 - e)/(1 + e)^3 with e = e^-a, for a >= 0: minus the second derivative of the
   // logistic function at a. 1 - e is an expm1, for relative accuracy at 0.

@@ -47,16 +47,14 @@ struct padded<const double *, size> {
   operator const double *() const { return parameters; }
 };
 
-// An upstream gradient times a pair must be finite: an infinity times a low part of 0 is NaN.
-constexpr interval finite{-largest_float, largest_float};
-
 template <class Op, class T, int N, class... P>
 OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N], P... p) {
   bool taken = true;
   if constexpr (vary<P...>)
     for (int i = 0; i < N * lanes; ++i) taken &= Op::takes(parameter_at(p, i)...);
   if constexpr (Op::inputs == 2)
-    return taken && all_inside(second, Op::template range<T>) && all_inside(first, finite);
+    return taken && all_inside(second, Op::template range<T>) &&
+           all_inside(first, Op::template upstream<T>);
   else
     return taken && all_inside(first, Op::template range<T>);
 }
@@ -76,7 +74,8 @@ template <class Op, class M, int N, class T, class... P>
     const floats a = load(first + i), b = load(second + i), lane = load(y + i);
     mask taken = *reinterpret_cast<const mask *>(known + i);
     constexpr interval range = Op::template range<T>;
-    taken &= Op::inputs == 2 ? inside(b, range) & inside(a, finite) : inside(a, range);
+    taken &=
+        Op::inputs == 2 ? inside(b, range) & inside(a, Op::template upstream<T>) : inside(a, range);
     if (!Op::keeps_ties) taken &= ~undecided(lane, T{});
     store(taken ? lane : load(whole + i), out + i);
   }

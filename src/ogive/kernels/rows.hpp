@@ -100,31 +100,37 @@ struct row {
     }
     largest = m / temperature;
     const double origin = m > -infinity && m < infinity ? m : 0;
-    for (std::ptrdiff_t i = 0; i < n; ++i) {
-      const double x = d[i], difference = x - origin;
-      double quotient, lost = 0;
-      if constexpr (M::full) {
-        // A difference beyond the range may lie within it over the temperature.
-        const bool beyond = difference == -infinity;
-        quotient = (beyond ? x / 2 - origin / 2 : difference) / temperature * (beyond ? 2 : 1);
-        // Where e^d is not 0 it must not miss what the difference of numbers of different size
-        // and the quotient round away.
-        const double t = difference - x, low = (x - (difference - t)) - (origin + t);
-        const double rest = (fma(-quotient, temperature, difference) + low) / temperature;
-        lost = quotient > M::least_exponent && !beyond ? rest : 0;
-      } else {
-        quotient = difference / temperature;
-      }
-      d[i] = quotient;
-      const double power = M::exp(quotient, lost);
-      e[i] = d[i] > -infinity ? power : d[i] == d[i] ? 0 : d[i]; // the f32 grade stops at e^-700
-    }
+    // A difference beyond the range may lie within it over the temperature.
+    if (M::full && origin > 0x1p960)
+      raise<M>(origin / 2, temperature / 2, 0.5);
+    else
+      raise<M>(origin, temperature, 1);
     if (n > 0 && !masked_out) d[argmax] = e[argmax] = 0;
     rest = sum_of(e, n);
     inverse = 1 / sum();
     has_nan |= rest != rest;
     undefined |= has_nan;
     if (n > 0 && !masked_out) e[argmax] = 1;
+  }
+
+private:
+  // Takes d to (scale d - origin)/temperature, and e to its power.
+  template <class M>
+  [[gnu::always_inline]] void raise(double origin, double temperature, double scale) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      const double x = d[i] * scale, difference = x - origin;
+      d[i] = difference / temperature;
+      double lost = 0;
+      if constexpr (M::full) {
+        // Where e^d is not 0 it must not miss what the difference of numbers of different size
+        // and the quotient round away.
+        const double t = difference - x, low = (x - (difference - t)) - (origin + t);
+        const double rest = (fma(-d[i], temperature, difference) + low) / temperature;
+        lost = d[i] > M::least_exponent ? rest : 0;
+      }
+      const double power = M::exp(d[i], lost);
+      e[i] = d[i] > -infinity ? power : d[i] == d[i] ? 0 : d[i]; // the f32 grade stops at e^-700
+    }
   }
 };
 
@@ -153,6 +159,23 @@ struct state_of<K> {
 template <class K>
 constexpr double sign_of_logits() {
   return requires { K::negates; } ? -1 : 1;
+}
+
+// Puts `other` where a mask is false. Whether it is true anywhere.
+inline bool keep_masked(const char *mask, std::ptrdiff_t step, std::ptrdiff_t n, double other,
+                        double *x) {
+  int any = 0;
+  if (step == 1)
+    for (std::ptrdiff_t j = 0; j < n; ++j) {
+      x[j] = mask[j] != 0 ? x[j] : other;
+      any |= mask[j];
+    }
+  else
+    for (std::ptrdiff_t j = 0; j < n; ++j) {
+      x[j] = mask[j * step] != 0 ? x[j] : other;
+      any |= mask[j * step];
+    }
+  return any != 0;
 }
 
 template <class T>
@@ -314,21 +337,17 @@ template <class K, class T, bool backward>
     read_row<T>(at(x), core[cores], n, r.d);
     if constexpr (sign < 0)
       for (std::ptrdiff_t j = 0; j < n; ++j) r.d[j] = -r.d[j];
+    if constexpr (backward) read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);
     bool any = n > 0 && mask_step == 0 && *at(mask) != 0;
-    if (!any)
-      for (std::ptrdiff_t j = 0; j < n; ++j) {
-        const bool keep = *(at(mask) + j * mask_step) != 0;
-        r.d[j] = keep ? r.d[j] : -infinity;
-        any |= keep;
-      }
+    if (!any) {
+      any = keep_masked(at(mask), mask_step, n, -infinity, r.d);
+      // From where there is no output nothing comes.
+      if constexpr (backward && !K::reduces) keep_masked(at(mask), mask_step, n, 0, dy);
+    }
     r.template prepare<M>(t, any);
     double single = 0, *const y = K::reduces && !backward ? &single : out;
     if constexpr (backward) {
       const double by = sign * t;
-      read_row<T>(at(0), K::reduces ? 0 : core[0], K::reduces ? 1 : n, dy);
-      if (!K::reduces && mask_step != 0) // nothing comes from where there is no output
-        for (std::ptrdiff_t j = 0; j < n; ++j)
-          dy[j] = *(at(mask) + j * mask_step) != 0 ? dy[j] : 0;
       K::backward(r, dy, y);
       for (std::ptrdiff_t j = 0; j < n; ++j)
         y[j] = r.undefined ? not_a_number : r.masked_out || r.d[j] == -infinity ? 0 : y[j] / by;

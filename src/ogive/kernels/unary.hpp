@@ -4,10 +4,11 @@
 //     template <class M> static jet<typename M::real> at(real x[, double parameter…]);
 //     // the second derivative, which only a function that is linear between kinks leaves out:
 //     template <class M> static real curvature(real x[, double parameter…]);
-//     // optional: dy f'(x) where dy times the rounded slope is not good enough, from x or from a
-//     // slope that `at` gave
-//     template <class M> static real pull_back(real dy, real x[, double parameter…]);
-//     template <class M> static real pass_back(real dy, real slope);
+//     // optional: dy f'(x) where dy times the rounded slope is not good enough, from x (for halves
+//     // in lanes too) or from a slope that `at` gave
+//     template <class M> static real pull_back(real dy, real x);
+//     static float_pair backward_lanes(floats dy, floats x);
+//     template <class M> static real through(real dy, real slope);
 //     // optional, for backward of halves: the short number that the slope is next to 0, with the
 //     // sign of what it is more or less there
 //     static jet<double> rail(double x[, double parameter…]);
@@ -92,10 +93,15 @@ OGIVE_INLINE void with_parameters(Parameter parameter, Run run) {
     run(parameter(0), parameter(1));
 }
 
+// An upstream gradient times a pair must be finite: an infinity times a low part of 0 is NaN.
+constexpr interval finite{-largest_float, largest_float};
+
 // What an operation does in float lanes, where its kernel has the form for it.
 template <class K>
 struct lane_form {
   static constexpr bool keeps_ties = false;
+  template <class T>
+  static constexpr interval upstream = finite;
   template <class... P>
   static bool takes(P... p) {
     if constexpr (sizeof...(P) > 0)
@@ -129,26 +135,33 @@ OGIVE_INLINE floats passed_back(floats dy, float_pair slope) {
   else
     return pass_back(dy, slope);
 }
-template <class K>
-constexpr bool pulls_back =
-    requires { K::template pull_back<elementary<half_grade>>(0.0, 0.0); };
 template <class K, bool backward>
 struct slope_in_lanes {};
 template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
+  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
+  // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>
-  static constexpr interval range = lane_range;
-  // With a form of its own for backward, that one decides ties.
-  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; } && !(backward && pulls_back<K>);
+  static constexpr bool own =
+      backward && sizeof(T) == 2 && requires(floats x) { K::backward_lanes(x, x); };
+  template <class T>
+  static constexpr interval range =
+      own<T> ? interval{lane_range.least, lane_range.most, 0x1p-24f} : lane_range;
+  template <class T>
+  static constexpr interval upstream = own<T> ? interval{-0x1p100f, 0x1p100f, 0x1p-90f} : finite;
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
-    const float_pair slope = K::slope_lanes(backward ? second : first, p...);
-    if constexpr (backward)
-      return passed_back<T, keeps_ties>(first, slope);
-    else
-      return keeps_ties && sizeof(T) == 2 ? rounded_to_odd(slope) : slope.high + slope.low;
+    if constexpr (own<T>) {
+      return rounded_to_odd(K::backward_lanes(first, second));
+    } else {
+      const float_pair slope = K::slope_lanes(backward ? second : first, p...);
+      if constexpr (backward)
+        return passed_back<T, keeps_ties>(first, slope);
+      else
+        return keeps_ties && sizeof(T) == 2 ? rounded_to_odd(slope) : slope.high + slope.low;
+    }
   }
 };
 
@@ -178,17 +191,15 @@ inline double beside(double v, double rail, double side) {
   const bool near = magnitude(v - rail) < 0x1p-40 * magnitude(rail);
   return near ? fma(rail, 0x1p-45 * side, rail) : v;
 }
-inline double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
+inline double sign_of(double x) { return x == 0 ? 0 : with_sign(1, x); }
 
 // dy times a slope that `at` gave.
 template <class K, class M, class R>
 inline R passed_through(R dy, R slope) {
-  if constexpr (requires { K::template pass_back<M>(dy, slope); })
-    return K::template pass_back<M>(dy, slope);
-  else if constexpr (requires { K::exact; })
-    return pass_back(dy, slope);
+  if constexpr (requires { K::template through<M>(dy, slope); })
+    return K::template through<M>(dy, slope);
   else
-    return pass_steep_back(dy, slope, M::product(dy, slope));
+    return pass_back(dy, slope);
 }
 
 // The elementwise operations, each from (first, second, parameters…): `first` is x, y or dy.
@@ -225,12 +236,12 @@ struct backward_of : slope_in_lanes<K, true> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R x, P... p) {
-    if constexpr (requires { K::template pull_back<M>(dy, x, p...); })
-      return K::template pull_back<M>(dy, x, p...);
+    if constexpr (requires { K::template pull_back<M>(dy, x); })
+      return K::template pull_back<M>(dy, x);
     R slope = K::template at<M>(x, p...).slope;
     if constexpr (requires { requires M::keeps_ties; } && requires { K::rail(x, p...); }) {
       const jet<double> by = K::rail(x, p...);
-      slope = by.slope == 0 ? slope : beside(slope, by.value, sign_of(by.slope));
+      slope = beside(slope, by.value, sign_of(by.slope));
     }
     return passed_through<K, M>(dy, slope);
   }
@@ -241,7 +252,15 @@ struct backward_from_output_of : output_slope_in_lanes<K> {
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
   static R run(R dy, R y, P... p) {
-    return passed_through<K, M>(dy, K::template slope_from_output<M>(y, p...));
+    const R slope = K::template slope_from_output<M>(y, p...);
+    if constexpr (requires { K::exact; })
+      return pass_back(dy, slope);
+    else if constexpr (requires { K::steep; })
+      return pass_steep_back(dy, slope, dy * slope);
+    else if constexpr (requires { K::template through<M>(dy, slope); })
+      return K::template through<M>(dy, slope);
+    else // the slope may be next to a short number
+      return slope == 0 ? 0 : M::product(dy, slope);
   }
 };
 

@@ -25,14 +25,14 @@ from bokeh.models import (
     VArea,
 )
 from bokeh.models import Line as LineGlyph
-from bokeh.models.annotations import Legend, LegendItem, Span
+from bokeh.models.annotations import BoxAnnotation, Legend, LegendItem, Span
 from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
 from . import palette
 from .palette import GRID, INK, MISSING, SHADE, SOFT
-from .text import number
+from .text import signed
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
@@ -170,165 +170,115 @@ def lines(
 
 @dataclass(frozen=True)
 class Dots:
-    """One activation's row of points, with its interval."""
+    """One activation's row of points, one for each split, with its mean and interval."""
 
     name: str
     values: Sequence[float]
-    notes: Sequence[str]
+    splits: Sequence[int]
     mean: float
     low: float
     high: float
-    off: bool
-    """Far below the rest: its mean is written at the edge, and the axis stays readable."""
+    look: str = ""
+    """The activation whose colour it has, where the name is not it."""
 
 
-def strip(rows: Sequence[Dots], pale: Sequence[Dots], *, title: str, x: str, label: str) -> Chart:
-    """A row for each activation, best on top: its points, its mean and interval.
+def strip(
+    rows: Sequence[Dots],
+    *,
+    title: str,
+    x: str,
+    label: str,
+    digits: int = 1,
+    middle: float,
+    reach: float,
+    band: float | None = None,
+) -> Chart:
+    """A row for each activation, the first on top: its points, its mean and interval.
 
-    `pale` holds a second measurement of the same rows, drawn below in outline.
+    Rows whose mean is further than `reach` from `middle` are written at the edge, so that the axis
+    stays readable. `band` shades what is within so much of 0.
     """
-    order = [row.name for row in rows][::-1]
-    height = 60 + 26 * len(order)
-    plot = blank(height, title, y_range=order, x_axis_label=x)
+    height = 84 + 24 * len(rows)
+    top = len(rows) - 1
+    plot = blank(height, title, y_range=Range1d(start=-0.6, end=top + 0.6), x_axis_label=x)
+    plot.yaxis.ticker = FixedTicker(ticks=list(range(len(rows))))
+    plot.yaxis.major_label_overrides = {top - at: row.name for at, row in enumerate(rows)}
     plot.ygrid.grid_line_color = GRID[0]
-    shown = []
-    for group, shift, hollow in ((rows, 0.14, False), (pale, -0.24, True)):
-        points = [
-            (row, x_at, note)
-            for row in group
-            if not row.off
-            for x_at, note in zip(row.values, row.notes, strict=True)
-        ]
-        data = ColumnDataSource(
-            {
-                "x": [x_at for _, x_at, _ in points],
-                "y": [(row.name, shift) for row, _, _ in points],
-                "name": [row.name for row, _, _ in points],
-                "note": [note for _, _, note in points],
-                "color": [palette.style(row.name).light for row, _, _ in points],
-            }
+    if band is not None:
+        plot.add_layout(
+            BoxAnnotation(
+                left=-band, right=band, fill_color=SHADE[0], fill_alpha=0.35, line_color=None
+            )
         )
-        dot = Scatter(
-            x="x",
-            y="y",
-            size=5 if hollow else 7,
-            line_color="color",
-            fill_color=None if hollow else "color",
-            fill_alpha=0.55,
-        )
-        shown.append(add(plot, data, dot))
-    near = [row for row in rows if not row.off]
-    means = ColumnDataSource(
-        {
-            "y": [(row.name, 0.14) for row in near],
-            "low": [row.low for row in near],
-            "high": [row.high for row in near],
-            "mean": [row.mean for row in near],
-        }
+        plot.add_layout(Span(location=0, dimension="height", line_color=SOFT[0], line_width=1))
+    placed = [(top - at, row) for at, row in enumerate(rows)]
+    near = [(y, row) for y, row in placed if abs(row.mean - middle) <= reach]
+    far = [(y, row) for y, row in placed if abs(row.mean - middle) > reach]
+    points = [
+        (y, row, value, split)
+        for y, row in near
+        for value, split in zip(row.values, row.splits, strict=True)
+    ]
+    data = source(
+        x=[value for _, _, value, _ in points],
+        # Side by side where they would cover each other.
+        y=[y + 0.16 + 0.05 * (split % 3 - 1) for y, _, _, split in points],
+        split=[split + 1 for _, _, _, split in points],
+        name=[row.name for _, row, _, _ in points],
+        color=[palette.style(row.look or row.name).light for _, row, _, _ in points],
     )
-    interval = Segment(x0="low", x1="high", y0="y", y1="y", line_color=INK[0], line_width=1.5)
+    dot = Scatter(x="x", y="y", size=6, line_color="color", fill_color="color", fill_alpha=0.5)
+    drawn = add(plot, data, dot, "points")
+    means = source(
+        y=[y - 0.16 for y, _ in near],
+        low=[row.low for _, row in near],
+        high=[row.high for _, row in near],
+        mean=[row.mean for _, row in near],
+        name=[row.name for _, row in near],
+    )
+    interval = Segment(x0="low", x1="high", y0="y", y1="y", line_color=INK[0], line_width=1.8)
     mean = Scatter(
         x="mean",
         y="y",
         marker="dash",
         angle=math.pi / 2,
-        size=13,
+        size=12,
         line_color=INK[0],
         line_width=2.5,
     )
-    add(plot, means, interval)
-    add(plot, means, mean)
-    ends = [end for row in near for end in (row.low, row.high, *row.values)]
-    ends += [end for row in pale if not row.off for end in row.values]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 100.0)
-    margin = 0.06 * (high - low) or 1.0
+    add(plot, means, interval, "intervals")
+    add(plot, means, mean, "means")
+    ends = [end for _, row in near for end in (row.low, row.high, *row.values)]
+    if band is not None:
+        ends += [-band, band]
+    low, high = (min(ends), max(ends)) if ends else (middle - reach, middle + reach)
+    margin = 0.05 * (high - low) or 1.0
     plot.x_range = Range1d(start=low - margin, end=high + margin)
-    beyond = [
-        (row, shift) for group, shift in ((rows, 0.14), (pale, -0.24)) for row in group if row.off
-    ]
-    # One text a row: where tuning does not help either, the tuned mean says it all.
-    once = {row.name: (row, shift) for row, shift in reversed(beyond)}
-    marks = ColumnDataSource(
-        {
-            "x": [low - margin] * len(once),
-            "y": [(name, shift) for name, (_, shift) in once.items()],
-            "text": [f" ◂ {row.mean:.1f}" for row, _ in once.values()],
-            "color": [palette.style(name).light for name in once],
-        }
-    )
-    far = Text(
-        x="x",
-        y="y",
-        text="text",
-        text_color="color",
-        text_baseline="middle",
-        text_font=value(FONT),
-        text_font_size="11px",
-    )
-    add(plot, marks, far)
-    hover(plot, shown, [("", "@name"), (x, "@x{0.0}"), ("", "@note")])
-    return Chart(plot, label, height)
-
-
-def heat(
-    values: Sequence[Sequence[float | None]],
-    *,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    x: str,
-    title: str | None = None,
-    label: str,
-    texts: Sequence[Sequence[str]] | None = None,
-    low: float = 0.0,
-    high: float = 1.0,
-    cell: int = 28,
-    tip: str = "",
-) -> Chart:
-    """A map of numbers, the first row on top; `texts` are written into the cells."""
-    height = 62 + cell * len(rows) + (22 if title else 0)
-    plot = blank(height, title, x_range=list(columns), y_range=list(rows)[::-1], x_axis_label=x)
-    plot.grid.grid_line_color = None
-    mapper = LinearColorMapper(palette=Cividis256, low=low, high=high, nan_color=MISSING)
-    flat = [
-        (row, column, math.nan if value is None else value)
-        for row, line in zip(rows, values, strict=True)
-        for column, value in zip(columns, line, strict=True)
-    ]
-    data = ColumnDataSource(
-        {
-            "row": [each[0] for each in flat],
-            "column": [each[1] for each in flat],
-            "value": _column(each[2] for each in flat),
-            "shown": [number(each[2]) for each in flat],
-            # White on the dark half of the scale, black on the light half.
-            "ink": [
-                "#ffffff" if each[2] < low + 0.52 * (high - low) else "#101418" for each in flat
+    for side, align in ((-1, "left"), (1, "right")):
+        beyond = [(y, row) for y, row in far if (row.mean > middle) == (side > 0)]
+        if not beyond:
+            continue
+        marks = source(
+            x=[low - margin if side < 0 else high + margin] * len(beyond),
+            y=[y for y, _ in beyond],
+            text=[
+                f" ◂ {signed(row.mean, digits)}" if side < 0 else f"{signed(row.mean, digits)} ▸ "
+                for _, row in beyond
             ],
-            "text": [text for line in texts for text in line] if texts else [""] * len(flat),
-        }
-    )
-    cells = Rect(
-        x="column",
-        y="row",
-        width=0.98,
-        height=0.94,
-        line_color=None,
-        fill_color={"field": "value", "transform": mapper},
-    )
-    drawn = add(plot, data, cells)
-    if texts:
-        inside = Text(
-            x="column",
-            y="row",
+            color=[palette.style(row.look or row.name).light for _, row in beyond],
+        )
+        text = Text(
+            x="x",
+            y="y",
             text="text",
-            text_color="ink",
-            text_align="center",
+            text_color="color",
+            text_align=align,
             text_baseline="middle",
             text_font=value(FONT),
             text_font_size="11px",
         )
-        add(plot, data, inside)
-    hover(plot, [drawn], [("", "@row"), (x, "@column"), (tip, "@shown")])
+        add(plot, marks, text, "beyond")
+    hover(plot, [drawn], [("", "@name"), (x, f"@x{{0.{'0' * digits}}}"), ("split", "@split")])
     return Chart(plot, label, height)
 
 
@@ -461,40 +411,6 @@ def _legend(plot: Any, renderers: Sequence[Any]) -> None:
     legend.label_text_font_size = "12px"
     legend.padding = 2
     plot.add_layout(legend, "above")
-
-
-def ranks(
-    names: Sequence[str], values: Sequence[float], difference: float | None, *, label: str
-) -> Chart:
-    """Mean ranks; each bar is one critical difference long, so bars that overlap are ties."""
-    order = list(names)[::-1]
-    height = 60 + 24 * len(order)
-    plot = blank(height, None, y_range=order, x_axis_label="mean rank (1 is best)")
-    plot.ygrid.grid_line_color = GRID[0]
-    half = (difference or 0.0) / 2
-    data = ColumnDataSource(
-        {
-            "x": list(values),
-            "low": [each - half for each in values],
-            "high": [each + half for each in values],
-            "name": list(names),
-            "color": [palette.style(name).light for name in names],
-        }
-    )
-    bar = Segment(
-        x0="low",
-        x1="high",
-        y0="name",
-        y1="name",
-        line_color="color",
-        line_width=8,
-        line_alpha=0.35,
-    )
-    dot = Scatter(x="x", y="name", size=9, line_color="color", fill_color="color")
-    if half:
-        add(plot, data, bar)
-    hover(plot, [add(plot, data, dot)], [("", "@name"), ("mean rank", "@x{0.00}")])
-    return Chart(plot, label, height)
 
 
 def functions(

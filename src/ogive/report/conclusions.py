@@ -1,114 +1,300 @@
-"""What a study shows and what it does not, in plain sentences."""
+"""What a study concluded, as the page, the terminal and the notebook say it.
+
+Numbers come from the study's records as they are; here they only get their digits and their words.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby
+from dataclasses import dataclass
 
-from ogive.study.result import Cell, StudyResult
+from ogive.study.result import (
+    METRICS,
+    Cell,
+    Comparison,
+    DataDescription,
+    DepthAnswer,
+    Interval,
+    Metric,
+    Model,
+    State,
+    StudyResult,
+)
 
+from .text import number, percent, plus, signed
 
-def tuned(result: StudyResult, depth: int) -> list[Cell]:
-    """The tuned cells of one depth, best first."""
-    return [cell for cell in result.cells if cell.depth == depth and cell.recipe == "tuned"]
+NAMES: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "AUC",
+    "log_loss": "log loss",
+    "r2": "R²",
+    "rmse": "RMSE",
+}
 
+IN_POINTS = ("accuracy", "balanced_accuracy", "auc", "r2")
+"""Metrics shown in %, whose differences are in points."""
 
-def headline(result: StudyResult) -> str:
-    """The one sentence to remember."""
-    n = len(result.settings.activations)
-    failing = {
-        depth: [cell.activation for cell in tuned(result, depth) if not cell.trainable]
-        for depth in result.settings.depths
-    }
-    depths = _listed([str(depth) for depth in result.settings.depths], "and")
-    if not any(failing.values()):
-        plural = "s" if len(failing) > 1 else ""
-        return f"On {result.data.name}, all {n} activations train at depth{plural} {depths}."
-    parts = []
-    # Neighbouring depths with the same outcome share a sentence.
-    for names, group in groupby(result.settings.depths, key=lambda depth: failing[depth]):
-        at = _listed([str(depth) for depth in group], "and")
-        if not names:
-            parts.append(f"at depth {at} every activation trains")
-        elif len(names) == n:
-            parts.append(f"at depth {at} none trains")
-        elif len(names) <= n // 2:
-            verb = "does" if len(names) == 1 else "do"
-            parts.append(f"at depth {at} {_listed(names, 'and')} {verb} not")
-        else:
-            train = [name for name in result.settings.activations if name not in names]
-            parts.append(f"at depth {at} only {_listed(train, 'and')} still train")
-    return f"On {result.data.name}, {'; '.join(parts)}."
+MARKS: dict[State, str] = {"trains": "✓", "fails": "✕", "not shown": "?"}
 
+QUESTION = "Which activation?"
 
-def can(result: StudyResult) -> list[str]:
-    """What may be concluded."""
-    sentences = [_best(tuned(result, depth)) for depth in result.settings.depths]
-    # What holds over all depths comes first.
-    tests = sorted(
-        (each for each in result.significance if each.recipe == "tuned"),
-        key=lambda each: (each.depth is not None, each.depth or 0),
-    )
-    sentences = [each.sentence for each in tests if each.depth is None] + sentences
-    sentences += [each.sentence for each in tests if each.depth is not None]
-    outcomes = Counter(verdict.verdict for verdict in result.verdicts)
-    if outcomes:
-        counts = [
-            f"{count} {_OUTCOME[outcome][count != 1]}" for outcome, count in outcomes.most_common()
-        ]
-        total = sum(outcomes.values())
-        sentences.append(f"Of the note's {total} claims put to the test, {_listed(counts, 'and')}.")
-    return [sentence for sentence in sentences if sentence]
-
-
-_OUTCOME = {
-    "holds": ("holds", "hold"),
-    "refuted": ("is refuted", "are refuted"),
-    "not decided on this data": ("is not decided", "are not decided"),
+MATTERS = {
+    "yes": "Yes",
+    "no": "No",
+    "not shown": "Not shown",
 }
 
 
-def _best(cells: Sequence[Cell]) -> str:
-    if not cells:
-        return ""
-    best, others = cells[0], cells[1:]
-    ties = [cell.activation for cell in others if set(cell.group) & set(best.group)]
-    worse = [cell.activation for cell in others if not set(cell.group) & set(best.group)]
-    text = (
-        f"Depth {best.depth}: {best.activation} has the best mean accuracy, "
-        f"{100 * best.mean:.1f} % (95 % interval {100 * best.interval.low:.1f} to "
-        f"{100 * best.interval.high:.1f})"
-    )
-    if not others:
-        return text + "."
-    if not best.group:  # no groups: no test was possible
-        return text + "; differences were not tested (fewer than 3 activations or 2 seeds)."
-    if not worse:
-        return text + "; no other activation differs from it significantly."
-    text += f"; significantly worse: {_listed(worse, 'and')}"
-    return text + (f"; not to be told apart: {_listed(ties, 'and')}." if ties else ".")
+def title(metric: Metric) -> str:
+    """A metric's name and unit, as a head of a column or an axis."""
+    return f"{NAMES[metric]}, %" if metric in IN_POINTS else NAMES[metric]
 
 
-def cannot(result: StudyResult) -> list[str]:
-    """What may not be concluded."""
-    seeds = len(result.settings.seeds)
-    sentences = [
-        f"Nothing follows for other data, widths or optimisers: this is {result.data.name} with "
-        f"{result.settings.width} units a layer and SGD with momentum and clipped gradients.",
-        f"The intervals come from {seeds} seed{'s' if seeds != 1 else ''} on one split: they "
-        "cover initialisation and the order of batches, not the choice of rows.",
-        "Activations that share a group letter are not shown to be equal; the study is too small "
-        "to tell them apart.",
-    ]
-    if seeds < 5:
-        sentences.append(
-            "With fewer than five seeds even large differences may fail to be significant."
+def others(result: StudyResult) -> list[Metric]:
+    """The metrics that are reported beside the compared one."""
+    return [each for each in METRICS[result.settings.task] if each != result.settings.metric]
+
+
+def score(metric: Metric, value: float | None) -> str:
+    """A score with its digits, without its unit."""
+    return percent(value) if metric in IN_POINTS else number(value)
+
+
+def span(interval: Interval) -> str:
+    """``96.8 – 98.0``, of a score in %."""
+    return f"{percent(interval.low)} – {percent(interval.high)}"
+
+
+def difference(each: Comparison) -> str:
+    """``+0.3``, in points."""
+    return plus(100 * each.difference, _digits(each))
+
+
+def bounds(each: Comparison) -> str:
+    """``−0.5 to 1.2``, in points."""
+    digits = _digits(each)
+    low, high = each.interval.low, each.interval.high
+    return f"{signed(100 * low, digits)} to {signed(100 * high, digits)}"
+
+
+def _digits(each: Comparison) -> int:
+    """As many that an interval which excludes 0 does not end in what looks like 0."""
+    digits = 1
+    if each.significant:
+        ends = (each.interval.low, each.interval.high)
+        while digits < 4 and any(round(100 * end, digits) == 0 for end in ends):
+            digits += 1
+    return digits
+
+
+def star(each: Comparison) -> str:
+    """Marks what differs by the study's test."""
+    return " *" if each.significant else ""
+
+
+def probability(value: float) -> str:
+    """``.93``; never 0 or 1, which nothing measured can show."""
+    if value < 0.005:
+        return "<.01"
+    if value > 0.995:
+        return ">.99"
+    return f"{value:.2f}".lstrip("0")
+
+
+def three(each: Comparison) -> tuple[tuple[str, float, str], ...]:
+    """The probabilities that the difference is above, within and below what matters."""
+    return tuple(
+        (name, value, probability(value))
+        for name, value in (
+            ("better", each.better),
+            ("equivalent", each.equivalent),
+            ("worse", each.worse),
         )
-    return sentences
+    )
 
 
-def _listed(words: Sequence[str], last: str) -> str:
+def rope(result: StudyResult) -> str:
+    """The half width of the region of practical equivalence: ``1 point``."""
+    points = f"{100 * result.settings.rope:g}"
+    return f"{points} point" + ("" if points == "1" else "s")
+
+
+@dataclass(frozen=True)
+class Sure:
+    """The comparison that the answer rests on."""
+
+    says: str
+    """What is compared with what."""
+    comparison: Comparison
+    practical: bool
+    """It is one with the baseline, so that equivalence is a question at all."""
+
+
+def sure(result: StudyResult) -> Sure | None:
+    """What the answer rests on: the best rival against the baseline, or whether anything trains."""
+    answer, baseline = result.answer, result.settings.baseline
+    here = result.at(answer.depth)
+    if answer.use is not None:
+        rivals = [cell for cell in here if cell.against is not None and cell.state == "trains"]
+        used = [cell for cell in rivals if cell.activation == answer.use]
+        for cell in (*used, *rivals):
+            assert cell.against is not None
+            return Sure(
+                f"{cell.activation} minus {baseline} at depth {cell.depth}", cell.against, True
+            )
+    for cell in here:
+        return Sure(
+            f"{cell.activation} minus {constant(result)} at depth {cell.depth}", cell.trains, False
+        )
+    return None
+
+
+def constant(result: StudyResult) -> str:
+    """The prediction that needs no network, in words."""
+    model = result.model("constant")
+    return model.title if model else "the constant prediction"
+
+
+def matters(result: StudyResult) -> str:
+    """Whether the choice of activation matters, in words."""
+    answer, baseline = result.answer, result.settings.baseline
+    if answer.use is None:
+        return f"No network was shown to do better than {constant(result)}."
+    if not any(cell.against for cell in result.at(answer.depth)):
+        return "Only one activation was run: there is nothing to choose from."
+    at = f" at depth {answer.depth}" if len(result.settings.depths) > 1 else ""
+    if answer.matters == "yes":
+        here = next(each for each in answer.by_depth if each.depth == answer.depth)
+        found = f"Against {baseline}{at}, {_groups(here)}, by the test."
+    elif answer.matters == "no":
+        found = (
+            f"All that train are within {rope(result)} of {baseline}{at}, each with a probability "
+            "of at least .95."
+        )
+    else:
+        found = (
+            f"This study is too small to tell{at}: differences of more than {rope(result)} from "
+            f"{baseline} are possible, but none is shown."
+        )
+    for each in answer.by_depth:
+        if each.depth != answer.depth and (each.better or each.worse):
+            found += f" At depth {each.depth}, {_groups(each)}."
+    return found
+
+
+def _groups(each: DepthAnswer) -> str:
+    """``gelu is better and sigmoid and tanh are worse``."""
+    parts = [(each.better, "better"), (each.worse, "worse")]
+    return " and ".join(f"{_are(names)} {how}" for names, how in parts if names)
+
+
+def _are(names: Sequence[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def truth(result: StudyResult, found: Sure) -> str:
+    """What the interval of a comparison means."""
+    each = found.comparison
+    count = len(result.comparisons)
+    level = f"{100 * each.level:.4g} % interval"
+    if count > 1:
+        level += f", wide because {count} comparisons are made at once"
+    verdict = "more than chance" if each.significant else "0 is among them, so it may be chance"
+    return (
+        f"Values from {signed(100 * each.interval.low, _digits(each))} to "
+        f"{signed(100 * each.interval.high, _digits(each))} agree with the {each.blocks} splits "
+        f"({level}): {verdict}."
+    )
+
+
+def following(result: StudyResult) -> list[str]:
+    """What to do next, and what not to conclude."""
+    steps = []
+    edges = [note for note in result.notes if note]
+    if result.answer.use is not None and result.answer.matters == "no":
+        steps.append(
+            f"Keep {result.settings.baseline}; better features, more rows or another depth are "
+            "more likely to help than another activation."
+        )
+    steps += result.answer.cautions
+    if result.results_file:
+        steps.append(
+            f"All networks are kept in {result.results_file}: the same command with more --splits, "
+            "--activations or --depths trains only what is missing."
+        )
+    return steps + edges
+
+
+def classes(data: DataDescription, most: int) -> tuple[list[tuple[str, int]], int]:
+    """The largest classes with their rows, in the data's order, and how many more there are."""
+    pairs = list(zip(data.classes, data.class_counts, strict=True))
+    if len(pairs) <= most:
+        return pairs, 0
+    largest = sorted(range(len(pairs)), key=lambda at: -pairs[at][1])[:most]
+    return [pairs[at] for at in sorted(largest)], len(pairs) - most
+
+
+def table_size(data: DataDescription) -> str:
+    """``1,797 rows, 64 columns: label to predict, 10 classes``."""
+    kind = f"{len(data.classes):,} classes" if data.classes else "an amount"
+    became = ""
+    if len(data.features) != data.columns:
+        became = f" (made into {_plural(len(data.features), 'number')} a row)"
+    return (
+        f"{_plural(data.rows, 'row')}, {_plural(data.columns, 'feature')}{became}; "
+        f"{short(data.target, 60)} to predict, {kind}"
+    )
+
+
+def divided(data: DataDescription) -> str:
+    """How rows were divided, in a sentence."""
+    splits = data.splits
+    return (
+        f"{_plural(splits.count, 'split')} ({splits.kind}): {splits.train:,} rows to train, "
+        f"{splits.validation:,} to choose the learning rate, {splits.test:,} to test, each split "
+        "with rows, draws and learning rates of its own"
+    )
+
+
+def model_line(result: StudyResult, model: Model) -> str:
+    """``logistic regression: 96.5 %``."""
+    unit = " %" if result.settings.metric in IN_POINTS else ""
+    return f"{model.title} {score(result.settings.metric, model.score)}{unit}"
+
+
+def network(result: StudyResult) -> str:
+    """What was trained."""
+    settings = result.settings
+    epochs = number(settings.epochs(max(1, result.data.splits.train)), 2)
+    how = "Adam" if settings.optimizer == "adam" else f"SGD with momentum {settings.momentum:g}"
+    return (
+        f"{settings.width} units a hidden layer, {how}, batches of {settings.batch_size}, at most "
+        f"{epochs} epochs ({settings.steps:,} steps) with early stopping; learning rates "
+        + ", ".join(f"{rate:g}" for rate in settings.rates)
+    )
+
+
+def rate_counts(cell: Cell, rates: Sequence[float]) -> list[int]:
+    """How many splits chose each learning rate."""
+    return [sum(chosen == rate for chosen in cell.rates) for rate in rates]
+
+
+def short(text: str, most: int = 80) -> str:
+    """A name from the data, cut where it is absurdly long."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def duration(seconds: float) -> str:
+    """``61 s``, ``3.4 min``."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

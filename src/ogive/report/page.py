@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from functools import cache
 from pathlib import Path
@@ -40,28 +42,51 @@ def embedded_json(value: Any) -> Markup:
 
 
 @cache
-def _library() -> Markup:
-    """The charting library without widgets, tables, WebGL and MathJax."""
-    return Markup("\n".join(Resources(mode="inline", components=["bokeh"]).js_raw))
+def library() -> Markup:
+    """The charting library without widgets, tables, WebGL and MathJax, packed to a third."""
+    text = "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
+    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
-def render(template: str, charts: dict[str, Chart], data: dict[str, Any], **context: Any) -> str:
-    """A whole page; ``data`` is what its script works on, beside the charts themselves."""
-    items = {key: chart.item() for key, chart in charts.items()}
+def packed(chart: Chart) -> Markup:
+    """A chart as the page carries it."""
+    return embedded_json(chart.item())
+
+
+def render(
+    template: str,
+    charts: dict[str, Chart],
+    data: dict[str, Any],
+    items: dict[str, Markup] | None = None,
+    **context: Any,
+) -> str:
+    """A whole page; ``data`` is what its script works on, beside the charts themselves.
+
+    `items` are the charts as `packed`, if that is done already; a chart without one is left out.
+    """
+    if items is None:
+        items = {key: packed(chart) for key, chart in charts.items()}
+    charts = {key: chart for key, chart in charts.items() if key in items}
+    joined = ",".join(f"{embedded_json(key)}:{item}" for key, item in items.items())
     return (
         _environment()
         .get_template(template)
         .render(
             style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
             script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
-            library=_library() if charts else "",
-            items=embedded_json(items),
+            library=library() if charts else "",
+            items=Markup(f"{{{joined}}}"),
             data=embedded_json({"twins": palette.twins()} | data),
             charts=charts,
             look=palette.style,
             **context,
         )
     )
+
+
+def fragment(template: str, **context: Any) -> str:
+    """A piece of HTML for another page, without scripts."""
+    return _environment().get_template(template).render(**context)
 
 
 def write(path: Path | str, html: str) -> None:

@@ -1,12 +1,18 @@
-"""The study's report: one HTML file that shows all of a `StudyResult`."""
+"""The study's report: one HTML file that shows all of a `StudyResult`.
+
+It is never larger than `REPORT_LIMIT` and never absent: what does not fit is left out, and the page
+says so.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from markupsafe import Markup
 
 from ogive.catalog import find
 from ogive.study.result import DENSITY_EDGES, Cell, Interval, StudyResult, Trial
@@ -14,15 +20,26 @@ from ogive.study.result import DENSITY_EDGES, Cell, Interval, StudyResult, Trial
 from . import charts, conclusions, function_view, page
 from .charts import Chart, Table
 from .text import number, percent, signed
+from .writer import REPORT_LIMIT, write_text
 
 CLOSE = 1.0
 """Decades within which gradient ratios are drawn again, larger."""
 
 MEASURES = {
+    "gradient": "gradient size (log₁₀ of its rms)",
     "dead": "dead units",
     "saturated": "saturated units",
-    "gradient": "gradient size (log₁₀ of its rms)",
 }
+
+MARGIN = 10_000
+PLACE = 600
+"""Bytes of a chart's place in the page, at most."""
+
+ROWS = (10_000, 30, 8, 2)
+"""Rows of each depth's table; fewer where not even the tables would fit."""
+
+FEATURES, CLASSES, SENTENCES = 300, 12, 100
+"""Names and sentences from the data that are shown, at most."""
 
 
 def write(result: StudyResult, path: Path | str) -> None:
@@ -33,195 +50,253 @@ def write(result: StudyResult, path: Path | str) -> None:
     CannotWriteError
         The folder is missing, read-only or full.
     """
-    page.write(path, html(result))
+    write_text(path, html(result))
 
 
-def html(result: StudyResult) -> str:
-    """The report as text."""
-    activations = list(result.settings.activations)
-    depths = list(result.settings.depths)
-    maps = layer_maps(result)
-    drawn: dict[str, Chart] = {}
-    tables: dict[str, Table] = {}
-    for depth in depths:
-        drawn[f"seeds-{depth}"] = _accuracy_by_seed(result, depth)
-        drawn[f"loss-{depth}"] = _loss_curves(result, depth)
-        drawn[f"rates-{depth}"] = _learning_rates(result, depth)
-        tables[f"depth-{depth}"] = _depth_table(result, depth)
-    drawn["trainable"] = _trainable(result)
-    points = _gradient_points(result)
-    drawn["gradients"] = _predicted_against_measured(points)
-    close = [point for point in points if point.x >= -CLOSE]
-    if 0 < len(close) < len(points):
-        drawn["gradients-close"] = _predicted_against_measured(close)
-    drawn["map"] = charts.layer_map()
-    overall = [
-        each
-        for each in result.significance
-        if each.recipe == "tuned" and (each.depth is None or len(depths) == 1)
-    ][:1]
-    for each in overall:
-        drawn["ranks"] = charts.ranks(
-            each.activations,
-            each.mean_ranks,
-            each.critical_difference,
-            label="Mean rank of each activation, with the critical difference",
+def html(result: StudyResult, limit: int = REPORT_LIMIT) -> str:
+    """The report as text, below `limit` bytes."""
+    view = _View(result)
+    text = ""
+    for rows in ROWS:
+        # The tables hold all that was concluded; charts get the room that these leave.
+        text = view.render({}, rows)
+        if len(text.encode()) < limit - MARGIN:
+            break
+    room = limit - MARGIN - len(text.encode()) - len(page.library())
+    kept: dict[str, Markup] = {}
+    for key, part, places in view.parts():
+        size = len(part.encode()) + PLACE * places
+        if size <= room:
+            kept[key] = part
+            room -= size
+    return view.render(kept, rows) if kept else text
+
+
+class _View:
+    """What a page may hold, prepared once."""
+
+    def __init__(self, result: StudyResult) -> None:
+        self.result = result
+        self.activations = list(result.settings.activations)
+        depths = result.settings.depths
+        self.first = shown_first(result)
+        self.drawn: dict[str, Chart] = {}
+        for depth in depths:
+            self.drawn[f"scores-{depth}"] = scores_by_split(result, depth)
+        for depth in depths:
+            if any(cell.against for cell in result.at(depth)):
+                self.drawn[f"differences-{depth}"] = differences_by_split(result, depth)
+        points = gradient_points(result)
+        self.drawn["gradients"] = predicted_against_measured(points)
+        for depth in depths:
+            self.drawn[f"loss-{depth}"] = loss_curves(result, depth)
+        self.drawn["map"] = charts.layer_map()
+        close = [point for point in points if point.x >= -CLOSE]
+        if 0 < len(close) < len(points):
+            self.drawn["gradients-close"] = predicted_against_measured(close)
+        slopes = learned_slopes(result)
+        if slopes:
+            self.drawn["slopes"] = slopes
+        # Those that are shown first come first: they are the last to be left out.
+        order = [*self.first, *(name for name in self.activations if name not in self.first)]
+        views = {
+            name: function_view.view(find(name), self.drawn, density=trained_density(result, name))
+            for name in order
+        }
+        self.views = [views[name] for name in self.activations]
+
+    def parts(self) -> Iterable[tuple[str, Markup, int]]:
+        """Charts and maps, the most telling first: key, text, and how many places show it."""
+        for key, chart in self.drawn.items():
+            yield key, page.packed(chart), len(self.activations) if key == "map" else 1
+            if key == "map":
+                for depth in self.result.settings.depths:
+                    yield f"maps-{depth}", page.embedded_json(layer_maps(self.result, depth)), 0
+
+    def render(self, kept: dict[str, Markup], rows: int) -> str:
+        """The page with these parts."""
+        result = self.result
+        mapped = [depth for depth in result.settings.depths if f"maps-{depth}" in kept]
+        if "map" not in kept:
+            mapped = []
+        items = {
+            key: part
+            for key, part in kept.items()
+            if not key.startswith("maps-") and (key != "map" or mapped)
+        }
+        maps = {str(depth): Markup(kept[f"maps-{depth}"]) for depth in mapped}
+        data = result.data
+        sentences = [conclusions.short(each, 600) for each in (*data.warnings, *data.treatments)]
+        warned = min(len(data.warnings), SENTENCES)
+        shown_classes, more_classes = conclusions.classes(data, CLASSES)
+        return page.render(
+            "study.html",
+            self.drawn,
+            {"activations": self.activations, "shown": self.first},
+            items,
+            known=self.activations,
+            result=result,
+            say=conclusions,
+            metric=result.settings.metric,
+            rows=rows,
+            maps=maps,
+            mapped=mapped,
+            sure=conclusions.sure(result),
+            warnings=sentences[:warned],
+            treatments=sentences[len(data.warnings) :][:SENTENCES],
+            more_sentences=max(0, len(data.warnings) - SENTENCES)
+            + max(0, len(data.treatments) - SENTENCES),
+            classes=[(conclusions.short(label, 40), count) for label, count in shown_classes],
+            more_classes=more_classes,
+            features=[conclusions.short(each) for each in data.features[:FEATURES]],
+            loss_tables={depth: loss_table(result, depth) for depth in result.settings.depths},
+            map_table=map_table(result, rows),
+            views=self.views,
+            measures=MEASURES,
         )
-    slopes = _learned_slopes(result)
-    if slopes:
-        drawn["slopes"] = slopes
-    views = [
-        function_view.view(find(name), drawn, density=trained_density(result, name))
-        for name in activations
-    ]
-    return page.render(
-        "study.html",
-        drawn,
-        {"activations": activations, "shown": shown_first(result), "maps": maps},
-        known=activations,
-        result=result,
-        headline=conclusions.headline(result),
-        can=conclusions.can(result),
-        cannot=conclusions.cannot(result),
-        tuned={depth: conclusions.tuned(result, depth) for depth in depths},
-        tables=tables,
-        overall=overall[0] if overall else None,
-        views=views,
-        measures=MEASURES,
-        map_table=_map_table(result),
-        minutes=_duration(result.seconds),
-        class_counts=list(zip(result.data.classes, result.data.class_counts, strict=True)),
-    )
 
 
 def shown_first(result: StudyResult) -> list[str]:
-    """Few enough lines to tell apart: the landmarks, and the best of each depth."""
-    landmarks = [
-        name for name in ("relu", "sigmoid", "tanh") if name in result.settings.activations
-    ]
-    best = [
-        cells[0].activation
-        for depth in result.settings.depths
-        if (cells := conclusions.tuned(result, depth))
-    ]
-    return list(dict.fromkeys(landmarks + best))[:6] or list(result.settings.activations[:6])
+    """Few enough lines to tell apart: baseline, the answer, landmarks, the best of each depth."""
+    names = [result.settings.baseline, result.answer.use, "sigmoid", "tanh"]
+    names += [each.best for each in result.answer.by_depth]
+    names += result.settings.activations
+    found = [name for name in dict.fromkeys(names) if name in result.settings.activations]
+    return [name for name in found if name is not None][:6]
 
 
-def _finite(values: Sequence[float | None]) -> list[float]:
+def _finite(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def _accuracies(cell: Cell) -> list[tuple[float, str]]:
-    return [
-        (100 * trial.test_accuracy, f"seed {trial.seed}, rate {trial.rate:g}")
-        for trial in cell.trials
-        if trial.test_accuracy is not None
-    ]
-
-
-def _accuracy_by_seed(result: StudyResult, depth: int) -> Chart:
-    def dots(cell: Cell) -> charts.Dots:
-        points = _accuracies(cell)
-        return charts.Dots(
+def scores_by_split(result: StudyResult, depth: int) -> Chart:
+    """The compared metric of every network at a depth."""
+    metric = result.settings.metric
+    cells = result.at(depth)
+    best = cells[0]
+    rows = [
+        charts.Dots(
             cell.activation,
-            [value for value, _ in points],
-            [note for _, note in points],
-            100 * cell.mean,
+            [100 * score for _, score in _scored(cell, result)],
+            [split for split, _ in _scored(cell, result)],
+            100 * cell.score,
             100 * cell.interval.low,
             100 * cell.interval.high,
-            off=not cell.trainable,
         )
-
-    cells = conclusions.tuned(result, depth)
-    same = [
-        cell for name in cells if (cell := result.cell(name.activation, depth, "same")) is not None
+        for cell in cells
     ]
+    name = conclusions.title(metric)
     return charts.strip(
-        [dots(cell) for cell in cells],
-        [dots(cell) for cell in same],
+        rows,
         title=f"Depth {depth}",
-        x="test accuracy, %",
-        label=f"Test accuracy of each seed at depth {depth}, by activation",
+        x=f"test {name}",
+        label=f"Test {name} of each split at depth {depth}, by activation",
+        middle=100 * best.score,
+        reach=max(10.0, 400 * (best.score - best.interval.low)),
     )
 
 
-def _loss_curves(result: StudyResult, depth: int) -> Chart:
-    curves = []
-    for cell in conclusions.tuned(result, depth):
-        runs = [trial.train_loss for trial in cell.trials]
-        # A run that diverged ends its activation's curve: a mean of the survivors would flatter.
-        epochs = min((len(_finite(run)) for run in runs), default=0)
-        columns = [_finite([run[epoch] for run in runs]) for epoch in range(epochs)]
-        # A logarithmic axis has no place for zero.
-        columns = [[max(value, 1e-6) for value in column] for column in columns]
-        curves.append(
-            charts.Line(
-                cell.activation,
-                range(1, epochs + 1),
-                [fmean(column) for column in columns],
-                [min(column) for column in columns],
-                [max(column) for column in columns],
+def _scored(cell: Cell, result: StudyResult) -> list[tuple[int, float]]:
+    scores = [(trial.split, trial.scores.of(result.settings.metric)) for trial in cell.trials]
+    return [(split, score) for split, score in scores if score is not None]
+
+
+def differences_by_split(result: StudyResult, depth: int) -> Chart:
+    """What the test compares: each network's score minus the baseline's in the same split."""
+    baseline = result.settings.baseline
+    base = result.cell(baseline, depth)
+    theirs = dict(_scored(base, result)) if base else {}
+    rows = []
+    for cell in result.at(depth):
+        each = cell.against
+        if each is None:
+            continue
+        pairs = [(split, score) for split, score in _scored(cell, result) if split in theirs]
+        rows.append(
+            charts.Dots(
+                cell.activation + conclusions.star(each),
+                [100 * (score - theirs[split]) for split, score in pairs],
+                [split for split, _ in pairs],
+                100 * each.difference,
+                100 * each.interval.low,
+                100 * each.interval.high,
+                look=cell.activation,
             )
         )
+    nearest = min(max(abs(row.low), abs(row.high)) for row in rows)
+    return charts.strip(
+        rows,
+        title=f"Depth {depth}",
+        x=f"minus {baseline}, points",
+        label=f"Difference of each split from {baseline} at depth {depth}, by activation",
+        middle=0.0,
+        reach=max(10.0, 2.5 * nearest),
+        band=100 * result.settings.rope,
+    )
+
+
+def _mean_loss(cell: Cell) -> tuple[list[float], list[float], list[float]]:
+    """Mean, least and largest training loss over splits, round by round.
+
+    A network that stopped early keeps its last loss; one that diverged ends the curve, since a mean
+    of the survivors would flatter.
+    """
+    runs = [trial.train_loss for trial in cell.trials if trial.train_loss]
+    rounds = max((len(run) for run in runs), default=0)
+    columns: list[list[float]] = []
+    for at in range(rounds):
+        column = _finite([run[min(at, len(run) - 1)] for run in runs])
+        if len(column) < len(runs):
+            break
+        columns.append(column)
+    return (
+        [fmean(column) for column in columns],
+        [min(column) for column in columns],
+        [max(column) for column in columns],
+    )
+
+
+def loss_curves(result: StudyResult, depth: int) -> Chart:
+    """Training loss by round, one line per activation."""
+    curves = []
+    for cell in result.at(depth):
+        # A logarithmic axis has no place for zero.
+        mean, low, high = ([max(value, 1e-6) for value in each] for each in _mean_loss(cell))
+        curves.append(charts.Line(cell.activation, range(1, len(mean) + 1), mean, low, high))
     return charts.lines(
         curves,
         title=f"Depth {depth}",
-        x="epoch",
+        x="round",
         y="training loss",
-        label=f"Training loss by epoch at depth {depth}, one line per activation",
+        label=f"Training loss by round at depth {depth}, one line per activation",
         log=True,
     )
 
 
-def _trainable(result: StudyResult) -> Chart:
-    depths = result.settings.depths
-    cells = [[result.cell(name, depth) for depth in depths] for name in result.settings.activations]
-    return charts.heat(
-        [[None if cell is None else cell.mean for cell in row] for row in cells],
-        rows=result.settings.activations,
-        columns=[str(depth) for depth in depths],
-        x="depth (hidden layers)",
-        label="Mean test accuracy by activation and depth; cells marked with a cross do not train",
-        texts=[
-            [
-                "" if cell is None else percent(cell.mean) + ("" if cell.trainable else " ✕")
-                for cell in row
-            ]
-            for row in cells
-        ],
-        tip="accuracy",
+def loss_table(result: StudyResult, depth: int) -> Table:
+    """The ends of the loss curves."""
+    rows = []
+    for cell in result.at(depth):
+        mean, _, _ = _mean_loss(cell)
+        rows.append(
+            (
+                cell.activation,
+                number(mean[0] if mean else None),
+                number(mean[-1] if mean else None),
+                str(len(mean)),
+                str(cell.diverged),
+            )
+        )
+    return Table(
+        ("activation", "loss, first round", "loss, last round", "rounds", "networks diverged"), rows
     )
 
 
-def _learning_rates(result: StudyResult, depth: int) -> Chart:
-    scores = {
-        (each.activation, each.rate): each.accuracy for each in result.tuning if each.depth == depth
-    }
-    rates = sorted({rate for _, rate in scores})
-    chosen = {cell.activation: cell.rate for cell in conclusions.tuned(result, depth)}
-    names = result.settings.activations
-
-    def text(name: str, rate: float) -> str:
-        score = scores.get((name, rate))
-        return percent(score, 0) + (" ●" if chosen.get(name) == rate else "")
-
-    return charts.heat(
-        [[scores.get((name, rate)) for rate in rates] for name in names],
-        rows=names,
-        columns=[f"{rate:g}" for rate in rates],
-        x="learning rate",
-        title=f"Depth {depth}",
-        label=f"Validation accuracy by activation and learning rate at depth {depth}",
-        texts=[[text(name, rate) for rate in rates] for name in names],
-        cell=24,
-        tip="accuracy",
-    )
-
-
-def _gradient_points(result: StudyResult) -> list[charts.Point]:
+def gradient_points(result: StudyResult) -> list[charts.Point]:
+    """Predicted and measured ratio of each cell that has one."""
     points = []
     for cell in result.cells:
-        if cell.recipe != "tuned" or cell.gradient_ratio is None:
+        if cell.gradient_ratio is None:
             continue
         within = cell.gradient_ratio_interval or Interval(
             low=cell.gradient_ratio, high=cell.gradient_ratio
@@ -239,7 +314,8 @@ def _gradient_points(result: StudyResult) -> list[charts.Point]:
     return points
 
 
-def _predicted_against_measured(points: Sequence[charts.Point]) -> Chart:
+def predicted_against_measured(points: Sequence[charts.Point]) -> Chart:
+    """A scatter with the line on which both agree."""
     return charts.diagonal(
         points,
         x="predicted from the formula, log₁₀",
@@ -248,13 +324,14 @@ def _predicted_against_measured(points: Sequence[charts.Point]) -> Chart:
     )
 
 
-def _learned_slopes(result: StudyResult) -> Chart | None:
+def learned_slopes(result: StudyResult) -> Chart | None:
+    """PReLU's slopes at the end of training, by layer; None where there are none."""
     curves = []
     for depth in result.settings.depths:
         cell = result.cell("prelu", depth)
         ends = [[layer[-1] for layer in trial.slopes] for trial in cell.trials] if cell else []
         by_layer = [_finite(layer) for layer in zip(*filter(None, ends), strict=True)]
-        # A layer no seed of which stayed finite is left out of its line.
+        # A layer no network of which stayed finite is left out of its line.
         if not any(by_layer):
             continue
         curves.append(
@@ -277,14 +354,14 @@ def _learned_slopes(result: StudyResult) -> Chart | None:
 
 
 def _mean_map(
-    trials: Sequence[Trial], read: Callable[[Trial], Sequence[Sequence[float | None]]]
+    trials: Sequence[Trial], read: Callable[[Trial], Sequence[Sequence[float | None]]], digits: int
 ) -> list[list[float | None]]:
-    """Mean over seeds of a layer x checkpoint map; None where no seed is finite."""
+    """Mean over splits of a layer x checkpoint map; None where no network is finite."""
     maps = [read(trial) for trial in trials]
     mean: list[list[float | None]] = []
     for layers in zip(*maps, strict=True):
         columns = [_finite(column) for column in zip(*layers, strict=True)]
-        mean.append([round(fmean(column), 4) if column else None for column in columns])
+        mean.append([round(fmean(column), digits) if column else None for column in columns])
     return mean
 
 
@@ -302,59 +379,53 @@ _READ: dict[str, Callable[[Trial], Sequence[Sequence[float | None]]]] = {
 }
 
 
-def layer_maps(result: StudyResult) -> dict[str, Any]:
-    """The layer x step maps by measure and depth, as the page's script reads them."""
+def layer_maps(result: StudyResult, depth: int) -> dict[str, Any]:
+    """The layer x step maps of a depth by measure, as the page's script reads them."""
     maps: dict[str, Any] = {}
+    cells = result.at(depth)
     for measure, read in _READ.items():
-        maps[measure] = {}
-        for depth in result.settings.depths:
-            cells = conclusions.tuned(result, depth)
-            layers = {cell.activation: _mean_map(cell.trials, read) for cell in cells}
-            steps = next((trial.checkpoint_steps for cell in cells for trial in cell.trials), ())
-            low, high = 0.0, 1.0
-            ends = ["0 %", "100 %"]
-            if measure == "gradient":
-                values = [v for m in layers.values() for line in m for v in line if v is not None]
-                high = max(values, default=0.0)
-                # Eight decades tell vanishing from healthy; more would flatten the healthy ones.
-                low = max(min(values, default=-1.0), high - 8)
-                ends = [signed(low, 1), signed(high, 1)]
-            maps[measure][str(depth)] = {
-                "layers": layers,
-                "steps": list(steps),
-                "range": [low, high],
-                "ends": ends,
-                "percent": measure != "gradient",
-            }
+        digits = 2 if measure == "gradient" else 3
+        layers = {cell.activation: _mean_map(cell.trials, read, digits) for cell in cells}
+        steps = next((trial.checkpoint_steps for cell in cells for trial in cell.trials), ())
+        low, high = 0.0, 1.0
+        ends = ["0 %", "100 %"]
+        if measure == "gradient":
+            values = [v for m in layers.values() for line in m for v in line if v is not None]
+            high = max(values, default=0.0)
+            # Eight decades tell vanishing from healthy; more would flatten the healthy ones.
+            low = max(min(values, default=-1.0), high - 8)
+            ends = [signed(low, 1), signed(high, 1)]
+        maps[measure] = {
+            "layers": layers,
+            "steps": list(steps),
+            "range": [low, high],
+            "ends": ends,
+            "percent": measure != "gradient",
+        }
     return maps
 
 
-def _map_table(result: StudyResult) -> Table:
+def map_table(result: StudyResult, rows: int) -> Table:
     """First and last layer at the end of training: what the maps' right edges show."""
-    rows = []
+    found = []
     for depth in result.settings.depths:
-        for cell in conclusions.tuned(result, depth):
+        for cell in result.at(depth)[:rows]:
             ends = []
             for measure, read in _READ.items():
-                layers = _mean_map(cell.trials, read)
+                layers = _mean_map(cell.trials, read, 6)
                 for layer in (0, -1):
                     value = layers[layer][-1] if layers and layers[layer] else None
-                    ends.append(number(value) if measure == "gradient" else percent(value, 0))
-            rows.append((cell.activation, str(depth), *ends))
+                    ends.append(signed(value) if measure == "gradient" else percent(value, 0))
+            found.append((cell.activation, str(depth), *ends))
     head: tuple[str, ...] = ("activation", "depth")
     for measure in ("dead, %", "saturated, %", "gradient, log₁₀"):
         head += (f"{measure}, first layer", f"{measure}, last layer")
-    return Table(head, rows)
+    return Table(head, found)
 
 
 def trained_density(result: StudyResult, name: str) -> tuple[list[float], list[float]] | None:
-    """Density of what reached this activation in the tuned networks, over `DENSITY_EDGES`."""
-    trials = [
-        trial
-        for cell in result.cells
-        if cell.activation == name and cell.recipe == "tuned"
-        for trial in cell.trials
-    ]
+    """Density of what reached this activation in the trained networks, over `DENSITY_EDGES`."""
+    trials = [trial for cell in result.cells if cell.activation == name for trial in cell.trials]
     counts = [sum(column) for column in zip(*(trial.density for trial in trials), strict=True)]
     total = sum(counts)
     if not total:
@@ -364,30 +435,3 @@ def trained_density(result: StudyResult, name: str) -> tuple[list[float], list[f
         count / total / (right - left)
         for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True)
     ]
-
-
-def _depth_table(result: StudyResult, depth: int) -> Table:
-    """The loss at the end, which the table of cells lacks."""
-    rows = []
-    for cell in conclusions.tuned(result, depth):
-        first, last = (
-            [_finite([trial.train_loss[at]]) for trial in cell.trials if trial.train_loss]
-            for at in (0, -1)
-        )
-        flat_first, flat_last = ([v for each in side for v in each] for side in (first, last))
-        diverged = sum(trial.diverged_at is not None for trial in cell.trials)
-        rows.append(
-            (
-                cell.activation,
-                number(fmean(flat_first) if flat_first else None),
-                number(fmean(flat_last) if flat_last else None),
-                str(diverged),
-            )
-        )
-    return Table(("activation", "loss, first epoch", "loss, last epoch", "seeds diverged"), rows)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min"

@@ -70,12 +70,12 @@ def execute(
         raise StudyError(f"backend {backend!r} is not known here; it can be {', '.join(BACKENDS)}")
     if scheduler is not None and backend == "loky":
         raise StudyError("a scheduler needs a backend: dask or ray")
-    journal = None
-    if results:
-        study = identity(planned.data, planned.settings)
-        journal = Journal(results, study, checked(planned.made, planned.settings))
-    try:
-        with Workers(backend, jobs or _cores(), scheduler) as workers:
+    with Workers(backend, jobs or _cores(), scheduler) as workers:
+        journal = None
+        if results:
+            study = identity(planned.data, planned.settings)
+            journal = Journal(results, study, checked(planned.made, planned.settings))
+        try:
             return run_grid(
                 planned.table,
                 planned.made,
@@ -86,9 +86,9 @@ def execute(
                 command=command or f"ogive.study.run({planned.table.name!r}, …)",
                 progress=progress,
             )
-    finally:
-        if journal:
-            journal.close()
+        finally:
+            if journal:
+                journal.close()
 
 
 def run(

@@ -99,7 +99,11 @@ def _comparisons(
     differences = [
         compare(
             _paired(
-                found_by(one, depth), found_by(other, depth), _metric(other, settings), settings
+                found_by(one, depth),
+                found_by(other, depth),
+                _metric(other, settings),
+                tested,
+                settings,
             ),
             tested,
         )
@@ -145,7 +149,7 @@ def _cell(
     trains = compared[name, "constant", depth]
     ratios = [t.gradient_ratio for t in trials if t.gradient_ratio is not None]
     rates = Counter(trial.rate for trial in trials)
-    measured = _measured(trials, settings.metric, settings)
+    measured = _measured(trials, settings.metric, tested, settings)
     return Cell(
         activation=name,
         depth=depth,
@@ -181,7 +185,7 @@ def _model(
     settings: Settings,
 ) -> Model:
     model = trials[0].model
-    measured = _measured(trials, settings.metric, settings)
+    measured = _measured(trials, settings.metric, tested, settings)
     against = [compared.get((model, settings.baseline, depth)) for depth in settings.depths]
     return Model(
         model=model,
@@ -203,23 +207,28 @@ def _metric(other: str, settings: Settings) -> Metric:
 
 
 def _measured(
-    trials: Sequence[Trial] | Sequence[ModelTrial], metric: Metric, settings: Settings
+    trials: Sequence[Trial] | Sequence[ModelTrial],
+    metric: Metric,
+    tested: SharedRows,
+    settings: Settings,
 ) -> Measured:
     values = np.array([_score(trial, metric) for trial in trials])
-    if metric != settings.metric:
-        return Measured(values)
-    tested = [unpack(trial.test_rows) for trial in trials]
+    shares = [unpack(trial.test_rows) for trial in trials]
     validated = [unpack(trial.validation_rows) for trial in trials if isinstance(trial, Trial)]
-    return Measured(values, *(part if _whole(part) else () for part in (tested, validated)))
+    if metric != settings.metric:
+        shares = [share * weight for share, weight in zip(shares, tested.balance, strict=True)]
+        validated = []
+    return Measured(values, *(part if _whole(part) else () for part in (shares, validated)))
 
 
 def _paired(
     ours: Sequence[Trial] | Sequence[ModelTrial],
     theirs: Sequence[Trial] | Sequence[ModelTrial],
     metric: Metric,
+    tested: SharedRows,
     settings: Settings,
 ) -> Measured:
-    one, other = (_measured(trials, metric, settings) for trials in (ours, theirs))
+    one, other = (_measured(trials, metric, tested, settings) for trials in (ours, theirs))
     return Measured(
         one.values - other.values,
         _differences(one.tested, other.tested),

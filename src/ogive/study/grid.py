@@ -150,7 +150,7 @@ def run_grid(
             trials.setdefault((name, depth), []).append(trial)
         else:
             models.setdefault(name, []).append(trial)
-    tested = SharedRows.of(made)
+    tested = SharedRows.of(made, table)
     cells, compared, comparisons = conclude(trials, models, tested, settings)
     verdict = verdicts(arrays, settings, cells, comparisons)
     return StudyResult(

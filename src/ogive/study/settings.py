@@ -34,7 +34,7 @@ are compared by how well they rank rows instead (AUC)."""
 COMPARABLE: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "auc", "r2")
 """Metrics in which 0.01 is a point, and a test row has a share."""
 
-MOST_STEPS = 2000
+MOST_STEPS = 3000
 """Steps of a network where a pass over a large table takes more: one pass, then."""
 
 MOST_TUNING_STEPS = 800
@@ -95,7 +95,7 @@ def settings(
     batch_size = min(max(32, 2 ** round(math.log2(max(1, rows / 2000)))), 256)
     batch_size = min(batch_size, max(4, rows // 32))
     per_epoch = max(1, round(rows / batch_size))
-    passes = epochs or max(1, min(8 if quick else 16, MOST_STEPS // per_epoch))
+    passes = epochs or max(1, min(5 if quick else 16, MOST_STEPS // per_epoch))
     steps = passes * per_epoch
     rounds = min(steps, max(8, min(passes, 40)))
     tuning_steps = max(1, min(-(-steps * 3 // 8), MOST_TUNING_STEPS))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from scipy import stats
 
 from .blocks import Block
 from .result import Interval, Metric
+from .table import Table
 
 ALPHA = 0.05
 """The chance of a wrong sentence that a whole study is allowed."""
@@ -74,9 +76,11 @@ class SharedRows:
     """Test rows over the rows that a network was given, training and validation."""
     fixed: bool
     """All blocks were tested on the same rows."""
+    balance: tuple[NDArray[np.float64], ...]
+    """What each test row's accuracy counts in balanced accuracy; empty in a regression."""
 
     @classmethod
-    def of(cls, made: Sequence[Block]) -> SharedRows:
+    def of(cls, made: Sequence[Block], table: Table) -> SharedRows:
         """Of a study's blocks."""
         given = np.mean([len(block.train) + len(block.validation) for block in made])
         rows = tuple(block.test for block in made)
@@ -85,6 +89,7 @@ class SharedRows:
             tuple(block.validation for block in made),
             float(np.mean([len(test) for test in rows]) / given),
             all(np.array_equal(test, rows[0]) for test in rows),
+            tuple(_balance(table.y[test]) for test in rows) if table.classes else (),
         )
 
     @property
@@ -92,6 +97,11 @@ class SharedRows:
         """Independent rows that a score over all blocks is worth."""
         distinct = len(np.unique(np.concatenate(self.rows)))
         return distinct if self.fixed else distinct / (1 + self.ratio)
+
+
+def _balance(y: NDArray[Any]) -> NDArray[np.float64]:
+    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+    return np.asarray(len(y) / (len(counts) * counts[place]))
 
 
 def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) -> Difference:
@@ -202,4 +212,7 @@ def wilson(share: float, rows: float, level: float = 1 - ALPHA) -> Interval:
     z = float(stats.norm.isf((1 - level) / 2))
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    return Interval(low=max(0.0, middle - half), high=min(1.0, middle + half))
+    # At 0 and 1 the bound is the share itself, but for rounding.
+    return Interval(
+        low=max(0.0, min(share, middle - half)), high=min(1.0, max(share, middle + half))
+    )

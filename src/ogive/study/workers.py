@@ -5,6 +5,7 @@ All through joblib. A worker gets arrays and settings, and returns trials; it ke
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 import time
@@ -154,7 +155,7 @@ class Workers:
 
     def _connect_dask(self, scheduler: str | None) -> None:
         try:
-            import distributed
+            distributed: Any = importlib.import_module("distributed")
         except ImportError:
             raise StudyError('--backend dask needs: pip install "distributed"') from None
         if scheduler is None:
@@ -171,8 +172,8 @@ class Workers:
 
     def _connect_ray(self, scheduler: str | None) -> None:
         try:
-            import ray
-            from ray.util.joblib import register_ray
+            ray: Any = importlib.import_module("ray")
+            register_ray = importlib.import_module("ray.util.joblib").register_ray
         except ImportError:
             raise StudyError('--backend ray needs: pip install "ray"') from None
         if not ray.is_initialized():

@@ -36,7 +36,6 @@ from ._dispatch import (
     KERNELS,
     TRANSFORMS,
     applier,
-    at_hand,
     batched,
     by_operator,
     check_devices,
@@ -44,7 +43,6 @@ from ._dispatch import (
     densely,
     floating,
     is_batched,
-    is_batched_gradient,
     is_dense,
     is_plain,
     kind_of,
@@ -165,6 +163,7 @@ class Head:
         )
         self.apply = applier(head_function(self))
         self.loss, self.gradient = transformed(self)
+        self.quick = getattr(module, "LANES_TAKE_LABELS", False)
         self.define_operators()
 
     # The kernels.
@@ -252,14 +251,16 @@ class Head:
                 weights, total, _ = cross_entropy.mean_weights("labels", room.known(count), weights)
         factor, after, by = inverse(total), None, None
         if upstream is not None:
-            factor, after = factor_of(total, upstream)
+            factor, after = factor_of(total, upstream, z.dtype)
             if not isinstance(factor, Tensor):
                 if not factor:  # which float lanes do not take either
                     return upstream, torch.zeros_like(z)
-            elif after is not None or not (self.over_rows or self.factor_each):
+            elif not self.over_rows:
                 return None
             else:
                 by, factor = factor, _raw.address(factor)
+                after = after if after is None else after.unsqueeze(-1)
+                room.known(count)[by.view(-1).numpy() == 0] = -1
         form, losses = FORMATS[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
@@ -304,14 +305,14 @@ class Head:
             mode, (goal, _) = "labels", checked_labels(target, classes, options["ignore_index"])
             if how == "mean":
                 weights, total = mean_over(goal, weights, samples)
-        by, after = factor_of(total, upstream)
+        by, after = factor_of(total, upstream, z.dtype)
         if upstream is not None and not isinstance(by, Tensor) and not by:
             return upstream, torch.zeros_like(z)
         if isinstance(by, Tensor):
             by = across(by, lead)
-            if after is not None and mode == "labels":
+            if upstream is not None and mode == "labels":
                 # Nothing comes from upstream; and float lanes take no factor of 0.
-                goal = torch.where(by == 0, -1, goal)
+                goal = goal.masked_fill_(by == 0, -1)
         if isinstance(weights, Tensor) and weights.dim() > 1:
             gap = (1,) * (len(lead) - samples)
             weights = weights.reshape(*weights.shape[:-1], *gap, classes).expand(rows.shape)
@@ -323,6 +324,8 @@ class Head:
         if upstream is not None:
             if dz is not None and after is not None:
                 dz.mul_(across(after, lead).unsqueeze(axis) if isinstance(after, Tensor) else after)
+            if dz is not None and isinstance(by, Tensor) and mode == "probabilities":
+                without(dz, by.unsqueeze(axis))
             return losses, dz
         return reduced(losses, how, total, z.dtype, samples), dz
 
@@ -339,33 +342,39 @@ class Head:
             for name in self.weights
         ]  # fmt: skip
         total = (float(math.prod(z.shape[samples:])) or math.inf) if how == "mean" else 1.0
-        by, after = factor_of(total, upstream)
+        by, after = factor_of(total, upstream, z.dtype)
         if upstream is not None and not isinstance(by, Tensor) and not by:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
+        factors = by
         if isinstance(by, Tensor) and not self.factor_each:
             by, after = 1.0, by if after is None else by * after
         dz = torch.empty_like(z) if gradient else None
-        given = (z, goal, *weights, by)
-        plain = not samples and all(t.is_contiguous() for t in given if isinstance(t, Tensor))
-        if plain and (upstream is not None or how != "none"):
-            loss = self.in_pieces(given, dz, numbers, upstream is None, total)
+        given: list[Any] = [z, goal, *weights, by, dz]
+        plain = all(t.is_contiguous() for t in given if isinstance(t, Tensor))
+        if plain:  # one long row
+            given = [t.reshape(-1) if isinstance(t, Tensor) else t for t in given]
+        if plain and not samples and (upstream is not None or how != "none"):
+            loss = self.in_pieces(given, numbers, upstream is None, total)
         else:
-            losses = torch.empty(z.shape, dtype=torch.float64)
-            self.launch(numbers, (*given, losses, dz))
-            loss = losses if upstream is not None else reduced(losses, how, total, z.dtype, samples)
+            losses = torch.empty(given[0].shape, dtype=torch.float64)
+            self.launch(numbers, (*given[:-1], losses, given[-1]))
+            loss = losses.view(z.shape)
+            if upstream is None:
+                loss = reduced(loss, how, total, z.dtype, samples)
         if dz is not None and after is not None:
             dz.mul_(after)
+        if dz is not None and isinstance(factors, Tensor):
+            without(dz, factors)
         return loss, dz
 
     def in_pieces(
-        self, given: Sequence[Any], dz: Tensor | None, numbers: tuple[float, ...], summed: bool,
-        total: float,
-    ) -> Tensor:  # fmt: skip
+        self, given: Sequence[Any], numbers: tuple[float, ...], summed: bool, total: float
+    ) -> Tensor:
         """The loss of elements that lie one after the other, through a buffer that stays in the
         cache.
         """
-        z, *rest = (t.reshape(-1) if isinstance(t, Tensor) else t for t in (*given, dz))
+        z, *rest = given
         losses = torch.empty(min(len(z), _heads.CHUNK), dtype=torch.float64)
         sums = []
         for begin in range(0, len(z), _heads.CHUNK):
@@ -484,7 +493,9 @@ class Head:
         """The loss of plain tensors of which only the logits learn, under no transform and no
         autocast; `numbers` are None where they are the usual ones. None for the rest.
         """
-        if route(z) != KERNELS or not at_hand(target) or how not in _heads.REDUCTIONS:
+        if route(z) != KERNELS or how not in _heads.REDUCTIONS:
+            return None
+        if not is_plain(z) or not isinstance(target, Tensor) or not is_plain(target):
             return None
         if z.dtype is not torch.float32 and z.dtype is not torch.float64:
             return None
@@ -492,7 +503,9 @@ class Head:
             self.over_rows and (z.dim() != 2 or target.dtype not in INTEGERS)
         ):
             return None
-        if weight is not None and (not at_hand(weight) or weight.requires_grad):
+        if weight is not None and (
+            not isinstance(weight, Tensor) or not is_plain(weight) or weight.requires_grad
+        ):
             return None
         between = self.usual_between
         if numbers is not None:
@@ -578,22 +591,20 @@ class Head:
         )  # fmt: skip
         return found
 
-    def scaled(self, dz: Tensor, dy: Tensor, dim: int) -> Tensor:
+    def runs_again(self, z: Tensor, target: Tensor, options: Options) -> bool:
+        """Whether backward runs the kernel again, and no gradient is kept for it: where the kernel
+        is quick enough to be faster than torch's functions all the same.
+        """
+        if not self.quick or z.numel() <= FEW or z.dtype is torch.float64:
+            return False
+        return z.dim() > target.dim() and self.checked_numbers(options) is self.usual_numbers
+
+    def scaled(self, dz: Tensor, dy: Tensor, dim: int, into: Tensor | None = None) -> Tensor:
+        """A gradient that was made in forward, times what comes from upstream."""
         if dy.dim() and self.over_rows and dy.dim() < dz.dim():
             dy = dy.unsqueeze(dim)
-        return dz * dy
-
-    def from_kept(self, dz: Tensor, dy: Tensor, dim: int) -> Tensor:
-        """What becomes of a gradient that was made in forward."""
-        if grad_enabled():
-            raise RuntimeError(
-                f"{self.name} was called with create_graph=False and keeps its gradient alone: "
-                "leave that out for a second derivative"
-            )
-        # The gradient of the loss itself is dz as it stands, without another pass, if nobody can
-        # ask for it again.
-        itself = not (is_batched(dy) or dy.dim() or asked_again()) and dy.item() == 1
-        return dz if itself else self.scaled(dz, dy, dim)
+        found = torch.mul(dz, dy, out=into)
+        return torch.where(dy == 0, 0, found) if into is None else without(found, dy)
 
     def define_operators(self) -> None:
         of = self
@@ -666,9 +677,9 @@ class Head:
         def backward(ctx: Any, dy: Tensor, _: Any) -> Any:
             if ctx.alone:
                 (dz,) = ctx.saved_tensors
-                plain = route(dz) == KERNELS
-                dz = (of.from_kept if plain else of.scaled)(dz, dy, ctx.dim)
-                return dz, *(None,) * (count + 3)
+                if grad_enabled() and route(dz) == KERNELS:
+                    raise RuntimeError(f"ogive::{of.name} with gradient=True has one derivative")
+                return of.scaled(dz, dy, ctx.dim), *(None,) * (count + 3)
             needs = ctx.needs_input_grad[: count + 3]
             z, target, _, *rest = of.pull_back(
                 dy, kept_by(ctx), (*needs[:2], False, *needs[2:]),
@@ -893,6 +904,8 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
 
 FEW = 1024
+"""Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
+HALVES = (torch.float16, torch.bfloat16)
 HERE = object()
 """Where a tensor was, which autograd keeps."""
 
@@ -945,36 +958,45 @@ def head_function(of: Head) -> type[Function]:
         def forward(
             ctx: Any, z: Tensor, target: Tensor, dim: int, options: Options, create_graph: bool
         ) -> Tensor:
-            # Of a few logits the gradient costs less now, and less memory than the graph itself.
-            alone, few = not create_graph, z.numel() <= FEW
-            loss, dz = of.run(z, target, dim, options, alone or few)
-            ctx.alone, ctx.dim, ctx.options = alone, dim, options
-            if alone:
+            again = create_graph and of.runs_again(z, target, options)
+            loss, dz = of.run(z, target, dim, options, not again)
+            ctx.further, ctx.dim, ctx.options = create_graph, dim, options
+            if not create_graph:
                 ctx.save_for_backward(dz)
                 return loss
-            ctx.dz = dz
             weights = [options[name] for name in of.weights if options[name] is not None]
             if weights:
                 ctx.options = {k: HERE if isinstance(v, Tensor) else v for k, v in options.items()}
-            ctx.save_for_backward(z, target, *weights)
+            ctx.save_for_backward(dz, z, target, *weights)
             return loss
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            if ctx.alone:
-                (dz,) = ctx.saved_tensors
-                return of.from_kept(dz, dy, ctx.dim), None, None, None, None
-            z, target, *weights = ctx.saved_tensors
+            dz, *given = ctx.saved_tensors
+            # The gradient of the loss itself is dz as it stands, if nobody can ask for it again.
+            late = dz is None or grad_enabled() or is_batched(dy) or asked_again()
+            if not (late or dy.dim()) and dy.item() == 1:
+                return dz, None, None, None, None
+            odd = needs_operator(dy)
+            further = grad_enabled() or odd or is_batched(dy)
+            if not given and grad_enabled():
+                raise RuntimeError(
+                    f"{of.name} was called with create_graph=False and keeps its gradient alone: "
+                    "leave that out for a second derivative"
+                )
+            # Halves are rounded once, together with what comes from upstream.
+            if not given or not (further or dz is None or dz.dtype in HALVES):
+                into = None if further or asked_again() else dz
+                return of.scaled(dz, dy, ctx.dim, into), None, None, None, None
+            z, target, *weights = given
             dim, options = ctx.dim, ctx.options
             if weights:
                 weight = iter(weights)
                 options = {k: next(weight) if v is HERE else v for k, v in options.items()}
-            if is_batched_gradient(dy) or not at_hand(dy) or (dy.dim() and needs_operator(dy)):
+            if odd:
                 dz = of.pulled_back_by_operator(dy, z, target, dim, options)
-            elif grad_enabled() or is_batched(dy):
+            elif further:
                 dz = of.gradient.apply(dy, z, target, 0, dim, *options.values())
-            elif ctx.dz is not None and not asked_again() and not dy.dim() and dy.item() == 1:
-                dz = ctx.dz
             else:
                 dz = of.run(z, target, dim, options, True, dy)[1]
             return dz, None, None, None, None
@@ -1067,7 +1089,9 @@ def mean_over(
     return scaled.reshape(*lead, -1), totals.reshape(lead)
 
 
-def factor_of(total: float | Tensor, upstream: Tensor | None) -> tuple[Any, Any]:
+def factor_of(
+    total: float | Tensor, upstream: Tensor | None, dtype: torch.dtype
+) -> tuple[Any, Any]:
     """What the kernel multiplies the gradient by, and what it is multiplied by afterwards, if by
     anything.
     """
@@ -1084,9 +1108,9 @@ def factor_of(total: float | Tensor, upstream: Tensor | None) -> tuple[Any, Any]
         by = torch.empty(upstream.shape, dtype=torch.float64).copy_(upstream)
         if isinstance(base, Tensor) or base != 1:
             by = by.mul_(base)
-    if not by.numel() or by.min().item() > 0:
+    if not by.numel() or by.min().item() >= 0:
         return by, None
-    return by.abs(), by.sign()
+    return by.abs(), torch.where(by < 0, -1, 1).to(dtype)  # float lanes take none below 0
 
 
 def inverse(total: float | Tensor) -> Any:
@@ -1106,6 +1130,12 @@ def split(factor: float) -> tuple[float, float]:
         return abs(factor), sign
     rest, exponent = math.frexp(abs(factor))
     return rest, math.ldexp(sign, exponent)
+
+
+def without(dz: Tensor, dy: Tensor) -> Tensor:
+    """dz, 0 where nothing comes from upstream: also where it is not a number."""
+    nothing = dy == 0
+    return dz.masked_fill_(nothing, 0) if nothing.any() else dz
 
 
 def across(by: Tensor, shape: Sequence[int]) -> Tensor:

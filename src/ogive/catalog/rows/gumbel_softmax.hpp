@@ -63,14 +63,28 @@ private:
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         nans += d[i] != d[i];
         infinities += d[i] == infinity;
-        huge += magnitude(d[i]) > 0x1p1022 && magnitude(d[i]) < infinity;
+        if (M::full) huge += magnitude(d[i]) > 0x1p1022;
       }
       undefined = nans > 0 || infinities > 1 || largest == -infinity || divisor != divisor;
-      // Of halves no difference overflows.
-      const double scale = huge > 0 ? 0.5 : 1, t = at_least(divisor * scale, 0x1p-1074);
       if (infinities > 0)
         for (std::ptrdiff_t i = 0; i < n; ++i) d[i] = d[i] == infinity ? 0 : -infinity;
       const double origin = infinities > 0 || undefined ? 0 : largest;
+      // Of numbers half as large no difference overflows.
+      if (M::full && huge > 0)
+        raise<M>(seed, offset, origin, 0.5, low);
+      else
+        raise<M>(seed, offset, origin, 1, low);
+      if (n > 0) e[argmax] = 0;
+      inverse = 1 / (1 + sum_of(e, n));
+      if (n > 0) e[argmax] = 1;
+    }
+
+    // Takes d to (scale (d + noise) - scale origin)/(scale temperature) less the largest of them,
+    // and e to its power.
+    template <class M>
+    [[gnu::always_inline]] void raise(std::uint64_t seed, std::uint64_t offset, double origin,
+                                      double scale, double *low) {
+      const double t = at_least(temperature * scale, 0x1p-1074);
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         const pair noise = gumbel(uniform(seed, offset + static_cast<std::uint64_t>(i)));
         const pair moved = exact_sum(d[i] * scale, -origin * scale);
@@ -88,9 +102,6 @@ private:
         d[i] = q;
         e[i] = q > -800 ? M::exp(q, q_low) : 0;
       }
-      if (n > 0) e[argmax] = 0;
-      inverse = 1 / (1 + sum_of(e, n));
-      if (n > 0) e[argmax] = 1;
     }
 
     // dx_i = y_i (dy_i - sum_j y_j dy_j)/temperature; as in softmax, dy of the largest y is taken

@@ -30,7 +30,10 @@ struct celu {
   template <class M>
   static double curvature(double x, double alpha) {
     const argument t = over_alpha<M>(x, alpha);
-    return x > 0 ? 0 : M::exp_wide(t.high, t.low).over(alpha);
+    // Over a small alpha the power comes back into range: both go up before they meet.
+    const double lift = alpha < 1 ? 0x1p600 : 1;
+    const double power = M::exp_halves(t.high, t.low).times(lift) / (alpha * lift);
+    return x > 0 || t.high < -far_exponent ? 0 : power;
   }
   // y/alpha + 1, as a sum that loses nothing next to -alpha.
   template <class M>

@@ -5,7 +5,8 @@ struct elu {
   template <class M>
   static jet<double> at(double x, double alpha) {
     // >= rather than >, so that -0 comes back as it is.
-    return {x >= 0 ? x : alpha * M::expm1(x), x > 0 ? 1 : M::exp_wide(x).times(alpha)};
+    return {x >= 0 ? x : alpha * M::expm1(x),
+            x > 0 ? 1 : fallen(x, M::exp_halves(x).product(alpha))};
   }
 
   static constexpr bool output_keeps_ties = true;
@@ -19,10 +20,12 @@ struct elu {
   // At 0 it is alpha, as from the left.
   template <class M>
   static double curvature(double x, double alpha) {
-    return x > 0 ? 0 : M::exp_wide(x).times(alpha);
+    return x > 0 ? 0 : fallen(x, M::exp_halves(x).times(alpha));
   }
   // Left of 0, e^x goes down.
-  static jet<double> rail(double x, double alpha) { return {alpha, x < 0 ? -1.0 : 0}; }
+  static jet<double> rail(double x, double alpha) {
+    return {x < 0 ? alpha : 1, x < 0 ? -1.0 : 0.0};
+  }
   // y + alpha, for alpha > 0.
   template <class M>
   static double slope_from_output(double y, double alpha) {
@@ -38,4 +41,8 @@ struct elu {
   OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {
     return exact_sum(all(1), least(y, floats{}));
   }
+
+private:
+  // alpha e^x, which is 0 from where on the power is no longer right.
+  static double fallen(double x, double power) { return x < -far_exponent ? 0 : power; }
 };

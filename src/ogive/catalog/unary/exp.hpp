@@ -7,12 +7,14 @@ struct exp {
     const double e = M::exp(x);
     return {e, e};
   }
+  static constexpr bool steep = true; // the slope has no bound
   // In double the power may leave the range where the product does not.
   template <class M>
   static double pull_back(double dy, double x) {
     if constexpr (M::full) {
-      const double product = M::exp_wide(x).times(dy);
-      return x < -0x1.fffffffffffffp1023 ? 0 : product;
+      const double product = M::exp_halves(x).product(dy);
+      const double above = x > far_exponent ? product * 0x1p1023 : product;
+      return x < -far_exponent ? 0 : above;
     } else {
       const double slope = M::exp(x);
       return pass_steep_back(dy, slope, dy * slope);

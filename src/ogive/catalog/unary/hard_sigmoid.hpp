@@ -14,9 +14,9 @@ struct hard_sigmoid {
   }
   // A sixth of a half may be a tie.
   template <class M>
-  static double pass_back(double dy, double slope) {
-    const double sixth_part = M::keeps_ties ? M::divide({dy, 0}, 6) : dy * slope;
-    return slope > 0 ? sixth_part : slope;
+  static double through(double dy, double slope) {
+    if constexpr (!M::keeps_ties) return pass_back(dy, slope);
+    return slope > 0 ? M::divide({dy, 0}, 6) : slope;
   }
   // Between the flat sides the output lies strictly between 0 and 1.
   template <class M>

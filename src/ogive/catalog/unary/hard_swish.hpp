@@ -14,12 +14,18 @@ struct hard_swish {
   // dy (2x + 3)/6, whose ties in halves the rounded slope would miss.
   template <class M>
   static double pull_back(double dy, double x) {
-    const double slope = at<M>(x).slope, plain = pass_steep_back(dy, slope, dy * slope);
+    const double slope = at<M>(x).slope, plain = pass_back(dy, slope);
     if constexpr (!M::keeps_ties) return plain;
     const pair n = exact_sum(2 * x, 3);
     const double high = dy * n.high, low = fma(dy, n.high, -high) + dy * n.low;
-    const bool inside = magnitude(x) < 3 && slope != 0 && magnitude(dy) < __builtin_inf();
-    return inside ? M::divide({high, low}, 6) : plain;
+    const double part = M::divide({high, low}, 6), inside = magnitude(x) < 3 ? part : plain;
+    return magnitude(plain) > 0 && magnitude(plain) < __builtin_inf() ? inside : plain;
+  }
+  OGIVE_INLINE static float_pair backward_lanes(floats dy, floats x) {
+    const floats c = least(greatest(x, all(-3)), all(3));
+    const float_pair part = sixth(product(dy, any_exact_sum(2 * c, all(3))));
+    const float_pair flat = {x > 0 ? dy : floats{}, floats{}};
+    return select((magnitude(x) < all(3)) & (2 * c != all(-3)), part, flat);
   }
   template <class M>
   static double curvature(double x) {

@@ -18,8 +18,8 @@ struct leaky_relu {
   }
   // A half times a slope of any number of digits may round to a tie.
   template <class M>
-  static double pass_back(double dy, double slope) {
-    return pass_steep_back(dy, slope, M::product(dy, slope));
+  static double through(double dy, double slope) {
+    return slope == 0 ? 0 : M::product(dy, slope);
   }
   // For a positive slope the output has the sign of the input.
   template <class M>

@@ -7,12 +7,12 @@ struct relu_squared {
     const double positive = x > 0 ? x : x == x ? 0 : x;
     return {positive * positive, 2 * positive};
   }
-  // dy 2x, in an order in which nothing overflows before the product does.
+  static constexpr bool steep = true; // the slope has no bound
+  // dy 2x, where 2x may overflow and the product not.
   template <class M>
   static double pull_back(double dy, double x) {
-    const double positive = x > 0 ? x : x == x ? 0 : x, slope = 2 * positive;
-    const double large = dy * slope, small = 2 * dy * positive;
-    return pass_steep_back(dy, slope, magnitude(dy) < 1 ? small : large);
+    const double positive = x > 0 ? x : x == x ? 0 : x, product = dy * positive;
+    return pass_steep_back(dy, positive, product + product);
   }
   template <class M>
   static double curvature(double x) {

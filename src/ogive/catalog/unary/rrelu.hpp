@@ -4,7 +4,7 @@
 #include "leaky_relu.hpp"
 
 struct rrelu : private leaky_relu {
-  using leaky_relu::at, leaky_relu::pass_back, leaky_relu::takes, leaky_relu::slopes;
+  using leaky_relu::at, leaky_relu::through, leaky_relu::takes, leaky_relu::slopes;
   using leaky_relu::slope_range, leaky_relu::slope_lanes;
   using leaky_relu::value_range, leaky_relu::value_lanes;
 

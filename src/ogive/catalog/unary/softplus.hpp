@@ -4,12 +4,8 @@
 struct softplus {
   template <class M>
   static jet<double> at(double x, double beta) {
-    const double t = beta * x;
-    const auto power = minus_size<M>(x, beta, t);
-    const double e = power.value(), d = 1 + e, lift = power.lift(beta);
-    // A tail that a small beta brings back into range is e itself.
-    const double tail = e < 0x1p-200 ? power.times(lift) : M::log1p_unit(e) * lift;
-    return {(t > 0 ? x : 0) + tail / (beta * lift), (t < 0 ? e : 1) / d};
+    const double t = beta * x, e = minus_size<M>(x, beta, t).value(), d = 1 + e;
+    return {(t > 0 ? x : 0) + tail<M>(x, beta, t), (t < 0 ? e : 1) / d};
   }
 
   static constexpr interval value_range{-80, 80};
@@ -24,9 +20,11 @@ struct softplus {
   // beta e/(1 + e)^2
   template <class M>
   static double curvature(double x, double beta) {
-    const auto power = minus_size<M>(x, beta, beta * x);
+    const double t = beta * x;
+    const scaled power = minus_size<M>(x, beta, t);
     const double e = power.value(), d = 1 + e;
-    return M::quotient(power.times(beta), d, e - (d - 1)) / d;
+    const double bend = M::quotient(power.unscaled(beta), d, e - (d - 1)) / d * power.a * power.b;
+    return magnitude(t) > far_exponent ? 0 : bend;
   }
   static jet<double> rail(double x, double) { return {0.5, x}; }
   // 1 - e^(-beta y)
@@ -53,12 +51,22 @@ struct softplus {
   }
 
 private:
-  // e^-|t| with t = beta x. What the product lost would be multiplied by |t|; past 1500 nothing of
-  // e is left.
+  // e^-|t| with t = beta x. What the product lost would be multiplied by |t|; past 1000 nothing of
+  // e is left, but for a beta that brings it back.
   template <class M>
-  static typename M::wide_power minus_size(double x, double beta, double t) {
+  static scaled minus_size(double x, double beta, double t) {
     const double size = magnitude(t);
-    const double lost = M::full && size < 1500 ? fma(beta, x, -t) : 0;
-    return M::exp_wide(-size, t < 0 ? lost : -lost);
+    const double lost = M::full && size < far_exponent ? fma(beta, x, -t) : 0;
+    return M::exp_halves(-size, t < 0 ? lost : -lost);
+  }
+  // log(1 + e^-|t|)/beta. In double a small beta brings back into range what is e itself.
+  template <class M>
+  static double tail(double x, double beta, double t) {
+    const scaled power = minus_size<M>(x, beta, t);
+    const double e = power.value(), plain = M::log1p_unit(e);
+    if constexpr (!M::full) return plain / beta;
+    const double lift = beta < 1 ? 0x1p600 : 1;
+    const double small = magnitude(t) > far_exponent ? 0 : power.times(lift);
+    return (beta < 1 && e < 0x1p-200 ? small : plain * lift) / (beta * lift);
   }
 };

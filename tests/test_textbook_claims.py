@@ -1,4 +1,4 @@
-"""Every claim of the note gets a verdict that follows from what is measured, not from this file."""
+"""Every textbook claim gets a verdict that follows from what is measured, not from this file."""
 
 import dataclasses
 
@@ -6,27 +6,29 @@ import numpy as np
 import pytest
 
 import ogive
-from ogive.study import claims, run
-from ogive.study.data import load, split
-from ogive.study.journal import Journal
-from ogive.study.settings import settings
+from ogive.study import claims
+from ogive.study.result import Interval
+from study_cases import load, prepared, study
+
+ASKED = {
+    "activations": ("relu", "leaky_relu", "prelu", "sigmoid", "tanh"),
+    "depths": (2, 8),
+    "epochs": 3,
+    "width": 64,
+}
 
 
 @pytest.fixture(scope="module")
-def evidence(tmp_path_factory):
-    parts, description = split(load("iris"))
-    chosen = settings(
-        len(parts.train_x),
-        activations=["relu", "leaky_relu", "prelu", "sigmoid", "tanh"],
-        depths=[2, 8],
-        seeds=2,
-        epochs=3,
-    )
-    path = tmp_path_factory.mktemp("claims") / "r.jsonl"
-    journal = Journal(path, run.identity(description, chosen))
-    result = run.run(parts, description, chosen, journal, jobs=1, command="")
-    journal.close()
-    return claims.Evidence(parts=parts, settings=chosen, cells=result.cells), result
+def evidence():
+    iris = load("iris")
+    result = study(iris, **ASKED)
+    arrays, _, chosen = prepared(iris, **ASKED)
+    x, y = arrays.probe(np.array([0]), 2000)
+    given = claims.Evidence(
+        x=x[0], y=y[0], classes=3, settings=chosen, cells=result.cells,
+        comparisons=result.comparisons,
+    )  # fmt: skip
+    return given, result
 
 
 MATHEMATICS = {
@@ -98,23 +100,43 @@ def test_verdicts_on_networks_follow_the_trials(evidence):
             cells.append(dataclasses.replace(cell, trials=trials))
         return dataclasses.replace(given, cells=cells)
 
-    def right(trial):
-        return {"test_correct": "1" * len(trial.test_correct)}
-
-    def wrong(trial):
-        return {"test_correct": "0" * len(trial.test_correct)}
-
     frozen = altered(prelu=lambda t: {"slopes": ((0.25, 0.25, 0.25),) * t.depth})
     assert claims.prelu_learns(frozen).verdict == "refuted"
-    verdicts = [
-        claims.tanh_beats_sigmoid(altered(tanh=ours, sigmoid=theirs)).verdict
-        for ours, theirs in ((right, wrong), (wrong, right), (right, right))
-    ]
-    assert verdicts == ["holds", "refuted", "not decided on this data"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_verdicts_on_differences_follow_the_studys_comparisons(evidence, turned):
+    def said(claim, one, other, *differences):
+        """The verdict where two activations differ by so much at each depth."""
+        known = []
+        for depth, difference in zip((2, 8), differences, strict=True):
+            sign = -1 if turned else 1
+            low, high = sorted((sign * difference - 0.01, sign * difference + 0.01))
+            known.append(
+                dataclasses.replace(
+                    evidence[1].comparisons[0],
+                    one=other if turned else one,
+                    other=one if turned else other,
+                    depth=depth,
+                    difference=sign * difference,
+                    interval=Interval(low=low, high=high),
+                    significant=abs(difference) > 0.01,
+                )
+            )
+        return claim(dataclasses.replace(evidence[0], comparisons=known)).verdict
+
+    tanh = claims.tanh_beats_sigmoid
+    assert said(tanh, "tanh", "sigmoid", 0.1, 0.5) == "holds"
+    assert said(tanh, "tanh", "sigmoid", -0.1, 0.0) == "refuted"
+    assert said(tanh, "tanh", "sigmoid", 0.0, 0.5) == "not decided on this data"
+    leaky = claims.leaky_unsteady
+    assert said(leaky, "leaky_relu", "relu", 0.1, 0.0) == "holds"
+    assert said(leaky, "leaky_relu", "relu", 0.1, 0.2) == "refuted"
+    assert said(leaky, "leaky_relu", "relu", 0.0, 0.0) == "not decided on this data"
 
 
 def test_a_claim_about_what_was_not_run_is_not_decided(evidence):
-    nothing = dataclasses.replace(evidence[0], cells=[])
+    nothing = dataclasses.replace(evidence[0], cells=[], comparisons=[])
     for claim in (claims.prelu_learns, claims.sigmoid_fades, claims.tanh_beats_sigmoid,
                   claims.leaky_unsteady):  # fmt: skip
         assert claim(nothing).verdict == "not decided on this data"

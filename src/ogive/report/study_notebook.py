@@ -1,0 +1,12 @@
+"""A study in a notebook: the answer and the table, as a small HTML fragment without scripts."""
+
+from __future__ import annotations
+
+from ogive.study.result import StudyResult
+
+from . import conclusions, page
+
+
+def html(result: StudyResult) -> str:
+    """The fragment; its styles reach nothing outside it, and follow light and dark."""
+    return page.fragment("notebook.html", result=result, say=conclusions)
