@@ -247,7 +247,9 @@ def torch_heads(draw: Draw) -> None:
     else:
         scaled = oracle.exact(gradient) * np.expand_dims(oracle.exact(dy), axis % z.ndim)
     goal = laid_out(draw, "target", tensor(target))
-    smooth = "threshold" not in card.formula.__code__.co_names
+    # A power of 0 has no second derivative: the probability of a miss, of a single class.
+    alone = axis is not None and z.shape[axis] == 1
+    smooth = "threshold" not in card.formula.__code__.co_names and not alone
     function = getattr(ot, card.name)
     through(
         draw, lambda x: function(x, goal.to(x.dtype) if goal.is_floating_point() else goal, **ours),

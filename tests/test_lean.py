@@ -351,7 +351,7 @@ BAD: dict[str, tuple[Any, type[Exception], list[str]]] = {
     "a parameter an element": (
         lambda: forward("leaky_relu", X, np.ones(7)), ValueError, ["negative_slope", "(7,)"]),
     "a parameter out of its domain": (
-        lambda: forward("hardshrink", X, -1.0), ValueError, ["lambd", "-1"]),
+        lambda: forward("softshrink", X, -1.0), ValueError, ["lambd", "-1"]),
     "out that is no pair": (lambda: forward("relu", X, out=X), TypeError, ["out", "(y, mask)"]),
     "out of another shape": (
         lambda: forward("relu", X, out=(X[0], None)), ValueError, ["out[0]", "(7,)", "(5, 7)"]),

@@ -28,8 +28,8 @@ ALPHA = 0.05
 LEAST_SHARED = 0.25
 """Of the correction, what is always kept: training rows overlap too, and what that shares cannot
 be measured within one table. Chosen by calibration (tools/calibrate.py): with 0, ten equal
-activations differ in up to 6 % of studies; with 1, in under 1 %, at the price of intervals that
-cover 99 %."""
+activations differ in up to 6 % of studies; with 1, in up to 1.3 %, at the price of intervals that
+cover about 99 %."""
 
 
 @dataclass(frozen=True)

@@ -905,7 +905,6 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
 FEW = 1024
 """Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
-HALVES = (torch.float16, torch.bfloat16)
 HERE = object()
 """Where a tensor was, which autograd keeps."""
 
@@ -984,10 +983,10 @@ def head_function(of: Head) -> type[Function]:
                     f"{of.name} was called with create_graph=False and keeps its gradient alone: "
                     "leave that out for a second derivative"
                 )
-            # Halves are rounded once, together with what comes from upstream.
-            if not given or not (further or dz is None or dz.dtype in HALVES):
+            if not given:
                 into = None if further or asked_again() else dz
                 return of.scaled(dz, dy, ctx.dim, into), None, None, None, None
+            # The kernel once more, which rounds once and as an operator does.
             z, target, *weights = given
             dim, options = ctx.dim, ctx.options
             if weights:

@@ -80,6 +80,11 @@ class Rows:
             if found is not None:
                 return found
         x, given = x.resolve_neg(), given.resolve_neg().to(x.dtype)
+        if not x.numel():  # it has no address that a kernel could be given
+            if not (self.reduces and mode == "value"):
+                return torch.empty_like(x)
+            # The logarithm of a sum of nothing, for each row.
+            return x.new_full((*x.shape[:dim], *x.shape[dim + 1 :]), -math.inf)
         scalar = x.dim() == 0
         if scalar:
             x = x.reshape(1)
