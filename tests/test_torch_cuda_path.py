@@ -66,8 +66,8 @@ def check_same(name: str, *args: Any) -> Any:
 
 
 def base_of(name: str) -> str:
-    ending = "(_sampled)?(_backward_from_output|_backward|_second_derivative)?$"
-    return re.sub(ending, "", name)
+    ending = "(_sampled)?(_backward_from_output|_backward|_(second|higher)_derivative"
+    return re.sub(f"{ending}|_at_temperatures)?$", "", name)
 
 
 def arguments(name: str, x: Any, dim: int = 1) -> list[Any]:
@@ -90,6 +90,8 @@ def arguments(name: str, x: Any, dim: int = 1) -> list[Any]:
                 values.append(other(getattr(ogive.torch, card.name)(x, dim).shape))
             case "Tensor", "dy":
                 values.append(torch.empty_like(x).copy_(other(x.shape)))
+            case "Tensor", "temperature":
+                values.append(torch.tensor(0.7))
             case "Tensor", "a":
                 values.append(other(x.shape))
             case "Tensor", "y":

@@ -22,7 +22,7 @@ REASONS = (
     "temperature must be positive",  # that of a zero
     "got mixed torch.Tensor and DTensor",  # as torch's own functions say
     "draws no slopes",  # the seed has no meaning to a wrapper that does not know the operator
-    "a functional tensor",  # a bug of torch's own, it says
+    "RegisterFunctionalization",  # a bug of torch's own, it says
     "nference tensor",  # torch's own rule: they take no part in autograd
 )
 

@@ -41,7 +41,7 @@ from ._dispatch import (
     within_devices,
 )
 from ._drawn import checked_seed, drawn_seed, first_indices
-from ._library import autograd_inside, define, on_cuda, on_the_cpu
+from ._library import LIBRARY, autograd_inside, define, on_cuda, on_the_cpu
 from ._raw import FORMATS, lie_alike
 
 Temperature = float | Tensor
@@ -553,8 +553,9 @@ def _returned(temperature: Tensor) -> Tensor:
 
 _check: Any = define(
     "checked_temperature", "(Tensor temperature) -> Tensor", _returned, torch.empty_like,
-    cuda=_returned, vmap=elementwise_vmap(lambda: _check),
+    vmap=elementwise_vmap(lambda: _check),
 )  # fmt: skip
+LIBRARY.impl("checked_temperature", _returned, "CUDA")
 
 
 def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
