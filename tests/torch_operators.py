@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import ogive.torch  # noqa: F401  registers them
+import ogive
+import ogive.torch
 
 
 def operators() -> list[str]:
@@ -29,7 +30,8 @@ def operators() -> list[str]:
 def good(name: str) -> list[Any]:
     """Arguments that fit each other, made from the schema."""
     made: list[Any] = []
-    labels = name in ("cross_entropy", "focal", "linear_cross_entropy", "sparsemax_loss")
+    head = name.removesuffix("_backward")
+    labels = head in ("cross_entropy", "focal", "linear_cross_entropy", "sparsemax_loss")
     for argument in getattr(torch.ops.ogive, name).default._schema.arguments:
         kind, of = str(argument.type), argument.name
         if of == "bits":
@@ -46,6 +48,8 @@ def good(name: str) -> list[Any]:
             made.append(torch.rand(3) + 0.5)
         elif of == "dy" and name == "logsumexp_backward":
             made.append(torch.rand(3))
+        elif of == "dy" and head in ogive.catalog.names("heads"):
+            made.append(torch.tensor(0.5))
         elif kind == "Tensor":
             made.append(torch.rand(3, 4) + 0.5)
         elif kind.startswith("Optional"):
