@@ -132,6 +132,7 @@ def comparisons(pairs, task, rope=0.01):
             equivalent=each.practical(rope)[1],
             worse=each.practical(rope)[2],
             scale=each.scale,
+            freedom=each.freedom,
             overlap=1 / 9,
         )
         for (one, other, depth, ours, _), each, p, level in zip(

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ogive.study.blocks import Block
+from ogive.study.blocks import Block, Target
+from ogive.study.metrics import scores, shares
 from ogive.study.statistics import (
     ALPHA,
-    LEAST_SHARED,
     Measured,
     SharedRows,
     compare,
     difference,
     holm,
     recurring,
+    rows_variance,
     wilson,
 )
 from study_cases import made_table
@@ -82,11 +83,15 @@ def test_holm_is_scipys_and_no_interval_contradicts_its_verdict():
 
 
 def test_equal_differences_are_no_certainty():
-    folds = shared(blocks_of(100))
-    same = compare(Measured(np.zeros(10)), folds)
+    made = blocks_of(100)
+    folds = shared(made)
+    parts = [np.zeros(10) for _ in made]
+    same = compare(Measured(np.zeros(10), parts), folds)
     assert (same.p, same.practical(ROPE)) == (1.0, (0.0, 1.0, 0.0))
-    # One row more in each of ten blocks of ten rows: less than ten coins that fall alike.
-    once = compare(Measured(np.full(10, 0.1)), folds)
+    # One row more in each of ten blocks of ten rows: no surer than ten coins that fall alike.
+    for part in parts:
+        part[0] = 1
+    once = compare(Measured(np.full(10, 0.1), parts, parts), folds)
     assert 2 / 2**10 < once.p < 0.1
 
 
@@ -116,17 +121,75 @@ def measured(of_row, luck, made, draw):
     return Measured(np.array([part.mean() for part in tested]), tested, validated)
 
 
-@pytest.mark.parametrize(
-    ("of_row", "luck", "share"), [(0, 1, LEAST_SHARED), (1, 0, 1), (1, 1, 0.5)]
-)
+@pytest.mark.parametrize(("of_row", "luck", "share"), [(0, 1, 0), (1, 0, 1), (1, 1, 0.5)])
 def test_the_correction_is_scaled_by_what_comes_back_on_the_same_row(of_row, luck, share):
     draw, made = np.random.default_rng(4), blocks_of(4000)
     found = measured(of_row * draw.standard_normal(4000), luck, made, draw)
     assert recurring(found, shared(made)) == pytest.approx(share, abs=0.05)
     known = compare(found, shared(made))
     assert known.overlap == pytest.approx(share / 9, abs=0.006)
-    # Unknown rows are taken for the worst.
-    assert compare(Measured(found.values), shared(made)).overlap == pytest.approx(1 / 9)
+    # What only one network was tested on is taken for the worst.
+    alone = compare(Measured(found.values, found.tested), shared(made))
+    assert (alone.freedom, alone.overlap) == (9, pytest.approx(1 / 9))
+
+
+@pytest.mark.parametrize("luck", [0.0, 0.1, 0.5])
+def test_rows_and_luck_make_the_error_of_a_mean(luck):
+    """Means of ten blocks of 40 rows, whose networks are off by `luck` on all their rows."""
+    draw, made = np.random.default_rng(7), blocks_of(400)
+    where, errors, found = shared(made), [], []
+    for _ in range(400):
+        off = luck * draw.standard_normal(10)
+        tested, validated = (
+            [np.sign(draw.standard_normal(40)) * (draw.random(40) < 0.3) + u for u in off]
+            for _ in range(2)
+        )
+        one = compare(
+            Measured(np.array([part.mean() for part in tested]), tested, validated), where
+        )
+        errors.append(one.mean)
+        found.append(one)
+    truth = np.sqrt(0.3 / 400 + luck**2 / 10)
+    assert np.std(errors) == pytest.approx(truth, rel=0.1)
+    assert np.sqrt(np.mean([one.scale**2 for one in found])) == pytest.approx(truth, rel=0.2)
+    # Where luck is little, rows know what ten blocks do not; where it is all, there are ten.
+    assert np.median([one.freedom for one in found]) > (15 if not luck else 8)
+    for level in (0.05, 0.01):
+        alarms = sum(one.p < level for one in found)
+        assert alarms <= stats.binom.ppf(0.999, 400, level)
+
+
+def test_copies_of_rows_tell_nothing_new():
+    draw, rows = np.random.default_rng(8), np.arange(200)
+    single = shared(blocks_of(200))
+    parts = [draw.standard_normal(20) + 0.1 for _ in single.rows]
+    thrice = [np.repeat(part, 3) for part in parts]
+    where = dataclasses.replace(
+        single,
+        rows=tuple(np.add.outer(200 * np.arange(3), block).T.ravel() for block in single.rows),
+        groups=tuple(np.repeat(block, 3) for block in single.rows),
+    )
+    assert where.independent == single.independent < len(rows)
+    assert rows_variance(thrice, where.groups) == pytest.approx(rows_variance(parts, single.groups))
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "auc"])
+def test_shares_of_rows_know_the_error_of_their_metric(metric):
+    """Many draws of 90 rows, 20 % positive, against what each draw thinks of itself."""
+    draw = np.random.default_rng(9)
+    y = np.repeat([0, 1], [72, 18])
+    means, variances = [], []
+    for _ in range(600):
+        z = 1.2 * y + draw.standard_normal(90)
+        positive = 1 / (1 + np.exp(0.6 - z))
+        output = np.stack([1 - positive, positive], axis=1)
+        share = shares(metric, Target(y=y, classes=2), output)
+        assert share.mean() == pytest.approx(scores(Target(y=y, classes=2), output).of(metric))
+        means.append(share.mean())
+        variances.append(np.var(share, ddof=1) / 90)
+    ratio = np.var(means) / np.mean(variances)
+    # Accuracy varies less than its rows say where the classes' numbers are fixed.
+    assert ratio == pytest.approx(1, abs=0.2 if metric != "accuracy" else 0.35)
 
 
 def test_blocks_that_share_their_test_rows_count_the_rows():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .metrics import unpack
+from .metrics import balanced, unpack
 from .models import TITLES
 from .result import (
     METRICS,
@@ -121,7 +121,7 @@ def _comparisons(
                 other=other,
                 depth=depth,
                 metric=_metric(other, settings),
-                blocks=each.freedom + 1,
+                blocks=settings.splits,
                 difference=each.mean,
                 interval=each.interval(level),
                 level=level,
@@ -132,6 +132,7 @@ def _comparisons(
                 equivalent=equivalent,
                 worse=worse,
                 scale=each.scale,
+                freedom=each.freedom,
                 overlap=each.overlap,
             )
         )
@@ -213,16 +214,22 @@ def _measured(
     settings: Settings,
 ) -> Measured:
     values = np.array([_score(trial, metric) for trial in trials])
-    parts = []
-    for packed, balance in zip(
+    parts: list[list[NDArray[np.float64]]] = []
+    for packed, truth in zip(
         ([trial.test_rows for trial in trials], [trial.validation_rows for trial in trials]),
-        tested.balance,
+        tested.truth,
         strict=True,
     ):
         shares = [unpack(text) for text in packed] if all(packed) else []
         if shares and metric != settings.metric:
-            shares = [share * weight for share, weight in zip(shares, balance, strict=True)]
-        parts.append(shares if _whole(shares) else [])
+            shares = [balanced(share, y) for share, y in zip(shares, truth, strict=True)]
+        # What has no share, as in a network that diverged, counts as its score does.
+        parts.append(
+            [
+                share if np.isfinite(share).all() else np.full(len(share), value)
+                for share, value in zip(shares, values, strict=False)
+            ]
+        )
     return Measured(values, *parts)
 
 
@@ -247,10 +254,6 @@ def _differences(
     if not ours or not theirs:
         return []
     return [a - b for a, b in zip(ours, theirs, strict=True)]
-
-
-def _whole(parts: Sequence[NDArray[np.float64]]) -> bool:
-    return all(np.isfinite(part).all() for part in parts)
 
 
 def _score(trial: Trial | ModelTrial, metric: Metric) -> float:

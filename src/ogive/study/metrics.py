@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,21 +62,30 @@ def _scores(target: Target, output: Values) -> Scores:
 
 
 def shares(metric: Metric, target: Target, output: Values) -> Values:
-    """One number for each test row, whose mean over the rows is the metric."""
-    y, rows = target.y, len(target.y)
+    """One number for each test row: their mean is the metric, their variance over their count its.
+
+    So that blocks which share their test rows know what those rows leave open.
+    """
+    y = target.y
     if metric == "accuracy":
         return _right(target, output).astype(np.float64)
     if metric == "balanced_accuracy":
-        counts = np.bincount(y, minlength=target.classes)
-        present = np.count_nonzero(counts)
-        return _right(target, output) * rows / (present * counts[y])
+        return balanced(_right(target, output), y)
     if metric == "auc":
         placed = [_placements(y == c, output[:, c]) for c in _ranked(target)]
-        return np.mean(placed, axis=0) if placed else np.full(rows, math.nan)
+        return np.mean(placed, axis=0) if placed else np.full(len(y), math.nan)
     if metric == "r2":
         spread = np.mean((y - y.mean()) ** 2)
         return np.asarray(1 - (y - output) ** 2 / spread)
     raise ValueError(f"{metric} has no shares by row")
+
+
+def balanced(right: NDArray[Any], y: NDArray[Any]) -> Values:
+    """Shares in balanced accuracy of rows that are right (or of differences of two such)."""
+    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
+    recalls = np.bincount(place, right) / counts
+    weight = len(y) / (len(counts) * counts[place])
+    return np.asarray(recalls.mean() + (right - recalls[place]) * weight)
 
 
 def pack(values: Values) -> str:
@@ -117,5 +127,6 @@ def _placements(positive: NDArray[np.bool], score: Values) -> Values:
     placed = np.empty(len(score))
     placed[positive] = (ranks[positive] - rankdata(score[positive])) / others
     placed[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / count
-    weight = np.where(positive, 1 / count, 1 / others) * len(score) / 2
-    return np.asarray(placed * weight)
+    area = float(placed[positive].mean())
+    weight = np.where(positive, 1 / count, 1 / others) * len(score)
+    return np.asarray(area + (placed - area) * weight)

@@ -248,8 +248,8 @@ DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))
 class Comparison:
     """Paired difference of the compared metric, ``one`` minus ``other``, over the blocks.
 
-    All of it comes from one Student distribution with ``blocks - 1`` degrees of freedom, its
-    location ``difference`` and its scale ``s sqrt(1/blocks + overlap)``.
+    All of it comes from one Student distribution with ``freedom`` degrees of freedom, location
+    ``difference`` and ``scale``.
     """
 
     one: str
@@ -278,6 +278,7 @@ class Comparison:
     equivalent: Share
     worse: Share
     scale: float
+    freedom: float
     overlap: float
     """The correction for what blocks share: test rows over training rows (Nadeau and Bengio), times
     the share of the difference that comes back when other networks classify the same row."""

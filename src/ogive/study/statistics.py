@@ -5,6 +5,11 @@ their differences are not independent, and s/sqrt(n) is too small an error. Nade
 ("Inference for the generalization error", 2003) correct it to s sqrt(1/n + n_test/n_train). The
 same Student distribution, read as Corani and Benavoli's posterior (2015), gives the probability
 that a difference lies inside a region of practical equivalence.
+
+Ten blocks tell s badly (9 degrees of freedom), and what is said beside 60 other sentences has to
+be sure beyond where that matters most. But much is known about s: a block's difference varies
+since its test rows are few, which those rows show, and since its two networks had luck, which they
+have on their validation rows too. `compare` adds the two.
 """
 
 from __future__ import annotations
@@ -25,12 +30,6 @@ from .table import Table
 ALPHA = 0.05
 """The chance of a wrong sentence that a whole study is allowed."""
 
-LEAST_SHARED = 0.25
-"""Of the correction, what is always kept: training rows overlap too, and what that shares cannot
-be measured within one table. Chosen by calibration (tools/calibrate.py): with 0, ten equal
-activations differ in up to 6 % of studies; with 1, in up to 1.3 %, at the price of intervals that
-cover about 99 %."""
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -38,7 +37,7 @@ class Difference:
 
     mean: float
     scale: float
-    freedom: int
+    freedom: float
     overlap: float = 0.0
     """What was added to 1/n for the rows that blocks share."""
 
@@ -76,8 +75,10 @@ class SharedRows:
     """Test rows over the rows that a network was given, training and validation."""
     fixed: bool
     """All blocks were tested on the same rows."""
-    balance: tuple[tuple[NDArray[np.float64], ...], tuple[NDArray[np.float64], ...]]
-    """What each test row's and each validation row's accuracy counts in balanced accuracy."""
+    truth: tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]
+    """The target of each test row and of each validation row."""
+    groups: tuple[NDArray[np.int64], ...]
+    """Numbers of the test rows; equal rows, which count as one, have the same."""
 
     @classmethod
     def of(cls, made: Sequence[Block], table: Table) -> SharedRows:
@@ -90,21 +91,17 @@ class SharedRows:
             float(np.mean([len(test) for test in rows]) / given),
             all(np.array_equal(test, rows[0]) for test in rows),
             (
-                tuple(_balance(table.y[block.test]) for block in made),
-                tuple(_balance(table.y[block.validation]) for block in made),
+                tuple(table.y[block.test] for block in made),
+                tuple(table.y[block.validation] for block in made),
             ),
+            rows if table.groups is None else tuple(table.groups[test] for test in rows),
         )
 
     @property
     def independent(self) -> float:
         """Independent rows that a score over all blocks is worth."""
-        distinct = len(np.unique(np.concatenate(self.rows)))
+        distinct = len(np.unique(np.concatenate(self.groups)))
         return distinct if self.fixed else distinct / (1 + self.ratio)
-
-
-def _balance(y: NDArray[Any]) -> NDArray[np.float64]:
-    _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
-    return np.asarray(len(y) / (len(counts) * counts[place]))
 
 
 def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) -> Difference:
@@ -132,9 +129,10 @@ class Measured:
 
     values: NDArray[np.float64]
     """One a block."""
-    tested: Sequence[NDArray[np.float64]] = ()
-    """By block and test row; their mean is the block's value. Empty where unknown."""
+    tested: Sequence[NDArray[np.float64]]
+    """By block and test row; their mean is the block's value."""
     validated: Sequence[NDArray[np.float64]] = ()
+    """Empty where these rows were trained on."""
 
 
 def compare(measured: Measured, where: SharedRows) -> Difference:
@@ -146,26 +144,57 @@ def compare(measured: Measured, where: SharedRows) -> Difference:
     in another show which part: the correction is scaled by it.
     """
     d = measured.values
-    spread, count = float(np.std(d, ddof=1)), len(d)
+    count, spread = len(d), float(np.var(d, ddof=1))
     if where.fixed:
         # Not one row is drawn anew from block to block, so `spread` knows nothing of rows.
-        means = np.mean(np.stack(measured.tested), axis=0)
-        extra = float(np.var(means, ddof=1)) / len(means)
-        scale = math.sqrt(spread**2 / count + extra)
-        overlap = extra / spread**2 if spread > 0 else 0.0
-        return Difference(float(d.mean()), scale, count - 1, overlap)
-    if spread == 0 and d[0] != 0:
-        # As many rows in every block, by chance: their number is known to one row at best.
-        resolution = 1 / float(np.mean([len(rows) for rows in where.rows]))
-        scale = resolution * math.sqrt(1 / count + where.ratio)
-        return Difference(float(d.mean()), scale, count - 1, where.ratio)
-    return difference(d, where.ratio * recurring(measured, where))
+        extra, doubt = rows_variance([np.mean(np.stack(measured.tested), axis=0)], where.groups)
+        variance = spread / count + extra
+        doubt += 2 * (spread / count) ** 2 / (count - 1)
+        freedom = _freedom(variance, doubt, count)
+        overlap = extra / spread if spread > 0 else 0.0
+        return Difference(float(d.mean()), math.sqrt(variance), freedom, overlap)
+    freedom = count - 1.0
+    if measured.validated:
+        rows, doubt = rows_variance(measured.tested, where.groups)
+        seen = np.array([part.mean() for part in measured.validated])
+        luck = float(np.cov(d, seen)[0, 1])
+        # The variance of a covariance of two normal samples.
+        doubt += (spread * float(np.var(seen, ddof=1)) + luck**2) / (count - 1)
+        luck = max(0.0, luck)
+        if rows + luck > 0:
+            spread = rows + luck
+            freedom = _freedom(spread, doubt, count)
+    overlap = where.ratio * recurring(measured, where)
+    scale = math.sqrt(spread * (1 / count + overlap))
+    return Difference(float(d.mean()), scale, freedom, overlap)
+
+
+def rows_variance(
+    tested: Sequence[NDArray[np.float64]], groups: Sequence[NDArray[np.int64]]
+) -> tuple[float, float]:
+    """The variance of a block's mean that its test rows alone make, and that number's variance.
+
+    Equal rows count as one. The second is from the fourth moment: where few rows differ, even
+    many of them know little.
+    """
+    squares, sizes = [], []
+    for part, group in zip(tested, groups, strict=False):
+        place = np.unique(group, return_inverse=True)[1]
+        off = np.bincount(place, part - part.mean())
+        squares.append(off**2 * len(off) / max(1, len(off) - 1))
+        sizes.append(len(part) ** 2 / len(off))
+    every = np.concatenate(squares)
+    each = float(np.mean(1 / np.array(sizes)))
+    return float(every.mean()) * each, float(every.var()) / len(every) * each**2
+
+
+def _freedom(variance: float, doubt: float, count: int) -> float:
+    """Satterthwaite's degrees of freedom of a variance that is a sum."""
+    return 2 * variance**2 / doubt if doubt > 0 else count - 1.0
 
 
 def recurring(measured: Measured, where: SharedRows) -> float:
     """The share of a row's value that comes back in another block; 1 if unknown."""
-    if not measured.tested:
-        return 1.0
     rows = [np.concatenate(where.rows)]
     values = [np.concatenate([part - part.mean() for part in measured.tested])]
     if measured.validated:
@@ -179,7 +208,7 @@ def recurring(measured: Measured, where: SharedRows) -> float:
     if not pairs or not variance > 0:
         return 1.0
     products = np.bincount(place, value) ** 2 - np.bincount(place, value**2)
-    return float(np.clip(products.sum() / pairs / variance, LEAST_SHARED, 1))
+    return float(np.clip(products.sum() / pairs / variance, 0, 1))
 
 
 def score_interval(measured: Measured, where: SharedRows, metric: Metric) -> Interval:
