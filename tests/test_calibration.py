@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from calibrate import SETS, one_run, summarise, table
+from calibrate import DIFFERENT, SETS, different_run, one_run, summarise, table
 from ogive.study.blocks import Block
 from ogive.study.conclude import CLAIMED
 from ogive.study.statistics import Measured, SharedRows, compare, holm
@@ -28,6 +28,30 @@ def test_a_study_of_equal_activations_says_nothing_false(name):
 def test_the_same_run_gives_the_same_line():
     assert one_run("noisy", 3) == one_run("noisy", 3)
     assert one_run("noisy", 3)["score"] != one_run("noisy", 4)["score"]
+
+
+def test_true_differences_are_those_over_many_tables():
+    draw = np.random.default_rng(5)
+    equal = one_run("noisy", 0)
+    lines = []
+    for run in range(200):
+        mean = draw.normal(0.02, 0.01, len(DIFFERENT))
+        made = {one: [m, 0.01, m - 0.0196, m + 0.0196]
+                for one, m in zip(DIFFERENT, mean, strict=True)}  # fmt: skip
+        lines.append({"set": "noisy, different", "run": run, "different": made})
+    found = summarise([equal, *lines])["noisy"]["different"]
+    for one in DIFFERENT:
+        assert found[one]["truth"] == pytest.approx(0.02, abs=0.003)
+        assert found[one]["spread"] == pytest.approx(1, abs=0.15)
+        assert 0.9 <= found[one]["covered"] <= 0.99
+    assert "| noisy | tanh | 200 | +" in table(summarise([equal, *lines]))
+
+
+def test_one_table_of_different_activations():
+    found = different_run("rings", 0)["different"]
+    # No linear map sees a ring.
+    mean, scale, low, high = found["identity"]
+    assert low < mean < high < 0 < scale
 
 
 def shared(made):

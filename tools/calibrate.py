@@ -1,12 +1,16 @@
 """Is what a study says true? Ten equal activations, really trained, many times over.
 
-    python tools/calibrate.py [--runs 100] [--only digits,noisy] [--processes 1]
+    python tools/calibrate.py [--runs 100] [--only digits,noisy] [--processes 1] [--different]
 
 Every run is a study whose ten activations are all ReLU, with draws of their own: rows are split,
 learning rates chosen, networks trained and everything concluded by the code that `ogive study`
 runs. Whatever it then says of a difference is wrong. Generated sets are drawn anew in every run,
 and their networks classify fresh rows, which intervals should cover. On digits an eleventh
 activation is a ReLU that stops after 45 of 720 steps, which costs it 3 points, to be found.
+
+With `--different`, tanh, GELU and identity networks are compared with ReLU's on as many tables of
+the populations as there are runs: the mean over them is the true difference, and 95 % intervals
+should cover it.
 
 Finished runs are lines of results/calibration.jsonl, so that an interrupted calibration goes on.
 Writes docs/calibration.json and the tables of docs/calibration.md.
@@ -49,6 +53,9 @@ SUMMARY, PAGE = ROOT / "docs" / "calibration.json", ROOT / "docs" / "calibration
 
 EQUAL = tuple(f"relu {i + 1}" for i in range(10))
 WEAK = "45 steps"
+DIFFERENT = ("tanh", "gelu", "identity")
+FEW = 10
+"""Rows of the population where nothing is predicted of it."""
 SPLITS = 10
 DEFAULT_FAMILY = 66
 """Comparisons of a default study: 10 activations and 2 models at 3 depths."""
@@ -71,7 +78,8 @@ class Set:
     """Rows of the population that its networks predict afterwards."""
     weak: bool = False
     held_out: bool = False
-    """Never used to choose anything about the test: run once it was fixed."""
+    """Never used to choose anything about the test."""
+    different: bool = False
 
 
 def noisy(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -137,9 +145,15 @@ SETS = {
     "iris": Set(what="bundled, 150 rows"),
     "wine": Set(what="bundled, 178 rows"),
     "breast_cancer": Set(what="bundled, 569 rows"),
-    "noisy": Set(what="logistic with bends, 300 rows, at best 76 %", rows=300, draw=noisy),
-    "credit": Set(what="20 weak features, 30 % bad risks, 1000 rows", rows=1000, draw=credit),
-    "rings": Set(what="ring around a disc, 10 % flipped, 400 rows", rows=400, draw=rings),
+    "noisy": Set(
+        what="logistic with bends, 300 rows, at best 76 %", rows=300, draw=noisy, different=True
+    ),
+    "credit": Set(
+        what="20 weak features, 30 % bad risks, 1000 rows", rows=1000, draw=credit, different=True
+    ),
+    "rings": Set(
+        what="ring around a disc, 10 % flipped, 400 rows", rows=400, draw=rings, different=True
+    ),
     "rare": Set(what="5 % positive, compared by AUC, 1000 rows", rows=1000, draw=rare),
     "nothing": Set(what="labels without features, 300 rows", rows=300, draw=nothing, trains=False),
     "amounts": Set(what="regression with noise, 300 rows", rows=300, draw=amounts),
@@ -148,12 +162,14 @@ SETS = {
         rows=350,
         draw=heavy,
         held_out=True,
+        different=True,
     ),
     "products": Set(
         what="regression with interactions, 400 rows",
         rows=400,
         draw=products,
         held_out=True,
+        different=True,
     ),
 }
 
@@ -161,7 +177,7 @@ SETS = {
 def one_run(name: str, run: int) -> dict[str, Any]:
     """One study of ten equal activations: what it said, and what it covered."""
     kind = SETS[name]
-    table, everything = _tables(name, run)
+    table, everything = _tables(name, run, kind.fresh)
     made, division = blocks(table, SPLITS, seed=run)
     recipe: dict[str, Any] = dict(kind.recipe)
     # A different activation is a different stream of draws: ten a run, so none is used twice.
@@ -195,12 +211,32 @@ def one_run(name: str, run: int) -> dict[str, Any]:
     return {"set": name, "run": run, **found}
 
 
-def _tables(name: str, run: int) -> tuple[Table, Table | None]:
+def different_run(name: str, run: int) -> dict[str, Any]:
+    """What one table says of activations that do differ from ReLU."""
+    table, _ = _tables(name, run, FEW)
+    made, division = blocks(table, SPLITS, seed=run)
+    recipe: dict[str, Any] = dict(SETS[name].recipe)
+    chosen = settings(table, division, activations=["relu"], depths=[2], seed=16 * run, **recipe)
+    arrays, tested = Arrays(table, made), SharedRows.of(made, table)
+    trained = {
+        one: train(arrays, Job(activation=one, depth=2, splits=tuple(range(SPLITS))), chosen)
+        for one in ("relu", *DIFFERENT)
+    }
+    found = {}
+    for one in DIFFERENT:
+        pair = _paired(trained[one], trained["relu"], chosen.metric, tested, chosen)
+        each = compare(pair, tested)
+        interval = each.interval(1 - ALPHA)
+        found[one] = [each.mean, each.scale, interval.low, interval.high]
+    return {"set": f"{name}, different", "run": run, "different": found}
+
+
+def _tables(name: str, run: int, fresh: int) -> tuple[Table, Table | None]:
     kind = SETS[name]
     if kind.draw is None:
         return load(name), None
     draw = np.random.default_rng([99, run, *name.encode()])
-    x, y = kind.draw(draw, kind.rows + kind.fresh)
+    x, y = kind.draw(draw, kind.rows + fresh)
     everything = load((x, y))
     small = {
         field: getattr(everything, field)[: kind.rows]
@@ -292,9 +328,9 @@ def _power(
     larger = dataclasses.replace(equal, activations=(*EQUAL, WEAK))
     comparisons = conclude(everything, models, tested, larger)[2]
     (found,) = [each for each in comparisons if (each.one, each.other) == (WEAK, EQUAL[0])]
-    p = [each.p for each in comparisons]
+    p = [each.p for each in comparisons if each is not found]
     # Depths that show nothing, and networks that train: the family of a default study.
-    others = DEFAULT_FAMILY - len(p)
+    others = DEFAULT_FAMILY - len(comparisons)
     trains = [0.0] * (2 * len(EQUAL))
     default = holm([found.p, *p, *trains, *[1.0] * (others - len(trains))])[0][0]
     return {
@@ -311,6 +347,7 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found = [line for line in lines if line["set"] == name]
         if not found:
             continue
+        several = [line["different"] for line in lines if line["set"] == f"{name}, different"]
         one: dict[str, Any] = {
             "what": kind.what,
             "runs": len(found),
@@ -326,24 +363,52 @@ def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             one["weak"] = float(np.mean([line["weak"] for line in found]))
             one["found"] = float(np.mean([line["found"] for line in found]))
             one["found_in_default"] = float(np.mean([line["found_in_default"] for line in found]))
+        if len(several) > 1:
+            one["different"] = {each: _different(several, each) for each in DIFFERENT}
         summary[name] = one
     return summary
+
+
+def _different(lines: Sequence[dict[str, Any]], one: str) -> dict[str, float]:
+    mean, scale, low, high = np.array([line[one] for line in lines]).T
+    truth = mean.mean()
+    return {
+        "runs": len(lines),
+        "truth": float(truth),
+        "spread": float(mean.std(ddof=1) / np.sqrt(np.mean(scale**2))),
+        "covered": float(np.mean((low <= truth) & (truth <= high))),
+    }
 
 
 def table(summary: dict[str, Any]) -> str:
     """The tables of docs/calibration.md."""
     rows = [
         '| data | runs | mean score | "some differ" | any wrong sentence | covered: score | '
-        "covered: difference |",
-        "|---|---|---|---|---|---|---|",
+        "covered: difference of activations | covered: difference of these networks |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     percent = lambda one, key: f"{100 * one[key]:.1f} %" if key in one else ""  # noqa: E731
     for name, one in summary.items():
         rows.append(
-            f"| {name}: {one['what']} | {one['runs']} | {one['score']:.3f} | "
+            f"| {name}{', held out' * SETS[name].held_out}: {one['what']} | {one['runs']} | "
+            f"{one['score']:.3f} | "
             f"{percent(one, 'differ')} | {percent(one, 'wrong')} | "
-            f"{percent(one, 'score_covered')} | {percent(one, 'difference_covered')} |"
+            f"{percent(one, 'score_covered')} | {percent(one, 'zero_covered')} | "
+            f"{percent(one, 'difference_covered')} |"
         )
+    if any("different" in one for one in summary.values()):
+        rows += [
+            "",
+            "| data | activation | tables | mean difference from ReLU, points | "
+            "spread over tables / stated error | covered |",
+            "|---|---|---|---|---|---|",
+        ]
+    for name, one in summary.items():
+        for other, each in one.get("different", {}).items():
+            rows.append(
+                f"| {name} | {other} | {each['runs']} | {100 * each['truth']:+.1f} | "
+                f"{each['spread']:.2f} | {percent(each, 'covered')} |"
+            )
     for one in summary.values():
         if "weak" in one:
             rows += [
@@ -384,6 +449,8 @@ def write(lines: Sequence[dict[str, Any]]) -> None:
 def _one(name: str, run: int) -> dict[str, Any]:
     ogive.set_num_threads(1)
     with threadpool_limits(1):
+        if name.endswith(", different"):
+            return different_run(name.removesuffix(", different"), run)
         return one_run(name, run)
 
 
@@ -392,9 +459,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--only", default=",".join(SETS))
+    parser.add_argument("--different", action="store_true", help="compare different activations")
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args()
     names = asked.only.split(",")
+    if asked.different:
+        names = [f"{name}, different" for name in names if SETS[name].different]
     LINES.parent.mkdir(exist_ok=True)
     done = {(line["set"], line["run"]) for line in read()}
     # A run of every set in turn, so that an early table has them all.

@@ -59,8 +59,9 @@ def answer(
     use, sentence = words.choice(top, here) if training else (None, words.nothing_trains(cells))
     extra = words.better_model(top) if training else ""
     avoid = words.avoid(cells) if training else ""
+    deeper = words.deeper(top, training)
     return Answer(
-        sentence=" ".join(part for part in (sentence, avoid, extra) if part),
+        sentence=" ".join(part for part in (sentence, deeper, avoid, extra) if part),
         use=use,
         depth=top.depth,
         matters=_matters(here, settings),
@@ -133,9 +134,18 @@ class Words:
                     f"others, {best.activation}, differs by {self.gain(best.against)}."
                 )
         if not rivals:
-            return self.baseline, f"Keep {self.baseline}: no other activation trains{at}."
+            return self.baseline, (
+                f"Keep {self.baseline}: no other activation is shown to do better than "
+                f"{self.constant}{at}."
+            )
         best = max(rivals, key=lambda cell: cell.score)
         assert best.against is not None
+        if base.state != "trains":
+            return best.activation, (
+                f"Use {best.activation}: it is shown to do better than {self.constant}{at}, "
+                f"{self.baseline} is not. That it is better than {self.baseline} is not shown: "
+                f"{self.gain(best.against)}."
+            )
         if best.score > base.score:
             return best.activation, (
                 f"Use {best.activation}, or keep {self.baseline}: the best gain{at} is "
@@ -145,6 +155,13 @@ class Words:
             f"Keep {self.baseline}: no activation scores higher{at}. The nearest, "
             f"{best.activation}, differs by {self.gain(best.against)}."
         )
+
+    def deeper(self, top: Cell, training: Sequence[Cell]) -> str:
+        """Why a depth is named that does not score highest."""
+        gain = max((cell.score - top.score for cell in training), default=0.0)
+        if not gain > 5e-4:
+            return ""
+        return f"Deeper networks score at most {100 * gain:.1f} {self.points} higher."
 
     def nothing_trains(self, cells: Sequence[Cell]) -> str:
         """Where no network is better than a constant prediction, by the test."""
@@ -217,7 +234,7 @@ class Words:
         ]  # fmt: skip
         decided = differing | set(names(equivalent)) | set(names(failing))
         open_ = [cell.activation for cell in rest if cell.activation not in decided]
-        parts = [f"{best.activation} scores highest, {self.score(best)}"]
+        parts = [f"{best.activation} scores highest, {self.score(best)}{self.doubt(best, here)}"]
         if better:
             parts.append(f"better than {self.baseline}: {self.differences(better)}")
         shown = [cell for cell in worse if cell not in failing]
@@ -241,6 +258,14 @@ class Words:
             equivalent=tuple(names(equivalent)),
             failing=tuple(names(failing)),
         )
+
+    def doubt(self, best: Cell, here: Sequence[Cell]) -> str:
+        """Why the highest score is not what the answer names."""
+        if best.state != "trains" and any(cell.state == "trains" for cell in here):
+            return f" (but not shown to do better than {self.constant})"
+        if any(map(_better, here)) and best.against is not None and not _better(best):
+            return f" (but its lead over {self.baseline} may be chance)"
+        return ""
 
     def several(self, found: list[str], of: int) -> str:
         if of > 2 and len(found) == of:
