@@ -140,20 +140,22 @@ class Words:
             )
         best = max(rivals, key=lambda cell: cell.score)
         assert best.against is not None
-        if base.state != "trains":
+        if base.state == "fails":
             return best.activation, (
-                f"Use {best.activation}: it is shown to do better than {self.constant}{at}, "
-                f"{self.baseline} is not. That it is better than {self.baseline} is not shown: "
-                f"{self.gain(best.against)}."
+                f"Use {best.activation}: {self.baseline} does no better than {self.constant}{at}. "
+                f"The difference is {self.gain(best.against)}."
             )
+        doubt = ""
+        if base.state != "trains":
+            doubt = f" {self.baseline} itself is not shown to do better than {self.constant}."
         if best.score > base.score:
             return best.activation, (
                 f"Use {best.activation}, or keep {self.baseline}: the best gain{at} is "
-                f"{self.gain(best.against)}."
+                f"{self.gain(best.against)}.{doubt}"
             )
         return self.baseline, (
             f"Keep {self.baseline}: no activation scores higher{at}. The nearest, "
-            f"{best.activation}, differs by {self.gain(best.against)}."
+            f"{best.activation}, differs by {self.gain(best.against)}.{doubt}"
         )
 
     def deeper(self, top: Cell, training: Sequence[Cell]) -> str:

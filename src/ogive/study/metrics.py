@@ -84,8 +84,13 @@ def balanced(right: NDArray[Any], y: NDArray[Any]) -> Values:
     """Shares in balanced accuracy of rows that are right (or of differences of two such)."""
     _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
     recalls = np.bincount(place, right) / counts
-    weight = len(y) / (len(counts) * counts[place])
+    weight = len(y) / (len(counts) * counts[place]) * _unbiased(counts[place])
     return np.asarray(recalls.mean() + (right - recalls[place]) * weight)
+
+
+def _unbiased(count: NDArray[Any] | int) -> Any:
+    """What the spread of so few rows around their own mean is too small by."""
+    return np.sqrt(count / np.maximum(1, np.subtract(count, 1)))
 
 
 def pack(values: Values) -> str:
@@ -128,5 +133,6 @@ def _placements(positive: NDArray[np.bool], score: Values) -> Values:
     placed[positive] = (ranks[positive] - rankdata(score[positive])) / others
     placed[~positive] = 1 - (ranks[~positive] - rankdata(score[~positive])) / count
     area = float(placed[positive].mean())
-    weight = np.where(positive, 1 / count, 1 / others) * len(score)
+    ones, rest = _unbiased(count) / count, _unbiased(others) / others
+    weight = np.where(positive, ones, rest) * len(score)
     return np.asarray(area + (placed - area) * weight)

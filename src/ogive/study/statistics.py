@@ -9,7 +9,7 @@ that a difference lies inside a region of practical equivalence.
 Ten blocks tell s badly (9 degrees of freedom), and what is said beside 60 other sentences has to
 be sure beyond where that matters most. But much is known about s: a block's difference varies
 since its test rows are few, which those rows show, and since its two networks had luck, which they
-have on their validation rows too. `compare` adds the two.
+have on their validation rows too. `compare` adds the two where that says more than s.
 """
 
 from __future__ import annotations
@@ -160,10 +160,9 @@ def compare(measured: Measured, where: SharedRows) -> Difference:
         luck = float(np.cov(d, seen)[0, 1])
         # The variance of a covariance of two normal samples.
         doubt += (spread * float(np.var(seen, ddof=1)) + luck**2) / (count - 1)
-        luck = max(0.0, luck)
-        if rows + luck > 0:
-            spread = rows + luck
-            freedom = _freedom(spread, doubt, count)
+        better = _freedom(rows + max(0.0, luck), doubt, count)
+        if better > freedom:
+            spread, freedom = rows + max(0.0, luck), better
     overlap = where.ratio * recurring(measured, where)
     scale = math.sqrt(spread * (1 / count + overlap))
     return Difference(float(d.mean()), scale, freedom, overlap)
