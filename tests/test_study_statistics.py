@@ -215,6 +215,21 @@ def test_wilson_is_scipys_and_survives_its_ends():
     assert wilson(1.0, 30).low < 0.9
 
 
+@pytest.mark.parametrize("size", [0.0, 0.7])
+def test_shares_of_an_explained_variance_know_its_error(size):
+    """Also of a constant prediction, whose R2 is 0 in every draw of rows."""
+    draw, means, variances = np.random.default_rng(10), [], []
+    for _ in range(600):
+        y = draw.standard_normal(120)
+        output = size * y + 0.4 * size * draw.standard_normal(120) + (size == 0) * y.mean()
+        target = Target(y=y, classes=0)
+        share = shares("r2", target, output)
+        assert share.mean() == pytest.approx(scores(target, output).r2, abs=1e-12)
+        means.append(share.mean())
+        variances.append(np.var(share, ddof=1) / 120)
+    assert np.mean(variances) == pytest.approx(np.var(means), rel=0.25, abs=1e-12)
+
+
 def test_a_difference_needs_two_blocks():
     with pytest.raises(ValueError, match="at least two blocks, not 1"):
         difference([0.1], 0)

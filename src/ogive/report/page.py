@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bokeh.resources import Resources
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from . import palette, text
 from .charts import Chart
@@ -32,7 +33,16 @@ def _environment() -> Environment:
     )
     for each in (text.number, text.percent, text.signed, text.plus):
         environment.filters[each.__name__] = each
+    environment.filters["options"] = options
     return environment
+
+
+def options(sentence: str) -> Markup:
+    """A sentence whose --options do not break after their dashes."""
+    parts = re.split(r"(?<!\S)(--[a-z][a-z-]*)", sentence)
+    marked = (Markup('<span class="option">{}</span>').format(part) if at % 2 else escape(part)
+              for at, part in enumerate(parts))  # fmt: skip
+    return Markup("").join(marked)
 
 
 def embedded_json(value: Any) -> Markup:

@@ -75,8 +75,10 @@ def shares(metric: Metric, target: Target, output: Values) -> Values:
         placed = [_placements(y == c, output[:, c]) for c in _ranked(target)]
         return np.mean(placed, axis=0) if placed else np.full(len(y), math.nan)
     if metric == "r2":
-        spread = np.mean((y - y.mean()) ** 2)
-        return np.asarray(1 - (y - output) ** 2 / spread)
+        spread = (y - y.mean()) ** 2 / np.mean((y - y.mean()) ** 2)
+        error = (y - output) ** 2 / np.mean((y - y.mean()) ** 2)
+        # To first order: a row far from the mean makes an error of its size count for less.
+        return np.asarray(1 - error.mean() - (error - error.mean() * spread))
     raise ValueError(f"{metric} has no shares by row")
 
 
