@@ -88,6 +88,9 @@ def test_equal_differences_are_no_certainty():
     parts = [np.zeros(10) for _ in made]
     same = compare(Measured(np.zeros(10), parts), folds)
     assert (same.p, same.practical(ROPE)) == (1.0, (0.0, 1.0, 0.0))
+    # No row of 100 tells the two apart: as many as 3 in 100 may ("rule of three").
+    none = compare(Measured(np.zeros(10), parts, parts, unit=1.0), folds)
+    assert 0.02 < none.interval(0.95).high < 0.04
     # One row more in each of ten blocks of ten rows: no surer than ten coins that fall alike.
     for part in parts:
         part[0] = 1

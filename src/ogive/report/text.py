@@ -18,7 +18,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage, without its sign of unit."""
-    return "–" if share is None else f"{100 * share:.{digits}f}"
+    return "–" if share is None else signed(100 * share, digits)
 
 
 def signed(value: float | None, digits: int = 2) -> str:

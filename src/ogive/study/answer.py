@@ -26,6 +26,9 @@ from .result import (
 CERTAIN = 0.95
 """Probability from which an equivalence is stated."""
 
+MOST_NAMED = 12
+"""Names in one list of a sentence; the table has them all."""
+
 POINTS: dict[Metric, str] = {
     "accuracy": "points",
     "balanced_accuracy": "points of balanced accuracy",
@@ -272,6 +275,8 @@ class Words:
     def several(self, found: list[str], of: int) -> str:
         if of > 2 and len(found) == of:
             return f"all {of} others"
+        if len(found) > MOST_NAMED:
+            return f"{len(found)} others"
         return listed(found)
 
     def differences(self, cells: Sequence[Cell]) -> str:

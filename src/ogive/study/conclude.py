@@ -230,7 +230,7 @@ def _measured(
                 for share, value in zip(shares, values, strict=False)
             ]
         )
-    return Measured(values, *parts)
+    return Measured(values, *parts, unit=float(settings.task == "classification"))
 
 
 def _paired(
@@ -245,6 +245,7 @@ def _paired(
         one.values - other.values,
         _differences(one.tested, other.tested),
         _differences(one.validated, other.validated),
+        one.unit,
     )
 
 

@@ -133,6 +133,8 @@ class Measured:
     """By block and test row; their mean is the block's value."""
     validated: Sequence[NDArray[np.float64]] = ()
     """Empty where these rows were trained on."""
+    unit: float = 0.0
+    """What one row that is seen otherwise changes in its share; 0 where shares are continuous."""
 
 
 def compare(measured: Measured, where: SharedRows) -> Difference:
@@ -147,7 +149,9 @@ def compare(measured: Measured, where: SharedRows) -> Difference:
     count, spread = len(d), float(np.var(d, ddof=1))
     if where.fixed:
         # Not one row is drawn anew from block to block, so `spread` knows nothing of rows.
-        extra, doubt = rows_variance([np.mean(np.stack(measured.tested), axis=0)], where.groups)
+        extra, doubt = rows_variance(
+            [np.mean(np.stack(measured.tested), axis=0)], where.groups, measured.unit
+        )
         variance = spread / count + extra
         doubt += 2 * (spread / count) ** 2 / (count - 1)
         freedom = _freedom(variance, doubt, count)
@@ -155,26 +159,29 @@ def compare(measured: Measured, where: SharedRows) -> Difference:
         return Difference(float(d.mean()), math.sqrt(variance), freedom, overlap)
     freedom = count - 1.0
     if measured.validated:
-        rows, doubt = rows_variance(measured.tested, where.groups)
+        rows, doubt = rows_variance(measured.tested, where.groups, measured.unit)
         seen = np.array([part.mean() for part in measured.validated])
         luck = float(np.cov(d, seen)[0, 1])
         # The variance of a covariance of two normal samples.
         doubt += (spread * float(np.var(seen, ddof=1)) + luck**2) / (count - 1)
-        better = _freedom(rows + max(0.0, luck), doubt, count)
-        if better > freedom:
-            spread, freedom = rows + max(0.0, luck), better
+        known = _freedom(rows + max(0.0, luck), doubt, count)
+        spread = rows + max(0.0, luck) if known > freedom else max(spread, rows)
+        freedom = max(freedom, known)
     overlap = where.ratio * recurring(measured, where)
     scale = math.sqrt(spread * (1 / count + overlap))
     return Difference(float(d.mean()), scale, freedom, overlap)
 
 
 def rows_variance(
-    tested: Sequence[NDArray[np.float64]], groups: Sequence[NDArray[np.int64]]
+    tested: Sequence[NDArray[np.float64]],
+    groups: Sequence[NDArray[np.int64]],
+    unit: float = 0.0,
 ) -> tuple[float, float]:
     """The variance of a block's mean that its test rows alone make, and that number's variance.
 
     Equal rows count as one. The second is from the fourth moment: where few rows differ, even
-    many of them know little.
+    many of them know little. One row more than was seen differs by `unit`, since none among n
+    does not mean that none would.
     """
     squares, sizes = [], []
     for part, group in zip(tested, groups, strict=False):
@@ -182,9 +189,9 @@ def rows_variance(
         off = np.bincount(place, part - part.mean())
         squares.append(off**2 * len(off) / max(1, len(off) - 1))
         sizes.append(len(part) ** 2 / len(off))
-    every = np.concatenate(squares)
+    every = np.concatenate([*squares, [unit**2]])
     each = float(np.mean(1 / np.array(sizes)))
-    return float(every.mean()) * each, float(every.var()) / len(every) * each**2
+    return float(every.sum()) / (len(every) - 1) * each, float(every.var()) / len(every) * each**2
 
 
 def _freedom(variance: float, doubt: float, count: int) -> float:
