@@ -167,13 +167,24 @@ def test_time_left_follows_what_jobs_of_their_kind_took(monkeypatch):
     took = {2: 3.0, 20: 8.0}  # guessed as 1 and 5
     forecast = Forecast(jobs, [1.0] * 6 + [5.0] * 6 + [2.0])
     assert forecast.left(1) is None
+    forecast.end(12, 2.0)  # boosting, which tells nothing of networks
+    assert forecast.left(1) is None
     for number in (0, 6):
         forecast.end(number, took[jobs[number].depth])
-    # Five of each kind are open; the one that runs is half done. Boosting is guessed by the mean.
-    rest = 5 * 3.0 + 5 * 8.0 + 2 * 11 / 6
+    # Five of each kind are open; the one that runs is half done.
+    rest = 5 * 3.0 + 5 * 8.0
     left = forecast.left(1)
     assert left == pytest.approx(rest + 2 * 11 / 6, rel=0.1)
     assert forecast.left(2) == pytest.approx(left / 2, rel=0.15)
     clock[0] = 5.0
     assert forecast.left(1) == pytest.approx(left - 5)
-    assert forecast.share == pytest.approx(6 / 38)
+    assert forecast.share == pytest.approx(8 / 38)
+
+
+def test_time_left_follows_a_machine_that_gets_busier():
+    jobs = [Job(activation="relu", depth=2, splits=(0,)) for _ in range(40)]
+    forecast = Forecast(jobs, [1.0] * 40)
+    for number in range(20):
+        forecast.end(number, 1.0 if number < 10 else 2.0)
+    left = forecast.left(1)
+    assert left == pytest.approx(2.0 * 20, rel=0.25)

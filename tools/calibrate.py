@@ -146,13 +146,21 @@ SETS = {
     "wine": Set(what="bundled, 178 rows"),
     "breast_cancer": Set(what="bundled, 569 rows"),
     "noisy": Set(
-        what="logistic with bends, 300 rows, at best 76 %", rows=300, draw=noisy, different=True
+        what="logistic with bends, 300 rows, at best 76 %",
+        rows=300,
+        draw=noisy,
+        fresh=4000,
+        different=True,
     ),
     "credit": Set(
         what="20 weak features, 30 % bad risks, 1000 rows", rows=1000, draw=credit, different=True
     ),
     "rings": Set(
-        what="ring around a disc, 10 % flipped, 400 rows", rows=400, draw=rings, different=True
+        what="ring around a disc, 10 % flipped, 400 rows",
+        rows=400,
+        draw=rings,
+        fresh=4000,
+        different=True,
     ),
     "rare": Set(what="5 % positive, compared by AUC, 1000 rows", rows=1000, draw=rare),
     "nothing": Set(what="labels without features, 300 rows", rows=300, draw=nothing, trains=False),

@@ -52,6 +52,10 @@ class Progress:
     doing: str
 
 
+FORGET = 0.85
+"""How much a job still counts when the next of its kind has ended: machines get busier."""
+
+
 class Forecast:
     """Time left: the guesses of open jobs, times what jobs of their kind took over their guess."""
 
@@ -68,8 +72,8 @@ class Forecast:
         """A job has ended, after so many seconds."""
         kind, guess = self._kind[number], self._guess[number]
         self._open.discard(number)
-        self._took[kind] = self._took.get(kind, 0.0) + took
-        self._guessed[kind] = self._guessed.get(kind, 0.0) + guess
+        self._took[kind] = FORGET * self._took.get(kind, 0.0) + took
+        self._guessed[kind] = FORGET * self._guessed.get(kind, 0.0) + guess
         self._last = time.monotonic()
 
     @property
@@ -80,7 +84,7 @@ class Forecast:
 
     def left(self, workers: int) -> float | None:
         """Seconds until all jobs have ended."""
-        if not self._took:
+        if not self._took or (self._open and not self._nets()):
             return None
         each = [self._guess[number] * self._factor(self._kind[number]) for number in self._open]
         left = CONCLUDING * self._factor("")
@@ -90,10 +94,14 @@ class Forecast:
             left += max(sum(each) - running, max(each) / 2) / min(workers, len(each))
         return max(0.0, left - (time.monotonic() - self._last))
 
+    def _nets(self) -> list[str]:
+        """Depths of which a network has ended: models tell nothing about networks."""
+        return [kind for kind in self._took if kind.startswith("depth")]
+
     def _factor(self, kind: str) -> float:
         if kind in self._took:
             return self._took[kind] / self._guessed[kind]
-        alike = [k for k in self._took if k.startswith("depth")] or list(self._took)
+        alike = self._nets() or list(self._took)
         return sum(self._took[k] for k in alike) / sum(self._guessed[k] for k in alike)
 
 
