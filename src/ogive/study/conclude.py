@@ -230,7 +230,8 @@ def _measured(
                 for share, value in zip(shares, values, strict=False)
             ]
         )
-    return Measured(values, *parts, unit=float(settings.task == "classification"))
+    seen, validated = parts
+    return Measured(values, seen, validated, float(settings.task == "classification"))
 
 
 def _paired(

@@ -129,7 +129,7 @@ def _placements(positive: NDArray[np.bool], score: Values) -> Values:
     """DeLong's: how many rows of the other kind each row is ranked rightly against."""
     from scipy.stats import rankdata
 
-    count, others = np.count_nonzero(positive), np.count_nonzero(~positive)
+    count, others = int(positive.sum()), int((~positive).sum())
     ranks = rankdata(score)
     placed = np.empty(len(score))
     placed[positive] = (ranks[positive] - rankdata(score[positive])) / others
