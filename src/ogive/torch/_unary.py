@@ -299,7 +299,7 @@ class Unary:
             self.check_numbers(numbers)
         except (RuntimeError, ValueError) as refusal:
             y: Tensor = by_torch_alone(self.card, refusal, input, *numbers)
-            return input.copy_(y) if inplace else y  # type: ignore[no-any-return]
+            return input.copy_(y) if inplace else y
         if inplace and x is not input:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
