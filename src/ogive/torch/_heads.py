@@ -908,8 +908,10 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
 
 HALVES = (torch.float16, torch.bfloat16)
-FEW = 1024
-"""Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
+FEW = 1 << 20
+"""Logits whose gradient is kept in any case: it lies in caches, and to run the kernel again would
+cost more than torch's backward. Of more, memory is what counts.
+"""
 HERE = object()
 """Where a tensor was, which autograd keeps."""
 
