@@ -1,5 +1,6 @@
 """Finished trials survive anything; what a study concludes follows from them alone."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -369,7 +370,7 @@ import sys
 from study_cases import made_table
 from ogive.study.api import execute, plan
 if __name__ == "__main__":
-    planned = plan(made_table(300), depths=(2, 4), activations=("relu", "tanh", "elu"), epochs=40)
+    planned = plan(made_table(300), depths=(2, 4), activations=("relu", "tanh", "elu"), epochs=15)
     from pathlib import Path
     execute(planned, jobs=int(sys.argv[1]), results=Path("r.jsonl"))
 """
@@ -384,6 +385,17 @@ def within(seconds, happened):
     return False
 
 
+@contextlib.contextmanager
+def started(command, **options):
+    """A process of a group of its own, of which nothing is left whatever a test finds."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def running_in(group):
     """Whether a process group still has members."""
     try:
@@ -393,20 +405,19 @@ def running_in(group):
     return True
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path, jobs):
+def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path):
     (tmp_path / "run.py").write_text(RUN)
-    command = [sys.executable, "run.py", jobs]
+    command = [sys.executable, "run.py", "2"]
     path = tmp_path / "r.jsonl"
     here = os.path.dirname(__file__)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path,
              "env": {**os.environ, "PYTHONPATH": here}}  # fmt: skip
-    process = subprocess.Popen(command, start_new_session=True, **quiet)
-    assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 9)
-    process.kill()
-    process.wait()
-    before = path.read_bytes().split(b"\n")[:-1]
-    assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
+    with started(command, **quiet) as process:
+        assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 9)
+        process.kill()
+        process.wait()
+        before = path.read_bytes().split(b"\n")[:-1]
+        assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
     subprocess.run(command, check=True, **quiet)
     after = path.read_bytes().split(b"\n")
     assert after[: len(before)] == before
@@ -415,26 +426,26 @@ def test_a_study_killed_midway_goes_on_where_it_stopped(tmp_path, jobs):
     assert len(trained) == len(set(trained)) == 3 * 2 * 10 + 3 * 10
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stopped_study_says_how_to_go_on(tmp_path, jobs, number):
+@pytest.mark.parametrize(
+    ("number", "jobs"),
+    [(signal.SIGINT, "1"), (signal.SIGINT, "2"), (signal.SIGTERM, "2"), (signal.SIGHUP, "1")],
+)
+def test_a_stopped_study_says_how_to_go_on(tmp_path, number, jobs):
     path = tmp_path / "r.jsonl"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ogive", "study", "iris", "--jobs", jobs, "--epochs", "400",
-         "--results", str(path), "--report", str(tmp_path / "r.html")],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 3)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    said = err.strip().splitlines()
-    assert said[-1].startswith(f"Stopped. Finished trials are in {path}; to go on: ")
-    assert "--epochs 400" in said[-1]
-    assert "Traceback" not in err
-    assert "leaked" not in err
-    assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
+    command = [sys.executable, "-m", "ogive", "study", "iris", "--jobs", jobs, "--epochs", "400",
+               "--results", str(path), "--report", str(tmp_path / "r.html")]  # fmt: skip
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with started(command, cwd=tmp_path, **pipes) as process:
+        assert within(180, lambda: path.exists() and path.read_bytes().count(b"\n") > 3)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        said = err.strip().splitlines()
+        assert said[-1].startswith(f"Stopped. Finished trials are in {path}; to go on: ")
+        assert "--epochs 400" in said[-1]
+        assert "Traceback" not in err
+        assert "leaked" not in err
+        assert within(30, lambda: not running_in(process.pid)), "a worker outlived its study"
     assert not (tmp_path / "r.html").exists()
     # What was done to the data is said before training starts.
     assert out.startswith("iris: 150 rows, 4 features")
