@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import xarray as xr
@@ -186,6 +187,14 @@ def polars_with_gap(a: Any) -> Any:
     return pl.DataFrame(values, orient="row")
 
 
+def arrow_with_gap(a: Any) -> Any:
+    values = a.T.tolist()
+    if a.ndim == 1:
+        return pa.array([values[0], None, *values[2:]])
+    values[1][1] = None
+    return pa.table({str(k): column for k, column in enumerate(values)})
+
+
 def structured(a: Any) -> Any:
     return a.astype([("value", a.dtype)])
 
@@ -211,10 +220,19 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "delayed": (lambda a: dask.delayed(a), "Delayed"),
     "a data set": (lambda a: xr.Dataset({"data": (("p", "q")[: a.ndim], a)}), "Dataset"),
     "a gap": (with_gap, r"\[1(, 1)?\] is missing.*fillna"),
+    "a gap in pyarrow": (arrow_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
+    "a lazy frame": (lambda a: pl.LazyFrame({"a": [1.0]}), "LazyFrame"),
     "a gap in polars": (polars_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
 }  # fmt: skip
 LONG_DOUBLE_IS_DOUBLE = np.dtype(np.longdouble).itemsize == 8
-HONOURED = ("masked", "masked in dask", "a data set", "a gap", "a gap in polars")
+HONOURED = (
+    "masked",
+    "masked in dask",
+    "a data set",
+    "a gap",
+    "a gap in polars",
+    "a gap in pyarrow",
+)
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ._ufuncs import (
     as_array,
     as_parameter,
     as_plain,
     at,
+    checked_axis,
     first,
     first_indices,
     is_dask,
@@ -94,11 +94,6 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     except ValueError:
         raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
     return row_last(mask, axis)
-
-
-def checked_axis(x: Any, axis: int, name: str) -> int:
-    index: int = normalize_axis_index(axis, x.ndim, f"{name}: axis")
-    return index
 
 
 def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
