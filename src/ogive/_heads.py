@@ -19,7 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
-from ._ufuncs import BFLOAT16, as_plain, at, check_real, first, rewrap, rounded, ufunc
+from ._ufuncs import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -215,16 +215,15 @@ def checked_out(out: Any, z: Array, name: str = "out") -> Array:
     """Where the gradient goes: the caller's array, which may be the logits themselves."""
     if out is None:
         return np.empty(z.shape, z.dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(out).__name__}")
+    held = as_out(out, name)
     if out.shape != z.shape or out.dtype != z.dtype:
         raise ValueError(
             f"{name} of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
             f"{z.shape} and {z.dtype}"
         )
-    if not out.flags.writeable or not out.flags.aligned:
-        raise ValueError(f"{name} is {'not aligned' if out.flags.writeable else 'read-only'}")
-    return out
+    if not out.flags.aligned:
+        raise ValueError(f"{name} is not aligned")
+    return held
 
 
 def checked_outs(out: Any, z: Array, hessian: bool) -> tuple[Any, Any]:
