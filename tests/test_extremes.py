@@ -34,12 +34,14 @@ def number(rng: np.random.Generator, fmt: ulp.Format) -> Any:
         return np.asarray(kinds[rng.integers(len(kinds))], fmt.dtype)[()]
 
 
-def parameters(rng: np.random.Generator, name: str) -> tuple[float, ...]:
+def parameters(rng: np.random.Generator, name: str, fmt: ulp.Format) -> tuple[float, ...]:
+    if find(name).ordered:  # bounds, which count as numbers of the format
+        return tuple(sorted(float(number(rng, fmt)) for _ in find(name).parameters))
     chosen = []
     for parameter in find(name).parameters:
         size = math.exp2(rng.uniform(-1073, 1023))
         kinds = [size, parameter.default * rng.uniform(0.2, 3), 1 / 6, 0.5]
-        sign = 1 if parameter.domain[0] == 0 else rng.choice([-1, 1])
+        sign = 1 if parameter.domain[0] > -1 else rng.choice([-1, 1])
         chosen.append(float(kinds[rng.integers(4)] * sign))
     return tuple(chosen)
 
@@ -50,7 +52,7 @@ def test_results_at_parameters_of_any_size(name: str, fmt: ulp.Format) -> None:
     card, rng = find(name), np.random.default_rng(6)
     for mode in measure.results(name):
         for _ in range(60):
-            x, p = number(rng, fmt), parameters(rng, name)
+            x, p = number(rng, fmt), parameters(rng, name, fmt)
             found = float(getattr(ogive if mode == "value" else getattr(ogive, mode), name)(x, *p))
             exact = arb.enclose(card, float(x), *p, order=measure.ORDERS[mode], bits=120)
             low, high = arb.decide(exact, fmt)

@@ -50,6 +50,34 @@ def of_torch(module: Any, ending: str = "") -> dict[str, Any]:
     return {f"{n}{ending}": getattr(module, f"{n}{ending}", None) for n in names}
 
 
+def count(name: str) -> int:
+    return sum(p.operand for p in ogive.card(name).parameters)
+
+
+@pytest.mark.parametrize("x", [X, X + 1j * X.flip(0)], ids=["real", "complex"])
+@pytest.mark.parametrize(("name", "function"), UNARY, ids=lambda v: getattr(v, "__name__", v))
+def test_what_torch_takes_is_taken(name: str, function: Any, x: Any) -> None:
+    """Parameters that its formula makes no sense of, and complex numbers: by torch's function."""
+    if name in ("prelu", "rrelu"):  # of tensors; of random numbers
+        return
+    for numbers in itertools.product((-1.5, 0.0, 0.25, 3.0), repeat=count(name)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            ours, theirs = (x.clone().requires_grad_() for _ in range(2))
+            try:
+                expected = function(theirs, *numbers)
+                expected.abs().sum().backward()
+            except (RuntimeError, ValueError, ZeroDivisionError):
+                continue
+            found = getattr(ot, name)(ours, *numbers)
+            found.abs().sum().backward()
+            torch.testing.assert_close(found, expected, equal_nan=True)
+            torch.testing.assert_close(ours.grad, theirs.grad, equal_nan=True)
+            getattr(ot, name)(x, *numbers)
+        assert len(caught) <= 1
+        assert all("torch's own function takes it" in str(w.message) for w in caught)
+
+
 @pytest.mark.parametrize(
     ("name", "function"), UNARY + ROWS, ids=lambda v: getattr(v, "__name__", v)
 )

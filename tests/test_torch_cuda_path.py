@@ -265,19 +265,26 @@ def test_a_label_to_ignore_need_not_be_one_that_weights_have() -> None:
     check_same("cross_entropy", *head("cross_entropy", logits(6, 5), nothing, 1, options))
 
 
+def test_class_weights_may_be_negative() -> None:
+    given = head("cross_entropy", logits(6, 5), LABELS.clamp(min=0), 1, {"weight": -WEIGHT})
+    check_same("cross_entropy", *given)
+    for name in ("weight", "pos_weight"):
+        given = head("binary_cross_entropy", logits(6, 5), P, 0, {name: -WEIGHT})
+        check_same("binary_cross_entropy", *given)
+
+
 def test_what_the_host_does_not_look_at_gives_nan() -> None:
-    z, labels = logits(6, 5), LABELS.clamp(min=0)
+    z, endless = logits(6, 5), torch.full((5,), torch.inf)
     p = torch.softmax(z, 1)
     for target, options in (
         (torch.tensor([0, 1, 7, 0, 0, 0]), {}),
-        (labels, {"weight": -WEIGHT}),
         (-p, {}),
-        (p, {"weight": torch.full((5,), torch.inf)}),
+        (p, {"weight": endless}),
     ):
         loss, dz = there("cross_entropy", *head("cross_entropy", z, target, 1, options))
         assert loss.isnan()
         assert dz.isnan().any()
-    for target, options in ((2 + p, {}), (p, {"pos_weight": -WEIGHT}), (p, {"weight": -WEIGHT})):
+    for target, options in ((2 + p, {}), (p, {"pos_weight": endless}), (p, {"weight": endless})):
         given = head("binary_cross_entropy", z, target, 0, options)
         loss, dz = there("binary_cross_entropy", *given)
         assert loss.isnan()

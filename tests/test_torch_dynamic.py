@@ -19,6 +19,7 @@ DRAWN = [case for case in CASES if case.variant != "training"]
 
 def compiled(f: Any, **options: Any) -> Any:
     torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
     return torch.compile(f, backend="aot_eager", fullgraph=True, **options)
 
 

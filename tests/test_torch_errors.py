@@ -25,7 +25,7 @@ BAD: dict[str, tuple[type[Exception], str, Any]] = {
         lambda: ot.leaky_relu(X, torch.ones(4)),
     ),
     "a parameter outside its domain": (
-        ValueError, r"beta = 0.0: it must be in \(0, inf\)", lambda: ot.softplus(X, 0.0),
+        ValueError, r"b = 0.0: it must be in \(0, inf\)", lambda: ot.squareplus(X, 0.0),
     ),
     "lean": (ValueError, "lean must be None, True or False, not 'yes'",
              lambda: ot.gelu(X, lean="yes")),

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from ogive.torch._heads import FEW  # noqa: E402
 from torch_cases import same_bits, to_numpy  # noqa: E402
 
 ROWS, CLASSES = 6, 5
@@ -164,16 +165,26 @@ def kept_by(call: Any) -> tuple[Any, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"weight": torch.ones(100)}])
-def test_no_tensor_is_made_for_backward(options: dict[str, Any], dtype: torch.dtype) -> None:
-    z = torch.randn(64, 100, dtype=dtype, requires_grad=True)
-    t = torch.zeros(64, dtype=torch.uint8)
+@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"weight": torch.ones(64)}])
+def test_no_tensor_is_made_for_backward_of_many_logits(
+    options: dict[str, Any], dtype: torch.dtype
+) -> None:
+    z = torch.randn(FEW // 64 + 1, 64, dtype=dtype, requires_grad=True)
+    t = torch.zeros(len(z), dtype=torch.uint8)
     weights = [w for w in options.values() if isinstance(w, torch.Tensor)]
     _, kept = kept_by(lambda: ot.cross_entropy(z, t, **options))
     assert {k.data_ptr() for k in kept} == {k.data_ptr() for k in (z, t, *weights)}
     _, kept = kept_by(lambda: ot.cross_entropy(z, t, create_graph=False, **options))
     assert [k.shape for k in kept] == [z.shape]
     assert kept[0].data_ptr() != z.data_ptr()
+
+
+def test_the_gradient_of_few_logits_is_kept_beside_them() -> None:
+    z, t = torch.randn(FEW // 64, 64, requires_grad=True), torch.zeros(FEW // 64, dtype=torch.int64)
+    loss, kept = kept_by(lambda: ot.cross_entropy(z, t))
+    ours = [k for k in kept if k.data_ptr() not in (z.data_ptr(), t.data_ptr())]
+    assert [k.shape for k in ours] == [z.shape]
+    assert torch.autograd.grad(loss, z)[0].data_ptr() == ours[0].data_ptr()
 
 
 def test_where_a_second_run_would_be_slow_the_gradient_is_kept_beside_the_logits() -> None:

@@ -163,8 +163,8 @@ def test_wrong_arguments_are_refused() -> None:
         ot.nn.Hardtanh(2, -2)
     with pytest.raises(TypeError, match="unexpected argument 'gama'"):
         ot.nn.FocalLoss(gama=1)
-    with pytest.raises(ValueError, match=r"beta = -1.0: it must be in \(0, inf\)"):
-        ot.nn.Softplus(-1.0)(torch.ones(3))
+    with pytest.raises(ValueError, match=r"b = -1.0: it must be in \(0, inf\)"):
+        ot.nn.Squareplus(-1.0)(torch.ones(3))
     with pytest.raises(RuntimeError, match="4 channels"):
         ot.nn.PReLU(3)(torch.ones(2, 4))
     with pytest.raises(RuntimeError, match="complex64"):

@@ -20,6 +20,29 @@ def ignored(card: Card) -> tuple[tuple[str, float], ...]:
     return tuple(pair for peer in card.peers if peer.framework == "torch" for pair in peer.ignored)
 
 
+def torch_functions(card: Card) -> Iterator[tuple[Any, str]]:
+    """torch's own functions of that name: the module, and the name there."""
+    homes = {"torch": torch, "torch.nn.functional": torch.nn.functional}
+    for peer in card.peers:
+        home, _, word = peer.name.rpartition(".")
+        if home in homes and callable(getattr(homes[home], word, None)):
+            yield homes[home], word
+
+
+def by_torch_alone(card: Card, refusal: Exception, *args: Any) -> Tensor:
+    """What torch's function gives for arguments that ours refuses, with one warning; where it has
+    none, or refuses them too, the refusal.
+    """
+    for home, word in torch_functions(card):
+        try:
+            found: Tensor = getattr(home, word)(*args)
+        except (ArithmeticError, RuntimeError, ValueError):
+            continue
+        warn_once((card.name, type(refusal).__name__), f"{refusal}; torch's own function takes it")
+        return found
+    raise refusal
+
+
 def warn_of_ignored(card: Card, argument: str, value: Any) -> None:
     warn_once(
         (card.name, argument),
@@ -71,14 +94,10 @@ def names(card: Card, function: Callable[..., Tensor]) -> Iterator[tuple[str, Ca
     """torch's names of one of our functions: its own, where it is another, and of its form that
     writes over the input.
     """
-    for peer in card.peers:
-        home, _, word = peer.name.rpartition(".")
-        homes = {"torch": torch, "torch.nn.functional": torch.nn.functional}
-        if home not in homes or not callable(getattr(homes[home], word, None)):
-            continue
+    for home, word in torch_functions(card):
         if word != card.name:
             yield word, function
-        if hasattr(homes[home], f"{word}_") and "inplace" in inspect.signature(function).parameters:
+        if hasattr(home, f"{word}_") and "inplace" in inspect.signature(function).parameters:
             yield f"{word}_", over_input(f"{word}_", function)
 
 

@@ -293,20 +293,20 @@ def rows(card: Card) -> Callable[..., Tensor]:
     reverses, shifts = (
         claim in card.row_claims for claim in ("order_reversing", "shift_invariant")
     )
-    of_nothing = float(np.ravel(getattr(ogive, card.name)([0.0], where=[False]))[0])
+    nothing = getattr(ogive, card.name)([0.0], where=[False])
+    of_nothing, reduces = float(np.ravel(nothing)[0]), np.ndim(nothing) == 0
 
     def function(x: Tensor, temperature: Any = 1.0, where: Tensor | None = None) -> Tensor:
         z = wide(x)
+        if not z.shape[-1]:
+            return (z.sum(-1) + of_nothing if reduces else z).to(x.dtype)
         if isinstance(temperature, Tensor):
             temperature = temperature.unsqueeze(-1)
         if where is not None:
             where = where.expand(x.shape)
             z = torch.where(where, z, 0)  # what is masked has no derivative by the temperature
-        z = z / temperature
-        if z.shape[-1]:
-            z = apart(z, where, reverses, shifts)
+        z = apart(z / temperature, where, reverses, shifts)
         found = card.formula(CONTEXT, Row(z, x.shape[-1]))
-        reduces = not isinstance(found, list)
         y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
         if where is not None:
             y = torch.where(where.any(-1) if reduces else where, y, of_nothing)
@@ -341,6 +341,8 @@ def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:
 
     def function(dy: Tensor, y: Tensor, temperature: Any = 1.0) -> Tensor:
         n = y.shape[-1]
+        if not n:
+            return dy
         (dx,) = card.pull_back(CONTEXT, Row(wide(dy), n), Row(wide(y), n))  # type: ignore[misc]
         if isinstance(temperature, Tensor):
             temperature = temperature.unsqueeze(-1)

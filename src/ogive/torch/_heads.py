@@ -349,8 +349,8 @@ class Head:
         factors = by
         if isinstance(by, Tensor) and (z.dtype not in HALVES or not self.factor_each):
             # Float lanes want one factor for all; halves, whose digits are few, are rounded once.
-            by, after = 1.0, by if after is None else by * after
-            after = after.to(z.dtype) if how == "none" else after
+            rest: Tensor = by if after is None else by * after
+            by, after = 1.0, rest.to(z.dtype) if how == "none" else rest
         dz = torch.empty_like(z) if gradient else None
         given: list[Any] = [z, goal, *weights, by, dz]
         plain = all(t.is_contiguous() for t in given if isinstance(t, Tensor))
@@ -908,8 +908,10 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
 
 HALVES = (torch.float16, torch.bfloat16)
-FEW = 1024
-"""Logits whose gradient is kept in any case: it takes less memory than the graph itself."""
+FEW = 1 << 20
+"""Logits whose gradient is kept in any case: it lies in caches, and to run the kernel again would
+cost more than torch's backward. Of more, memory is what counts.
+"""
 HERE = object()
 """Where a tensor was, which autograd keeps."""
 

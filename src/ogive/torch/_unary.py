@@ -15,7 +15,7 @@ from .._generated import generated
 from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
-from ._arguments import ignored, into, warn_of_ignored
+from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -286,7 +286,6 @@ class Unary:
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
-        x = floating(input, self.name, dense=False)
         if not isinstance(inplace, bool):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
@@ -295,14 +294,19 @@ class Unary:
         )
         if lean not in (None, True, False):
             raise ValueError(f"{self.name}: lean must be None, True or False, not {lean!r}")
-        self.check_numbers(numbers)
+        try:
+            x = floating(input, self.name, dense=False)
+            self.check_numbers(numbers)
+        except (RuntimeError, ValueError) as refusal:
+            y: Tensor = by_torch_alone(self.card, refusal, input, *numbers)
+            return input.copy_(y) if inplace else y
         if inplace and x is not input:
             raise RuntimeError(
                 f"{self.name}: the result cannot be written over {input.dtype} input"
             )
         way = route_of(x)
         if way == FORMULA:
-            y: Tensor = by_torch(self.name, self.formula, x, *numbers)
+            y = by_torch(self.name, self.formula, x, *numbers)
             return x.copy_(y) if inplace else y
         plan = self.plan(numbers, lean)
         if inplace:
