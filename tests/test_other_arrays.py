@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -376,3 +377,22 @@ def test_a_mask_may_have_any_container_and_layout(name: str, mode: str) -> None:
     for bad in (np.ma.array(where, mask=where), scipy.sparse.csr_matrix(where), with_gap(where)):
         with pytest.raises((TypeError, ValueError), match="where"):
             called(name, mode, {}, where=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        (name, mode)
+        for name, mode in CALLS
+        if "out" in inspect.signature(public(name, mode)).parameters
+        and not is_elementwise(name, mode)
+    ],
+)
+def test_what_is_written_to_must_not_be_masked(name: str, mode: str) -> None:
+    """Where NumPy writes, the mask becomes that of the result; elsewhere it would stay."""
+    masked = np.ma.array(np.full(X.shape, 5.0), mask=True)
+    length = 3 if name == "linear_cross_entropy" else {"lean": 2, "value_grad_hess": 2}.get(mode)
+    out: Any = masked if length is None else (masked, *[None] * (length - 1))
+    with pytest.raises(TypeError, match=r"out.* is a masked array.*out\.data"):
+        called(name, mode, {}, out=out)
+    np.testing.assert_array_equal(masked.data, np.full(X.shape, 5.0))

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from . import _native
-from ._ufuncs import BFLOAT16, as_plain, at, check_real, first, rewrap, rounded, ufunc
+from ._ufuncs import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
 from ._ufuncs import checked_axis as checked_axis
 from .catalog import Card
 
@@ -212,16 +212,15 @@ def checked_out(out: Any, z: Array, name: str = "out") -> Array:
     """Where the gradient goes: the caller's array, which may be the logits themselves."""
     if out is None:
         return np.empty(z.shape, z.dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(out).__name__}")
+    held = as_out(out, name)
     if out.shape != z.shape or out.dtype != z.dtype:
         raise ValueError(
             f"{name} of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
             f"{z.shape} and {z.dtype}"
         )
-    if not out.flags.writeable or not out.flags.aligned:
-        raise ValueError(f"{name} is {'not aligned' if out.flags.writeable else 'read-only'}")
-    return out
+    if not out.flags.aligned:
+        raise ValueError(f"{name} is not aligned")
+    return held
 
 
 def checked_outs(out: Any, z: Array, hessian: bool) -> tuple[Any, Any]:

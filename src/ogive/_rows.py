@@ -10,6 +10,7 @@ import numpy as np
 
 from ._ufuncs import (
     as_array,
+    as_out,
     as_parameter,
     as_plain,
     at,
@@ -66,14 +67,11 @@ def row_out(out: Any, shape: tuple[int, ...]) -> Any:
     """An array that can take a result of that shape; the loop says which formats it casts to."""
     if out is None:
         return None
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    out = as_out(out, "out")
     if out.shape != shape:
         raise ValueError(f"out of shape {out.shape} does not fit the result's {shape}")
     if out.dtype.kind in "biuSU":
         raise TypeError(f"out of dtype {out.dtype} cannot take the result, a floating-point number")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
     return out
 
 

@@ -227,6 +227,20 @@ def unpacked(x: Any, what: str) -> Any:
     return x
 
 
+def as_out(out: Any, what: str) -> np.ndarray[Any, Any]:
+    """What a result is written to other than by NumPy, which alone knows what becomes of a mask."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{what} must be a NumPy array, not {type(out).__name__}")
+    if isinstance(out, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, whose mask would stay over results that have none: give "
+            "the memory under it, as out.data"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{what} is read-only")
+    return out
+
+
 def whose_own(x: Any, what: str) -> str:
     return (
         f"{what} is a {type(x).__name__}, whose class decides what a ufunc makes of it: give its "
