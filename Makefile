@@ -23,7 +23,7 @@ test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 fuzz: $(VENV)/.test  ## random calls against plain calls and formulas; ARGS="--seconds 600 --seed 1"
 	$(BIN)/python tests/fuzz.py $(ARGS)
 
-sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 for one build
+sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 as in CI
 	$(BIN)/cmake -G Ninja -S tests/native -B build/sanitize$(if $(QUICK),-quick) \
 		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DOGIVE_QUICK=$(or $(QUICK),0)
 	$(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick)

@@ -198,11 +198,14 @@ def test_rows_name_what_does_not_fit(name: str) -> None:
     function, backward = getattr(ogive, name), getattr(ogive.backward, name)
     with pytest.raises(ValueError, match=r"axis"):
         function(Z, axis=2)
+    for axis in (0.0, "0", None, (0,)):
+        with pytest.raises(TypeError, match=f"{name}: axis must be an integer"):
+            function(Z, axis=axis)
     with pytest.raises(ValueError, match=r"\(2,\).*\(4, 3\)"):
         function(Z, where=np.ones(2, bool))
     with pytest.raises(TypeError, match="boolean"):
         function(Z, where=np.ones(3))
-    for temperature in (0, -1, np.nan, np.inf, "hot"):
+    for temperature in (0, -1, np.nan, np.inf, "hot", 10**400):
         with pytest.raises((ValueError, TypeError), match="temperature"):
             function(Z, temperature=temperature)
     with pytest.raises(ValueError, match=r"\(4, 2\)"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import dask.array as da
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import xarray as xr
@@ -186,6 +188,14 @@ def polars_with_gap(a: Any) -> Any:
     return pl.DataFrame(values, orient="row")
 
 
+def arrow_with_gap(a: Any) -> Any:
+    values = a.T.tolist()
+    if a.ndim == 1:
+        return pa.array([values[0], None, *values[2:]])
+    values[1][1] = None
+    return pa.table({str(k): column for k, column in enumerate(values)})
+
+
 def structured(a: Any) -> Any:
     return a.astype([("value", a.dtype)])
 
@@ -211,10 +221,19 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "delayed": (lambda a: dask.delayed(a), "Delayed"),
     "a data set": (lambda a: xr.Dataset({"data": (("p", "q")[: a.ndim], a)}), "Dataset"),
     "a gap": (with_gap, r"\[1(, 1)?\] is missing.*fillna"),
+    "a gap in pyarrow": (arrow_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
+    "a lazy frame": (lambda a: pl.LazyFrame({"a": [1.0]}), "LazyFrame"),
     "a gap in polars": (polars_with_gap, r"\[1(, 1)?\] is missing.*fill_null"),
 }  # fmt: skip
 LONG_DOUBLE_IS_DOUBLE = np.dtype(np.longdouble).itemsize == 8
-HONOURED = ("masked", "masked in dask", "a data set", "a gap", "a gap in polars")
+HONOURED = (
+    "masked",
+    "masked in dask",
+    "a data set",
+    "a gap",
+    "a gap in polars",
+    "a gap in pyarrow",
+)
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -358,3 +377,22 @@ def test_a_mask_may_have_any_container_and_layout(name: str, mode: str) -> None:
     for bad in (np.ma.array(where, mask=where), scipy.sparse.csr_matrix(where), with_gap(where)):
         with pytest.raises((TypeError, ValueError), match="where"):
             called(name, mode, {}, where=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        (name, mode)
+        for name, mode in CALLS
+        if "out" in inspect.signature(public(name, mode)).parameters
+        and not is_elementwise(name, mode)
+    ],
+)
+def test_what_is_written_to_must_not_be_masked(name: str, mode: str) -> None:
+    """Where NumPy writes, the mask becomes that of the result; elsewhere it would stay."""
+    masked = np.ma.array(np.full(X.shape, 5.0), mask=True)
+    length = 3 if name == "linear_cross_entropy" else {"lean": 2, "value_grad_hess": 2}.get(mode)
+    out: Any = masked if length is None else (masked, *[None] * (length - 1))
+    with pytest.raises(TypeError, match=r"out.* is a masked array.*out\.data"):
+        called(name, mode, {}, out=out)
+    np.testing.assert_array_equal(masked.data, np.full(X.shape, 5.0))

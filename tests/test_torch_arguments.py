@@ -254,3 +254,35 @@ def test_hardtanh_s_module_takes_the_older_names() -> None:
             layer = module.Hardtanh(-3, 2, True, max_value=4)
         assert (layer.min_val, layer.max_val, layer.inplace) == (-3, 4, True)
         assert repr(layer) == "Hardtanh(min_val=-3, max_val=4, inplace=True)"
+
+
+LAYOUTS = {
+    "nested": lambda: torch.nested.as_nested_tensor([X[:1], X[1:]]),
+    "nested, transposed": lambda: torch.nested.as_nested_tensor([X[:1], X[1:]]).transpose(1, 2),
+    "jagged": lambda: torch.nested.as_nested_tensor([X[:1], X[1:]], layout=torch.jagged),
+    "mkldnn": lambda: X.float().to_mkldnn(),
+    "complex": lambda: X + 1j,
+}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("name", "function"), ROWS, ids=lambda v: getattr(v, "__name__", v))
+def test_rows_take_the_layouts_that_torch_takes(name: str, function: Any, layout: str) -> None:
+    x = LAYOUTS[layout]()
+    if name == "gumbel_softmax":  # of random numbers
+        return
+    try:
+        expected = function(x, -1)
+    except (RuntimeError, NotImplementedError):
+        with pytest.raises(RuntimeError, match=f"{name} takes dense tensors|real numbers"):
+            getattr(ot, name)(x, -1)
+        return
+    with pytest.warns(UserWarning, match="torch's own function takes it"):
+        found = getattr(ot, name)(x, -1)
+    for ours, theirs in zip(
+        *(t.unbind() if t.is_nested else (t.to_dense(),) for t in (found, expected)), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+    with pytest.raises(RuntimeError, match=f"{name} takes dense tensors|real numbers"):
+        getattr(ot, name)(x, -1, temperature=2.0)

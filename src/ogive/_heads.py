@@ -16,10 +16,10 @@ from functools import wraps
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
-from ._ufuncs import BFLOAT16, as_plain, at, check_real, first, rewrap, rounded, ufunc
+from ._ufuncs import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
+from ._ufuncs import checked_axis as checked_axis
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -92,12 +92,6 @@ def as_logits(z: Any, name: str, what: str = "logits") -> Array:
     return array if native == array.dtype and array.flags.aligned else array.astype(native)
 
 
-def class_axis(z: Array, axis: int, name: str) -> int:
-    """The axis of the classes, counted from 0."""
-    where: int = normalize_axis_index(axis, z.ndim, f"{name}: axis")
-    return where
-
-
 def checked_number(
     name: str, value: Any, low: float, high: float = math.inf, *, open_low: bool = False
 ) -> float:
@@ -108,7 +102,10 @@ def checked_number(
             raise TypeError(f"{name} must be a number, not {value!r}")
         if not isinstance(value, (int, float)):
             check_real(as_plain(value, name).dtype, name)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} = {value} is beyond float64") from None
     inside = (low < number if open_low else low <= number) and number <= high
     if not inside or math.isinf(number):
         interval = f"{'(' if open_low else '['}{low:g}, {high:g}{']' if high < math.inf else ')'}"
@@ -215,16 +212,15 @@ def checked_out(out: Any, z: Array, name: str = "out") -> Array:
     """Where the gradient goes: the caller's array, which may be the logits themselves."""
     if out is None:
         return np.empty(z.shape, z.dtype)
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{name} must be a NumPy array, not {type(out).__name__}")
+    held = as_out(out, name)
     if out.shape != z.shape or out.dtype != z.dtype:
         raise ValueError(
             f"{name} of shape {out.shape} and dtype {out.dtype} does not fit the gradient's "
             f"{z.shape} and {z.dtype}"
         )
-    if not out.flags.writeable or not out.flags.aligned:
-        raise ValueError(f"{name} is {'not aligned' if out.flags.writeable else 'read-only'}")
-    return out
+    if not out.flags.aligned:
+        raise ValueError(f"{name} is not aligned")
+    return held
 
 
 def checked_outs(out: Any, z: Array, hessian: bool) -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ from ._generated import generated
 from ._heads import FORMATS, as_logits
 from ._ufuncs import (
     as_array,
+    as_out,
     as_plain,
     check_order,
     check_parameter,
@@ -132,14 +133,11 @@ def checked_mask(mask: Any, dy: Array, name: str) -> Array:
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
     if out is None:
         return
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{what} must be a NumPy array, not {type(out).__name__}")
+    as_out(out, what)
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
             f"{what} is of shape {out.shape} and dtype {out.dtype}, expected {shape} and {dtype}"
         )
-    if not out.flags.writeable:
-        raise ValueError(f"{what} is read-only")
 
 
 def place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *read: Array) -> Array:

@@ -7,13 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ._ufuncs import (
     as_array,
+    as_out,
     as_parameter,
     as_plain,
     at,
+    checked_axis,
     first,
     first_indices,
     is_dask,
@@ -66,14 +67,11 @@ def row_out(out: Any, shape: tuple[int, ...]) -> Any:
     """An array that can take a result of that shape; the loop says which formats it casts to."""
     if out is None:
         return None
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    out = as_out(out, "out")
     if out.shape != shape:
         raise ValueError(f"out of shape {out.shape} does not fit the result's {shape}")
     if out.dtype.kind in "biuSU":
         raise TypeError(f"out of dtype {out.dtype} cannot take the result, a floating-point number")
-    if not out.flags.writeable:
-        raise ValueError("out is read-only")
     return out
 
 
@@ -94,11 +92,6 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     except ValueError:
         raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
     return row_last(mask, axis)
-
-
-def checked_axis(x: Any, axis: int, name: str) -> int:
-    index: int = normalize_axis_index(axis, x.ndim, f"{name}: axis")
-    return index
 
 
 def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from functools import cache, wraps
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from . import _native
 from .catalog import Parameter
@@ -187,6 +188,8 @@ def as_array(x: Any, what: str = "x") -> Any:
     except (TypeError, ValueError) as error:  # ragged lists, tensors elsewhere
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what}: {error}") from None
+    if array.ndim == 0 and isinstance(x, int) and array.dtype.kind == "O":
+        raise ValueError(f"{what} is an integer beyond 64 bits: give it as a float")
     if array.ndim == 0 and array.dtype.kind in "OSU":
         raise TypeError(
             f"{what} is a {type(x).__name__}, not an array of numbers: convert it first, a sparse "
@@ -210,8 +213,11 @@ def unpacked(x: Any, what: str) -> Any:
         return np.asarray(x)
     elif package_of(x) == "pandas" and hasattr(x, "isna"):
         return from_pandas(x, what)
-    elif package_of(x) == "polars" and hasattr(x, "null_count"):
+    elif package_of(x) == "polars":
         return from_polars(x, what)
+    elif package_of(x) == "pyarrow" and (hasattr(x, "null_count") or hasattr(x, "columns")):
+        missing = [np.asarray(column.is_null()) for column in getattr(x, "columns", [x])]
+        check_complete(np.stack(missing, -1) if hasattr(x, "columns") else missing[0], what, FILL)
     elif (
         hasattr(x, "__array_ufunc__")
         and not isinstance(x, np.ndarray)
@@ -219,6 +225,20 @@ def unpacked(x: Any, what: str) -> Any:
     ):
         raise TypeError(whose_own(x, what))
     return x
+
+
+def as_out(out: Any, what: str) -> np.ndarray[Any, Any]:
+    """What a result is written to other than by NumPy, which alone knows what becomes of a mask."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{what} must be a NumPy array, not {type(out).__name__}")
+    if isinstance(out, np.ma.MaskedArray):
+        raise TypeError(
+            f"{what} is a masked array, whose mask would stay over results that have none: give "
+            "the memory under it, as out.data"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{what} is read-only")
+    return out
 
 
 def whose_own(x: Any, what: str) -> str:
@@ -256,10 +276,15 @@ def from_pandas(x: Any, what: str) -> np.ndarray[Any, Any]:
     return np.stack([np.asarray(x.iloc[:, k]) for k in range(len(dtypes))], axis=1)
 
 
+FILL = "fill_null"
+
+
 def from_polars(x: Any, what: str) -> np.ndarray[Any, Any]:
+    if not hasattr(x, "to_numpy"):
+        raise TypeError(f"{what} is a {type(x).__name__}, which holds no numbers yet: collect it")
     columns = [x] if hasattr(x, "dtype") else x.get_columns()
     missing = [column.is_null().to_numpy() for column in columns]
-    check_complete(missing[0] if columns[0] is x else np.stack(missing, axis=1), what, "fill_null")
+    check_complete(missing[0] if columns[0] is x else np.stack(missing, axis=1), what, FILL)
     return np.asarray(x)
 
 
@@ -292,6 +317,16 @@ def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
         labels = like.index if axis == 1 else like.columns
         return like._constructor_sliced(values, index=labels)
     return values
+
+
+def checked_axis(x: Any, axis: Any, name: str) -> int:
+    """An axis, counted from 0."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an integer, not {axis!r}") from None
+    found: int = normalize_axis_index(number, x.ndim, f"{name}: axis")
+    return found
 
 
 def row_last(x: Any, axis: int) -> Any:

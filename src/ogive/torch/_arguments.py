@@ -36,7 +36,7 @@ def by_torch_alone(card: Card, refusal: Exception, *args: Any) -> Tensor:
     for home, word in torch_functions(card):
         try:
             found: Tensor = getattr(home, word)(*args)
-        except (ArithmeticError, RuntimeError, ValueError):
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             continue
         warn_once((card.name, type(refusal).__name__), f"{refusal}; torch's own function takes it")
         return found

@@ -16,8 +16,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch._C._functorch import TransformType
 from torch.autograd import Function, forward_ad
 from torch.nn import Parameter
 from torch.utils._device import DeviceContext
@@ -87,7 +89,7 @@ def has_memory(t: Tensor) -> bool:
 
 
 def refuse_freed(*tensors: Tensor) -> None:
-    for t in tensors:
+    for t in () if _compiling() else tensors:
         if has_plain_keys(t) and not has_memory(t):
             raise RuntimeError(f"the memory of a tensor of shape {tuple(t.shape)} was freed")
 
@@ -113,10 +115,18 @@ def route(x: Tensor) -> int:
     if _traced():
         return FORMULA if transformed else OPERATOR
     if transformed:
+        if _functionalizes():
+            return FORMULA
         return TRANSFORMS if x.device.type == "cpu" and not _torch_modes() else FORMULA
     if type(x) not in PLAIN or _function_mode() or not x.is_cpu or _torch_modes():
         return OPERATOR
     return KERNELS
+
+
+def _functionalizes() -> bool:
+    """Whether ``torch.func.functionalize`` is a transform at work: it takes no Functions."""
+    stack = torch._C._functorch.get_interpreter_stack() or ()
+    return any(level.key() == TransformType.Functionalize for level in stack)
 
 
 unseen = torch._C.DisableTorchFunction
@@ -393,12 +403,16 @@ def floating(x: Any, name: str, *, dense: bool = True) -> Tensor:
 
 def as_number(value: Any, parameter: str) -> float:
     """A parameter that must be one number."""
+    shown = value
+    if isinstance(value, Tensor):
+        shown = f"a tensor of shape {tuple(value.shape)}"
     try:
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError("an array")
         return float(value)
+    except OverflowError:
+        raise ValueError(f"{parameter} is beyond float64") from None
     except (TypeError, ValueError):
-        shown = value
-        if isinstance(value, Tensor):
-            shown = f"a tensor of shape {tuple(value.shape)}"
         raise TypeError(f"{parameter} must be one number, not {shown!r}") from None
 
 

@@ -183,7 +183,8 @@ class Drawn:
             raise RuntimeError(f"{self.name} draws no slopes for {kind_of(x)} tensors")
         if way == FORMULA:
             raise NotImplementedError(
-                f"{self.name}: no transform of torch.func draws slopes inside torch.compile"
+                f"{self.name}: slopes are not drawn under torch.func inside torch.compile, nor "
+                "under torch.func.functionalize"
             )
         if way == OPERATOR:
 

@@ -908,7 +908,7 @@ def transformed(of: Head) -> tuple[Any, Any]:
 
 
 HALVES = (torch.float16, torch.bfloat16)
-FEW = 1 << 20
+FEW = 1 << 18
 """Logits whose gradient is kept in any case: it lies in caches, and to run the kernel again would
 cost more than torch's backward. Of more, memory is what counts.
 """

@@ -15,7 +15,7 @@ from torch.autograd import Function, forward_ad
 from .. import _native
 from ..catalog import Card
 from . import _formulas, _raw
-from ._arguments import implicit_dim, into, warn_of_ignored
+from ._arguments import by_torch_alone, implicit_dim, into, warn_of_ignored
 from ._dispatch import (
     FORMULA,
     KERNELS,
@@ -32,7 +32,9 @@ from ._dispatch import (
     floating,
     is_plain,
     is_wrapped,
+    kind_of,
     outside_transforms,
+    refuse_freed,
     route,
     route_of,
     unseen,
@@ -113,7 +115,7 @@ class Rows:
         """The value of a plain tensor along its last axis, without a further look; else None."""
         if route(x) != KERNELS or x.dtype not in FORMATS or x.dim() == 0:
             return None
-        if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1):
+        if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1) or x.is_nested:
             return None
         try:
             if x.requires_grad and grad_enabled():
@@ -159,8 +161,12 @@ class Rows:
     def call(
         self, input: Any, dim: Any, temperature: Any, where: Tensor | None, lean: Any
     ) -> Tensor:
-        x = floating(input, self.name)
+        try:
+            x = floating(input, self.name)
+        except RuntimeError as refusal:
+            return self.by_torch_alone(refusal, input, dim, temperature, where)
         dim = checked_dim(dim, x, self.name)
+        refuse_freed(*(t for t in (temperature, where) if isinstance(t, Tensor)))
         if where is not None:
             where = checked_mask(where, x, self.name)
         if isinstance(temperature, Tensor):
@@ -180,13 +186,26 @@ class Rows:
             if isinstance(temperature, Tensor) or where is not None:
                 return carrier
             return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
-        if way == FORMULA:
-            return by_torch(self.name, self.by_formula, x, dim, refusing(temperature), where)  # type: ignore[no-any-return]
+        operator = partial(self.operator, keep_input=lean is False)
         if isinstance(temperature, Tensor):
             operator = self.at_temperatures
-        else:
-            operator = partial(self.operator, keep_input=lean is False)
-        return by_operator(self.name, operator, self.by_formula, *given)  # type: ignore[no-any-return]
+        try:
+            if way == FORMULA:
+                return by_torch(self.name, self.by_formula, x, dim, refusing(temperature), where)  # type: ignore[no-any-return]
+            return by_operator(self.name, operator, self.by_formula, *given)  # type: ignore[no-any-return]
+        except RuntimeError:
+            if x.layout is torch.strided:
+                raise
+            refused = RuntimeError(f"{self.name} takes dense tensors, not {kind_of(x)} ones")
+            return self.by_torch_alone(refused, x, dim, temperature, where)
+
+    def by_torch_alone(
+        self, refusal: Exception, x: Any, dim: Any, temperature: Any, where: Any
+    ) -> Tensor:
+        """What torch's function gives of tensors that ours does not take, if it is all it takes."""
+        if where is not None or isinstance(temperature, Tensor) or temperature != 1:
+            raise refusal
+        return by_torch_alone(self.card, refusal, x, dim)
 
     def with_temperature(self, x: Tensor, dim: int, temperature: Tensor, where: Any) -> Tensor:
         """Where the temperature has a derivative too, which the formula knows."""
@@ -514,14 +533,14 @@ def learns(temperature: Any) -> bool:
     )
 
 
-def checked_temperature(temperature: Any) -> Temperature:
+def checked_temperature(temperature: Any, name: str = "temperature") -> Temperature:
     """One positive number, or a tensor of them. What a tensor holds that is traced is known later:
     operators look again.
     """
     if not isinstance(temperature, Tensor):
-        number = as_number(temperature, "temperature")
+        number = as_number(temperature, name)
         if not 0 < number < math.inf:
-            raise ValueError(f"temperature must be positive and finite, not {temperature!r}")
+            raise ValueError(f"{name} must be positive and finite, not {temperature!r}")
         return number
     if temperature.is_complex() or temperature.dtype == torch.bool:
         raise TypeError(f"temperature must be of real numbers, not of {temperature.dtype}")
@@ -531,7 +550,7 @@ def checked_temperature(temperature: Any) -> Temperature:
     with outside_transforms():
         if not bool(((known > 0) & (known < math.inf)).all()):
             shown = float(known) if known.dim() == 0 else known
-            raise ValueError(f"temperature must be positive and finite, not {shown}")
+            raise ValueError(f"{name} must be positive and finite, not {shown}")
     if temperature.dim() or learns(temperature):
         return temperature
     return float(temperature)
@@ -742,10 +761,10 @@ class DrawnRows:
         dim = checked_dim(dim, x, self.name)
         if isinstance(temperature, Tensor):
             if temperature.dim():
-                raise TypeError(f"{self.name}: the temperature must be one number")
+                raise TypeError(f"{self.name}: tau must be one number")
             check_devices(self.name, x=x, temperature=temperature)
         way = route_of(*(t for t in (x, temperature) if isinstance(t, Tensor)))
-        temperature = checked_temperature(temperature)
+        temperature = checked_temperature(temperature, "tau")
         if not isinstance(hard, bool):
             raise TypeError(f"hard must be True or False, not {hard!r}")
         if scalar:

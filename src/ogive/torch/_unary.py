@@ -286,7 +286,7 @@ class Unary:
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
-        if not isinstance(inplace, bool):  # an argument that only torch has, in its place
+        if inplace not in (True, False):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
             as_number(number, f"{self.name}: {parameter.name}")
@@ -707,8 +707,8 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
             if input.requires_grad and grad_enabled():
                 return of.apply(input)
             return of.value(input)
-        except KeyError:
-            pass  # parameters that are new, or not one of the four formats
+        except (KeyError, TypeError):
+            pass  # parameters that are new or no numbers, or not one of the four formats
         except RuntimeError:
             if is_plain(input):
                 raise{otherwise}{approximated}

@@ -139,7 +139,7 @@ def evaluate(
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "cross_entropy")
-    axis = heads.class_axis(logits, axis, "cross_entropy")
+    axis = heads.checked_axis(logits, axis, "cross_entropy")
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)

@@ -110,7 +110,7 @@ def evaluate(
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
     logits = heads.as_logits(z, "focal")
-    axis = heads.class_axis(logits, axis, "focal")
+    axis = heads.checked_axis(logits, axis, "focal")
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)

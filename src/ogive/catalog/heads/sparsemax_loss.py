@@ -79,7 +79,7 @@ def evaluate(
 ) -> Any:
     """The loss, with its gradient where asked, after every check has passed."""
     logits = heads.as_logits(z, "sparsemax_loss")
-    axis = heads.class_axis(logits, axis, "sparsemax_loss")
+    axis = heads.checked_axis(logits, axis, "sparsemax_loss")
     rows = row_last(logits, axis)
     how = heads.checked_reduction(reduction)
     classes = rows.shape[-1]
