@@ -117,12 +117,20 @@ def _ranked(target: Target) -> list[int]:
 
 
 def _auc(target: Target, output: Values) -> float | None:
-    from sklearn.metrics import roc_auc_score
+    """Mann and Whitney's statistic of each class against the rest: scikit-learn's, a class at a
+    time, takes longer than the network it judges.
+    """
+    from scipy.stats import rankdata
 
     if not np.isfinite(output).all():
         return None
-    curves = [float(roc_auc_score(target.y == c, output[:, c])) for c in _ranked(target)]
-    return float(np.mean(curves)) if curves else None
+    ranks, areas = rankdata(output, axis=0), []
+    for c in _ranked(target):
+        positive = target.y == c
+        count = int(positive.sum())
+        above = float(ranks[positive, c].sum()) - count * (count + 1) / 2
+        areas.append(above / (count * (len(positive) - count)))
+    return float(np.mean(areas)) if areas else None
 
 
 def _placements(positive: NDArray[np.bool], score: Values) -> Values:
