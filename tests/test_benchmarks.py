@@ -209,6 +209,8 @@ def test_the_first_round_of_turns_is_not_compared():
 
 def test_training_takes_one_course_whoever_computes():
     training = pytest.importorskip("torch_training").training
+    from ogive.torch._heads import FEW
+
     accounts = {}
     for functions in ("torch", "ogive", "lean"):
         turn = training("resnet", functions)
@@ -219,7 +221,9 @@ def test_training_takes_one_course_whoever_computes():
     assert made["torch"]["difference"] == 0
     assert made["ogive"]["difference"] < 1e-4
     assert made["lean"]["difference"] < 1e-4
-    assert made["ogive"]["kept_bytes"] <= made["torch"]["kept_bytes"]
+    # But for the gradient of the logits, which are few.
+    logits = 4 * FEW
+    assert made["ogive"]["kept_bytes"] <= made["torch"]["kept_bytes"] + logits
     assert made["lean"]["kept_bytes"] < made["torch"]["kept_bytes"]
 
 

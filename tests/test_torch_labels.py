@@ -4,9 +4,11 @@ the same whichever way a call goes.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -107,6 +109,23 @@ def test_labels_of_any_format_are_those_of_int64(name: str, way: str) -> None:
             expected = f(z, torch.where(marked.long() == ignored, -7, marked.long()),
                          **{**options, "ignore_index": -7})  # fmt: skip
             assert torch.equal(WAYS[way](f, z, marked, **options), expected)
+
+
+class Marks(enum.IntEnum):
+    VOID = 1
+
+
+@every_way
+@pytest.mark.parametrize("name", ROWS)
+def test_the_label_to_ignore_may_be_any_integer(name: str, way: str) -> None:
+    z, f, labels = logits(), getattr(ot, name), torch.tensor([0, 1, 0, 1, 1, 0])
+    expected = WAYS[way](f, z, labels, ignore_index=1)
+    kinds = (np.int64(1), np.uint8(1), Marks.VOID, torch.tensor(1), True)
+    for ignored in kinds if way != "compile" else kinds[:0]:
+        assert torch.equal(WAYS[way](f, z, labels, ignore_index=ignored), expected)
+    for refused in (1.0, [1], "1") if way not in ("operator", "compile") else ():
+        with pytest.raises(TypeError, match="ignore_index must be an integer"):
+            WAYS[way](f, z, labels, ignore_index=refused)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])

@@ -63,8 +63,13 @@ def as_parameter(value: Any, name: str) -> Any:
     A float32 array would be right too, but NumPy would convert it in pieces of its own buffer
     size, and the call could not be shared among threads.
     """
-    if type(value) in (float, int):
+    if type(value) is float:
         return value
+    if type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name} is an integer beyond float64") from None
     if type(value) is not np.ndarray and hasattr(value, "__array_ufunc__"):
         return value  # a container, which is asked what it does
     array = as_array(value, name)

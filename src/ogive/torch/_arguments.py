@@ -36,6 +36,8 @@ def by_torch_alone(card: Card, refusal: Exception, *args: Any) -> Tensor:
     for home, word in torch_functions(card):
         try:
             found: Tensor = getattr(home, word)(*args)
+        except torch.OutOfMemoryError:
+            raise
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             continue
         warn_once((card.name, type(refusal).__name__), f"{refusal}; torch's own function takes it")

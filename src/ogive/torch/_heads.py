@@ -283,6 +283,8 @@ class Head:
         else:
             loss = torch.empty((), dtype=z.dtype)
             _native.raw_rows(SUMMED, form, 1, count, losses, total, loss.data_ptr())
+            if z.dtype is torch.float64 and not math.isfinite(loss.item()):
+                return None  # of losses that are finite it may be another way
         return loss, dz
 
     def run_rows(
@@ -508,6 +510,8 @@ class Head:
         if weight is not None and (
             not isinstance(weight, Tensor) or not is_plain(weight) or weight.requires_grad
         ):
+            return None
+        if ignored is not None and type(ignored) is not int:
             return None
         between = self.usual_between
         if numbers is not None:
@@ -1185,6 +1189,12 @@ def reduced(
         SUMMED, FORMATS[dtype], calls, losses.shape[1], losses.data_ptr(),
         divisor.data_ptr() if isinstance(divisor, Tensor) else divisor, out.data_ptr(),
     )  # fmt: skip
+    if dtype is torch.float64 and not out.isfinite().all() and losses.isfinite().all():
+        # It may be the sum alone that leaves the range.
+        total = total.reshape(calls) if isinstance(total, Tensor) else total
+        out = torch.ldexp(
+            reduced(losses * 2.0**-64, how, total, dtype, 1).reshape(lead), torch.tensor(64)
+        )
     return out
 
 
@@ -1225,16 +1235,17 @@ def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
         return False
 
 
-def ignored(ignore_index: int | None, target: Tensor) -> int | None:
+def ignored(ignore_index: Any, target: Tensor) -> int | None:
     """The label that does not count. Among probabilities there is none; as in torch, to name a
     class is an error there, and its default is not.
     """
+    number: int | None = ignore_index
+    if type(ignore_index) is not int:
+        number = _heads.checked_ignore_index(ignore_index)
     if not target.is_floating_point():
-        return ignore_index
-    if ignore_index is not None and ignore_index >= 0:
-        raise ValueError(
-            f"ignore_index = {ignore_index} applies to integer labels, not to probabilities"
-        )
+        return number
+    if number is not None and number >= 0:
+        raise ValueError(f"ignore_index = {number} applies to integer labels, not to probabilities")
     return None
 
 
