@@ -20,6 +20,10 @@ def table(rows=200, classes=3, copies=0, seed=0, **changed):
     return dataclasses.replace(load(frame, target="y"), **changed)
 
 
+def loaded(x, y):
+    return load(pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": y}), target="y")
+
+
 SHAPES = {
     "plain": {},
     "few": {"rows": 30, "classes": 2},
@@ -112,10 +116,29 @@ def test_amounts_are_stratified_by_their_size():
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(StudyError, match=r"cannot be divided into 14 parts; .* fewer --splits"):
-        blocks(table(rows=12, classes=2), 14, seed=0)
+    data = table(rows=12, classes=2, groups=np.arange(12) % 4)
+    with pytest.raises(StudyError, match="4 different rows cannot be divided into 5 parts"):
+        blocks(data, 14, seed=0)
     with pytest.raises(StudyError, match="splits must be at least 2, not 1"):
         blocks(table(), 1, seed=0)
+
+
+@pytest.mark.parametrize(("rows", "rare", "folds"), [(60, 5, 5), (60, 7, 7), (200, 20, 10)])
+def test_every_part_has_rows_of_every_class(rows, rare, folds):
+    y = (np.arange(rows) < rare).astype(int)
+    data = loaded(np.random.default_rng(0).normal(size=(rows, 2)), y)
+    made, splits = blocks(data, 10, seed=0)
+    assert (splits.folds, len(made)) == (folds, 10)
+    for block in made:
+        for part in (block.train, block.validation, block.test):
+            assert set(data.y[part]) == {0, 1}
+
+
+def test_every_part_of_a_regression_has_two_rows():
+    x = np.random.default_rng(0).normal(size=(12, 2))
+    made, splits = blocks(loaded(x, x[:, 0]), 10, seed=0)
+    assert splits.folds == 6
+    assert min(len(part) for block in made for part in (block.validation, block.test)) == 2
 
 
 def test_medians_and_scales_come_from_training_rows_alone():

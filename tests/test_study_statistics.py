@@ -237,3 +237,25 @@ def test_a_difference_needs_two_blocks():
     with pytest.raises(ValueError, match="at least two blocks, not 1"):
         difference([0.1], 0)
     assert dataclasses.is_dataclass(difference([0.1, 0.2], 0))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_few_blocks_are_not_taken_for_certain(count):
+    """Two equal networks of which each has luck, on its validation rows as well."""
+    draw, alarms = np.random.default_rng(count), 0
+    for _ in range(600):
+        rows = draw.permutation(60 * max(count, 3)).reshape(-1, 60)
+        parts = [[], []]
+        for _ in range(count):
+            better = np.clip(0.5 + draw.normal(0, 0.5), 0, 1)
+            for part in parts:
+                differ = draw.random(60) < 0.1
+                part.append(differ * np.where(draw.random(60) < better, 1.0, -1.0))
+        blocks = rows[:count]
+        where = SharedRows(
+            rows=tuple(blocks), validated=tuple(rows[(np.arange(count) + 1) % len(rows)]),
+            ratio=1 / (len(rows) - 1), fixed=False, truth=((), ()), groups=tuple(blocks),
+        )  # fmt: skip
+        measured = Measured(np.array([part.mean() for part in parts[0]]), *parts, 1.0)
+        alarms += compare(measured, where).p < 0.01
+    assert alarms <= stats.binom.ppf(0.999, 600, 0.01)

@@ -173,10 +173,17 @@ def matters(result: StudyResult) -> str:
             "of at least .95."
         )
     else:
-        found = (
-            f"This study is too small to tell{at}: differences of more than {rope(result)} from "
-            f"{baseline} are possible, but none is shown."
-        )
+        near = next(each.equivalent for each in answer.by_depth if each.depth == answer.depth)
+        rest = [
+            cell.activation for cell in result.at(answer.depth)
+            if cell.against and cell.state == "trains" and cell.activation not in near
+        ]  # fmt: skip
+        found = f"No difference from {baseline} is shown{at}"
+        if near:
+            found += f"; {_are(near)} within {rope(result)} of it"
+        if rest:
+            found += f"; of {_listed(rest)} this study is too small to tell"
+        found += "."
     for each in answer.by_depth:
         if each.depth != answer.depth and (each.better or each.worse):
             found += f" At depth {each.depth}, {_groups(each)}."

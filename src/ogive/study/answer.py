@@ -62,7 +62,8 @@ def answer(
     use, sentence = words.choice(top, here) if training else (None, words.nothing_trains(cells))
     extra = words.better_model(top) if training else ""
     avoid = words.avoid(cells) if training else ""
-    deeper = words.deeper(top, training)
+    named = next((cell for cell in here if cell.activation == use), top)
+    deeper = words.deeper(named, training)
     return Answer(
         sentence=" ".join(part for part in (sentence, deeper, avoid, extra) if part),
         use=use,
@@ -161,9 +162,10 @@ class Words:
             f"{best.activation}, differs by {self.gain(best.against)}.{doubt}"
         )
 
-    def deeper(self, top: Cell, training: Sequence[Cell]) -> str:
+    def deeper(self, named: Cell, training: Sequence[Cell]) -> str:
         """Why a depth is named that does not score highest."""
-        gain = max((cell.score - top.score for cell in training), default=0.0)
+        deeper = [cell.score for cell in training if cell.depth > named.depth]
+        gain = max(deeper, default=named.score) - named.score
         if not gain > 5e-4:
             return ""
         return f"Deeper networks score at most {100 * gain:.1f} {self.points} higher."

@@ -57,11 +57,13 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
     member, strata = _groups(table, order)
     sizes = np.bincount(member)
     repeats = max(1, round(count / FOLDS))
-    folds = max(LEAST_FOLDS, -(-count // repeats))
+    # Each part needs rows of every class, and of an amount two, to have scores at all.
+    most = len(sizes) // 2 if table.task == "regression" else int(np.bincount(strata).min())
+    folds = max(LEAST_FOLDS, min(-(-count // repeats), most))
     if len(sizes) < folds:
         raise StudyError(
             f"{table.name}: {len(sizes)} different rows cannot be divided into {folds} parts; "
-            "more rows are needed, or fewer --splits"
+            "more rows are needed"
         )
     made = []
     for split in range(count):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .metrics import balanced, unpack
+from .metrics import balanced, unpack, weight
 from .models import TITLES
 from .result import (
     METRICS,
@@ -226,12 +226,12 @@ def _measured(
         # What has no share, as in a network that diverged, counts as its score does.
         parts.append(
             [
-                share if np.isfinite(share).all() else np.full(len(share), value)
-                for share, value in zip(shares, values, strict=False)
+                share if np.isfinite(share).all() else np.full(len(share), _chance(metric))
+                for share in shares
             ]
         )
     seen, validated = parts
-    return Measured(values, seen, validated, float(settings.task == "classification"))
+    return Measured(values, seen, validated, max(weight(metric, y) for y in tested.truth[0]))
 
 
 def _paired(
@@ -261,7 +261,11 @@ def _differences(
 def _score(trial: Trial | ModelTrial, metric: Metric) -> float:
     """A network that diverged, and test rows in which the metric is undefined, count as chance."""
     value = trial.scores.of(metric)
-    return {"auc": 0.5}.get(metric, 0.0) if value is None else value
+    return _chance(metric) if value is None else value
+
+
+def _chance(metric: Metric) -> float:
+    return 0.5 if metric == "auc" else 0.0
 
 
 def _mean_scores(trials: Sequence[Trial] | Sequence[ModelTrial], settings: Settings) -> Scores:

@@ -40,8 +40,9 @@ def _scores(target: Target, output: Values) -> Scores:
     if not target.classes:
         if not np.isfinite(output).all():
             return Scores()
+        varies = len(y) > 1 and y.min() < y.max()
         return Scores(
-            r2=float(metrics.r2_score(y, output)),
+            r2=float(metrics.r2_score(y, output)) if varies else None,
             rmse=float(metrics.root_mean_squared_error(y, output)),
         )
     right = _right(target, output)
@@ -75,6 +76,8 @@ def shares(metric: Metric, target: Target, output: Values) -> Values:
         placed = [_placements(y == c, output[:, c]) for c in _ranked(target)]
         return np.mean(placed, axis=0) if placed else np.full(len(y), math.nan)
     if metric == "r2":
+        if y.min() == y.max():
+            return np.full(len(y), math.nan)
         spread = (y - y.mean()) ** 2 / np.mean((y - y.mean()) ** 2)
         error = (y - output) ** 2 / np.mean((y - y.mean()) ** 2)
         # To first order: a row far from the mean makes an error of its size count for less.
@@ -88,6 +91,16 @@ def balanced(right: NDArray[Any], y: NDArray[Any]) -> Values:
     recalls = np.bincount(place, right) / counts
     weight = len(y) / (len(counts) * counts[place]) * _unbiased(counts[place])
     return np.asarray(recalls.mean() + (right - recalls[place]) * weight)
+
+
+def weight(metric: Metric, y: NDArray[Any]) -> float:
+    """The most that a row's share changes with its prediction; 0 where that may be a little."""
+    if metric in ("r2", "rmse"):
+        return 0.0
+    counts = np.unique(y, return_counts=True)[1]
+    if metric == "accuracy" or len(counts) < 2:
+        return 1.0
+    return len(y) / (len(counts) * int(counts.min()))
 
 
 def _unbiased(count: NDArray[Any] | int) -> Any:

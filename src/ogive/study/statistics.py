@@ -31,6 +31,11 @@ ALPHA = 0.05
 """The chance of a wrong sentence that a whole study is allowed."""
 
 
+LEAST_BLOCKS = 8
+"""Of fewer blocks the luck of networks is not known well enough: it would be taken for small where
+it is so by chance."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """Student distribution of a mean paired difference: p-value, intervals, probabilities."""
@@ -134,7 +139,7 @@ class Measured:
     validated: Sequence[NDArray[np.float64]] = ()
     """Empty where these rows were trained on."""
     unit: float = 0.0
-    """What one row that is seen otherwise changes in its share; 0 where shares are continuous."""
+    """By how much a row's share changes if its prediction does; 0 where it may change a little."""
 
 
 def compare(measured: Measured, where: SharedRows) -> Difference:
@@ -158,15 +163,19 @@ def compare(measured: Measured, where: SharedRows) -> Difference:
         overlap = extra / spread if spread > 0 else 0.0
         return Difference(float(d.mean()), math.sqrt(variance), freedom, overlap)
     freedom = count - 1.0
-    if measured.validated:
-        rows, doubt = rows_variance(measured.tested, where.groups, measured.unit)
+    rows, doubt = rows_variance(measured.tested, where.groups, measured.unit)
+    modelled = False
+    if measured.validated and count >= LEAST_BLOCKS:
         seen = np.array([part.mean() for part in measured.validated])
         luck = float(np.cov(d, seen)[0, 1])
         # The variance of a covariance of two normal samples.
         doubt += (spread * float(np.var(seen, ddof=1)) + luck**2) / (count - 1)
         known = _freedom(rows + max(0.0, luck), doubt, count)
-        spread = rows + max(0.0, luck) if known > freedom else max(spread, rows)
-        freedom = max(freedom, known)
+        modelled = known > freedom
+    if modelled:
+        spread, freedom = rows + max(0.0, luck), known
+    else:
+        spread = max(spread, rows)
     overlap = where.ratio * recurring(measured, where)
     scale = math.sqrt(spread * (1 / count + overlap))
     return Difference(float(d.mean()), scale, freedom, overlap)
@@ -183,15 +192,18 @@ def rows_variance(
     many of them know little. One row more than was seen differs by `unit`, since none among n
     does not mean that none would.
     """
-    squares, sizes = [], []
+    squares, sizes, distinct = [], [], set()
     for part, group in zip(tested, groups, strict=False):
+        distinct.update(group.tolist())
         place = np.unique(group, return_inverse=True)[1]
         off = np.bincount(place, part - part.mean())
         squares.append(off**2 * len(off) / max(1, len(off) - 1))
         sizes.append(len(part) ** 2 / len(off))
     every = np.concatenate([*squares, [unit**2]])
     each = float(np.mean(1 / np.array(sizes)))
-    return float(every.sum()) / (len(every) - 1) * each, float(every.var()) / len(every) * each**2
+    # Rows that several blocks test are known once.
+    known = float(every.var()) / (len(distinct) + 1)
+    return float(every.sum()) / (len(every) - 1) * each, known * each**2
 
 
 def _freedom(variance: float, doubt: float, count: int) -> float:
