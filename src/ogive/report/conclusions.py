@@ -178,12 +178,12 @@ def matters(result: StudyResult) -> str:
             cell.activation for cell in result.at(answer.depth)
             if cell.against and cell.state == "trains" and cell.activation not in near
         ]  # fmt: skip
-        found = f"No difference from {baseline} is shown{at}"
+        parts = []
         if near:
-            found += f"; {_are(near)} within {rope(result)} of it"
+            parts.append(f"Within {rope(result)} of {baseline}{at}: {_listed(near)}.")
         if rest:
-            found += f"; of {_listed(rest)} this study is too small to tell"
-        found += "."
+            parts.append(f"This study is too small to tell{at} of {_listed(rest)}.")
+        found = " ".join(parts)
     for each in answer.by_depth:
         if each.depth != answer.depth and (each.better or each.worse):
             found += f" At depth {each.depth}, {_groups(each)}."
