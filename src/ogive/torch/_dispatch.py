@@ -73,8 +73,8 @@ def primal(t: Tensor) -> Tensor:
 def is_plain(t: Tensor) -> bool:
     """Whether kernels may read a tensor where it lies: the one place that decides it.
 
-    Its dispatch keys tell all that torch puts in front of memory: the zeros of a ZeroTensor that
-    lie nowhere, signs that are not yet turned, sparse, quantised, nested and wrapped tensors.
+    Its dispatch keys tell all that torch puts in front of memory: a ZeroTensor, which has no
+    storage, a negative bit, sparse, quantised, nested and wrapped tensors.
     Memory may be missing all the same, where somebody freed it; torch's own functions read that.
     """
     return has_plain_keys(t) and has_memory(t)
@@ -133,7 +133,7 @@ unseen = torch._C.DisableTorchFunction
 """A context in which no TorchFunctionMode, and no subclass, sees the calls of torch."""
 
 
-modes_without_a_say: set[type] = {DeviceContext}
+modes_without_effect: set[type] = {DeviceContext}
 """Modes that do nothing to a call of ours. That of a device (``with torch.device(…)``,
 ``torch.set_default_device``) has a say in new tensors alone, and Ogive's lie where their inputs do.
 """
@@ -144,7 +144,7 @@ def within_devices(*given: Any) -> bool:
     if _traced():
         return False
     for k in range(_function_modes()):
-        if type(_function_mode_at(k)) not in modes_without_a_say:
+        if type(_function_mode_at(k)) not in modes_without_effect:
             return False
     for t in given:
         if isinstance(t, Tensor) and type(t) not in PLAIN:
@@ -152,7 +152,7 @@ def within_devices(*given: Any) -> bool:
     return _function_mode()  # none in a context of `unseen`
 
 
-def at_hand(t: Any) -> bool:
+def is_plain_on_cpu(t: Any) -> bool:
     """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
     return type(t) in PLAIN and t.is_cpu
 
@@ -246,7 +246,7 @@ def densely(t: Tensor) -> Tensor:
 
 
 def with_memory(t: Tensor) -> Tensor:
-    """A tensor that a transform hands on; zeros that lie nowhere as zeros that lie somewhere."""
+    """A tensor that a transform hands on; a ZeroTensor as zeros in memory."""
     if not t._is_zerotensor():
         return t
     return torch.zeros(t.shape, dtype=t.dtype, device=t.device)

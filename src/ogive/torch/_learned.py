@@ -25,7 +25,6 @@ from ._dispatch import (
     ValueOf,
     applier,
     as_number,
-    at_hand,
     by_operator,
     by_torch,
     check_devices,
@@ -33,6 +32,7 @@ from ._dispatch import (
     floating,
     is_batched,
     is_plain,
+    is_plain_on_cpu,
     needs_operator,
     outside_transforms,
     route,
@@ -396,7 +396,7 @@ def learned_function(of: Learned) -> type[Function]:
 def public(of: Learned) -> Callable[..., Tensor]:
     def function(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
         if (
-            route(input) == KERNELS and at_hand(weight) and weight.numel() == 1
+            route(input) == KERNELS and is_plain_on_cpu(weight) and weight.numel() == 1
             and input.dtype in FORMATS and weight.is_floating_point()
         ):  # fmt: skip
             try:

@@ -80,8 +80,8 @@ def plainly(tensors: Sequence[str]) -> list[str]:
 
 
 def has_memory(tensor: str) -> str:
-    """The condition, in text, that `at` has an address that may be read. Zeros that lie nowhere,
-    and memory that was freed, lie at 0 and their views a few bytes from there.
+    """The condition, in text, that `at` has an address that may be read. A ZeroTensor, which has
+    no storage, and freed memory lie at 0, and their views a few bytes from there.
     """
     stored = f"not {tensor}.storage_offset() or {tensor}.untyped_storage().data_ptr()"
     return f"({at(tensor)} := {tensor}.data_ptr()) and ({stored})"

@@ -37,7 +37,7 @@ from .._generated import generated
 from ..catalog import Card, Parameter
 from . import _approximations, _functions, nn
 from ._arguments import ignored
-from ._dispatch import modes_without_a_say
+from ._dispatch import modes_without_effect
 
 
 @dataclass(frozen=True)
@@ -453,7 +453,7 @@ class Functional(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-modes_without_a_say.add(Functional)
+modes_without_effect.add(Functional)
 
 # The mode must be active wherever code of the model runs: in its forward, in that of each of its
 # parts called alone, and when a checkpoint runs some of it again, in backward.

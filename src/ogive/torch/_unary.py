@@ -578,7 +578,7 @@ def check_dense(shape: torch.Size, strides: Any) -> None:
 
 def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     """Functions that torch.func and forward mode take: backward, and the value. Operators do the
-    work, since what transforms hand on may be zeros that lie nowhere.
+    work, since what transforms hand on may be a ZeroTensor.
     """
     nones = (None,) * len(of.parameters)
 
