@@ -1,0 +1,25 @@
+"""The slips that mutants are made of are what they say; they are planted where they say."""
+
+import pytest
+
+pytest.importorskip("cosmic_ray", reason="make mutate installs it")
+
+from cosmic_ray.mutating import mutate_code
+
+import mutate
+from slips import SLIPS
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_makes_what_its_examples_show(slip):
+    for example in slip.examples():
+        found = mutate_code(example.pre_mutation_code, slip(), example.occurrence)
+        assert found == example.post_mutation_code
+
+
+def test_mutants_of_a_change_lie_in_it():
+    file = "src/ogive/_lean.py"
+    found = mutate.drawn(50, 1, set(), {file: {58}})
+    assert found
+    assert found == mutate.drawn(50, 1, set(), {file: {58}})
+    assert all(m.file == file and m.line <= 58 <= m.last_line for m in found)
