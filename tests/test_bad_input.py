@@ -212,6 +212,12 @@ def test_rows_name_what_does_not_fit(name: str) -> None:
         function(Z, out=np.empty((4, 2), np.float32))
     with pytest.raises(ValueError, match=r"\(7,\).*\(4"):
         backward(np.ones(7, np.float32), Z)
+    from_output = getattr(ogive.backward_from_output, name, None)
+    for shape in ((7,), (2, 3), (5, 3), (4, 3, 1)):
+        dy = np.ones(shape, np.float32)
+        for function in filter(None, (backward, from_output)):
+            with pytest.raises(ValueError, match="dy of shape"):
+                function(dy, Z)
 
 
 BOUNDED = [

@@ -383,3 +383,14 @@ def test_a_mask_and_what_it_was_made_with_give_the_gradient_of_a_batch() -> None
         numeric = (function(x + step) ** 2 - function(x - step) ** 2) / (2 * step)
         kinked = np.abs(function(x + step) - 2 * y + function(x - step)) > 1e-8
         np.testing.assert_allclose(dx[~kinked], numeric[~kinked], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("out", [(), (None,), (None, None, None), [None, None], np.empty(3)])
+def test_an_out_that_is_no_pair_is_refused(out: Any) -> None:
+    with pytest.raises(TypeError, match=r"relu: out must be a tuple \(y, mask\)"):
+        ogive.lean.relu(np.ones(3), out=out)
+
+
+def test_an_out_that_is_no_array_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"out\[0\] must be a NumPy array, not list"):
+        ogive.lean.relu(np.ones(3), out=([0.0, 0.0, 0.0], None))
