@@ -33,6 +33,7 @@ import xml.etree.ElementTree as xml
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ class Lines:
         for tests in by_file.values():
             draw.shuffle(tests)
             tests.sort(key=lambda test: self.times[test] > 0.5)
-        turns = [test for turn in zip_longest(by_file.values()) for test in turn]
+        turns = [test for turn in in_turn(by_file.values()) for test in turn]
         taken, spent = [], 0.0
         for test in turns:
             if spent + self.times[test] <= seconds or not taken:
@@ -149,7 +150,8 @@ class Lines:
         return sorted(taken)
 
 
-def zip_longest(lists: Iterable[list[str]]) -> Iterator[list[str]]:
+def in_turn(lists: Iterable[list[Any]]) -> Iterator[list[Any]]:
+    """The first of each list, then the second of each that has one, and so on."""
     lists = [list(one) for one in lists]
     for k in range(max(map(len, lists), default=0)):
         yield [one[k] for one in lists if k < len(one)]
@@ -158,7 +160,9 @@ def zip_longest(lists: Iterable[list[str]]) -> Iterator[list[str]]:
 # Mutants.
 
 
+@cache
 def operators() -> dict[str, Any]:
+    """cosmic-ray's, and our own, by name."""
     from cosmic_ray import plugins
 
     from slips import SLIPS
@@ -259,7 +263,7 @@ def drawn(
         keys = sorted(places)
         draw.shuffle(keys)
         queues[folder] = [draw.choice(places[key]) for key in keys]
-    return [m for turn in zip_longest(queues.values()) for m in turn][:sample]  # type: ignore[arg-type]
+    return [m for turn in in_turn(queues.values()) for m in turn][:sample]
 
 
 # Trying them.
@@ -370,7 +374,7 @@ def tried(mutant: Mutant, copy: Copy, tests: list[str], times: dict[str, float])
     from cosmic_ray.mutating import mutate_code
 
     before = (ROOT / mutant.file).read_text()
-    after = mutate_code(before, operators_once()[mutant.operator], mutant.occurrence)
+    after = mutate_code(before, operators()[mutant.operator], mutant.occurrence)
     diff = "\n".join(
         difflib.unified_diff(before.splitlines(), (after or "").splitlines(), lineterm="", n=1)
     )
@@ -389,15 +393,6 @@ def tried(mutant: Mutant, copy: Copy, tests: list[str], times: dict[str, float])
         finally:
             (copy.at / mutant.file).write_text(before)
     return {"verdict": verdict, "tests": len(tests), "diff": diff}
-
-
-OPERATORS: dict[str, Any] = {}
-
-
-def operators_once() -> dict[str, Any]:
-    if not OPERATORS:
-        OPERATORS.update(operators())
-    return OPERATORS
 
 
 def key_of(mutant: Mutant) -> str:

@@ -221,8 +221,7 @@ def unpacked(x: Any, what: str) -> Any:
     elif package_of(x) == "polars":
         return from_polars(x, what)
     elif package_of(x) == "pyarrow" and (hasattr(x, "null_count") or hasattr(x, "columns")):
-        missing = [np.asarray(column.is_null()) for column in getattr(x, "columns", [x])]
-        check_complete(np.stack(missing, -1) if hasattr(x, "columns") else missing[0], what, FILL)
+        check_columns([np.asarray(c.is_null()) for c in getattr(x, "columns", [x])], x, what)
     elif (
         hasattr(x, "__array_ufunc__")
         and not isinstance(x, np.ndarray)
@@ -281,15 +280,17 @@ def from_pandas(x: Any, what: str) -> np.ndarray[Any, Any]:
     return np.stack([np.asarray(x.iloc[:, k]) for k in range(len(dtypes))], axis=1)
 
 
-FILL = "fill_null"
+def check_columns(missing: list[Any], x: Any, what: str) -> None:
+    """Refuses nulls in a column x, or in the columns of a frame or table x."""
+    whole = np.stack(missing, axis=1) if hasattr(x, "columns") else missing[0]
+    check_complete(whole, what, "fill_null")
 
 
 def from_polars(x: Any, what: str) -> np.ndarray[Any, Any]:
     if not hasattr(x, "to_numpy"):
         raise TypeError(f"{what} is a {type(x).__name__}, which holds no numbers yet: collect it")
-    columns = [x] if hasattr(x, "dtype") else x.get_columns()
-    missing = [column.is_null().to_numpy() for column in columns]
-    check_complete(missing[0] if columns[0] is x else np.stack(missing, axis=1), what, FILL)
+    columns = x.get_columns() if hasattr(x, "columns") else [x]
+    check_columns([column.is_null().to_numpy() for column in columns], x, what)
     return np.asarray(x)
 
 
