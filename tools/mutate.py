@@ -1,21 +1,20 @@
-"""Which slips would the tests notice? Each mutant of a line meets the tests that go through it.
+"""Which slips would the tests notice? Each mutant meets the tests that concern it.
 
-    python tools/mutate.py [--sample 400] [--seed 1] [--only torch,study] [--changed [REVISION]]
-                           [--jobs 2] [--limit 60] [--record]
+    python tools/mutate.py [--sample 400] [--seed 1] [--only torch,kernels] [--changed [REVISION]]
+                           [--jobs 2] [--limit 60] [--again] [--record]
 
-cosmic-ray's operators and those of slips.py make the mutants: a draw of places, each folder having
-its share, and of each place one slip. A first run of the suite under coverage (results/mutants/)
-says which tests go through a line, and how long they take; of these a mutant meets those of as many
-files as fit into `--limit` seconds. Verdicts are lines of results/mutants/verdicts.jsonl, so that a
-stopped run goes on; mutants of a file that has changed are tried anew. Mutants live in copies of
-the tree.
+A draw of places in the sources has a slip each (mutants.py). A first run of the suite under
+coverage (results/mutants/) says which tests go through a line, and how long they take; later only
+test files that have changed are run again. A slip in a
+kernel concerns the tests that name a function compiled with it. Of these a mutant meets those of as
+many files as fit into `--limit` seconds. Killed it is where a test fails that passes without it.
+Verdicts are lines of results/mutants/verdicts.jsonl, so that a stopped run goes on; mutants of a
+file that has changed are tried anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import contextlib
 import difflib
 import hashlib
 import json
@@ -24,83 +23,74 @@ import queue
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 import xml.etree.ElementTree as xml
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCE = Path("src/ogive")
+from copies import BUILD, Copy, Units, name_of
+from mutants import KERNELS, ROOT, SOURCE, Mutant, drawn, in_turn
+
 KEPT = ROOT / "results" / "mutants"
-COVERAGE, TIMES, VERDICTS = KEPT / "coverage", KEPT / "times.xml", KEPT / "verdicts.jsonl"
-COPIED = (
-    "src", "tests", "tools", "benchmarks", "examples", "docs", "pyproject.toml", "README.md",
-    "Makefile", "CHANGELOG.md", "CONTRIBUTING.md",
-)  # fmt: skip
-HEAVY = ("numpy", "scipy.stats", "pandas", "sympy", "sklearn.linear_model", "torch._dynamo")
-"""What tests import that takes seconds: imported once, before the process forks for a mutant."""
-LOSSES = ("_heads.py", "_linear.py", "_parallel.py", "objectives.py")
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One slip at one place."""
-
-    file: str
-    line: int
-    last_line: int
-    operator: str
-    occurrence: int
-
-    @property
-    def folder(self) -> str:
-        return folder_of(self.file)
-
-
-def folder_of(file: str) -> str:
-    """The part of the project whose tests should notice: a folder, or the modules beside them."""
-    folder, *rest = Path(file).relative_to(SOURCE).parts
-    if not rest:
-        alone = "study" if folder in ("cli.py", "__main__.py") else "numpy"
-        return "losses" if folder in LOSSES else alone
-    if (folder, rest[0]) == ("catalog", "heads") or (folder == "torch" and rest[0] in LOSSES):
-        return "losses"
-    return folder
+COVERAGE, RECORDED, VERDICTS = KEPT / "coverage", KEPT / "recorded.json", KEPT / "verdicts.jsonl"
+MOST_UNSOUND = 10
+"""Tests that fail without a mutant too, after which a mutant counts as one that survived."""
 
 
 # Recording.
 
 
-def record(jobs: int) -> None:
-    """Runs the suite once; what it went through and how long each test took."""
-    shutil.rmtree(KEPT, ignore_errors=True)
-    KEPT.mkdir(parents=True)
-    configuration = KEPT / "coveragerc"
+def record(jobs: int, anew: bool) -> None:
+    """Runs the tests that have changed since the last time, under coverage and with a clock."""
+    if anew or not RECORDED.exists():
+        shutil.rmtree(KEPT, ignore_errors=True)
+        KEPT.mkdir(parents=True)
+        RECORDED.write_text(json.dumps({"files": {}, "times": {}}))
+    kept = json.loads(RECORDED.read_text())
+    files, times = digests(), kept["times"]
+    tests = [file for file in files if Path(file).match("tests/test_*.py")]
+    changed = [file for file in tests if kept["files"].get(file) != files[file]]
+    if not changed:
+        return
+    configuration, report = KEPT / "coveragerc", KEPT / "times.xml"
     configuration.write_text(
         f"[run]\nsource = {ROOT / SOURCE}\ndata_file = {COVERAGE}\ncore = ctrace\n"
     )
     subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-n", str(jobs), "-p", "no:cacheprovider",
-            "--cov", "--cov-context=test", "--cov-report=", f"--cov-config={configuration}",
-            f"--junitxml={TIMES}",
+            "--cov", "--cov-append", "--cov-context=test", "--cov-report=",
+            f"--cov-config={configuration}", f"--junitxml={report}", *changed,
         ],
         cwd=ROOT, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+    times = {test: t for test, t in times.items() if test.partition("::")[0] not in changed}
+    kept["files"] |= {file: files[file] for file in changed}
+    if len(changed) == len(tests):
+        kept["files"] = files
+    RECORDED.write_text(json.dumps({**kept, "times": times | passed_tests(report)}))
 
 
-def passed_tests() -> dict[str, float]:
+def digests() -> dict[str, str]:
+    """Of every source and test, what tells whether it has changed."""
+    files = [p for folder in (SOURCE, Path("tests")) for p in (ROOT / folder).rglob("*.py")]
+    return {
+        str(p.relative_to(ROOT)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)
+    }
+
+
+def passed_tests(report: Path) -> dict[str, float]:
     """The tests that passed, with their seconds."""
     found = {}
-    for case in xml.parse(TIMES).getroot().iter("testcase"):
+    for case in xml.parse(report).getroot().iter("testcase"):
         if not any(child.tag in ("failure", "error", "skipped") for child in case):
             path = case.get("classname", "").replace(".", "/") + ".py"
             found[f"{path}::{case.get('name')}"] = float(case.get("time", 0))
@@ -115,17 +105,26 @@ class Lines:
 
         self.data = CoverageData(str(COVERAGE))
         self.data.read()
-        self.times = passed_tests()
+        recorded = json.loads(RECORDED.read_text())
+        self.times: dict[str, float] = recorded["times"]
+        now = digests()
+        self.moved = {file for file, of in recorded["files"].items() if now.get(file) != of}
         self.of_file: dict[str, dict[int, list[str]]] = {}
 
+    def through(self, file: str) -> dict[int, list[str]]:
+        if file not in self.of_file:
+            self.of_file[file] = self.data.contexts_by_lineno(str(ROOT / file))
+        return self.of_file[file]
+
     def tests(self, mutant: Mutant) -> list[str]:
-        """Those of the mutant's lines; of a line that runs at import, those of its file."""
-        if mutant.file not in self.of_file:
-            self.of_file[mutant.file] = self.data.contexts_by_lineno(str(ROOT / mutant.file))
-        lines = self.of_file[mutant.file]
+        """Those of the mutant's lines; of a line that runs at import, those of its file.
+
+        Those of its file, too, where it has changed since the tests went through it.
+        """
+        lines = self.through(mutant.file)
         here = [c for n in range(mutant.line, mutant.last_line + 1) for c in lines.get(n, ())]
         found = {c.partition("|")[0] for c in here}
-        if "" in found:
+        if "" in found or mutant.file in self.moved:
             found |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
         found &= set(self.times)
         if not found:  # what runs in processes of its own: the tests that its name leads to
@@ -133,14 +132,35 @@ class Lines:
             found = {test for test in self.times if stem in test.partition("::")[0]}
         return sorted(found)
 
-    def chosen(self, mutant: Mutant, seconds: float, draw: random.Random) -> list[str]:
+    def of_kernels(self, functions: set[str]) -> list[str]:
+        """The tests that name a function, and those of files that name none but call many."""
+        names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
+        words = {test: set(re.split(r"[^a-z0-9_]+", test)) for test in self.times}
+        functions = functions & names or names  # the pool serves all
+        naming = {test.partition("::")[0] for test in self.times if words[test] & names}
+        elsewhere = {
+            context.partition("::")[0]
+            for folder in ("study", "report", "predict")
+            for path in (ROOT / SOURCE / folder).rglob("*.py")
+            for contexts in self.through(str(path.relative_to(ROOT))).values()
+            for context in contexts
+        }
+        many = {test.partition("::")[0] for test in self.times} - naming - elsewhere
+        own = {f"tests/test_{name}.py" for name in functions}
+        return [
+            test for test in self.times
+            if words[test] & functions or test.partition("::")[0] in many | own
+        ]  # fmt: skip
+
+    def chosen(self, tests: list[str], seconds: float) -> list[str]:
         """Tests of as many files as possible, the quick ones first, for so many seconds."""
+        draw = random.Random(0)
         by_file = defaultdict(list)
-        for test in self.tests(mutant):
+        for test in tests:
             by_file[test.partition("::")[0]].append(test)
-        for tests in by_file.values():
-            draw.shuffle(tests)
-            tests.sort(key=lambda test: self.times[test] > 0.5)
+        for some in by_file.values():
+            draw.shuffle(some)
+            some.sort(key=lambda test: self.times[test] > 0.5)
         turns = [test for turn in in_turn(by_file.values()) for test in turn]
         taken, spent = [], 0.0
         for test in turns:
@@ -148,80 +168,6 @@ class Lines:
                 taken.append(test)
                 spent += self.times[test] + 0.002
         return sorted(taken)
-
-
-def in_turn(lists: Iterable[list[Any]]) -> Iterator[list[Any]]:
-    """The first of each list, then the second of each that has one, and so on."""
-    lists = [list(one) for one in lists]
-    for k in range(max(map(len, lists), default=0)):
-        yield [one[k] for one in lists if k < len(one)]
-
-
-# Mutants.
-
-
-@cache
-def operators() -> dict[str, Any]:
-    """cosmic-ray's, and our own, by name."""
-    from cosmic_ray import plugins
-
-    from slips import SLIPS
-
-    theirs = {
-        name: plugins.get_operator(name)() for name in plugins.operator_names()
-        if not plugins.get_operator(name).arguments() and "NoOp" not in name
-    }  # fmt: skip
-    return {**theirs, **{f"ogive/{slip.__name__}": slip() for slip in SLIPS}}
-
-
-def kind_of(operator: str) -> str:
-    """Operators of a kind, which share one chance to be drawn: 120 change a sign."""
-    found = re.search("Replace(Binary|Comparison|Unary)Operator", operator)
-    return found[0] if found else operator
-
-
-def annotations(tree: ast.AST) -> set[tuple[int, int]]:
-    """Places within annotations, which nothing computes."""
-    within = set()
-    for node in ast.walk(tree):
-        for name in ("annotation", "returns"):
-            held = getattr(node, name, None)
-            if isinstance(held, ast.AST):
-                within |= {(n.lineno, n.col_offset) for n in ast.walk(held) if hasattr(n, "lineno")}
-    return within
-
-
-def statement_of(tree: ast.AST) -> Callable[[int], tuple[int, int]]:
-    """The first and last line of the innermost statement at a line, of a compound one its head."""
-    spans = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt):
-            body = getattr(node, "body", None)
-            last = body[0].lineno - 1 if isinstance(body, list) and body else node.end_lineno
-            spans.append((node.lineno, max(last or node.lineno, node.lineno)))
-
-    def find(line: int) -> tuple[int, int]:
-        around = [s for s in spans if s[0] <= line <= s[1]]
-        return min(around, key=lambda s: s[1] - s[0], default=(line, line))
-
-    return find
-
-
-def mutants_of(file: str, all_operators: dict[str, Any]) -> list[Mutant]:
-    from cosmic_ray.ast import ast_nodes, get_ast
-
-    text = (ROOT / file).read_text()
-    tree, plain = get_ast(text), ast.parse(text)
-    nodes, hidden, statement = list(ast_nodes(tree)), annotations(plain), statement_of(plain)
-    hinted = {line for line, _ in hidden}
-    found = []
-    for name, operator in all_operators.items():
-        places = [place for node in nodes for place in operator.mutation_positions(node)]
-        for k, (start, _) in enumerate(places):
-            typed = start in hidden or ("BitOr" in name and start[0] in hinted)
-            if not typed:
-                found.append(Mutant(file, *statement(start[0]), name, k))
-    return found
 
 
 def changed_lines(revision: str) -> dict[str, set[int]]:
@@ -240,159 +186,103 @@ def changed_lines(revision: str) -> dict[str, set[int]]:
     return found
 
 
-Place = tuple[str, int, str]
-
-
-def drawn(
-    sample: int, seed: int, only: set[str], changed: dict[str, set[int]] | None
-) -> list[Mutant]:
-    """A draw of mutants: folders share the number, places within a folder are equally likely."""
-    every = operators()
-    files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / SOURCE).rglob("*.py"))
-    by_folder: dict[str, dict[Place, list[Mutant]]] = defaultdict(lambda: defaultdict(list))
-    for file in files:
-        if (only and folder_of(file) not in only) or (changed is not None and file not in changed):
-            continue
-        for mutant in mutants_of(file, every):
-            lines = range(mutant.line, mutant.last_line + 1)
-            if changed is None or changed[file] & set(lines):
-                by_folder[mutant.folder][file, mutant.line, kind_of(mutant.operator)].append(mutant)
-    draw = random.Random(seed)
-    queues = {}
-    for folder, places in sorted(by_folder.items()):
-        keys = sorted(places)
-        draw.shuffle(keys)
-        queues[folder] = [draw.choice(places[key]) for key in keys]
-    return [m for turn in in_turn(queues.values()) for m in turn][:sample]
-
-
 # Trying them.
 
-# The package is installed in place; in a copy, and in what its tests start, it is the copy's.
-SITE = """import sys
-sys.meta_path[:] = [finder for finder in sys.meta_path if "Scikit" not in type(finder).__name__]
-sys.path.insert(0, {source!r})
-"""
 
-SERVER = """import importlib, json, os, sys
-for name in {heavy!r}:
-    importlib.import_module(name)
-import pytest
-os.chdir({copy!r})
-assert "ogive" not in sys.modules
-print("ready", flush=True)
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        log = os.open("mutant.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for stream in (1, 2):
-            os.dup2(log, stream)
-        sys.stdin = open(os.devnull)
-        without = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-        os._exit(int(pytest.main(["-x", "-q", *without, *json.loads(line)])))
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+class Trial:
+    """A copy of the tree in which one worker plants mutants, and lets tests meet them."""
 
+    def __init__(self, at: Path, lines: Lines, limit: float):
+        self.copy, self.lines, self.limit = Copy(at), lines, limit
+        self.sound = at / "sound.so"
+        shutil.copy2(self.copy.library, self.sound)
+        control = lines.chosen(sorted(lines.times), 10)
+        if (verdict := self.copy.run(control, 600)) != "survived":  # which no slip explains
+            raise RuntimeError(f"without a mutant: {verdict}; see {at / 'mutant.log'}")
 
-class Copy:
-    """A copy of the tree, and a process that has imported what tests import and forks for each."""
-
-    def __init__(self, at: Path):
-        self.at = at
-        shutil.rmtree(at, ignore_errors=True)
-        at.mkdir(parents=True)
-        skip = shutil.ignore_patterns("__pycache__", "*.o")
-        for name in COPIED:
-            here = ROOT / name
-            if here.is_dir():
-                shutil.copytree(here, at / name, ignore=skip)
-            elif here.exists():
-                shutil.copy2(here, at / name)
-        for library in native_libraries():
-            shutil.copy2(library, at / SOURCE)
-        site = at / "site"
-        site.mkdir()
-        (site / "sitecustomize.py").write_text(SITE.format(source=str(at / "src")))
-        self.start()
-
-    def start(self) -> None:
-        environment = {
-            **os.environ, "PYTHONPATH": str(self.at / "site"), "PYTHONDONTWRITEBYTECODE": "1",
-            "OMP_NUM_THREADS": "1", "TRITON_INTERPRET": "1",
-        }  # fmt: skip
-        code = SERVER.format(heavy=HEAVY, copy=str(self.at))
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=environment, cwd=self.at,
-        )  # fmt: skip
-        assert self.server.stdout is not None
-        assert self.server.stdout.readline() == "ready\n"
-
-    def run(self, tests: list[str], seconds: float) -> str:
-        """ "killed", "survived", or how else it ended."""
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write(json.dumps(tests) + "\n")
-        self.server.stdin.flush()
-        child = int(self.server.stdout.readline())
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
-
-        timer = threading.Timer(seconds, stop)
-        timer.start()
-        code = int(self.server.stdout.readline())
-        timer.cancel()
-        if late.is_set():
-            return "killed: did not end"
-        if code < 0:
-            return f"killed: {signal.Signals(-code).name}"
-        known = {0: "survived", 1: "killed", 2: "killed: import", 5: "no tests"}
-        return known.get(code, f"killed: {code}")
-
-    def close(self) -> None:
-        if self.server.stdin is not None:
-            self.server.stdin.close()
-        self.server.wait()
-
-
-def native_libraries() -> list[Path]:
-    import importlib.util
-
-    spec = importlib.util.find_spec("ogive._native")
-    assert spec is not None
-    assert spec.origin is not None
-    return list(Path(spec.origin).parent.glob("*.so"))
-
-
-def tried(mutant: Mutant, copy: Copy, tests: list[str], times: dict[str, float]) -> dict[str, Any]:
-    from cosmic_ray.mutating import mutate_code
-
-    before = (ROOT / mutant.file).read_text()
-    after = mutate_code(before, operators()[mutant.operator], mutant.occurrence)
-    diff = "\n".join(
-        difflib.unified_diff(before.splitlines(), (after or "").splitlines(), lineterm="", n=1)
-    )
-    expected = sum(times[test] for test in tests)
-    if after is None or after == before:
-        verdict = "equal"
-    elif not tests:
-        verdict = "no tests"
-    else:
-        (copy.at / mutant.file).write_text(after)
-        try:
-            compile(after, mutant.file, "exec")
-            verdict = copy.run(tests, 30 + 5 * expected)
-        except SyntaxError:
+    def tried(self, mutant: Mutant) -> dict[str, Any]:
+        before, after = (ROOT / mutant.file).read_text(), mutant.mutated()
+        tests: list[str] = []
+        if after is None:
             verdict = "equal"
-        finally:
-            (copy.at / mutant.file).write_text(before)
-    return {"verdict": verdict, "tests": len(tests), "diff": diff}
+        elif mutant.folder == KERNELS:
+            verdict, tests = self.of_kernels(mutant, after)
+        else:
+            tests = self.lines.chosen(self.lines.tests(mutant), self.limit)
+            here = self.copy.at / mutant.file
+            verdict = self.met(
+                tests, lambda: here.write_text(after), lambda: here.write_text(before)
+            )
+        texts = before.splitlines(), (after or "").splitlines()
+        diff = "\n".join(difflib.unified_diff(*texts, lineterm="", n=1))
+        return {"verdict": verdict, "tests": len(tests), "diff": diff}
+
+    def of_kernels(self, mutant: Mutant, after: str) -> tuple[str, list[str]]:
+        """The same of a slip in a header: the units that include it are another library."""
+        here, units, alone = self.copy.at / mutant.file, self.units.drawn(mutant.file), self.alone
+        here.write_text(after)
+        objects = {unit: self.units.compiled(unit, self.copy.at) for unit in units}
+        shutil.copy2(ROOT / mutant.file, here)
+        if None in objects.values():
+            return "equal: does not compile", []
+        changed = {unit: made for unit, made in objects.items()
+                   if made and made.read_bytes() != (BUILD / unit).read_bytes()}  # fmt: skip
+        if not changed:
+            return "equal", []
+        slip = self.copy.at / "slip.so"
+        self.units.link(dict([self.dispatch]) | changed, slip)
+        concern = self.lines.of_kernels({name_of(unit) for unit in changed})
+        tests = self.lines.chosen(concern, self.limit)
+        verdict = self.met(tests, lambda: self.use(slip), lambda: self.use(alone))
+        self.use(self.sound)
+        return verdict, tests
+
+    @cached_property
+    def units(self) -> Units:
+        import ogive
+
+        return Units(ogive.isa())
+
+    @cached_property
+    def dispatch(self) -> tuple[str, Path]:
+        """The unit that knows which instruction sets there are, told of one."""
+        (unit,) = self.units.including["src/ogive/kernels/dispatch.cpp"]
+        made = self.units.compiled(unit, self.copy.at)
+        assert made is not None
+        return unit, made.rename(self.copy.at / "dispatch.o")
+
+    @cached_property
+    def alone(self) -> Path:
+        """The library without a slip, of the one instruction set that the library with one has."""
+        library = self.copy.at / "alone.so"
+        self.units.link(dict([self.dispatch]), library)
+        return library
+
+    def use(self, library: Path) -> None:
+        """Put in the library's place, not written over what another process has mapped."""
+        self.copy.library.unlink()
+        shutil.copy2(library, self.copy.library)
+
+    def met(
+        self, tests: list[str], plant: Callable[[], object], remove: Callable[[], object]
+    ) -> str:
+        """What became of a slip: killed it is by a test that passes where it is removed."""
+        left = list(tests)
+        for _ in range(MOST_UNSOUND):
+            if not left:
+                return "no tests"
+            plant()
+            try:
+                verdict = self.copy.run(left, 30 + 5 * sum(self.lines.times[t] for t in left))
+            finally:
+                remove()
+            failed = self.copy.failed()
+            if verdict != "killed" or failed is None or failed not in left:
+                return verdict
+            if self.copy.run([failed], 120) == "survived":
+                return f"killed: {failed}"
+            left.remove(failed)
+        return "survived"
 
 
 def key_of(mutant: Mutant) -> str:
@@ -411,56 +301,47 @@ def known() -> dict[str, dict[str, Any]]:
 def try_all(mutants: list[Mutant], jobs: int, limit: float, again: bool) -> list[dict[str, Any]]:
     from rich.progress import Progress
 
-    lines, before, found = Lines(), known(), []
+    before, found = known(), []
     waiting: queue.Queue[Mutant] = queue.Queue()
     for mutant in mutants:
         earlier = before.get(key_of(mutant))
-        if earlier is None or (again and earlier["verdict"] == "survived"):
+        if earlier is None or (again and earlier["verdict"] in ("survived", "no tests")):
             waiting.put(mutant)
         else:
             found.append(earlier)
-    writing = threading.Lock()
+    lines, one_at_a_time = Lines(), threading.Lock()
     with Progress() as progress:
         task = progress.add_task("mutants", total=len(mutants), completed=len(found))
 
         def work(number: int) -> None:
-            copy = Copy(ROOT / "build" / "mutants" / str(number))
-            with writing:
-                control = lines.chosen(mutants[0], 10, random.Random(0))
-            if (verdict := copy.run(control, 600)) != "survived":  # which no slip explains
-                raise RuntimeError(f"without a mutant: {verdict}; see {copy.at / 'mutant.log'}")
+            trial = Trial(ROOT / "build" / "mutants" / str(number), lines, limit)
             while True:
                 try:
                     mutant = waiting.get_nowait()
                 except queue.Empty:
                     break
-                with writing:
-                    tests = lines.chosen(mutant, limit, random.Random(0))
                 began = time.monotonic()
-                result = tried(mutant, copy, tests, lines.times)
+                result = trial.tried(mutant)
                 line = {
                     "key": key_of(mutant), "folder": mutant.folder, **asdict(mutant), **result,
                     "seconds": round(time.monotonic() - began, 1),
                 }  # fmt: skip
-                with writing:
+                with one_at_a_time:
                     found.append(line)
                     with VERDICTS.open("a") as file:
                         file.write(json.dumps(line) + "\n")
                     progress.advance(task)
-            copy.close()
+            trial.copy.close()
 
-        workers = [threading.Thread(target=work, args=(k,)) for k in range(jobs)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
+        with ThreadPoolExecutor(jobs) as workers:
+            list(workers.map(work, range(min(jobs, waiting.qsize()))))  # errors come up here
     return found
 
 
 def table(found: list[dict[str, Any]]) -> str:
     folders: dict[str, list[str]] = defaultdict(list)
     for line in found:
-        if line["verdict"] != "equal":
+        if not line["verdict"].startswith("equal"):
             folders[line["folder"]].append(line["verdict"])
     rows = ["| folder | mutants | killed | survived | no test there |", "|---|---|---|---|---|"]
     every = [verdict for verdicts in folders.values() for verdict in verdicts]
@@ -482,11 +363,10 @@ def main() -> None:
     parser.add_argument("--changed", nargs="?", const="HEAD", help="what differs from a revision")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=60, help="seconds of tests for a mutant")
-    parser.add_argument("--record", action="store_true", help="run the suite under coverage first")
+    parser.add_argument("--record", action="store_true", help="run the whole suite under coverage")
     parser.add_argument("--again", action="store_true", help="try survivors once more")
     given = parser.parse_args()
-    if given.record or not COVERAGE.exists():
-        record(given.jobs)
+    record(given.jobs, given.record)
     changed = changed_lines(given.changed) if given.changed else None
     mutants = drawn(given.sample, given.seed, set(filter(None, given.only.split(","))), changed)
     found = try_all(mutants, given.jobs, given.limit, given.again)
@@ -494,7 +374,7 @@ def main() -> None:
         if line["verdict"] in ("survived", "no tests"):
             where = f"{line['file']}:{line['line']} {line['operator']}"
             print(f"\n{where}: {line['verdict']} ({line['tests']} tests)")
-            print("\n".join(d for d in line["diff"].splitlines()[2:]))
+            print("\n".join(line["diff"].splitlines()[2:]))
     print("\n" + table(found))
 
 

@@ -1,0 +1,223 @@
+"""Copies of the tree in which mutants meet tests, and the native library of a copy.
+
+A copy has a process that has imported what tests import, and forks for each mutant. Of a slip in a
+kernel, some of the units that include it are compiled, for the machine's own instruction set, and
+linked to the other units' objects of the build in build/editable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from mutants import ROOT, SOURCE
+
+BUILD = ROOT / "build" / "editable"
+COPIED = (
+    "src", "tests", "tools", "benchmarks", "examples", "docs", "pyproject.toml", "README.md",
+    "Makefile", "CMakeLists.txt", "CHANGELOG.md", "CONTRIBUTING.md",
+)  # fmt: skip
+HEAVY = ("numpy", "scipy.stats", "pandas", "sympy", "sklearn.linear_model", "torch._dynamo")
+"""What tests import that takes seconds: imported once, before the process forks for a mutant."""
+MOST_UNITS = 6
+"""Units compiled for a slip in a header that nearly all include, drawn among them."""
+
+# The package is installed in place; in a copy, and in what its tests start, it is the copy's.
+SITE = """import sys
+sys.meta_path[:] = [finder for finder in sys.meta_path if "Scikit" not in type(finder).__name__]
+sys.path.insert(0, {source!r})
+"""
+
+SERVER = """import importlib, json, os, sys
+for name in {heavy!r}:
+    importlib.import_module(name)
+import pytest
+class Failed:
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            with open("mutant.failed", "a") as file:
+                print(report.nodeid, file=file)
+os.chdir({copy!r})
+assert "ogive" not in sys.modules
+print("ready", flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        log = os.open("mutant.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(log, stream)
+        sys.stdin = open(os.devnull)
+        without = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
+        os._exit(int(pytest.main(["-x", "-q", *without, *json.loads(line)], [Failed()])))
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Copy:
+    """A copy of the tree, and its process."""
+
+    def __init__(self, at: Path):
+        self.at = at
+        shutil.rmtree(at, ignore_errors=True)
+        at.mkdir(parents=True)
+        skip = shutil.ignore_patterns("__pycache__", "*.o")
+        for name in COPIED:
+            here = ROOT / name
+            if here.is_dir():
+                shutil.copytree(here, at / name, ignore=skip)
+            elif here.exists():
+                shutil.copy2(here, at / name)
+        self.library = at / SOURCE / native_library().name
+        shutil.copy2(native_library(), self.library)
+        site = at / "site"
+        site.mkdir()
+        (site / "sitecustomize.py").write_text(SITE.format(source=str(at / "src")))
+        self.start()
+
+    def start(self) -> None:
+        environment = {
+            **os.environ, "PYTHONPATH": str(self.at / "site"), "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1", "TRITON_INTERPRET": "1",
+        }  # fmt: skip
+        code = SERVER.format(heavy=HEAVY, copy=str(self.at))
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment, cwd=self.at,
+        )  # fmt: skip
+        assert self.server.stdout is not None
+        assert self.server.stdout.readline() == "ready\n"
+
+    def run(self, tests: list[str], seconds: float) -> str:
+        """ "killed", "survived", or how else it ended."""
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        (self.at / "mutant.failed").unlink(missing_ok=True)
+        self.server.stdin.write(json.dumps(tests) + "\n")
+        self.server.stdin.flush()
+        child = int(self.server.stdout.readline())
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+
+        timer = threading.Timer(seconds, stop)
+        timer.start()
+        code = int(self.server.stdout.readline())
+        timer.cancel()
+        if late.is_set():
+            return "killed: did not end"
+        if code < 0:
+            return f"killed: {signal.Signals(-code).name}"
+        known = {0: "survived", 1: "killed", 2: "killed: import", 5: "no tests"}
+        return known.get(code, f"killed: {code}")
+
+    def failed(self) -> str | None:
+        """The test of the last run that failed."""
+        written = self.at / "mutant.failed"
+        return written.read_text().splitlines()[0] if written.exists() else None
+
+    def close(self) -> None:
+        if self.server.stdin is not None:
+            self.server.stdin.close()
+        self.server.wait()
+
+
+def native_library() -> Path:
+    spec = importlib.util.find_spec("ogive._native")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin)
+
+
+class Units:
+    """The objects of the build for one instruction set, and what compiles and links them."""
+
+    def __init__(self, isa: str):
+        self.isa = isa
+        self.database = {entry["output"]: entry["command"] for entry in compilations()}
+        self.including: dict[str, list[str]] = {}
+        """The units that include a file, or are made from it, by its path in the tree."""
+        for unit, path in dependencies():
+            if self.has(unit) and path.is_relative_to(ROOT / SOURCE):
+                self.including.setdefault(str(path.relative_to(ROOT)), []).append(unit)
+
+    def has(self, unit: str) -> bool:
+        """Whether a unit is of this instruction set, or of none."""
+        of = re.search(r"kernels_(\w+)\.dir", unit)
+        return of is None or of[1] == self.isa
+
+    def drawn(self, file: str) -> list[str]:
+        """A file's own unit, and as many of the others as there is time for."""
+        units = sorted(self.including.get(file, []))
+        random.Random(file).shuffle(units)
+        own = [unit for unit in units if name_of(unit) == Path(file).stem]
+        return [*own, *(unit for unit in units if unit not in own)][:MOST_UNITS]
+
+    def compiled(self, unit: str, copy: Path) -> Path | None:
+        """The object of a unit in a copy; None if it does not compile."""
+        to = copy / "objects" / unit
+        to.parent.mkdir(parents=True, exist_ok=True)
+        words = shlex.split(self.database[unit].replace(str(ROOT / SOURCE), str(copy / SOURCE)))
+        has = "-DOGIVE_HAS_"  # what dispatch.cpp is told of
+        words = [
+            word for word in words
+            if Path(word).name not in ("-Werror", "ccache")
+            and (not word.startswith(has) or word == has + self.isa)
+        ]  # fmt: skip
+        words[words.index("-o") + 1] = str(to)
+        del words[words.index("-MF") : words.index("-MF") + 2]
+        done = subprocess.run([*words, "-w"], cwd=BUILD, capture_output=True, check=False)
+        return to if done.returncode == 0 else None
+
+    def link(self, objects: dict[str, Path], library: Path) -> None:
+        """The library of this instruction set alone, some objects taken from elsewhere."""
+        target = next(path.name for path in BUILD.glob("_native*.so"))
+        command = ninja("-t", "commands", target).splitlines()[-1]
+        # CMake writes ": && c++ … && :", the compiler's launcher before it.
+        words = shlex.split(command.partition("&& ")[2].rpartition(" &&")[0])
+        words = [str(objects.get(word, word)) for word in words if self.has(word)]
+        words[words.index("-o") + 1] = str(library)
+        subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
+
+
+def ninja(*arguments: str) -> str:
+    tool = shutil.which("ninja", path=str(Path(sys.executable).parent)) or "ninja"
+    return subprocess.run(
+        [tool, *arguments], cwd=BUILD, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def compilations() -> list[dict[str, str]]:
+    entries = json.loads(ninja("-t", "compdb"))
+    return [entry for entry in entries if entry["output"].endswith(".cpp.o")]
+
+
+def dependencies() -> Iterator[tuple[str, Path]]:
+    """Objects and the files they are made from."""
+    unit = ""
+    for line in ninja("-t", "deps").splitlines():
+        if not line.startswith(" "):
+            unit = line.partition(":")[0]
+        elif line.strip() and unit.endswith(".cpp.o"):
+            yield unit, (BUILD / line.strip()).resolve()
+
+
+def name_of(unit: str) -> str:
+    """Of the function, or of the source file, that a unit is made from."""
+    return Path(unit).name.partition(".")[0]
