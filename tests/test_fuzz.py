@@ -11,7 +11,7 @@ import pytest
 
 import fuzz
 
-SECONDS = float(os.environ.get("OGIVE_FUZZ_SECONDS", "5"))
+SECONDS = float(os.environ.get("OGIVE_FUZZ_SECONDS", "3"))
 LEAST = 40
 
 

@@ -33,8 +33,14 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("metric", [None, "auc", "balanced_accuracy"])
-@pytest.mark.parametrize("name", TABLES)
+LOPSIDED = ("26 classes of five", "a class of five", "2 rows of 100 positive")
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [*((name, None) for name in TABLES),
+     *((name, metric) for name in LOPSIDED for metric in ("auc", "balanced_accuracy"))],
+)  # fmt: skip
 def test_small_and_lopsided_tables(name, metric):
     result = run(TABLES[name], target="y", jobs=1, metric=metric, **QUICK)
     assert result.answer.sentence

@@ -111,20 +111,22 @@ def test_temperatures_axes_and_seeds_may_be_arguments(name: str) -> None:
 @pytest.mark.parametrize("name", ROWS)
 def test_a_tensor_of_temperatures_may_be_an_argument(name: str, dynamic: bool) -> None:
     f = compiled(lambda *given: at(name, *given), dynamic=dynamic)
-    shapes = [()] if name == "gumbel_softmax" else [(), (3,)]
-    for shape in shapes:
-        for kind in (torch.float32, torch.bfloat16):
-            t = (torch.rand(shape) + 0.5).to(kind)
-            x = torch.randn(3, 4, requires_grad=True)
-            torch.testing.assert_close(f(x, t, -1, 1), at(name, x, t, -1, 1))
-            t.requires_grad_()
-            found, expected = f(x, t, -1, 1), at(name, x, t, -1, 1)
-            torch.testing.assert_close(found, expected)
-            for ours, theirs in zip(
-                *(torch.autograd.grad(y.sin().sum(), (x, t)) for y in (found, expected)),
-                strict=True,
-            ):
-                torch.testing.assert_close(ours, theirs)
+    each = () if name == "gumbel_softmax" else (3,)  # a temperature for each row
+    for shape, kind, learns in (
+        ((), torch.bfloat16, False), ((), torch.float32, True), (each, torch.bfloat16, True),
+    ):  # fmt: skip
+        t = (torch.rand(shape) + 0.5).to(kind).requires_grad_(learns)
+        x = torch.randn(3, 4, requires_grad=True)
+        found, expected = f(x, t, -1, 1), at(name, x, t, -1, 1)
+        torch.testing.assert_close(found, expected)
+        for ours, theirs in zip(
+            *(
+                torch.autograd.grad(y.sin().sum(), (x, t) if learns else x)
+                for y in (found, expected)
+            ),
+            strict=True,
+        ):
+            torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("name", [n for n in ROWS if n != "gumbel_softmax"])

@@ -31,7 +31,7 @@ COPIED = (
 )  # fmt: skip
 HEAVY = ("numpy", "scipy.stats", "pandas", "sympy", "sklearn.linear_model", "torch._dynamo")
 """What tests import that takes seconds: imported once, before the process forks for a mutant."""
-MOST_UNITS = 6
+MOST_UNITS = 3
 """Units compiled for a slip in a header that nearly all include, drawn among them."""
 
 # The package is installed in place; in a copy, and in what its tests start, it is the copy's.
@@ -83,6 +83,7 @@ class Copy:
                 shutil.copy2(here, at / name)
         self.library = at / SOURCE / native_library().name
         shutil.copy2(native_library(), self.library)
+        (at / "build").symlink_to(BUILD.parent)  # whose objects a test looks at
         site = at / "site"
         site.mkdir()
         (site / "sitecustomize.py").write_text(SITE.format(source=str(at / "src")))
