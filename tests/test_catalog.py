@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,25 @@ def test_public_functions_tell_their_name_and_what_they_do(card: Card) -> None:
         assert built is public(card.name, mode)
         for section in ("Parameters", "Returns", "Raises"):
             assert f"{section}\n" in built.__doc__
+
+
+@every_card
+def test_what_is_documented_is_what_a_function_takes(card: Card) -> None:
+    for mode in public_modes(card.name):
+        built = public(card.name, mode)
+        listed = re.search(
+            r"^Parameters\n-+\n(.*?)\n\nReturns\n", inspect.getdoc(built) or "", re.M | re.S
+        )
+        assert listed
+        documented = re.findall(r"^(?:\*\*)?(\w+)(?: : .*)?$", listed[1], re.M)
+        taken = list(inspect.signature(built).parameters)
+        if isinstance(built, np.ufunc):  # NumPy names its operands, and what it takes, itself
+            assert documented[built.nin :] == ["out", "where", "kwargs"], mode
+        else:
+            assert documented == taken, mode
+        returned = inspect.getdoc(built).partition("Returns\n")[2].partition("Raises\n")[0]
+        learned = [p.name for p in card.parameters if p.learnable and mode == "backward"]
+        assert all(f"d{name}" in returned for name in learned)
 
 
 @pytest.mark.parametrize("card", ogive.catalog("unary"), ids=lambda card: card.name)

@@ -62,6 +62,13 @@ SIDES = (
     "tests/lean.toml the figures. Elsewhere the error is that of rounding y."
 )
 
+UFUNC = [
+    "where : array_like of bool, optional",
+    "    Elements to compute; the others keep what `out` holds.",
+    "**kwargs",
+    "    dtype, casting, order, subok, signature: as for every `numpy.ufunc`.",
+]
+
 
 def lean_notes(card: Card, mode: str) -> list[str]:
     """What the mask means, and what a learned parameter still needs."""
@@ -120,7 +127,8 @@ def docstring(card: Card, mode: str) -> str:
     if mode == "lean_backward":
         parts += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
     for p in card.parameters:
-        if lean and not p.operand:
+        # A mask is in the output already.
+        if (lean and not p.operand) or (mode == "backward_from_output" and p.name == "where"):
             continue
         parts += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
     if mode == "value_and_grad":
@@ -139,13 +147,17 @@ def docstring(card: Card, mode: str) -> str:
         parts += ["out : (y, mask), optional", "    Takes them; y may be x; either may be None."]
     elif card.kind == "gated" and mode == "backward":
         parts += ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]
-    elif card.kind in ("unary", "gated") or mode == "value":
+    elif card.kind in ("unary", "gated") or (card.kind == "rows" and mode != "jacobian"):
         parts += ["out : ndarray, optional", "    Takes the result; may be an input."]
+    learned = [p.name for p in card.parameters if p.learnable and mode == "backward"]
+    if card.kind in ("unary", "gated") and not lean and not learned:
+        parts += UFUNC
     if mode == "value" and card.kind == "heads":
         returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
     else:
         returns = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode]
         returns = (mode == "value_and_grad" and card.returns) or returns.format(name=card.name)
+        returns += "".join(f"; and d{name}, of the shape of {name}" for name in learned)
     parts += ["", "Returns", "-------", returns, ""]
     parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
     for p in card.parameters:
