@@ -266,20 +266,27 @@ class Trial:
     def met(
         self, tests: list[str], plant: Callable[[], object], remove: Callable[[], object]
     ) -> str:
-        """What became of a slip: killed it is by a test that passes where it is removed."""
+        """What became of a slip: killed it is by a test that fails again, and passes without it."""
+
+        def run(tests: list[str]) -> str:
+            return self.copy.run(tests, 30 + 5 * sum(self.lines.times[t] for t in tests))
+
+        def run_planted(tests: list[str]) -> str:
+            plant()
+            try:
+                return run(tests)
+            finally:
+                remove()
+
         left = list(tests)
         for _ in range(MOST_UNSOUND):
             if not left:
                 return "no tests"
-            plant()
-            try:
-                verdict = self.copy.run(left, 30 + 5 * sum(self.lines.times[t] for t in left))
-            finally:
-                remove()
+            verdict = run_planted(left)
             failed = self.copy.failed()
             if verdict != "killed" or failed is None or failed not in left:
                 return verdict
-            if self.copy.run([failed], 120) == "survived":
+            if run([failed]) == "survived" and run_planted([failed]).startswith("killed"):
                 return f"killed: {failed}"
             left.remove(failed)
         return "survived"
