@@ -27,6 +27,7 @@ from cases import (
     flushing_subnormals,
     head_calls,
     operands,
+    other_parameters,
     read_mxcsr,
     run_python,
     values,
@@ -94,15 +95,25 @@ def test_threads_do_not_change_bits(call: Call, dtype: Any) -> None:
         assert_same_bits(call(*wide), expected, f"{threads} threads, stride 2")
 
 
-@elementwise
-def test_a_parameter_array_gives_the_bits_of_the_scalar(call: Call) -> None:
-    parameters = [p for p in ogive.card(call.name).parameters if p.operand]
-    arrays = [np.resize(a, 700) for a in operands(call, np.dtype(np.float32))]
-    expected = call(*arrays)
-    for p in parameters:
-        each = np.full(700, p.default)
-        assert_same_bits(call(*arrays, **{p.name: each}), expected, "an array")
-        assert_same_bits(call(*arrays, **{p.name: spread(each, -2)}), expected, "a strided array")
+VARIED = [call for call in ELEMENTWISE if other_parameters(call.name)]
+
+
+@pytest.mark.parametrize("call", VARIED, ids=lambda call: call.id)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=lambda dtype: dtype.__name__)
+def test_parameters_that_vary_give_the_bits_of_each_alone(call: Call, dtype: Any) -> None:
+    """Vectors of one set of parameters, of several, and of some that fast paths do not take."""
+    operand = [p for p in ogive.card(call.name).parameters if p.operand]
+    far = tuple(p.default if p.domain[0] > 0 else p.default * 2.0**-400 for p in operand)
+    sets = np.array([[p.default for p in operand], *other_parameters(call.name), far])
+    which = np.concatenate([np.zeros(250, int), np.arange(450) // 3 % len(sets)])
+    arrays = [np.resize(a, 700) for a in operands(call, np.dtype(dtype))]
+    alone = [call(*arrays, **dict(zip((p.name for p in operand), map(float, each), strict=True)))
+             for each in sets]  # fmt: skip
+    expected = np.choose(which, alone)
+    given = sets[which].T
+    for step in (1, -2):
+        each = {p.name: spread(v, step) for p, v in zip(operand, given, strict=True)}
+        assert_same_bits(call(*arrays, **each), expected, f"step {step}")
 
 
 @pytest.mark.parametrize("call", SAMPLED, ids=lambda call: call.id)

@@ -32,10 +32,9 @@ def within(match: re.Match[str], group: int, text: str) -> str:
 
 
 def next_digit(match: re.Match[str]) -> str:
-    """The third hexadecimal digit behind the point, or the last there is, one up."""
+    """The first hexadecimal digit behind the point one up: those further on an ulp may hide."""
     digits = match[1]
-    k = min(2, len(digits) - 1)
-    return within(match, 1, digits[:k] + f"{(int(digits[k], 16) + 1) % 16:x}" + digits[k + 1 :])
+    return within(match, 1, f"{(int(digits[0], 16) + 1) % 16:x}" + digits[1:])
 
 
 @dataclass(frozen=True)

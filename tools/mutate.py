@@ -136,20 +136,23 @@ class Lines:
         """The tests that name a function, and those of files that name none but call many."""
         names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
         words = {test: set(re.split(r"[^a-z0-9_]+", test)) for test in self.times}
-        functions = functions & names or names  # the pool serves all
+        # NumPy's tests look at the numbers; what torch hands over itself, and the pool, serve all.
+        folders = ("study", "report", "predict", *(["torch"] if functions & names else []))
+        functions = functions & names or names
         naming = {test.partition("::")[0] for test in self.times if words[test] & names}
         elsewhere = {
             context.partition("::")[0]
-            for folder in ("study", "report", "predict")
+            for folder in folders
             for path in (ROOT / SOURCE / folder).rglob("*.py")
             for contexts in self.through(str(path.relative_to(ROOT))).values()
             for context in contexts
         }
-        many = {test.partition("::")[0] for test in self.times} - naming - elsewhere
-        own = {f"tests/test_{name}.py" for name in functions}
+        files = {test.partition("::")[0] for test in self.times} - elsewhere
+        many = files - naming | {f"tests/test_{name}.py" for name in functions}
+        of_file = {test: test.partition("::")[0] for test in self.times}
         return [
-            test for test in self.times
-            if words[test] & functions or test.partition("::")[0] in many | own
+            test for test, file in of_file.items()
+            if file in files and (words[test] & functions or file in many)
         ]  # fmt: skip
 
     def chosen(self, tests: list[str], seconds: float) -> list[str]:
