@@ -75,6 +75,14 @@ def elementwise(card: Card, arrays: Sequence[Any], parameters: Sequence[Any]) ->
         return np.asarray(card.formula(M, arrays[0], *parameters), LD)
 
 
+def summed_to(values: Any, shape: tuple[int, ...]) -> Any:
+    """Sums over the axes along which an array of a shape was repeated."""
+    lead = values.ndim - len(shape)
+    total = values.sum(axis=tuple(range(lead)))
+    repeated = tuple(k for k, n in enumerate(shape) if n == 1 and total.shape[k] != 1)
+    return total.sum(axis=repeated, keepdims=True)
+
+
 def slopes(f: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
     """f' at each element by central differences, and where f is smooth enough to trust them."""
     step = STEP * np.maximum(1, np.abs(x))
@@ -111,6 +119,10 @@ def rows(card: Card, x: Any, axis: int, temperature: Any = 1, where: Any = None)
     mask = np.moveaxis(mask, axis, -1)
     nothing = -np.inf if card.name.startswith("log") else 0
     reduces = "value" in shape_of(card)
+    if where is None and moved.size:  # the formula takes all rows at once
+        with np.errstate(all="ignore"):
+            found = card.formula(M, [moved[..., k] / each for k in range(moved.shape[-1])])
+        return found if reduces else np.moveaxis(np.stack(found, axis=-1), -1, axis)
     out = np.full(lead if reduces else moved.shape, nothing, LD)
     for index in np.ndindex(lead):
         kept = mask[index]
