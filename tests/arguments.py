@@ -17,9 +17,11 @@ import numpy as np
 
 import ogive
 from cases import public, public_modes
+from fuzz_numpy import BAD_OPTIONS
 from ogive._lean import inputs as lean_inputs
 from ogive._unary import INPUTS
 from ogive.catalog import Card
+from ogive.catalog.card import BELOW_ZERO
 
 OF_NUMPY = ("dtype", "casting", "order", "subok")
 """Keywords that a ufunc has beside out and where, and that **kwargs stands for."""
@@ -126,9 +128,9 @@ class Problem:
     """Inputs of a layer."""
 
     def __post_init__(self) -> None:
-        card = self.function.card
         if not self.shape:
-            self.shape = (3, 4) if card.kind in ("unary", "gated") else (2, 3, 4)
+            elementwise = self.function.card.kind in ("unary", "gated")
+            self.shape = (4, 3, 2) if elementwise else (2, 3, 4)
         self.axis = self.choice("axis") if "axis" in self.chosen else -1
         self.n = self.shape[self.axis]
         self.lead = tuple(np.delete(self.shape, self.axis).tolist())
@@ -203,6 +205,20 @@ class Problem:
             return [shares.astype(self.dtype), labels.astype(np.uint8)]
         return [shares.astype(self.dtype), (shares > 0.5).astype(np.int64)]
 
+    def wrong_targets(self) -> list[Any]:
+        """With a label or a probability that there is not, and of another shape."""
+        if not self.classes:
+            return [np.full(self.shape, 1.5), np.full(self.shape, -0.1), np.zeros(self.shape[:1])]
+        labels, shares = np.zeros(self.lead, int), np.full(self.shape, 0.25)
+        wrong: list[Any] = [np.zeros(self.lead), labels[:1], np.zeros(())]
+        for label in (self.n, -1, 2**40):
+            wrong.append(labels.copy())
+            wrong[-1][(-1,) * labels.ndim] = label
+        for share in (-0.1, np.nan, np.inf):
+            wrong.append(shares.copy())
+            wrong[-1][(-1,) * shares.ndim] = share
+        return wrong
+
     def weights(self, what: str) -> list[Any]:
         """Weights of classes, or of elements."""
         if self.classes:
@@ -221,7 +237,7 @@ class Problem:
         number = p.default * 1.5 if low else p.default + 0.25
         if "lean" in self.function.mode:
             return [number, number * 0.75 if low else number + 0.5]  # one number for all
-        row, column = np.arange(self.shape[-1]) / 64, np.arange(self.shape[0])[:, None] / 32
+        row, column = np.arange(self.shape[-1]) / 64, np.arange(self.shape[-2])[:, None] / 32
         return [number, number + row, number + column]
 
 
@@ -271,6 +287,36 @@ VARIED: dict[str, Values] = {
     "subok": constant(False),
 }  # fmt: skip
 """Values of every argument other than its default, for a problem whose axis is known."""
+
+
+WRONG: dict[str, Values] = {
+    **{name: constant(*values) for name, values in BAD_OPTIONS.items()},
+    "axis": constant(3, -4, 0.5, None),
+    "target": lambda p: p.wrong_targets(),
+    "where": constant([[0.5]], "x"),
+    "hard": constant(1, None),
+    "seed": constant(None, 1.5),
+    "weight": lambda p: [np.full(p.n, np.nan), np.ones(p.n + 1)],
+    "pos_weight": lambda p: [np.inf, np.ones(p.n + 1)],
+    "bias": lambda p: [np.ones(p.n + 1)],
+    "ignore_index": constant(0.5, "1"),
+    "accumulate": constant("float16", 32),
+    "chunk_rows": constant(0, -1, 1.5),
+    "hessian": constant("diagonal", None, 1),
+    "out": constant([1.0], np.zeros(7)),
+}
+"""Values that have no answer and are refused."""
+
+
+def wrong(problem: Problem, name: str) -> list[Any]:
+    """Values of an argument outside its domain; none where every value has an answer."""
+    if problem.function.card.kind == "unary":
+        for p in problem.function.card.parameters:
+            if p.name == name and p.operand:
+                below = [-0.5] if p.domain[0] == BELOW_ZERO else []
+                return below or [end for end in p.domain if np.isfinite(end)]
+    of_numpy = problem.function.card.kind in ("unary", "gated") and name in FORMS
+    return [] if of_numpy or name not in WRONG else WRONG[name](problem)
 
 
 def varied(function: Function, name: str) -> Values:

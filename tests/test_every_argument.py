@@ -18,7 +18,7 @@ import pytest
 
 import ogive
 import oracle
-from arguments import FORMS, FUNCTIONS, OF_NUMPY, VARIED, Function, Problem, varied
+from arguments import FORMS, FUNCTIONS, OF_NUMPY, VARIED, Function, Problem, varied, wrong
 from cases import assert_same_bits
 from fuzz_numpy import finite, judge_elementwise, near
 from ogive.reference.philox import MASK, uniform
@@ -92,6 +92,30 @@ def test_every_argument_beside_every_other(function: Function) -> None:
     for pair in itertools.combinations(names, 2):
         for chosen in places(function, *pair):
             check(Problem(function, FLOATS[sum(chosen.values()) % 2], chosen))
+
+
+@every_function
+def test_values_without_an_answer_are_refused(function: Function) -> None:
+    for dtype in FLOATS:
+        for axis in ({"axis": 0}, {}) if function.has_axis else ({},):
+            problem = Problem(function, dtype, axis)
+            before = {k: np.copy(v) for k, v in problem.arrays.items()}
+            for name in function.parameters:
+                for value in wrong(problem, name):
+                    given = problem.arguments | {name: value}
+                    if name == "seed" and "training" in function.parameters:
+                        given["training"] = True  # else nothing is drawn
+                    assert refused(function, given), f"{name}={value} gave a result"
+            same(list(problem.arrays.values()), list(before.values()), f"{function}: arrays")
+
+
+def refused(function: Function, given: dict[str, Any]) -> str:
+    """What an error says."""
+    try:
+        function.with_keywords(given)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
 
 
 def flat(found: Any) -> list[Any]:
