@@ -243,7 +243,8 @@ def judge_elementwise(
         if card.kind == "unary" and len(results) > 1:
             step = oracle.STEP
             up, down = (oracle.elementwise(card, exact, [given[0] + s]) for s in (step, -step))
-            near(results[1], np.sum(dy * (up - down) / (2 * step)), dtype, "formula of weight")
+            whole = oracle.summed_to(dy * (up - down) / (2 * step), np.shape(given[0]))
+            near(results[1], whole, dtype, "formula of weight")
 
 
 def of_slopes(found: tuple[Any, Any], dtype: Any) -> tuple[Any, Any, str, Any]:

@@ -47,16 +47,16 @@ class Context:
         """
         x = np.stack(np.broadcast_arrays(*values))
         falling = -np.sort(-x, axis=0)
-        tau = falling[0] - 1
-        for count in range(2, len(x) + 1):
-            mean = falling[:count].mean(axis=0)
-            if power == 1:
-                root = mean - LD(1) / count
-            else:
-                spread = ((falling[:count] - mean) ** 2).mean(axis=0)
-                root = mean - np.sqrt(np.maximum(LD(1) / count - spread, 0))
-            tau = np.where(falling[count - 1] > root, root, tau)
-        return tau
+        below = falling - falling[0]
+        count = np.arange(1, len(x) + 1, dtype=LD).reshape(-1, *(1,) * (x.ndim - 1))
+        mean = np.cumsum(below, axis=0) / count
+        if power == 1:
+            root = mean - 1 / count
+        else:
+            spread = np.cumsum(below**2, axis=0) / count - mean**2
+            root = mean - np.sqrt(np.maximum(1 / count - spread, 0))
+        last = len(x) - 1 - np.argmax((below > root)[::-1], axis=0)
+        return falling[0] + np.take_along_axis(root, last[np.newaxis], axis=0)[0]
 
 
 M = Context()
@@ -73,6 +73,14 @@ def elementwise(card: Card, arrays: Sequence[Any], parameters: Sequence[Any]) ->
             a, b = arrays
             return a * elementwise(ogive.card(card.gate), [b], parameters)
         return np.asarray(card.formula(M, arrays[0], *parameters), LD)
+
+
+def summed_to(values: Any, shape: tuple[int, ...]) -> Any:
+    """Sums over the axes along which an array of a shape was repeated."""
+    lead = values.ndim - len(shape)
+    total = values.sum(axis=tuple(range(lead)))
+    repeated = tuple(k for k, n in enumerate(shape) if n == 1 and total.shape[k] != 1)
+    return total.sum(axis=repeated, keepdims=True)
 
 
 def slopes(f: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
@@ -111,6 +119,10 @@ def rows(card: Card, x: Any, axis: int, temperature: Any = 1, where: Any = None)
     mask = np.moveaxis(mask, axis, -1)
     nothing = -np.inf if card.name.startswith("log") else 0
     reduces = "value" in shape_of(card)
+    if where is None and moved.size:  # the formula takes all rows at once
+        with np.errstate(all="ignore"):
+            found = card.formula(M, [moved[..., k] / each for k in range(moved.shape[-1])])
+        return found if reduces else np.moveaxis(np.stack(found, axis=-1), -1, axis)
     out = np.full(lead if reduces else moved.shape, nothing, LD)
     for index in np.ndindex(lead):
         kept = mask[index]
@@ -151,26 +163,22 @@ def row_losses(
 ) -> tuple[Any, Any]:
     """The loss of each row of a two-dimensional z, and what each row counts in a mean."""
     n = z.shape[-1]
-    given = taken(card, options)
-    if weight is not None:
-        given["weight"] = list(exact(weight))
-    labels = target.shape != z.shape
-    losses, counts = np.zeros(len(z), LD), np.zeros(len(z), LD)
-    for i, row in enumerate(z):
-        extra = {}
-        if labels:
-            label = int(target[i])
-            if ignore_index is not None and label == ignore_index:
-                continue
-            t = [LD(c == label) for c in range(n)]
-            if "label" in inspect.signature(card.formula).parameters:
-                extra["label"] = label
-            counts[i] = 1 if weight is None else exact(weight)[label]
-        else:
-            t, counts[i] = list(exact(target[i])), 1
-        with np.errstate(all="ignore"):
-            losses[i] = card.formula(M, list(row), t, **given, **extra)
-    return losses, counts
+    given, weighs = taken(card, options), weight is not None
+    if weighs:
+        given["weight"] = exact(weight)
+    kept, counts = np.ones(len(z), bool), np.ones(len(z), LD)
+    if target.shape == z.shape:
+        t = list(exact(target).T)
+    else:
+        kept = np.array([int(label) != ignore_index for label in target], bool)
+        label = np.where(kept, target, 0).astype(np.int64)
+        t = [(label == c).astype(LD) for c in range(n)]
+        if "label" in inspect.signature(card.formula).parameters:
+            given["label"] = label
+        counts = kept * (given["weight"][label] if weighs else counts)
+    with np.errstate(all="ignore"):
+        losses = np.asarray(card.formula(M, list(z.T), t, **given), LD)
+    return np.where(kept, losses, LD(0)), counts
 
 
 def element_losses(card: Card, z: Any, target: Any, **options: Any) -> tuple[Any, Any]:
@@ -205,3 +213,60 @@ def head(card: Card, z: Any, target: Any, axis: int | None, **options: Any) -> A
         flat = target.reshape(-1)
     losses, counts = row_losses(card, moved.reshape(-1, moved.shape[-1]), flat, **options)
     return reduced(losses.reshape(moved.shape[:-1]), counts, how)
+
+
+def head_derivatives(
+    card: Card, z: Any, target: Any, axis: int | None, **options: Any
+) -> tuple[Any, Any, Any]:
+    """A loss, and of its sum the gradient and the Hessian's diagonal. Each row has a loss of its
+    own, so a column of all rows is moved at once.
+    """
+    how = options.pop("reduction", "mean")
+    if axis is None:
+        losses, counts = element_losses(card, z, target, **options)
+        ways = [np.ones_like(z)]
+        parts = [along(lambda x: element_losses(card, x, target, **options)[0], z, *ways)]
+    else:
+        moved = np.moveaxis(z, axis, -1)
+        lead, n = moved.shape[:-1], moved.shape[-1]
+        goal = target.reshape(-1)
+        if target.shape == z.shape:
+            goal = np.moveaxis(target, axis, -1).reshape(-1, n)
+        rows = moved.reshape(-1, n)
+        losses, counts = row_losses(card, rows, goal, **options)
+        losses = losses.reshape(lead)
+        ways = [np.broadcast_to(unit, rows.shape) for unit in np.eye(n)]
+        parts = [along(lambda x: row_losses(card, x, goal, **options)[0], rows, w) for w in ways]
+    dz, h = (np.stack(found, axis=-1) for found in list(zip(*parts, strict=True))[:2])
+    dz, h = (a.reshape(*losses.shape, len(ways)) for a in (dz, h))
+    dz, h = (a[..., 0] if axis is None else np.moveaxis(a, -1, axis) for a in (dz, h))
+    total = counts.sum() if how == "mean" else LD(1)
+    scale = 1 / total if total else LD(0)
+    return reduced(losses, counts, how), dz * scale, h * scale
+
+
+BEND = LD(np.finfo(LD).eps) ** LD(0.25)
+"""The step of second differences."""
+
+
+def along(f: Callable[[Any], Any], x: Any, way: Any) -> tuple[Any, Any, Any]:
+    """First and second derivative of f along a way, and where f is smooth enough for both."""
+    above, here, below = f(x + STEP * way), f(x), f(x - STEP * way)
+    right, left = (above - here) / STEP, (here - below) / STEP
+    bend = (f(x + BEND * way) - 2 * here + f(x - BEND * way)) / BEND**2
+    return (right + left) / 2, bend, np.abs(right - left) <= LD(1e-3) * (1 + np.abs(right))
+
+
+def rows_jacobian(f: Callable[[Any], Any], x: Any, axis: int) -> tuple[Any, Any]:
+    """What each result of rows along an axis owes to each element of its row, which comes last;
+    rows are last too where f does not reduce them. And where that can be trusted.
+    """
+    columns = []
+    for k in range(x.shape[axis]):
+        way = np.zeros(x.shape)
+        np.moveaxis(way, axis, -1)[..., k] = 1
+        slope, _, smooth = along(f, x, way)
+        last = [np.moveaxis(a, axis, -1) if a.ndim == x.ndim else a for a in (slope, smooth)]
+        columns.append(last)
+    slopes, smooth = (np.stack(found, axis=-1) for found in zip(*columns, strict=True))
+    return slopes, smooth

@@ -131,19 +131,6 @@ def test_cross_entropy_under_every_pair_of_options(options: dict[str, Any]) -> N
     assert_same_bits(ogive.cross_entropy(LOGITS, target, **keywords(options)), loss)
 
 
-@unique(pairs(CHOICES))
-def test_the_gradient_may_overwrite_the_logits(options: dict[str, Any]) -> None:
-    if not options["hard"]:
-        options = options | {"ignore_index": None}
-    target = LABELS if options["hard"] else SHARES
-    loss, dz = ogive.value_and_grad.cross_entropy(LOGITS, target, **keywords(options))
-    z = LOGITS.copy()
-    in_place, result = ogive.value_and_grad.cross_entropy(z, target, **keywords(options), out=z)
-    assert result is z
-    assert_same_bits(z, dz)
-    assert_same_bits(in_place, loss)
-
-
 @unique(pairs(BINARY_CHOICES))
 def test_binary_cross_entropy_under_every_pair_of_options(options: dict[str, Any]) -> None:
     z, t = LOGITS.astype(LONG), SHARES.astype(LONG)

@@ -85,7 +85,7 @@ def backward(name: str) -> Callable[..., Any]:
             arrays = [a.astype(dtype, copy=False) for a in arrays]
         bits = checked_mask(mask, arrays[0], name)
         check_out(out, shape, dtype, f"{name}: out")
-        dx = place(out, shape, dtype, *arrays)
+        dx = place(out, shape, dtype, *arrays, bits)
         _native.call_flat(name, "lean_backward", FORMATS[dtype], (*arrays, bits, *numbers, dx))
         return handed(dy, dx, out)
 

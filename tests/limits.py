@@ -1,0 +1,177 @@
+"""Sizes at which the code goes another way: blocks, chunks, shares of threads. Read from the code.
+
+A limit is named by its file in src/ogive and its own name, as "kernels/blocks.hpp:block_size".
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import ogive
+
+SOURCE = Path(ogive.__file__).parent
+LANES = {"baseline": 4, "avx2": 8, "avx512": 16}.get(ogive.isa(), 4)
+"""Floats of a vector of the instruction set in use; the headers give one for each."""
+
+LIMITS: dict[str, str] = {
+    "kernels/lanes.hpp:lanes": "elements row rows",
+    "kernels/lanes_driver.hpp:vectors": "elements",
+    "kernels/lanes_driver.hpp:group": "elements",
+    "kernels/lanes_driver.hpp:size": "elements",
+    "kernels/blocks.hpp:block_size": "elements row",
+    "kernels/unary.hpp:line": "elements",
+    "kernels/unary.hpp:few": "elements",
+    "kernels/unary.hpp:size": "streamed",
+    "kernels/unary.hpp:ahead": "streamed",
+    "kernels/unary.hpp:streamed_bytes": "streamed",
+    "kernels/unary.hpp:ahead_bytes": "streamed",
+    "kernels/lean.hpp:word_bits": "elements",
+    "kernels/lean.hpp:line": "elements",
+    "kernels/lean.hpp:size": "streamed",
+    "kernels/lean.hpp:ahead": "streamed",
+    "kernels/lean.hpp:most": "elements",
+    "kernels/residency.hpp:least": "bytes",
+    "kernels/residency.hpp:most": "bytes",
+    "kernels/sums.hpp:lanes": "row",
+    "kernels/sparse_rows.hpp:lanes": "row",
+    "kernels/short_rows.hpp:longest": "row",
+    "kernels/float_rows.hpp:group": "row",
+    "kernels/float_rows.hpp:block": "row",
+    "kernels/float_rows.hpp:vectors": "row",
+    "kernels/float_rows.hpp:width": "row",
+    "kernels/float_rows.hpp:line": "row",
+    "kernels/float_rows.hpp:ahead": "row",
+    "catalog/rows/softmax.hpp:near": "row",
+    "catalog/heads/binary_cross_entropy.hpp:lane_size": "row",
+    "bindings/op_table.hpp:grain_elements": "elements rows",
+    "bindings/op_table.hpp:bits_together": "elements",
+    "bindings/op_table.hpp:few_elements": "elements",
+    "bindings/raw.cpp:briefly": "elements",
+    "_heads.py:CHUNK": "losses",
+    "catalog/heads/binary_cross_entropy.py:ROW": "losses",
+    "catalog/heads/linear_cross_entropy.py:FEW_ROWS": "linear",
+    "catalog/heads/linear_cross_entropy.py:SMALL": "linear",
+    "catalog/heads/linear_cross_entropy.py:LARGE": "linear",
+    "catalog/heads/linear_cross_entropy.py:PIECE": "linear",
+    "_ufuncs.py:MOST_CHECKED": "parameters",
+    "torch/_drawn.py:KEPT_ROWS": "torch",
+    "torch/_drawn.py:ONE_THREAD": "torch",
+    "torch/_heads.py:FEW": "torch",
+    "torch/_heads.py:ROW": "torch",
+    "torch/_parallel.py:SOME": "torch",
+    "torch/_triton/heads.py:CHUNK_BYTES": "torch",
+    "torch/_unary.py:MOST_KEPT": "torch",
+    "torch/_unary.py:MOST_ORDERS": "torch",
+}
+"""What each divides: elements of an array, those of large results that are streamed, those of a
+row, rows, losses, bytes of a result; and those of one function or framework.
+"""
+
+NO_SIZES = {
+    "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
+    "loss_at", "gradient_at", "into", "x", "temperature", "mask", "cores", "bits",  # places
+    "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
+    "kernels/rows.hpp:size",  # bytes
+}  # fmt: skip
+"""Integer constants that count or place something else, by name, some by file and name."""
+
+OTHER_FOLDERS = ("study/", "report/", "reference/", "predict/", "cli.py", "kernels/internal/")
+"""Where no array is computed in pieces whose sizes a user's call would meet."""
+
+INTEGER = re.compile(r"\bconstexpr\s+(?:std::ptrdiff_t|std::size_t|int|auto)\s+(?=\w+ = )([^;{]+);")
+OPERATORS = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Div: operator.floordiv, ast.LShift: operator.lshift,
+}  # fmt: skip
+
+
+@cache
+def constants() -> dict[str, list[tuple[int, str]]]:
+    """Where every integer constant is defined and as what, by file and name."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for path in sorted(SOURCE.rglob("*")):
+        file = path.relative_to(SOURCE).as_posix()
+        if path.suffix not in (".hpp", ".cpp", ".py") or file.startswith(OTHER_FOLDERS):
+            continue
+        read = of_python if path.suffix == ".py" else of_cpp
+        for name, place, expression in read(path.read_text()):
+            found.setdefault(f"{file}:{name}", []).append((place, expression))
+    return found
+
+
+def of_cpp(text: str) -> Iterator[tuple[str, int, str]]:
+    for declared in INTEGER.finditer(re.sub("//.*", lambda comment: " " * len(comment[0]), text)):
+        for part in declared[1].split(", "):
+            name, _, expression = part.partition(" = ")
+            plain = re.sub(r"sizeof\(float\)|static_cast<std::ptrdiff_t>", "", expression)
+            if plain and not re.search(r"float|chrono", plain):
+                yield name.strip(), declared.start(), expression
+
+
+def of_python(text: str) -> Iterator[tuple[str, int, str]]:
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        names, values = [target], [node.value]
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            names, values = target.elts, node.value.elts
+        for name, value in zip(names, values, strict=True):
+            if isinstance(name, ast.Name) and name.id.isupper() and is_integer(value):
+                yield name.id, node.lineno, ast.unparse(value)
+
+
+def is_integer(value: ast.expr) -> bool:
+    if isinstance(value, ast.BinOp):
+        parts = is_integer(value.left) and is_integer(value.right)
+        return parts and not isinstance(value.op, ast.Div)
+    return isinstance(value, ast.Constant) and type(value.value) is int
+
+
+def limit(key: str, itemsize: int = 4) -> int:
+    """A limit's value, the largest where several places have one of its name; where it counts
+    elements of so many bytes, for those of that size.
+    """
+    places = constants()[key]
+    if key == "kernels/lanes.hpp:lanes":
+        assert str(LANES) in [expression for _, expression in places]
+        return LANES
+    file = key.partition(":")[0]
+    return max(evaluated(expression, file, at, itemsize) for at, expression in places)
+
+
+def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
+    """The value of an expression that stands at a place of a file."""
+    plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("lane_sum::", "sum_")
+    plain = plain.replace("sizeof(T)", str(itemsize)).replace("sizeof(float)", "4")
+    plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
+
+    def value(node: ast.expr) -> int:
+        if isinstance(node, ast.Constant):
+            return int(node.value)  # type: ignore[arg-type]
+        if isinstance(node, ast.BinOp):
+            return int(OPERATORS[type(node.op)](value(node.left), value(node.right)))
+        assert isinstance(node, ast.Name), expression
+        if node.id == "sum_lanes":
+            return int(constants()["kernels/sums.hpp:lanes"][0][1])
+        before = [p for p in constants().get(f"{file}:{node.id}", []) if p[0] <= at]
+        if before:
+            return evaluated(before[-1][1], file, before[-1][0], itemsize)
+        return limit(next(k for k in constants() if k.endswith(f":{node.id}")), itemsize)
+
+    return value(ast.parse(plain.strip(), mode="eval").body)
+
+
+def around(*sizes: int) -> list[int]:
+    """Both sides of each size, and of two of it and a bit."""
+    return sorted({s + by for n in sizes for s in (n, 2 * n) for by in (-1, 0, 1) if s + by > 0})
+
+
+def sizes_of(what: str, itemsize: int = 4) -> list[int]:
+    """Both sides of every limit of what is counted."""
+    return around(*(limit(k, itemsize) for k, counts in LIMITS.items() if what in counts.split()))

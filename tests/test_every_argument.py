@@ -1,0 +1,426 @@
+"""Every argument of every public function does what the formula says, alone and beside each other.
+
+Functions, arguments and values come from `arguments`: an argument that is varied nowhere makes a
+test fail. Results are judged by `oracle`; where they go (FORMS), by the bits of the plain call.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ogive
+import oracle
+from arguments import FORMS, FUNCTIONS, OF_NUMPY, VARIED, Function, Problem, varied, wrong
+from cases import assert_same_bits
+from fuzz_numpy import finite, judge_elementwise, near
+from ogive.reference.philox import MASK, uniform
+
+FLOATS = [np.dtype(np.float32), np.dtype(np.float64)]
+every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+
+
+def has_effect(function: Function, name: str) -> bool:
+    """Whether a result depends on an argument."""
+    where_it_goes = name == "out" or (name in FORMS and function.card.kind != "rows")
+    soft = name == "hard" and function.mode != "value"  # the gradient is that of the soft draw
+    slope = function.mode != "value" and (function.card.name, name) in (
+        ("identity", "x"), ("identity", "y"), ("threshold", "value")
+    )  # fmt: skip
+    rounding = name in ("chunk_rows", "accumulate")
+    return not (where_it_goes or soft or slope or rounding)
+
+
+def places(function: Function, *names: str) -> Iterator[dict[str, int]]:
+    """All values of some arguments together."""
+    counts = [range(len(varied(function, name)(Problem(function, FLOATS[1])))) for name in names]
+    for chosen in itertools.product(*counts):
+        yield dict(zip(names, chosen, strict=True))
+
+
+def test_no_argument_is_varied_nowhere() -> None:
+    unknown = {
+        f"{function}({name})"
+        for function in FUNCTIONS
+        for name in function.parameters
+        if name not in VARIED and name not in [p.name for p in function.card.parameters]
+    }
+    assert unknown == set(), "give it values in arguments.VARIED"
+    taken = {name for function in FUNCTIONS for name in function.parameters}
+    assert VARIED.keys() - taken == set(), "no function takes it"
+
+
+# Other public functions of the package: their arguments, and the tests that vary them.
+OTHERS = {
+    "gain": ("activation", "parameters"),  # test_gain
+    "card": ("name",),  # test_catalog
+    "get_num_threads": (), "isa": (), "set_num_threads": ("",),  # test_threads, test_bits
+}  # fmt: skip
+
+
+def test_every_other_public_function_is_known() -> None:
+    public = {name: getattr(ogive, name) for name in ogive.__all__}
+    functions = {k: f for k, f in public.items() if callable(f) and not inspect.ismodule(f)}
+    assert functions.keys() == OTHERS.keys()
+    for name in ("gain", "card"):
+        assert tuple(inspect.signature(functions[name]).parameters) == OTHERS[name]
+    assert ogive.objectives.__all__ == ["Objective", "lightgbm", "xgboost"]
+
+
+@every_function
+def test_every_argument_alone(function: Function) -> None:
+    for dtype in FLOATS:
+        base = flat(check(Problem(function, dtype)))
+        for name in function.parameters:
+            changed = [flat(check(Problem(function, dtype, c))) for c in places(function, name)]
+            if has_effect(function, name):
+                assert any(differ(base, found) for found in changed if found), name
+
+
+@every_function
+def test_every_argument_beside_every_other(function: Function) -> None:
+    names = [
+        name for name in function.parameters if name not in function.inputs or name == "target"
+    ]
+    for pair in itertools.combinations(names, 2):
+        for chosen in places(function, *pair):
+            check(Problem(function, FLOATS[sum(chosen.values()) % 2], chosen))
+
+
+@every_function
+def test_values_without_an_answer_are_refused(function: Function) -> None:
+    for dtype in FLOATS:
+        for axis in ({"axis": 0}, {}) if function.has_axis else ({},):
+            problem = Problem(function, dtype, axis)
+            before = {k: np.copy(v) for k, v in problem.arrays.items()}
+            for name in function.parameters:
+                for value in wrong(problem, name):
+                    given = problem.arguments | {name: value}
+                    if name == "seed" and "training" in function.parameters:
+                        given["training"] = True  # else nothing is drawn
+                    assert refused(function, given), f"{name}={value} gave a result"
+            same(list(problem.arrays.values()), list(before.values()), f"{function}: arrays")
+
+
+def refused(function: Function, given: dict[str, Any]) -> str:
+    """What an error says."""
+    try:
+        function.with_keywords(given)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return ""
+
+
+def flat(found: Any) -> list[Any]:
+    if isinstance(found, (tuple, list)):
+        return [a for part in found for a in flat(part)]
+    return [] if found is None else [np.asarray(found)]
+
+
+def differ(one: list[Any], other: list[Any]) -> bool:
+    return len(one) != len(other) or not all(map(np.array_equal, one, other))
+
+
+def refusal(problem: Problem) -> Any:
+    """The error of arguments that exclude each other."""
+    given, chosen = problem.arguments, problem.chosen
+    target = given.get("target")
+    if given.get("ignore_index") is not None and target.shape == problem.shape:
+        return ValueError  # is of labels
+    if given.get("accumulate") == "float32" and problem.dtype == np.float64:
+        return ValueError
+    if given.get("training"):
+        if {"where", *OF_NUMPY} & chosen.keys():
+            return TypeError
+        if any(np.ndim(given[p.name]) for p in operands(problem) if p.name in given):
+            return ValueError
+    if "dtype" in chosen and "casting" in chosen and problem.choice("casting") == "no":
+        return TypeError
+    return None
+
+
+def operands(problem: Problem) -> list[Any]:
+    """The parameters in the formula of an elementwise function."""
+    card = problem.function.card
+    return [p for p in card.parameters if p.operand] if card.kind == "unary" else []
+
+
+def check(problem: Problem) -> Any:
+    """The plain call against the formula, and the forms against that; its result, or None."""
+    function, what = problem.function, f"{problem.function} {described(problem)}"
+    given = problem.arguments | formed(problem)
+    error = refusal(problem)
+    if error:
+        for call in (function.with_keywords, function.with_positions):
+            with pytest.raises(error):
+                call(given)
+        return None
+    try:
+        plain = function.with_keywords(problem.arguments)
+        judge(problem, plain)
+        same(function.with_positions(problem.arguments), plain, f"{what}, by position")
+        if problem.chosen.keys() & ({*FORMS} - problem.arguments.keys()):
+            judge_forms(problem, plain, what)
+    except Exception as failure:
+        raise AssertionError(f"{what}: {failure}") from failure
+    return plain
+
+
+def described(problem: Problem) -> str:
+    values = {k: problem.choice(k) for k in problem.chosen}
+    return f"{problem.dtype} {values or 'defaults'}"
+
+
+def same(found: Any, expected: Any, what: str) -> None:
+    found, expected = flat(found), flat(expected)
+    assert len(found) == len(expected), what
+    for one, other in zip(found, expected, strict=True):
+        assert_same_bits(one, other, what)
+
+
+# Where results go.
+
+
+def results(problem: Problem, found: Any) -> list[Any]:
+    """The arrays among results that `out` may give a place."""
+    kind, mode = problem.function.card.kind, problem.function.mode
+    if kind == "heads":
+        _, *gradients = found
+        return [a for a in flat(gradients) if a is not None]
+    if kind == "unary" and mode == "backward" and isinstance(found, tuple):
+        return [found[0]]
+    return flat(found)
+
+
+def formed(problem: Problem) -> dict[str, Any]:
+    """The forms that were chosen, but for `out`."""
+    names = [k for k in (*OF_NUMPY, "where") if k in problem.chosen]
+    return {k: problem.choice(k) for k in names if k not in problem.arguments}
+
+
+def as_out(problem: Problem, arrays: list[Any]) -> Any:
+    """`out` as the function takes it."""
+    mode, kind = problem.function.mode, problem.function.card.kind
+    if len(arrays) > 1 or mode == "lean" or "W" in problem.arguments:
+        return tuple(arrays)
+    assert kind != "heads" or mode == "value_and_grad"
+    return arrays[0]
+
+
+def judge_forms(problem: Problem, plain: Any, what: str) -> None:
+    function, forms, arguments = problem.function, formed(problem), dict(problem.arguments)
+    expected = results(problem, plain)
+    if "dtype" in forms:
+        cast = {k: arguments[k].astype(forms["dtype"]) for k in function.inputs}
+        expected = results(problem, function.with_keywords(arguments | cast))
+    mask = np.broadcast_to(forms.get("where", True), expected[0].shape)
+    if "out" not in problem.chosen:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'where' used without 'out'")
+            found = results(problem, function.with_keywords(arguments | forms))
+        for one, other in zip(found, expected, strict=True):
+            assert_same_bits(one[mask], other[mask], what)
+            if forms.get("order") == "F":
+                assert one.flags.f_contiguous, what
+        return
+    how = problem.choice("out")
+    for by_position in (False, True):
+        given = {k: v.copy() if k in function.inputs else v for k, v in arguments.items()}
+        own = results(problem, plain)
+        into = [np.full_like(a, 7, order="F" if "Fortran" in how else "C") for a in own]
+        if how == "over an input":
+            fits = [v for k, v in given.items() if k in function.inputs
+                    and v.shape == own[0].shape and v.dtype == own[0].dtype]  # fmt: skip
+            into[:1] = fits[:1] or into[:1]
+        before = [a.copy() for a in into]
+        given |= forms | {"out": as_out(problem, into)}
+        call = function.with_positions if by_position else function.with_keywords
+        back = results(problem, call(given))
+        for one, place, other, was in zip(back, into, expected, before, strict=True):
+            assert one is place, what
+            whole = mask if other.shape == mask.shape else np.True_
+            assert_same_bits(place, np.where(whole, other, was).astype(place.dtype), what)
+
+
+# What results are.
+
+
+def judge(problem: Problem, found: Any) -> None:
+    """Against the formula, unless that has been done for the same numbers."""
+    kind = problem.function.card.kind
+    {"rows": judge_rows, "heads": judge_head}.get(kind, judge_elements)(problem, found)
+
+
+def judge_elements(problem: Problem, found: Any) -> None:
+    card, mode = problem.function.card, problem.function.mode
+    given = [problem.options.get(p.name, p.default) for p in operands(problem)]
+    if problem.options.get("training"):
+        u = uniform(problem.options["seed"] & (MASK << 32 | MASK), problem.x.size)
+        drawn = np.array(u, float).reshape(problem.shape)
+        given = [given[0] + drawn * (given[1] - given[0])] * 2
+    x = oracle.exact(problem.x)
+    exact = [x, oracle.exact(problem.arrays["b"])] if card.gate else [x]
+    dy = oracle.exact(problem.arrays.get("dy", x))
+    if mode == "lean":
+        y, mask = found
+        near(y, oracle.elementwise(card, exact, given), problem.dtype, "formula")
+        back = Problem(Function(card, "lean_backward"), problem.dtype, options_of(problem))
+        assert_same_bits(mask, back.arrays["mask"], "the mask that goes with it")
+        return
+    mode = {"lean_backward": "backward", "backward_from_output": "backward"}.get(mode, mode)
+    judge_elementwise(card, mode, exact, dy, given, flat(found), problem.dtype)
+
+
+def options_of(problem: Problem) -> dict[str, int]:
+    """What is chosen of the options and of x."""
+    names = {"x": "mask"}
+    return {names.get(k, k): v for k, v in problem.chosen.items() if k not in FORMS}
+
+
+@cache
+def rows_by_formula(name: str, chosen: tuple[tuple[str, int], ...], dtype: Any) -> tuple[Any, ...]:
+    """Results, Jacobian with rows last, and where that can be trusted."""
+    function = next(f for f in FUNCTIONS if f.card.name == name and f.mode == "backward")
+    problem = Problem(function, dtype, dict(chosen))
+    o, x, axis = problem.options, oracle.exact(problem.x), problem.axis
+
+    def f(z: Any) -> Any:
+        if "seed" not in o:
+            return oracle.rows(function.card, z, axis, o.get("temperature", 1), o.get("where"))
+        z = np.moveaxis(z, axis, -1)
+        u = np.array(uniform(o["seed"] & (MASK << 32 | MASK), z.size), float).reshape(z.shape)
+        columns = [list(np.moveaxis(oracle.exact(a), -1, 0)) for a in (z, u)]
+        t = oracle.exact(o.get("temperature", 1))
+        y = function.card.formula(oracle.M, *columns, temperature=t)
+        return np.moveaxis(np.stack(y, axis=-1), -1, axis)
+
+    return f(x), *oracle.rows_jacobian(lambda z: finite(f(z)), x, axis)
+
+
+def judge_rows(problem: Problem, found: Any) -> None:
+    function, axis, o = problem.function, problem.axis, problem.options
+    names = ("axis", "temperature", "where", "seed", "x")
+    alike = {"y": "x", "mask": "x"}
+    chosen = {alike.get(k, k): v for k, v in problem.chosen.items()}
+    key = tuple(sorted((k, v) for k, v in chosen.items() if k in names))
+    y, jacobian, smooth = rows_by_formula(function.card.name, key, problem.dtype)
+    expected, trusted = (y, True) if function.mode == "value" else (jacobian, smooth)
+    if function.mode.startswith("backward"):
+        dy = oracle.exact(problem.arrays["dy"])
+        if y.ndim == problem.x.ndim:
+            dy = np.where(o["where"], dy, 0) if "where" in o else dy
+            dx = np.einsum("...i,...ij->...j", np.moveaxis(dy, axis, -1), jacobian)
+            smooth = smooth.all(axis=-2)
+        else:
+            dx = dy[..., None] * jacobian
+        expected, trusted = (np.moveaxis(a, -1, axis) for a in (dx, smooth))
+    if o.get("hard") and function.mode == "value":
+        expected = np.where(y == y.max(axis=axis, keepdims=True), 1, 0)
+    near(found, expected, problem.dtype, "formula", trusted)
+
+
+@cache
+def head_by_formula(name: str, chosen: tuple[tuple[str, int], ...], dtype: Any) -> Any:
+    """A loss with its gradient and Hessian by logits."""
+    function = next(f for f in FUNCTIONS if f.card.name == name and f.mode == "value_and_grad")
+    problem = Problem(function, dtype, dict(chosen))
+    arrays, options = problem.arrays, dict(problem.options)
+    axis = options.pop("axis", -1) if problem.classes else None
+    card, z = function.card, oracle.exact(arrays.get("z", arrays.get("x")))
+    if "W" in arrays:
+        card, bias = ogive.card("cross_entropy"), options.pop("bias", np.zeros(problem.n))
+        z = z @ oracle.exact(arrays["W"]).T + oracle.exact(bias)
+        options = {k: v for k, v in options.items() if k not in ("accumulate", "chunk_rows")}
+    return oracle.head_derivatives(card, z, arrays["target"], axis, **options)
+
+
+def judge_head(problem: Problem, found: Any) -> None:
+    function, dtype, o = problem.function, problem.dtype, problem.options
+    of_formula = [k for k in problem.chosen if k not in (*FORMS, "hessian")]
+    key = tuple(sorted((k, problem.chosen[k]) for k in of_formula))
+    loss, dz, h = head_by_formula(function.card.name, key, dtype)
+    parts = flat(found)
+    near(parts[0], loss, dtype, "formula")
+    if "W" in problem.arrays and function.mode != "value":
+        x, W = (oracle.exact(problem.arrays[k]) for k in ("x", "W"))
+        rows = dz.reshape(-1, problem.n)
+        right = [dz @ W, rows.T @ x.reshape(-1, x.shape[-1]), rows.sum(axis=0)]
+        for one, other in zip(parts[1:], right, strict=False):
+            near(one, other, dtype, "formula of a gradient")
+        assert len(parts) == 3 + ("bias" in o), "gradients"
+    elif function.mode != "value":
+        near(parts[1], dz, dtype, "formula of the gradient")
+    if function.mode == "value_grad_hess":
+        kind = o.get("hessian", "exact")
+        if kind == "upper":
+            near(np.minimum(parts[2], 0), 0 * h, dtype, "an upper Hessian below 0")
+            near(np.minimum(oracle.exact(parts[2]) - h, 0), 0 * h, dtype, "below the exact one")
+        else:
+            near(parts[2], np.abs(dz) if kind == "abs" else h, dtype, "formula of the Hessian")
+    if function.has_axis and problem.axis != -1:
+        judge_moved(problem, parts)
+
+
+def judge_moved(problem: Problem, parts: list[Any]) -> None:
+    """Along another axis, the bits of the rows moved last."""
+    function, axis = problem.function, problem.axis
+    moved: dict[str, Any] = dict(problem.arguments) | {"axis": -1}
+    for name in ("z", "target"):
+        if moved[name].shape == problem.shape:
+            moved[name] = np.ascontiguousarray(np.moveaxis(moved[name], axis, -1))
+    for one, other in zip(parts, flat(function.with_keywords(moved)), strict=True):
+        back = np.moveaxis(other, -1, axis) if one.shape == problem.shape else other
+        assert_same_bits(one, back, "the axis moved last")
+
+
+# Objectives of boosted trees.
+
+
+OBJECTIVES = [
+    (library, function)
+    for library in ("xgboost", "lightgbm")
+    for function in FUNCTIONS
+    if function.mode == "value_grad_hess"
+]
+
+
+@pytest.mark.parametrize(("library", "function"), OBJECTIVES, ids=str)
+def test_every_argument_of_an_objective(library: str, function: Function) -> None:
+    make = getattr(ogive.objectives, library)
+    not_options = {*function.inputs, *ogive.objectives.NOT_OPTIONS}
+    options = [name for name in function.parameters if name not in not_options]
+    assert list(inspect.signature(make).parameters) == ["name", "hessian", "options"]
+    shape = (5, 3) if function.has_axis else (6,)
+    each = np.arange(1, shape[0] + 1) / 4
+    for count in (0, 1, 2):
+        for names in itertools.combinations(options, count):
+            for chosen in places(function, *names):
+                problem = Problem(function, FLOATS[1], chosen, shape)
+                if not function.has_axis and any(map(np.ndim, problem.options.values())):
+                    with pytest.raises(ValueError, match="does not fit"):  # sample_weight is for it
+                        make(function.card.name, **problem.options)
+                    continue
+                z, target = problem.arrays["z"], problem.arrays["target"]
+                _, dz, h = oracle.head_derivatives(
+                    function.card, oracle.exact(z), target, -1 if function.has_axis else None,
+                    reduction="sum", **problem.options,
+                )  # fmt: skip
+                what = f"{library} {problem.function} {problem.options}"
+                for kind, bends in (("exact", h), ("abs", np.abs(dz))):
+                    objective = make(function.card.name, hessian=kind, **problem.options)
+                    for weight in (None, each):
+                        scale = 1 if weight is None else each.reshape(-1, *(1,) * (z.ndim - 1))
+                        got = objective(y_true=target, y_pred=z, sample_weight=weight)
+                        near(got[0], dz * scale, z.dtype, f"{what}: gradient")
+                        near(got[1], bends * scale, z.dtype, f"{what}: {kind}")
+                        same(objective(target, z, weight), got, f"{what}, by position")
+                for kind in ("upper", "library"):
+                    upper = make(function.card.name, hessian=kind, **problem.options)(target, z)[1]
+                    assert (upper >= h.astype(float) - 1e-7).all(), f"{what}: {kind}"
