@@ -213,7 +213,7 @@ def test_models_are_fitted_on_training_and_validation_rows_and_asked_about_test_
 @pytest.fixture
 def drawn(monkeypatch):
     """Networks, draws of noise and batches of a training: with which seeds, in which order."""
-    seen = {"networks": [], "noise": [], "batches": [], "rates": []}
+    seen = {"networks": [], "noise": [], "batches": [], "rates": [], "stops": []}
 
     class Recorded(Network):
         def __init__(self, *given, seeds, **options):
@@ -231,6 +231,10 @@ def drawn(monkeypatch):
             place = len(seen["networks"]), int(self.seeds[lane]), float(self.rates[lane])
             seen["batches"].append((place, self.arrays.train[int(self.splits[lane])], rows))
             return rows
+
+        def stop(self, stopped):
+            seen["stops"].append((len(seen["networks"]), self.lanes, stopped, self.best.copy()))
+            super().stop(stopped)
 
     for name in ("Momentum", "Adam"):
         real = getattr(training, name)
@@ -286,6 +290,11 @@ def test_rates_are_tuned_and_networks_reported_with_draws_of_their_own(drawn, op
     assert lengths[0] == len(tuned)
     assert lengths[-1] == len(tuned) // 2
     assert lengths.count(len(tuned)) == pytest.approx(len(lengths) / 3, abs=2)
+    (halved,) = [each for each in drawn["stops"] if each[0] == 1 and each[2].sum() > 1]
+    _, lanes, stopped, best = halved
+    np.testing.assert_array_equal(lanes, np.arange(len(tuned)))
+    for block, gone in zip(best.reshape(-1, rates), stopped.reshape(-1, rates), strict=True):
+        assert block[~gone].max() <= block[gone].min()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
