@@ -10,7 +10,6 @@ import os
 import shlex
 import signal
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +24,7 @@ import ogive
 from ogive import cli
 from ogive.study import StudyError, StudyResult
 from ogive.study.forecast import Progress
+from pages import Tables
 from report_sample import sample
 
 RESULT = sample(activations=("relu", "sigmoid"), depths=(2,), splits=3)
@@ -194,31 +194,6 @@ def files() -> set[str]:
     return found - {"t.csv", "semicolons.csv", "headless.csv"}
 
 
-class Cells(HTMLParser):
-    """The rows of every table of a page, and the text outside scripts."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self._raw = False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self._raw = tag in ("script", "style")
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_endtag(self, tag: str) -> None:
-        self._raw = False
-
-    def handle_data(self, data: str) -> None:
-        if not self._raw:
-            self.text += data
-            if self.rows and data.strip():
-                self.rows[-1].append(data.strip())
-
-
 def test_a_study_writes_its_page_its_table_and_its_result_and_nothing_else(
     asked: SimpleNamespace,
 ) -> None:
@@ -226,14 +201,14 @@ def test_a_study_writes_its_page_its_table_and_its_result_and_nothing_else(
     (page,) = files()
     assert Path(page) == asked.planned.page(asked.planned.results)
     assert default.stdout.splitlines()[-1] == f"Report: {page}"
-    assert RESULT.answer.sentence in " ".join(Cells(Path(page).read_text()).text.split())
-    before = Cells(Path(page).read_text()).text
+    assert RESULT.answer.sentence in " ".join(Tables(Path(page).read_text()).text.split())
+    before = Tables(Path(page).read_text()).text
     Path(page).unlink()
 
     told = invoke("study", *BASE, "--report", "r.html", "--csv", "out.csv", "--json", "out.json",
                   "--claims")  # fmt: skip
     assert files() == {"r.html", "out.csv", "out.json"}
-    assert Cells(Path("r.html").read_text()).text == before
+    assert Tables(Path("r.html").read_text()).text == before
     assert StudyResult.from_json(Path("out.json").read_text()) == RESULT
     assert Path("out.csv").read_text() == RESULT.to_frame().to_csv(index=False)
     assert told.stdout.splitlines()[-1] == "Report: r.html"
@@ -351,7 +326,7 @@ def test_cards_and_the_list_go_to_stdout_or_to_the_file_that_is_named() -> None:
     written = invoke("show", "tanh", "--html", "card.html")
     assert written.stdout == "Card: card.html\n"
     assert files() == {"card.html"}
-    assert ogive.card("tanh").summary in Cells(Path("card.html").read_text()).text
+    assert ogive.card("tanh").summary in Tables(Path("card.html").read_text()).text
     wrong = invoke("show", "gellu", code=2)
     assert wrong.stdout == ""
     assert len(wrong.stderr.splitlines()) == 1

@@ -192,7 +192,7 @@ def test_a_wrong_result_of_a_gated_function_is_seen(
     monkeypatch.setattr(gated, "results", results)
     judged()
     for which, mode in enumerate(gated.RESULTS):
-        for at in range(min(3, len(right[which]))):
+        for at in range(3 if fmt else 1):  # the latter are judged by arb, one by one
             value = float(right[which][at])
             for wrong, least in wrongs(value, fmt or ulp.FLOAT64):
 
