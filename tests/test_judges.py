@@ -39,8 +39,8 @@ def wrongs(right: float, fmt: ulp.Format) -> Iterator[tuple[float, float]]:
     unit = float(fmt.spacing(np.array(right)))
     if right != 0:
         yield from ((-right, 2 * abs(right) / unit * 0.99 - 1), (0.0, abs(right) / unit * 0.99 - 1))
-    yield right + 2 * unit, 1.0
-    yield right - 2 * unit, 1.0
+    yield right + 8 * unit, 3.0
+    yield right - 8 * unit, 3.0
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ POINTS = (INF, -INF, NAN, 0.0, 1.5, -2.0, 100.0, -100.0, 1e-30)
 
 
 @pytest.mark.parametrize("fmt", [ulp.FLOAT32, ulp.FLOAT64], ids=lambda fmt: fmt.name)
-@pytest.mark.parametrize("name", ["softplus", "tanh", "relu", "exp"])
+@pytest.mark.parametrize("name", ["softplus", "tanh", "relu", "exp", "log_sigmoid"])
 def test_a_wrong_result_of_a_unary_function_is_seen(
     name: str, fmt: ulp.Format, planting: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +236,10 @@ def test_the_distance_is_a_number_for_any_two_values(fmt: ulp.Format) -> None:
 def test_units_and_rounding_of_arrays_are_those_of_numbers(fmt: ulp.Format) -> None:
     draw = np.random.default_rng(0)
     sizes = 2.0 ** draw.uniform(fmt.least - fmt.precision - 1, fmt.greatest + 1.5, 400)
-    ties = [(k + 0.5) * 2.0 ** (1 - fmt.precision) for k in (2**fmt.precision - 1, 1000, 1001)]
+    # Halfway between an even number and an odd one, both ways; of subnormals too.
+    first, top = 2 ** (fmt.precision - 1), 2**fmt.precision - 1
+    ties = [(k + 0.5) * 2.0 ** (1 - fmt.precision) for k in (first, first + 1, first + 2, top)]
+    ties += [(k + 0.5) * 2.0 ** (fmt.least - fmt.precision + 1) for k in range(4)]
     top = math.ldexp(2 - math.ldexp(1, 1 - fmt.precision), fmt.greatest)
     ends = [top, top * (1 + 2.0 ** -(fmt.precision + 1)), math.ldexp(1, fmt.greatest + 1), INF, 0.0]
     ends += [math.ldexp(1, fmt.least), math.ldexp(1, fmt.least - fmt.precision + 1)]

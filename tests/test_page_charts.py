@@ -224,6 +224,11 @@ def test_the_curves_of_a_function_lie_over_what_reached_it(name, result, charts)
     for at, (x, y) in enumerate(curves.values()):
         away = np.abs(x) > 1e-3  # beside a break, where a drawing joins both sides
         np.testing.assert_allclose(y[away], plain(name, x)[at][away], atol=2e-5, err_msg=f"f{at}")
+    if name in ("relu", "prelu"):
+        # What is continuous is joined at its break; what jumps there has a hole.
+        at_0 = [y[x == 0] for x, y in curves.values()]
+        assert np.abs(at_0[0]).tolist() == pytest.approx([0], abs=1e-6)
+        assert np.isnan(at_0[1]).tolist() == [True]
     (seen,) = chart.of("Quad")
     (normal,) = [each for each in chart.of("Line") if each.name is None]
     left, right = np.asarray(seen.drawn("left")), np.asarray(seen.drawn("right"))

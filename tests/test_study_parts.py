@@ -17,6 +17,7 @@ from ogive.study.blocks import Arrays, Block, blocks
 from ogive.study.metrics import unpack
 from ogive.study.models import fit
 from ogive.study.network import Network
+from ogive.study.result import Tuning
 from ogive.study.table import LEAST_SPREAD, Table, prepare
 from ogive.study.training import Job, train
 from study_cases import TINY, made_table, prepared
@@ -403,7 +404,8 @@ def plain_logits(network, lane, x):
 
 def test_what_is_measured_in_the_layers_is_what_its_description_says():
     """Dead and saturated units, gradients, magnitudes and density, by formulas of one ReLU net."""
-    arrays, _, chosen = prepared(made_table(), epochs=6, width=9, rates=(1.0,))
+    # More rows than are computed at once.
+    arrays, _, chosen = prepared(made_table(700), epochs=2, width=9, rates=(1.0,))
     kept = {}
 
     def after(network, splits):
@@ -416,6 +418,7 @@ def test_what_is_measured_in_the_layers_is_what_its_description_says():
         seeds=tuple(trial.seed for trial in trials),
     )  # fmt: skip
     rows = min(arrays.train_count)
+    assert training.CHUNK < rows < training.PROBE_ROWS
     for lane, trial in enumerate(trials):
         x, y = arrays.x[trial.split, :rows], arrays.y[trial.split, :rows]
         for network, at in ((start, 0), (kept["end"], -1)):
@@ -431,6 +434,7 @@ def test_what_is_measured_in_the_layers_is_what_its_description_says():
                 assert trial.saturated[layer][at] == pytest.approx(flat, abs=1e-3)
                 rms = math.sqrt(np.mean(g**2))
                 assert trial.gradient[layer][at] == pytest.approx(rms, rel=2e-3)
+            z, outputs = plain_layers(network, lane, x[: training.CHUNK])
             if at == 0:
                 for layer in range(3):
                     size = math.sqrt(np.mean(z[layer] ** 2))
@@ -447,6 +451,17 @@ def test_what_is_measured_in_the_layers_is_what_its_description_says():
         assert trial.checkpoint_steps[0] == 0
         assert trial.checkpoint_steps[-1] == chosen.steps
     assert any(layer[-1] > 0 for trial in trials for layer in trial.dead)
+
+
+def test_of_rates_that_do_as_well_the_smaller_is_chosen():
+    def tried(*losses):
+        pairs = zip((0.3, 0.1, 0.03, 0.01), losses, strict=True)
+        return [Tuning(rate=rate, seed=0, loss=loss) for rate, loss in pairs]
+
+    assert training.best_rate(tried(0.5, 0.5, 0.7, None)) == 0.1
+    assert training.best_rate(tried(0.2, 0.5, 0.2, 0.3)) == 0.03
+    assert training.best_rate(tried(None, 0.5, None, None)) == 0.1
+    assert training.best_rate(tried(None, None, None, None)) == 0.01
 
 
 def test_draws_differ_by_block_seed_stream_and_purpose():
