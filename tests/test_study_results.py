@@ -16,8 +16,10 @@ from scipy import stats
 
 from ogive.study import StudyError, StudyResult
 from ogive.study.api import plan
+from ogive.study.conclude import conclude
 from ogive.study.journal import Journal
 from ogive.study.result import METRICS
+from ogive.study.statistics import SharedRows
 from study_cases import TINY, made_table, study, trials_of
 
 TRIALS = 3 * 2 * 5 + 3 * 5
@@ -383,6 +385,24 @@ def test_every_field_of_a_cell_is_what_it_says_of_its_trials(finished):
             assert each.difference == pytest.approx(np.mean(np.subtract(accuracy, base)))
         assert [each.depth for each in model.against] == ([] if model.model == "constant"
                                                           else [1, 2])  # fmt: skip
+
+
+def test_a_cell_has_the_commonest_rate_and_the_middle_time_of_its_trials(table, finished):
+    result, _ = finished
+    planned = plan(table, splits=5, **TINY)
+    rates, times = (0.3, 0.3, 0.1, 0.1, 0.03), (9.0, 1.0, 2.0, 50.0, 3.0)
+    trials = {
+        (cell.activation, cell.depth): [
+            dataclasses.replace(trial, rate=rate, seconds_per_step=time)
+            for trial, rate, time in zip(cell.trials, rates, times, strict=True)
+        ]
+        for cell in result.cells
+    }
+    models = {model.model: model.trials for model in result.models}
+    tested = SharedRows.of(planned.made, table)
+    cells, _, _ = conclude(trials, models, tested, planned.settings)
+    # Of rates as common the smaller, which is the safer.
+    assert {(cell.rate, cell.rates, cell.seconds_per_step) for cell in cells} == {(0.1, rates, 3.0)}
 
 
 def test_the_data_are_described_as_they_are(table, finished):
