@@ -15,7 +15,8 @@ import ogive
 from cases import public, public_modes
 from ogive import _native
 from ogive._api import PUBLIC_MODES
-from ogive.catalog.card import Card
+from ogive.catalog import find
+from ogive.catalog.card import BELOW_ZERO, Card, Parameter
 
 PACKAGE = Path(ogive.__file__).parent
 CATALOG = PACKAGE / "catalog"
@@ -137,6 +138,29 @@ def test_aliases_find_the_card_and_none_hides_a_name() -> None:
             seen[alias] = card.name
             assert ogive.card(alias) is card
     assert seen["swish"] == "silu"
+
+
+def test_a_name_is_found_however_it_is_written_and_a_wrong_one_says_what_is_near() -> None:
+    for card in CARDS:
+        for name in (card.name, *card.aliases):
+            for written in (name.upper(), f"  {name}\n", name.replace("_", "-"), name.title()):
+                assert find(written) is card, written
+    with pytest.raises(ValueError, match=r"unknown function 'gellu'; did you mean .*\bgelu\b"):
+        find("gellu")
+    with pytest.raises(ValueError, match="unknown function 'xyzzy'; `ogive list` shows all"):
+        find("xyzzy")
+    with pytest.raises(TypeError, match="name must be a string, not int"):
+        find(3)  # type: ignore[arg-type]
+
+
+def test_a_domain_is_written_with_the_ends_that_belong_to_it() -> None:
+    inf = float("inf")
+    written = {
+        (0.0, inf): "(0, inf)", (BELOW_ZERO, inf): "[0, inf)", (-inf, inf): "(-inf, inf)",
+        (-1.0, 2.5): "(-1, 2.5)", (BELOW_ZERO, 1.0): "[0, 1)",
+    }  # fmt: skip
+    for domain, text in written.items():
+        assert Parameter(name="a", default=1, doc="", domain=domain).interval == text
 
 
 def test_the_catalog_lists_the_cards_of_each_kind() -> None:

@@ -8,9 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-import ogive
 from ogive.cli import app
-from ogive.study import StudyResult
 
 TINY = ["--activations", "relu,tanh,sigmoid", "--depths", "1,2", "--splits", "5", "--epochs", "2",
         "--width", "8", "--jobs", "1"]  # fmt: skip
@@ -54,26 +52,6 @@ def test_study_prints_its_answer_and_writes_the_report(tmp_path):
     assert len(list((tmp_path / "results").iterdir())) == 3
 
 
-def test_study_writes_its_table_and_everything(tmp_path):
-    ogive_command("study", "iris", *TINY, "--csv", "t.csv", "--json", "r.json", "--claims")
-    result = StudyResult.from_json((tmp_path / "r.json").read_text())
-    lines = (tmp_path / "t.csv").read_text().splitlines()
-    assert len(lines) == 1 + len(result.cells) + len(result.models)
-    assert lines[0].startswith("name,depth,score,low,high,state")
-    assert lines[1].startswith(f"{result.cells[0].activation},1.0,{result.cells[0].score}")
-
-
-def test_options_of_training_reach_the_study(tmp_path):
-    ogive_command(
-        "study", "iris", *TINY, "--json", "r.json", "--rates", "0.2,0.05", "--optimizer", "adam",
-        "--baseline", "tanh", "--metric", "balanced_accuracy", "--rope", "2.5", "--seed", "3",
-    )  # fmt: skip
-    chosen = StudyResult.from_json((tmp_path / "r.json").read_text()).settings
-    assert (chosen.rates, chosen.optimizer, chosen.baseline) == ((0.2, 0.05), "adam", "tanh")
-    assert (chosen.metric, chosen.rope, chosen.seed) == ("balanced_accuracy", 0.025, 3)
-    assert (chosen.splits, chosen.width) == (5, 8)
-
-
 def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
     rows = [f"{i % 7},{'red' if i % 3 else ''},{'' if i % 11 == 0 else i / 9},{'ab'[i % 2]}"
             for i in range(80)]  # fmt: skip
@@ -84,19 +62,6 @@ def test_study_of_a_csv_with_text_and_missing_values(tmp_path):
     for said in (result.stdout, html):
         assert "0/1 column for each level" in said
         assert "median" in said
-
-
-def test_options_for_data_reach_the_loader(tmp_path):
-    rows = [
-        f"{i};{i * 37 % 41},5;{'?' if i % 9 else -999};{'ab'[i % 2]};{i % 2}" for i in range(60)
-    ]
-    (tmp_path / "t.txt").write_text("\n".join(rows))
-    options = ["--sep", ";", "--decimal", ",", "--no-header", "--na", "?,-999", "--target", "4",
-               "--drop", "column 5", "--keep", "column 1", "--task", "classification"]  # fmt: skip
-    out = " ".join(ogive_command("study", "t.txt", *options, *TINY).stdout.split())
-    assert "t.txt: 60 rows, 2 features; column 4 to predict, 2 classes" in out
-    assert "Left out, as --drop says: column 5" in out
-    assert "Left out, having no value in any row: column 3" in out
 
 
 @pytest.mark.parametrize(
@@ -147,32 +112,6 @@ def test_another_studys_results_are_refused_and_untouched(tmp_path):
     line = refused("study", "wine", *TINY, "--results", "r.jsonl")
     assert "belongs to another study" in line
     assert (tmp_path / "r.jsonl").read_bytes() == before
-
-
-def test_a_defect_is_not_dressed_up_as_a_user_error(monkeypatch):
-    def broken(*_):
-        return [][1]
-
-    monkeypatch.setattr("ogive.study.data.load", broken)
-    with pytest.raises(IndexError):
-        ogive_command("study", "iris")
-
-
-def test_list_names_every_function():
-    out = ogive_command("list").stdout
-    assert all(name in out for name in ogive.catalog.names())
-
-
-def test_show_prints_a_card_or_writes_its_page(tmp_path):
-    assert "GELU" in ogive_command("show", "gelu").stdout
-    ogive_command("show", "relu", "--html", "card.html")
-    assert "ReLU" in (tmp_path / "card.html").read_text(encoding="utf-8")
-    assert "did you mean gelu" in refused("show", "gellu")
-    assert "no such folder" in refused("show", "gelu", "--html", "no/card.html")
-
-
-def test_version():
-    assert ogive_command("--version").stdout.startswith(f"ogive {ogive.__version__}")
 
 
 def test_without_the_study_extra_one_line_says_what_to_install():

@@ -1,5 +1,6 @@
 """Gains and predictions are exact: closed forms, published values, and a real wide network."""
 
+import inspect
 import math
 
 import numpy as np
@@ -144,6 +145,56 @@ def test_gain_knows_where_a_shrink_begins(width):
 def test_gradient_ratio_over_twenty_layers_is_the_documented_table(name, torch_default, glorot, he):
     found = [gradient_ratio(name, 20, weight_variance=w) for w in (1 / 3, 1, 2)]
     assert found == pytest.approx([torch_default, glorot, he], abs=0.06)
+
+
+def test_gradient_ratio_follows_its_recursion_with_every_argument():
+    """K -> sw2 E f^2 + sb2, and a factor sw2 E f'^2 each layer: GELU's, in closed form."""
+    assert set(inspect.signature(gradient_ratio).parameters) == {
+        "activation", "layers", "weight_variance", "bias_variance", "variance", "parameters",
+    }  # fmt: skip
+    for layers, weights, biases, start in (
+        (0, 2.0, 0.5, 1.0), (1, 2.0, 0.5, 3.0), (5, 2.0, 0.0, 0.2), (5, 0.7, 0.3, 1.0),
+        (9, 3.0, 1.0, 5.0),
+    ):  # fmt: skip
+        total, k = 0.0, start
+        for _ in range(layers):
+            total += math.log10(weights * gelu_slope_square(k)) / 2
+            k = weights * gelu_square(k) + biases
+        found = gradient_ratio(
+            "gelu", layers, weight_variance=weights, bias_variance=biases, variance=start
+        )
+        assert found == pytest.approx(total, rel=1e-10, abs=1e-12), (layers, weights, biases, start)
+    slope = gradient_ratio("leaky_relu", 4, weight_variance=3.0, negative_slope=0.5)
+    assert slope == pytest.approx(2 * math.log10(3 * 1.25 / 2), rel=1e-12)
+
+
+def test_signals_that_overflow_or_vanish_have_an_infinite_ratio():
+    assert gradient_ratio("identity", 40, weight_variance=1e30) == math.inf
+    assert gradient_ratio("relu", 3, weight_variance=0.0) == -math.inf
+    assert gradient_ratio("threshold", 3, weight_variance=1.0, threshold=1e3) == -math.inf
+
+
+def test_how_far_an_output_is_off_centre_has_no_sign():
+    assert moments("relu").off_centre == pytest.approx(1 / math.sqrt(math.pi), rel=1e-12)
+    assert moments("tanh").off_centre == pytest.approx(0, abs=1e-12)
+    found = moments("log_sigmoid")
+    assert found.mean < 0
+    assert found.off_centre == pytest.approx(-found.mean / math.sqrt(found.square), rel=1e-12)
+
+
+def test_moments_are_those_at_the_parameters():
+    found = moments("leaky_relu", 2.0, negative_slope=0.5)
+    wanted = 0.5 * math.sqrt(2 / (2 * math.pi)), 1.25, 0.625
+    got = found.mean, found.square, found.slope_square
+    assert got == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_parameter_at_the_open_end_of_its_domain_is_refused():
+    for card in ogive.catalog("unary"):
+        for parameter in card.parameters:
+            for end in parameter.domain if parameter.operand else ():
+                with pytest.raises(ValueError, match=f"{parameter.name} must lie between"):
+                    moments(card, **{parameter.name: end})
 
 
 def test_gradient_ratio_predicts_a_real_network_of_width_512():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ogive.study import StudyError
-from ogive.study.blocks import MOST_TESTED, Arrays, blocks
+from ogive.study.blocks import MOST_TESTED, blocks
 from ogive.study.data import load
 
 
@@ -139,21 +139,3 @@ def test_every_part_of_a_regression_has_two_rows():
     made, splits = blocks(loaded(x, x[:, 0]), 10, seed=0)
     assert splits.folds == 6
     assert min(len(part) for block in made for part in (block.validation, block.test)) == 2
-
-
-def test_medians_and_scales_come_from_training_rows_alone():
-    data = table()
-    numbers = data.numbers.copy()
-    numbers[::7, 0] = np.nan
-    data = dataclasses.replace(data, numbers=numbers)
-    made, _ = blocks(data, 10, seed=0)
-    arrays = Arrays(data, made)
-    for split, block in enumerate(made):
-        train = numbers[block.train]
-        median = np.nanmedian(train[:, 0])
-        filled = np.where(np.isnan(numbers[:, 0]), median, numbers[:, 0])
-        known = (filled - filled[block.train].mean()) / filled[block.train].std()
-        rows = np.concatenate([block.train, block.validation, block.test])
-        np.testing.assert_allclose(arrays.x[split, : len(rows), 0], known[rows], atol=2e-5)
-        np.testing.assert_array_equal(arrays.tested(split).y, data.y[block.test])
-        assert arrays.y[split, : len(rows)].tolist() == data.y[rows].tolist()

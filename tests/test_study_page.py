@@ -4,13 +4,9 @@ Tables and charts are read back and compared with the records, so that a swapped
 end of an interval or a lost sign is caught.
 """
 
-import base64
-import gzip
 import io
-import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -18,7 +14,8 @@ from rich.console import Console
 
 from ogive.catalog import find, names
 from ogive.report import study_notebook, study_page, study_terminal, writer
-from ogive.study.result import METRICS, Interval, Verdict
+from ogive.study.result import METRICS, Verdict
+from pages import Tables, agree, distinct, embedded, read, renderers
 from report_sample import sample
 
 TEN = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh", "identity", "gelu", "silu", "elu")
@@ -26,89 +23,9 @@ UNARY = tuple(name for name in names() if find(name).kind == "unary")
 WITHIN = {"trains": "✓", "fails": "✕", "not shown": "?"}
 
 
-class Tables(HTMLParser):
-    """Tables by id (or number), as rows of texts; and all text outside scripts."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.tables, self.text, self.widths = {}, "", []
-        self._cell, self._raw = None, False
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self._raw = tag in ("script", "style")
-        if tag == "table":
-            self._rows = self.tables[attrs.get("id", len(self.tables))] = []
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._cell = ""
-        elif tag == "i" and "style" in attrs:
-            self.widths.append((attrs["class"], float(attrs["style"].split()[1].rstrip("%"))))
-
-    def handle_endtag(self, tag):
-        self._raw = False
-        if tag in ("td", "th"):
-            self._rows[-1].append(" ".join(self._cell.split()))
-            self._cell = None
-
-    def handle_data(self, data):
-        if self._raw:
-            return
-        self.text += data
-        if self._cell is not None:
-            self._cell += data
-
-
-def read(text):
-    """The numbers of a cell."""
-    plain = text.replace("−", "-").replace(" – ", " ").replace(",", "")
-    return [float(each) for each in re.findall(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", plain)]
-
-
-def agree(text, expected, digits=1):
-    """A cell holds these numbers, in this order, to the digits it shows."""
-    found = read(text)
-    assert len(found) == len(expected), (text, expected)
-    for seen, right in zip(found, expected, strict=True):
-        tolerance = 0.51 * 10.0**-digits + 5e-3 * abs(right) * (digits == 0)
-        assert abs(seen - right) <= tolerance, (text, expected)
-
-
 def shown(metric, value):
     """A score as it stands in the page: most metrics in %."""
     return value if metric in ("log_loss", "rmse") else 100 * value
-
-
-def distinct(result):
-    """The same result with numbers that cannot be mistaken for each other."""
-    cells = []
-    for at, cell in enumerate(result.cells):
-        scores = {
-            name: 0.31 + at / 100 + k / 7 for k, name in enumerate(METRICS[cell_task(result)])
-        }
-        cells.append(
-            replace(
-                cell,
-                scores=replace(cell.scores, **scores),
-                interval=Interval(low=cell.score - 0.011, high=cell.score + 0.023),
-                dead=(at + 1) / 100,
-                saturated=(at + 41) / 100,
-                seconds_per_step=(at + 3) * 1.3e-5,
-                diverged=at % 4,
-                gradient_ratio=-0.1 - at,
-                gradient_ratio_interval=Interval(low=-0.3 - at, high=0.6 - at),
-                predicted_gradient_ratio=0.7 + at,
-                state=("trains", "fails", "not shown")[at % 3],
-            )
-        )
-    return replace(result, cells=tuple(cells))
-
-
-def cell_task(result):
-    return result.settings.task
 
 
 @pytest.fixture(scope="module", params=["classification", "regression"])
@@ -243,48 +160,6 @@ def test_the_tables_beside_the_charts_are_the_trials(case):
         size = np.log10([trial.gradient for trial in cell.trials]).mean(0)
         agree(row[6], [size[0, -1]], 2)
         agree(row[7], [size[-1, -1]], 2)
-
-
-def embedded(html, name):
-    return json.loads(re.search(rf'id="{name}">(.*?)</script>', html, re.S)[1])
-
-
-def renderers(item):
-    """Of a chart: (name, glyph, columns by name); and the labels of its vertical axis."""
-    known = {}
-
-    def remember(value):
-        if isinstance(value, dict):
-            if "id" in value and "attributes" in value:
-                known[value["id"]] = value
-            for each in value.values():
-                remember(each)
-        elif isinstance(value, list):
-            for each in value:
-                remember(each)
-
-    remember(item)
-
-    def whole(value):
-        return known.get(value["id"], value) if isinstance(value, dict) and "id" in value else value
-
-    def column(value):
-        if isinstance(value, list):
-            return value
-        raw = gzip.decompress(base64.b64decode(value["array"]["data"]))
-        return np.frombuffer(raw, value["dtype"]).reshape(value["shape"])
-
-    found, labels = [], {}
-    for model in known.values():
-        if model["name"] == "GlyphRenderer":
-            attributes = model["attributes"]
-            data = whole(attributes["data_source"])["attributes"]["data"]["entries"]
-            glyph = whole(attributes["glyph"])
-            columns = {key: column(values) for key, values in data}
-            found.append((attributes.get("name"), glyph, columns))
-        entries = model["attributes"].get("major_label_overrides", {}).get("entries", [])
-        labels |= dict(entries)
-    return found, labels
 
 
 @pytest.mark.parametrize("kind", ["scores", "differences"])

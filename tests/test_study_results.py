@@ -12,10 +12,14 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ogive.study import StudyError, StudyResult
 from ogive.study.api import plan
+from ogive.study.conclude import conclude
 from ogive.study.journal import Journal
+from ogive.study.result import METRICS
+from ogive.study.statistics import SharedRows
 from study_cases import TINY, made_table, study, trials_of
 
 TRIALS = 3 * 2 * 5 + 3 * 5
@@ -334,6 +338,84 @@ def test_cells_hold_what_their_trials_say(finished):
             assert cell.against.blocks == 5
     scores = [cell.score for cell in result.at(1)]
     assert scores == sorted(scores, reverse=True)
+
+
+def test_every_field_of_a_cell_is_what_it_says_of_its_trials(finished):
+    result, _ = finished
+    constant = result.model("constant").trials
+    for cell in result.cells:
+        trials = cell.trials
+        for name in ("dead", "saturated"):
+            ends = [layer[-1] for trial in trials for layer in getattr(trial, name)]
+            assert getattr(cell, name) == pytest.approx(np.mean(ends))
+        for metric in METRICS["classification"]:
+            mean = np.mean([trial.scores.of(metric) for trial in trials])
+            assert cell.scores.of(metric) == pytest.approx(mean)
+        ratios = [trial.gradient_ratio for trial in trials]
+        assert cell.gradient_ratio == pytest.approx(np.mean(ratios))
+        half = stats.t.isf(0.025, 4) * np.std(ratios, ddof=1) / np.sqrt(5)
+        within = cell.gradient_ratio_interval
+        assert (within.low, within.high) == pytest.approx(
+            (np.mean(ratios) - half, np.mean(ratios) + half)
+        )
+        assert cell.predicted_gradient_ratio == trials[0].predicted_gradient_ratio
+        seconds = [trial.seconds_per_step for trial in trials]
+        assert cell.seconds_per_step == pytest.approx(np.median(seconds))
+        assert cell.diverged == sum(trial.diverged_at is not None for trial in trials)
+        counts = {rate: cell.rates.count(rate) for rate in cell.rates}
+        most = [rate for rate, count in counts.items() if count == max(counts.values())]
+        assert cell.rate == min(most)
+        # Against the constant prediction balanced accuracy counts, which rare classes cannot bend.
+        over = [one.scores.balanced_accuracy - other.scores.balanced_accuracy
+                for one, other in zip(trials, constant, strict=True)]  # fmt: skip
+        assert (cell.trains.one, cell.trains.other) == (cell.activation, "constant")
+        assert cell.trains.metric == "balanced_accuracy"
+        assert cell.trains.difference == pytest.approx(np.mean(over))
+        better = cell.trains.significant and cell.trains.difference > 0
+        fails = cell.trains.interval.high < result.settings.rope
+        assert cell.state == ("trains" if better else "fails" if fails else "not shown")
+    for model in result.models:
+        accuracy = [trial.scores.accuracy for trial in model.trials]
+        assert model.score == pytest.approx(np.mean(accuracy))
+        assert model.interval.low <= model.score <= model.interval.high
+        assert model.seconds == pytest.approx(np.median([t.seconds for t in model.trials]))
+        for each in model.against:
+            base = [t.scores.accuracy for t in result.cell("relu", each.depth).trials]
+            assert (each.one, each.other) == (model.model, "relu")
+            assert each.difference == pytest.approx(np.mean(np.subtract(accuracy, base)))
+        assert [each.depth for each in model.against] == ([] if model.model == "constant"
+                                                          else [1, 2])  # fmt: skip
+
+
+def test_a_cell_has_the_commonest_rate_and_the_middle_time_of_its_trials(table, finished):
+    result, _ = finished
+    planned = plan(table, splits=5, **TINY)
+    rates, times = (0.3, 0.3, 0.1, 0.1, 0.03), (9.0, 1.0, 2.0, 50.0, 3.0)
+    trials = {
+        (cell.activation, cell.depth): [
+            dataclasses.replace(trial, rate=rate, seconds_per_step=time)
+            for trial, rate, time in zip(cell.trials, rates, times, strict=True)
+        ]
+        for cell in result.cells
+    }
+    models = {model.model: model.trials for model in result.models}
+    tested = SharedRows.of(planned.made, table)
+    cells, _, _ = conclude(trials, models, tested, planned.settings)
+    # Of rates as common the smaller, which is the safer.
+    assert {(cell.rate, cell.rates, cell.seconds_per_step) for cell in cells} == {(0.1, rates, 3.0)}
+
+
+def test_the_data_are_described_as_they_are(table, finished):
+    data = finished[0].data
+    assert (data.rows, data.columns) == table.numbers.shape
+    assert (data.name, data.target, data.task) == (table.name, table.target, "classification")
+    assert data.class_counts == tuple(int((table.y == c).sum()) for c in range(3))
+    assert data.majority == pytest.approx(max(data.class_counts) / table.rows)
+    assert (data.splits.train, data.splits.validation, data.splits.test) == (72, 24, 24)
+    amounts = made_table(task="regression")
+    told = plan(amounts, splits=5).data
+    assert told.target_spread == pytest.approx((np.mean(amounts.y), np.std(amounts.y)))
+    assert (told.classes, told.class_counts, told.majority) == ((), (), 0.0)
 
 
 def test_every_sentence_rests_on_one_family_of_comparisons(finished):

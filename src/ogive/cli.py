@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 import ogive
-from ogive.catalog import find
+from ogive.catalog import Card, find
 
 if TYPE_CHECKING:
     from ogive.study.forecast import Progress
@@ -244,7 +244,7 @@ def show(
 ) -> None:
     """One function's card: formula, claims, curve."""
     with _user_errors():
-        card = find(name)
+        card = _card(name)
         if html is None:
             from ogive.report import card_terminal
 
@@ -260,20 +260,19 @@ def show(
 @contextmanager
 def _user_errors() -> Iterator[None]:
     """Say on one line what the user can put right; anything else is a defect and is raised."""
+    from ogive.study import StudyError
+
     try:
         yield
-    except (ValueError, OSError) as error:
-        if isinstance(error, ValueError) and not _is_ours(error):
-            raise
+    except (StudyError, OSError) as error:
         _fail(_sentence(error))
 
 
-def _is_ours(error: ValueError) -> bool:
-    """A ValueError raised on purpose, not by NumPy on something we forgot."""
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    return traceback is not None and "ogive" in traceback.tb_frame.f_globals.get("__name__", "")
+def _card(name: str) -> Card:
+    try:
+        return find(name)
+    except ValueError as error:
+        _fail(_sentence(error))
 
 
 def _sentence(error: Exception) -> str:
@@ -292,11 +291,13 @@ def _listed(text: str) -> list[str]:
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Number]:
+    from ogive.study import StudyError
+
     try:
         return [kind(word) for word in _listed(text)]
     except ValueError:
         example = "whole numbers such as 2,8" if kind is int else "numbers such as 0.1,0.03"
-        raise ValueError(f"{option} takes {example}, not {text!r}") from None
+        raise StudyError(f"{option} takes {example}, not {text!r}") from None
 
 
 def _check_writable(path: Path) -> None:

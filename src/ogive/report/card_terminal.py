@@ -16,7 +16,7 @@ from ogive.catalog import Card, Kind, find, names
 from . import accuracy, braille, palette
 from .curves import curves
 from .facts import facts
-from .text import number, percent
+from .text import number, share
 
 HEIGHT = 15
 
@@ -135,7 +135,7 @@ def _tables(card: Card) -> list[tuple[str, Table]]:
         for head in ("result", "format", "largest error, ULP", "correctly rounded, %"):
             table.add_column(head)
         for entry in errors:
-            rounded = percent(entry.correctly_rounded, 2)
+            rounded = share(entry.correctly_rounded)
             table.add_row(entry.which, entry.dtype, number(entry.max_ulp, 4), rounded)
         tables.append(("Accuracy", table))
     return tables

@@ -31,7 +31,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for each in (text.number, text.percent, text.signed, text.plus):
+    for each in (text.number, text.percent, text.share, text.signed, text.plus):
         environment.filters[each.__name__] = each
     environment.filters["options"] = options
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -19,6 +20,12 @@ def number(value: float | None, digits: int = 3) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage, without its sign of unit."""
     return "–" if share is None else signed(100 * share, digits)
+
+
+def share(value: float, digits: int = 2) -> str:
+    """A share as a percentage, rounded down: 100 says every single one."""
+    scaled = Decimal(repr(value)).scaleb(2 + digits)
+    return f"{Decimal(math.floor(scaled)).scaleb(-digits):.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
