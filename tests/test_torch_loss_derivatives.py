@@ -249,3 +249,22 @@ def test_what_else_learns_has_derivatives_too() -> None:
 
     for a, b in zip(penalty(ours), penalty(exact), strict=True):
         near(a, b)
+
+
+@pytest.mark.parametrize("which", ["target", "weight"])
+def test_a_pull_back_is_called_when_its_transform_is_over(which: str) -> None:
+    z, ones = torch.randn(3, 4, dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    given = {"target": torch.rand(3, 4).double(), "weight": torch.rand(4).double()}
+
+    def loss(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return ot.cross_entropy(z, **{**given, which: t})
+
+    def first(*xs: torch.Tensor) -> Any:
+        return torch.func.vjp(loss, *xs)[1](ones)
+
+    exact = torch.func.grad(loss, (0, 1))(z, given[which])
+    torch.testing.assert_close(first(z, given[which]), exact)
+    x = z.clone().requires_grad_()
+    second = torch.autograd.grad(first(x, given[which])[1].sum(), x)[0]
+    exact = torch.func.grad(lambda z: torch.func.grad(loss, 1)(z, given[which]).sum())(z)
+    torch.testing.assert_close(second, exact)
