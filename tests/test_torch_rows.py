@@ -161,3 +161,15 @@ def test_a_gradient_that_was_changed_is_no_other_s() -> None:
     first.mul_(100)
     (again,) = torch.autograd.grad(loss, z)
     assert torch.equal(again, before)
+
+
+def test_hard_noisy_rows_under_transforms_are_those_of_the_plain_call() -> None:
+    x = torch.tensor([[0.5, -1.0, 2.0], [1.0, torch.nan, 3.0]], dtype=torch.float64)
+
+    def f(x: Any) -> Any:
+        return ot.gumbel_softmax(x, hard=True, seed=1)
+
+    exact = f(x)
+    assert exact[1].isnan().all()
+    for found in (torch.func.functionalize(f)(x), torch.func.vjp(f, x)[0]):
+        torch.testing.assert_close(found, exact, rtol=0, atol=0, equal_nan=True)

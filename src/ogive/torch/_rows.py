@@ -753,7 +753,8 @@ class DrawnRows:
         if not hard:
             return y
         best = y.detach().argmax(dim, keepdim=True)
-        return ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)  # type: ignore[no-any-return]
+        # By a difference of 0 (NaN in a row that holds one), which functionalize takes as well.
+        return torch.zeros_like(y).scatter(dim, best, 1.0) + (y - y.detach())
 
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
