@@ -866,13 +866,15 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         def forward(
             ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
         ) -> Tensor:
-            ctx.save_for_backward(x, seed)
+            ctx.save_for_backward(x, seed)  # as the operator does
+            # A checkpoint's recomputation draws another from a generator of the user's own.
+            ctx.seed = seed
             ctx.rest = dim, temperature, hard
             return of.run("value", None, x, dim, temperature, hard, seed)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            x, seed = ctx.saved_tensors
+            (x, _), seed = ctx.saved_tensors, ctx.seed
             dy = densely(dy)
             further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
             if not (further or many):
