@@ -249,3 +249,41 @@ def test_what_else_learns_has_derivatives_too() -> None:
 
     for a, b in zip(penalty(ours), penalty(exact), strict=True):
         near(a, b)
+
+
+@pytest.mark.parametrize("which", ["target", "weight"])
+def test_a_pull_back_is_called_when_its_transform_is_over(which: str) -> None:
+    z, ones = torch.randn(3, 4, dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    given = {"target": torch.rand(3, 4).double(), "weight": torch.rand(4).double()}
+
+    def loss(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return ot.cross_entropy(z, **{**given, which: t})
+
+    def first(*xs: torch.Tensor) -> Any:
+        return torch.func.vjp(loss, *xs)[1](ones)
+
+    exact = torch.func.grad(loss, (0, 1))(z, given[which])
+    torch.testing.assert_close(first(z, given[which]), exact)
+    x = z.clone().requires_grad_()
+    second = torch.autograd.grad(first(x, given[which])[1].sum(), x)[0]
+    exact = torch.func.grad(lambda z: torch.func.grad(loss, 1)(z, given[which]).sum())(z)
+    torch.testing.assert_close(second, exact)
+
+
+@pytest.mark.parametrize("value", [2.0, 2.5])
+@pytest.mark.parametrize("name", ["focal", "sigmoid_focal"])
+def test_a_gamma_that_learns_may_be_whole_and_may_differ_from_sample_to_sample(
+    name: str, value: float
+) -> None:
+    z, t = torch.randn(3, 4, dtype=torch.float64), torch.rand(3, 4).double()
+
+    def loss(gamma: Any) -> torch.Tensor:
+        found: torch.Tensor = getattr(ot, name)(z, t, gamma=gamma)
+        return found
+
+    gamma = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+    exact = (loss(value + 1e-6) - loss(value - 1e-6)) / 2e-6
+    torch.testing.assert_close(torch.autograd.grad(loss(gamma), gamma)[0], exact)
+    gammas = torch.tensor([value, 1.0], dtype=torch.float64)
+    (first, _) = torch.func.vmap(torch.func.grad(loss))(gammas)
+    torch.testing.assert_close(first, exact)

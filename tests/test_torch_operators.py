@@ -1,4 +1,4 @@
-"""Operators called directly refuse bad arguments, and neither end the process nor run for ever."""
+"""Operators called directly take samples, refuse bad arguments, and neither crash nor hang."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.testing import assert_close  # noqa: E402
+from torch.utils._pytree import tree_map  # noqa: E402
+
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from torch_operators import operators  # noqa: E402
+from torch_operators import good, operators  # noqa: E402
 
 SCRIPT = Path(__file__).parent / "torch_operators.py"
 
@@ -97,3 +101,27 @@ def test_compiled_code_refuses_a_temperature_when_it_runs(name: str) -> None:
     for bad in (torch.tensor(-1.0), torch.tensor(float("nan")), -1.0):
         with pytest.raises(ValueError, match=r"(temperature|tau) must be positive and finite"):
             f(x, bad)
+
+
+def samples_like(t: Any) -> list[Any]:
+    """Three tensors that are fit for the same place."""
+    moved = [t.flatten().roll(k).reshape(t.shape) for k in range(3)]
+    return [m * (1 - k / 8) if t.is_floating_point() else m for k, m in enumerate(moved)]
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+def test_operators_take_samples_of_each_tensor_along_any_axis() -> None:
+    for name in operators():
+        operator, args = getattr(torch.ops.ogive, name).default, good(name)
+        of_bits = "strides" in str(operator._schema)  # which have one layout
+        for k, t in enumerate(args):
+            if not isinstance(t, torch.Tensor) or t.dtype is torch.uint8 or not t.dim():
+                continue
+            each = samples_like(t)
+            one_by_one = [operator(*args[:k], one, *args[k + 1 :]) for one in each]
+            for axis in range(1 if of_bits else t.dim() + 1):
+                given = [*args[:k], torch.stack(each, axis), *args[k + 1 :]]
+                dims = tuple(axis if i == k else None for i in range(len(args)))
+                found = torch.vmap(operator, dims)(*given)
+                exact = tree_map(lambda *some: torch.stack(some), *one_by_one)
+                assert_close(found, exact, msg=f"{name}, argument {k} along {axis}")

@@ -38,7 +38,7 @@ def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
 ) -> None:
     tests = ["losses_match", "losses_are_float32_under_autocast", "rows_and_halves"]
     tests += ["masked_classes", "ignored_rows_count_nowhere", "class_weights_of_any_size"]
-    tests += ["refusals", "dtensors"]
+    tests += ["refusals", "dtensors", "groups_of_some_ranks"]
     run(world, [*tests, "data_parallel"] if world == 2 else tests, tmp_path)
 
 

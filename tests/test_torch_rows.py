@@ -8,6 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.utils.checkpoint import checkpoint  # noqa: E402
+
 import ogive.torch as ot  # noqa: E402
 from ogive.catalog import find, names  # noqa: E402
 
@@ -161,3 +163,31 @@ def test_a_gradient_that_was_changed_is_no_other_s() -> None:
     first.mul_(100)
     (again,) = torch.autograd.grad(loss, z)
     assert torch.equal(again, before)
+
+
+def test_hard_noisy_rows_under_transforms_are_those_of_the_plain_call() -> None:
+    x = torch.tensor([[0.5, -1.0, 2.0], [1.0, torch.nan, 3.0]], dtype=torch.float64)
+
+    def f(x: Any) -> Any:
+        return ot.gumbel_softmax(x, hard=True, seed=1)
+
+    exact = f(x)
+    assert exact[1].isnan().all()
+    for found in (torch.func.functionalize(f)(x), torch.func.vjp(f, x)[0]):
+        torch.testing.assert_close(found, exact, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["gumbel_softmax", "rrelu"])
+def test_a_checkpoint_has_the_gradient_of_the_numbers_that_a_generator_gave(name: str) -> None:
+    training = {"training": True} if name == "rrelu" else {}
+    x = leaf(4, 5)
+    found = []
+    for again in (False, True):
+        generator = torch.Generator().manual_seed(1)
+
+        def f(x: Any, generator: Any = generator) -> Any:
+            return getattr(ot, name)(x, generator=generator, **training)
+
+        y = checkpoint(f, x, use_reentrant=False) if again else f(x)
+        found.append(torch.autograd.grad((y * torch.arange(5)).sum(), x)[0])
+    assert torch.equal(*found)

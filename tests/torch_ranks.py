@@ -253,7 +253,7 @@ def twice(shard: torch.Tensor, t: torch.Tensor) -> None:
 
 def refusals(rank: int, world: int) -> None:
     shard = torch.zeros(3, 2 + rank)
-    t = torch.tensor([0, 1, 2])
+    t, W = torch.tensor([0, 1, 2]), torch.zeros(2, 5)
     for call, kind, message in (
         (lambda: ot.vocab_parallel_cross_entropy(shard, t), ValueError, "give vocab_start"),
         (lambda: ot.vocab_parallel_cross_entropy(shard, t, vocab_start=0), ValueError, "overlap"),
@@ -294,6 +294,21 @@ def refusals(rank: int, world: int) -> None:
             RuntimeError,
             "logits_shard must be of floating-point numbers",
         ),
+        (
+            lambda: ot.vocab_parallel_linear_cross_entropy(torch.zeros(3, 5), W.long(), t),
+            RuntimeError,
+            "weight_shard must be of floating-point numbers",
+        ),
+        (
+            lambda: ot.vocab_parallel_linear_cross_entropy(torch.zeros(3, 5).long(), W, t),
+            RuntimeError,
+            "input must be of floating-point numbers",
+        ),
+        (
+            lambda: ot.vocab_parallel_linear_cross_entropy(torch.zeros(3, 5), W, t.float()),
+            TypeError,
+            "labels must be integers",
+        ),
         (lambda: twice(shard.requires_grad_(), t), RuntimeError, "no second derivative"),
     ):
         try:
@@ -303,6 +318,26 @@ def refusals(rank: int, world: int) -> None:
                 raise
         else:
             raise AssertionError(f"no {kind.__name__}")
+
+
+def groups_of_some_ranks(rank: int, world: int) -> None:
+    """The first rank has all classes of a loss of its own, and the others share them."""
+    groups = [dist.new_group([0]), dist.new_group(list(range(1, world)))]
+    group, place, ranks = groups[rank > 0], max(rank - 1, 0), max(world - 1, 1) if rank else 1
+    x, W, b, t = inputs()
+    begin = [0, 5][:ranks]
+    mine = slice(begin[place], [*begin[1:], CLASSES][place])
+    z = (x @ W.T + b).requires_grad_()
+    (dz,) = torch.autograd.grad(whole := ot.cross_entropy(z, t), z)
+    given: dict[str, Any] = {"group": group, "vocab_start": begin[place]}
+    shard = z.detach()[:, mine].clone().requires_grad_()
+    loss = ot.vocab_parallel_cross_entropy(shard, t, **given)
+    torch.testing.assert_close(loss, whole)
+    torch.testing.assert_close(torch.autograd.grad(loss, shard)[0], dz[:, mine])
+    V = W[mine].clone().requires_grad_()
+    loss = ot.vocab_parallel_linear_cross_entropy(x, V, t, bias_shard=b[mine], **given)
+    torch.testing.assert_close(loss, whole)
+    torch.testing.assert_close(torch.autograd.grad(loss, V)[0], dz[:, mine].T @ x)
 
 
 def dtensors(rank: int, world: int) -> None:

@@ -363,8 +363,9 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
         given = {k: v for k, v in options.items() if k in taken and v is not None}
         if card.parameters and "alpha" in options and options["alpha"] is None:
             given["alpha"] = None
-        if float(given.get("gamma", 0.5)).is_integer():
-            given["gamma"] = int(given["gamma"])  # whole powers are products
+        gamma = given.get("gamma")  # of which a tensor may learn, or differ from sample to sample
+        if isinstance(gamma, (int, float)) and float(gamma).is_integer():
+            given["gamma"] = int(gamma)  # whole powers are products
         for name in ("weight", "pos_weight"):
             if isinstance(given.get(name), Tensor):
                 given[name] = given[name].to(z.dtype)

@@ -929,7 +929,9 @@ def keep(ctx: Any, inputs: Sequence[Any], forward: bool = False) -> None:
 
 
 def kept_by(ctx: Any) -> list[Any]:
-    tensors = iter(ctx.saved_tensors)
+    # The function that `torch.func.vjp` gives is called when its transform is over, whose tensors
+    # record nothing any more; what they wrap does.
+    tensors = iter(map(torch._C._functorch.unwrap_if_dead, ctx.saved_tensors))
     return [next(tensors) if value is HERE else value for value in ctx.given]
 
 

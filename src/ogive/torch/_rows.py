@@ -753,7 +753,8 @@ class DrawnRows:
         if not hard:
             return y
         best = y.detach().argmax(dim, keepdim=True)
-        return ValueOf.apply(torch.zeros_like(y).scatter(dim, best, 1.0), y)  # type: ignore[no-any-return]
+        # By a difference of 0 (NaN in a row that holds one), which functionalize takes as well.
+        return torch.zeros_like(y).scatter(dim, best, 1.0) + (y - y.detach())
 
     def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
         x = floating(input, self.name)
@@ -865,13 +866,15 @@ def drawn_function(of: DrawnRows) -> type[Function]:
         def forward(
             ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
         ) -> Tensor:
-            ctx.save_for_backward(x, seed)
+            ctx.save_for_backward(x, seed)  # as the operator does
+            # A checkpoint's recomputation draws another from a generator of the user's own.
+            ctx.seed = seed
             ctx.rest = dim, temperature, hard
             return of.run("value", None, x, dim, temperature, hard, seed)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
-            x, seed = ctx.saved_tensors
+            (x, _), seed = ctx.saved_tensors, ctx.seed
             dy = densely(dy)
             further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
             if not (further or many):

@@ -52,10 +52,12 @@ class Activation(nn.Module):
 
     def extra_repr(self) -> str:
         shown = [f"{name}={getattr(self, name)}" for name, _ in self.parameters_of_function]
-        shown += ["inplace=True"] if self.inplace else []
+        over = ["inplace=True"] if self.inplace else []
         theirs: Any = getattr(nn, type(self).__name__, None)
         if theirs is not None:  # as torch's says it
             shown = [theirs.extra_repr(self)]
+            over = [] if "inplace" in inspect.signature(theirs).parameters else over
+        shown += over
         shown += [] if self.lean is None else [f"lean={self.lean}"]
         return ", ".join(filter(None, shown))
 
@@ -117,26 +119,41 @@ class GatedActivation(nn.Module):
         return f"dim={self.dim}"
 
 
-class Rows(nn.Module):
-    """A function along an axis."""
+class ReducedRows(nn.Module):
+    """One number for each row along an axis."""
 
     function: Callable[..., Tensor]
     temperature = 1.0
-    lean: bool | None = None
 
-    def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
+    def __init__(self, dim: int | None = -1, temperature: float = 1.0):
         super().__init__()
-        self.dim, self.temperature, self.lean = dim, temperature, lean
+        self.dim, self.temperature = dim, temperature
 
     def forward(self, input: Tensor, where: Tensor | None = None) -> Tensor:
-        options: dict[str, Any] = {"temperature": self.temperature, "where": where}
-        if self.lean is not None:
-            options["lean"] = self.lean
-        return type(self).function(input, self.dim, **options)
+        return type(self).function(input, self.dim, temperature=self.temperature, where=where)
 
     def extra_repr(self) -> str:
         shown = f"dim={self.dim}"
         return shown if self.temperature == 1 else f"{shown}, temperature={self.temperature}"
+
+
+class Rows(ReducedRows):
+    """A function along an axis."""
+
+    lean: bool | None = None
+
+    def __init__(self, dim: int | None = -1, temperature: float = 1.0, lean: bool | None = None):
+        super().__init__(dim, temperature)
+        self.lean = lean
+
+    def forward(self, input: Tensor, where: Tensor | None = None) -> Tensor:
+        return type(self).function(
+            input, self.dim, temperature=self.temperature, where=where, lean=self.lean
+        )
+
+    def extra_repr(self) -> str:
+        shown = super().extra_repr()
+        return shown if self.lean is None else f"{shown}, lean={self.lean}"
 
 
 class DrawnRows(nn.Module):
@@ -302,7 +319,8 @@ def _class(card: Card) -> type[nn.Module]:
     elif card.kind == "gated":
         base = GatedActivation
     elif card.kind == "rows":
-        base = DrawnRows if "seed" in names else Rows
+        takes_lean = "lean" in inspect.signature(function).parameters
+        base = DrawnRows if "seed" in names else Rows if takes_lean else ReducedRows
     else:
         base = Loss
         _, _, *taken = inspect.signature(function).parameters.values()
