@@ -196,6 +196,8 @@ def rows(huge: bool = True) -> Iterator[Row]:
     for offset in (1e8, -1e8, 3e38):
         z = np.float32(offset) + random.normal(0, 30, 12).astype(np.float32)
         yield Row(f"offset-{offset:g}", z.astype(np.float32))
+    for span in (58, 62, 88):  # short rows of floats end at 60
+        yield Row(f"span-{span}", np.linspace(-span / 2, span / 2, 6).astype(np.float32))
     if huge:
         yield Row("huge", random.normal(0, 4, 200_000).astype(np.float32))
 
