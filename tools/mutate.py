@@ -109,6 +109,7 @@ class Lines:
         self.times: dict[str, float] = recorded["times"]
         now = digests()
         self.moved = {file for file, of in recorded["files"].items() if now.get(file) != of}
+        self.words = {test: set(re.split(r"[^a-z0-9_]+", test)) for test in self.times}
         self.of_file: dict[str, dict[int, list[str]]] = {}
 
     def through(self, file: str) -> dict[int, list[str]]:
@@ -119,27 +120,28 @@ class Lines:
     def tests(self, mutant: Mutant) -> list[str]:
         """Those of the mutant's lines; of a line that runs at import, those of its file.
 
-        Those of its file, too, where it has changed since the tests went through it.
+        Those of its file, too, where it has changed since the tests went through it, and those
+        that name its function.
         """
         lines = self.through(mutant.file)
         here = [c for n in range(mutant.line, mutant.last_line + 1) for c in lines.get(n, ())]
         found = {c.partition("|")[0] for c in here}
+        stem = Path(mutant.file).stem.strip("_")
         if "" in found or mutant.file in self.moved:
             found |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
+            found |= {test for test, words in self.words.items() if stem in words}
         found &= set(self.times)
         if not found:  # what runs in processes of its own: the tests that its name leads to
-            stem = Path(mutant.file).stem.strip("_")
             found = {test for test in self.times if stem in test.partition("::")[0]}
         return sorted(found)
 
     def of_kernels(self, functions: set[str]) -> list[str]:
         """The tests that name a function, and those of files that name none but call many."""
         names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
-        words = {test: set(re.split(r"[^a-z0-9_]+", test)) for test in self.times}
         # NumPy's tests look at the numbers; what torch hands over itself, and the pool, serve all.
         folders = ("study", "report", "predict", *(["torch"] if functions & names else []))
         functions = functions & names or names
-        naming = {test.partition("::")[0] for test in self.times if words[test] & names}
+        naming = {test.partition("::")[0] for test in self.times if self.words[test] & names}
         elsewhere = {
             context.partition("::")[0]
             for folder in folders
@@ -152,7 +154,7 @@ class Lines:
         of_file = {test: test.partition("::")[0] for test in self.times}
         return [
             test for test, file in of_file.items()
-            if file in files and (words[test] & functions or file in many)
+            if file in files and (self.words[test] & functions or file in many)
         ]  # fmt: skip
 
     def chosen(self, tests: list[str], seconds: float) -> list[str]:
