@@ -37,10 +37,12 @@ from pathlib import Path
 from typing import Any
 
 from copies import BUILD, Copy, Units, name_of
-from mutants import KERNELS, ROOT, SOURCE, Mutant, drawn, in_turn
+from mutants import KERNELS, ROOT, SOURCE, Mutant, drawn, folder_of, in_turn, sources
 
 KEPT = ROOT / "results" / "mutants"
 COVERAGE, RECORDED, VERDICTS = KEPT / "coverage", KEPT / "recorded.json", KEPT / "verdicts.jsonl"
+FOLDERS = {folder_of(file) for file in sources()} | {"heads", "ogive", "rows", "unary", "gated"}
+"""Names that many tests have."""
 MOST_UNSOUND = 10
 """Tests that fail without a mutant too, after which a mutant counts as one that survived."""
 
@@ -131,8 +133,10 @@ class Lines:
             found |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
             found |= {test for test, words in self.words.items() if stem in words}
         found &= set(self.times)
-        if not found:  # what runs in processes of its own: the tests that its name leads to
-            found = {test for test in self.times if stem in test.partition("::")[0]}
+        # What runs in processes of its own, or in Triton's interpreter: where the name leads.
+        for name in (stem, Path(mutant.file).parent.name.strip("_")):
+            if name not in FOLDERS:
+                found |= {test for test in self.times if name in test.partition("::")[0]}
         return sorted(found)
 
     def of_kernels(self, functions: set[str]) -> list[str]:
