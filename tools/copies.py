@@ -32,7 +32,7 @@ COPIED = (
 HEAVY = ("numpy", "scipy.stats", "pandas", "sympy", "sklearn.linear_model", "torch._dynamo")
 """What tests import that takes seconds: imported once, before the process forks for a mutant."""
 MOST_UNITS = 3
-"""Units compiled for a slip in a header that nearly all include, drawn among them."""
+"""Changed units linked for a slip in a header that nearly all include."""
 
 # The package is installed in place; in a copy, and in what its tests start, it is the copy's.
 SITE = """import sys
@@ -133,6 +133,13 @@ class Copy:
         written = self.at / "mutant.failed"
         return written.read_text().splitlines()[0] if written.exists() else None
 
+    def failures(self) -> list[str]:
+        """The tests of the last run that failed or were not found."""
+        log = (self.at / "mutant.log").read_text(errors="replace")
+        missing = re.findall(rf"^ERROR: not found: {re.escape(str(self.at))}/(.*)$", log, re.M)
+        failed = self.failed()
+        return [*missing, *([failed] if failed else [])]
+
     def close(self) -> None:
         if self.server.stdin is not None:
             self.server.stdin.close()
@@ -163,17 +170,32 @@ class Units:
         of = re.search(r"kernels_(\w+)\.dir", unit)
         return of is None or of[1] == self.isa
 
-    def drawn(self, file: str) -> list[str]:
-        """A file's own unit, and as many of the others as there is time for."""
+    def changed(self, file: str, copy: Path) -> dict[str, Path] | None:
+        """Some objects that a slip in a file of the copy changes; None if it does not compile.
+
+        The file's own unit comes first, the others as they are shuffled, until some differ.
+        """
         units = sorted(self.including.get(file, []))
         random.Random(file).shuffle(units)
-        own = [unit for unit in units if name_of(unit) == Path(file).stem]
-        return [*own, *(unit for unit in units if unit not in own)][:MOST_UNITS]
+        units.sort(key=lambda unit: name_of(unit) != Path(file).stem)
+        found: dict[str, Path] = {}
+        # Code for another instruction set is gone after the preprocessor, from every unit.
+        if all(
+            self.preprocessed(unit, copy) == self.preprocessed(unit, ROOT) for unit in units[:2]
+        ):
+            return found
+        for unit in units:
+            made = self.compiled(unit, copy)
+            if made is None:
+                return None
+            if made.read_bytes() != (BUILD / unit).read_bytes():
+                found[unit] = made
+            if len(found) == MOST_UNITS:
+                break
+        return found
 
-    def compiled(self, unit: str, copy: Path) -> Path | None:
-        """The object of a unit in a copy; None if it does not compile."""
-        to = copy / "objects" / unit
-        to.parent.mkdir(parents=True, exist_ok=True)
+    def words(self, unit: str, copy: Path) -> list[str]:
+        """What compiles a unit of a copy, up to where the object goes."""
         words = shlex.split(self.database[unit].replace(str(ROOT / SOURCE), str(copy / SOURCE)))
         has = "-DOGIVE_HAS_"  # what dispatch.cpp is told of
         words = [
@@ -181,9 +203,20 @@ class Units:
             if Path(word).name not in ("-Werror", "ccache")
             and (not word.startswith(has) or word == has + self.isa)
         ]  # fmt: skip
-        words[words.index("-o") + 1] = str(to)
-        del words[words.index("-MF") : words.index("-MF") + 2]
-        done = subprocess.run([*words, "-w"], cwd=BUILD, capture_output=True, check=False)
+        for option in ("-MT", "-MF", "-o"):
+            del words[words.index(option) : words.index(option) + 2]
+        return [*(word for word in words if word != "-MD"), "-w"]
+
+    def preprocessed(self, unit: str, copy: Path) -> bytes:
+        words = [word for word in self.words(unit, copy) if word != "-c"]
+        return subprocess.run([*words, "-E", "-P"], cwd=BUILD, capture_output=True).stdout
+
+    def compiled(self, unit: str, copy: Path) -> Path | None:
+        """The object of a unit in a copy; None if it does not compile."""
+        to = copy / "objects" / unit
+        to.parent.mkdir(parents=True, exist_ok=True)
+        words = [*self.words(unit, copy), "-o", str(to)]
+        done = subprocess.run(words, cwd=BUILD, capture_output=True, check=False)
         return to if done.returncode == 0 else None
 
     def link(self, objects: dict[str, Path], library: Path) -> None:

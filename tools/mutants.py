@@ -45,9 +45,8 @@ class Mutant:
         found = re.search("Replace(Binary|Comparison|Unary)Operator", self.operator)
         return found[0] if found else self.operator
 
-    def mutated(self) -> str | None:
+    def mutated(self, before: str) -> str | None:
         """The file's text with the slip, None where it makes no other program."""
-        before = (ROOT / self.file).read_text()
         if self.folder == KERNELS:
             return kernel_slips.SLIPS[self.operator].mutated(before, self.occurrence)
         from cosmic_ray.mutating import mutate_code
@@ -164,11 +163,12 @@ def in_turn(lists: Iterable[list[Any]]) -> Iterator[list[Any]]:
 def drawn(
     sample: int, seed: int, only: set[str], changed: dict[str, set[int]] | None = None
 ) -> list[Mutant]:
-    """A draw of mutants; folders share the number, kernels are drawn where they are asked for.
+    """A sample of mutants; folders share the number, kernels come where asked for or changed.
 
     Places within a folder are equally likely; of kernels, kinds of slips share the number too.
     """
-    wanted = only or {folder_of(file) for file in sources()} - {KERNELS}
+    unasked = set() if changed else {KERNELS}
+    wanted = only or {folder_of(file) for file in sources()} - unasked
     by_folder: dict[str, dict[Any, list[Mutant]]] = defaultdict(lambda: defaultdict(list))
     for file in sources():
         if folder_of(file) not in wanted or (changed is not None and file not in changed):

@@ -7,7 +7,7 @@ A draw of places in the sources has a slip each (mutants.py). A first run of the
 coverage (results/mutants/) says which tests go through a line, and how long they take; later only
 test files that have changed are run again. A slip in a
 kernel concerns the tests that name a function compiled with it. Of these a mutant meets those of as
-many files as fit into `--limit` seconds. Killed it is where a test fails that passes without it.
+many files as fit into `--limit` seconds. It is killed if a test fails with it and passes without.
 Verdicts are lines of results/mutants/verdicts.jsonl, so that a stopped run goes on; mutants of a
 file that has changed are tried anew.
 """
@@ -15,6 +15,7 @@ file that has changed are tried anew.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import hashlib
 import json
@@ -29,18 +30,19 @@ import threading
 import time
 import xml.etree.ElementTree as xml
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from copies import BUILD, Copy, Units, name_of
-from mutants import KERNELS, ROOT, SOURCE, Mutant, drawn, folder_of, in_turn, sources
+from copies import Copy, Units, name_of
+from mutants import COMPILED, KERNELS, ROOT, SOURCE, Mutant, drawn, folder_of, in_turn, sources
 
 KEPT = ROOT / "results" / "mutants"
 COVERAGE, RECORDED, VERDICTS = KEPT / "coverage", KEPT / "recorded.json", KEPT / "verdicts.jsonl"
+COPIES = ROOT / "results" / "copies"
 FOLDERS = {folder_of(file) for file in sources()} | {"heads", "ogive", "rows", "unary", "gated"}
 """Names that many tests have."""
 MOST_UNSOUND = 10
@@ -52,12 +54,13 @@ MOST_UNSOUND = 10
 
 def record(jobs: int, anew: bool) -> None:
     """Runs the tests that have changed since the last time, under coverage and with a clock."""
-    if anew or not RECORDED.exists():
-        shutil.rmtree(KEPT, ignore_errors=True)
-        KEPT.mkdir(parents=True)
-        RECORDED.write_text(json.dumps({"files": {}, "times": {}}))
-    kept = json.loads(RECORDED.read_text())
-    files, times = digests(), kept["times"]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = json.loads(RECORDED.read_text()) if RECORDED.exists() else {"files": {}, "times": {}}
+    files = digests()
+    sources_now = [file for file in files if not file.startswith("tests/")]
+    if anew or any(file not in kept["files"] for file in sources_now):
+        kept = {"files": {}, "times": {}}
+        COVERAGE.unlink(missing_ok=True)
     tests = [file for file in files if Path(file).match("tests/test_*.py")]
     changed = [file for file in tests if kept["files"].get(file) != files[file]]
     if not changed:
@@ -66,7 +69,8 @@ def record(jobs: int, anew: bool) -> None:
     configuration.write_text(
         f"[run]\nsource = {ROOT / SOURCE}\ndata_file = {COVERAGE}\ncore = ctrace\n"
     )
-    subprocess.run(
+    report.unlink(missing_ok=True)
+    done = subprocess.run(
         [
             sys.executable, "-m", "pytest", "-q", "-n", str(jobs), "-p", "no:cacheprovider",
             "--cov", "--cov-append", "--cov-context=test", "--cov-report=",
@@ -74,29 +78,54 @@ def record(jobs: int, anew: bool) -> None:
         ],
         cwd=ROOT, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    times = {test: t for test, t in times.items() if test.partition("::")[0] not in changed}
-    kept["files"] |= {file: files[file] for file in changed}
+    if done.returncode > 1 or not report.exists():
+        raise RuntimeError(f"pytest ended with {done.returncode}: nothing is recorded")
+    passed, failed = outcomes(report)
+    times = {test: t for test, t in kept["times"].items() if file_of(test) not in changed}
+    kept["files"] |= {file: files[file] for file in changed if file not in failed}
     if len(changed) == len(tests):
-        kept["files"] = files
-    RECORDED.write_text(json.dumps({**kept, "times": times | passed_tests(report)}))
+        kept["files"] |= {file: files[file] for file in sources_now}
+    RECORDED.write_text(json.dumps({**kept, "times": times | passed}))
 
 
 def digests() -> dict[str, str]:
-    """Of every source and test, what tells whether it has changed."""
-    files = [p for folder in (SOURCE, Path("tests")) for p in (ROOT / folder).rglob("*.py")]
+    """Of every source, and of every test with what it imports from its folder: has it changed?"""
+    tests = {p.stem: p for p in (ROOT / "tests").glob("*.py")}
+
+    @cache
+    def reached(name: str) -> frozenset[str]:
+        text = tests[name].read_text()
+        used = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE)) & tests.keys()
+        return frozenset({name}.union(*(reached(other) for other in used - {name})))
+
+    texts = {str(p.relative_to(ROOT)): [p] for p in sorted((ROOT / SOURCE).rglob("*.py"))}
+    texts |= {f"tests/{name}.py": [tests[k] for k in sorted(reached(name))] for name in tests}
     return {
-        str(p.relative_to(ROOT)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)
+        file: hashlib.sha256(b"".join(p.read_bytes() for p in paths)).hexdigest()
+        for file, paths in texts.items()
     }
 
 
-def passed_tests(report: Path) -> dict[str, float]:
-    """The tests that passed, with their seconds."""
-    found = {}
+def words_of(tests: Iterable[str]) -> dict[str, set[str]]:
+    """The words in the names of tests, of which some are functions'."""
+    return {test: set(re.split(r"[^a-z0-9_]+", test)) for test in tests}
+
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def outcomes(report: Path) -> tuple[dict[str, float], set[str]]:
+    """The tests that passed, with their seconds; the files of those that failed."""
+    passed, failed = {}, set()
     for case in xml.parse(report).getroot().iter("testcase"):
-        if not any(child.tag in ("failure", "error", "skipped") for child in case):
-            path = case.get("classname", "").replace(".", "/") + ".py"
-            found[f"{path}::{case.get('name')}"] = float(case.get("time", 0))
-    return found
+        file = case.get("classname", "").replace(".", "/") + ".py"
+        ends = {child.tag for child in case}
+        if ends & {"failure", "error"}:
+            failed.add(file)
+        elif "skipped" not in ends:
+            passed[f"{file}::{case.get('name')}"] = float(case.get("time", 0))
+    return passed, failed
 
 
 class Lines:
@@ -109,9 +138,9 @@ class Lines:
         self.data.read()
         recorded = json.loads(RECORDED.read_text())
         self.times: dict[str, float] = recorded["times"]
-        now = digests()
-        self.moved = {file for file, of in recorded["files"].items() if now.get(file) != of}
-        self.words = {test: set(re.split(r"[^a-z0-9_]+", test)) for test in self.times}
+        self.digests = digests()
+        self.moved = {f for f, of in self.digests.items() if recorded["files"].get(f) != of}
+        self.words = words_of(self.times)
         self.of_file: dict[str, dict[int, list[str]]] = {}
 
     def through(self, file: str) -> dict[int, list[str]]:
@@ -136,29 +165,25 @@ class Lines:
         # What runs in processes of its own, or in Triton's interpreter: where the name leads.
         for name in (stem, Path(mutant.file).parent.name.strip("_")):
             if name not in FOLDERS:
-                found |= {test for test in self.times if name in test.partition("::")[0]}
+                found |= {test for test in self.times if name in file_of(test)}
         return sorted(found)
 
     def of_kernels(self, functions: set[str]) -> list[str]:
-        """The tests that name a function, and those of files that name none but call many."""
+        """The tests that name a function, and those that name none and look at numbers."""
         names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
         # NumPy's tests look at the numbers; what torch hands over itself, and the pool, serve all.
         folders = ("study", "report", "predict", *(["torch"] if functions & names else []))
         functions = functions & names or names
-        naming = {test.partition("::")[0] for test in self.times if self.words[test] & names}
         elsewhere = {
-            context.partition("::")[0]
+            file_of(context)
             for folder in folders
             for path in (ROOT / SOURCE / folder).rglob("*.py")
             for contexts in self.through(str(path.relative_to(ROOT))).values()
             for context in contexts
         }
-        files = {test.partition("::")[0] for test in self.times} - elsewhere
-        many = files - naming | {f"tests/test_{name}.py" for name in functions}
-        of_file = {test: test.partition("::")[0] for test in self.times}
         return [
-            test for test, file in of_file.items()
-            if file in files and (self.words[test] & functions or file in many)
+            test for test, words in self.words.items()
+            if file_of(test) not in elsewhere and (words & functions or not words & names)
         ]  # fmt: skip
 
     def chosen(self, tests: list[str], seconds: float) -> list[str]:
@@ -166,7 +191,7 @@ class Lines:
         draw = random.Random(0)
         by_file = defaultdict(list)
         for test in tests:
-            by_file[test.partition("::")[0]].append(test)
+            by_file[file_of(test)].append(test)
         for some in by_file.values():
             draw.shuffle(some)
             some.sort(key=lambda test: self.times[test] > 0.5)
@@ -180,13 +205,21 @@ class Lines:
 
 
 def changed_lines(revision: str) -> dict[str, set[int]]:
-    text = subprocess.run(
-        ["git", "diff", "-U0", revision, "--", str(SOURCE)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    """The lines of sources that differ from a revision; of files it does not know, all."""
+
+    def git(*arguments: str) -> list[str]:
+        return subprocess.run(
+            ["git", *arguments, "--", str(SOURCE)],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+
     found: dict[str, set[int]] = defaultdict(set)
+    for file in git("ls-files", "--others", "--exclude-standard"):
+        if Path(file).suffix in (".py", *COMPILED):
+            found[file] |= set(range(1, (ROOT / file).read_text().count("\n") + 2))
+    prefixes = ("--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
     file = ""
-    for line in text.splitlines():
+    for line in git("diff", "-U0", *prefixes, revision):
         if line.startswith("+++ b/"):
             file = line[6:]
         elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", line):
@@ -210,32 +243,39 @@ class Trial:
             raise RuntimeError(f"without a mutant: {verdict}; see {at / 'mutant.log'}")
 
     def tried(self, mutant: Mutant) -> dict[str, Any]:
-        before, after = (ROOT / mutant.file).read_text(), mutant.mutated()
+        here = self.copy.at / mutant.file
+        before = here.read_text()  # the tree of the copy, whatever has become of the other since
+        after = mutant.mutated(before)
         tests: list[str] = []
         if after is None:
             verdict = "equal"
         elif mutant.folder == KERNELS:
-            verdict, tests = self.of_kernels(mutant, after)
+            verdict, tests = self.of_kernels(mutant, here, before, after)
         else:
             tests = self.lines.chosen(self.lines.tests(mutant), self.limit)
-            here = self.copy.at / mutant.file
             verdict = self.met(
                 tests, lambda: here.write_text(after), lambda: here.write_text(before)
             )
         texts = before.splitlines(), (after or "").splitlines()
         diff = "\n".join(difflib.unified_diff(*texts, lineterm="", n=1))
-        return {"verdict": verdict, "tests": len(tests), "diff": diff}
+        return {
+            "key": key_of(mutant, before), "folder": mutant.folder, **asdict(mutant),
+            "verdict": verdict, "tests": len(tests), "diff": diff,
+            "by": self.lines.digests.get(file_of(killer(verdict))),
+        }  # fmt: skip
 
-    def of_kernels(self, mutant: Mutant, after: str) -> tuple[str, list[str]]:
-        """The same of a slip in a header: the units that include it are another library."""
-        here, units, alone = self.copy.at / mutant.file, self.units.drawn(mutant.file), self.alone
+    def of_kernels(
+        self, mutant: Mutant, here: Path, before: str, after: str
+    ) -> tuple[str, list[str]]:
+        """The same of a slip in a kernel: some units that it changes are another library."""
+        alone = self.alone
         here.write_text(after)
-        objects = {unit: self.units.compiled(unit, self.copy.at) for unit in units}
-        shutil.copy2(ROOT / mutant.file, here)
-        if None in objects.values():
+        try:
+            changed = self.units.changed(mutant.file, self.copy.at)
+        finally:
+            here.write_text(before)
+        if changed is None:
             return "equal: does not compile", []
-        changed = {unit: made for unit, made in objects.items()
-                   if made and made.read_bytes() != (BUILD / unit).read_bytes()}  # fmt: skip
         if not changed:
             return "equal", []
         slip = self.copy.at / "slip.so"
@@ -275,7 +315,7 @@ class Trial:
     def met(
         self, tests: list[str], plant: Callable[[], object], remove: Callable[[], object]
     ) -> str:
-        """What became of a slip: killed it is by a test that fails again, and passes without it."""
+        """What became of a slip: it is killed if tests that pass without it fail with it."""
 
         def run(tests: list[str]) -> str:
             return self.copy.run(tests, 30 + 5 * sum(self.lines.times[t] for t in tests))
@@ -290,62 +330,82 @@ class Trial:
         left = list(tests)
         for _ in range(MOST_UNSOUND):
             if not left:
-                return "no tests"
-            verdict = run_planted(left)
-            failed = self.copy.failed()
-            if verdict != "killed" or failed is None or failed not in left:
+                break
+            verdict, failed = run_planted(left), self.copy.failed()
+            if verdict == "survived":
                 return verdict
-            if run([failed]) == "survived" and run_planted([failed]).startswith("killed"):
-                return f"killed: {failed}"
-            left.remove(failed)
-        return "survived"
+            single = verdict == "killed" and failed in left
+            some = [str(failed)] if single else left
+            if run(some) == "survived":
+                if not single:
+                    return verdict  # they could not begin, or did not end
+                if run_planted(some).startswith("killed"):
+                    return f"killed: {failed}"
+            unsound = {*some} if single else {*self.copy.failures()}
+            if not unsound:
+                break
+            left = [test for test in left if test not in unsound]
+        return "survived" if tests else "no tests"
 
 
-def key_of(mutant: Mutant) -> str:
-    text = (ROOT / mutant.file).read_text()
-    of = repr((text, mutant.operator, mutant.occurrence))
+def key_of(mutant: Mutant, text: str) -> str:
+    slips = [(ROOT / "tools" / name).read_text() for name in ("kernel_slips.py", "slips.py")]
+    of = repr((mutant.file, text, mutant.operator, mutant.occurrence, slips))
     return hashlib.sha256(of.encode()).hexdigest()[:16]
 
 
+def killer(verdict: str) -> str:
+    """The test that killed, where it was a single one."""
+    return verdict.partition("killed: ")[2]
+
+
 def known() -> dict[str, dict[str, Any]]:
-    if not VERDICTS.exists():
-        return {}
-    lines = map(json.loads, VERDICTS.read_text().splitlines())
-    return {line["key"]: line for line in lines}
+    found = {}
+    for line in VERDICTS.read_text().splitlines() if VERDICTS.exists() else ():
+        with contextlib.suppress(json.JSONDecodeError):  # the last, of a run that was stopped
+            found[json.loads(line)["key"]] = json.loads(line)
+    return found
+
+
+def holds(verdict: dict[str, Any], lines: Lines, again: bool) -> bool:
+    """Whether a verdict need not be found anew: its killer is as it was."""
+    if verdict["verdict"] in ("survived", "no tests"):
+        return not again
+    test = killer(verdict["verdict"])
+    return "::" not in test or (
+        test in lines.times and verdict["by"] == lines.digests.get(file_of(test))
+    )
 
 
 def try_all(mutants: list[Mutant], jobs: int, limit: float, again: bool) -> list[dict[str, Any]]:
     from rich.progress import Progress
 
-    before, found = known(), []
+    lines, before, found = Lines(), known(), []
     waiting: queue.Queue[Mutant] = queue.Queue()
     for mutant in mutants:
-        earlier = before.get(key_of(mutant))
-        if earlier is None or (again and earlier["verdict"] in ("survived", "no tests")):
-            waiting.put(mutant)
-        else:
+        earlier = before.get(key_of(mutant, (ROOT / mutant.file).read_text()))
+        if earlier is not None and holds(earlier, lines, again):
             found.append(earlier)
-    lines, one_at_a_time = Lines(), threading.Lock()
+        else:
+            waiting.put(mutant)
+    one_at_a_time = threading.Lock()
     with Progress() as progress:
         task = progress.add_task("mutants", total=len(mutants), completed=len(found))
 
         def work(number: int) -> None:
-            trial = Trial(ROOT / "build" / "mutants" / str(number), lines, limit)
+            trial = Trial(COPIES / str(number), lines, limit)
             while True:
                 try:
                     mutant = waiting.get_nowait()
                 except queue.Empty:
                     break
                 began = time.monotonic()
-                result = trial.tried(mutant)
-                line = {
-                    "key": key_of(mutant), "folder": mutant.folder, **asdict(mutant), **result,
-                    "seconds": round(time.monotonic() - began, 1),
-                }  # fmt: skip
+                line = trial.tried(mutant)
+                line["seconds"] = round(time.monotonic() - began, 1)
                 with one_at_a_time:
                     found.append(line)
                     with VERDICTS.open("a") as file:
-                        file.write(json.dumps(line) + "\n")
+                        file.write("\n" + json.dumps(line))
                     progress.advance(task)
             trial.copy.close()
 
@@ -364,7 +424,7 @@ def table(found: list[dict[str, Any]]) -> str:
     for folder, verdicts in [*sorted(folders.items()), ("all", every)]:
         killed = sum(v.startswith("killed") for v in verdicts)
         survived, none = verdicts.count("survived"), verdicts.count("no tests")
-        share = f"{killed / len(verdicts):.0%}" if verdicts else ""
+        share = f"{100 * killed // len(verdicts)}%" if verdicts else ""  # 85% is reached, or not
         rows.append(f"| {folder} | {len(verdicts)} | {killed} ({share}) | {survived} | {none} |")
     return "\n".join(rows)
 
