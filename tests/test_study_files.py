@@ -690,13 +690,14 @@ def test_values_of_python_are_read_by_their_kind():
         return frame(values).numbers[:, 0].tolist()
 
     utc = datetime(1970, 1, 1)
-    zones = [timezone(timedelta(hours=k % 5)) for k in draw]
-    times = [datetime(2020, 1, 1, 12, tzinfo=z) + timedelta(days=k)
-             for z, k in zip(zones, draw, strict=True)]  # fmt: skip
-    # Of several zones, all in UTC.
-    right = [(t.astimezone(UTC).replace(tzinfo=None) - utc) / timedelta(days=1)
-             for t in times]  # fmt: skip
-    np.testing.assert_allclose(first(times), right, rtol=1e-15)
+    # Of several zones, and of one, all in UTC.
+    for hours in ([k % 5 for k in draw], [3] * 24):
+        times = [
+            datetime(2020, 1, 1, 12, tzinfo=timezone(timedelta(hours=h))) + timedelta(days=k)
+            for h, k in zip(hours, draw, strict=True)
+        ]
+        right = [(t.astimezone(UTC).replace(tzinfo=None) - utc) / timedelta(days=1) for t in times]
+        np.testing.assert_allclose(first(times), right, rtol=1e-15)
     for origin in (date(9998, 1, 1), date(1, 1, 1), date(1900, 1, 1)):
         days = [origin + timedelta(days=k) for k in draw]
         assert first(days) == [day.toordinal() - utc.toordinal() for day in days]
