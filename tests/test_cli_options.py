@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -338,3 +339,16 @@ def test_options_that_are_unknown_or_no_numbers_are_usage_errors() -> None:
         found = invoke(*arguments, code=2)
         assert found.stdout == ""
         assert "Usage" in found.stderr
+
+
+def test_an_interrupt_while_the_command_is_imported_ends_like_any_interrupt(monkeypatch):
+    from ogive import __main__ as command
+
+    class Interrupted:
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "ogive.cli", Interrupted())
+    with pytest.raises(SystemExit) as caught:
+        command.main()
+    assert caught.value.code == 130

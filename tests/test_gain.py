@@ -1,6 +1,7 @@
 """Gains and predictions are exact: closed forms, published values, and a real wide network."""
 
 import inspect
+import itertools
 import math
 
 import numpy as np
@@ -80,6 +81,65 @@ def test_moments_without_closed_form_agree_with_adaptive_quadrature(name, q):
 
     pieces = [quad(integrand, a, a + 1, epsabs=1e-16, epsrel=1e-13)[0] for a in range(-12, 12)]
     assert moments(name, q).square == pytest.approx(sum(pieces), rel=1e-12)
+
+
+def moved(card):
+    """No parameters; and other values of all that the formula sees, but within their domains."""
+    yield {}
+    changed = {}
+    for at, each in enumerate(card.parameters):
+        if each.operand:
+            value = each.default + 0.3 * (-1) ** at
+            low, high = each.domain
+            changed[each.name] = value if low < value < high else each.default
+    if changed:
+        yield changed
+
+
+def by_quadrature(card, q, parameters):
+    """The three moments, each with the size of what is summed, from branch to branch."""
+    from scipy.integrate import quad
+
+    # Branches end where the card says, or at a parameter or its opposite.
+    ends = {*card.claims.breaks, *parameters.values(), *(-v for v in parameters.values())}
+    ends = {e / math.sqrt(q) for e in ends} | set(range(-14, 15))
+    pieces = list(itertools.pairwise(sorted(e for e in ends if abs(e) <= 14)))
+    f, slope = getattr(ogive, card.name), getattr(ogive.derivative, card.name)
+    for of, power in ((f, 1), (f, 2), (slope, 2)):
+
+        def integrand(z, of=of, power=power):
+            y = float(of(math.sqrt(q) * z, **parameters))
+            return y**power * math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+        parts = [quad(integrand, *piece, epsabs=1e-16, epsrel=1e-12)[0] for piece in pieces]
+        yield math.fsum(parts), math.fsum(map(abs, parts))
+
+
+def test_moments_of_every_function_with_branches_are_summed_from_branch_to_branch():
+    seen = set()
+    for card in ogive.catalog("unary"):
+        if not card.claims.breaks:
+            continue
+        for parameters, q in itertools.product(moved(card), (0.3, 7.3)):
+            found = moments(card, q, **parameters)
+            got = found.mean, found.square, found.slope_square
+            for value, (right, size) in zip(got, by_quadrature(card, q, parameters), strict=True):
+                assert abs(value - right) <= 2e-12 * size, (card.name, q, parameters)
+        seen.add(card.name)
+    assert {"hard_sigmoid", "hardshrink", "relu6"} <= seen
+
+
+def test_what_lets_nothing_through_has_no_gain_and_no_gradient():
+    with pytest.raises(ValueError, match=r"^threshold has no gain: E f\(z\)\^2 is 0.0$"):
+        ogive.gain("threshold", threshold=100.0, value=0.0)
+    with pytest.raises(ValueError, match="^threshold has no gain"):
+        ogive.gain(ogive.card("threshold"), threshold=100.0, value=0.0)
+    closed = {"threshold": 100.0, "value": 1.0}
+    assert gradient_ratio("threshold", 2, weight_variance=1.0, **closed) == -math.inf
+    assert gradient_ratio("threshold", 0, weight_variance=1.0, **closed) == 0
+    assert gradient_ratio("relu", 3, weight_variance=0.2) == pytest.approx(1.5 * math.log10(0.1))
+    # Signals of ReLU squared overflow before gradients do.
+    assert gradient_ratio("relu_squared", 60, weight_variance=9.0) == math.inf
 
 
 @pytest.mark.parametrize(

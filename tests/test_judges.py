@@ -305,3 +305,19 @@ def test_points_reach_both_ends_and_both_sides_of_every_place() -> None:
     rows = {row.name: row.z for row in measure.rows(huge=False)}
     assert len({len(z) for z in rows.values()}) >= 6
     assert max(float(np.ptp(z)) for z in rows.values()) >= 200
+
+
+def test_cutoffs_are_where_a_rounded_result_becomes_subnormal_0_or_its_limit() -> None:
+    """Sigmoid is e^x far to the left, and 1 - e^-x far to the right."""
+    ends = (
+        25 * math.log(2),  # 1 - 2^-25 is rounded to 1
+        -126 * math.log(2),
+        -150 * math.log(2),  # half of the least subnormal is rounded to 0
+    )
+    found = measure.cutoffs(find("sigmoid"), ("value",))
+    for end in ends:
+        nearest = np.float32(end)
+        if abs(float(nearest)) < abs(end):
+            nearest = np.nextafter(nearest, np.float32(math.copysign(INF, end)))
+        assert int(nearest.view(np.uint32)) in found, end
+    assert len(found) == len(ends)

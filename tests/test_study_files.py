@@ -493,3 +493,278 @@ def test_ragged_lines_are_found_with_and_without_quotes(tmp_path):
         (tmp_path / "t.csv").write_text("\n".join(lines))
         with pytest.raises(StudyError, match=f"line {at + 1} has {fields} field"):
             load(tmp_path / "t.csv")
+
+
+# --------------------------------------------------------------------- every reader's every error
+
+
+ARFF = b"@relation r\n@attribute a numeric\n@attribute b numeric\n@data\n"
+BROKEN = {
+    "one.json": (b'{"x": 1,\n "y": }', "line 2 is not JSON: Expecting value"),
+    "two.jsonl": (b'{"x": 1}\n\n{"x": \n', "line 3 is not JSON: Expecting value"),
+    "uneven.json": (
+        b'{"x": [1, 2], "y": [1]}',
+        "columns do not fit together: All arrays must be of the same length",
+    ),
+    **dict.fromkeys(
+        ("nothing.json", "single.json", "nobody.json"),
+        (b"[]", "holds no records (a list of objects, or one object a line)"),
+    ),
+    "short.json": (b"[[1, 2], [3]]", "record 2 has 1 values, the first 2"),
+    "short.jsonl": (b"[1, 2]\n\n[3]\n", "line 3 has 1 values, the first 2"),
+    "other.json": (b'[{"a": 1}, 3]', "record 2 is not a record like the others"),
+    "other.jsonl": (b"[1, 2]\n\n3\n", "line 3 is not a record like the others"),
+    "numbers.json": (b"[3, 4]", "record 1 is not a record like the others"),
+    "coded.json": (b'{"a": "\xff"}', "is not JSON in UTF-8 (byte 7)"),
+    "half.csv": (b"\xff\xfea\x00b", "is not text in utf-16 (byte 4)"),
+    "blank.csv": (b"  \n\n", "is empty"),
+    "no.csv": (b"", "is empty"),
+    "remarks.csv": (b"# a\n# b\n", "holds comments only, no rows"),
+    "zero.csv": (b"a,b\n\x00,1\n", "is not a text file (it holds zero bytes)"),
+    "after.csv": (b'a,b\n"x"y,1\n', "line 2: ',' expected after '\"'"),
+    "open.csv": (b'a,b\n"x,1\n', 'line 2: a quote (") is opened and never closed'),
+    "end.arff": (ARFF, "no rows below @data"),
+    "sparse.arff": (ARFF + b"{0 1, 1 2}\n", "sparse ARFF rows ({0 1, 3 2}) cannot be read"),
+    "wide.arff": (
+        ARFF + b"1,2\n1,2,3\n", "line 6 has 3 fields, but there are 2 @attribute lines",
+    ),
+    "thin.arff": (ARFF + b"1\n1\n", "line 5 has 1 field, but there are 2 @attribute lines"),
+    "old.xls": (b"\xd0\xcf\x11\xe0garbage", "is not an Excel file that can be read: *"),
+    "head.npy": (b"\x93NUMPYgarbage", "cannot be read: *"),
+    "cut.parquet": (b"PAR1garbage", "cannot be read: *"),
+    "cut.feather": (b"ARROW1garb", "cannot be read: *"),
+    "cut.gz": (b"\x1f\x8bgarb", "is a damaged .gz file: *"),
+    "cut.zip": (b"PK\x03\x04garb", "is a damaged or locked ZIP file: *"),
+    "text.parquet": (b"a,b\n1,2\n", "is not a Parquet file, whatever its name says, or is damaged"),
+}  # fmt: skip
+BROKEN["single.json"] = (b'{"a": 1}', BROKEN["nothing.json"][1])
+BROKEN["nobody.json"] = (b"{}", BROKEN["nothing.json"][1])
+
+
+def said_of(path, options=Options()):  # noqa: B008  # frozen
+    """The one line with which a file is refused, without its name."""
+    with pytest.raises(StudyError) as caught:
+        load(path, options)
+    name, _, said = str(caught.value).partition(": ")
+    assert name == path.name
+    assert "\n" not in said
+    return said
+
+
+def test_a_broken_file_is_refused_with_what_is_wrong_and_where(tmp_path):
+    for name, (content, message) in BROKEN.items():
+        if name.endswith((".parquet", ".feather")) and "cannot" in message:
+            pytest.importorskip("pyarrow")
+        (tmp_path / name).write_bytes(content)
+        said = said_of(tmp_path / name)
+        start, star, _ = message.partition("*")
+        assert said.startswith(start), name
+        assert (len(said) > len(start)) == bool(star), (name, said)
+
+
+def test_arrays_and_sheets_and_archives_without_a_table_are_refused(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    for at, (array, message) in enumerate((
+        (np.arange(3.0), "needs two dimensions (rows, columns), not shape (3,)"),
+        (np.zeros((2, 1, 2)), "needs two dimensions (rows, columns), not shape (2, 1, 2)"),
+        (
+            np.array([[1, "a"]], object),
+            "holds Python objects, which may run code when they are read; save plain arrays",
+        ),
+    )):  # fmt: skip
+        np.save(tmp_path / f"{at}.npy", array)
+        assert said_of(tmp_path / f"{at}.npy") == message
+    for rows, message in (
+        ([], "sheet 'Sheet' is empty"), ([["a", "b"]], "no rows below the header of sheet 'Sheet'"),
+    ):  # fmt: skip
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "t.xlsx")
+        assert said_of(tmp_path / "t.xlsx") == message
+    for names, message in (
+        (("[Content_Types].xml",), "is not an Excel file that can be read: "),
+        (("a.csv", "b.csv"), "holds 2 files (a.csv, b.csv); unpack it and name one"),
+        (("__MACOSX/a.csv", ".b.csv", "c/"), "holds 0 files"),
+    ):
+        with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, "x")
+        said = said_of(tmp_path / "t.zip")
+        assert said.startswith(message)
+        assert message.endswith(": ") or said == message
+
+
+def test_a_file_that_is_not_there_or_locked_is_named(tmp_path, monkeypatch):
+    (tmp_path / "table.csv").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "folder").mkdir()
+
+    def refused(path):
+        with pytest.raises(StudyError) as caught:
+            load(path)
+        return str(caught.value)
+
+    near = tmp_path / "tabel.csv"
+    assert refused(near) == f"{near}: no such file; did you mean {tmp_path / 'table.csv'}?"
+    far = tmp_path / "missing" / "table.csv"
+    assert refused(far) == f"{far}: no such file"
+    folder = tmp_path / "folder"
+    assert refused(folder) == f"{folder}: is a folder without .parquet files; name a file"
+    assert refused("digit") == "unknown data 'digit'; did you mean digits?"
+    assert refused("https://a.b/c.csv").endswith("is an address; download it and name the file")
+
+    def locked(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", locked)
+    path = tmp_path / "table.csv"
+    assert refused(path) == f"{path}: cannot be read: Permission denied"
+
+
+ROWS = [f"{i},{i * i % 7},{'no' if i % 2 else 'yes'}" for i in range(24)]
+
+
+def test_odd_headers_words_and_options_leave_the_table_right(tmp_path):
+    def written(text, options=Options()):  # noqa: B008  # frozen
+        (tmp_path / "t.csv").write_text(text)
+        return load(tmp_path / "t.csv", options)
+
+    body = "\n".join(ROWS)
+    for head, rows in (("a,b,c", body), ("a,b,c", body.replace("s\n", "s,\n").replace("o\n", "o,\n")
+                                         + ","), ("a,b,c,", body)):  # fmt: skip
+        table = written(f"{head}\n{rows}\n", Options(keep=("a",)))
+        assert (table.columns, table.target, table.rows) == (("a", "b"), "c", 24)
+        assert table.numbers.tolist() == [[i, i * i % 7] for i in range(24)]
+    words = written(f"a,b,c\n{body}\nunknown,3,no\nunknown,none,yes\n")
+    warned = "Read as missing among numbers: a ('unknown' in 2 rows), b ('none' in 1 row)"
+    assert warned in words.warnings
+    assert np.isnan(words.numbers).sum(0).tolist() == [2, 1]
+    named = written(f"a,b,c\n{body}\n", Options(na=("zz", "4"), keep=("a",)))
+    assert np.isnan(named.numbers).sum(0).tolist() == [1, sum(i * i % 7 == 4 for i in range(24))]
+    days = "".join(f"2020-01-{i + 1:02},{i % 3},no\n" for i in range(20)) + "n/a,5,yes\n" * 5
+    assert "Read as missing among dates: a ('n/a')" in written(f"a,b,c\n{days}").warnings
+    amounts = "".join(f"{i},{i * i % 7},{i}.5\n" for i in range(30)) + "3,4,n/a\n3,6,n/a\n"
+    table = written(f"a,b,y\n{amounts}")
+    assert table.warnings[0] == "Read as missing among numbers: y ('n/a' in 2 rows)"
+    assert "2 rows left out, having no target (first: line 32)" in table.warnings
+    numbers = written(f"1,2,c\n{body}\n", Options(keep=("1",)))
+    assert numbers.columns == ("1", "2")
+    assert numbers.warnings[0] == (
+        "Names in line 1 are numbers (1, 2): if that line holds values, say --no-header"
+    )
+    for text, options, message in (
+        (f"a,b,c\n{body}", Options(drop=("a", "b", "c")), "no column is left to predict"),
+        (
+            "a,b,c\n" + "1,1,no\n1,1,yes\n" * 9, Options(),
+            "no column is left to learn from. Left out as constant: a, b",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(StudyError) as caught:
+            written(text, options)
+        assert str(caught.value) == f"t.csv: {message}"
+
+
+def test_an_excel_sheet_without_names_says_so(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in ROWS:
+        first, second, label = row.split(",")
+        book.active.append([int(first) + 0.5, int(second), label])
+    book.save(tmp_path / "t.xlsx")
+    table = load(tmp_path / "t.xlsx")
+    assert (table.columns, table.target) == (("column 1", "column 2"), "column 3")
+    assert "No header: row 1 holds values; if it holds names, say --header" in table.treatments
+    assert table.rows == 24
+
+
+def test_values_of_python_are_read_by_their_kind():
+    from datetime import UTC, date, datetime, time, timedelta, timezone
+
+    draw = np.random.default_rng(0).integers(1, 400, 24).tolist()
+    labels = ["no", "yes"] * 12
+
+    def frame(values):
+        return load(pd.DataFrame({"a": pd.Series(values, dtype=object), "y": labels}))
+
+    def first(values):
+        return frame(values).numbers[:, 0].tolist()
+
+    utc = datetime(1970, 1, 1)
+    # Of several zones, and of one, all in UTC.
+    for hours in ([k % 5 for k in draw], [3] * 24):
+        times = [
+            datetime(2020, 1, 1, 12, tzinfo=timezone(timedelta(hours=h))) + timedelta(days=k)
+            for h, k in zip(hours, draw, strict=True)
+        ]
+        right = [(t.astimezone(UTC).replace(tzinfo=None) - utc) / timedelta(days=1) for t in times]
+        np.testing.assert_allclose(first(times), right, rtol=1e-15)
+    for origin in (date(9998, 1, 1), date(1, 1, 1), date(1900, 1, 1)):
+        days = [origin + timedelta(days=k) for k in draw]
+        assert first(days) == [day.toordinal() - utc.toordinal() for day in days]
+        # Written out, or in seconds: the same.
+        assert first([str(day) for day in days]) == first(days)
+        assert first(np.array(days, "datetime64[s]").tolist()) == first(days)
+    table = frame([timedelta(minutes=k) for k in draw])
+    assert table.numbers[:, 0].tolist() == [60 * k for k in draw]
+    assert "Durations, in seconds: a" in table.treatments
+    table = frame([None, *(time(k % 24, k % 60, k % 59) for k in draw[1:])])
+    assert table.numbers[1:, 0].tolist() == [k % 24 * 3600 + k % 60 * 60 + k % 59 for k in draw[1:]]
+    assert np.isnan(table.numbers[0, 0])
+    assert "Times of day, in seconds: a" in table.treatments
+    # Whole floats are written as the whole numbers they are.
+    table = frame([("a" if at % 3 else float(k % 3)) for at, k in enumerate(draw)])
+    assert table.levels == (("0", "1", "2", "a"),)
+    assert frame([("a" if at % 3 else 1e300) for at in range(24)]).levels == (("1e+300", "a"),)
+    assert frame([(b"x" if at % 3 else b"z\xff") for at in range(24)]).levels == (("x", "z\ufffd"),)
+    kinds = pd.Categorical(["p", "q", "p"] * 8, categories=["o", "p", "x", "q"])
+    table = load(pd.DataFrame({"a": kinds, "y": labels}))
+    assert table.levels == (("p", "q"),)
+    assert [table.levels[0][k] for k in table.categories[:, 0]] == list(kinds)
+    for values, message in (
+        ([complex(k, 1) for k in draw], "column 'a' holds complex numbers (340+1j)"),
+        ([[k] for k in draw], "column 'a', row 1: holds a list, not one value; --drop a leaves"),
+        ([(k,) for k in draw], "column 'a' holds a tuple, not one value; --drop a leaves it out"),
+        ([1] * 5 + [{}] * 19, "column 'a', row 6: holds a dict, not one value; --drop a leaves"),
+        ([1] * 3 + [10**400] * 21, "column 'a', row 4: inf is infinite"),
+    ):
+        with pytest.raises(StudyError) as caught:
+            frame(values)
+        assert message.replace("(340+1j)", "") in str(caught.value).replace("((340+1j))", "")
+
+
+def test_data_of_python_are_taken_in_every_form():
+    draw = np.random.default_rng(0).integers(1, 400, (24, 2))
+    labels = ["no", "yes"] * 12
+    frame = pd.DataFrame(draw, columns=["target", "target_"])
+    table = load(frame, target=labels)
+    assert (table.columns, table.target) == (("target", "target_"), "target__")
+    assert load(pd.Series(draw[:, 0], name="s"), target=labels).columns == ("s",)
+    structured = np.array(list(map(tuple, draw)), dtype=[("p", "i4"), ("q", "f4")])
+    assert load((structured, labels)).numbers.tolist() == draw.tolist()
+    for source, target, message in (
+        (frame, "c", "frame: no column 'c'; there are target, target_"),
+        (frame, 7, "frame: no column '7'; there are target, target_"),
+        (
+            (np.arange(3.0), labels), None,
+            "a study takes a file, a frame or an array of two dimensions, not ndarray of shape "
+            "(3,)",
+        ),
+        (([[1, 2], [3]], [0, 1]), None, "the rows do not fit together: "),
+        ({"a": [1, 2], "b": [1]}, None, "columns do not fit together: All arrays must be of "),
+        ((draw, labels[1:]), None, "there are 24 rows of features, but 23 targets"),
+        (
+            (draw, labels), np.zeros(24),
+            "the target is given twice: in the pair (x, y) and as `target`",
+        ),
+    ):  # fmt: skip
+        with pytest.raises(StudyError) as caught:
+            load(source, target=target)
+        assert str(caught.value).startswith(message)
+        assert message.endswith(" ") or str(caught.value) == message
+    assert load(DATA / "plain.csv", target="colour").target == "colour"
+    # A copy of an amount in another unit is told by its order, in 30 rows and more.
+    one = np.sort(np.random.default_rng(1).normal(size=30))
+    other = np.random.default_rng(2).normal(size=30)
+    for rows, sign in ((30, 1), (30, -1), (29, 1)):
+        table = load((np.column_stack([sign * one, other])[:rows], (one**3 + one)[:rows]))
+        assert any("In exactly the target's order" in s for s in table.warnings) == (rows == 30)

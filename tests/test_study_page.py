@@ -247,7 +247,10 @@ def test_the_maps_are_the_trials(case):
             kept = maps[str(cell.depth)][measure]
             found = np.array([getattr(trial, measure) for trial in cell.trials])
             right = (np.log10(found) if measure == "gradient" else found).mean(0)
-            assert np.allclose(kept["layers"][cell.activation], right, atol=0.0051)
+            digits = 2 if measure == "gradient" else 3
+            shown = np.array(kept["layers"][cell.activation])
+            assert np.abs(shown - right).max() <= 0.501 * 10.0**-digits
+            assert np.array_equal(shown, shown.round(digits))
             assert kept["steps"] == list(cell.trials[0].checkpoint_steps)
 
 

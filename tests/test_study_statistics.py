@@ -17,6 +17,7 @@ from ogive.study.statistics import (
     holm,
     recurring,
     rows_variance,
+    score_interval,
     wilson,
 )
 from study_cases import made_table
@@ -259,3 +260,28 @@ def test_few_blocks_are_not_taken_for_certain(count):
         measured = Measured(np.array([part.mean() for part in parts[0]]), *parts, 1.0)
         alarms += compare(measured, where).p < 0.01
     assert alarms <= stats.binom.ppf(0.999, 600, 0.01)
+
+
+def test_the_interval_of_a_score_ends_where_scores_end():
+    rows = np.arange(60).reshape(3, 20)
+    where = SharedRows(
+        rows=tuple(rows), validated=tuple(np.roll(rows, 1, axis=0)), ratio=0.5, fixed=False,
+        truth=((), ()), groups=tuple(rows),
+    )  # fmt: skip
+    draw = np.random.default_rng(0)
+    for middle in (0.02, 0.5, 0.98):
+        shares = [middle + draw.normal(0, 0.2, 20) for _ in rows]
+        values = np.array([middle - 0.05, middle, middle + 0.06])
+        measured = Measured(values, shares)
+        free = compare(measured, where).interval(0.95)
+        assert free.low < min(values)
+        assert free.high > max(values)
+        for metric, least in (("auc", 0.0), ("balanced_accuracy", 0.0), ("r2", -np.inf)):
+            found = score_interval(measured, where, metric)
+            assert (found.low, found.high) == (max(free.low, least), min(free.high, 1.0)), metric
+        right = float(values.mean())
+        # Wilson's: 60 rows, of which a third is shared, count for 40.
+        z = stats.norm.isf(0.025)
+        roots = np.roots([1 + z * z / 40, -(2 * right + z * z / 40), right**2])
+        found = score_interval(measured, where, "accuracy")
+        np.testing.assert_allclose([found.low, found.high], sorted(roots), rtol=1e-12)

@@ -152,11 +152,14 @@ class Lines:
         """Those of the mutant's lines; of a line that runs at import, those of its file.
 
         Those of its file, too, where it has changed since the tests went through it, and those
-        that name its function.
+        that name its function. Where a fixture goes through it, all of the test's file.
         """
         lines = self.through(mutant.file)
         here = [c for n in range(mutant.line, mutant.last_line + 1) for c in lines.get(n, ())]
         found = {c.partition("|")[0] for c in here}
+        # What a test sets up, the others of its file may share.
+        sharing = {c.partition("::")[0] for c in here if c.endswith("|setup")}
+        found |= {test for test in self.times if test.partition("::")[0] in sharing}
         stem = Path(mutant.file).stem.strip("_")
         if "" in found or mutant.file in self.moved:
             found |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}

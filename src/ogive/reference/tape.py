@@ -400,10 +400,10 @@ class Tape:
         return [total.get(x, zero) for x in inputs]
 
 
-def ordered(results: Iterable[Node]) -> list[Node]:
+def ordered(results: Sequence[Node]) -> list[Node]:
     """Every node that the results need, arguments before their users."""
     done: dict[Node, None] = {}
-    stack = [(node, False) for node in reversed(list(results))]
+    stack = [(node, False) for node in reversed(results)]
     while stack:
         node, ready = stack.pop()
         if node in done:

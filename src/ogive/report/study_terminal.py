@@ -90,7 +90,8 @@ class _Column:
 def _fitting(columns: Sequence[_Column], width: int) -> list[_Column]:
     kept = list(columns)
     while len(kept) > 1 and sum(each.width + 2 for each in kept) - 2 > width:
-        kept.remove(max(kept, key=lambda each: each.drop))
+        # Whatever the width, a row keeps its name.
+        kept.remove(max(kept[1:], key=lambda each: each.drop))
     return kept
 
 
@@ -151,7 +152,7 @@ def _cells(result: StudyResult, depth: int, width: int) -> Table:
             0,
         ),
         _Column("interval", [conclusions.span(cell.interval) for cell in cells], 4),
-        _Column(f"minus\n{baseline}", [each[0] for each in told], 0),
+        _Column(f"minus\n{baseline}", [each[0] for each in told], 1),
         _Column("interval", [each[1] for each in told], 2),
         _Column("better,\nequiv., worse", [each[2] for each in told], 3),
         *(

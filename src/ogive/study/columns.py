@@ -44,6 +44,9 @@ ROUNDING = 1e-12
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
+EPOCH, DAY = pd.Timestamp(0).as_unit("s"), pd.Timedelta(days=1).as_unit("s")
+"""In seconds, since nanoseconds end in 2262: 9999-12-31 is a date, too."""
+
 DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([ T]\d.*)?"
     r"|\d{1,2}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{2,4}( \d.*)?"
@@ -530,7 +533,7 @@ def date_parts(series: pd.Series[Any]) -> dict[str, Numbers]:
     """Days since 1970, and what recurs."""
     stamps = series.dt.tz_localize(None) if series.dt.tz is not None else series
     parts = {
-        "days": (stamps - pd.Timestamp(0)) / pd.Timedelta(days=1),
+        "days": (stamps - EPOCH) / DAY,
         "month": stamps.dt.month,
         "day": stamps.dt.day,
         "weekday": stamps.dt.day_of_week,

@@ -145,9 +145,9 @@ def _zip(data: bytes, name: str, options: Options) -> Raw:
             inside = [entry.filename for entry in members]
             if "[Content_Types].xml" in inside or "content.xml" in inside:
                 return _excel(data, name, options)
-            if all(member.endswith(".npy") for member in inside) and name.lower().endswith(
-                (".npz", ".zip")
-            ):
+            of_arrays = (".npz", ".zip") if inside else ".npz"
+            plain = all(member.endswith(".npy") for member in inside)
+            if plain and name.lower().endswith(of_arrays):
                 return arrays.from_npz(data, name, options)
             if len(members) != 1:
                 raise StudyError(
