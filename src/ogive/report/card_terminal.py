@@ -61,7 +61,7 @@ def drawn(card: Card, width: int) -> Iterator[RenderableType]:
 def _formula(card: Card, width: int) -> Iterator[RenderableType]:
     import sympy
 
-    from ogive.reference.sympy import expression
+    from ogive.formula.sympy import expression
 
     if card.kind == "gated":
         slopes = (("∂y/∂a = ", 1), ("∂y/∂b = ", 2))

@@ -20,7 +20,7 @@ from torch import Tensor
 import ogive
 
 from ..catalog import Card, find
-from ..reference import tape
+from ..formula import tape
 
 
 class Exponential:
