@@ -77,6 +77,7 @@ NO_SIZES = {
     "loss_at", "gradient_at", "into", "x", "temperature", "mask", "cores", "bits",  # places
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "kernels/rows.hpp:size",  # bytes
+    "catalog/text.py:WIDTH",  # columns
 }  # fmt: skip
 """Integer constants that count or place something else, by name, some by file and name."""
 

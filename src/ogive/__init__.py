@@ -31,6 +31,7 @@ from .catalog import find as card
 
 if TYPE_CHECKING:
     from .catalog import Card
+    from .catalog.card import Display
 
 __all__ = [
     "__version__",
@@ -64,6 +65,13 @@ def gain(activation: str | Card, **parameters: float) -> float:
     return exact_gain(activation, **parameters)
 
 
+def _display() -> Display:
+    from .report import display  # imported when asked: most programs show no card
+
+    return display
+
+
+catalog.Card.display = staticmethod(_display)
 _function, _names = namespace(__name__, "value")
 
 
