@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._docstrings import docstring
-from ._ufuncs import is_dask, is_labelled, ufunc
+from .calls.arrays import is_dask, is_labelled, ufunc
 from .catalog import Card
 
 

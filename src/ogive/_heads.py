@@ -18,8 +18,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from . import _native
-from ._ufuncs import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
-from ._ufuncs import checked_axis as checked_axis
+from .calls.arrays import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
+from .calls.arrays import checked_axis as checked_axis
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,7 @@ import numpy as np
 from . import _native
 from ._generated import generated
 from ._heads import FORMATS, as_logits
-from ._ufuncs import (
+from .calls.arrays import (
     as_array,
     as_out,
     as_plain,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._ufuncs import (
+from .calls.arrays import (
     as_array,
     as_out,
     as_parameter,

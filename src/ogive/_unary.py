@@ -13,7 +13,7 @@ import numpy as np
 from . import _native
 from ._docstrings import docstring
 from ._generated import generated
-from ._ufuncs import (
+from .calls.arrays import (
     as_array,
     as_parameter,
     as_plain,

@@ -27,7 +27,7 @@ from torch.nn._reduction import legacy_get_string
 
 from .. import _heads, _native
 from .._generated import generated
-from .._ufuncs import BFLOAT16
+from ..calls.arrays import BFLOAT16
 from ..catalog import Card
 from ..catalog.heads import cross_entropy
 from . import _formulas, _raw

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import as_plain
+from ogive.calls.arrays import as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 

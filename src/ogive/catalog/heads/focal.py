@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import row_last
+from ogive.calls.arrays import row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy

@@ -14,7 +14,7 @@ import numpy as np
 
 from ogive import _heads as heads
 from ogive import _native
-from ogive._ufuncs import as_plain, rounded, ufunc
+from ogive.calls.arrays import as_plain, rounded, ufunc
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy

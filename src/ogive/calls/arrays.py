@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from . import _native
-from .catalog import Parameter
+from .. import _native
+from ..catalog import Parameter
 
 # ml_dtypes is the one optional package asked for at import: its bfloat16 must be known when a
 # ufunc is made, and it costs 10 ms. Where it is absent there are no bfloat16 arrays either.

@@ -1,0 +1,1 @@
+"""What a call is, once for every framework."""
