@@ -58,7 +58,7 @@ LIMITS: dict[str, str] = {
     "catalog/heads/linear_cross_entropy.py:SMALL": "linear",
     "catalog/heads/linear_cross_entropy.py:LARGE": "linear",
     "catalog/heads/linear_cross_entropy.py:PIECE": "linear",
-    "calls/arrays.py:MOST_CHECKED": "parameters",
+    "_ufuncs.py:MOST_CHECKED": "parameters",
     "torch/_drawn.py:KEPT_ROWS": "torch",
     "torch/_drawn.py:ONE_THREAD": "torch",
     "torch/_heads.py:FEW": "torch",

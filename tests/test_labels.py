@@ -12,7 +12,7 @@ import pytest
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits, public, public_modes
 from ogive import _native
-from ogive._heads import FORMATS
+from ogive.calls.arrays import FORMATS
 
 HEADS = [
     card.name for card in ogive.catalog("heads")

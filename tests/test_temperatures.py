@@ -11,14 +11,14 @@ import pytest
 
 from cases import DTYPE_IDS, DTYPES, check_python
 from ogive import _native
-from ogive.calls.arrays import ufunc
+from ogive._ufuncs import ufunc
 
 # Every mode of the op table that divides by a temperature, called as its loop is.
 ENDING = """
 import numpy as np
 import ogive
 from ogive import _native
-from ogive.calls.arrays import ufunc
+from ogive._ufuncs import ufunc
 
 inf, nan = np.inf, np.nan
 rows = np.array([

@@ -13,7 +13,7 @@ import pytest
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits
 from ogive import _native
-from ogive.calls.arrays import ufunc
+from ogive._ufuncs import ufunc
 
 # Where the second operand is a double, NumPy folds doubles alone.
 FOLDED = {"T T -> T": DTYPES, "T d -> T": DTYPES[-1:]}

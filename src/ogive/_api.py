@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _gated, _heads, _lean, _native, _rows, _unary, catalog
 from ._docstrings import docstring
-from .calls.arrays import once
+from ._ufuncs import once
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",

@@ -10,13 +10,13 @@ import numpy as np
 
 from . import _native
 from ._generated import generated
-from ._heads import FORMATS, as_logits
+from ._ufuncs import check_order, check_parameter
 from .calls.arrays import (
+    FORMATS,
     as_array,
+    as_logits,
     as_out,
     as_plain,
-    check_order,
-    check_parameter,
     check_real,
     is_dask,
     rewrap,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ._ufuncs import seed_key, ufunc
 from .calls.arrays import (
     as_array,
     as_out,
@@ -22,8 +23,6 @@ from .calls.arrays import (
     rewrap_reduced,
     row_back,
     row_last,
-    seed_key,
-    ufunc,
 )
 from .catalog import Card
 

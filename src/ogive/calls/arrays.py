@@ -1,19 +1,14 @@
-"""Makes the native (g)ufuncs, and what unary functions and rows share around them."""
+"""Arrays as they are given: their formats, containers and axes."""
 
 from __future__ import annotations
 
 import math
 import operator
 import sys
-from collections.abc import Callable
-from functools import cache, wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
-
-from .. import _native
-from ..catalog import Parameter
 
 # ml_dtypes is the one optional package asked for at import: its bfloat16 must be known when a
 # ufunc is made, and it costs 10 ms. Where it is absent there are no bfloat16 arrays either.
@@ -24,37 +19,11 @@ try:
 except ImportError:
     BFLOAT16 = None
 
-
-Made = TypeVar("Made")
-
-
-def once(make: Callable[..., Made]) -> Callable[..., Made]:
-    """`functools.cache` that gives one object also to threads that ask for it at the same time: a
-    function is pickled by the name under which that very object is found. Without a lock, which a
-    fork could leave held.
-    """
-    made: dict[tuple[Any, ...], Made] = {}
-
-    @cache
-    @wraps(make)
-    def found(*key: Any) -> Made:
-        return made.setdefault(key, make(*key))
-
-    return found
-
-
-@once
-def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
-    """The ufunc of a kernel's mode; its name is the attribute of ``ogive`` that pickle finds."""
-    public = name if mode == "value" else f"{mode}.{name}"
-    number = -1 if BFLOAT16 is None else BFLOAT16.num
-    made: np.ufunc = _native.ufunc(name, mode, public, doc, number)
-    return made
-
-
-def rounded(values: Any, dtype: np.dtype[Any]) -> Any:
-    """float64 to any format, once, without warnings and whatever the processor's flush mode."""
-    return ufunc("narrowed", "value")(values, signature=(np.dtype(np.float64), dtype))
+FORMATS = {
+    np.dtype(np.float16): 0,
+    np.dtype(np.float32): 2,
+    np.dtype(np.float64): 3,
+} | ({} if BFLOAT16 is None else {BFLOAT16: 1})
 
 
 def as_parameter(value: Any, name: str) -> Any:
@@ -92,48 +61,6 @@ def first(bad: Any) -> tuple[int, ...]:
 
 def at(name: str, index: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
-PLAIN = (int, float)
-MOST_CHECKED = 1 << 16
-"""Larger arrays of parameters are not searched: it would cost as much as the function itself."""
-
-
-def check_parameter(parameter: Parameter, given: Any) -> None:
-    """Refuse a number, or one of a few, outside the domain that the card states."""
-    held = given.data if is_labelled(given) else given
-    if is_dask(held) or np.size(held) > MOST_CHECKED:
-        return
-    values = np.asarray(np.ma.filled(held, parameter.default))
-    check_real(values.dtype, parameter.name)
-    if values.dtype.kind == "V":
-        values = values.astype(np.float64)
-    low, high = parameter.domain
-    bad = ~((values > low) & (values < high))
-    if bad.any():
-        index = first(bad)
-        raise ValueError(
-            f"{at(parameter.name, index)} = {values[index]}: it must be in {parameter.interval}"
-        )
-
-
-def check_order(names: tuple[str, ...], low: Any, high: Any) -> None:
-    """Refuse two plain numbers of which the first exceeds the second; where arrays do, kernels give
-    NaN.
-    """
-    if type(low) in PLAIN and type(high) in PLAIN and low > high:
-        raise ValueError(f"{names[0]} = {low} is above {names[1]} = {high}")
-
-
-def seed_key(name: str, seed: Any) -> Any:
-    """Any integer as the 64 bits that key the generator."""
-    if seed is None:
-        raise ValueError(f"{name}: seed is needed, so that backward draws the same numbers")
-    try:
-        key = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"{name}: seed must be an integer, not {seed!r}") from None
-    return np.uint64(key & 0xFFFFFFFFFFFFFFFF).view(np.int64)
 
 
 def first_indices(rows: Any) -> Any:
@@ -262,6 +189,20 @@ def as_plain(x: Any, what: str) -> np.ndarray[Any, Any]:
     ):
         raise TypeError(whose_own(x, what))
     return np.asarray(array)
+
+
+def as_logits(z: Any, name: str, what: str = "logits") -> np.ndarray[Any, Any]:
+    """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
+    array = z if type(z) is np.ndarray else as_plain(z, f"{name}: {what}")
+    if array.dtype.kind in "biu":
+        array = array.astype(np.result_type(array.dtype, np.float16))
+    native = array.dtype.newbyteorder("=")
+    if native not in FORMATS:
+        raise TypeError(
+            f"{name}: {what} of dtype {array.dtype} are not real numbers of a supported format "
+            "(float16, bfloat16, float32, float64)"
+        )
+    return array if native == array.dtype and array.flags.aligned else array.astype(native)
 
 
 def from_pandas(x: Any, what: str) -> np.ndarray[Any, Any]:

@@ -12,7 +12,7 @@ from torch.autograd import Function
 
 from .. import _native
 from .._generated import generated
-from ..calls.arrays import check_order, check_parameter
+from .._ufuncs import check_order, check_parameter
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
