@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._generated import generated
 from ._ufuncs import check_order, check_parameter
 from .calls.arrays import (
     FORMATS,
@@ -21,6 +20,7 @@ from .calls.arrays import (
     is_dask,
     rewrap,
 )
+from .calls.codegen import generated
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]

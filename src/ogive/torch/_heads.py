@@ -26,8 +26,8 @@ from torch.autograd import Function, forward_ad
 from torch.nn._reduction import legacy_get_string
 
 from .. import _heads, _native
-from .._generated import generated
 from ..calls.arrays import BFLOAT16
+from ..calls.codegen import generated
 from ..catalog import Card
 from ..catalog.heads import cross_entropy
 from . import _formulas, _raw

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from .._generated import generated
+from ..calls.codegen import generated
 
 FORMATS = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2, torch.float64: 3}
 Number = float | Tensor

@@ -33,7 +33,7 @@ from torch.overrides import (
 from torch.utils.checkpoint import CheckpointFunction
 
 from .. import catalog
-from .._generated import generated
+from ..calls.codegen import generated
 from ..catalog import Card, Parameter
 from . import _approximations, _functions, nn
 from ._arguments import ignored

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
 from .. import _native, catalog
-from .._generated import generated
+from ..calls.codegen import generated
 from ..catalog import Card
 from . import _functions
 from ._arguments import ignored

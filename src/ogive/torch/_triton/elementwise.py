@@ -13,7 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
-from ogive._generated import generated
+from ogive.calls.codegen import generated
 from ogive.catalog import find
 from ogive.formula import tape
 
