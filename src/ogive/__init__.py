@@ -30,8 +30,9 @@ from ._version import __version__
 from .catalog import find as card
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .catalog import Card
-    from .catalog.card import Display
 
 __all__ = [
     "__version__",
@@ -65,8 +66,9 @@ def gain(activation: str | Card, **parameters: float) -> float:
     return exact_gain(activation, **parameters)
 
 
-def _display() -> Display:
-    from .report import display  # imported when asked: most programs show no card
+def _display() -> ModuleType:
+    """What shows cards and results of studies, which import no report themselves."""
+    from .report import display  # imported when asked: most programs show none
 
     return display
 
