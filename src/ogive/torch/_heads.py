@@ -13,8 +13,7 @@ import math
 import operator
 import threading
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -67,16 +66,6 @@ Options = dict[str, Any]
 grad_enabled = torch.is_grad_enabled
 transforms_active = torch._C._are_functorch_transforms_active
 is_compiling = torch.compiler.is_compiling
-
-
-@contextmanager
-def torch_threads() -> Iterator[None]:
-    """Calls on arrays share their work among torch's threads, not among Ogive's own."""
-    before = _native.use_outside(True)
-    try:
-        yield
-    finally:
-        _native.use_outside(before)
 
 
 def as_array(t: Tensor) -> Any:
