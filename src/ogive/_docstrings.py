@@ -6,13 +6,14 @@ import textwrap
 
 from ._lean import MODES as LEAN_MODES
 from ._lean import inputs as lean_inputs
+from .calls.formats import ANY_NAME
 from .catalog import Card, Parameter
 from .catalog.text import formula_text
 
 SHAPES = {
-    "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
-    "gated": "array_like of float16, bfloat16, float32 or float64; they broadcast and promote",
-    "rows": "array_like of float16, bfloat16, float32 or float64, with rows along `axis`",
+    "unary": f"array_like of {ANY_NAME}; integers and bool are promoted",
+    "gated": f"array_like of {ANY_NAME}; they broadcast and promote",
+    "rows": f"array_like of {ANY_NAME}, with rows along `axis`",
 }
 HEAD_INPUTS = (("z", "Logits."), ("target", "See the card's notes."))
 LEADS = {

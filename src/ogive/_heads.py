@@ -19,7 +19,8 @@ import numpy as np
 
 from . import _native
 from ._ufuncs import rounded, ufunc
-from .calls.arrays import FORMATS, as_out, as_plain, at, check_real, first, rewrap
+from .calls.arrays import as_out, as_plain, at, check_real, first, rewrap
+from .calls.formats import NUMBER_OF
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -233,9 +234,9 @@ def run(
         if out is not None:
             inputs = tuple(apart(operand, out) for operand in inputs)
     if kind is None:
-        _native.call(name, mode, FORMATS[dtype], (*inputs, loss, dz))
+        _native.call(name, mode, NUMBER_OF[dtype], (*inputs, loss, dz))
     else:
-        _native.call(name, f"{mode}_hessian", FORMATS[dtype], (*inputs, kind, loss, dz, h))
+        _native.call(name, f"{mode}_hessian", NUMBER_OF[dtype], (*inputs, kind, loss, dz, h))
 
 
 def apart(operand: Any, out: Array) -> Any:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from . import _native
-from .calls.arrays import BFLOAT16, at, check_real, first, is_dask, is_labelled
+from .calls.arrays import at, check_real, first, is_dask, is_labelled
+from .calls.formats import BFLOAT16
 from .catalog import Parameter
 
 Made = TypeVar("Made")

@@ -1,4 +1,4 @@
-"""Arrays as they are given: their formats, containers and axes."""
+"""Arrays as they are given: their containers, coercion and axes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-# ml_dtypes is the one optional package asked for at import: its bfloat16 must be known when a
-# ufunc is made, and it costs 10 ms. Where it is absent there are no bfloat16 arrays either.
-try:
-    from ml_dtypes import bfloat16
-
-    BFLOAT16 = np.dtype(bfloat16)
-except ImportError:
-    BFLOAT16 = None
-
-FORMATS = {
-    np.dtype(np.float16): 0,
-    np.dtype(np.float32): 2,
-    np.dtype(np.float64): 3,
-} | ({} if BFLOAT16 is None else {BFLOAT16: 1})
+from .formats import ALL_NAMES, BFLOAT16, NUMBER_OF
 
 
 def as_parameter(value: Any, name: str) -> Any:
@@ -197,10 +184,10 @@ def as_logits(z: Any, name: str, what: str = "logits") -> np.ndarray[Any, Any]:
     if array.dtype.kind in "biu":
         array = array.astype(np.result_type(array.dtype, np.float16))
     native = array.dtype.newbyteorder("=")
-    if native not in FORMATS:
+    if native not in NUMBER_OF:
         raise TypeError(
             f"{name}: {what} of dtype {array.dtype} are not real numbers of a supported format "
-            "(float16, bfloat16, float32, float64)"
+            f"({ALL_NAMES})"
         )
     return array if native == array.dtype and array.flags.aligned else array.astype(native)
 

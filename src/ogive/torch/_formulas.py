@@ -21,6 +21,7 @@ import ogive
 
 from ..catalog import Card, find
 from ..formula import tape
+from ._formats import HALVES
 
 
 class Exponential:
@@ -390,4 +391,4 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
 
 def wide(x: Tensor) -> Tensor:
     """Halves as float32: sums of them keep too few digits."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    return x.float() if x.dtype in HALVES else x

@@ -39,6 +39,7 @@ from . import nn
 from ._arguments import ignored
 from ._catalog import FUNCTIONS, approximations
 from ._dispatch import modes_without_effect
+from ._formats import FLOATS
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,6 @@ def signature(function: Any) -> inspect.Signature | None:
     return inspect.Signature(parameters)
 
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MISSING = object()
 
 
