@@ -48,10 +48,11 @@ calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answe
 mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 40 --only torch", ARGS="--changed"
 	$(BIN)/python tools/mutate.py $(ARGS)
 
-lint: $(VENV)/.test  ## ruff, mypy, clang-format, the generated stub
+lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, the generated stub
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
 	$(BIN)/python tools/stub.py --check
 

@@ -20,9 +20,10 @@ from flint import acb, arb
 
 import ogive
 from ogive.catalog import Claims, find, names
+from ogive.formula import sympy as symbolic
+from ogive.formula import tape
 from ogive.reference import arb as enclosures
-from ogive.reference import measure, tape, ulp
-from ogive.reference import sympy as symbolic
+from ogive.reference import measure, ulp
 
 UNARY = names("unary")
 BITS = 120

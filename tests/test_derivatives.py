@@ -15,8 +15,9 @@ from flint import arb
 import ogive
 from cases import PLAIN_ROWS, other_parameters
 from ogive.catalog import find, names
+from ogive.formula import tape
 from ogive.reference import arb as enclosures
-from ogive.reference import measure, tape, ulp
+from ogive.reference import measure, ulp
 from ogive.reference.ulp import FLOAT32, FLOAT64
 
 UNARY = names("unary")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import ogive
-from ogive._generated import generated
+from ogive.calls.codegen import generated
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ def test_ctrl_c_while_one_is_made_is_the_programs_to_catch(tmp_path):
     script = tmp_path / "interrupted.py"
     script.write_text(
         "import sys\n"
-        "from ogive._generated import generated\n"
+        "from ogive.calls.codegen import generated\n"
         "try:\n"
         "    generated('f', 'raise KeyboardInterrupt', {})\n"
         "except KeyboardInterrupt:\n"

@@ -12,7 +12,7 @@ import pytest
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits, public, public_modes
 from ogive import _native
-from ogive._heads import FORMATS
+from ogive.calls.formats import NUMBER_OF
 
 HEADS = [
     card.name for card in ogive.catalog("heads")
@@ -165,14 +165,14 @@ def test_no_kernel_indexes_with_a_label_that_nobody_checked(
                          else float)
                 for out in written
             ]  # fmt: skip
-            _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
+            _native.call(name, mode, NUMBER_OF[dtype], (*inputs, *results))
             # A negative class weight is no mark of an ignored row.
             loss = results[0].copy()
             inputs[2] = -1.0
-            _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
+            _native.call(name, mode, NUMBER_OF[dtype], (*inputs, *results))
             np.testing.assert_allclose(results[0][fits], -loss[fits], rtol=1e-7)
             inputs[2] = 1.0
-            _native.call(name, mode, FORMATS[dtype], (*inputs, *results))
+            _native.call(name, mode, NUMBER_OF[dtype], (*inputs, *results))
             for result in results:
                 rows = result.astype(float).reshape(len(labels), -1)
                 assert np.isfinite(rows[fits]).all()

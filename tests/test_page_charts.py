@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from ogive.catalog import find, names
+from ogive.catalog.text import facts
 from ogive.report import braille, card_page, card_terminal, conclusions, study_page, study_terminal
-from ogive.report.facts import facts
 from ogive.report.study_notebook import html as notebook
 from ogive.report.text import number, plus, signed
 from ogive.study.result import DENSITY_EDGES, METRICS, Comparison, StudyResult

@@ -16,10 +16,11 @@ from flint import arb, arb_series
 
 from cases import other_parameters
 from ogive.catalog import find, names
+from ogive.formula import numpy as plots
+from ogive.formula import sympy as symbolic
+from ogive.formula import tape
 from ogive.reference import arb as enclosures
-from ogive.reference import measure, tape, ulp
-from ogive.reference import numpy as plots
-from ogive.reference import sympy as symbolic
+from ogive.reference import measure, ulp
 from ogive.reference.ball import Encloser, critical_points
 
 UNARY = names("unary")

@@ -148,19 +148,19 @@ def test_functional_calls_are_found_while_forward_runs() -> None:
 
     spied = {
         name: (lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k))
-        for name, f in module._functions.items()
+        for name, f in module.FUNCTIONS.items()
     }
     for name, f in spied.items():
         import inspect
 
-        f.__signature__ = inspect.signature(module._functions[name])  # type: ignore[attr-defined]
-    original = module._functions
-    module._functions = spied  # type: ignore[assignment]
+        f.__signature__ = inspect.signature(module.FUNCTIONS[name])  # type: ignore[attr-defined]
+    original = module.FUNCTIONS
+    module.FUNCTIONS = spied  # type: ignore[assignment]
     try:
         report = ot.swap(model, functional=True)
         found = model(x)
     finally:
-        module._functions = original
+        module.FUNCTIONS = original
     torch.testing.assert_close(found, before, rtol=1e-8, atol=1e-8)
     assert {c.path for c in report.changed} == {"act", "forward"}
     assert called == [
@@ -323,9 +323,9 @@ def calls_of(model: nn.Module, x: torch.Tensor, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         spied = {
             name: lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k)
-            for name, f in _swap._functions.items()
+            for name, f in _swap.FUNCTIONS.items()
         }
-        patch.setattr(_swap, "_functions", spied)
+        patch.setattr(_swap, "FUNCTIONS", spied)
         model(x)
     return len(called)
 

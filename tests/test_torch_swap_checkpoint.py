@@ -186,9 +186,9 @@ def test_the_calls_of_forward_are_made_again(way: str, monkeypatch: pytest.Monke
     called: list[str] = []
     spied = {
         name: lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k)
-        for name, f in _swap._functions.items()
+        for name, f in _swap.FUNCTIONS.items()
     }
-    monkeypatch.setattr(_swap, "_functions", spied)
+    monkeypatch.setattr(_swap, "FUNCTIONS", spied)
     y = model(x.requires_grad_())
     first, called[:] = list(called), []
     y.sum().backward()

@@ -13,9 +13,9 @@ import pytest
 import ogive
 from ogive._api import modes
 from ogive.catalog import find, names
+from ogive.formula.tape import defaults
 from ogive.reference import gated as gated_reference
 from ogive.reference import measure
-from ogive.reference.tape import defaults
 from ogive.reference.ulp import BFLOAT16, FLOAT16, FLOAT32, Format
 
 torch = pytest.importorskip("torch")

@@ -98,8 +98,9 @@ def build() -> str:
     digest = hashlib.sha256()
     folder = Path(ogive.__file__).parent
     cards = sorted(folder.glob("catalog/*/*.py"))
-    reference = [*sorted(folder.glob("reference/*.py")), folder / "reference/ball.cpp"]
-    for path in [Path(ogive._native.__file__), *cards, *reference]:
+    reference = sorted([*folder.glob("formula/*.py"), *folder.glob("reference/*.py")])
+    native = [Path(ogive._native.__file__), folder / "reference/ball.cpp"]
+    for path in [*native, *cards, *reference]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -41,6 +41,8 @@ TYPES = {
 }
 OPTIONAL = ("weight", "pos_weight", "bias")
 BASE = """\
+from types import ModuleType
+
 from . import _native as _native
 from . import backward as backward
 from . import backward_from_output as backward_from_output
@@ -59,6 +61,7 @@ from .catalog import find as card
 
 __all__: list[str]
 
+def _display() -> ModuleType: ...
 def gain(activation: str | Card, **parameters: float) -> float: ...
 def get_num_threads() -> int: ...
 def isa() -> str: ...

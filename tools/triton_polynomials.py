@@ -18,7 +18,6 @@ TARGET = SOURCE / "torch/_triton/polynomials.py"
 # Name here: (header, name there).
 ARRAYS = {
     "exp_tail": ("kernels/coefficients.hpp", "exp_f32"),
-    "exp_tail_full": ("kernels/coefficients.hpp", "exp_f64"),
     "atanh_tail": ("kernels/coefficients.hpp", "atanh_f32"),
     "atanh_tail_full": ("kernels/coefficients.hpp", "atanh_f64"),
     "normal_tail": ("kernels/coefficients.hpp", "normal_tail_product_f32"),

@@ -30,6 +30,8 @@ from ._version import __version__
 from .catalog import find as card
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .catalog import Card
 
 __all__ = [
@@ -64,6 +66,14 @@ def gain(activation: str | Card, **parameters: float) -> float:
     return exact_gain(activation, **parameters)
 
 
+def _display() -> ModuleType:
+    """What shows cards and results of studies, which import no report themselves."""
+    from .report import display  # imported when asked: most programs show none
+
+    return display
+
+
+catalog.Card.display = staticmethod(_display)
 _function, _names = namespace(__name__, "value")
 
 

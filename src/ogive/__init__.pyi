@@ -3,6 +3,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from types import ModuleType
+
 from . import _native as _native
 from . import backward as backward
 from . import backward_from_output as backward_from_output
@@ -21,6 +23,7 @@ from .catalog import find as card
 
 __all__: list[str]
 
+def _display() -> ModuleType: ...
 def gain(activation: str | Card, **parameters: float) -> float: ...
 def get_num_threads() -> int: ...
 def isa() -> str: ...

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import textwrap
 
 from ._lean import MODES as LEAN_MODES
 from ._lean import inputs as lean_inputs
+from .calls.formats import ANY_NAME
 from .catalog import Card, Parameter
+from .catalog.text import formula_text
 
 SHAPES = {
-    "unary": "array_like of float16, bfloat16, float32 or float64; integers and bool are promoted",
-    "gated": "array_like of float16, bfloat16, float32 or float64; they broadcast and promote",
-    "rows": "array_like of float16, bfloat16, float32 or float64, with rows along `axis`",
+    "unary": f"array_like of {ANY_NAME}; integers and bool are promoted",
+    "gated": f"array_like of {ANY_NAME}; they broadcast and promote",
+    "rows": f"array_like of {ANY_NAME}, with rows along `axis`",
 }
 HEAD_INPUTS = (("z", "Logits."), ("target", "See the card's notes."))
 LEADS = {
@@ -91,16 +91,6 @@ def lean_example(card: Card) -> list[str]:
         f">>> bool(np.allclose(dx, ogive.derivative.{card.name}(x), atol=1e-4))",
         "True",
     ]
-
-
-def formula_text(card: Card) -> str:
-    """The return expression of the card's formula, as it is written there."""
-    source = textwrap.dedent(inspect.getsource(card.formula))
-    function = ast.parse(source).body[0]
-    return "\n".join(
-        ast.unparse(statement) for statement in getattr(function, "body", [])
-        if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-    )  # fmt: skip
 
 
 def docstring(card: Card, mode: str) -> str:

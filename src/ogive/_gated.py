@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._docstrings import docstring
-from ._ufuncs import is_dask, is_labelled, ufunc
+from ._ufuncs import ufunc
+from .calls.arrays import is_dask, is_labelled
 from .catalog import Card
 
 

@@ -18,8 +18,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from . import _native
-from ._ufuncs import BFLOAT16, as_out, as_plain, at, check_real, first, rewrap, rounded, ufunc
-from ._ufuncs import checked_axis as checked_axis
+from ._ufuncs import rounded, ufunc
+from .calls.arrays import as_out, as_plain, at, check_real, first, rewrap
+from .calls.formats import NUMBER_OF
 from .catalog import Card
 
 Array = np.ndarray[Any, Any]
@@ -27,13 +28,6 @@ Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = get_args(Reduction)
 Hessian = Literal["exact", "abs", "upper"]
 HESSIANS = get_args(Hessian)
-
-FORMATS = {
-    np.dtype(np.float16): 0,
-    np.dtype(np.float32): 2,
-    np.dtype(np.float64): 3,
-} | ({} if BFLOAT16 is None else {BFLOAT16: 1})
-
 
 # What each mode takes beside the options of the loss.
 EXTRA = {"value": (), "value_and_grad": ("out",), "value_grad_hess": ("hessian", "out")}
@@ -76,20 +70,6 @@ def keeping_the_container(call: Callable[..., Any]) -> Callable[..., Any]:
         return loss, *(rewrap(z, a) if isinstance(a, np.ndarray) else a for a in arrays)
 
     return wrapped
-
-
-def as_logits(z: Any, name: str, what: str = "logits") -> Array:
-    """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
-    array = z if type(z) is np.ndarray else as_plain(z, f"{name}: {what}")
-    if array.dtype.kind in "biu":
-        array = array.astype(np.result_type(array.dtype, np.float16))
-    native = array.dtype.newbyteorder("=")
-    if native not in FORMATS:
-        raise TypeError(
-            f"{name}: {what} of dtype {array.dtype} are not real numbers of a supported format "
-            "(float16, bfloat16, float32, float64)"
-        )
-    return array if native == array.dtype and array.flags.aligned else array.astype(native)
 
 
 def checked_number(
@@ -254,9 +234,9 @@ def run(
         if out is not None:
             inputs = tuple(apart(operand, out) for operand in inputs)
     if kind is None:
-        _native.call(name, mode, FORMATS[dtype], (*inputs, loss, dz))
+        _native.call(name, mode, NUMBER_OF[dtype], (*inputs, loss, dz))
     else:
-        _native.call(name, f"{mode}_hessian", FORMATS[dtype], (*inputs, kind, loss, dz, h))
+        _native.call(name, f"{mode}_hessian", NUMBER_OF[dtype], (*inputs, kind, loss, dz, h))
 
 
 def apart(operand: Any, out: Array) -> Any:

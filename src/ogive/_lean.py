@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._generated import generated
-from ._heads import FORMATS, as_logits
-from ._ufuncs import (
+from ._ufuncs import check_order, check_parameter
+from .calls.arrays import (
     as_array,
+    as_logits,
     as_out,
     as_plain,
-    check_order,
-    check_parameter,
     check_real,
     is_dask,
     rewrap,
 )
+from .calls.codegen import generated
+from .calls.formats import NUMBER_OF
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
@@ -64,7 +64,7 @@ def forward(name: str) -> Callable[..., Any]:
         check_out(wanted[1], bits, np.dtype(np.uint8), f"{name}: out[1]")
         y = place(wanted[0], given.shape, given.dtype, given)
         mask = place(wanted[1], bits, np.dtype(np.uint8), given, y)
-        _native.call_flat(name, "lean", FORMATS[given.dtype], (given, *numbers, y, mask))
+        _native.call_flat(name, "lean", NUMBER_OF[given.dtype], (given, *numbers, y, mask))
         return handed(x, y, wanted[0]), handed(None, mask, wanted[1])
 
     return run
@@ -86,7 +86,7 @@ def backward(name: str) -> Callable[..., Any]:
         bits = checked_mask(mask, arrays[0], name)
         check_out(out, shape, dtype, f"{name}: out")
         dx = place(out, shape, dtype, *arrays, bits)
-        _native.call_flat(name, "lean_backward", FORMATS[dtype], (*arrays, bits, *numbers, dx))
+        _native.call_flat(name, "lean_backward", NUMBER_OF[dtype], (*arrays, bits, *numbers, dx))
         return handed(dy, dx, out)
 
     return run
@@ -94,7 +94,7 @@ def backward(name: str) -> Callable[..., Any]:
 
 def real(x: Any, name: str, what: str) -> Array:
     """An array of a supported format, contiguous in C order."""
-    if type(x) is np.ndarray and x.dtype in FORMATS and x.flags.c_contiguous and x.flags.aligned:
+    if type(x) is np.ndarray and x.dtype in NUMBER_OF and x.flags.c_contiguous and x.flags.aligned:
         return x  # what follows costs microseconds
     array = as_array(x, f"{name}: {what}")
     if is_dask(array):

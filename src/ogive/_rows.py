@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._ufuncs import (
+from ._ufuncs import seed_key, ufunc
+from .calls.arrays import (
     as_array,
     as_out,
     as_parameter,
@@ -22,8 +23,6 @@ from ._ufuncs import (
     rewrap_reduced,
     row_back,
     row_last,
-    seed_key,
-    ufunc,
 )
 from .catalog import Card
 

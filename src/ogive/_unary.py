@@ -12,20 +12,9 @@ import numpy as np
 
 from . import _native
 from ._docstrings import docstring
-from ._generated import generated
-from ._ufuncs import (
-    as_array,
-    as_parameter,
-    as_plain,
-    check_order,
-    check_parameter,
-    first_indices,
-    is_dask,
-    rewrap,
-    rounded,
-    seed_key,
-    ufunc,
-)
+from ._ufuncs import check_order, check_parameter, rounded, seed_key, ufunc
+from .calls.arrays import as_array, as_parameter, as_plain, first_indices, is_dask, rewrap
+from .calls.codegen import generated
 from .catalog import Card, Parameter
 
 INPUTS = {

@@ -15,7 +15,8 @@ import numpy as np
 from . import catalog, value_grad_hess
 from ._api import modes
 from ._heads import HESSIANS, checked_weights
-from ._ufuncs import as_plain, at, check_real, first, rounded
+from ._ufuncs import rounded
+from .calls.arrays import as_plain, at, check_real, first
 
 __all__ = ["Objective", "lightgbm", "xgboost"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 Kind = Literal["unary", "gated", "rows", "heads"]
 
@@ -79,6 +79,18 @@ class Claims:
     Left out where the branches are straight lines: such a function has no second derivative."""
 
 
+class Display(Protocol):
+    """What shows a card: as text in an interpreter, by rich, in a notebook."""
+
+    def text(self, card: Card) -> str: ...
+
+    def renderables(self, card: Card, width: int) -> Iterable[Any]:
+        """What rich prints, for a terminal of so many columns."""
+
+    def html(self, card: Card) -> str | None:
+        """A fragment for a notebook, or None where rich is not installed."""
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Card:
     """Everything about one function that is not its floating-point algorithm.
@@ -86,6 +98,8 @@ class Card:
     It shows itself as text in an interpreter, and drawn where rich or a notebook displays it.
     """
 
+    display: ClassVar[Callable[[], Display]]
+    """Handed in by the package, and asked when a card is shown: it needs the reports."""
     name: str
     """The key everywhere: file stem, C++ struct, ufunc, CLI argument, test id."""
     kind: Kind
@@ -127,18 +141,10 @@ class Card:
     """Heads with ``value_grad_hess``: what each kind of diagonal Hessian is."""
 
     def __repr__(self) -> str:
-        from ogive.report.card_text import text
-
-        return text(self)
+        return type(self).display().text(self)
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
-        from ogive.report.card_terminal import drawn
-
-        return drawn(self, options.max_width)
+        return type(self).display().renderables(self, options.max_width)
 
     def _repr_html_(self) -> str | None:
-        try:
-            from ogive.report.card_terminal import html
-        except ImportError:  # rich comes with ogive[study]
-            return None
-        return html(self)
+        return type(self).display().html(self)

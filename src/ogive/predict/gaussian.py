@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import ogive
 from ogive.catalog import Card, find
-from ogive.reference import tape
+from ogive.formula import tape
 
 NODES = 24
 """Gauss-Legendre nodes in each panel: exact to rounding for what is smooth there."""

@@ -17,9 +17,9 @@ import flint
 from flint import arb
 
 from ogive.catalog import Card
+from ogive.formula.tape import Program, Tape, defaults, unary
+from ogive.formula.tape import gated as gated_program
 
-from .tape import Program, Tape, defaults, unary
-from .tape import gated as gated_program
 from .ulp import Format, power
 
 _MOST_BITS = 1 << 17

@@ -27,10 +27,10 @@ import numpy.typing as npt
 from flint import arb
 
 from ogive.catalog import Card
+from ogive.formula.tape import defaults, unary
 
 from . import ulp
 from .arb import CONTEXT, Context, enclose, precision, rounded
-from .tape import defaults, unary
 from .ulp import Format
 
 _SOURCE = Path(__file__).with_suffix(".cpp")

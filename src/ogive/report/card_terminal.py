@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ogive.catalog import Card, Kind, find, names
+from ogive.catalog.text import facts
 
 from . import accuracy, braille, palette
 from .curves import curves
-from .facts import facts
 from .text import number, share
 
 HEIGHT = 15
@@ -23,7 +23,7 @@ HEIGHT = 15
 
 def show(card: Card, console: Console) -> None:
     """Print everything the card says, with its curve."""
-    for part in drawn(card, console.width):
+    for part in renderables(card, console.width):
         console.print(part)
 
 
@@ -35,7 +35,7 @@ def html(card: Card) -> str:
     return console.export_html(inline_styles=True, code_format=frame)
 
 
-def drawn(card: Card, width: int) -> Iterator[RenderableType]:
+def renderables(card: Card, width: int) -> Iterator[RenderableType]:
     """What a card says, part by part, for a terminal of a width."""
     yield Text(card.title, style="bold")
     yield Text(card.summary)
@@ -61,7 +61,7 @@ def drawn(card: Card, width: int) -> Iterator[RenderableType]:
 def _formula(card: Card, width: int) -> Iterator[RenderableType]:
     import sympy
 
-    from ogive.reference.sympy import expression
+    from ogive.formula.sympy import expression
 
     if card.kind == "gated":
         slopes = (("∂y/∂a = ", 1), ("∂y/∂b = ", 2))

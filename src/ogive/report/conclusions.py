@@ -16,7 +16,6 @@ from ogive.study.result import (
     DepthAnswer,
     Interval,
     Metric,
-    Model,
     State,
     StudyResult,
 )
@@ -268,12 +267,6 @@ def divided(data: DataDescription) -> str:
         f"{splits.validation:,} to choose the learning rate, {splits.test:,} to test, each split "
         "with rows, draws and learning rates of its own"
     )
-
-
-def model_line(result: StudyResult, model: Model) -> str:
-    """``logistic regression: 96.5 %``."""
-    unit = " %" if result.settings.metric in IN_POINTS else ""
-    return f"{model.title} {score(result.settings.metric, model.score)}{unit}"
 
 
 def network(result: StudyResult) -> str:

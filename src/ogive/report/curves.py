@@ -32,7 +32,7 @@ def defaults(card: Card) -> list[float]:
 
 def curves(card: Card, points: int = 241) -> Curves:
     """Sample a unary function; branches' ends are sampled from both sides, jumps stay open."""
-    import ogive.reference.numpy as reference
+    import ogive.formula.numpy as formula
 
     x = np.linspace(-SPAN, SPAN, points)
     at = defaults(card)
@@ -42,7 +42,7 @@ def curves(card: Card, points: int = 241) -> Curves:
     x = np.array(sorted({*x.tolist()} - set(gaps) | {b + s * 1e-9 for b in gaps for s in (-1, 1)}))
     value, slope, curvature = (
         np.asarray(each(card, x, *at), dtype=float)
-        for each in (reference.value, reference.derivative, reference.second_derivative)
+        for each in (formula.value, formula.derivative, formula.second_derivative)
     )
     for b in gaps:
         here = int(np.searchsorted(x, b))
@@ -63,11 +63,11 @@ def output_density(card: Card, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """Histogram of f(z) for z ~ N(0, 1), over equally likely z: (edges, density)."""
     from statistics import NormalDist
 
-    import ogive.reference.numpy as reference
+    import ogive.formula.numpy as formula
 
     n = 4096
     normal = NormalDist()
     z = np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])
-    y = np.asarray(reference.value(card, z, *defaults(card)), dtype=float)
+    y = np.asarray(formula.value(card, z, *defaults(card)), dtype=float)
     density, edges = np.histogram(y, bins=bins, density=True)
     return edges, density

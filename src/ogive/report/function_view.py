@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ogive.catalog import Card
+from ogive.catalog.text import facts
 
 from . import charts, mathml
 from .charts import Chart
 from .curves import curves
-from .facts import facts
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def _display(expression: object, left: str) -> Markup:
 @cache
 def formulas(name: str) -> tuple[Markup, ...]:
     """f of a function, and f′ of a unary one."""
-    from ogive.reference.sympy import expression
+    from ogive.formula.sympy import expression
 
     card = find(name)
     if card.kind == "heads":
@@ -78,6 +78,6 @@ def formulas(name: str) -> tuple[Markup, ...]:
 
 def latex(card: Card) -> str:
     """The formula's LaTeX source, for copying."""
-    import ogive.reference.sympy as reference
+    import ogive.formula.sympy as formula
 
-    return reference.latex(card)
+    return formula.latex(card)

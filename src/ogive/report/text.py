@@ -5,16 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number for a table cell; a dash where there is none."""
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if 10**digits <= abs(value) < 1e7:
-        return f"{value:,.0f}".replace("-", "−")
-    return f"{value:.{digits}g}".replace("-", "−")
+from ogive.catalog.text import number as number
 
 
 def percent(share: float | None, digits: int = 1) -> str:

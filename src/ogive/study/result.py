@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+import ogive
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -512,15 +514,12 @@ class StudyResult:
         OSError
             The folder is missing, read-only or full.
         """
-        from ogive.report import study_page
-
-        study_page.write(self, path)
+        ogive._display().write_page(self, path)
         return Path(path)
 
     def __str__(self) -> str:
         return self.answer.sentence
 
     def _repr_html_(self) -> str:
-        from ogive.report import study_notebook
-
-        return study_notebook.html(self)
+        found: str = ogive._display().notebook(self)
+        return found

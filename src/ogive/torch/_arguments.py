@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._generated import generated
+from ..calls.codegen import generated
 from ..catalog import Card
 from ._dispatch import warn_once
 

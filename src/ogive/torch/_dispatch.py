@@ -24,6 +24,9 @@ from torch.autograd import Function, forward_ad
 from torch.nn import Parameter
 from torch.utils._device import DeviceContext
 
+from ..calls.formats import ANY_NAME
+from ._formats import FLOATS
+
 KERNELS, TRANSFORMS, OPERATOR, FORMULA = range(4)
 
 _compiling = torch.compiler.is_compiling
@@ -396,8 +399,8 @@ def floating(x: Any, name: str, *, dense: bool = True) -> Tensor:
         return x
     if not x.is_floating_point():
         return x.to(torch.get_default_dtype())
-    if x.dtype not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
-        raise RuntimeError(f"{name} takes float16, bfloat16, float32 or float64, not {x.dtype}")
+    if x.dtype not in FLOATS:
+        raise RuntimeError(f"{name} takes {ANY_NAME}, not {x.dtype}")
     return x
 
 

@@ -34,8 +34,9 @@ from ._dispatch import (
     warn_of_fallback,
     within_devices,
 )
+from ._formats import NUMBER_OF
 from ._library import define, on_cuda, on_the_cpu
-from ._raw import FORMATS, lie_alike
+from ._raw import lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
 
@@ -106,7 +107,7 @@ class Drawn:
             read = [(_raw.address(t), step) for t in tensors]
             result = found.data_ptr(), step
             _native.raw_strided(
-                self.handles[mode], FORMATS[like.dtype], (), n,
+                self.handles[mode], NUMBER_OF[like.dtype], (), n,
                 (*read, *numbers, seed, 0, result),
             )  # fmt: skip
             return found

@@ -20,7 +20,8 @@ from torch import Tensor
 import ogive
 
 from ..catalog import Card, find
-from ..reference import tape
+from ..formula import tape
+from ._formats import HALVES
 
 
 class Exponential:
@@ -390,4 +391,4 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
 
 def wide(x: Tensor) -> Tensor:
     """Halves as float32: sums of them keep too few digits."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    return x.float() if x.dtype in HALVES else x

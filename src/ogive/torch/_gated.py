@@ -36,8 +36,9 @@ from ._dispatch import (
     warn_of_fallback,
     within_devices,
 )
+from ._formats import NUMBER_OF
 from ._library import define, on_cuda
-from ._raw import FORMATS, Ints, lie_alike
+from ._raw import Ints, lie_alike
 from ._unary import Unary
 
 grad_enabled = torch.is_grad_enabled
@@ -94,11 +95,11 @@ class Gated:
             at = found.data_ptr()
             operands = (_raw.address(dy), half), *operands, (at, whole), (at + step, whole)
         handle = self.handles["value" if dy is None else "backward"]
-        _native.raw_strided(handle, FORMATS[x.dtype], loop, 1, operands)
+        _native.raw_strided(handle, NUMBER_OF[x.dtype], loop, 1, operands)
         return found
 
     def call_on_halves(self, x: Any, dim: int) -> Tensor:
-        if route(x) == KERNELS and x.dtype in FORMATS:
+        if route(x) == KERNELS and x.dtype in NUMBER_OF:
             try:
                 dim = checked_halves(x, dim, self.name)
                 if grad_enabled() and x.requires_grad:
@@ -265,7 +266,7 @@ def public(of: Gated) -> Callable[..., Tensor]:
             return of.call_on_halves(a, dim if b is None else b)
         if (
             route(a) == KERNELS and type(b) in PLAIN and b.is_cpu and a.dtype is b.dtype
-            and a.dtype in FORMATS and a.shape == b.shape
+            and a.dtype in NUMBER_OF and a.shape == b.shape
         ):  # fmt: skip
             try:
                 if grad_enabled() and (a.requires_grad or b.requires_grad):

@@ -13,8 +13,7 @@ import math
 import operator
 import threading
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,8 +25,8 @@ from torch.autograd import Function, forward_ad
 from torch.nn._reduction import legacy_get_string
 
 from .. import _heads, _native
-from .._generated import generated
-from .._ufuncs import BFLOAT16
+from ..calls.codegen import generated
+from ..calls.formats import ANY_NAME, BFLOAT16
 from ..catalog import Card
 from ..catalog.heads import cross_entropy
 from . import _formulas, _raw
@@ -56,8 +55,9 @@ from ._dispatch import (
     within_devices,
 )
 from ._drawn import ONE_THREAD
+from ._formats import HALVES, NUMBER_OF
 from ._library import define, on_cuda
-from ._raw import FORMATS, lie_alike
+from ._raw import lie_alike
 from ._rows import laid_out_as
 
 IGNORED = -100
@@ -67,16 +67,6 @@ Options = dict[str, Any]
 grad_enabled = torch.is_grad_enabled
 transforms_active = torch._C._are_functorch_transforms_active
 is_compiling = torch.compiler.is_compiling
-
-
-@contextmanager
-def torch_threads() -> Iterator[None]:
-    """Calls on arrays share their work among torch's threads, not among Ogive's own."""
-    before = _native.use_outside(True)
-    try:
-        yield
-    finally:
-        _native.use_outside(before)
 
 
 def as_array(t: Tensor) -> Any:
@@ -261,7 +251,7 @@ class Head:
                 by, factor = factor, _raw.address(factor)
                 after = after if after is None else after.unsqueeze(-1)
                 room.known(count)[by.view(-1).numpy() == 0] = -1
-        form, losses = FORMATS[z.dtype], room.losses
+        form, losses = NUMBER_OF[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
         if weight is None:
@@ -542,7 +532,7 @@ class Head:
         z = floating(input, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
-        if z.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(z.device.type):
+        if z.dtype in HALVES and torch.is_autocast_enabled(z.device.type):
             z = z.float()  # as torch's losses do
         where = 0
         if self.over_rows:
@@ -711,10 +701,8 @@ class Head:
 
     def checked_operands(self, z: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tensor, int]:
         """What an operator that is called directly has been given."""
-        if z.dtype not in FORMATS:
-            raise TypeError(
-                f"{self.name} takes float16, bfloat16, float32 or float64, not {z.dtype}"
-            )
+        if z.dtype not in NUMBER_OF:
+            raise TypeError(f"{self.name} takes {ANY_NAME}, not {z.dtype}")
         return z, target, checked_dim(dim, z, self.name) if self.over_rows else 0
 
     def on_gpu(
@@ -911,7 +899,6 @@ def transformed(of: Head) -> tuple[Any, Any]:
     return Loss, Gradient
 
 
-HALVES = (torch.float16, torch.bfloat16)
 FEW = 1 << 18
 """Logits whose gradient is kept in any case: it lies in caches, and to run the kernel again would
 cost more than torch's backward. Of more, memory is what counts.
@@ -1056,7 +1043,7 @@ def checked_probabilities(target: Tensor, dtype: torch.dtype, most: float) -> Te
         low, high = (t.item() for t in torch.aminmax(given))
         if low >= 0 and high <= most and high < math.inf:
             cast = given.to(dtype)
-            if given.dtype is torch.float64 and dtype in (torch.float16, torch.bfloat16):
+            if given.dtype is torch.float64 and dtype in HALVES:
                 cast = narrowed(given, dtype)  # rounded once
             if given.dtype is dtype or not cast.isinf().any():
                 return cast
@@ -1164,7 +1151,7 @@ def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
     """float64 to any format, rounded once."""
     values = values.contiguous()
     out = torch.empty(values.shape, dtype=dtype)
-    _native.raw_flat(NARROWED, FORMATS[dtype], out.numel(), values.data_ptr(), out.data_ptr())
+    _native.raw_flat(NARROWED, NUMBER_OF[dtype], out.numel(), values.data_ptr(), out.data_ptr())
     return out
 
 
@@ -1188,7 +1175,7 @@ def reduced(
     if how == "mean":
         divisor = total.contiguous() if isinstance(total, Tensor) else total
     _native.raw_rows(
-        SUMMED, FORMATS[dtype], calls, losses.shape[1], losses.data_ptr(),
+        SUMMED, NUMBER_OF[dtype], calls, losses.shape[1], losses.data_ptr(),
         divisor.data_ptr() if isinstance(divisor, Tensor) else divisor, out.data_ptr(),
     )  # fmt: skip
     if dtype is torch.float64 and not out.isfinite().all() and losses.isfinite().all():

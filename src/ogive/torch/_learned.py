@@ -41,8 +41,9 @@ from ._dispatch import (
     warn_of_fallback,
     within_devices,
 )
+from ._formats import NUMBER_OF
 from ._library import autograd_inside, define, on_cuda
-from ._raw import FORMATS, Ints, lie_alike
+from ._raw import Ints, lie_alike
 
 grad_enabled = torch.is_grad_enabled
 
@@ -102,7 +103,7 @@ class Learned:
         *read, y = [(_raw.address(t), steps) for t in tensors]
         operands = (*read, (wide.data_ptr(), weight_steps), y)
         _native.raw_strided(
-            _raw.handle_of(self.name, mode), FORMATS[x.dtype], shape, 1, operands
+            _raw.handle_of(self.name, mode), NUMBER_OF[x.dtype], shape, 1, operands
         )  # fmt: skip
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,7 +124,7 @@ class Learned:
             sum_ = torch.empty((), dtype=torch.float64, device="cpu")
             step = x.element_size()
             _native.raw_strided(
-                self.products, _raw.FORMATS[dtype], (), len(x),
+                self.products, NUMBER_OF[dtype], (), len(x),
                 ((_raw.address(dy), (step * dy.stride(0),)),
                  (_raw.address(x), (step * x.stride(0),)),
                  float(weight.item()), (sum_.data_ptr(), ())),
@@ -153,7 +154,7 @@ class Learned:
         wide = _raw.wide(weight).contiguous()
         total = torch.empty(plan.lead, dtype=torch.float64, device="cpu")
         _native.raw_strided(
-            self.products, FORMATS[x.dtype], plan.lead, plan.n,
+            self.products, NUMBER_OF[x.dtype], plan.lead, plan.n,
             ((_raw.address(dy), plan.steps), (_raw.address(x), plan.steps),
              (wide.data_ptr(), plan.weight_steps), (total.data_ptr(), plan.total_steps)),
         )  # fmt: skip
@@ -166,7 +167,7 @@ class Learned:
     ) -> tuple[Tensor | None, Tensor | None]:
         """Both gradients where one weight counts for tensors that lie dense."""
         dx = dw = None
-        form, n, number = FORMATS[x.dtype], x.numel(), float(weight.item())
+        form, n, number = NUMBER_OF[x.dtype], x.numel(), float(weight.item())
         at = _raw.address(dy), _raw.address(x)
         if wants_x:
             dx = torch.empty_like(x)
@@ -397,7 +398,7 @@ def public(of: Learned) -> Callable[..., Tensor]:
     def function(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
         if (
             route(input) == KERNELS and is_plain_on_cpu(weight) and weight.numel() == 1
-            and input.dtype in FORMATS and weight.is_floating_point()
+            and input.dtype in NUMBER_OF and weight.is_floating_point()
         ):  # fmt: skip
             try:
                 return of.by_kernel(input, weight)

@@ -19,7 +19,8 @@ from torch.autograd import Function
 
 from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
-from . import _formulas, _functions, _raw
+from . import _formulas, _raw
+from ._catalog import FUNCTIONS
 from ._dispatch import check_devices, floating
 from ._heads import IGNORED, counted, inverse, of_moderate_size
 
@@ -236,9 +237,9 @@ def _bounded(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
 def _own_softmax(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
     """The softmax of this rank's logits, and the slope of what bounds them."""
     if options["softcap"] is None:
-        return _functions["softmax"](z, temperature=options["temperature"]), None
+        return FUNCTIONS["softmax"](z, temperature=options["temperature"]), None
     u, slope = _bounded(z, options)
-    return _functions["softmax"](u), slope
+    return FUNCTIONS["softmax"](u), slope
 
 
 SOME = 1 << 20

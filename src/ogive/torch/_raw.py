@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from .._generated import generated
+from ..calls.codegen import generated
+from ..calls.formats import ALL_NAMES
+from ._formats import NUMBER_OF
 
-FORMATS = {torch.float16: 0, torch.bfloat16: 1, torch.float32: 2, torch.float64: 3}
 Number = float | Tensor
 Ints = tuple[int, ...]
 
@@ -66,7 +67,7 @@ def run({taken}):
     return {"found" if len(results) > 1 else "found[0]"}
 """
     scope: dict[str, Any] = {
-        "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
+        "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
     return generated("run", code, scope, f"raw {mode} {name}")
@@ -153,7 +154,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
     def run(x: Tensor, *numbers: float) -> Tensor:
         if x.is_contiguous() and not x.is_neg():
             at = address(x)
-            flat(handle, FORMATS[x.dtype], x.numel(), at, *map(float, numbers), at)
+            flat(handle, NUMBER_OF[x.dtype], x.numel(), at, *map(float, numbers), at)
             if not x.is_inference():  # such a tensor counts no versions
                 written(x)
             return x
@@ -212,9 +213,9 @@ def wide(p: Tensor) -> Tensor:
 
 
 def format_of(dtype: torch.dtype) -> int:
-    if dtype not in FORMATS:
-        raise RuntimeError(f"{dtype} is not one of float16, bfloat16, float32, float64")
-    return FORMATS[dtype]
+    if dtype not in NUMBER_OF:
+        raise RuntimeError(f"{dtype} is not one of {ALL_NAMES}")
+    return NUMBER_OF[dtype]
 
 
 class Lean:
@@ -262,7 +263,7 @@ def backward(dy, kept, strides{taken}):
     return dx
 """
         scope: dict[str, Any] = {
-            "like": torch.empty_like, "flat": _native.raw_flat, "formats": FORMATS,
+            "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
             "no_bits": torch.empty(0, dtype=torch.uint8, device="cpu"), "laid_out": _as_laid_out,
             "address": address,
         }  # fmt: skip
@@ -328,7 +329,7 @@ def run({", ".join([*tensors, *defaults])}):
         return y
 """
     scope: dict[str, Any] = {
-        "like": torch.empty_like, "rows": _native.raw_rows, "formats": FORMATS,
+        "like": torch.empty_like, "rows": _native.raw_rows, "formats": NUMBER_OF,
         "handle": handle_of(name, mode),
     }  # fmt: skip
     return generated("run", code, scope, f"raw rows {mode} {name}")

@@ -43,8 +43,9 @@ from ._dispatch import (
     within_devices,
 )
 from ._drawn import checked_seed, drawn_seed, first_indices
+from ._formats import NUMBER_OF
 from ._library import LIBRARY, autograd_inside, define, on_cuda, on_the_cpu
-from ._raw import FORMATS, lie_alike
+from ._raw import lie_alike
 
 Temperature = float | Tensor
 
@@ -113,7 +114,7 @@ class Rows:
 
     def at_once(self, x: Any, dim: Any) -> Tensor | None:
         """The value of a plain tensor along its last axis, without a further look; else None."""
-        if route(x) != KERNELS or x.dtype not in FORMATS or x.dim() == 0:
+        if route(x) != KERNELS or x.dtype not in NUMBER_OF or x.dim() == 0:
             return None
         if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1) or x.is_nested:
             return None
@@ -726,7 +727,7 @@ class DrawnRows:
         if dy is not None:
             operands = (_raw.address(dy), steps), at, *noise, to
         handle = _raw.handle_of(self.name, mode)
-        _native.raw_strided(handle, FORMATS[x.dtype], (count,), n, operands)
+        _native.raw_strided(handle, NUMBER_OF[x.dtype], (count,), n, operands)
         return out
 
     def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:

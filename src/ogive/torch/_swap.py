@@ -33,11 +33,13 @@ from torch.overrides import (
 from torch.utils.checkpoint import CheckpointFunction
 
 from .. import catalog
-from .._generated import generated
+from ..calls.codegen import generated
 from ..catalog import Card, Parameter
-from . import _approximations, _functions, nn
+from . import nn
 from ._arguments import ignored
+from ._catalog import FUNCTIONS, approximations
 from ._dispatch import modes_without_effect
+from ._formats import FLOATS
 
 
 @dataclass(frozen=True)
@@ -334,7 +336,6 @@ def signature(function: Any) -> inspect.Signature | None:
     return inspect.Signature(parameters)
 
 
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MISSING = object()
 
 
@@ -344,7 +345,7 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     It gives NotImplemented where the arguments go beyond ours. It is written out, so that Python
     binds the arguments, in a fifth of the time of `inspect`, and a compiler can follow.
     """
-    card, ours = catalog.find(name), inspect.signature(_functions[name]).parameters
+    card, ours = catalog.find(name), inspect.signature(FUNCTIONS[name]).parameters
     first, *rest = takes.parameters.values()
     scope: dict[str, Any] = {
         "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
@@ -374,7 +375,7 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     call = f"({', '.join([first.name, *given])})"
     lines = [f"return functions[{name!r}]{call}"]
     if "approximate" in takes.parameters:
-        forms = {"none": name, **_approximations(card)}
+        forms = {"none": name, **approximations(card)}
         lines = [
             f"if approximate == {form!r}: return functions[{of!r}]{call}"
             for form, of in forms.items()
@@ -430,7 +431,7 @@ class Adapted:
         self.__name__ = torch_function.__name__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        found = adapters()[self.torch_function](self.lean, _functions, *args, **kwargs)
+        found = adapters()[self.torch_function](self.lean, FUNCTIONS, *args, **kwargs)
         return self.torch_function(*args, **kwargs) if found is NotImplemented else found
 
 
@@ -447,7 +448,7 @@ class Functional(TorchFunctionMode):
         kwargs = kwargs or {}
         adapted = None if self.paused else _adapters.get(func)
         if adapted is not None:
-            found = adapted(self.lean, _functions, *args, **kwargs)
+            found = adapted(self.lean, FUNCTIONS, *args, **kwargs)
             if found is not NotImplemented:
                 return found
         return func(*args, **kwargs)

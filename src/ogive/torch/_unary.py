@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import _native
-from .._generated import generated
 from .._ufuncs import check_order, check_parameter
+from ..calls.codegen import generated
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored

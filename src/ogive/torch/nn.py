@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
 from .. import _native, catalog
-from .._generated import generated
+from ..calls.codegen import generated
 from ..catalog import Card
-from . import _functions
 from ._arguments import ignored
+from ._catalog import FUNCTIONS
 
 __all__: list[str] = []
 
@@ -255,7 +255,7 @@ class LinearCrossEntropyLoss(nn.Module):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         W, bias = self.linear.weight, self.linear.bias
         shape = self.num_classes, *self.out_features
-        return _functions["linear_cross_entropy"](  # type: ignore[no-any-return]
+        return FUNCTIONS["linear_cross_entropy"](  # type: ignore[no-any-return]
             input, W.reshape(*shape, W.shape[-1]), target,
             linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
             reduction=self.reduction, ignore_index=self.ignore_index,
@@ -278,7 +278,7 @@ class LinearCrossEntropyLoss(nn.Module):
 def _forward(name: str, parameters: list[str]) -> Any:
     """A module's forward, written out: a loop over the parameters costs a microsecond."""
     numbers = "".join(f"self.{parameter}, " for parameter in parameters)
-    scope: dict[str, Any] = {"function": _functions[name]}
+    scope: dict[str, Any] = {"function": FUNCTIONS[name]}
     text = f"""
 def forward(self, input):
     return function(input, {numbers}self.inplace, lean=self.lean)
@@ -289,7 +289,7 @@ def forward(self, input):
 def _loss_forward(name: str, options: list[str]) -> Any:
     """The same for a loss."""
     given = ", ".join(f"{option}=self.{option}" for option in options)
-    scope: dict[str, Any] = {"function": _functions[name]}
+    scope: dict[str, Any] = {"function": FUNCTIONS[name]}
     text = f"""
 def forward(self, input, target):
     return function(input, target, {given})
@@ -299,7 +299,7 @@ def forward(self, input, target):
 
 def _class(card: Card) -> type[nn.Module]:
     """The module class of a card, under the title that its framework gives it."""
-    function = _functions[card.name]
+    function = FUNCTIONS[card.name]
     names = {p.name for p in card.parameters}
     body: dict[str, Any] = {
         "name": card.name, "function": staticmethod(function), "__module__": __name__,
@@ -354,7 +354,7 @@ class GELU(globals()["GELU"]):  # type: ignore[misc]
 
     def forward(self, input: Tensor) -> Tensor:
         name = "gelu" if self.approximate == "none" else "gelu_tanh"
-        return _functions[name](input, lean=self.lean)  # type: ignore[no-any-return]
+        return FUNCTIONS[name](input, lean=self.lean)  # type: ignore[no-any-return]
 
 
 class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
@@ -387,7 +387,7 @@ class Hardtanh(globals()["Hardtanh"]):  # type: ignore[misc]
 class Softmax2d(Rows):
     """Softmax over the channels of images, (N, C, H, W) or (C, H, W)."""
 
-    function = staticmethod(_functions["softmax"])
+    function = staticmethod(FUNCTIONS["softmax"])
 
     def __init__(self) -> None:
         super().__init__(-3)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import as_plain
+from ogive.calls.arrays import as_logits, as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -79,7 +79,7 @@ def evaluate(
     out: Any = None,
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
-    logits = heads.as_logits(z, "binary_cross_entropy")
+    logits = as_logits(z, "binary_cross_entropy")
     how = heads.checked_reduction(reduction)
     (smoothing,) = checked_options(label_smoothing)
     given = as_plain(target, "target")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import as_plain, row_last
+from ogive.calls.arrays import as_logits, as_plain, checked_axis, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 
@@ -138,8 +138,8 @@ def evaluate(
     out: Any = None,
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
-    logits = heads.as_logits(z, "cross_entropy")
-    axis = heads.checked_axis(logits, axis, "cross_entropy")
+    logits = as_logits(z, "cross_entropy")
+    axis = checked_axis(logits, axis, "cross_entropy")
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import row_last
+from ogive.calls.arrays import as_logits, checked_axis, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -109,8 +109,8 @@ def evaluate(
     out: Any = None,
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
-    logits = heads.as_logits(z, "focal")
-    axis = heads.checked_axis(logits, axis, "focal")
+    logits = as_logits(z, "focal")
+    axis = checked_axis(logits, axis, "focal")
     rows = row_last(logits, axis)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     how = heads.checked_reduction(reduction)

@@ -14,7 +14,9 @@ import numpy as np
 
 from ogive import _heads as heads
 from ogive import _native
-from ogive._ufuncs import as_plain, rounded, ufunc
+from ogive._ufuncs import rounded, ufunc
+from ogive.calls.arrays import as_logits, as_plain
+from ogive.calls.formats import HALVES, NUMBER_OF
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -110,8 +112,8 @@ def evaluate(
 ) -> Any:
     """The loss, with its gradients where asked, after every check has passed."""
     name = "linear_cross_entropy"
-    inputs, matrix = heads.as_logits(x, name, "x"), heads.as_logits(W, name, "W")
-    shift = None if bias is None else heads.as_logits(bias, name, "bias")
+    inputs, matrix = as_logits(x, name, "x"), as_logits(W, name, "W")
+    shift = None if bias is None else as_logits(bias, name, "bias")
     if inputs.ndim == 0 or matrix.ndim != 2 or inputs.shape[-1] != matrix.shape[1]:
         raise ValueError(
             f"x of shape {inputs.shape} and W of shape {matrix.shape} do not fit: they must be "
@@ -268,7 +270,7 @@ def pieces(count: int, size: int) -> Iterator[slice]:
 
 def _accumulate(a: Any, b: Any) -> None:
     """a += b, shared among threads."""
-    _native.call("linear_cross_entropy", "accumulated", heads.FORMATS[a.dtype], (a, b, a))
+    _native.call("linear_cross_entropy", "accumulated", NUMBER_OF[a.dtype], (a, b, a))
 
 
 def _for_blas(a: Any, dtype: np.dtype[Any]) -> Any:
@@ -278,7 +280,7 @@ def _for_blas(a: Any, dtype: np.dtype[Any]) -> Any:
         steps = a.strides[across], max(1, a.shape[along]) * unit
         if a.dtype == dtype and a.strides[along] == unit and steps[0] >= steps[1]:
             return a
-    if a.dtype.itemsize == 2 and dtype == np.float32:
+    if a.dtype in HALVES and dtype == np.float32:
         return ufunc("widened", "value")(a)
     return np.ascontiguousarray(a, dtype)
 

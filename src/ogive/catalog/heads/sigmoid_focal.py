@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import as_plain
+from ogive.calls.arrays import as_logits, as_plain
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import binary_cross_entropy
@@ -96,7 +96,7 @@ def evaluate(
     out: Any = None,
 ) -> Any:
     """The loss, with its derivatives where asked, after every check has passed."""
-    logits = heads.as_logits(z, "sigmoid_focal")
+    logits = as_logits(z, "sigmoid_focal")
     how = heads.checked_reduction(reduction)
     positive, negative, *numbers = checked_options(alpha, gamma, label_smoothing)
     given = as_plain(target, "target")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ogive import _heads as heads
-from ogive._ufuncs import row_last
+from ogive.calls.arrays import as_logits, checked_axis, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -78,8 +78,8 @@ def evaluate(
     out: Any = None,
 ) -> Any:
     """The loss, with its gradient where asked, after every check has passed."""
-    logits = heads.as_logits(z, "sparsemax_loss")
-    axis = heads.checked_axis(logits, axis, "sparsemax_loss")
+    logits = as_logits(z, "sparsemax_loss")
+    axis = checked_axis(logits, axis, "sparsemax_loss")
     rows = row_last(logits, axis)
     how = heads.checked_reduction(reduction)
     classes = rows.shape[-1]

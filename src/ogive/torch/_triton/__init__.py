@@ -9,6 +9,7 @@ import torch
 
 from ogive.catalog import find
 
+from .._formats import FLOATS
 from . import elementwise, row_functions, sparse_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
@@ -27,7 +28,6 @@ __all__ = [
     "unary",
 ]
 
-FORMATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 HEADS = {"cross_entropy", "binary_cross_entropy", "linear_cross_entropy"}
 
 
@@ -36,7 +36,7 @@ def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
 
     The device is not asked about: on one that Triton does not know, the kernel's launch fails.
     """
-    if tensor.dtype not in FORMATS:
+    if tensor.dtype not in FLOATS:
         return False
     match find(name).kind:
         case "unary":

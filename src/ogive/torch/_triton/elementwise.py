@@ -13,9 +13,9 @@ import torch
 import triton
 import triton.language as tl
 
-from ogive._generated import generated
+from ogive.calls.codegen import generated
 from ogive.catalog import find
-from ogive.reference import tape
+from ogive.formula import tape
 
 from . import draws, seam, source
 from .storage import widen

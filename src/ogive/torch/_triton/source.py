@@ -11,7 +11,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
-from ogive.reference.tape import Node, Program, ordered
+from ogive.formula.tape import Node, Program, ordered
 
 _PI = Decimal("3.14159265358979323846264338327950288419716939937510")
 _FOLDED = ("add", "sub", "mul", "div", "neg", "sqrt", "pi", "const")

@@ -1,0 +1,65 @@
+"""Every function of the catalog in PyTorch, by name: built from its card and its kernels' modes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from .. import _native, catalog
+from . import _arguments, _drawn, _gated, _heads, _learned, _linear, _rows, _unary
+
+
+def build() -> dict[str, Callable[..., Any]]:
+    """Every function of the catalog, from its card and what its kernels offer."""
+    made: dict[str, Callable[..., Any]] = {}
+    unary: dict[str, _unary.Unary] = {}
+    heads: dict[str, _heads.Head] = {}
+    # The kinds one after another, and what has other forms after them.
+    for card in sorted(
+        map(catalog.find, catalog.names()),
+        key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card))),
+    ):
+        modes = _native.entries()[card.name]
+        if card.kind == "unary" and any(p.learnable for p in card.parameters):
+            made[card.name] = _learned.public(_learned.Learned(card))
+        elif card.kind == "unary":
+            unary[card.name] = _unary.Unary(card)
+            if "sampled_value" in modes:
+                made[card.name] = _drawn.public(_drawn.Drawn(unary[card.name]))
+            else:
+                forms = {form: made[name] for form, name in approximations(card).items()}
+                made[card.name] = _unary.public(unary[card.name], forms)
+        elif card.kind == "gated":
+            made[card.name] = _gated.public(_gated.Gated(card, unary[card.gate]))
+        elif card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
+            made[card.name] = _rows.drawn_public(_rows.DrawnRows(card))
+        elif card.kind == "rows":
+            made[card.name] = _rows.public(_rows.Rows(card))
+        elif not card.inputs:
+            heads[card.name] = _heads.Head(card)
+            made[card.name] = _heads.public(heads[card.name])
+    # The one head of other arrays than logits and target is built on the head of its logits.
+    made["linear_cross_entropy"] = _linear.public(_linear.Linear(heads["cross_entropy"]))
+    return made
+
+
+def approximations(card: catalog.Card) -> dict[str, str]:
+    """The functions that torch has under the same name, by its argument ``approximate``."""
+    own = tuple(f"{peer.name}(approximate=" for peer in card.peers if peer.framework == "torch")
+    return {
+        ast.literal_eval(peer.name.partition("approximate=")[2][:-1]): other.name
+        for other in map(catalog.find, catalog.names(card.kind))
+        for peer in other.peers
+        if peer.name.startswith(own)
+    }
+
+
+FUNCTIONS = build()
+TORCH_NAMES = {
+    name: function
+    for kind in ("unary", "rows", "heads")
+    for card in map(catalog.find, catalog.names(kind))
+    for name, function in _arguments.names(card, FUNCTIONS[card.name])
+}
+"""Some of them again, as torch calls them."""
