@@ -290,6 +290,9 @@ VARIED: dict[str, Values] = {
 
 
 WRONG: dict[str, Values] = {
+    # Every number has an answer; shapes that do not fit are in tests/test_bad_input.py.
+    **dict.fromkeys(("x", "dy", "y", "mask", "a", "b", "z", "W"), constant()),
+    "training": constant(),  # as a truth value, which everything has
     **{name: constant(*values) for name, values in BAD_OPTIONS.items()},
     "axis": constant(3, -4, 0.5, None),
     "target": lambda p: p.wrong_targets(),
@@ -305,7 +308,7 @@ WRONG: dict[str, Values] = {
     "hessian": constant("diagonal", None, 1),
     "out": constant([1.0], np.zeros(7)),
 }
-"""Values that have no answer and are refused."""
+"""Values of every argument that have no answer and are refused."""
 
 
 def wrong(problem: Problem, name: str) -> list[Any]:
@@ -316,7 +319,7 @@ def wrong(problem: Problem, name: str) -> list[Any]:
                 below = [-0.5] if p.domain[0] == BELOW_ZERO else []
                 return below or [end for end in p.domain if np.isfinite(end)]
     of_numpy = problem.function.card.kind in ("unary", "gated") and name in FORMS
-    return [] if of_numpy or name not in WRONG else WRONG[name](problem)
+    return [] if of_numpy else WRONG[name](problem)
 
 
 def varied(function: Function, name: str) -> Values:

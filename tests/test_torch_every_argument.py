@@ -15,8 +15,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.distributed as dist  # noqa: E402
+from torch.autograd.graph import saved_tensors_hooks  # noqa: E402
 from torch.func import functionalize, grad, jvp, vjp, vmap  # noqa: E402
 
+from cases import public_modes  # noqa: E402
 from torch_calls import PUBLIC, Fresh, Given, Public  # noqa: E402
 from torch_kinds import Marked, Wrapped  # noqa: E402
 
@@ -167,17 +169,30 @@ def ways(f: Public, given: Given) -> list[Callable[..., Found]]:
     return found
 
 
+def refusal(f: Public, given: Given) -> str:
+    """What the error says of arguments that exclude each other; nothing of others."""
+    if f.kind == "parallel" and f.card.inputs and given.get("reduction") == "none":
+        return "each row|reduction"
+    target, ignored = given.get("target"), given.get("ignore_index", -100)
+    if f.kind not in ("over rows", "linear", "parallel"):
+        return ""
+    if target.is_floating_point():
+        return "ignore_index" if given.get("ignore_index") is not None else ""
+    ignored = -100 if ignored is None and f.kind == "linear" else ignored  # torch's own has it so
+    wrong = target[(target < 0) & (target != (0 if ignored is None else ignored))]
+    return f"= {int(wrong[0])}: labels" if len(wrong) else ""
+
+
 def check(f: Public, varied: Given, chosen: Callable[[list[Any]], list[Any]] = list) -> None:
     """A call with some arguments varied, on the ways that are chosen."""
     given = {**f.first, **varied}
-    try:
-        exact = right(f, given)
-    except (ValueError, IndexError, TypeError) as error:
-        try:
-            called(f, given)
-        except (ValueError, IndexError, TypeError, RuntimeError):
-            return
-        raise AssertionError(f"{f} with {varied} is taken, where NumPy's says {error}") from None
+    error = refusal(f, given)
+    if error:
+        for call in (right, called):
+            with pytest.raises(ValueError, match=error):
+                call(f, given)
+        return
+    exact = right(f, given)
     soft = {**given, "hard": False} if "hard" in given else given  # of which gradients are
     slopes = {
         name: slope(lambda t, name=name: right(f, soft, **{name: t}), tensor)  # type: ignore[misc]
@@ -193,11 +208,58 @@ def check(f: Public, varied: Given, chosen: Callable[[list[Any]], list[Any]] = l
         except Exception as error:
             raise AssertionError(f"{what}: {error}") from error
         assert y.shape == exact.shape, f"{what}: shape {tuple(y.shape)}, not {tuple(exact.shape)}"
+        dtype = torch.float64 if "out" in given else given.get("dtype", torch.float64)
+        assert y.dtype == dtype, f"{what}: {y.dtype}"
         assert torch.allclose(y.double(), exact, near / 10, near / 10), f"{what}: another value"
         for name, number in found.items():
             assert abs(number - slopes[name]) <= near * (1 + abs(slopes[name])), (
                 f"{what}: along {name} {number}, not {slopes[name]}"
             )
+
+
+WITHOUT_EFFECT = {
+    "_stacklevel",  # torch's own, of its warnings
+    "eps",  # of torch's gumbel_softmax, which does nothing with it
+    "options", "chunk_rows",  # how many rows at a time
+    "inplace",  # of which `called` asks whose memory the result has
+    "vocab_start", "group",  # one rank alone has but one of each: see tests/torch_ranks.py
+}  # fmt: skip
+"""Arguments that change neither a result nor what is kept for its gradients."""
+
+
+def has_effect(f: Public, name: str) -> bool:
+    if name == "lean":
+        return "lean" in public_modes(f.card.name) and f.kind != "learned"
+    if name == "create_graph":
+        return f.kind != "linear"  # whose gradients always have gradients
+    ignored = {n for peer in f.card.peers for n, _ in peer.ignored}
+    return name not in WITHOUT_EFFECT | ignored
+
+
+def told(f: Public, given: Given) -> Any:
+    """The result, its format, what is kept for its gradient, and whether that has a gradient."""
+    kept: list[Any] = []
+    x = given[next(iter(f.first))].clone().requires_grad_("out" not in given)
+    with saved_tensors_hooks(lambda t: kept.append((t.dtype, t.shape)) or t, lambda t: t):
+        y = called(f, given, **{next(iter(f.first)): x})
+    further: Any = None
+    if y.requires_grad:
+        try:
+            further = torch.autograd.grad(y.sum(), x, create_graph=True)[0].requires_grad
+        except RuntimeError:
+            further = "refused"
+    return y.dtype, y.shape, y.double().tolist(), kept, further
+
+
+@every_function
+def test_every_argument_has_an_effect(f: Public) -> None:
+    """Alone, or beside another."""
+    for name, values in f.varied.items():
+        given = {**f.first, **({"training": True} if name in ("seed", "generator") else {})}
+        given = {k: v for k, v in given.items() if k in f.arguments()}
+        plain = told(f, given)
+        changed = any(told(f, {**given, name: v}) != plain for v in values)
+        assert changed == has_effect(f, name), f"{name} of {f}: {values}"
 
 
 @every_function

@@ -36,7 +36,7 @@ UNSHOWN = (
 )  # fmt: skip
 """What torch's own modules do not show either, and what is no setting of the result."""
 SHOWN_AS_TORCH_S = [("Hardsigmoid", "inplace"), ("Hardswish", "inplace")]
-"""Which is not at all: tests/test_torch_nn.py has their text."""
+"""Torch's modules do not show these, nor do ours: tests/test_torch_nn.py has their text."""
 every_module = pytest.mark.parametrize("cls", [getattr(ot.nn, n) for n in sorted(ot.nn.__all__)])
 
 
@@ -68,7 +68,12 @@ def values(cls: Any, name: str) -> list[Any]:
 
 def made(cls: Any, **given: Any) -> Any:
     sizes = {"in_features": 2, "num_classes": ROW} if "in_features" in constructor(cls) else {}
-    return cls(**{**sizes, **given}).double()
+    layer = cls(**{**sizes, **given})
+    for name, p in layer.named_parameters():
+        assert p.dtype == given.get("dtype", torch.float32), f"{name} of {cls}: {p.dtype}"
+    if hasattr(layer, "linear"):
+        assert (layer.linear.bias is not None) == given.get("bias", False), f"bias of {cls}"
+    return layer.double()
 
 
 def inputs(f: Public, layer: Any) -> Given:

@@ -126,6 +126,7 @@ VALUES: Given = {
     "negative_slope": [0.2, -0.5],
     "lower": [0.0625],
     "upper": [0.75],
+    "threshold": [0.5],  # some inputs lie between it and its default
     "inplace": [True],
     "approximate": ["tanh"],
     "lean": [True, False],
