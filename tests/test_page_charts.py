@@ -94,7 +94,6 @@ def test_every_mark_has_the_colour_that_the_legend_gives_its_activation(charts, 
                 assert colour_of(glyph) == colours[glyph.name][0], (key, glyph.kind, glyph.name)
                 seen.add((key, glyph.name))
     assert {name.removesuffix(" *") for _, name in seen} == set(NAMES)
-    # Each light colour has the dark twin of the same activation.
     assert {key.split("-")[0] for key, _ in seen} == {"scores", "differences", "loss", "gradients"}
 
 

@@ -47,10 +47,6 @@ def nets(result: StudyResult) -> list[Any]:
     return [(trial.tuning, trial.train_loss) for trial in trials_of(result)[0]]
 
 
-def told(result: StudyResult) -> Any:
-    return result.settings
-
-
 Check = Callable[[StudyResult, StudyResult], object]
 
 CHANGES: dict[str, tuple[dict[str, Any], Check]] = {

@@ -1,11 +1,10 @@
 """Nothing is fitted, chosen or drawn from what a block may not see: its parts and seeds never mix.
 
-Rows are told apart by what they hold, so that each part is found to get the very rows of its block;
-what was not to be seen is replaced, and nothing that must not depend on it changes.
+Rows are distinguished by what they hold, so that each part is found to get the very rows of its
+block; what was not to be seen is replaced, and nothing that must not depend on it changes.
 """
 
 import dataclasses
-import inspect
 import math
 
 import numpy as np
@@ -465,7 +464,7 @@ def test_of_rates_that_do_as_well_the_smaller_is_chosen():
 
 
 def test_draws_differ_by_block_seed_stream_and_purpose():
-    """No two networks of any study with a seed that may be asked for share one."""
+    """The networks of a study do, and its tuning; a stream stands for the next seed."""
     _, _, chosen = prepared(made_table(), **TINY)
     seeds = {}
     for seed in (0, 1, 2):
@@ -477,4 +476,3 @@ def test_draws_differ_by_block_seed_stream_and_purpose():
                 assert seeds.setdefault(("reported", *key), reported) == reported
                 seeds["tuning", *key] = reported + training.TUNING_SEED
     assert len(set(seeds.values())) == len(seeds)
-    assert "stream" in inspect.signature(training.seed_of).parameters

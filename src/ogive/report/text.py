@@ -15,7 +15,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 def share(value: float, digits: int = 2) -> str:
     """A share as a percentage, rounded down: 100 says every single one."""
-    scaled = Decimal(repr(value)).scaleb(2 + digits)
+    scaled = Decimal(repr(float(value))).scaleb(2 + digits)
     return f"{Decimal(math.floor(scaled)).scaleb(-digits):.{digits}f}"
 
 

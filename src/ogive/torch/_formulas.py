@@ -11,6 +11,7 @@ import ast
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -365,8 +366,8 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
         if card.parameters and "alpha" in options and options["alpha"] is None:
             given["alpha"] = None
         gamma = given.get("gamma")  # of which a tensor may learn, or differ from sample to sample
-        if isinstance(gamma, (int, float)) and float(gamma).is_integer():
-            given["gamma"] = int(gamma)  # whole powers are products
+        if isinstance(gamma, Real) and float(gamma).is_integer():
+            given["gamma"] = int(float(gamma))  # whole powers are products
         for name in ("weight", "pos_weight"):
             if isinstance(given.get(name), Tensor):
                 given[name] = given[name].to(z.dtype)

@@ -916,8 +916,8 @@ def keep(ctx: Any, inputs: Sequence[Any], forward: bool = False) -> None:
 
 
 def kept_by(ctx: Any) -> list[Any]:
-    # The function that `torch.func.vjp` gives is called when its transform is over, whose tensors
-    # record nothing any more; what they wrap does.
+    # `torch.func.vjp` returns a function that is called after the transform has ended. The saved
+    # tensors then record nothing, but the tensors they wrap do.
     tensors = iter(map(torch._C._functorch.unwrap_if_dead, ctx.saved_tensors))
     return [next(tensors) if value is HERE else value for value in ctx.given]
 
