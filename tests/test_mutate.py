@@ -40,19 +40,23 @@ def mutant(file, line):
     return mutate.Mutant(f"src/ogive/{file}", line, line, "core/AddNot", 0)
 
 
-def test_tests_of_a_line_are_those_that_went_through_it():
-    lines = recorded({"_rows.py": {3: [f"{A_ALL}|run"], 4: [f"{B}|run"]}})
-    assert lines.tests(mutant("_rows.py", 3)) == [A_ALL]
-    everywhere = recorded(
-        {"_rows.py": {3: [f"{A_ALL}|run"], 4: [f"{B}|run"]}}, ["src/ogive/_rows.py"]
-    )
-    assert everywhere.tests(mutant("_rows.py", 3)) == [A_ALL, B]
+def test_tests_of_a_line_come_first_and_those_of_its_file_after_them():
+    through = {"_rows.py": {3: [f"{A_ALL}|run"], 4: [f"{B}|run"]}}
+    assert recorded(through).concerning(mutant("_rows.py", 3), 1.0) == [A_ALL]
+    assert recorded(through).concerning(mutant("_rows.py", 3), 9.0) == [A_ALL, B]
+    moved = recorded(through, ["src/ogive/_rows.py"])
+    assert moved.concerning(mutant("_rows.py", 3), 9.0) == [A_ALL, B]
+
+
+def test_tests_that_share_what_a_fixture_made_are_those_of_its_lines():
+    lines = recorded({"_rows.py": {3: [f"{A_ALL}|setup"]}})
+    assert set(lines.concerning(mutant("_rows.py", 3), 9.0)) == {A_GELU, A_RELU, A_ALL}
 
 
 def test_a_card_s_tests_name_it_and_other_processes_have_tests_of_the_name():
     lines = recorded({"catalog/unary/gelu.py": {3: [""]}})
-    assert lines.tests(mutant("catalog/unary/gelu.py", 3)) == [A_GELU]
-    assert recorded().tests(mutant("torch/_parallel.py", 3)) == [RANKS]
+    assert lines.concerning(mutant("catalog/unary/gelu.py", 3), 9.0) == [A_GELU]
+    assert recorded().concerning(mutant("torch/_parallel.py", 3), 9.0) == [RANKS]
 
 
 def test_tests_of_a_kernel_name_its_function_or_none():

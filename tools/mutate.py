@@ -150,28 +150,30 @@ class Lines:
             self.of_file[file] = self.data.contexts_by_lineno(str(ROOT / file))
         return self.of_file[file]
 
-    def tests(self, mutant: Mutant) -> list[str]:
-        """Those of the mutant's lines; of a line that runs at import, those of its file.
+    def concerning(self, mutant: Mutant, seconds: float) -> list[str]:
+        """Tests of the mutant's lines and, in what time is left, those of its file.
 
-        Those of its file, too, where it has changed since the tests went through it, and those
-        that name its function. Where a fixture goes through it, all of the test's file.
+        A line that runs at import, or once for all because its result is kept, concerns more tests
+        than went through it. Where a fixture did, it concerns all of the test's file.
         """
         lines = self.through(mutant.file)
         here = [c for n in range(mutant.line, mutant.last_line + 1) for c in lines.get(n, ())]
-        found = {c.partition("|")[0] for c in here}
-        # What a test sets up, the others of its file may share.
+        own = {c.partition("|")[0] for c in here}
         sharing = {file_of(c) for c in here if c.endswith("|setup")}
-        found |= {test for test in self.times if file_of(test) in sharing}
-        stem = Path(mutant.file).stem.strip("_")
-        if "" in found or mutant.file in self.moved:
-            found |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
-            found |= {test for test, words in self.words.items() if stem in words}
-        found &= set(self.times)
+        own |= {test for test in self.times if file_of(test) in sharing}
         # What runs in processes of its own, or in Triton's interpreter: where the name leads.
+        stem = Path(mutant.file).stem.strip("_")
+        rest = {test for test, words in self.words.items() if stem in words}
         for name in (stem, Path(mutant.file).parent.name.strip("_")):
             if name not in FOLDERS:
-                found |= {test for test in self.times if name in file_of(test)}
-        return sorted(found)
+                rest |= {test for test in self.times if name in file_of(test)}
+        rest |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
+        if mutant.file in self.moved:  # whose lines are others now
+            own = set()
+        first = self.chosen(sorted(own & self.times.keys()), seconds)
+        left = seconds - sum(map(self.times.__getitem__, first))
+        more = sorted(rest & self.times.keys() - own)
+        return sorted(first + (self.chosen(more, left) if left > 0 else []))
 
     def of_kernels(self, functions: set[str]) -> list[str]:
         """The tests that name a function, and those that name none and look at numbers."""
@@ -267,7 +269,7 @@ class Trial:
         elif mutant.folder == KERNELS:
             verdict, tests = self.of_kernels(mutant, here, before, after)
         else:
-            tests = self.lines.chosen(self.lines.tests(mutant), self.limit)
+            tests = self.lines.concerning(mutant, self.limit)
             verdict = self.met(
                 tests, lambda: here.write_text(after), lambda: here.write_text(before)
             )
