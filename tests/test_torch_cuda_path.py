@@ -358,6 +358,21 @@ def test_triton_is_looked_for_once(missing: str, monkeypatch: pytest.MonkeyPatch
     assert looks == ["._triton"]
 
 
+@pytest.mark.parametrize(
+    "name", ["gelu", "swiglu", "prelu", "softmax", "rrelu_sampled", "gumbel_softmax"]
+)
+def test_without_triton_a_function_says_what_it_does_without(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(module: str, *_: Any) -> ModuleType:
+        raise ModuleNotFoundError(module, name="triton")
+
+    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.warns(RuntimeWarning, match=rf"^ogive\.torch\.{base_of(name)} .* cpu tensors"):
+        check_same(name, *arguments(name, logits(2, 3)))
+
+
 def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str, *_: Any) -> ModuleType:
         raise ImportError(name, name="ogive.torch._triton.heads")

@@ -191,3 +191,21 @@ def test_a_checkpoint_has_the_gradient_of_the_numbers_that_a_generator_gave(name
         y = checkpoint(f, x, use_reentrant=False) if again else f(x)
         found.append(torch.autograd.grad((y * torch.arange(5)).sum(), x)[0])
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("name", names("rows"))
+def test_a_single_number_is_a_row_in_every_derivative(name: str) -> None:
+    given = {"seed": 3} if name == "gumbel_softmax" else {}
+    options = [{}] if name in ("gumbel_softmax", "logsumexp") else [{"lean": True}, {"lean": False}]
+    for lean in options:
+        x, row = (torch.full(shape, 0.3, requires_grad=True) for shape in ((), (1,)))
+        found, expected = (getattr(ot, name)(v, dim=0, **given, **lean).sum() for v in (x, row))
+        for _ in range(2):
+            assert found.shape == expected.shape == ()
+            assert found.item() == expected.item()
+            if not found.requires_grad:
+                break
+            found, expected = (
+                torch.autograd.grad(y, v, create_graph=True)[0].sum()
+                for y, v in ((found, x), (expected, row))
+            )
