@@ -277,6 +277,7 @@ def asked(table=None, **changed):
         ({"width": 0}, "width must be at least 1"),
         ({"width": 10_000_000}, "width must be at most"),
         ({"rates": [0.1, -1]}, "rates must be positive numbers, not -1"),
+        ({"rates": [0.0]}, "rates must be positive numbers, not 0"),
         ({"rates": [math.nan]}, "rates must be positive numbers, not nan"),
         ({"optimizer": "adm"}, "optimizer 'adm' is not known here; did you mean adam"),
         ({"metric": "acuracy"}, "did you mean accuracy"),

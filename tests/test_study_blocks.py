@@ -38,6 +38,7 @@ def test_parts_are_disjoint_and_cover_all_rows(shape, count):
     data = table(**SHAPES[shape])
     made, splits = blocks(data, count, seed=1)
     assert len(made) == splits.count == count
+    assert ("equal rows kept together" in splits.kind) == (shape == "copies")
     for block in made:
         parts = np.concatenate([block.train, block.validation, block.test])
         assert sorted(parts) == list(range(data.rows))

@@ -121,6 +121,25 @@ def test_every_column_is_what_its_formula_makes_of_the_training_rows(task):
     assert found.x[0][:, len(known) :].std(axis=0).max() == pytest.approx(1, rel=1e-5)
 
 
+def test_texts_are_weighed_and_projected_as_the_training_rows_say():
+    """TF-IDF: log((1 + rows)/(1 + rows with it)) + 1, of length 1; then the singular vectors."""
+    table = every_kind("classification")
+    block = blocks(table, 5, seed=0)[0][0]
+    found = prepare(table, block.train, block.test)
+    texts = found.x[1][:, ["(text" in name for name in table.inputs]]
+    codes, grams = table.texts[:, 0], table.grams[0].toarray()
+    train = codes[block.train]
+    with_it = (grams[train] > 0).sum(axis=0)
+    weighed = grams * (np.log((1 + len(train)) / (1 + with_it)) + 1)
+    weighed /= np.maximum(np.linalg.norm(weighed, axis=1, keepdims=True), 1e-300)
+    vectors = np.linalg.svd(weighed[train], full_matrices=False)[2]
+    right = (weighed @ vectors.T)[codes[block.test]]
+    first = texts[:, 0] - texts[:, 0].mean()
+    exact = right[:, 0] - right[:, 0].mean()
+    alike = abs(first @ exact) / (np.linalg.norm(first) * np.linalg.norm(exact))
+    assert alike == pytest.approx(1, abs=1e-3)
+
+
 def numbered(rows=70):
     """Blocks of unequal parts, and their arrays; the target to predict is the row's number."""
     table = dataclasses.replace(made_table(rows, task="regression"), y=np.arange(float(rows)))
