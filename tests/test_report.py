@@ -218,6 +218,8 @@ def test_a_curve_outside_its_view_or_not_finite_draws_nothing():
 def test_writing_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old", encoding="utf-8")
+    writer.check_writable(path)
+    assert path.read_text(encoding="utf-8") == "old"
     writer.write_text(path, "new")
     assert path.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [path]
@@ -232,14 +234,16 @@ def test_a_link_is_kept_and_its_target_replaced(tmp_path):
     assert target.read_text(encoding="utf-8") == "new"
 
 
-def test_a_missing_folder_and_a_folder_for_a_file_are_refused_by_name(tmp_path):
+@pytest.mark.parametrize("act", [writer.check_writable, lambda path: writer.write_text(path, "x")])
+def test_a_missing_folder_and_a_folder_for_a_file_are_refused_by_name(act, tmp_path):
     with pytest.raises(writer.CannotWriteError, match=r"there is no folder .*missing"):
-        writer.write_text(tmp_path / "missing" / "report.html", "x")
+        act(tmp_path / "missing" / "report.html")
     with pytest.raises(writer.CannotWriteError, match="directory"):
-        writer.write_text(tmp_path, "x")
+        act(tmp_path)
 
 
-def test_a_read_only_folder_is_refused_by_name(tmp_path):
+@pytest.mark.parametrize("act", [writer.check_writable, lambda path: writer.write_text(path, "x")])
+def test_a_read_only_folder_is_refused_by_name(act, tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     if os.access(folder, os.W_OK):
@@ -248,24 +252,25 @@ def test_a_read_only_folder_is_refused_by_name(tmp_path):
         if not folder.is_dir():
             pytest.skip("no folder is read-only for this user")
     with pytest.raises(writer.CannotWriteError, match=f"{folder} is read-only") as caught:
-        writer.write_text(folder / "report.html", "x")
+        act(folder / "report.html")
     assert "report.html" in str(caught.value)
     assert caught.value.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
-def test_a_full_folder_is_refused_and_the_old_file_survives(tmp_path):
+@pytest.mark.parametrize("call", ["check_writable(path)", "write_text(path, 'x' * 100_000)"])
+def test_a_full_folder_is_refused_and_the_old_file_survives(call, tmp_path):
     path = tmp_path / "report.html"
     path.write_text("old", encoding="utf-8")
     # A process that may write 1000 bytes to a file meets a full disk's error, without a full disk.
     code = (
         "import resource, signal, sys\n"
-        "from ogive.report.writer import CannotWriteError, write_text\n"
+        "from ogive.report.writer import CannotWriteError, check_writable, write_text\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         f"path = {str(path)!r}\n"
         "try:\n"
-        "    write_text(path, 'x' * 100_000)\n"
+        f"    {call}\n"
         "except CannotWriteError as error:\n"
         "    print(error)\n"
     )

@@ -252,10 +252,6 @@ def test_networks_and_models_are_described_with_their_settings(result):
             f"7 units a hidden layer, {how}, batches of 5, at most 7 epochs (2,000 steps) "
             f"with {rest}"
         )
-    model = result.model("linear")
-    assert conclusions.model_line(result, model) == (
-        f"logistic regression {100 * model.score:.1f} %"
-    )
     cell = replace(result.cells[0], rates=(0.1, 0.3, 0.1))
     assert conclusions.rate_counts(cell, (0.3, 0.1, 0.01)) == [1, 2, 0]
 

@@ -38,6 +38,26 @@ def write_text(path: Path | str, text: str) -> None:
             os.replace(part, target)
 
 
+def check_writable(path: Path | str, size: int = REPORT_LIMIT) -> None:
+    """Raise now what `write_text` would raise after a long run, by writing a trial file.
+
+    Raises
+    ------
+    CannotWriteError
+        As `write_text`.
+    """
+    target = Path(path)
+    with _explained(target):
+        target = target.resolve()
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():
+            return
+        # Permissions and free space are only guesses (root, quotas, network folders): try it.
+        with _beside(target) as part:
+            _write(part, bytes(size))
+
+
 def _write(path: Path, data: bytes) -> None:
     with path.open("xb") as file:
         file.write(data)
