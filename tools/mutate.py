@@ -175,19 +175,23 @@ class Lines:
         more = sorted(rest & self.times.keys() - own)
         return sorted(first + (self.chosen(more, left) if left > 0 else []))
 
+    @cache  # noqa: B019
+    def files_through(self, folder: str) -> frozenset[str]:
+        """The test files that go through a folder of sources."""
+        return frozenset(
+            file_of(context)
+            for path in (ROOT / SOURCE / folder).rglob("*.py")
+            for contexts in self.through(str(path.relative_to(ROOT))).values()
+            for context in contexts
+        )
+
     def of_kernels(self, functions: set[str]) -> list[str]:
         """The tests that name a function, and those that name none and look at numbers."""
         names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
         # NumPy's tests look at the numbers; what torch hands over itself, and the pool, serve all.
         folders = ("study", "report", "predict", *(["torch"] if functions & names else []))
         functions = functions & names or names
-        elsewhere = {
-            file_of(context)
-            for folder in folders
-            for path in (ROOT / SOURCE / folder).rglob("*.py")
-            for contexts in self.through(str(path.relative_to(ROOT))).values()
-            for context in contexts
-        }
+        elsewhere = set().union(*map(self.files_through, folders))
         return [
             test for test, words in self.words.items()
             if file_of(test) not in elsewhere and (words & functions or not words & names)
