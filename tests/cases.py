@@ -183,6 +183,13 @@ def operands(call: Call, dtype: np.dtype[Any], *, count: int = 600) -> list[Any]
     return [*others, values(dtype, count=count)]
 
 
+def flat(found: Any) -> list[Any]:
+    """Loss and derivatives as a list, without what was not asked for."""
+    if isinstance(found, (tuple, list)):
+        return [each for part in found for each in flat(part)]
+    return [] if found is None else [found]
+
+
 def bits(array: Any) -> Any:
     """The bits as integers, every NaN the same: which NaN comes out is not promised."""
     array = np.asarray(array)

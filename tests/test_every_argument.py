@@ -23,7 +23,7 @@ import ogive
 import ogive.predict
 import oracle
 from arguments import FORMS, FUNCTIONS, OF_NUMPY, VARIED, Function, Problem, varied, wrong
-from cases import assert_same_bits
+from cases import assert_same_bits, flat
 from fuzz_numpy import finite, judge_elementwise, near
 from ogive.catalog import Card
 from ogive.reference.philox import MASK, uniform
@@ -108,9 +108,11 @@ def names_of(function: Any) -> list[str]:
 @every_function
 def test_every_argument_alone(function: Function) -> None:
     for dtype in FLOATS:
-        base = flat(check(Problem(function, dtype)))
+        base = arrays_in(check(Problem(function, dtype)))
         for name in function.parameters:
-            changed = [flat(check(Problem(function, dtype, c))) for c in places(function, name)]
+            changed = [
+                arrays_in(check(Problem(function, dtype, c))) for c in places(function, name)
+            ]
             if has_effect(function, name):
                 assert any(differ(base, found) for found in changed if found), name
 
@@ -158,10 +160,8 @@ def refused(function: Function, given: dict[str, Any]) -> str:
     return ""
 
 
-def flat(found: Any) -> list[Any]:
-    if isinstance(found, (tuple, list)):
-        return [a for part in found for a in flat(part)]
-    return [] if found is None else [np.asanyarray(found)]
+def arrays_in(found: Any) -> list[Any]:
+    return [np.asanyarray(a) for a in flat(found)]
 
 
 def differ(one: list[Any], other: list[Any]) -> bool:
@@ -219,7 +219,7 @@ def described(problem: Problem) -> str:
 
 
 def same(found: Any, expected: Any, what: str) -> None:
-    found, expected = flat(found), flat(expected)
+    found, expected = arrays_in(found), arrays_in(expected)
     assert len(found) == len(expected), what
     for one, other in zip(found, expected, strict=True):
         assert_same_bits(one, other, what)
@@ -233,10 +233,10 @@ def results(problem: Problem, found: Any) -> list[Any]:
     kind, mode = problem.function.card.kind, problem.function.mode
     if kind == "heads":
         _, *gradients = found
-        return [a for a in flat(gradients) if a is not None]
+        return [a for a in arrays_in(gradients) if a is not None]
     if kind == "unary" and mode == "backward" and isinstance(found, tuple):
         return [found[0]]
-    return flat(found)
+    return arrays_in(found)
 
 
 def formed(problem: Problem) -> dict[str, Any]:
@@ -347,10 +347,10 @@ def judge_elements(problem: Problem, found: Any) -> None:
         )
         dx = back.with_keywords({k: kept[k] for k in back.inputs} | problem.options)
         dy = oracle.exact(kept["dy"])
-        judge_elementwise(card, "backward", exact, dy, given, flat(dx), problem.dtype)
+        judge_elementwise(card, "backward", exact, dy, given, arrays_in(dx), problem.dtype)
         return
     mode = {"lean_backward": "backward", "backward_from_output": "backward"}.get(mode, mode)
-    judge_elementwise(card, mode, exact, dy, given, flat(found), problem.dtype)
+    judge_elementwise(card, mode, exact, dy, given, arrays_in(found), problem.dtype)
 
 
 @cache
@@ -415,7 +415,7 @@ def judge_head(problem: Problem, found: Any) -> None:
     of_formula = [k for k in problem.chosen if k not in (*FORMS, "hessian")]
     key = tuple(sorted((k, problem.chosen[k]) for k in of_formula))
     loss, dz, h = head_by_formula(function.card.name, key, dtype)
-    parts = flat(found)
+    parts = arrays_in(found)
     near(parts[0], loss, dtype, "formula")
     if "W" in problem.arrays and function.mode != "value":
         x, W = (oracle.exact(problem.arrays[k]) for k in ("x", "W"))
@@ -455,7 +455,7 @@ def judge_moved(problem: Problem, parts: list[Any]) -> None:
     for name in ("z", "target"):
         if moved[name].shape == problem.shape:
             moved[name] = np.ascontiguousarray(np.moveaxis(moved[name], axis, -1))
-    for one, other in zip(parts, flat(function.with_keywords(moved)), strict=True):
+    for one, other in zip(parts, arrays_in(function.with_keywords(moved)), strict=True):
         back = np.moveaxis(other, -1, axis) if one.shape == problem.shape else other
         assert_same_bits(one, back, "the axis moved last")
 

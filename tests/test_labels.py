@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import DTYPE_IDS, DTYPES, assert_same_bits, public, public_modes
+from cases import DTYPE_IDS, DTYPES, assert_same_bits, flat, public, public_modes
 from ogive import _native
 from ogive.calls.formats import NUMBER_OF
 
@@ -29,13 +29,6 @@ X, W = random.normal(0, 1, (6, 4)), random.normal(0, 1, (3, 4))
 def arrays(name: str, rows: Any = slice(None)) -> tuple[Any, ...]:
     """What a head takes before its labels: logits, or inputs and a layer's weights."""
     return (X[rows], W) if name == "linear_cross_entropy" else (Z[rows],)
-
-
-def flat(found: Any) -> list[Any]:
-    """Loss and derivatives as a list."""
-    if not isinstance(found, tuple):
-        return [found]
-    return [each for part in found if part is not None for each in flat(part)]
 
 
 def judge(name: str, mode: str, labels: Any, rows: Any = slice(None), **options: Any) -> list[Any]:

@@ -18,7 +18,7 @@ import scipy.sparse
 import xarray as xr
 
 import ogive
-from cases import BF16, assert_same_bits, public, public_modes
+from cases import BF16, assert_same_bits, flat, public, public_modes
 from ogive._lean import inputs as lean_inputs
 
 random = np.random.default_rng(0)
@@ -59,12 +59,6 @@ def called(name: str, mode: str, wraps: dict[str, Any], **options: Any) -> list[
     put = [wraps.get(k, lambda a: a)(a) for k, a in given.items()]
     mask = [needed.pop("mask")] if "mask" in needed else []
     return flat(public(name, mode)(*put, *mask, **needed, **options))
-
-
-def flat(found: Any) -> list[Any]:
-    if not isinstance(found, tuple):
-        return [found]
-    return [each for part in found if part is not None for each in flat(part)]
 
 
 def is_elementwise(name: str, mode: str) -> bool:

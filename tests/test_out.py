@@ -16,7 +16,7 @@ import pytest
 import ogive
 from arguments import FORMS, FUNCTIONS, Function, Problem, varied
 from cases import assert_same_bits
-from test_every_argument import as_out, flat, results
+from test_every_argument import arrays_in, as_out, results
 
 WRITING = [function for function in FUNCTIONS if "out" in function.parameters]
 
@@ -92,10 +92,10 @@ def over_each_argument(problem: Problem) -> None:
                 out = [np.zeros_like(a) for a in expected]
                 out[place] = room
                 call = arguments | {name: mine, "out": as_out(problem, out)}
-                loss = flat(function.with_keywords(call))[0]
+                loss = arrays_in(function.with_keywords(call))[0]
                 what = f"{problem.options}: result {place} over {name}, {how}"
                 if function.card.kind == "heads":
-                    assert_same_bits(loss, flat(plain)[0], f"{what}: loss")
+                    assert_same_bits(loss, arrays_in(plain)[0], f"{what}: loss")
                 for one, other in zip(out, expected, strict=True):
                     if "W" in arguments:  # BLAS sums in another order for another layout
                         np.testing.assert_allclose(one, other, 1e-5, 1e-6, err_msg=what)

@@ -19,8 +19,9 @@ from torch.autograd.graph import saved_tensors_hooks  # noqa: E402
 from torch.func import functionalize, grad, jvp, vjp, vmap  # noqa: E402
 
 from cases import public_modes  # noqa: E402
-from torch_calls import PUBLIC, Fresh, Given, Public  # noqa: E402
+from torch_calls import PUBLIC, Given, Public, fresh  # noqa: E402
 from torch_kinds import Marked, Wrapped  # noqa: E402
+from torch_operators import samples_like  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore::{kind}")
@@ -52,10 +53,6 @@ def weighed(y: Any) -> Any:
 
 def direction(t: Tensor) -> Tensor:
     return torch.cos(2 * torch.arange(t.numel(), dtype=torch.float64) + 1).reshape(t.shape)
-
-
-def fresh(given: Given) -> Given:
-    return {name: v.make() if isinstance(v, Fresh) else v for name, v in given.items()}
 
 
 def called(f: Public, given: Given, **tensors: Tensor) -> Tensor:
@@ -293,12 +290,6 @@ def tensor_arguments(f: Public) -> dict[str, Tensor]:
     return found
 
 
-def others_like(t: Tensor) -> list[Tensor]:
-    """Three tensors that are fit for the same place."""
-    moved = [t.flatten().roll(k).reshape(t.shape) for k in range(3)]
-    return [m * (1 - k / 4) if t.is_floating_point() else m for k, m in enumerate(moved)]
-
-
 HIGHER = [f for f in PUBLIC if f.higher]
 
 
@@ -324,14 +315,14 @@ def test_each_tensor_alone_carries_every_transform(f: Public) -> None:
         near(alone(Wrapped(t)).inner, y, f"a subclass as {what}")
         near(alone(t.as_subclass(Marked)).as_subclass(Tensor), y, f"a subclass as {what}")
         near(functionalize(alone)(t), y, f"functionalize, {what}")
-        each = others_like(t)
+        each = samples_like(t)
         ys = torch.stack([alone(one) for one in each])
         for axis in range(t.dim() + 1):
             many = torch.stack(each, axis)
             near(vmap(alone, axis)(many), ys, f"vmap along {axis}, {what}")
             if name == first:
                 continue
-            xs = others_like(given[first])
+            xs = samples_like(given[first])
             found = vmap(beside, (-1, axis))(torch.stack(xs, -1), many)
             ys_beside = torch.stack([beside(x, one) for x, one in zip(xs, each, strict=True)])
             near(found, ys_beside, f"vmap along {axis} beside {first}, {what}")

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 import torch.nn.functional as F  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
-from torch_calls import PUBLIC, ROW, Fresh, Given, Public, some  # noqa: E402
+from torch_calls import PUBLIC, ROW, Given, Public, fresh, some  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 BY_FUNCTION = {f.function: f for f in PUBLIC}
@@ -82,10 +82,6 @@ def inputs(f: Public, layer: Any) -> Given:
     if "linear_weight" in f.first:
         first["target"] = f.first["target"]
     return {p.name: first[p.name] for p in taken if p.default is p.empty}
-
-
-def fresh(given: Given) -> Given:
-    return {k: v.make() if isinstance(v, Fresh) else v for k, v in given.items()}
 
 
 def run(call: Any, given: Given) -> Any:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from torch.utils._pytree import tree_map  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from torch_operators import good, operators  # noqa: E402
+from torch_operators import good, operators, samples_like  # noqa: E402
 
 SCRIPT = Path(__file__).parent / "torch_operators.py"
 
@@ -101,12 +100,6 @@ def test_compiled_code_refuses_a_temperature_when_it_runs(name: str) -> None:
     for bad in (torch.tensor(-1.0), torch.tensor(float("nan")), -1.0):
         with pytest.raises(ValueError, match=r"(temperature|tau) must be positive and finite"):
             f(x, bad)
-
-
-def samples_like(t: Any) -> list[Any]:
-    """Three tensors that are fit for the same place."""
-    moved = [t.flatten().roll(k).reshape(t.shape) for k in range(3)]
-    return [m * (1 - k / 8) if t.is_floating_point() else m for k, m in enumerate(moved)]
 
 
 @pytest.mark.filterwarnings("ignore:There is a performance drop")

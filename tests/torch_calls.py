@@ -34,6 +34,10 @@ class Fresh:
     make: Callable[[], Any]
 
 
+def fresh(given: Given) -> Given:
+    return {name: v.make() if isinstance(v, Fresh) else v for name, v in given.items()}
+
+
 @dataclass
 class Public:
     """A public function, what it must be given, and what else its arguments may be."""
