@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import ogive
-from cases import public, public_modes
+from cases import flat, public, public_modes
 from fuzz_numpy import BAD_OPTIONS
 from ogive._lean import inputs as lean_inputs
 from ogive._unary import INPUTS
@@ -330,3 +330,30 @@ def varied(function: Function, name: str) -> Values:
     if function.card.kind == "unary" and name in own:
         return lambda problem: problem.operand(name)
     return VARIED[name]
+
+
+# What calls return.
+
+
+def arrays_in(found: Any) -> list[Any]:
+    return [np.asanyarray(a) for a in flat(found)]
+
+
+def results(problem: Problem, found: Any) -> list[Any]:
+    """The arrays among results that `out` may give a place."""
+    kind, mode = problem.function.card.kind, problem.function.mode
+    if kind == "heads":
+        _, *gradients = found
+        return [a for a in arrays_in(gradients) if a is not None]
+    if kind == "unary" and mode == "backward" and isinstance(found, tuple):
+        return [found[0]]
+    return arrays_in(found)
+
+
+def as_out(problem: Problem, arrays: list[Any]) -> Any:
+    """`out` as the function takes it."""
+    mode, kind = problem.function.mode, problem.function.card.kind
+    if len(arrays) > 1 or mode == "lean" or "W" in problem.arguments:
+        return tuple(arrays)
+    assert kind != "heads" or mode == "value_and_grad"
+    return arrays[0]

@@ -27,13 +27,13 @@ LIMITS: dict[str, str] = {
     "kernels/unary.hpp:line": "elements",
     "kernels/unary.hpp:few": "elements",
     "kernels/unary.hpp:size": "streamed",
-    "kernels/unary.hpp:ahead": "streamed",
-    "kernels/unary.hpp:streamed_bytes": "streamed",
-    "kernels/unary.hpp:ahead_bytes": "streamed",
+    "kernels/unary.hpp:ahead": "time",
+    "kernels/unary.hpp:streamed_bytes": "time",
+    "kernels/unary.hpp:ahead_bytes": "time",
     "kernels/lean.hpp:word_bits": "elements",
     "kernels/lean.hpp:line": "elements",
     "kernels/lean.hpp:size": "streamed",
-    "kernels/lean.hpp:ahead": "streamed",
+    "kernels/lean.hpp:ahead": "time",
     "kernels/lean.hpp:most": "elements",
     "kernels/residency.hpp:least": "bytes",
     "kernels/residency.hpp:most": "bytes",
@@ -45,7 +45,7 @@ LIMITS: dict[str, str] = {
     "kernels/float_rows.hpp:vectors": "row",
     "kernels/float_rows.hpp:width": "row",
     "kernels/float_rows.hpp:line": "row",
-    "kernels/float_rows.hpp:ahead": "row",
+    "kernels/float_rows.hpp:ahead": "time",
     "catalog/rows/softmax.hpp:near": "row",
     "catalog/heads/binary_cross_entropy.hpp:lane_size": "row",
     "bindings/op_table.hpp:grain_elements": "elements rows",
@@ -69,8 +69,12 @@ LIMITS: dict[str, str] = {
     "torch/_unary.py:MOST_ORDERS": "torch",
 }
 """What each divides: elements of an array, those of large results that are streamed, those of a
-row, rows, losses, bytes of a result; and those of one function or framework.
+row, rows, losses, bytes of a result; and those of one function or framework. "time": it only says
+how far ahead memory is fetched, or is a part of a limit beside it.
 """
+
+LOOPED_OVER = {"elements", "row", "losses"}
+"""Tests try all limits of these (`sizes_of`); each of the others is named in a test."""
 
 NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
@@ -137,15 +141,19 @@ def is_integer(value: ast.expr) -> bool:
 
 
 def limit(key: str, itemsize: int = 4) -> int:
-    """A limit's value, the largest where several places have one of its name; where it counts
-    elements of so many bytes, for those of that size.
-    """
+    """The value of a limit, in elements of that size if it counts elements."""
+    (value,) = values(key, itemsize)
+    return value
+
+
+def values(key: str, itemsize: int = 4) -> set[int]:
+    """The values of all constants of that name in the file."""
     places = constants()[key]
     if key == "kernels/lanes.hpp:lanes":
         assert str(LANES) in [expression for _, expression in places]
-        return LANES
+        return {LANES}
     file = key.partition(":")[0]
-    return max(evaluated(expression, file, at, itemsize) for at, expression in places)
+    return {evaluated(expression, file, at, itemsize) for at, expression in places}
 
 
 def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
@@ -177,4 +185,5 @@ def around(*sizes: int) -> list[int]:
 
 def sizes_of(what: str, itemsize: int = 4) -> list[int]:
     """Both sides of every limit of what is counted."""
-    return around(*(limit(k, itemsize) for k, counts in LIMITS.items() if what in counts.split()))
+    keys = [key for key, counts in LIMITS.items() if what in counts.split()]
+    return around(*set().union(*(values(key, itemsize) for key in keys)))

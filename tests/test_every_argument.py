@@ -22,8 +22,20 @@ import pytest
 import ogive
 import ogive.predict
 import oracle
-from arguments import FORMS, FUNCTIONS, OF_NUMPY, VARIED, Function, Problem, varied, wrong
-from cases import assert_same_bits, flat
+from arguments import (
+    FORMS,
+    FUNCTIONS,
+    OF_NUMPY,
+    VARIED,
+    Function,
+    Problem,
+    arrays_in,
+    as_out,
+    results,
+    varied,
+    wrong,
+)
+from cases import assert_same_bits
 from fuzz_numpy import finite, judge_elementwise, near
 from ogive.catalog import Card
 from ogive.reference.philox import MASK, uniform
@@ -160,10 +172,6 @@ def refused(function: Function, given: dict[str, Any]) -> str:
     return ""
 
 
-def arrays_in(found: Any) -> list[Any]:
-    return [np.asanyarray(a) for a in flat(found)]
-
-
 def differ(one: list[Any], other: list[Any]) -> bool:
     return len(one) != len(other) or not all(map(np.array_equal, one, other))
 
@@ -228,30 +236,10 @@ def same(found: Any, expected: Any, what: str) -> None:
 # Where results go.
 
 
-def results(problem: Problem, found: Any) -> list[Any]:
-    """The arrays among results that `out` may give a place."""
-    kind, mode = problem.function.card.kind, problem.function.mode
-    if kind == "heads":
-        _, *gradients = found
-        return [a for a in arrays_in(gradients) if a is not None]
-    if kind == "unary" and mode == "backward" and isinstance(found, tuple):
-        return [found[0]]
-    return arrays_in(found)
-
-
 def formed(problem: Problem) -> dict[str, Any]:
     """The forms that were chosen, but for `out`."""
     names = [k for k in (*OF_NUMPY, "where") if k in problem.chosen]
     return {k: problem.choice(k) for k in names if k not in problem.arguments}
-
-
-def as_out(problem: Problem, arrays: list[Any]) -> Any:
-    """`out` as the function takes it."""
-    mode, kind = problem.function.mode, problem.function.card.kind
-    if len(arrays) > 1 or mode == "lean" or "W" in problem.arguments:
-        return tuple(arrays)
-    assert kind != "heads" or mode == "value_and_grad"
-    return arrays[0]
 
 
 def judge_forms(problem: Problem, plain: Any, what: str) -> None:

@@ -7,7 +7,9 @@ elements in small calls, bit for bit, or with the formulas of `oracle`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,9 +27,10 @@ from cases import (
     public,
     public_modes,
 )
-from limits import LIMITS, NO_SIZES, around, constants, limit, sizes_of
+from limits import LIMITS, LOOPED_OVER, NO_SIZES, around, constants, limit, sizes_of, values
 from ogive._lean import inputs
 from ogive.catalog import Card
+from ogive.catalog.heads.linear_cross_entropy import checked_chunk
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 FLOATS = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -47,8 +50,12 @@ def test_every_size_in_the_code_is_known_here() -> None:
     assert LIMITS.keys() - found == set(), "no longer in the code"
     names = {key.partition(":")[2] for key in constants()}
     assert NO_SIZES - names - constants().keys() == set(), "no longer in the code"
-    tested = {"elements", "streamed", "row", "rows", "losses", "bytes", "linear", "parameters"}
-    assert {word for counts in LIMITS.values() for word in counts.split()} == tested | {"torch"}
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*limits.py"))
+    named = {key for key, counts in LIMITS.items() if not LOOPED_OVER & set(counts.split())}
+    for key in named - {key for key, counts in LIMITS.items() if counts == "time"}:
+        file, _, name = key.rpartition(":")
+        of_torch = rf"\b_?{Path(file).stem.strip('_')}\W+{name}\b"
+        assert key in tests or f"folder}}:{name}" in tests or re.search(of_torch, tests), key
 
 
 @every_dtype
@@ -100,12 +107,16 @@ def test_large_results_have_the_bits_of_few_elements(what: str, dtype: Any) -> N
     count, call = STREAMED[what]
     few = np.random.default_rng(2).normal(0, 2, (count, PATTERN)).astype(dtype)
     expected = call(*few, out=np.empty_like(few[0]))
-    least = limit("kernels/residency.hpp:most") // dtype.itemsize
+    sizes = values("kernels/residency.hpp:least") | values("kernels/residency.hpp:most")
+    least = max(sizes) // dtype.itemsize
     block = limit("kernels/unary.hpp:size", dtype.itemsize)
     longest = least + 2 * block + 1
     given, right = [repeated(a, longest) for a in few], repeated(expected, longest)
     out = np.zeros(longest, dtype)
-    for n in (least - 1, least, least + block - 1, longest):
+    for n in {n // dtype.itemsize + by for n in sizes for by in (-1, 0)} | {
+        least + block - 1,
+        longest,
+    }:
         out[:] = 7
         call(*(a[:n] for a in given), out=out[:n])
         # Bytes: NaN is not among them, and there are many.
@@ -114,14 +125,19 @@ def test_large_results_have_the_bits_of_few_elements(what: str, dtype: Any) -> N
 
 def test_a_lean_gradient_that_is_streamed_has_the_bits_of_few_elements() -> None:
     least = limit("kernels/residency.hpp:most") // 4
-    n = least + limit("kernels/lean.hpp:size", 4) + 1
+    n = least + max(values("kernels/lean.hpp:size")) + 1
     x, dy = np.random.default_rng(3).normal(0, 2, (2, PATTERN)).astype(np.float32)
-    y, mask = ogive.lean.silu(repeated(x, n))
-    for name, kept in (("silu", (y, mask)), ("relu", (ogive.lean.relu(repeated(x, n))[1],))):
-        expected = public(name, "backward")(dy, x)
+    for name in ("silu", "relu"):
+        forward, backward = public(name, "lean"), public(name, "lean_backward")
+
+        def kept(x: Any, name: str = name, forward: Any = forward) -> list[Any]:
+            y, mask = forward(x)
+            return [{"y": y, "mask": mask}[each] for each in inputs(name, "lean_backward")[1:]]
+
+        expected = backward(dy, *kept(x))
         out = np.zeros(n, np.float32)
-        public(name, "lean_backward")(repeated(dy, n), *kept, out=out)
-        np.testing.assert_allclose(out, repeated(expected, n), rtol=1e-5, atol=1e-6)
+        backward(repeated(dy, n), *kept(repeated(x, n)), out=out)
+        assert_same_bits(out, repeated(expected, n), name)
 
 
 # Rows.
@@ -296,6 +312,13 @@ def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
         right, (expected, _) = linear(x, W[:n], labels)
         assert loss == pytest.approx(right, rel=1e-5), f"{n} classes"
         np.testing.assert_allclose(dx, expected, atol=1e-5, err_msg=f"{n} classes")
+
+
+def test_the_logits_of_a_chunk_take_little_memory_however_many_classes_there_are() -> None:
+    most = limit("catalog/heads/linear_cross_entropy.py:LARGE")
+    for classes in around(most // 4 // 8, most // 4):
+        rows = checked_chunk(None, (classes, 2), itemsize=4)
+        assert rows == max(1, most // (4 * classes)), f"{classes} classes"
 
 
 def test_arrays_of_parameters_are_searched_up_to_a_size_and_work_beyond_it() -> None:

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 import ogive
-from arguments import FORMS, FUNCTIONS, Function, Problem, varied
+from arguments import FORMS, FUNCTIONS, Function, Problem, arrays_in, as_out, results, varied
 from cases import assert_same_bits
-from test_every_argument import arrays_in, as_out, results
 
 WRITING = [function for function in FUNCTIONS if "out" in function.parameters]
 
