@@ -33,7 +33,8 @@ def work(rank: int, rendezvous: str) -> None:
     apart = (shard.grad - whole.grad[begin : begin + len(shard)]).abs().max().item()
     print(
         f"rank {rank}: {len(shard)} classes, loss {loss.item():.6f} (whole {expected.item():.6f}), "
-        f"gradient within {apart:.1e}",
+        f"gradient within {apart:.1e}\n",
+        end="",  # two processes write: a line and its end must not be two writes
         flush=True,
     )
     dist.destroy_process_group()
