@@ -170,6 +170,7 @@ class Lines:
         rest |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
         if mutant.file in self.moved:  # whose lines are others now
             own = set()
+        rest = rest or set(self.times)  # what runs at import alone concerns all
         first = self.chosen(sorted(own & self.times.keys()), seconds)
         left = seconds - sum(map(self.times.__getitem__, first))
         more = sorted(rest & self.times.keys() - own)
@@ -277,7 +278,7 @@ class Trial:
             verdict = self.met(
                 tests, lambda: here.write_text(after), lambda: here.write_text(before)
             )
-        texts = before.splitlines(), (after or "").splitlines()
+        texts = before.splitlines(), (before if after is None else after).splitlines()
         diff = "\n".join(difflib.unified_diff(*texts, lineterm="", n=1))
         return {
             "key": key_of(mutant, before), "folder": mutant.folder, **asdict(mutant),
