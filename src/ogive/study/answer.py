@@ -294,7 +294,7 @@ class Words:
         data, settings = self.data, self.settings
         found = [
             f"Nothing follows for other data, widths or optimisers: this is {data.name} with "
-            f"{settings.width} units a layer, trained by "
+            f"{settings.width} units per layer, trained by "
             + ("Adam." if settings.optimizer == "adam" else "gradient descent with momentum.")
         ]
         compared = [cell.against for cell in cells if cell.against and cell.state == "trains"]
@@ -303,9 +303,9 @@ class Words:
             width = median((each.interval.high - each.interval.low) / 2 for each in undecided)
             found.append(
                 f'"No difference shown" does not mean equal: differences below about '
-                f"{100 * width:.1f} {self.points} escape {settings.splits} splits of "
+                f"{100 * width:.1f} {self.points} cannot be seen with {settings.splits} splits of "
                 f"{data.rows:,} rows. More --splits, fewer --activations or --depths, or more rows "
-                "see smaller ones."
+                "show smaller ones."
             )
         unshown: dict[str, set[int]] = {}
         for cell in cells:
@@ -323,7 +323,7 @@ class Words:
                 f"{len(worst.trials)}): smaller --rates may save them."
             )
         if data.splits.given_test:
-            found.append("All splits share the data's own test part, which is one draw of rows.")
+            found.append("All splits share the data's own test part, which is a single sample.")
         return tuple(found)
 
     def score(self, cell: Cell) -> str:

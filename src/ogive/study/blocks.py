@@ -49,7 +49,7 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
         There are too few rows (or groups of equal rows) to divide.
     """
     if count < 2:
-        raise StudyError(f"splits must be at least 2, not {count}: one split cannot tell luck")
+        raise StudyError(f"splits must be at least 2, not {count}: with one split, luck is unknown")
     order = _order(table)
     test: Rows | None = None
     if table.test is not None:

@@ -222,7 +222,7 @@ def prelu_learns(evidence: Evidence) -> Verdict:
         f"slopes move away from where they start, {start}",
         f"mean change {moved:.3f}; learned slopes from {learned.min():.3f} to {learned.max():.3f}",
         "holds" if moved > 1e-3 else "refuted",
-        f"One slope a layer, {learned.size} layers of {len(trials)} networks.",
+        f"One slope per layer, {learned.size} layers of {len(trials)} networks.",
     )
 
 
@@ -438,7 +438,7 @@ def sigmoid_costs_more(evidence: Evidence) -> Verdict:
         "sigmoid-costs-more",
         "Sigmoid needs an exponential, so it is slower than ReLU.",
         "time ratio above 1",
-        f"x {middle:.1f} [{low:.1f}, {high:.1f}]: {sigmoid:.2f} against {relu:.2f} ns an element",
+        f"x {middle:.1f} [{low:.1f}, {high:.1f}]: {sigmoid:.2f} against {relu:.2f} ns per element",
         "holds" if low > 1 else "refuted" if high < 1 else "not decided on this data",
         f"201 interleaved pairs on {x.size} f32 elements in cache; 5 and 95 % quantiles. What it "
         "costs a whole training step is in the table.",
