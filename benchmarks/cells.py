@@ -38,8 +38,8 @@ class Cell:
     kind: str
     mode: str
     output: str
-    """``out``: into a resident array; ``allocated``: into a new array; ``tensors``: into a new PyTorch
-    tensor, with backward by autograd.
+    """``out``: into a resident array; ``allocated``: into a new array; ``tensors``: into a new
+    tensor of torch, with backward by autograd.
     """
     format: str
     shape: tuple[int, ...]

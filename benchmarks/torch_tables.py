@@ -104,7 +104,9 @@ def main() -> None:
             found = [row[which].median for row in rows]
             print(f"median of the functions, {work}: {statistics.median(found):.2f}")
     if "saved" in wanted:
-        print("\nbytes an element kept beside a shared output: torch's, ours, ours with lean=True")
+        print(
+            "\nbytes per element kept, beyond a shared output: torch's, ours, ours with lean=True"
+        )
         for name, theirs, ours, _, lean in saved():
             print(f"{name:14} {theirs:6.3f} {ours:6.3f} {lean:6.3f}")
 

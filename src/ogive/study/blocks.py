@@ -126,7 +126,7 @@ def _strata(table: Table) -> NDArray[np.int64]:
 
 
 def _strata_name(table: Table) -> str:
-    return "class" if table.task == "classification" else "tenths of the target"
+    return "class" if table.task == "classification" else "deciles of the target"
 
 
 def _deal(strata: NDArray[np.int64], folds: int, draw: np.random.Generator) -> NDArray[np.int64]:

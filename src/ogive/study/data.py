@@ -113,7 +113,7 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         if label in frame.columns and label not in kept and frame[label].is_unique
     ]
     for label in index:
-        said.say("Left out as names of rows (--keep uses them)", label)
+        said.say("Left out as row names (--keep uses them)", label)
     frame = frame.drop(columns=index)
     features: list[Column] = []
     for place, series in frame.items():
@@ -159,7 +159,7 @@ def _useful(
             continue
         if copy:
             said.warn(
-                f"Left out, telling the target exactly: {copy} (--keep uses it, if it is known "
+                f"Left out, determining the target: {copy} (--keep uses it, if it is known "
                 "before the target)",
                 feature.name,
             )
@@ -174,7 +174,7 @@ def _useful(
             continue
         if _tells_class(feature, found):
             said.warn(
-                "Alone enough to tell the class of every row (--drop leaves it out, if it is known "
+                "Alone determines the class of every row (--drop leaves it out, if it is known "
                 "only after the target)",
                 feature.name,
             )
@@ -214,7 +214,7 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
             return None
         words = sum(len(level.split()) for level in feature.levels) / rows
         if called or words < 2.5:
-            return "identifiers, with another text in every row"
+            return "identifiers, with a different text in every row"
         return None
     assert feature.numbers is not None
     values = feature.numbers
@@ -225,7 +225,7 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
         return "numbers of the rows"
     unique = bool((np.diff(np.sort(values)) > 0).all())
     if (called and unique) or (not ranked and _is_rank(feature)):
-        return "identifiers, with another whole number in every row"
+        return "identifiers, with a different whole number in every row"
     return None
 
 
@@ -252,7 +252,7 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
         pairs = np.unique(codes * count + y)
         if len(pairs) != count or len(np.unique(y)) != count:
             return None
-        return "each of its values goes with one class"
+        return "each of its values belongs to one class"
     if feature.numbers is None:
         return None
     values = feature.numbers[known]
@@ -261,7 +261,7 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
         return None
     line = np.polynomial.Polynomial.fit(values, y, 1)
     if np.abs(line(values) - y).max() <= 1e-9 * np.ptp(y):
-        return "a straight line leads from one to the other"
+        return "the target is a linear function of it"
     if len(values) >= 30:
         context.said.warn(
             "In exactly the target's order, as a copy in another unit would be (--drop leaves it "

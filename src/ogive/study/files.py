@@ -294,7 +294,7 @@ def _json(data: bytes, name: str) -> Raw:
         except ValueError as error:
             raise StudyError(f"{name}: columns do not fit together: {error}") from error
     if not isinstance(found, list) or not found:
-        raise StudyError(f"{name}: holds no records (a list of objects, or one object a line)")
+        raise StudyError(f"{name}: holds no records (a list of objects, or one object per line)")
     return _records(found, name, lambda row: f"record {row + 1}")
 
 

@@ -147,7 +147,7 @@ class Journal:
                 self._append(key, trial)
         self._trials.update(known)
         what = "replaced" if there else "deleted"
-        self.notes.append(f"{self.path}: was {what} while the study ran; it was written anew")
+        self.notes.append(f"{self.path}: was {what} while the study ran; it was written again")
 
     def _read(self) -> None:
         if not self.path.is_file():

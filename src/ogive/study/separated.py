@@ -341,7 +341,7 @@ def _settle(
         first -= short or (len(above) == usual + 1 and not above[-1].strip())
     if first:
         layout.notes.append(
-            f"Left out: the lines above line {lines[first]}, which have another number of fields"
+            f"Left out: the lines above line {lines[first]}, with a different number of fields"
             if first > 1
             else f"Left out: line {lines[0]}, with {plural(int(counts[0]), 'field')} where the "
             f"others have {usual}"
@@ -398,9 +398,7 @@ def _frame(
         points = sum(bool(DECIMAL_POINT.fullmatch(cell)) for cell in cells)
         if layout.sep != "," and commas > 10 * points:
             decimal = ","
-            notes.append(
-                "Numbers have a decimal comma: 3,5 is three and a half (--decimal . says no)"
-            )
+            notes.append("Numbers have a decimal comma: 3,5 is three and a half (else --decimal .)")
     # Labels of the target stay as they are written: 01 is not 1.
     used = [label for label in names if label not in made_up]
     target = chosen_target(used, options.target, options.drop, ())

@@ -125,7 +125,7 @@ def _read(
     merged = len(written) - len({value.strip() for value in written})
     if merged:
         context.said.warn(
-            f"{plural(merged, 'label')} differed from another by blanks at the ends alone and "
+            f"{plural(merged, 'label')} differed from another only by blanks at the ends and "
             "joined it: 'no ' is 'no'"
         )
     texts, counts = plain.texts, plain.counts()
@@ -259,7 +259,9 @@ def _alike(names: list[str], name: str, context: Context) -> None:
         key = label.casefold()
         key = re.sub(r"^[-+]?0+(?=\d)", "", key) if key.isdigit() else " ".join(key.split())
         if key in seen:
-            context.said.warn("Two classes, though nearly one word", f"{seen[key]!r} and {label!r}")
+            context.said.warn(
+                "Two classes with almost the same name", f"{seen[key]!r} and {label!r}"
+            )
         seen.setdefault(key, label)
     absent = [label for label in names if label.casefold() in MISSING and label != "None"]
     if absent:

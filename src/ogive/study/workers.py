@@ -118,7 +118,7 @@ class Workers:
                 deaths += 1
                 if deaths > MOST_DEATHS:
                     raise StudyError(
-                        "workers keep being killed, perhaps for want of memory; finished trials "
+                        "workers keep being killed, perhaps by lack of memory; finished trials "
                         "are kept: try fewer --jobs"
                     ) from None
                 self.notes.append("a worker was killed; its jobs were run again")
