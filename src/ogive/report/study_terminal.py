@@ -163,7 +163,7 @@ def _cells(result: StudyResult, depth: int, width: int) -> Table:
             )
             for other in conclusions.others(result)
         ),
-        _Column("µs a\nstep", [number(1e6 * cell.seconds_per_step) for cell in cells], 7),
+        _Column("µs/\nstep", [number(1e6 * cell.seconds_per_step) for cell in cells], 7),
         _Column("dead\n%", [percent(cell.dead, 0) for cell in cells], 5),
         _Column("saturated\n%", [percent(cell.saturated, 0) for cell in cells], 5),
         _Column("gradient\nlog10", [signed(cell.gradient_ratio) for cell in cells], 6),

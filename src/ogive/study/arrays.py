@@ -80,7 +80,7 @@ def from_npz(data: bytes, name: str, options: Options) -> Raw:
     mask = next((a for r, a in named.get("test", {}).items() if r == "" and a.ndim == 1), None)
     if mask is not None:
         used.add(id(mask))
-        tests[0] = _mask(mask, len(y), name)
+        tests[0] = _test_rows(mask, len(y), name)
         raw.notes.append(
             f"Test rows are the {tests[0].sum():,} rows that the file gives for testing"
         )
@@ -267,7 +267,7 @@ def _joined(features: Arrays, y: NDArray[Any], label: str, others: Arrays) -> Ra
     return raw
 
 
-def _mask(given: NDArray[Any], rows: int, name: str) -> NDArray[np.bool]:
+def _test_rows(given: NDArray[Any], rows: int, name: str) -> NDArray[np.bool]:
     """Which rows are for testing, given as booleans or as row numbers from 0."""
     if given.dtype == np.bool and len(given) == rows:
         return np.asarray(given)
