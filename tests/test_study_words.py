@@ -350,12 +350,12 @@ def test_all_is_said_of_few_classes_and_few_sentences(result):
 
 
 LEAST = (
-    "balanced accuracy, %", "AUC, %", "log loss", "µs a step", "gradient log10", "dead %",
+    "balanced accuracy, %", "AUC, %", "log loss", "µs/ step", "gradient log10", "dead %",
     "saturated %", "interval", "better, equiv., worse", "interval", "minus relu", "accuracy, %",
 )  # fmt: skip
 ALL = (
     "activation", "accuracy, %", "interval", "minus relu", "interval", "better, equiv., worse",
-    "balanced accuracy, %", "AUC, %", "log loss", "µs a step", "dead %", "saturated %",
+    "balanced accuracy, %", "AUC, %", "log loss", "µs/ step", "dead %", "saturated %",
     "gradient log10",
 )  # fmt: skip
 
