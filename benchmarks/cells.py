@@ -1,4 +1,4 @@
-"""The cells of the table, found from the catalog, and their operands."""
+"""The cells of the benchmark table, derived from the catalog, and their operands."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 24)
 SHAPES = ((65536, 10), (4096, 1000), (2048, 32000), (512, 128256))
 TENSORS = "tensors"
 TENSOR_FORMATS = ("f32", "bf16")
-"""Those that networks are trained in on a CPU."""
+"""The formats in which networks are trained on a CPU."""
 CALL_ELEMENTS = 16
-"""So few that only the call itself costs."""
+"""Few enough that only the call itself takes time."""
 ALLOCATED_FROM = 1 << 20
-"""Below it an allocation is served from memory at hand and costs what a call costs."""
+"""Smaller allocations come from memory that is already mapped, and take as long as a call."""
 
 MODES = ("value", "backward", "backward_from_output", "value_and_grad")
-"""Derivatives are backward with dy = 1, and Jacobians are backward row by row."""
+"""Derivatives are left out, being backward with dy = 1, and Jacobians, being backward per row."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Cell:
     kind: str
     mode: str
     output: str
-    """``out``: into a resident array; ``allocated``: the call makes its result; ``tensors``: it
-    makes it in PyTorch, and backward is autograd's.
+    """``out``: into a resident array; ``allocated``: into a new array; ``tensors``: into a new
+    tensor of torch, with backward by autograd.
     """
     format: str
     shape: tuple[int, ...]
@@ -51,7 +51,7 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """What ``--only`` searches: ``gelu.backward/out/f32/4096/2t``."""
+        """The text that ``--only`` searches: ``gelu.backward/out/f32/4096/2t``."""
         parts = f"{self.function}.{self.mode}", self.output, self.format, self.size
         return "/".join([*parts, f"{self.threads}t"])
 
@@ -62,7 +62,7 @@ class Cell:
 
 def dtype_of(format: str) -> np.dtype[Any]:
     if format == "bf16":
-        import ml_dtypes  # asked for by name alone
+        import ml_dtypes  # needed only for bf16
 
         bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
         return bfloat16
@@ -70,7 +70,7 @@ def dtype_of(format: str) -> np.dtype[Any]:
 
 
 def function_of(name: str, mode: str) -> Callable[..., Any]:
-    """Ogive's function, as a user gets it."""
+    """Ogive's public function."""
     home = ogive if mode == "value" else getattr(ogive, mode)
     function: Callable[..., Any] = getattr(home, name)
     card = catalog.find(name)
@@ -93,9 +93,9 @@ def cells(
     sizes: Sequence[int] = SIZES,
     shapes: Sequence[tuple[int, ...]] = SHAPES,
 ) -> Iterator[Cell]:
-    """Every cell of the table; those that share operands follow each other.
+    """Every cell of the table; cells with the same operands are adjacent.
 
-    The first format is measured in all of them; the others with the most threads, and tensors too.
+    The first format is measured in all cells; the others, and tensors, only with the most threads.
     """
     for format in formats:
         for name in catalog.names("unary"):
@@ -117,7 +117,7 @@ def cells(
 
 
 def on_tensors(card: catalog.Card, mode: str) -> bool:
-    """Whether PyTorch, by the card, has something to compare with."""
+    """Whether the card names something in PyTorch to compare with."""
     if not importlib.util.find_spec("torch") or all(p.framework != "torch" for p in card.peers):
         return False
     return mode in (("value_and_grad",) if card.kind == "heads" else ("value", "backward"))
@@ -125,7 +125,7 @@ def on_tensors(card: catalog.Card, mode: str) -> bool:
 
 def fits(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> bool:
     if card.kind == "rows" and mode == "backward" and has_mode(card.name, "backward_from_output"):
-        return False  # frameworks keep the output of these, and so would a user
+        return False  # frameworks keep the output of these, as a user would
     return has_shape(card, shape)
 
 
@@ -136,7 +136,7 @@ def has_shape(card: catalog.Card, shape: tuple[int, ...]) -> bool:
 
 
 def has_classes(card: catalog.Card) -> bool:
-    """Whether a head's targets are labels of classes along an axis."""
+    """Whether a head's targets are class labels along an axis."""
     return card.kind == "heads" and any(p.name == "axis" for p in card.parameters)
 
 
@@ -150,7 +150,7 @@ def outputs(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> tuple[str,
 
 @lru_cache(maxsize=5)
 def normals(shape: tuple[int, ...], format: str, seed: int) -> Array:
-    """Normal numbers of standard deviation 3, which reach both tails; repeated where many."""
+    """Normal numbers of standard deviation 3, which reach both tails; repeated for large arrays."""
     few = 3 * np.random.default_rng(seed).standard_normal(min(math.prod(shape), (1 << 18) - 1))
     return np.resize(few.astype(dtype_of(format)), shape)
 
@@ -162,7 +162,7 @@ def resident(shape: tuple[int, ...], format: str, index: int = 0) -> Array:
 
 
 def inputs(cell: Cell) -> tuple[Array, ...]:
-    """What a cell's functions are called with."""
+    """The arguments of a cell's functions."""
     x = normals(cell.shape, cell.format, 1)
     if cell.kind == "heads":
         return x, targets(cell)
@@ -184,7 +184,7 @@ def targets(cell: Cell) -> Array:
 
 
 def out_for(cell: Cell) -> Any:
-    """Where the results go: an array, or one for each of two results, or nowhere."""
+    """Where the results go: one array, a pair of arrays, or None."""
     if cell.output != "out":
         return None
     one = cell.shape[-1:]

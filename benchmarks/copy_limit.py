@@ -1,4 +1,4 @@
-"""Compiles and calls copy_limit.cpp: what a copy of the same bytes costs on this machine."""
+"""Compiles and calls copy_limit.cpp, which times a copy of the same bytes on this machine."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ BUILD = SOURCE.parents[1] / "build" / "benchmarks"
 
 @cache
 def library() -> Any:
-    """The compiled function, or None where there is no C++ compiler."""
+    """The compiled function, or None without a C++ compiler."""
     compiler = os.environ.get("CXX", "c++")
     command = [*compiler.split(), "-O3", "-march=native", "-std=c++20", "-shared", "-fPIC"]
-    # Named after what it was made from, so that a change is compiled and nothing else is.
+    # The name is a hash of source and command, so only a change is compiled again.
     key = hashlib.sha256(SOURCE.read_bytes() + " ".join(command).encode()).hexdigest()[:12]
     target = BUILD / f"copy_limit-{key}.so"
     if not target.exists():
@@ -55,7 +55,7 @@ def buffers(size: int) -> tuple[Array, Array]:
 def samplers(
     elements: int, dtype: np.dtype[Any], threads: int, seconds: float, settle: float
 ) -> dict[str, Callable[[], float]]:
-    """For each kind of store this machine has, a sampler of the seconds one copy takes."""
+    """For each kind of store on this machine, a sampler of the seconds that one copy takes."""
     copy = library()
     if copy is None:
         return {}

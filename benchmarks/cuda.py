@@ -1,12 +1,12 @@
-"""The Triton kernels on one GPU: errors in ulps, and bandwidth beside torch's own operations.
+"""The Triton kernels on one GPU: errors in ulps, and bandwidth compared with torch's operations.
 
     python benchmarks/cuda.py                              # writes benchmarks/cuda.json
     python benchmarks/cuda.py --page                       # docs/cuda.md from it
-    python benchmarks/cuda.py --write-references FILE      # where there is no GPU
-    python benchmarks/cuda.py --references FILE            # where Ogive's CPU kernels are not built
+    python benchmarks/cuda.py --write-references FILE      # on a machine without a GPU
+    python benchmarks/cuda.py --references FILE            # without Ogive's CPU kernels
 
-The references are Ogive's CPU results: in float64 for float32, where they are right to 2 ulps, and
-in sixteen bits, where they are correctly rounded.
+The references are Ogive's CPU results: for float32 those in float64, which are right to 2 ulps, and
+for 16-bit formats those in the same format, which are correctly rounded.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def half_type(name: str) -> Any:
 
 
 def references(stride: int = 400_009) -> Arrays:
-    """Points, and what is right there, by key."""
+    """Points and the right results there, by key."""
     from ogive._api import modes
     from ogive.catalog import find, names
     from ogive.reference import gated, measure, ulp
@@ -95,7 +95,7 @@ def references(stride: int = 400_009) -> Arrays:
 
 
 def _least_unit(card: Any, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Next to a zero of f' an error counts in no smaller unit than this."""
+    """The smallest unit of error, which applies near a zero of f'."""
     from ogive.reference import measure, ulp
 
     encloser = measure.encloser(card.name)
@@ -115,7 +115,7 @@ ROW_OPTIONS: tuple[dict[str, float], ...] = (
 
 
 def _options(length: int) -> list[tuple[int, dict[str, float]]]:
-    """Long rows meet none and all."""
+    """Options to test; long rows are tested without options and with all."""
     each = list(enumerate(ROW_OPTIONS))
     return each if length < 10_000 else [each[0], each[-1]]
 
@@ -171,7 +171,7 @@ def ulps(
 
 
 def misrounded(got: npt.NDArray[np.uint16], want: npt.NDArray[np.uint16], fmt: str) -> int:
-    """Results that differ, zeros of either sign and NaNs of any kind being the same."""
+    """How many results differ; the sign of a zero and the kind of a NaN do not count."""
     infinity = 0x7C00 if fmt == "float16" else 0x7F80
     both_zero = ((got | want) & 0x7FFF) == 0
     both_nan = ((got & 0x7FFF) > infinity) & ((want & 0x7FFF) > infinity)
@@ -221,7 +221,7 @@ def accuracy(refs: Arrays, device: str = "cuda") -> dict[str, dict[str, Any]]:
                 half = tensor(every, fmt)
                 given = (torch.ones_like(half),) if from_output else ()
                 got = bits_of(kernels.unary(name, mode, (*given, half), ()))
-                if from_output:  # elsewhere there is nothing to compare with
+                if from_output:  # NaN where the input is not an output of the function
                     outside = (want & 0x7FFF) > (0x7C00 if fmt == "float16" else 0x7F80)
                     got = np.where(outside, want, got)
                 table[f"{name}/{mode}/{fmt}"] = {"wrong": misrounded(got, want, fmt)}
@@ -276,7 +276,7 @@ def accuracy(refs: Arrays, device: str = "cuda") -> dict[str, dict[str, Any]]:
 
 
 def peer(name: str) -> Callable[..., Any] | None:
-    """torch's own function, as the card names it."""
+    """torch's function that the card names."""
     import torch
 
     from ogive.catalog import find
@@ -307,7 +307,7 @@ def _peer_call(name: str, function: Any) -> Callable[..., Any]:
 
 
 class Race:
-    """Calls timed in turn by events on the device: medians, and the spread of their ratios."""
+    """Times calls in turn with events on the device: medians, and the spread of their ratios."""
 
     def __init__(self, rounds: int):
         self.rounds = rounds
@@ -323,7 +323,7 @@ class Race:
         for _ in range(self.rounds):
             for key, call in calls.items():
                 start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-                torch.cuda._sleep(1_000_000)  # the launch is behind it by the time it ends
+                torch.cuda._sleep(1_000_000)  # long enough for the launch to be queued behind it
                 start.record()
                 call()
                 end.record()
@@ -351,7 +351,7 @@ def cell(times: dict[str, list[float]], moved: int, copied: int) -> dict[str, fl
 def bandwidth(
     size: int, rounds: int, shapes: tuple[tuple[int, int], ...]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of the table, as they are measured."""
+    """The rows of the table, each as soon as it is measured."""
     import torch
 
     from ogive.catalog import names
@@ -450,7 +450,7 @@ PAGE = HERE.parent / "docs/cuda.md"
 
 
 def page(found: dict[str, Any]) -> str:
-    """docs/cuda.md with its tables made anew."""
+    """docs/cuda.md with new tables."""
     about, table = found["machine"], found["accuracy"]
     text = PAGE.read_text().split("<!-- tables -->")[0]
     halves = [(key, v["wrong"]) for key, v in table.items() if "wrong" in v]
@@ -519,7 +519,7 @@ def machine() -> dict[str, str]:
 
 
 def _warm(task: tuple[str, str, str]) -> str:
-    """Compiles one kernel in a process of its own, for Triton's cache on disk."""
+    """Compile one kernel in a separate process, for Triton's cache on disk."""
     import torch
 
     from ogive.torch import _triton as kernels
@@ -555,7 +555,7 @@ def _warm_rows(dtype: Any, n: int) -> None:
 
 
 def warm() -> list[str]:
-    """Compiles every kernel, many at a time; what failed."""
+    """Compile every kernel, many in parallel; returns those that failed."""
     from ogive.catalog import names
     from ogive.torch._triton import elementwise
 

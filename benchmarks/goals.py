@@ -1,6 +1,6 @@
 """The speed goals: the least ratio of a peer's time to Ogive's, per cell.
 
-Where no line speaks, the promise holds that Ogive is never slower than a peer. The lines apply to
+Without an entry here, the goal is that Ogive is never slower than a peer. The entries apply to
 float32 with two threads.
 """
 
@@ -12,7 +12,7 @@ from cells import CALL_ELEMENTS, TENSORS, Cell
 
 PROMISE = 1.0
 CALL_MICROSECONDS = 0.4
-"""The most one call on CALL_ELEMENTS elements may take: a goal without a peer."""
+"""Longest time of one call on CALL_ELEMENTS elements; this goal needs no peer."""
 
 LARGE = 1 << 24
 
@@ -24,10 +24,10 @@ class Goal:
     output: str
     ratio: float
     large: float | None = None
-    """The ratio from LARGE elements on, where it differs."""
+    """The ratio from LARGE elements on, if it differs."""
     peers: str = "numpy scipy sklearn torch jax onnx"
     row: int | None = None
-    """For rows of this length alone."""
+    """Applies only to rows of this length."""
     only_large: bool = False
 
     def covers(self, cell: Cell, peer: str) -> bool:
@@ -45,8 +45,8 @@ class Goal:
 
 
 def output_of(cell: Cell) -> str:
-    """Whose goals a cell has. On tensors each call makes its result, which costs where it is large;
-    the goals of backward are one for all.
+    """The output whose goals apply to a cell. A call on tensors allocates its result, which matters
+    only for a large one; backward has the same goals for all outputs.
     """
     if cell.output != TENSORS:
         return cell.output
@@ -54,7 +54,7 @@ def output_of(cell: Cell) -> str:
 
 
 BACKWARD = "backward backward_from_output"
-# The first that covers a cell and peer counts.
+# The first entry that covers a cell and peer applies.
 GOALS = (
     Goal("sigmoid silu", "value", "out", 10, peers="scipy"),
     Goal("relu leaky_relu", "value", "out", 1.0, large=1.5),
@@ -74,7 +74,7 @@ GOALS = (
 
 
 def is_call(cell: Cell) -> bool:
-    """Whether the cell measures what a call costs rather than what an element costs."""
+    """Whether the cell measures the time of a call rather than that of the elements."""
     return cell.elements == CALL_ELEMENTS
 
 

@@ -1,9 +1,9 @@
-"""linear_cross_entropy against its three matrix products alone, and the memory both take.
+"""linear_cross_entropy compared with its three matrix products alone: time and memory.
 
     python benchmarks/layer.py                                   # 8,192 x 2,048 x 128,256: minutes
     python benchmarks/layer.py --shape 1024,512,32000 --rounds 5
 
-Each time is that of a process of its own, which reports its peak; the two take turns.
+Each measurement runs in its own process, which reports its peak memory; the two take turns.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SHAPE = (8192, 2048, 128_256)
 
 
 def products(x: np.ndarray, W: np.ndarray) -> None:
-    """The logits and what their gradient leads to, as if the gradient cost nothing."""
+    """The logits, and the products with their gradient, without computing that gradient."""
     z = x @ W.T
     dx, dW = z @ W, z.T @ x
     del dx, dW
 
 
 def once(work: str, shape: tuple[int, int, int]) -> None:
-    """One time, in this process; prints seconds and peak bytes."""
+    """Measure once in this process; prints seconds and peak bytes."""
     rows, d, classes = shape
     random = np.random.default_rng(0)
     x = random.standard_normal((rows, d), np.float32)

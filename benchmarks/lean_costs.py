@@ -1,4 +1,4 @@
-"""What lean backward costs: its time over the plain function's, and over plain backward's.
+"""The cost of lean backward: its times over those of the plain function and plain backward.
 
 python benchmarks/lean_costs.py
 """
@@ -15,7 +15,7 @@ EFFORT = Effort(sample=0.001, cell=1.0, least=20, most=400)
 
 
 def cost(name: str) -> tuple[Spread, Spread]:
-    """Forward and backward of a function, float32 in cache, one thread, results allocated."""
+    """Forward and backward of a function: float32 in cache, one thread, results allocated."""
     x = (3 * np.random.default_rng(0).standard_normal(ELEMENTS)).astype(np.float32)
     dy = x[::-1].copy()
     value, backward = getattr(ogive, name), getattr(ogive.backward, name)

@@ -1,4 +1,4 @@
-"""What a reader must know of the machine to judge a figure measured on it."""
+"""Describes the machine, as far as a reader needs it to judge the figures."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def caches() -> dict[str, str]:
 
 
 def compiler() -> str | None:
-    """What built the native module, from the note compilers leave in it."""
+    """The compiler of the native module, from the comment that compilers leave in it."""
     binary = Path(ogive._native.__file__).read_bytes()
     found = re.search(rb"GCC: \([^)]*\) [\d.]+|clang version [\d.]+", binary)
     return found[0].decode() if found else None
 
 
 def others() -> float | None:
-    """Processor seconds that anything but this process has used since the machine started."""
+    """Processor seconds that all other processes have used since the machine started."""
     try:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     except OSError:

@@ -1,4 +1,4 @@
-"""What a process holds in memory, and the most that it held."""
+"""The current and the peak memory of a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def reset_peak() -> bool:
-    """Whether the peak of this process's memory could be set back to what it uses now."""
+    """Reset the peak of this process's memory to its current use; False if that failed."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -17,7 +17,7 @@ def reset_peak() -> bool:
 
 
 def give_back() -> None:
-    """The allocator's free memory to the system: the next call would hide in it."""
+    """Return the allocator's free memory to the system, so that no call reuses it unseen."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -32,10 +32,10 @@ def status(field: str) -> int:
 
 
 class Peak:
-    """Resident memory at its peak, over what there was when this was made.
+    """Peak of resident memory, minus the resident memory when this object was created.
 
-    That leaves out imports, weights and data, and counts every allocator: torch's, NumPy's and
-    the libraries' own. None where the system does not tell.
+    This excludes imports, weights and data, and includes every allocator: torch's, NumPy's and
+    the libraries' own. None if the system does not report it.
     """
 
     def __init__(self) -> None:

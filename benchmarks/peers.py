@@ -1,12 +1,13 @@
-"""What each peer offers for a function, called as Ogive's is: ``f(*inputs, out=None)``.
+"""Each peer's implementation of a function, called like Ogive's: ``f(*inputs, out=None)``.
 
-One table per framework, keyed by (function, mode). A peer that has no such function is written as
-its users write it. Backward passes of PyTorch are its own kernels, without autograd's bookkeeping;
-one that reads the output meets Ogive's backward from the output, and not the one from the input.
+There is one dictionary per framework, keyed by (function, mode). If a peer has no such function, it
+is written as its users would write it. Backward passes of PyTorch are its own kernels, without
+autograd's overhead; one that reads the output is compared only with Ogive's backward from the
+output.
 
-What a table does not name comes from the card (`named_on_card`): ``torch.nn.functional.x``,
-``jax.nn.x`` and ONNX's operators are called with their defaults, and count where those agree with
-Ogive's results. So a new function meets its peers without an edit here.
+Other functions come from the card (`named_on_card`): ``torch.nn.functional.x``, ``jax.nn.x`` and
+ONNX's operators are called with their defaults, and used if those agree with Ogive's results. So a
+new function is compared with its peers without an edit here.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def torch_table() -> Table:
     import torch
     from torch.nn import functional as F
 
-    # With out= where it exists; torch._C._nn is what torch.nn.functional itself calls.
+    # With out= if it exists; torch.nn.functional itself calls torch._C._nn.
     aten, nn = torch.ops.aten, torch._C._nn
 
     def elementwise(call: Call, *settings: Any) -> Call:
@@ -246,7 +247,7 @@ def sklearn_table() -> Table:
     from sklearn.utils.extmath import softmax
 
     def loss_gradient(loss: Any, z: Array, target: Array, out: Array | None) -> Any:
-        # Weights of 1/n make its sums over rows the means that everyone else returns.
+        # Weights of 1/n turn its sums over rows into means, which all others return.
         weight = np.full(len(z), 1 / len(z), z.dtype)
         own, gradient = loss.loss_gradient(
             target.astype(z.dtype), z, weight, gradient_out=out, n_threads=THREADS[0]
@@ -267,7 +268,7 @@ def sklearn_table() -> Table:
 
 
 def jax_table() -> Table:
-    """Compiled by jax.jit before any time is taken; a call ends when its result is there."""
+    """Compiled by jax.jit before timing; a call ends when its result is ready."""
     import jax
     from jax import numpy as jnp
 
@@ -309,7 +310,7 @@ def jax_backward(function: Call) -> Call:
 
 
 THREADS = [1]
-"""How many the peers may use, for those that are told with every call."""
+"""Number of threads for peers that take it with every call."""
 
 
 @cache
@@ -331,7 +332,7 @@ def tables() -> dict[str, Table]:
 
 
 def set_threads(count: int) -> None:
-    """For the peers that have threads."""
+    """Set the number of threads of all peers that have threads."""
     THREADS[0] = count
     if "torch" in tables():
         import torch
@@ -341,16 +342,16 @@ def set_threads(count: int) -> None:
 
 def takes_part(framework: str, cell: Cell) -> bool:
     if framework in ("numpy", "scipy"):
-        return cell.format != "bf16"  # only through conversions that no user would wait for
+        return cell.format != "bf16"  # only with slow conversions that no user would accept
     if framework == "sklearn":
         return cell.format in ("f32", "f64")
-    if framework == "jax":  # its threads are as many as the machine's, for the life of the process
+    if framework == "jax":  # it always uses as many threads as the machine has
         return cell.threads == os.cpu_count() or cell.elements < 1 << 12
     return True
 
 
 def named_on_card(framework: str, cell: Cell) -> Call | None:
-    """The function that the card names in a framework, with that framework's own defaults."""
+    """The framework's function that the card names, with the framework's defaults."""
     prefixes = {"torch": "torch.nn.functional.", "jax": "jax.nn.", "onnx": ""}
     card = catalog.find(cell.function)
     if framework not in prefixes or card.kind not in ("unary", "rows"):
@@ -378,7 +379,7 @@ def named_on_card(framework: str, cell: Cell) -> Call | None:
 
 
 def gated_call(framework: str, table: Table, cell: Cell, gate: str) -> Call | None:
-    """a f(b) as users of a framework write it, from its own f; no framework has it in one pass."""
+    """a f(b) as users of a framework write it, with its own f; no framework has it in one pass."""
     if framework == "jax":
         import jax
 
@@ -414,7 +415,7 @@ def torch_value(function: Call) -> Call:
 
 
 def torch_backward(function: Call) -> Call:
-    """Autograd's backward pass alone: the graph is recorded at the first call."""
+    """Only autograd's backward pass; the graph is recorded at the first call."""
     import torch
 
     graphs: dict[Any, tuple[Any, Any]] = {}
@@ -432,7 +433,7 @@ def torch_backward(function: Call) -> Call:
 
 
 def torch_with_gradient(loss_of: Call) -> Call:
-    """Loss and gradient, the graph recorded each time."""
+    """Loss and gradient; the graph is recorded each time."""
     import torch
 
     def call(z: Any, target: Any, out: Any = None) -> Any:
@@ -444,7 +445,7 @@ def torch_with_gradient(loss_of: Call) -> Call:
 
 
 def torch_function(card: catalog.Card) -> Call | None:
-    """What users of PyTorch call on tensors: what the card names, with Ogive's defaults."""
+    """The torch function that the card names, with Ogive's defaults."""
     import torch
     from torch.nn import functional as F
 
@@ -489,7 +490,7 @@ def on_tensors(cell: Cell, inputs: tuple[Array, ...]) -> dict[str, Call]:
 
 
 def onnx_call(operator: str, cell: Cell) -> Call | None:
-    """A model of one node, its input and output bound to the caller's memory."""
+    """A model with one node, whose input and output are bound to the caller's memory."""
     session = onnx_session(operator, cell.format, len(cell.shape), cell.threads)
     if session is None:
         return None
@@ -515,7 +516,7 @@ def onnx_call(operator: str, cell: Cell) -> Call | None:
 
 @cache
 def onnx_session(operator: str, format: str, dimensions: int, threads: int) -> Any:
-    """None where the runtime has no kernel for the operator and format."""
+    """A session for one operator; None if the runtime has no kernel for it in this format."""
     import onnx
     import onnxruntime
 
@@ -536,7 +537,7 @@ def onnx_session(operator: str, format: str, dimensions: int, threads: int) -> A
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception:  # the runtime has a type of its own for each reason
+    except Exception:  # the runtime raises a different type for each reason
         return None
 
 
@@ -548,7 +549,7 @@ def as_array(result: Any) -> Array:
 
 
 def agrees(framework: str, call: Call, cell: Cell, inputs: tuple[Array, ...]) -> bool:
-    """Whether a call with a peer's defaults computes what Ogive computes."""
+    """Whether a call with a peer's defaults gives Ogive's results."""
     few = tuple(a[:2] if len(cell.shape) == 2 else a[:1024] for a in inputs)
     own = np.asarray(function_of(cell.function, cell.mode)(*few)).astype(np.float64)
     return close(lambda: call(*(seen(framework, a) for a in few)), own, cell)
@@ -558,7 +559,7 @@ def close(call: Call, own: Array, cell: Cell) -> bool:
     tolerance = {"f16": 2e-2, "bf16": 5e-2}.get(cell.format, 2e-3)
     try:
         theirs = as_array(call())
-    except Exception:  # it takes other arguments than the input
+    except Exception:  # it needs further arguments
         return False
     return own.shape == theirs.shape and bool(
         np.allclose(theirs, own, rtol=tolerance, atol=tolerance / 10, equal_nan=True)
@@ -566,7 +567,7 @@ def close(call: Call, own: Array, cell: Cell) -> bool:
 
 
 def as_tensor(array: Array) -> Any:
-    """The same memory as torch sees it."""
+    """A torch tensor that shares the array's memory."""
     import torch
 
     if array.dtype.name == "bfloat16":
@@ -575,7 +576,7 @@ def as_tensor(array: Array) -> Any:
 
 
 def seen(framework: str, array: Array) -> Any:
-    """An operand as a framework takes it."""
+    """An operand in the type that a framework takes."""
     if framework == "torch":
         return as_tensor(array)
     if framework == "jax":
@@ -587,12 +588,12 @@ def seen(framework: str, array: Array) -> Any:
 
 
 def reads_output(table: Table, cell: Cell) -> bool:
-    """Whether a framework's backward pass, asked for by its name, is one from the output."""
+    """Whether a framework's backward pass of this name reads the output."""
     return cell.mode == "backward" and (cell.function, "backward_from_output") in table
 
 
 def calls(cell: Cell, inputs: tuple[Array, ...], out: Array | None) -> dict[str, Call]:
-    """Ogive's and each peer's call on the cell's operands, without arguments, by name."""
+    """Ogive's and each peer's call by name, bound to the cell's operands."""
     if cell.output == TENSORS:
         return on_tensors(cell, inputs)
     made = {OGIVE: bound(function_of(cell.function, cell.mode), inputs, out)}

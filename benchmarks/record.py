@@ -1,4 +1,4 @@
-"""From measured times to the figures that are published, as they stand in the JSON."""
+"""Turns measured times into the figures that are published as JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from timing import Spread, ratios
 SCHEMA = 2
 OGIVE = "ogive"
 DISTURBED = 0.1
-"""Busy cores of others from which a figure is marked."""
+"""A figure is marked if other processes kept at least this many cores busy."""
 COPIES = ("copy", "streaming copy")
 
 
 @dataclass(frozen=True)
 class Against:
-    """A peer's time over Ogive's."""
+    """The ratio of a peer's time to Ogive's, and its goal."""
 
     peer: str
     ratio: Spread
@@ -32,18 +32,18 @@ class Against:
 
 @dataclass(frozen=True)
 class Record:
-    """One cell, measured."""
+    """The measurement of one cell."""
 
     cell: Cell
     seconds: Spread
-    """Of one of Ogive's calls."""
+    """Time of one call of Ogive."""
     cores: float
     """Processor time over wall time while Ogive ran: near 1 where two threads shared a core."""
     others: float | None
-    """Cores that other processes kept busy meanwhile, where the system tells."""
+    """Cores that other processes kept busy meanwhile; None if the system does not report it."""
     peers: tuple[Against, ...]
     copies: dict[str, Spread]
-    """Ogive's time over the time to copy as many elements, by kind of store."""
+    """Ogive's time over the time to copy the same number of elements, by kind of store."""
 
     @property
     def disturbed(self) -> bool:
@@ -51,7 +51,7 @@ class Record:
 
     @property
     def call_met(self) -> bool | None:
-        """Whether a call is as cheap as it must be; None where that is not what is measured."""
+        """Whether a call is fast enough; None if the cell does not measure calls."""
         return self.seconds.median * 1e6 <= CALL_MICROSECONDS if is_call(self.cell) else None
 
     def verdicts(self) -> list[bool]:
@@ -59,7 +59,7 @@ class Record:
         return [verdict for verdict in found if verdict is not None]
 
     def as_json(self) -> dict[str, Any]:
-        """Short, for thousands of them are kept: figures as [median, lower, upper quartile]."""
+        """A short form, as there are thousands: figures are [median, lower, upper quartile]."""
         return {
             "id": self.cell.id,
             "us": figures(self.seconds, 1e6),
@@ -104,7 +104,7 @@ def spread_of(found: list[float], unit: float = 1.0) -> Spread:
 def record(
     cell: Cell, times: dict[str, list[float]], cores: list[float], others: float | None = None
 ) -> Record:
-    """The record of a race: `times` of Ogive, of peers and of copies, round by round."""
+    """The record of a race, from the `times` of Ogive, peers and copies in each round."""
     own = times[OGIVE]
     peers = [name for name in times if name != OGIVE and name not in COPIES]
     return Record(

@@ -1,4 +1,4 @@
-"""Ogive against its peers, cell by cell; see README.md beside this file."""
+"""Compares Ogive with its peers, cell by cell; see README.md in this folder."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from timing import FULL, QUICK, SETTLE, Effort, Timed, race, share
 
 RESULTS = Path(__file__).with_name("results.json")
 PARTIAL = RESULTS.with_name("partial.json")
-"""Where a run of fewer cells leaves its figures: the other file is published."""
+"""The figures of a run of fewer cells; RESULTS is published."""
 MINUTES = 25.0
-"""What a full run may take; each cell gets its share of what is left."""
+"""Time for a full run; each cell gets its share of the time left."""
 QUICK_SIZES = (1 << 12, 1 << 20)
 QUICK_SHAPES = ((4096, 1000),)
 
 
 def measure(cell: Cell, effort: Effort) -> Record:
-    """Races Ogive, its peers and copies of as many elements."""
+    """Time Ogive, its peers and copies of the same number of elements."""
     settle = SETTLE if cell.threads > 1 else 0.0
     ogive.set_num_threads(cell.threads)
     peers.set_threads(cell.threads)
@@ -118,9 +118,9 @@ def main(
 
 
 class Journal:
-    """Cells as they are measured, beside the results, so that a run that is cut off goes on.
+    """Keeps measured cells in a file next to the results, so an interrupted run can continue.
 
-    What another commit, machine or effort measured is not taken up.
+    Cells measured with another commit, machine or effort are not used.
     """
 
     def __init__(self, results: Path, key: Sequence[Any]) -> None:

@@ -1,9 +1,9 @@
 """How time and memory grow with the work: `make bench-scaling` writes scaling.json and a table.
 
-Elementwise functions over n = 2^10 … 2^28 elements, into a resident array and into a new one; the
-gradient of cross-entropy over V = 10 … 256 K classes. The exponent is the slope of log time over
-log work, fitted where the work outweighs the call, with the least and the greatest slope between
-neighbouring sizes.
+It measures elementwise functions over n = 2^10 … 2^28 elements, into a resident array and into a
+new one, and the gradient of cross-entropy over V = 10 … 256 K classes. The exponent is the slope of
+log time over log work, fitted where the work takes longer than the call, with the least and the
+greatest slope between neighbouring sizes.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ ELEMENTS = tuple(1 << k for k in range(10, 29, 2))
 CLASSES = (10, 32, 100, 316, 1000, 3162, 10_000, 32_000, 100_000, 256_000)
 ROWS = 128
 FROM = 1 << 16
-"""Elements from which the work outweighs the call: the exponent is fitted there."""
+"""From this many elements on, the work takes longer than the call, and the exponent is fitted."""
 SECONDS = 0.3
-"""What a size may take, beyond three calls."""
+"""Time for each size, or three calls if these take longer."""
 
 Series = list[dict[str, float]]
 
 
 def measure(call: Callable[[], Any]) -> dict[str, float | None]:
-    """Seconds of a call, the median, and the bytes that the first adds to the process."""
+    """The median time of a call, and the bytes that the first call adds to the process."""
     peak = Peak()
     call()
     needed = peak.bytes()
@@ -57,7 +57,7 @@ def measure(call: Callable[[], Any]) -> dict[str, float | None]:
 
 
 def exponent(work: list[int], seconds: list[float]) -> dict[str, float]:
-    """The slope of log seconds over log work, and those between neighbours."""
+    """The slope of log seconds over log work, and the slopes between neighbours."""
     logs = np.log(work), np.log(seconds)
     slopes = np.diff(logs[1]) / np.diff(logs[0])
     fitted = np.polyfit(*logs, 1)[0]
@@ -89,7 +89,7 @@ def head(name: str, output: str, classes: int) -> Callable[[], Any]:
 def series(
     name: str, output: str, sizes: tuple[int, ...], make: Any, elements: int
 ) -> dict[str, Any]:
-    """One line of the table: a size times `elements` is the work."""
+    """One line of the table; the work is a size times `elements`."""
     points = [{"size": size, **measure(make(name, output, size))} for size in sizes]
     large = [p for p in points if p["size"] * elements >= FROM]
     work, seconds = [p["size"] for p in large], [p["seconds"] for p in large]

@@ -1,4 +1,4 @@
-"""Networks of a study beside scikit-learn's MLPClassifier, in the same blocks of the bundled sets.
+"""Compares a study's networks with scikit-learn's MLPClassifier, in the same blocks.
 
 python benchmarks/study_peers.py        prints the table of docs/study.md
 """
@@ -21,19 +21,19 @@ SETS = ("digits", "breast_cancer", "wine", "iris")
 
 
 def mlp(arrays: Arrays, split: int, layers: int) -> float:
-    """Accuracy of scikit-learn's network of that shape, fitted on training and validation rows."""
+    """Accuracy of scikit-learn's network of this shape, fitted on training and validation rows."""
     rows = int(arrays.train_count[split] + arrays.validation_count[split])
     tested = slice(rows, rows + int(arrays.test_count[split]))
     x, y = arrays.x[split], arrays.y[split]
     network = MLPClassifier((64,) * layers, random_state=split, max_iter=300)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says when 300 passes were not enough
+        warnings.simplefilter("ignore")  # it warns if 300 passes are not enough
         network.fit(x[:rows], y[:rows])
     return float(network.score(x[tested], arrays.tested(split).y))
 
 
 def main() -> None:
-    """Train and print."""
+    """Train the networks and print the table."""
     ogive.set_num_threads(1)
     print("| data | Ogive, ReLU, depth 2 | MLPClassifier, 64 x 64 | Ogive, ReLU, depth 8 |")
     print("|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""The records as tables in the terminal: ratios, never bare times."""
+"""Prints the records as tables in the terminal: ratios, never bare times."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ogive import catalog
 from record import COPIES, Record
 
 WIDTH = 150
-"""Columns where the output is a file."""
+"""Width of the output in a file."""
 SHOWN = 12
-"""Cells that fall short, listed at the end."""
+"""Most cells that are listed at the end as missing their goals."""
 LEGEND = (
     "Each figure: the peer's time over Ogive's, median of pairs (quartiles); ✓ met or ✗ short, and "
     "the goal.\nA row `copy`: Ogive's time over that of copying as many elements into a resident "

@@ -19,22 +19,22 @@ class Effort:
     """How long to measure."""
 
     sample: float
-    """Seconds of calls behind one time."""
+    """Seconds of calls in one sample."""
     cell: float
     """Seconds after which a cell starts no further round."""
     least: int
     most: int
-    """Rounds of a cell."""
+    """Most rounds of a cell."""
 
 
 FULL = Effort(sample=2e-3, cell=0.4, least=3, most=9)
 QUICK = Effort(sample=1e-3, cell=0.1, least=3, most=5)
 SETTLE = 0.015
-"""Seconds before a time with threads: PyTorch's idle threads spin for 10 ms."""
+"""Seconds of untimed calls before a sample with threads: PyTorch's idle threads spin for 10 ms."""
 
 
 def share(effort: Effort, left: float, cells: int) -> Effort:
-    """The effort for each of the cells that are left, so that all are measured in the time left."""
+    """The effort for each of the remaining cells, so that all can be measured in the time left."""
     seconds = min(effort.cell, left / max(cells, 1))
     if seconds <= 0:
         seconds = 0.05
@@ -56,16 +56,16 @@ class Spread:
 
 
 def ratios(above: list[float], below: list[float]) -> Spread:
-    """The spread of the quotients of times measured in the same round."""
+    """The spread of the ratios of times measured in the same round."""
     return Spread.of([a / b for a, b in zip(above, below, strict=True)])
 
 
 class Timed:
     """A sampler of a call.
 
-    Every sample starts with untimed calls: one fetches the caches back from the previous
-    contestant; with threads they go on for `settle` seconds, because threads that have just woken
-    may share a core, and a peer's idle threads may still spin on the other.
+    Every sample starts with untimed calls. One call refills the caches after the previous
+    contestant; with threads they continue for `settle` seconds, because threads that have just
+    woken may share a core, and a peer's idle threads may still spin on the other.
     """
 
     def __init__(self, call: Callable[[], Any], effort: Effort, settle: float) -> None:
@@ -87,7 +87,7 @@ class Timed:
         return time.perf_counter() - begin
 
     def __call__(self) -> float:
-        # A call far longer than the disturbance is timed as it comes.
+        # A call that takes much longer than the disturbance is timed without them.
         if self.seconds < 10 * max(self.settle, 0.01):
             settled = time.perf_counter() + self.settle
             self._run(1)
@@ -105,10 +105,10 @@ def race(
     effort: Effort,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Rounds in which every contestant is sampled once; each round starts with another of them.
+    """Rounds in which every contestant is sampled once; each round starts with a different one.
 
-    One that takes longer than the whole cell should is in the first round alone: a pair is enough
-    to tell that it is far behind.
+    A contestant that takes longer than the time for the whole cell is sampled only in the first
+    round: one pair is enough to show that it is much slower.
     """
     names = list(contestants)
     times: dict[str, list[float]] = {name: [] for name in names}

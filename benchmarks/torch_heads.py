@@ -1,9 +1,9 @@
-"""Losses with their gradients in PyTorch, Ogive's against torch's: time and memory.
+"""Compares Ogive's losses in PyTorch, with their gradients, with torch's: time and memory.
 
     python benchmarks/torch_heads.py                    # writes heads.json
     python benchmarks/torch_heads.py --only 4096x1000 --json some.json
 
-Forward and backward through autograd, float32. Each contestant has a process of its own; the
+They are forward and backward through autograd, in float32. Each contestant has its own process; the
 processes take turns.
 """
 
@@ -41,7 +41,7 @@ CASES = [
     (LINEAR, (2048, 768, 32000)),
     (LINEAR, (8192, 256, 32000)),
 ]
-"""Rows and classes, and for a layer with its loss the inputs between them."""
+"""Rows and classes; for a layer with its loss, rows, inputs and classes."""
 
 
 def contestants(head: str) -> dict[str, Callable[..., torch.Tensor]]:
@@ -58,7 +58,7 @@ def contestants(head: str) -> dict[str, Callable[..., torch.Tensor]]:
 
 
 def operands(shape: tuple[int, ...]) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """What gradients are asked for, and the labels."""
+    """The tensors that get gradients, and the labels."""
     torch.manual_seed(0)
     rows, *inputs, classes = shape
     leaves = [3 * torch.randn(rows, classes)]
@@ -68,7 +68,7 @@ def operands(shape: tuple[int, ...]) -> tuple[list[torch.Tensor], torch.Tensor]:
 
 
 def contest(head: str, shape: tuple[int, ...], name: str) -> Turn:
-    """A turn is forward and backward; it returns the loss, too."""
+    """A turn is forward and backward; it also returns the loss."""
     leaves, target = operands(shape)
     loss_of = contestants(head)[name]
     timed: Timed | None = None
@@ -81,7 +81,7 @@ def contest(head: str, shape: tuple[int, ...], name: str) -> Turn:
 
     def turn() -> tuple[float, float]:
         nonlocal timed, first
-        if first:  # one call alone, whose peak is that of all
+        if first:  # one call has the same peak as many
             first = False
             begin = time.perf_counter()
             loss = call().item()
@@ -121,7 +121,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=2, help="Turns of each; the first is not timed.")] = 10,
     results: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = RESULTS,
 ) -> None:
-    """Race the losses of PyTorch in turns."""
+    """Time the losses in turns."""
     chosen = [
         (head, shape)
         for head, shape in CASES

@@ -1,4 +1,4 @@
-"""The figures of torch_training.py and torch_heads.py as Markdown, for whoever reads their JSON."""
+"""The figures of torch_training.py and torch_heads.py as Markdown, from their JSON files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call from PyTorch costs on small tensors, and what is kept for backward.
+"""The time of a call from PyTorch on small tensors, and the memory kept for backward.
 
 python benchmarks/torch_tables.py [overhead] [saved]
 """
@@ -20,7 +20,7 @@ EFFORT = Effort(sample=5e-4, cell=0.2, least=20, most=100)
 
 
 def peers() -> dict[str, str]:
-    """Functions that have a module of torch's, by its title."""
+    """Functions with a module in torch, by title."""
     return {
         card.name: card.title
         for card in ogive.catalog("unary")
@@ -49,9 +49,9 @@ def overhead(effort: Effort = EFFORT) -> list[tuple[str, Spread, Spread]]:
 
 
 def kept(layer: Callable[[torch.Tensor], torch.Tensor], n: int = 1 << 12) -> tuple[float, float]:
-    """Bytes an element kept for backward between two linear layers: (all, beside what they keep).
+    """Bytes per element kept for backward between two linear layers: (all, without shared tensors).
 
-    What the layers around it keep anyway, the activation's output, costs nothing more.
+    The layers around it keep the activation's output anyway, so sharing it costs nothing.
     """
     x = torch.randn(1, n, requires_grad=True)
     weights: dict[int, int] = {}
@@ -69,7 +69,7 @@ def kept(layer: Callable[[torch.Tensor], torch.Tensor], n: int = 1 << 12) -> tup
 
 
 def saved() -> list[tuple[str, float, float, float, float]]:
-    """(name, torch's, ours, ours lean, ours lean beside a shared output), bytes an element."""
+    """(name, torch's, ours, ours lean, ours lean without a shared output), bytes per element."""
     rows = []
     for name, title in peers().items():
         cls = getattr(ot.nn, title)
@@ -104,7 +104,9 @@ def main() -> None:
             found = [row[which].median for row in rows]
             print(f"median of the functions, {work}: {statistics.median(found):.2f}")
     if "saved" in wanted:
-        print("\nbytes an element kept beside a shared output: torch's, ours, ours with lean=True")
+        print(
+            "\nbytes per element kept, beyond a shared output: torch's, ours, ours with lean=True"
+        )
         for name, theirs, ours, _, lean in saved():
             print(f"{name:14} {theirs:6.3f} {ours:6.3f} {lean:6.3f}")
 

@@ -1,11 +1,11 @@
-"""The same training with torch's activations and losses and with Ogive's: losses, time, memory.
+"""Compares training with torch's activations and losses and with Ogive's: losses, time, memory.
 
     python benchmarks/torch_training.py                          # writes training.json
     python benchmarks/torch_training.py --networks resnet --steps 10 --json some.json
 
-A GPT-style block on the source text of Python's argparse, and a small ResNet on scikit-learn's
-digits. Each set of functions trains in a process of its own, from one seed and on the same batches;
-the processes take turns, step by step.
+The networks are a GPT-style block on the source text of Python's argparse, and a small ResNet on
+scikit-learn's digits. Each set of functions trains in its own process, with the same seed and the
+same batches; the processes take turns, step by step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from turns import Account, Turn, peaks, take_turns
 
 RESULTS = Path(__file__).with_name("training.json")
 NETWORKS = {"gpt": 2, "resnet": 128}
-"""Samples of a batch."""
+"""Samples per batch."""
 FUNCTIONS = ("torch", "ogive", "lean")
 """torch's own, Ogive's, and Ogive's with lean=True."""
 WIDTH, HEADS, SEQUENCE = 768, 4, 512
@@ -98,7 +98,7 @@ def task(name: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 
 
 class Kept(torch.autograd.graph.saved_tensors_hooks):
-    """Counts the bytes that a graph holds for backward, the network's weights aside."""
+    """Counts the bytes that a graph keeps for backward, without the network's weights."""
 
     def __init__(self, model: nn.Module) -> None:
         weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -117,7 +117,7 @@ class Kept(torch.autograd.graph.saved_tensors_hooks):
 
 
 def training(name: str, functions: str) -> Turn:
-    """A turn is a step; it returns the loss, and in the first also the bytes kept for backward."""
+    """A turn is a step; it returns the loss, and the first also the bytes kept for backward."""
     model, x, target = task(name)
     loss_of = F.cross_entropy
     if functions != "torch":
@@ -154,7 +154,7 @@ def training(name: str, functions: str) -> Turn:
 def entry(
     name: str, functions: str, own: Account, peer: Account, peak: int | None
 ) -> dict[str, Any]:
-    """One line of the table, against torch's."""
+    """One line of the table, compared with torch."""
     losses, peers = ([loss for loss, _ in account.results] for account in (own, peer))
     return {
         "network": name,

@@ -1,6 +1,6 @@
-"""Contestants in processes of their own, which take turns: one at a time works.
+"""Contestants in separate processes that take turns, so that only one works at a time.
 
-So times of one round can be compared though each has its own threads and its own memory.
+Times of one round can thus be compared, although each has its own threads and memory.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from memory import Peak
 from timing import SETTLE, Spread, ratios
 
 Turn = Callable[[], tuple[float, Any]]
-"""Does the work once; returns its seconds, and whatever else is to be known of it."""
+"""Does the work once; returns its time in seconds and any further result."""
 
 
 @dataclass
 class Account:
-    """What a contestant took and brought, turn by turn."""
+    """A contestant's times and results, turn by turn."""
 
     seconds: list[float] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
     peak: int | None = None
-    """Bytes of resident memory at the peak, over those before the first turn."""
+    """Peak of resident memory in bytes, minus that before the first turn."""
 
     def behind(self, other: Account) -> Spread:
-        """The other's time over this one's, without the first round, in which all is new."""
+        """The other's time over this one's, without the first round, which warms up."""
         return ratios(other.seconds[1:], self.seconds[1:])
 
 
@@ -42,9 +42,9 @@ class FailedError(RuntimeError):
 def take_turns(
     makers: Mapping[str, Callable[[], Turn]], rounds: int, advance: Callable[[], Any] = lambda: None
 ) -> dict[str, Account]:
-    """Every contestant's turns; each round starts with another of them.
+    """Every contestant's turns; each round starts with a different contestant.
 
-    A contestant is made in its process; what it has then is not counted as memory of its turns.
+    A contestant is created in its process; the memory it then has is not counted for its turns.
     """
     context = multiprocessing.get_context("spawn")
     accounts = {name: Account() for name in makers}
@@ -55,7 +55,7 @@ def take_turns(
             pipes[name], theirs = context.Pipe()
             processes.append(context.Process(target=work, args=(theirs, make), daemon=True))
             processes[-1].start()
-            theirs.close()  # so that its end is noticed here
+            theirs.close()  # so that the end of the process is noticed here
             answer(pipes, name)
         names = list(makers)
         for turn in range(rounds):
@@ -80,9 +80,9 @@ def take_turns(
 def peaks(makers: Mapping[str, Callable[[], Turn]], rounds: int = 3) -> dict[str, int | None]:
     """The peak of each contestant's memory, in new processes.
 
-    There every array is given back to the system when it is freed, so that the peak is of what was
-    in use. By default glibc keeps some, by a rule that depends on what was freed before; but the
-    pages would cost time.
+    These return every array to the system when it is freed, so that the peak counts only memory in
+    use. By default glibc keeps some, depending on what was freed before. Timed processes do not do
+    this, since mapping pages again takes time.
     """
     setting = "MALLOC_MMAP_THRESHOLD_"
     before = os.environ.get(setting)
@@ -104,7 +104,7 @@ def answer(pipes: Mapping[str, Connection], name: str) -> Any:
 
 
 def work(pipe: Connection, make: Callable[[], Turn]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever gives the turns ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends this one
     turn = make()
     peak = Peak()
     try:
@@ -113,4 +113,4 @@ def work(pipe: Connection, make: Callable[[], Turn]) -> None:
             pipe.send(turn())
         pipe.send(peak.bytes())
     except EOFError:
-        pass  # nobody gives turns any more
+        pass  # the parent process has ended

@@ -202,7 +202,7 @@ def test_gradients_within_a_decade_are_drawn_again_where_others_lie_beyond():
     ):  # fmt: skip
         cells = [replace(cell, predicted_gradient_ratio=ratio)
                  for cell, ratio in zip(result.cells, ratios, strict=True)]  # fmt: skip
-        drawn = study_page._View(replace(result, cells=tuple(cells))).drawn
+        drawn = study_page._View(replace(result, cells=tuple(cells))).charts
         assert ("gradients-close" in drawn) == (close is not None)
         if close is not None:
             shown = [each.name for each in drawn["gradients-close"].plot.renderers if each.name]
@@ -271,7 +271,7 @@ def test_bars_stand_on_0_and_a_map_counts_layers():
 
 def test_a_page_leaves_each_chart_the_room_that_it_needs():
     result = sample(("relu", "prelu"), (2, 8), splits=3)
-    drawn = study_page._View(result).drawn
+    drawn = study_page._View(result).charts
     html = study_page.html(result)
     places = re.findall(r'data-chart="([^"]*)".*?aria-label="([^"]*)" style="min-height: (\d+)px"',
                         html)  # fmt: skip

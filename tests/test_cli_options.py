@@ -237,7 +237,7 @@ def test_results_go_to_stdout_and_progress_and_errors_to_stderr(asked: SimpleNam
         assert doing not in found.stdout
     assert found.stderr.strip() == ""  # the bar goes away; a terminal would have shown it
     amount = invoke("study", *BASE, "--target", "b")
-    assert "b to predict, an amount" in amount.stdout
+    assert "b to predict, a number" in amount.stdout
     missing = invoke("study", "absent.csv", code=2)
     assert missing.stdout == ""
     assert missing.stderr.startswith("ogive: absent.csv: no such file")

@@ -266,7 +266,7 @@ def test_every_number_of_the_models_stands_in_its_column(result, page):
     head, *rows = Tables(page).tables["models"]
     others = [name for name in METRICS["classification"] if name != "accuracy"]
     assert head[-1 - len(others) :] == [
-        *map(conclusions.title, others), "secondsa fit",
+        *map(conclusions.title, others), "secondsper fit",
     ]  # fmt: skip
     for row, model in zip(rows, result.models, strict=True):
         for text, name in zip(row[-1 - len(others) :], others, strict=False):
@@ -468,7 +468,7 @@ def test_the_axis_of_a_drawing_in_the_terminal_says_where_its_curves_are():
     top = lines[0].split("│")[1]
     assert top[:20].strip("\u2800 ") == ""
     x = np.linspace(-1, 1, 21)
-    layers = [braille.draw(x, y, width=8, height=4, view=(-1, 1)) for y in (x, -x)]
+    layers = [braille.plot(x, y, width=8, height=4, view=(-1, 1)) for y in (x, -x)]
     found = braille.overlay(layers)
     owners = [[owner for _, owner in line] for line in found]
     # A rises, B falls: each owns its own corners, the first what both pass through.

@@ -202,7 +202,7 @@ print(ogive.card("gelu"))
 
 def test_a_drawn_curve_rises_from_corner_to_corner():
     x = np.linspace(0, 1, 11)
-    lines = braille.draw(x, x, width=8, height=4, view=(0, 1))
+    lines = braille.plot(x, x, width=8, height=4, view=(0, 1))
     assert [len(line) for line in lines] == [8] * 4
     assert lines[-1][0] != "\u2800"
     assert lines[0][-1] != "\u2800"
@@ -212,7 +212,7 @@ def test_a_drawn_curve_rises_from_corner_to_corner():
 def test_a_curve_outside_its_view_or_not_finite_draws_nothing():
     x = np.linspace(0, 1, 11)
     for y in (x + 5, x * np.nan):
-        assert set("".join(braille.draw(x, y, width=8, height=4, view=(0, 1)))) == {"\u2800"}
+        assert set("".join(braille.plot(x, y, width=8, height=4, view=(0, 1)))) == {"\u2800"}
 
 
 def test_writing_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):

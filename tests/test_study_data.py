@@ -591,7 +591,7 @@ def test_a_column_that_alone_tells_the_class_is_pointed_out():
     by_level = load(pd.DataFrame({"x": x, "kind": [f"k{k}" for k in kind], "even": kind % 2 == 0}))
     for table, column in ((by_number, "weight"), (by_level, "kind")):
         (sentence,) = table.warnings
-        assert sentence.startswith("Alone enough to tell the class")
+        assert sentence.startswith("Alone determines the class")
         assert sentence.endswith(f": {column}")
         assert column in table.columns
 

@@ -74,11 +74,11 @@ FOUND = {
     ),
     "blank_in_name.csv": Right(target="bought it"),
     # Columns that tell rows apart
-    "index.csv": Right(said=("names of rows .--keep uses them.: column 1",)),
-    "row_names.txt": Right(said=("names of rows .--keep uses them.: column 1",)),
+    "index.csv": Right(said=("row names .--keep uses them.: column 1",)),
+    "row_names.txt": Right(said=("row names .--keep uses them.: column 1",)),
     "row_number.csv": Right(said=("numbers of the rows .--keep uses them.: n",)),
-    "identifier.csv": Right(said=("identifiers, with another text .*: patient",)),
-    "numbered_id.csv": Right(said=("identifiers, with another whole number .*: customer_id",)),
+    "identifier.csv": Right(said=("identifiers, with a different text .*: patient",)),
+    "numbered_id.csv": Right(said=("identifiers, with a different whole number .*: customer_id",)),
     # Numbers with something else among them
     "gaps.csv": Right(said=(MEDIANS,)),
     "blank_cells.csv": Right(said=(MEDIANS,)),
@@ -118,12 +118,12 @@ FOUND = {
     "tripled_name.csv": Right(
         columns=("x", "x (2)", "x (3)"), warnings=("Two columns have one name: x;",)
     ),
-    "target_copied.csv": Right(warnings=("telling the target exactly: each of .*: paid",)),
+    "target_copied.csv": Right(warnings=("determining the target: each of .*: paid",)),
     "target_in_other_unit.csv": Right(
         columns=("wind",),
         target="celsius",
         classes=None,
-        warnings=("a straight line leads .*: fahrenheit",),
+        warnings=("linear function of it .*: fahrenheit",),
         said=("9 rows of 40 repeat .* is expected",),
     ),
     "repeated.csv": Right(rows=60, warnings=("40 rows of 60 repeat .*stay together",)),
@@ -132,9 +132,9 @@ FOUND = {
     "rare_class.csv": Right(rows=38, warnings=(r"2 rows left out, .*: maybe \(2\)",)),
     "blank_in_class.csv": Right(warnings=("2 labels differed .* blanks at the ends",)),
     "case_in_class.csv": Right(
-        classes=("No", "Yes", "no", "yes"), warnings=("nearly one word: 'No' and 'no', 'Yes'",)
+        classes=("No", "Yes", "no", "yes"), warnings=("almost the same name: 'No' and 'no', 'Yes'",)
     ),
-    "codes.csv": Right(classes=("01", "1"), warnings=("nearly one word: '01' and '1'",)),
+    "codes.csv": Right(classes=("01", "1"), warnings=("almost the same name: '01' and '1'",)),
     "class_none.csv": Right(classes=("NA", "None"), warnings=("'NA' is a class .*--na NA",)),
     "label_gap.csv": Right(classes=("-1", "7")),
     "letters.csv": Right(
@@ -361,7 +361,7 @@ def test_a_named_index_is_left_out_and_said_and_can_be_kept(tmp_path):
     for source in (tmp_path / "t.parquet", named):
         table = load(source)
         assert "customer" not in table.columns
-        assert any("names of rows" in s and "customer" in s for s in table.treatments)
+        assert any("row names" in s and "customer" in s for s in table.treatments)
         assert "customer" in load(source, Options(keep=("customer",))).columns
 
 
@@ -508,7 +508,7 @@ BROKEN = {
     ),
     **dict.fromkeys(
         ("nothing.json", "single.json", "nobody.json"),
-        (b"[]", "holds no records (a list of objects, or one object a line)"),
+        (b"[]", "holds no records (a list of objects, or one object per line)"),
     ),
     "short.json": (b"[[1, 2], [3]]", "record 2 has 1 values, the first 2"),
     "short.jsonl": (b"[1, 2]\n\n[3]\n", "line 3 has 1 values, the first 2"),

@@ -252,7 +252,7 @@ def drawn(monkeypatch):
             return rows
 
         def stop(self, stopped):
-            seen["stops"].append((len(seen["networks"]), self.lanes, stopped, self.best.copy()))
+            seen["stops"].append((len(seen["networks"]), self.active, stopped, self.best.copy()))
             super().stop(stopped)
 
     for name in ("Momentum", "Adam"):

@@ -212,7 +212,7 @@ def test_a_deleted_file_is_written_anew(table, finished, tmp_path):
     journal.add({"n": 0}, trials[0])
     path.unlink()
     journal.add({"n": 1}, trials[1])
-    assert "was deleted while the study ran; it was written anew" in journal.notes[0]
+    assert "was deleted while the study ran; it was written again" in journal.notes[0]
     journal.close()
     again = Journal(path, {"a": 1})
     assert [again.find({"n": n}) for n in (0, 1)] == list(trials[:2])

@@ -128,23 +128,23 @@ def test_whether_it_matters_is_said_of_those_whom_it_concerns(result, single):
     sure = ", each with a probability of at least .95."
     none = at_depth(2)
     near_2 = at_depth(2, equivalent=("tanh", "elu"))
-    small = "This study is too small to tell"
+    small = "This study is too small to decide"
     for one, several, matters, answers, rest in (
         (f"Against relu, {yes}", f"Against relu at depth 2, {yes}", "yes", at_2, {}),
         (within + sure, f"{within} at depth 2{sure}", "no", none, {}),
         (
-            f"Within 2 points of relu: tanh and elu. {small} of gelu and sigmoid.",
-            f"Within 2 points of relu at depth 2: tanh and elu. {small} at depth 2 of gelu and "
-            "sigmoid.",
+            f"Within 2 points of relu: tanh and elu. {small} about gelu and sigmoid.",
+            f"Within 2 points of relu at depth 2: tanh and elu. {small} about gelu and "
+            "sigmoid at depth 2.",
             "not shown", near_2, {},
         ),
         (
-            f"Within 2 points of relu: tanh and elu. {small} of gelu.",
-            f"Within 2 points of relu at depth 2: tanh and elu. {small} at depth 2 of gelu.",
+            f"Within 2 points of relu: tanh and elu. {small} about gelu.",
+            f"Within 2 points of relu at depth 2: tanh and elu. {small} about gelu at depth 2.",
             "not shown", near_2, {"trains": ("relu", "tanh", "elu", "gelu")},
         ),
         (
-            f"{small} of tanh, gelu and elu.", f"{small} at depth 2 of tanh, gelu and elu.",
+            f"{small} about tanh, gelu and elu.", f"{small} about tanh, gelu and elu at depth 2.",
             "not shown", none, {"trains": ("relu", "tanh", "gelu", "elu")},
         ),
         (
@@ -156,7 +156,7 @@ def test_whether_it_matters_is_said_of_those_whom_it_concerns(result, single):
         said = conclusions.matters(with_rope(answered(single, matters, answers, **rest), 0.02))
         # The order of those that are left is the table's.
         assert sorted(re.findall(r"\w+", said)) == sorted(re.findall(r"\w+", one))
-        assert re.sub("tell of .*", "", said) == re.sub("tell of .*", "", one)
+        assert re.sub("decide about .*", "", said) == re.sub("decide about .*", "", one)
         for other, more in (
             (at_depth(8), ""),
             (at_depth(8, worse=("elu",)), " At depth 8, elu is worse."),
@@ -225,9 +225,9 @@ def test_data_are_described_in_the_singular_and_the_plural(result):
     assert conclusions.table_size(one) == f"1 row, 1 feature; {cut} to predict, 2 classes"
     many = replace(data, rows=1797, columns=64, features=("a", "b"), classes=(), target="y" * 60)
     assert conclusions.table_size(many) == (
-        f"1,797 rows, 64 features (made into 2 numbers a row); {'y' * 60} to predict, an amount"
+        f"1,797 rows, 64 features (made into 2 numbers per row); {'y' * 60} to predict, a number"
     )
-    end = "each split with rows, draws and learning rates of its own"
+    end = "each split with its own rows, random weights and learning rates"
     kind = "10-fold cross-validation, stratified by class"
     assert conclusions.divided(one) == (
         f"1 split ({kind}): 1,200 rows to train, 3 to choose the learning rate, 1,000 to test, "
@@ -249,7 +249,7 @@ def test_networks_and_models_are_described_with_their_settings(result):
     for optimizer, how in (("adam", "Adam"), ("sgd", "SGD with momentum 0.9")):
         made = replace(result, settings=replace(settings, optimizer=optimizer))
         assert conclusions.network(made) == (
-            f"7 units a hidden layer, {how}, batches of 5, at most 7 epochs (2,000 steps) "
+            f"7 units per hidden layer, {how}, batches of 5, at most 7 epochs (2,000 steps) "
             f"with {rest}"
         )
     cell = replace(result.cells[0], rates=(0.1, 0.3, 0.1))
@@ -350,12 +350,12 @@ def test_all_is_said_of_few_classes_and_few_sentences(result):
 
 
 LEAST = (
-    "balanced accuracy, %", "AUC, %", "log loss", "µs a step", "gradient log10", "dead %",
+    "balanced accuracy, %", "AUC, %", "log loss", "µs/ step", "gradient log10", "dead %",
     "saturated %", "interval", "better, equiv., worse", "interval", "minus relu", "accuracy, %",
 )  # fmt: skip
 ALL = (
     "activation", "accuracy, %", "interval", "minus relu", "interval", "better, equiv., worse",
-    "balanced accuracy, %", "AUC, %", "log loss", "µs a step", "dead %", "saturated %",
+    "balanced accuracy, %", "AUC, %", "log loss", "µs/ step", "dead %", "saturated %",
     "gradient log10",
 )  # fmt: skip
 

@@ -1,18 +1,18 @@
-"""Is what a study says true? Ten equal activations, really trained, many times over.
+"""Measure how often a study is wrong, by many studies of ten equal activations, really trained.
 
     python tools/calibrate.py [--runs 100] [--only digits,noisy] [--processes 1] [--different]
 
-Every run is a study whose ten activations are all ReLU, with draws of their own: rows are split,
-learning rates chosen, networks trained and everything concluded by the code that `ogive study`
-runs. Whatever it then says of a difference is wrong. Generated sets are drawn anew in every run,
-and their networks classify fresh rows, which intervals should cover. On digits an eleventh
-activation is a ReLU that stops after 45 of 720 steps, which costs it 3 points, to be found.
+In every run all ten activations are ReLU, each with its own random numbers; the code of
+`ogive study` splits rows, chooses learning rates, trains networks and concludes. Any difference
+that it reports is wrong. Generated data sets are new in every run, and their networks also classify
+new rows, whose scores the intervals should cover. On digits an eleventh activation is a ReLU that
+stops after 45 of 720 steps. It loses 3 points, which the study should find.
 
-With `--different`, tanh, GELU and identity networks are compared with ReLU's on as many tables of
-the populations as there are runs: the mean over them is the true difference, and 95 % intervals
-should cover it.
+With `--different`, tanh, GELU and identity networks are compared with ReLU networks on one data
+table of each population per run: the mean over the tables is the true difference, and 95 %
+intervals should cover it.
 
-Finished runs are lines of results/calibration.jsonl, so that an interrupted calibration goes on.
+Finished runs are lines of results/calibration.jsonl, so an interrupted calibration can continue.
 Writes docs/calibration.json and the tables of docs/calibration.md.
 """
 
@@ -56,10 +56,10 @@ EQUAL = tuple(f"relu {i + 1}" for i in range(10))
 WEAK = "45 steps"
 DIFFERENT = ("tanh", "gelu", "identity")
 FEW = 10
-"""Rows of the population where nothing is predicted of it."""
+"""Rows of the population if no scores on it are needed."""
 SPLITS = 10
 DEFAULT_FAMILY = 66
-"""Comparisons of a default study: 10 activations and 2 models at 3 depths."""
+"""Number of comparisons in a default study: 10 activations and 2 models at 3 depths."""
 
 Draw = Callable[[np.random.Generator, int], tuple[NDArray[Any], NDArray[Any]]]
 
@@ -76,48 +76,48 @@ class Set:
     """Whether networks can do better than a constant prediction."""
     recipe: tuple[tuple[str, int], ...] = (("width", 32), ("epochs", 8))
     fresh: int = 20_000
-    """Rows of the population that its networks predict afterwards."""
+    """New rows of the population that its networks predict after training."""
     weak: bool = False
     held_out: bool = False
-    """Never used to choose anything about the test."""
+    """Whether it was never used to choose anything about the test."""
     different: bool = False
 
 
 def noisy(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """A logistic model with bends; no classifier exceeds 76 %."""
+    """A logistic model with nonlinear terms; no classifier exceeds 76 %."""
     x = draw.standard_normal((rows, 8))
     f = 1.2 * x[:, 0] - x[:, 1] + 0.8 * x[:, 2] * x[:, 3] + 0.5 * np.abs(x[:, 4]) - 0.6
     return x, (draw.random(rows) < 1 / (1 + np.exp(-f))).astype(np.int64)
 
 
 def credit(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Twenty weak features and 30 % of bad risks, as German credit has."""
+    """Twenty weak features and 30 % bad risks, as in the German credit data."""
     weights = np.random.default_rng(0).standard_normal(20) * 0.25
     x = draw.standard_normal((rows, 20))
     return x, (draw.random(rows) < 1 / (1 + np.exp(-(x @ weights - 1.0)))).astype(np.int64)
 
 
 def rings(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """A ring around a disc, with 10 % of the labels flipped: no linear model sees it."""
+    """A ring around a disc, with 10 % of the labels flipped; no linear model can separate them."""
     x = draw.standard_normal((rows, 4))
     inside = (x[:, :2] ** 2).sum(axis=1) > 1.4
     return x, (inside ^ (draw.random(rows) < 0.1)).astype(np.int64)
 
 
 def rare(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """One row in twenty of the class that is looked for."""
+    """One row in twenty belongs to the positive class."""
     x = draw.standard_normal((rows, 10))
     f = 1.5 * x[:, 0] + x[:, 1] * x[:, 2] - 4.0
     return x, (draw.random(rows) < 1 / (1 + np.exp(-f))).astype(np.int64)
 
 
 def nothing(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Labels that have nothing to do with the features."""
+    """Labels that are independent of the features."""
     return draw.standard_normal((rows, 8)), (draw.random(rows) < 0.4).astype(np.int64)
 
 
 def amounts(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Friedman's function with noise: R² of 0.8 at best."""
+    """Friedman's function with noise; R² is 0.8 at best."""
     x = draw.random((rows, 7))
     f = 10 * np.sin(np.pi * x[:, 0] * x[:, 1]) + 20 * (x[:, 2] - 0.5) ** 2
     f += 10 * x[:, 3] + 5 * x[:, 4]
@@ -125,7 +125,7 @@ def amounts(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray
 
 
 def heavy(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Five classes of 8 to 40 % of the rows, features with Student's tails of 2 degrees."""
+    """Five classes with 8 to 40 % of the rows; features from a t distribution with 2 degrees."""
     weights = np.random.default_rng(1).standard_normal((10, 5)) * 0.7
     x = draw.standard_t(2, (rows, 10))
     f = np.tanh(x) @ weights + np.array([1.2, 0.6, 0.0, -0.6, -1.2])
@@ -134,7 +134,7 @@ def heavy(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[A
 
 
 def products(draw: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Amounts that rest on products of features, two of them binary, with skewed noise."""
+    """A regression on products of features, two of them binary, with skewed noise."""
     x = draw.standard_normal((rows, 8))
     x[:, 5:7] = draw.random((rows, 2)) < (0.5, 0.2)
     f = 2 * x[:, 0] * x[:, 1] + 3 * x[:, 2] * x[:, 5] - 2 * x[:, 6] + np.abs(x[:, 3])
@@ -184,12 +184,12 @@ SETS = {
 
 
 def one_run(name: str, run: int) -> dict[str, Any]:
-    """One study of ten equal activations: what it said, and what it covered."""
+    """One study of ten equal activations: its sentences, and what its intervals covered."""
     kind = SETS[name]
     table, everything = _tables(name, run, kind.fresh)
     made, division = blocks(table, SPLITS, seed=run)
     recipe: dict[str, Any] = dict(kind.recipe)
-    # A different activation is a different stream of draws: ten a run, so none is used twice.
+    # Each "activation" has its own random stream: ten per run, and none is used twice.
     chosen = settings(table, division, activations=["relu"], depths=[2], seed=16 * run, **recipe)
     arrays = Arrays(table, made)
     fresh, after, seen = None, (lambda network, splits: None), list[float]()
@@ -214,14 +214,14 @@ def one_run(name: str, run: int) -> dict[str, Any]:
         found |= _covered(trials, np.array(seen).reshape(10, SPLITS), tested, equal)
     if kind.weak:
         short = dataclasses.replace(chosen, steps=45, tuning_steps=45, rounds=8)
-        # As in a study: the same draws as the baseline.
+        # As in a study, it uses the same random numbers as the baseline.
         weak = train(arrays, dataclasses.replace(job, streams=(0,)), short)
         found |= _power(weak, trials, models, tested, equal)
     return {"set": name, "run": run, **found}
 
 
 def different_run(name: str, run: int) -> dict[str, Any]:
-    """What one table says of activations that do differ from ReLU."""
+    """The comparisons, on one data table, of activations that do differ from ReLU."""
     table, _ = _tables(name, run, FEW)
     made, division = blocks(table, SPLITS, seed=run)
     recipe: dict[str, Any] = dict(SETS[name].recipe)
@@ -276,7 +276,7 @@ def _outcome(
     table: Table,
     kind: Set,
 ) -> dict[str, Any]:
-    """What the study says, and which of its sentences are wrong."""
+    """The study's sentences, and which of them are wrong."""
     cells, compared, comparisons = conclude(trials, models, tested, equal)
     data = describe(table, blocks(table, SPLITS, seed=0)[1])
     said = answer(data, equal, cells, compared)
@@ -305,7 +305,7 @@ def _covered(
     tested: SharedRows,
     equal: Settings,
 ) -> dict[str, Any]:
-    """Whether 95 % intervals contain what the same networks show on fresh rows."""
+    """Whether 95 % intervals contain the values that the same networks have on new rows."""
     from ogive.study.conclude import _measured
     from ogive.study.statistics import score_interval
 
@@ -316,7 +316,7 @@ def _covered(
             _measured(trials[one, 2], equal.metric, tested, equal), tested, equal.metric
         )
         score.append(bool(interval.low <= truth <= interval.high))
-    # Pairs that share no network.
+    # Use pairs that have no network in common.
     for i in range(0, 10, 2):
         pair = _paired(trials[EQUAL[i], 2], trials[EQUAL[i + 1], 2], equal.metric, tested, equal)
         interval = compare(pair, tested).interval(1 - ALPHA)
@@ -332,13 +332,13 @@ def _power(
     tested: SharedRows,
     equal: Settings,
 ) -> dict[str, Any]:
-    """Whether the weaker activation is found, in this study and in one of the default size."""
+    """Whether the weaker activation is found, in this study and in one of default size."""
     everything = {**trials, (WEAK, 2): [dataclasses.replace(t, activation=WEAK) for t in weak]}
     larger = dataclasses.replace(equal, activations=(*EQUAL, WEAK))
     comparisons = conclude(everything, models, tested, larger)[2]
     (found,) = [each for each in comparisons if (each.one, each.other) == (WEAK, EQUAL[0])]
     p = [each.p for each in comparisons if each is not found]
-    # Depths that show nothing, and networks that train: the family of a default study.
+    # Fill up to a default study: depths without a difference, and networks that train.
     others = DEFAULT_FAMILY - len(comparisons)
     trains = [0.0] * (2 * len(EQUAL))
     default = holm([found.p, *p, *trains, *[1.0] * (others - len(trains))])[0][0]
@@ -350,7 +350,7 @@ def _power(
 
 
 def summarise(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The figures of the tables."""
+    """The figures for the tables."""
     summary: dict[str, Any] = {}
     for name, kind in SETS.items():
         found = [line for line in lines if line["set"] == name]
@@ -440,13 +440,13 @@ def read() -> list[dict[str, Any]]:
     for line in LINES.read_text().splitlines():
         try:
             found.append(json.loads(line))
-        except ValueError:  # cut short by a kill
+        except ValueError:  # incomplete, after a kill
             continue
     return found
 
 
 def write(lines: Sequence[dict[str, Any]]) -> None:
-    """The JSON, and the tables within the page."""
+    """Write the JSON file and the tables in the page."""
     summary = summarise(lines)
     SUMMARY.write_text(json.dumps(summary, indent=1) + "\n")
     begin, end = "<!-- tables: written by tools/calibrate.py -->", "<!-- end of tables -->"
@@ -464,7 +464,7 @@ def _one(name: str, run: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run what is missing, then write and print."""
+    """Run the missing studies, then write and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--only", default=",".join(SETS))
@@ -476,7 +476,7 @@ def main() -> None:
         names = [f"{name}, different" for name in names if SETS[name].different]
     LINES.parent.mkdir(exist_ok=True)
     done = {(line["set"], line["run"]) for line in read()}
-    # A run of every set in turn, so that an early table has them all.
+    # The data sets take turns, so that an early table has all of them.
     missing = [
         (name, run) for run in range(asked.runs) for name in names if (name, run) not in done
     ]

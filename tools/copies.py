@@ -1,8 +1,8 @@
-"""Copies of the tree in which mutants meet tests, and the native library of a copy.
+"""Copies of the source tree in which mutants are tested, and the native library of a copy.
 
-A copy has a process that has imported what tests import, and forks for each mutant. Of a slip in a
-kernel, some of the units that include it are compiled, for the machine's own instruction set, and
-linked to the other units' objects of the build in build/editable.
+Each copy has a process that has imported what tests import, and forks for each mutant. For a slip
+in a kernel, some of the units that include it are compiled for the machine's own instruction set
+and linked with the other units' objects from the build in build/editable.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ COPIED = (
     "Makefile", "CMakeLists.txt", "CHANGELOG.md", "CONTRIBUTING.md",
 )  # fmt: skip
 HEAVY = ("numpy", "scipy.stats", "pandas", "sympy", "sklearn.linear_model", "torch._dynamo")
-"""What tests import that takes seconds: imported once, before the process forks for a mutant."""
+"""Slow imports of tests, done once before the process forks for a mutant."""
 MOST_UNITS = 3
-"""Changed units linked for a slip in a header that nearly all include."""
+"""Most changed units that are compiled for a slip in a header that nearly all include."""
 
-# The package is installed in place; in a copy, and in what its tests start, it is the copy's.
+# The package is installed in place; in a copy and its child processes, the copy must be imported.
 SITE = """import sys
 sys.meta_path[:] = [finder for finder in sys.meta_path if "Scikit" not in type(finder).__name__]
 sys.path.insert(0, {source!r})
@@ -68,7 +68,7 @@ for line in sys.stdin:
 
 
 class Copy:
-    """A copy of the tree, and its process."""
+    """A copy of the source tree, and its process."""
 
     def __init__(self, at: Path):
         self.at = at
@@ -83,7 +83,7 @@ class Copy:
                 shutil.copy2(here, at / name)
         self.library = at / SOURCE / native_library().name
         shutil.copy2(native_library(), self.library)
-        (at / "build").symlink_to(BUILD.parent)  # whose objects a test looks at
+        (at / "build").symlink_to(BUILD.parent)  # a test looks at its objects
         site = at / "site"
         site.mkdir()
         (site / "sitecustomize.py").write_text(SITE.format(source=str(at / "src")))
@@ -154,32 +154,32 @@ def native_library() -> Path:
 
 
 class Units:
-    """The objects of the build for one instruction set, and what compiles and links them."""
+    """The build's objects for one instruction set, and the commands that compile and link them."""
 
     def __init__(self, isa: str):
         self.isa = isa
         self.database = {entry["output"]: entry["command"] for entry in compilations()}
         self.including: dict[str, list[str]] = {}
-        """The units that include a file, or are made from it, by its path in the tree."""
+        """For each file, the units that include it or are made from it."""
         for unit, path in dependencies():
             if self.has(unit) and path.is_relative_to(ROOT / SOURCE):
                 self.including.setdefault(str(path.relative_to(ROOT)), []).append(unit)
 
     def has(self, unit: str) -> bool:
-        """Whether a unit is of this instruction set, or of none."""
+        """Whether a unit is for this instruction set, or for all."""
         of = re.search(r"kernels_(\w+)\.dir", unit)
         return of is None or of[1] == self.isa
 
     def changed(self, file: str, copy: Path) -> dict[str, Path] | None:
         """Some objects that a slip in a file of the copy changes; None if it does not compile.
 
-        The file's own unit comes first, the others as they are shuffled, until some differ.
+        The file's own unit is tried first, then the others in random order, until some differ.
         """
         units = sorted(self.including.get(file, []))
         random.Random(file).shuffle(units)
         units.sort(key=lambda unit: name_of(unit) != Path(file).stem)
         found: dict[str, Path] = {}
-        # Code for another instruction set is gone after the preprocessor, from every unit.
+        # The preprocessor removes code for other instruction sets from every unit.
         if all(
             self.preprocessed(unit, copy) == self.preprocessed(unit, ROOT) for unit in units[:2]
         ):
@@ -195,9 +195,9 @@ class Units:
         return found
 
     def words(self, unit: str, copy: Path) -> list[str]:
-        """What compiles a unit of a copy, up to where the object goes."""
+        """The command that compiles a unit of a copy, up to the name of the object."""
         words = shlex.split(self.database[unit].replace(str(ROOT / SOURCE), str(copy / SOURCE)))
-        has = "-DOGIVE_HAS_"  # what dispatch.cpp is told of
+        has = "-DOGIVE_HAS_"  # definitions for dispatch.cpp
         words = [
             word for word in words
             if Path(word).name not in ("-Werror", "ccache")
@@ -220,10 +220,10 @@ class Units:
         return to if done.returncode == 0 else None
 
     def link(self, objects: dict[str, Path], library: Path) -> None:
-        """The library of this instruction set alone, some objects taken from elsewhere."""
+        """Link a library for this instruction set only, with some objects replaced."""
         target = next(path.name for path in BUILD.glob("_native*.so"))
         command = ninja("-t", "commands", target).splitlines()[-1]
-        # CMake writes ": && c++ … && :", the compiler's launcher before it.
+        # CMake writes ": && c++ … && :", possibly after a compiler launcher.
         words = shlex.split(command.partition("&& ")[2].rpartition(" &&")[0])
         words = [str(objects.get(word, word)) for word in words if self.has(word)]
         words[words.index("-o") + 1] = str(library)
@@ -243,7 +243,7 @@ def compilations() -> list[dict[str, str]]:
 
 
 def dependencies() -> Iterator[tuple[str, Path]]:
-    """Objects and the files they are made from."""
+    """The objects, and the files they depend on."""
     unit = ""
     for line in ninja("-t", "deps").splitlines():
         if not line.startswith(" "):
@@ -253,5 +253,5 @@ def dependencies() -> Iterator[tuple[str, Path]]:
 
 
 def name_of(unit: str) -> str:
-    """Of the function, or of the source file, that a unit is made from."""
+    """The name of the function or the source file that a unit is made from."""
     return Path(unit).name.partition(".")[0]

@@ -6,9 +6,9 @@
     make exhaustive ARGS="--second"                   # second derivatives instead
 
 Value and derivative, at default parameters, are compared with rigorous bounds on the exact result
-(`ogive.reference.ball`, and arb where those do not decide). The halves (all inputs), float64 and
-rows and heads (samples) are measured besides. The figures go to tests/accuracy.toml, which
-tests/test_accuracy.py holds the library to; those of a sample never replace those of more inputs.
+(`ogive.reference.ball`, and arb where those do not decide). Also measured are the 16-bit formats
+(all inputs), float64, rows and heads (samples). The figures go to tests/accuracy.toml, whose limits
+tests/test_accuracy.py enforces; figures of a sample never replace those of more inputs.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ ROOT = Path(__file__).parent.parent
 RECORD = ROOT / "tests" / "accuracy.toml"
 JOURNALS = ROOT / "build" / "exhaustive"
 
-CHUNK = 1 << 24  # patterns in one unit of work: about a second
-BLOCK = 1 << 17  # patterns at once: operands and bounds stay in the cache
+CHUNK = 1 << 24  # patterns per unit of work, about a second
+BLOCK = 1 << 17  # patterns at once, so that operands and bounds stay in cache
 
 Figures = dict[str, Measured]
 Sums = dict[tuple[str, str, str], Measured]
@@ -66,9 +66,9 @@ def prepare() -> None:
 
 
 class Journal:
-    """Finished chunks, one line each, so that a killed sweep goes on where it was.
+    """Finished chunks, one line each, so that a killed sweep can continue.
 
-    Every build, stride and order has a file of its own: figures of another build do not count.
+    Every build, stride and order has its own file, since figures of another build do not count.
     """
 
     def __init__(self, stride: int, which: tuple[str, ...]):
@@ -94,7 +94,7 @@ class Journal:
 
 
 def build() -> str:
-    """What identifies the code under test and the reference."""
+    """An identifier of the code under test and the reference."""
     digest = hashlib.sha256()
     folder = Path(ogive.__file__).parent
     cards = sorted(folder.glob("catalog/*/*.py"))
@@ -142,7 +142,7 @@ def add(sums: Sums, name: str, dtype: str, figures: Figures) -> None:
 
 
 def measure_rest(functions: list[str], which: tuple[str, ...], console: Console) -> Sums:
-    """Halves and float64 of the unary functions, and rows and heads."""
+    """Measure the 16-bit formats and float64 of unary functions, and rows and heads."""
     sums: Sums = {}
     with console.status("halves, float64, rows and heads"):
         for name in functions:
@@ -161,7 +161,7 @@ def measure_rest(functions: list[str], which: tuple[str, ...], console: Console)
 
 
 def record(sums: Sums) -> None:
-    """Merge the figures into tests/accuracy.toml: written beside, then renamed."""
+    """Merge the figures into tests/accuracy.toml, by writing a new file and renaming it."""
     old = tomllib.loads(RECORD.read_text()) if RECORD.exists() else {}
     figures: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for name, kinds in old.items():
@@ -192,7 +192,7 @@ def lines(figures: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
 
 
 def show(sums: Sums, console: Console) -> bool:
-    """The figures as a table; True where every one keeps the contract."""
+    """Print the figures as a table; True if all of them keep the contract."""
     headings = ("function", "result", "dtype", "max ULP", "at", "misrounded", "inputs", "by arb")
     table = Table(*(Column(heading, no_wrap=True) for heading in headings))
     kept = True
@@ -217,7 +217,7 @@ def main(
     processes: Annotated[int, typer.Option(min=1)] = 2,
     second: Annotated[bool, typer.Option("--second", help="Second derivatives instead.")] = False,
 ) -> None:
-    """Measure all unary functions of the catalog against enclosures."""
+    """Measure all unary functions of the catalog against enclosures of the exact results."""
     console = Console(width=None if sys.stdout.isatty() else 120)
     chosen = [n.strip() for n in functions.split(",")] if functions else names("unary")
     which = SECOND if second else measure.FIRST_TWO
@@ -231,7 +231,7 @@ def main(
     sums = sweep_float32(chosen, which, stride, processes, console)
     sums |= measure_rest(chosen, which, console)
     if stride > 1:
-        for name in chosen:  # what a sample is most likely to miss
+        for name in chosen:  # points that a sample is most likely to miss
             near = measure.around(find(name), which)
             add(sums, name, "float32", measure.float32(find(name), near, which))
     if build() != measured:

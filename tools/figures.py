@@ -29,7 +29,7 @@ FORMATS = ("f32", "f64", "f16", "bf16")
 
 
 def accuracy() -> str:
-    """One row a function: the largest error, and the share of results that are the nearest."""
+    """One row per function: the largest error, and the share of correctly rounded results."""
     table = tomllib.loads((ROOT / "tests" / "accuracy.toml").read_text())
     lines = [
         "Largest error in ULP, with the share of correctly rounded results; f16 and bf16 are "
@@ -55,12 +55,12 @@ def accuracy() -> str:
 
 
 def share(value: float) -> str:
-    # Rounded down, so that 100 % says every single one.
+    # Rounded down, so that 100 % means all.
     return "100 %" if value == 1 else f"{int(value * 1e6) / 1e4:.4f} %"
 
 
 def speed(results: dict[str, Any]) -> str:
-    """The ratios of a few works, and how the whole table stands."""
+    """The ratios of some works, and a summary of the whole table."""
     machine = results["machine"]
     works = named(results, tensors=False)
     measured = dict.fromkeys(cell["id"].split("/")[2] for cell in results["cells"])
@@ -80,7 +80,7 @@ def speed(results: dict[str, Any]) -> str:
 
 
 def speed_on_tensors(results: dict[str, Any]) -> str:
-    """The same through PyTorch; nothing, if it was not measured."""
+    """The same in PyTorch; empty if it was not measured."""
     machine, works = results["machine"], named(results, tensors=True)
     if not works:
         return ""
@@ -100,7 +100,7 @@ def is_tensors(cell: dict[str, Any]) -> bool:
 
 
 def named(results: dict[str, Any], tensors: bool) -> dict[str, dict[str, dict[str, Any]]]:
-    """The cells that are shown: by work, by size."""
+    """The cells that are shown, by work and size."""
     works: dict[str, dict[str, dict[str, Any]]] = {}
     for cell in results["cells"]:
         work, output, format, size, threads = cell["id"].split("/")
@@ -119,7 +119,7 @@ def named(results: dict[str, Any], tensors: bool) -> dict[str, dict[str, dict[st
 
 
 def tables(works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
-    """Elementwise works, and those over rows."""
+    """The tables of elementwise works and of works over rows."""
     rows = [w for w in works if any("x" in size for size in works[w])]
     return [*table([w for w in works if w not in rows], works), "", *table(rows, works)]
 
@@ -144,7 +144,7 @@ def closest(cell: dict[str, Any]) -> str:
 
 
 def verdicts(cells: list[dict[str, Any]]) -> list[str]:
-    """Per format: goals met, and the cell that is furthest from its own."""
+    """For each format, how many goals are met, and the cell that is furthest from its goal."""
     lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
     for tensors, format in product((False, True), FORMATS):
         some = [
@@ -174,7 +174,7 @@ def distances(
 
 
 def shortfalls(results: dict[str, Any]) -> str:
-    """Every work that misses a goal somewhere: in how many cells and peers, and by how much."""
+    """Every work that misses a goal: for how many cells and peers, and by how much."""
     kinds = [(format, False) for format in FORMATS] + [("f32", True), ("bf16", True)]
     works: dict[str, dict[tuple[str, bool], list[float]]] = {}
     for cell in results["cells"]:
@@ -203,13 +203,13 @@ def missed(ratios: list[float]) -> str:
 
 
 def measured(name: str, as_markdown: Callable[[dict[str, Any]], str]) -> str:
-    """A file of figures as Markdown; nothing, where nobody has measured."""
+    """A file of figures as Markdown; empty if there is none."""
     path = ROOT / "benchmarks" / name
     return as_markdown(json.loads(path.read_text())) if path.exists() else ""
 
 
 def write(page: Path, *parts: str) -> None:
-    """Fills a page's one block of figures."""
+    """Fill a page's block of figures."""
     body = "\n\n".join(part for part in parts if part)
     new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", page.read_text())
     if count != 1:

@@ -2,8 +2,8 @@
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
-and print those that functions in catalog/unary carry themselves: gelu, silu, gelu_tanh and mish for
-the roots of their slope and of their curvature, erf and tanhshrink for the value.
+It also prints the polynomials that are stored with functions in catalog/unary: for gelu, silu,
+gelu_tanh and mish near the roots of their derivatives, for erf and tanhshrink for the value.
 
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.

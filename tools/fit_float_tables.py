@@ -2,11 +2,11 @@
 
     python tools/fit_float_tables.py          # needs mpmath (it comes with SymPy)
 
-and print the polynomial and the table that kernels/float_rows.hpp carries.
+It also prints the polynomial and the table that are stored in kernels/float_rows.hpp.
 
-Weighted least squares at Chebyshev nodes in 160-bit arithmetic. Coefficients are rounded to float
-one after the other, from the constant up, and those that remain are fitted again, so that each
-makes up for the rounding of those before it; the error that is left is written beside them.
+The fits are weighted least squares at Chebyshev nodes in 160-bit arithmetic. Coefficients are
+rounded to float one after another, from the constant up, and the rest is fitted again each time, so
+that it compensates the previous roundings. The remaining error is written beside them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def nearest(x: mp.mpf) -> mp.mpf:
 
 
 def truncated(x: mp.mpf, bits: int) -> mp.mpf:
-    """x to so few bits that a product of two such numbers is exact."""
+    """x cut to `bits` bits, few enough that a product of two such numbers is exact."""
     scale = mp.mpf(2) ** (bits - 1 - mp.floor(mp.log(abs(x), 2)))
     return mp.nint(x * scale) / scale
 
@@ -37,7 +37,7 @@ def truncated(x: mp.mpf, bits: int) -> mp.mpf:
 def least_squares(
     f: Function, half: mp.mpf, given: Sequence[mp.mpf], degree: int, weight: Function
 ) -> list[mp.mpf]:
-    """Coefficients from len(given) up to degree, on [-half, half], those given being fixed."""
+    """Coefficients from len(given) to degree on [-half, half]; the given ones are fixed."""
     nodes = [half * mp.cos(mp.pi * (2 * i + 1) / 96) for i in range(48)]
     powers = range(len(given), degree + 1)
     rows = mp.matrix([[weight(x) * (x / half) ** j for j in powers] for x in nodes])
@@ -105,8 +105,9 @@ def exponential() -> list[str]:
 
 
 def eighths() -> str:
-    """What float_rows.hpp has of its own: e^r with one coefficient more and fewer entries, and
-    unit 2^(j/8), the unit chosen so that floats come closest to all eight. It cancels in a row.
+    """The constants in float_rows.hpp: e^r with one more coefficient and fewer entries, and a table
+    unit * 2^(j/8). The unit is chosen so that all eight products are almost exact floats; it
+    cancels in a row.
     """
     q, error = fit(exp_tail, mp.log(2) / 16, 2, lambda r: r**2 / mp.exp(r))
     first = 1 + np.arange(1 << 23) * 2.0**-23
@@ -138,8 +139,8 @@ def slope_ratio(a: mp.mpf) -> mp.mpf:
 
 
 def normal_tail() -> list[str]:
-    """Mills' ratio and that of GELU's slope on 16 intervals of a + offset, four to each power of
-    two, found from its bits. The offset puts the root of the slope in the middle of one.
+    """Mills' ratio and the same for GELU's slope, on 16 intervals of a + offset, four per power of
+    two, which its bits select. The offset puts the root of the slope into the middle of one.
     """
     root = mp.findroot(slope_ratio, 0.75)
     offset = nearest(mp.mpf(15) / 8 - root)
@@ -161,7 +162,7 @@ def normal_tail() -> list[str]:
             wide = half * (1 + mp.mpf(2) ** -20)
             c, error = fit(near, wide, degree, weight, first=lambda v: v)
             worst = max(worst, error)
-            if centre < half:  # half of all floats lie next to 0: there the polynomial is exact
+            if centre < half:  # half of all floats are near 0, so the polynomial is exact there
                 c[0] = f(mp.mpf(0)) - (mp.polyval(c[::-1], -centre) - c[0])
             high = truncated(c[0], 12) if abs(c[0]) > mp.mpf(2) ** -20 else mp.mpf(0)
             lows.append(nearest(c[0] - high))
@@ -184,8 +185,8 @@ def normal_tail() -> list[str]:
 
 
 def saturating(name: str, f: Function, least: float, last: float, degree: int) -> list[str]:
-    """A function that goes up to 1, on 16 intervals from `least` on, four to each power of two,
-    found from the bits; the last of them reaches on to `last`, where f rounds to 1.
+    """A function that rises to 1, on 16 intervals from `least` on, four per power of two, which the
+    bits select. The last one extends to `last`, where f rounds to 1.
     """
     columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
     lows, worst = [], mp.mpf(0)
@@ -225,7 +226,7 @@ def tanh_tail(z: mp.mpf) -> mp.mpf:
 
 
 def erf_tail(z: mp.mpf) -> mp.mpf:
-    """p in erf(x) = x (9/8 + p(z)), z = x^2: x 9/8 enters the last fma, and little is left."""
+    """p in erf(x) = x (9/8 + p(z)), z = x^2. The last fma adds 9/8 x, so p can be small."""
     x = mp.sqrt(abs(z))
     return (mp.erf(x) / x if x > mp.mpf(2) ** -40 else 2 / mp.sqrt(mp.pi)) - mp.mpf(9) / 8
 
@@ -234,7 +235,7 @@ def sigmoidal() -> list[str]:
     """tanh and erf."""
 
     def near(name: str, p: Function, what: str, least: float, degree: int, order: int) -> str:
-        # On [0, least^2]: a fit around the middle of it, taken back to powers of z.
+        # Fit around the middle of [0, least^2], then expand in powers of z.
         half = mp.mpf(least) ** 2 / 2
 
         def weight(d: mp.mpf) -> mp.mpf:
@@ -271,7 +272,7 @@ def log1p_tail(t: mp.mpf) -> mp.mpf:
 
 def logarithm() -> list[str]:
     """log(1 + u) = log_high[j] + log_low[j] + log1p(t), t = (1 + u) inverse[j] - 1, j = 16 u
-    rounded; 17 entries would wrap around, so u = 1 goes with 15/16 and |t| <= 1/30 in all.
+    rounded. A 17th entry would wrap around, so u = 1 uses that of 15/16; |t| <= 1/30 everywhere.
     """
     inverses = [truncated(1 / (1 + mp.mpf(j) / 16), 12) for j in range(16)]
     half = max(

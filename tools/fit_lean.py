@@ -1,12 +1,12 @@
-"""Fit what gelu.hpp, silu.hpp and mish.hpp in catalog/unary carry for backward from the output.
+"""Fit the constants of gelu.hpp, silu.hpp and mish.hpp (catalog/unary) for lean backward.
 
     python tools/fit_lean.py          # needs mpmath (it comes with SymPy); prints
 
-Near its minimum y0 = f(x0) such a function is a parabola, so on either side x is analytic in
-s = sqrt(y - y0), and in s = sqrt(log(y0/y)) too, which on the left follows the tail to its end. The
+Near its minimum y0 = f(x0) such a function is a parabola, so on each side x is analytic in
+s = sqrt(y - y0), and also in s = sqrt(log(y0/y)), which on the left suits the whole tail. The
 first guess of x, which kernels/valley.hpp refines, is x0 + s p(z) with z in [-1, 1], which keeps p
-well-conditioned: on the right z = s scale - 1, up to where y and x are the same for a guess; on the
-left z = (11/7 s - 8)/(s + 8), down to the smallest double.
+well-conditioned. On the right z = s scale - 1, up to where y is a good guess of x; on the left
+z = (11/7 s - 8)/(s + 8), down to the smallest double.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def mish(x: mp.mpf) -> mp.mpf:
 
 
 def between(f: Function, near: mp.mpf, step: mp.mpf) -> mp.mpf:
-    """The zero of f beyond `near`, where f is not 0, in the direction of `step`."""
+    """The zero of f beyond `near` in the direction of `step`."""
     far = near + step
     while f(far) * f(near) > 0:
         near, far, step = far, far + 2 * step, 2 * step
@@ -44,7 +44,7 @@ def between(f: Function, near: mp.mpf, step: mp.mpf) -> mp.mpf:
 
 
 def sides(f: Function, slope: Function, near: float) -> tuple[mp.mpf, mp.mpf, Function, Function]:
-    """The minimum and, on its right and its left, p as a function of s."""
+    """The minimum, and p as a function of s to its right and to its left."""
     root = mp.findroot(slope, near)
     least = f(root)
 
@@ -81,7 +81,7 @@ def block(name: str, f: Function, slope: Function, near: float, end: float) -> s
 
 
 def logarithm() -> str:
-    """q in log(1 + m) = m q(m) for 0 <= m <= 1: a guess's."""
+    """q in log(1 + m) = m q(m) for 0 <= m <= 1, accurate enough for a guess."""
 
     def q(m: mp.mpf) -> mp.mpf:
         return mp.log1p(m) / m if m else mp.mpf(1)

@@ -1,7 +1,7 @@
 """Slips that people make in kernels: a sign, a lane, a block's end, a tail, a tie, lost state.
 
-A slip is a pattern in the text of a header, outside comments and preprocessor lines, and what
-stands there instead.
+A slip is a pattern in the code of a header (not in comments or preprocessor lines), and its
+replacement.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def other(match: re.Match[str]) -> str:
-    """The whole match, its first group replaced by what is taken for it."""
+    """The whole match, with its first group replaced by the name it is easily confused with."""
     return within(match, 1, OTHER[match[1]])
 
 
@@ -32,7 +32,7 @@ def within(match: re.Match[str], group: int, text: str) -> str:
 
 
 def next_digit(match: re.Match[str]) -> str:
-    """The first hexadecimal digit behind the point one up: those further on an ulp may hide."""
+    """The first hexadecimal digit after the point plus one; later digits may be below an ulp."""
     digits = match[1]
     return within(match, 1, f"{(int(digits[0], 16) + 1) % 16:x}" + digits[1:])
 
@@ -100,6 +100,6 @@ SLIPS = {
 
 @cache
 def code_of(text: str) -> str:
-    """The text with spaces for comments, preprocessor lines and what is written out in strings."""
+    """The text with comments, preprocessor lines and strings replaced by spaces."""
     blank = lambda m: re.sub(r"[^\n]", " ", m[0])  # noqa: E731
     return re.sub(r'//[^\n]*|^ *#(?:[^\n]*\\\n)*[^\n]*|"[^"\n]*"', blank, text, flags=re.MULTILINE)

@@ -1,13 +1,13 @@
-"""Measure backward from what `ogive.lean` keeps, and record the errors.
+"""Measure the errors of lean backward, and record them.
 
     python tools/lean.py                                 # all 2^32 float32 inputs, in minutes
     python tools/lean.py --functions gelu --stride 64    # a sample
 
-For the functions whose lean backward needs the output: forward, then backward with dy = 1, against
-the derivative at x. Where y is all but the minimum it has lost what tells f'(x); `max_error` is the
-largest absolute error, found there, and `max_ulp` the largest in ulps of f'(x) where x is at least
-1/4 away from the minimum and y is a normal number. The figures go to tests/lean.toml, which
-tests/test_lean.py holds the library to; those of a sample never replace those of more inputs.
+For the functions whose lean backward needs the output, forward and then backward with dy = 1 is
+compared with the derivative at x. Near the minimum y no longer determines f'(x); `max_error` is the
+largest absolute error, which occurs there, and `max_ulp` the largest in ulps of f'(x) for x at
+least 1/4 away from the minimum and normal y. The figures go to tests/lean.toml, whose limits
+tests/test_lean.py enforces; figures of a sample never replace those of more inputs.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class Found:
 
 
 def ulps_of(exact: Any, fmt: Format) -> Any:
-    """`Format.spacing` for float64, by the bits of the exponent: a tenth of the time."""
+    """`Format.spacing` for float64, from the exponent's bits, in a tenth of the time."""
     power = (exact.view(np.int64) & 0x7FF0_0000_0000_0000).view(np.float64)
     return np.maximum(power * 2.0 ** (1 - fmt.precision), 2.0 ** (fmt.least - fmt.precision + 1))
 
 
 def errors(name: str, x: Any, fmt: Format) -> Found:
-    """Errors of dx for dy = 1 at the finite ones among x."""
-    with np.errstate(invalid="ignore"):  # ml_dtypes warns of NaN
+    """Errors of dx for dy = 1 at the finite elements of x."""
+    with np.errstate(invalid="ignore"):  # ml_dtypes warns about NaN
         wide = x.astype(np.float64)
     if not np.isfinite(wide).all():
         x, wide = x[np.isfinite(wide)], wide[np.isfinite(wide)]
@@ -76,7 +76,7 @@ def errors(name: str, x: Any, fmt: Format) -> Found:
     got = getattr(ogive.lean_backward, name)(np.ones_like(y), y, mask).astype(np.float64)
     exact = getattr(ogive.derivative, name)(wide)
     error = np.abs(got - exact)
-    error[np.isnan(error)] = np.inf  # a comparison would overlook a NaN
+    error[np.isnan(error)] = np.inf  # otherwise comparisons would ignore a NaN
     (minimum,) = critical_points(find(name))
     ulps = error / ulps_of(exact, fmt)
     ulps[np.abs(y.astype(np.float64)) < 2.0**fmt.least] = 0
@@ -112,7 +112,7 @@ def float32(name: str, stride: int, processes: int = 1) -> Found:
 
 
 def rest(name: str) -> dict[str, Found]:
-    """All halves, and points of float64."""
+    """Errors at all 16-bit inputs, and at points of float64."""
     found = {fmt.name: errors(name, fmt.every(), fmt) for fmt in (FLOAT16, BFLOAT16)}
     return found | {"float64": errors(name, measure.float64_points(find(name)), FLOAT64)}
 
@@ -126,7 +126,7 @@ def lines(figures: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
 
 
 def record(name: str, found: dict[str, Found]) -> None:
-    """Write the figures into tests/lean.toml, unless those there are of more inputs."""
+    """Write the figures into tests/lean.toml, unless the figures there are from more inputs."""
     figures = tomllib.loads(RECORD.read_text()) if RECORD.exists() else {}
     mine = figures.setdefault(name, {})
     for dtype, f in found.items():

@@ -1,6 +1,6 @@
-"""Mutants of the package's sources: a slip at one place of one file, and where a draw finds them.
+"""Mutants of the package's sources (each has one slip in one file), and random samples of them.
 
-In Python, cosmic-ray's operators and those of slips.py; in kernels, the patterns of
+Slips in Python are cosmic-ray's operators and those of slips.py; in kernels, the patterns of
 kernel_slips.py.
 """
 
@@ -41,12 +41,12 @@ class Mutant:
 
     @property
     def kind(self) -> str:
-        """Operators of a kind share one chance to be drawn: 120 change a sign."""
+        """The kind of its operator; each kind is equally likely, since 120 change a sign."""
         found = re.search("Replace(Binary|Comparison|Unary)Operator", self.operator)
         return found[0] if found else self.operator
 
     def mutated(self, before: str) -> str | None:
-        """The file's text with the slip, None where it makes no other program."""
+        """The file's text with the slip; None if it is the same program."""
         if self.folder == KERNELS:
             return kernel_slips.SLIPS[self.operator].mutated(before, self.occurrence)
         from cosmic_ray.mutating import mutate_code
@@ -60,7 +60,7 @@ class Mutant:
 
 
 def folder_of(file: str) -> str:
-    """The part of the project whose tests should notice: a folder, or the modules beside them."""
+    """The part of the project whose tests should notice: a folder, or the top-level modules."""
     if file.endswith(COMPILED):
         return KERNELS
     folder, *rest = Path(file).relative_to(SOURCE).parts
@@ -74,7 +74,7 @@ def folder_of(file: str) -> str:
 
 @cache
 def operators() -> dict[str, Any]:
-    """cosmic-ray's, and our own, by name."""
+    """cosmic-ray's operators and our own, by name."""
     from cosmic_ray import plugins
 
     from slips import SLIPS
@@ -87,7 +87,7 @@ def operators() -> dict[str, Any]:
 
 
 def annotations(tree: ast.AST) -> set[tuple[int, int]]:
-    """Places within annotations, which nothing computes."""
+    """Positions within annotations, which are not executed."""
     within = set()
     for node in ast.walk(tree):
         for name in ("annotation", "returns"):
@@ -98,7 +98,7 @@ def annotations(tree: ast.AST) -> set[tuple[int, int]]:
 
 
 def statement_of(tree: ast.AST) -> Callable[[int], tuple[int, int]]:
-    """The first and last line of the innermost statement at a line, of a compound one its head."""
+    """First and last line of the innermost statement at a line (the head of a compound one)."""
     spans = []
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt):
@@ -145,7 +145,7 @@ def python_mutants(file: str, text: str) -> list[Mutant]:
 
 def sources() -> list[str]:
     """Every file that may have a mutant."""
-    judge = ROOT / SOURCE / "reference"  # whose native part is another program's
+    judge = ROOT / SOURCE / "reference"  # its native part is a separate program
     return sorted(
         str(path.relative_to(ROOT))
         for path in (ROOT / SOURCE).rglob("*")
@@ -163,9 +163,9 @@ def in_turn(lists: Iterable[list[Any]]) -> Iterator[list[Any]]:
 def drawn(
     sample: int, seed: int, only: set[str], changed: dict[str, set[int]] | None = None
 ) -> list[Mutant]:
-    """A sample of mutants; folders share the number, kernels come where asked for or changed.
+    """A random sample of mutants, equally many per folder; kernels only on request or if changed.
 
-    Places within a folder are equally likely; of kernels, kinds of slips share the number too.
+    Positions within a folder are equally likely; in kernels, so are the kinds of slips.
     """
     unasked = set() if changed else {KERNELS}
     wanted = only or {folder_of(file) for file in sources()} - unasked

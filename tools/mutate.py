@@ -1,15 +1,15 @@
-"""Which slips would the tests notice? Each mutant meets the tests that concern it.
+"""Find out which slips the tests would notice: run the tests that concern each mutant.
 
     python tools/mutate.py [--sample 400] [--seed 1] [--only torch,kernels] [--changed [REVISION]]
                            [--jobs 2] [--limit 60] [--again] [--record]
 
-A draw of places in the sources has a slip each (mutants.py). A first run of the suite under
-coverage (results/mutants/) says which tests go through a line, and how long they take; later only
-test files that have changed are run again. A slip in a
-kernel concerns the tests that name a function compiled with it. Of these a mutant meets those of as
-many files as fit into `--limit` seconds. It is killed if a test fails with it and passes without.
-Verdicts are lines of results/mutants/verdicts.jsonl, so that a stopped run goes on; mutants of a
-file that has changed are tried anew.
+A mutant is the source with one slip at a random position (mutants.py). A first run of the suite
+under coverage (results/mutants/) records which tests execute a line, and how long they take; later
+only changed test files run again. A slip in a kernel concerns the tests that name a function
+compiled with it. As many of these test files are run as fit into `--limit` seconds. A mutant is
+killed if a test fails with it and passes without it. Verdicts are lines of
+results/mutants/verdicts.jsonl, so a stopped run can continue; mutants of a changed file are tried
+again.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ KEPT = ROOT / "results" / "mutants"
 COVERAGE, RECORDED, VERDICTS = KEPT / "coverage", KEPT / "recorded.json", KEPT / "verdicts.jsonl"
 COPIES = ROOT / "results" / "copies"
 FOLDERS = {folder_of(file) for file in sources()} | {"heads", "ogive", "rows", "unary", "gated"}
-"""Names that many tests have."""
+"""Words that occur in the names of many tests."""
 QUICK = 2
-"""Seconds of a test that has no time to fail for another reason than the slip."""
+"""A test that takes fewer seconds is unlikely to fail for another reason than the slip."""
 MOST_UNSOUND = 10
-"""Tests that fail without a mutant too, after which a mutant counts as one that survived."""
+"""After this many tests that also fail without it, a mutant counts as survived."""
 
 
 # Recording.
 
 
 def record(jobs: int, anew: bool) -> None:
-    """Runs the tests that have changed since the last time, under coverage and with a clock."""
+    """Run the tests that have changed since the last time, under coverage, and time them."""
     KEPT.mkdir(parents=True, exist_ok=True)
     kept = json.loads(RECORDED.read_text()) if RECORDED.exists() else {"files": {}, "times": {}}
     files = digests()
@@ -91,7 +91,7 @@ def record(jobs: int, anew: bool) -> None:
 
 
 def digests() -> dict[str, str]:
-    """Of every source, and of every test with what it imports from its folder: has it changed?"""
+    """Hashes of every source, and of every test with its imports from the tests' folder."""
     tests = {p.stem: p for p in (ROOT / "tests").glob("*.py")}
 
     @cache
@@ -109,7 +109,7 @@ def digests() -> dict[str, str]:
 
 
 def words_of(tests: Iterable[str]) -> dict[str, set[str]]:
-    """The words in the names of tests, of which some are functions'."""
+    """The words in each test's name, some of which are names of functions."""
     return {test: set(re.split(r"[^a-z0-9_]+", test)) for test in tests}
 
 
@@ -118,7 +118,7 @@ def file_of(test: str) -> str:
 
 
 def outcomes(report: Path) -> tuple[dict[str, float], set[str]]:
-    """The tests that passed, with their seconds; the files of those that failed."""
+    """The tests that passed, with their times; the files of those that failed."""
     passed, failed = {}, set()
     for case in xml.parse(report).getroot().iter("testcase"):
         file = case.get("classname", "").replace(".", "/") + ".py"
@@ -131,7 +131,7 @@ def outcomes(report: Path) -> tuple[dict[str, float], set[str]]:
 
 
 class Lines:
-    """Which tests go through a line."""
+    """Which tests execute a line."""
 
     def __init__(self) -> None:
         from coverage import CoverageData
@@ -151,24 +151,24 @@ class Lines:
         return self.of_file[file]
 
     def concerning(self, mutant: Mutant, seconds: float) -> list[str]:
-        """Tests of the mutant's lines and, in what time is left, those of its file.
+        """Tests of the mutant's lines and, if time is left, those of its file.
 
-        A line that runs at import, or once for all because its result is kept, concerns more tests
-        than went through it. Where a fixture did, it concerns all of the test's file.
+        A line that runs at import, or only once since its result is cached, concerns more tests
+        than executed it. If a fixture executed it, it concerns all tests of that file.
         """
         lines = self.through(mutant.file)
         here = [c for n in range(mutant.line, mutant.last_line + 1) for c in lines.get(n, ())]
         own = {c.partition("|")[0] for c in here}
         sharing = {file_of(c) for c in here if c.endswith("|setup")}
         own |= {test for test in self.times if file_of(test) in sharing}
-        # What runs in processes of its own, or in Triton's interpreter: where the name leads.
+        # Code in other processes or in Triton's interpreter is not covered: find tests by its name.
         stem = Path(mutant.file).stem.strip("_")
         rest = {test for test, words in self.words.items() if stem in words}
         for name in (stem, Path(mutant.file).parent.name.strip("_")):
             if name not in FOLDERS:
                 rest |= {test for test in self.times if name in file_of(test)}
         rest |= {c.partition("|")[0] for contexts in lines.values() for c in contexts}
-        if mutant.file in self.moved:  # whose lines are others now
+        if mutant.file in self.moved:  # its line numbers have changed
             own = set()
         rest = rest or set(self.times)  # what runs at import alone concerns all
         first = self.chosen(sorted(own & self.times.keys()), seconds)
@@ -178,7 +178,7 @@ class Lines:
 
     @cache  # noqa: B019
     def files_through(self, folder: str) -> frozenset[str]:
-        """The test files that go through a folder of sources."""
+        """The test files that execute code in a folder of sources."""
         return frozenset(
             file_of(context)
             for path in (ROOT / SOURCE / folder).rglob("*.py")
@@ -187,9 +187,9 @@ class Lines:
         )
 
     def of_kernels(self, functions: set[str]) -> list[str]:
-        """The tests that name a function, and those that name none and look at numbers."""
+        """The tests that name one of the functions, and those of numbers that name none."""
         names = {path.stem for path in (ROOT / SOURCE / "catalog").rglob("*.hpp")}
-        # NumPy's tests look at the numbers; what torch hands over itself, and the pool, serve all.
+        # NumPy's tests check numbers; torch's call path and the pool serve all functions.
         folders = ("study", "report", "predict", *(["torch"] if functions & names else []))
         functions = functions & names or names
         elsewhere = set().union(*map(self.files_through, folders))
@@ -199,7 +199,7 @@ class Lines:
         ]  # fmt: skip
 
     def chosen(self, tests: list[str], seconds: float) -> list[str]:
-        """Tests of as many files as possible, the quick ones first, for so many seconds."""
+        """Tests of as many files as fit into the seconds, the quick ones first."""
         draw = random.Random(0)
         by_file = defaultdict(list)
         for test in tests:
@@ -217,7 +217,7 @@ class Lines:
 
 
 def changed_lines(revision: str) -> dict[str, set[int]]:
-    """The lines of sources that differ from a revision; of files it does not know, all."""
+    """The lines of sources that differ from a revision; all lines of new files."""
 
     def git(*arguments: str) -> list[str]:
         return subprocess.run(
@@ -240,21 +240,21 @@ def changed_lines(revision: str) -> dict[str, set[int]]:
     return found
 
 
-# Trying them.
+# Testing mutants.
 
 
 class Trial:
-    """A copy of the tree in which one worker plants mutants, and lets tests meet them."""
+    """A copy of the source tree, in which one worker makes mutants and runs tests on them."""
 
     def __init__(self, at: Path, lines: Lines, limit: float):
         self.copy, self.lines, self.limit = Copy(at), lines, limit
         self.sound = at / "sound.so"
         shutil.copy2(self.copy.library, self.sound)
-        if (verdict := self.control()) != "survived":  # which no slip explains
+        if (verdict := self.control()) != "survived":  # not because of a slip
             raise RuntimeError(f"without a mutant: {verdict}; see {at / 'mutant.log'}")
 
     def control(self) -> str:
-        """What becomes of some tests without a slip, those left out that fail or are gone."""
+        """The outcome of some tests without a slip, except those that fail or no longer exist."""
         tests, verdict = self.lines.chosen(sorted(self.lines.times), 10), ""
         for _ in range(MOST_UNSOUND):
             verdict = self.copy.run(tests, 600)
@@ -266,7 +266,7 @@ class Trial:
 
     def tried(self, mutant: Mutant) -> dict[str, Any]:
         here = self.copy.at / mutant.file
-        before = here.read_text()  # the tree of the copy, whatever has become of the other since
+        before = here.read_text()  # from the copy, since the original may have changed
         after = mutant.mutated(before)
         tests: list[str] = []
         if after is None:
@@ -289,7 +289,7 @@ class Trial:
     def of_kernels(
         self, mutant: Mutant, here: Path, before: str, after: str
     ) -> tuple[str, list[str]]:
-        """The same of a slip in a kernel: some units that it changes are another library."""
+        """The same for a slip in a kernel, with a library of some units that it changes."""
         alone = self.alone
         here.write_text(after)
         try:
@@ -316,7 +316,7 @@ class Trial:
 
     @cached_property
     def dispatch(self) -> tuple[str, Path]:
-        """The unit that knows which instruction sets there are, told of one."""
+        """The unit that knows the available instruction sets, compiled for only one."""
         (unit,) = self.units.including["src/ogive/kernels/dispatch.cpp"]
         made = self.units.compiled(unit, self.copy.at)
         assert made is not None
@@ -324,20 +324,20 @@ class Trial:
 
     @cached_property
     def alone(self) -> Path:
-        """The library without a slip, of the one instruction set that the library with one has."""
+        """The library without a slip, for the same instruction set as the one with a slip."""
         library = self.copy.at / "alone.so"
         self.units.link(dict([self.dispatch]), library)
         return library
 
     def use(self, library: Path) -> None:
-        """Put in the library's place, not written over what another process has mapped."""
+        """Replace the library; overwriting it would change it for processes that have mapped it."""
         self.copy.library.unlink()
         shutil.copy2(library, self.copy.library)
 
     def met(
         self, tests: list[str], plant: Callable[[], object], remove: Callable[[], object]
     ) -> str:
-        """What became of a slip: it is killed if tests that pass without it fail with it."""
+        """The verdict on a slip: killed if tests that pass without it fail with it."""
 
         def run(tests: list[str]) -> str:
             return self.copy.run(tests, 30 + 5 * sum(self.lines.times[t] for t in tests))
@@ -360,8 +360,8 @@ class Trial:
             some = [str(failed)] if single else left
             if run(some) == "survived":
                 if not single:
-                    return verdict  # they could not begin, or did not end
-                # What starts processes may fail by chance.
+                    return verdict  # the tests did not start or did not end
+                # Tests that start processes may fail by chance.
                 quick = self.lines.times[some[0]] < QUICK
                 if quick or run_planted(some).startswith("killed"):
                     return f"killed: {failed}"
@@ -379,20 +379,20 @@ def key_of(mutant: Mutant, text: str) -> str:
 
 
 def killer(verdict: str) -> str:
-    """The test that killed, where it was a single one."""
+    """The test that killed the mutant, if it was a single one."""
     return verdict.partition("killed: ")[2]
 
 
 def known() -> dict[str, dict[str, Any]]:
     found = {}
     for line in VERDICTS.read_text().splitlines() if VERDICTS.exists() else ():
-        with contextlib.suppress(json.JSONDecodeError):  # the last, of a run that was stopped
+        with contextlib.suppress(json.JSONDecodeError):  # the last line of a stopped run
             found[json.loads(line)["key"]] = json.loads(line)
     return found
 
 
 def holds(verdict: dict[str, Any], lines: Lines, again: bool) -> bool:
-    """Whether a verdict need not be found anew: its killer is as it was."""
+    """Whether a verdict is still valid, since the test that killed the mutant is unchanged."""
     if verdict["verdict"] in ("survived", "no tests"):
         return not again
     test = killer(verdict["verdict"])
@@ -434,7 +434,7 @@ def try_all(mutants: list[Mutant], jobs: int, limit: float, again: bool) -> list
             trial.copy.close()
 
         with ThreadPoolExecutor(jobs) as workers:
-            list(workers.map(work, range(min(jobs, waiting.qsize()))))  # errors come up here
+            list(workers.map(work, range(min(jobs, waiting.qsize()))))  # raises the workers' errors
     return found
 
 

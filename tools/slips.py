@@ -1,6 +1,5 @@
-"""Slips that people make, as cosmic-ray's operators: its own change a sign, a number, a comparison.
-
-A keyword that is not handed on, two arguments in each other's place, a call left out.
+"""Slips that people make, as operators for cosmic-ray: a keyword that is not passed on, two swapped
+arguments, a missing call. cosmic-ray's own operators change a sign, a number, a comparison.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def is_keyword(argument: Any) -> bool:
 
 
 class DropKeyword(Operator):
-    """A keyword argument that is not handed on."""
+    """A keyword argument that is not passed on."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         yield from (at(argument) for argument in arguments(node) if is_keyword(argument))
@@ -55,7 +54,7 @@ class DropKeyword(Operator):
 
 
 class SwapArguments(Operator):
-    """Two neighbours among positional arguments in each other's place."""
+    """Two adjacent positional arguments, swapped."""
 
     def pairs(self, node: Any) -> list[tuple[Any, Any]]:
         given = [a for a in arguments(node) if a.type != "argument"]
@@ -81,7 +80,7 @@ class SwapArguments(Operator):
 
 
 class DropStatement(Operator):
-    """A call for its effect, an augmented assignment or a raise that is missing."""
+    """A missing statement: a call for its side effect, an augmented assignment or a raise."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         if node.type != "simple_stmt":
@@ -111,7 +110,7 @@ class DropStatement(Operator):
 
 
 class DropCall(Operator):
-    """f(x) where x is, x.copy() where x is."""
+    """A missing call: x instead of f(x) or x.copy()."""
 
     def mutation_positions(self, node: Any) -> Iterator[Position]:
         if node.type == "atom_expr" and self.without(node) is not None:

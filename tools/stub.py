@@ -1,10 +1,9 @@
 """Write the type stubs of the NumPy API from the live functions, or check that they are current.
 
     python tools/stub.py            # writes src/ogive/*.pyi
-    python tools/stub.py --check    # exit code 1 where a stub is stale
+    python tools/stub.py --check    # exit code 1 if a stub is out of date
 
-The public names are made when asked for, so a type checker cannot see them; the stubs are for it
-and for editors.
+The public names are created on first access, so type checkers and editors need stubs to see them.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python tools/torch_table.py                                   # all of it, in half a minute
     python tools/torch_table.py --functions gelu --columns vmap   # some of it
     python tools/torch_table.py --write                           # docs/torch_table.md
-    python tools/torch_table.py --check                           # exit code 1 where that is stale
+    python tools/torch_table.py --check                           # exit code 1 if that is stale
 
-Functions come from the catalog by way of tests/torch_cases.py, with every way they have of being
-called; a cell passes where all of them do. The exit code is 1 where one fails.
+tests/torch_cases.py lists the catalog's functions with every way of calling them; a cell passes if
+all of these do. The exit code is 1 if one fails.
 tests/test_torch_table.py runs the same checks one by one.
 """
 
@@ -49,13 +49,13 @@ def leaves(case: Case, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]
 
 
 def ramp(y: torch.Tensor) -> torch.Tensor:
-    """A gradient that differs from element to element; for a single one it is not 1."""
+    """A gradient that differs for each element, and is not 1 for a single one."""
     return torch.linspace(-1, 1.5, y.numel() + 1)[1:].reshape(y.shape).to(y.dtype)
 
 
 def by_formula(case: Case, *xs: torch.Tensor) -> torch.Tensor | None:
-    """The function at its defaults by its card's formula, or torch's own; None where the case is
-    something else.
+    """The function at its defaults, by its card's formula or torch's; None if the case is not at
+    its defaults.
     """
     card = case.card
     names = {p.name for p in card.parameters}
@@ -77,11 +77,11 @@ def by_formula(case: Case, *xs: torch.Tensor) -> torch.Tensor | None:
 
 
 def forward(case: Case) -> None:
-    """NumPy's bits in each format, and the values of the formula."""
+    """The bits equal NumPy's in each format, and the values agree with the formula."""
     for dtype in DTYPES:
         xs = samples(case, dtype)
         y, expected = case.torch(*xs), case.numpy(*map(to_numpy, xs))
-        if case.card.inputs:  # its products are BLAS's, in an order of their own
+        if case.card.inputs:  # BLAS computes its products, in another order
             eps = torch.finfo(dtype).eps
             assert to_numpy(y).dtype == expected.dtype, f"{y.dtype} from {dtype}"
             near(float(y), float(expected), rtol=2 * eps, atol=0)
@@ -94,7 +94,7 @@ def forward(case: Case) -> None:
 
 
 def backward(case: Case) -> None:
-    """Differences, in float64; and float32 near them."""
+    """Gradients agree with finite differences in float64, and in float32 with those in float64."""
     assert gradcheck(case.torch, leaves(case))
     found = []
     for dtype in (torch.float32, torch.float64):
@@ -106,15 +106,17 @@ def backward(case: Case) -> None:
 
 
 def double_backward(case: Case) -> None:
-    """Differences of the gradient."""
+    """Second derivatives agree with finite differences of the gradient."""
     f = partial(case.torch, create_graph=True) if case.target else case.torch
     assert gradgradcheck(f, leaves(case))
 
 
 def vmap(case: Case) -> None:
-    """One after another, along two axes and nested; gradients, Hessians and products with them."""
+    """Results equal those of single calls, along two axes and nested; also gradients, Hessians and
+    products with them.
+    """
     xs = samples(case, batch=(3,))
-    if case.variant == "training":  # each sample draws for itself: then no two are alike
+    if case.variant == "training":  # each sample draws its own noise, so no two are equal
         y = torch.func.vmap(case.torch)(torch.stack([xs[0][0]] * 3))
         assert not torch.equal(y[0], y[1]), "samples share their slopes"
         return
@@ -150,7 +152,7 @@ def vmap(case: Case) -> None:
         one = torch.autograd.grad(total(*each, *given[count:]), each, create_graph=True)
         for ours, again, theirs in zip(found, gradients(*given), one, strict=True):
             near(ours[k], again, rtol=1e-13, atol=1e-13)
-            near(again, theirs.detach())  # a sample may lie at a kink
+            near(again, theirs.detach())  # a sample may be at a kink
         if not any(g.requires_grad for g in one):
             continue
         # The Hessian is symmetric.
@@ -162,8 +164,8 @@ def vmap(case: Case) -> None:
 
 
 def jvp(case: Case) -> None:
-    """Differences along a direction, the transpose of backward, dual numbers the same; and whole
-    Jacobians at once.
+    """Directional derivatives agree with finite differences, with backward and with dual numbers;
+    also whole Jacobians at once.
     """
     xs = samples(case)
     along = [torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape) for x in xs]
@@ -183,7 +185,7 @@ def jvp(case: Case) -> None:
     with forward_ad.dual_level():
         duals = [forward_ad.make_dual(x, t) for x, t in zip(xs, along, strict=True)]
         near(forward_ad.unpack_dual(case.torch(*duals)).tangent, tangent)
-    if case.variant != "training":  # each direction would draw for itself
+    if case.variant != "training":  # each direction would draw its own noise
         of = torch.autograd.functional.jacobian
         found = of(case.torch, tuple(xs), vectorize=True, strategy="forward-mode")
         for ours, theirs in zip(found, of(case.torch, tuple(xs)), strict=True):
@@ -191,7 +193,7 @@ def jvp(case: Case) -> None:
 
 
 def compile(case: Case) -> None:
-    """One graph without a break, and the bits of eager mode in value and gradient."""
+    """There is one graph without a break; value and gradient have the bits of eager mode."""
     torch._dynamo.reset()
     xs = leaves(case, torch.float32)
     compiled = torch.compile(case.torch, backend="aot_eager", fullgraph=True)
@@ -213,7 +215,7 @@ class Layer(torch.nn.Module):
 
 
 def export(case: Case) -> None:
-    """The operator is in the program, which gives the same bits."""
+    """The program contains the operator and gives the same bits."""
     xs = tuple(samples(case, torch.float32))
     program = torch.export.export(Layer(case), xs)
     targets = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
@@ -222,8 +224,8 @@ def export(case: Case) -> None:
 
 
 def autocast(case: Case) -> None:
-    """Losses are float32, as torch's are; all else has the format and the bits of what comes in. A
-    gradient reaches float32 weights.
+    """Losses are float32, as in torch; other results have the input's format and the usual bits.
+    Gradients reach float32 weights.
     """
     loss = case.card.kind == "heads"
     for dtype in (torch.bfloat16, torch.float32):
@@ -233,14 +235,14 @@ def autocast(case: Case) -> None:
         wanted = torch.float32 if loss else dtype
         assert y.dtype == wanted, f"{y.dtype} from {dtype}"
         plain = case.torch(*(x.to(wanted) for x in xs))
-        if case.card.inputs:  # the layer's products are of bfloat16 numbers
+        if case.card.inputs:  # the layer multiplies bfloat16 numbers
             near(y, plain, rtol=2.0**-7, atol=0)
         else:
             assert same_bits(y, to_numpy(plain)), f"not the bits of {wanted} in {dtype}"
     x, *rest = samples(case, torch.float32)
     found = []
     for on in (True, False):
-        # x itself in bfloat16, no nearer to a kink than a half of its own
+        # x in bfloat16, and not too close to a kink
         weight = torch.eye(x.shape[-1], requires_grad=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=on):
             y = case.torch(torch.nn.functional.linear(x, weight), *rest)
@@ -253,7 +255,7 @@ def autocast(case: Case) -> None:
 
 
 def rounded(found: torch.Tensor, exact: torch.Tensor, what: str, ulps: float) -> None:
-    """bfloat16 numbers within so many ulps of float64 ones."""
+    """Check that bfloat16 numbers are within `ulps` of float64 ones."""
     assert found.dtype == torch.bfloat16, f"{what} is {found.dtype}"
     got, want = found.detach().double().numpy(), exact.detach().numpy()
     nearest = BFLOAT16.round_all(want)
@@ -268,12 +270,12 @@ def rounded(found: torch.Tensor, exact: torch.Tensor, what: str, ulps: float) ->
         )
 
 
-HALF = 0.5 + 2.0**-24  # float64's own error beside that of bfloat16
-NEARLY_HALF = 0.501  # of what is rounded from a float
+HALF = 0.5 + 2.0**-24  # includes the error of float64
+NEARLY_HALF = 0.501  # for results that are rounded from a float
 
 
 def bf16(case: Case) -> None:
-    """Values and gradients correctly rounded; those of rows and losses within 0.501 ulp."""
+    """Values and gradients are correctly rounded; those of rows and losses within 0.501 ulp."""
     card = case.card
     xs = samples(case, torch.bfloat16)
     every = card.kind == "unary" and case.variant != "channels"
@@ -291,7 +293,7 @@ def bf16(case: Case) -> None:
     for k, (ours, exact) in enumerate(zip(*found, strict=True)):
         limit = NEARLY_HALF if card.kind in ("rows", "heads") else HALF
         rounded(ours, exact, f"gradient {k}" if k else "value", limit)
-    if kept:  # from the output, whose own rounding is in the slope
+    if kept:  # the slope comes from the rounded output
         (x,) = leaves(case, torch.bfloat16)
         wide = x.detach().double().requires_grad_()
         ours, exact = (torch.autograd.grad(case.torch(t).sum(), t)[0] for t in (x, wide))
@@ -306,7 +308,7 @@ COLUMNS: dict[str, Callable[[Case], None]] = {
 
 
 def cell(card: Card, column: str) -> str:
-    """What becomes of one entry of the catalog in one column."""
+    """The mark for one entry of the catalog in one column."""
     cases = [case for case in EVERY if case.name == card.name]
     assert cases, f"tests/torch_cases.py has no {card.name}"
     for case in cases:
@@ -321,7 +323,7 @@ Cells = dict[str, dict[str, str]]
 
 
 def straight() -> list[str]:
-    """Functions made of straight lines."""
+    """The piecewise linear functions."""
     return [
         name for name in ogive.catalog.names("unary") if name not in dir(ogive.second_derivative)
     ]
@@ -339,8 +341,8 @@ def page(cells: Cells) -> Iterator[str]:
         yield f"|**{kind}**|{'|' * len(COLUMNS)}\n"
         for name in ogive.catalog.names(kind):
             yield f"|{name}|{'|'.join(cells[name][column] for column in COLUMNS)}|\n"
-    yield "\nOf functions made of straight lines the second derivative is 0 wherever there is one; "
-    yield "there double backward is\nthat of dy: " + ", ".join(straight()) + ".\n"
+    yield "\nThe second derivative of piecewise linear functions is 0 wherever it exists; their "
+    yield "double backward is checked\nfor dy only: " + ", ".join(straight()) + ".\n"
 
 
 SOME = typer.Option(help="Only these; may be repeated.")
@@ -360,7 +362,7 @@ def main(
     console = Console()
     table = Table(Column(no_wrap=True), *chosen)
     cells: Cells = {}
-    warnings.simplefilter("ignore")  # of torch about itself
+    warnings.simplefilter("ignore")  # torch's own
     for card in track(cards, "Checking", console=Console(stderr=True)):
         cells[card.name] = {column: cell(card, column) for column in chosen}
         shown = [found.split(maxsplit=1)[0] for found in cells[card.name].values()]

@@ -1,9 +1,9 @@
 """Write src/ogive/torch/_triton/polynomials.py: the kernels' polynomials as Triton functions.
 
     python tools/triton_polynomials.py            # after tools/fit_coefficients.py
-    python tools/triton_polynomials.py --check    # whether the file is what would be written
+    python tools/triton_polynomials.py --check    # exit code 1 if the file is out of date
 
-The coefficients are those of the C++ kernels, read from the headers that hold them.
+The coefficients are read from the headers of the C++ kernels.
 """
 
 from __future__ import annotations

@@ -61,14 +61,14 @@ def gain(activation: str | Card, **parameters: float) -> float:
     ``1/sqrt(E f(z)^2)`` for z ~ N(0, 1), by quadrature to a relative error of 1e-12; see
     :func:`ogive.predict.gain`.
     """
-    from .predict import gain as exact_gain  # imported when asked: it needs the cards
+    from .predict import gain as exact_gain  # imported on demand, since it needs the cards
 
     return exact_gain(activation, **parameters)
 
 
 def _display() -> ModuleType:
-    """What shows cards and results of studies, which import no report themselves."""
-    from .report import display  # imported when asked: most programs show none
+    """The module that displays cards and study results, which do not import the report."""
+    from .report import display  # imported on demand, since most programs display nothing
 
     return display
 
@@ -78,7 +78,7 @@ _function, _names = namespace(__name__, "value")
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("predict", "study"):  # imported when asked: they need more than NumPy
+    if name in ("predict", "study"):  # imported on demand, since they need more than NumPy
         return import_module(f".{name}", __name__)
     return _function(name)
 

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, or say what to install for it."""
+    """Run the command line, or say which packages to install for it."""
     try:
         from .cli import app
     except ModuleNotFoundError as error:

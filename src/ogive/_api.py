@@ -1,4 +1,4 @@
-"""Builds the public functions from the op table and the cards, each when it is first asked for."""
+"""Builds the public functions from the op table and the cards, each on first access."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def namespace(module: str, mode: str) -> tuple[Callable[[str], Any], Callable[[]
 
 @cache
 def modes(name: str) -> tuple[str, ...]:
-    """The public modes a function has, which follow from its kernel."""
+    """The public modes of a function, derived from its kernel."""
     kernel, kind = _native.entries().get(name, {}), catalog.kinds()[name]
     if kind == "heads":
         has = {"value", "value_and_grad"} if kernel else set()

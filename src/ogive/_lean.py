@@ -1,4 +1,4 @@
-"""Lean backward as the user calls it: forward keeps one bit an element, and y where it must."""
+"""The lean API: forward keeps one bit per element for backward, and y if the bit is not enough."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MODES = ("lean", "lean_backward")
 
 
 def inputs(name: str, mode: str) -> tuple[str, ...]:
-    """The arrays a mode takes: backward takes y too where the bit does not tell the slope."""
+    """The arrays a mode takes; backward also takes y if the bit does not determine the slope."""
     if mode == "lean":
         return ("x",)
     needs_output = _native.entries()[name][mode].startswith("T T")
@@ -36,7 +36,7 @@ def inputs(name: str, mode: str) -> tuple[str, ...]:
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
-    """One of the two, written out and compiled for the sake of its signature."""
+    """The function of either mode, compiled from text so that it has a real signature."""
     operands = [p for p in card.parameters if p.operand]
     arrays = ", ".join(inputs(card.name, mode))
     signature = ", ".join([arrays, *(f"{p.name}={p.default!r}" for p in operands), "*, out=None"])
@@ -95,7 +95,7 @@ def backward(name: str) -> Callable[..., Any]:
 def real(x: Any, name: str, what: str) -> Array:
     """An array of a supported format, contiguous in C order."""
     if type(x) is np.ndarray and x.dtype in NUMBER_OF and x.flags.c_contiguous and x.flags.aligned:
-        return x  # what follows costs microseconds
+        return x  # skips checks that cost microseconds
     array = as_array(x, f"{name}: {what}")
     if is_dask(array):
         raise TypeError(f"{name}: {what} is a dask array; the mask needs all of it: use map_blocks")
@@ -103,7 +103,7 @@ def real(x: Any, name: str, what: str) -> Array:
 
 
 def number(parameter: Parameter, value: Any) -> float:
-    """One number: bits say nothing of a parameter that differs from element to element."""
+    """One number, since the bits do not record parameters that vary by element."""
     if type(value) is not float:
         value = as_plain(value, parameter.name)
         check_real(value.dtype, parameter.name)
@@ -155,7 +155,7 @@ def place(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], *read: Array) 
 
 
 def handed(like: Any, result: Array, out: Any) -> Any:
-    """The result as the caller gets it: in `out`, as a number, or in the container of `like`."""
+    """The result in the caller's form: in `out`, as a number, or in the container of `like`."""
     if out is None:
         if result.ndim == 0:
             return result[()]

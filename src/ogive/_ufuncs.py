@@ -1,4 +1,4 @@
-"""Makes the native (g)ufuncs, and checks the numbers that unary functions and rows take."""
+"""Makes the native (g)ufuncs, and checks the parameters of unary and row functions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Made = TypeVar("Made")
 
 
 def once(make: Callable[..., Made]) -> Callable[..., Made]:
-    """`functools.cache` that gives one object also to threads that ask for it at the same time: a
-    function is pickled by the name under which that very object is found. Without a lock, which a
+    """`functools.cache` that returns the same object to threads that call it at the same time,
+    since pickle requires that a function's name leads to the same object. It has no lock, which a
     fork could leave held.
     """
     made: dict[tuple[Any, ...], Made] = {}
@@ -34,7 +34,7 @@ def once(make: Callable[..., Made]) -> Callable[..., Made]:
 
 @once
 def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
-    """The ufunc of a kernel's mode; its name is the attribute of ``ogive`` that pickle finds."""
+    """The ufunc of a kernel's mode, with the name by which pickle finds it in ``ogive``."""
     public = name if mode == "value" else f"{mode}.{name}"
     number = -1 if BFLOAT16 is None else BFLOAT16.num
     made: np.ufunc = _native.ufunc(name, mode, public, doc, number)
@@ -42,17 +42,17 @@ def ufunc(name: str, mode: str, doc: str = "") -> np.ufunc:
 
 
 def rounded(values: Any, dtype: np.dtype[Any]) -> Any:
-    """float64 to any format, once, without warnings and whatever the processor's flush mode."""
+    """Round float64 to any format once, without warnings, in any flush-to-zero mode."""
     return ufunc("narrowed", "value")(values, signature=(np.dtype(np.float64), dtype))
 
 
 PLAIN = (int, float)
 MOST_CHECKED = 1 << 16
-"""Larger arrays of parameters are not searched: it would cost as much as the function itself."""
+"""Larger arrays of parameters are not checked, which would cost as much as the function itself."""
 
 
 def check_parameter(parameter: Parameter, given: Any) -> None:
-    """Refuse a number, or one of a few, outside the domain that the card states."""
+    """Refuse a parameter (a number or a small array) outside the domain that the card states."""
     held = given.data if is_labelled(given) else given
     if is_dask(held) or np.size(held) > MOST_CHECKED:
         return
@@ -70,15 +70,13 @@ def check_parameter(parameter: Parameter, given: Any) -> None:
 
 
 def check_order(names: tuple[str, ...], low: Any, high: Any) -> None:
-    """Refuse two plain numbers of which the first exceeds the second; where arrays do, kernels give
-    NaN.
-    """
+    """Refuse two plain numbers if the first exceeds the second; for arrays the kernels give NaN."""
     if type(low) in PLAIN and type(high) in PLAIN and low > high:
         raise ValueError(f"{names[0]} = {low} is above {names[1]} = {high}")
 
 
 def seed_key(name: str, seed: Any) -> Any:
-    """Any integer as the 64 bits that key the generator."""
+    """An integer of any size as the generator's 64-bit key."""
     if seed is None:
         raise ValueError(f"{name}: seed is needed, so that backward draws the same numbers")
     try:

@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints. Every error a user can put right is one line, exit 2."""
+"""The command line. An error that the user can correct is one line, with exit code 2."""
 
 from __future__ import annotations
 
@@ -69,55 +69,56 @@ def study(
         ),
     ] = None,
     drop: Annotated[
-        list[str] | None, typer.Option(help="Columns to leave out; commas between, or repeat it.")
+        list[str] | None, typer.Option(help="Columns to leave out, comma-separated, or repeat it.")
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option(help="Columns to use although they look like identifiers or copies."),
+        typer.Option(help="Columns to use even if they look like identifiers or copies."),
     ] = None,
     na: Annotated[
         list[str] | None, typer.Option(help="Values that mean missing, such as -999 or unknown.")
     ] = None,
     sep: Annotated[
-        str | None, typer.Option(help="Separator of a text file, or tab or space; found if absent.")
+        str | None,
+        typer.Option(help="Separator of a text file, or tab or space; default: detected."),
     ] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal mark: . or , .")] = None,
     header: Annotated[
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first line holds names."),
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Of an Excel file: name or number.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Sheet of an Excel file, by name or number.")
+    ] = None,
     activations: Annotated[str, typer.Option(help="Names, comma-separated.")] = "",
     depths: Annotated[str, typer.Option(help="Numbers of hidden layers, comma-separated.")] = "",
     splits: Annotated[
         int, typer.Option(help="Blocks, each with its own training, validation and test rows.")
     ] = 10,
     baseline: Annotated[
-        str | None, typer.Option(help="Activation to compare the others with; relu if there.")
+        str | None, typer.Option(help="Activation to compare the others with; default relu.")
     ] = None,
     metric: Annotated[
         str | None,
         typer.Option(
-            help="What is compared: accuracy, balanced_accuracy, auc or r2; auc where one class "
-            "has 80 % of the rows."
+            help="What is compared: accuracy, balanced_accuracy, auc or r2. Default: accuracy, or "
+            "auc if one class has 80 % of the rows; r2 for numbers."
         ),
     ] = None,
     rope: Annotated[
-        float, typer.Option(help="Points (hundredths) of difference that do not matter.")
+        float, typer.Option(help="Differences up to this many points (hundredths) do not matter.")
     ] = 1.0,
-    width: Annotated[int, typer.Option(help="Units of a hidden layer.")] = 64,
+    width: Annotated[int, typer.Option(help="Units per hidden layer.")] = 64,
     rates: Annotated[
         str, typer.Option(help="Learning rates to choose from, comma-separated.")
     ] = "",
     optimizer: Annotated[str, typer.Option(help="sgd (with momentum) or adam.")] = "sgd",
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training rows, at most.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of splits and draws.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Most passes over the training rows.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Smaller, in seconds: two depths, fewer steps.")
+        bool, typer.Option("--quick", help="A smaller study, in seconds: two depths, fewer steps.")
     ] = False,
-    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one per core.")] = 0,
     backend: Annotated[
         str, typer.Option(help="loky (this machine's processes), dask or ray.")
     ] = "loky",
@@ -138,10 +139,9 @@ def study(
 ) -> None:
     """Which activation to use on this data, and whether it matters.
 
-    The last column is predicted, or --target: classes, or an amount. Rows are divided anew ten
-    times into training, validation and test rows; in each, every activation chooses its own
-    learning rate and trains one network at each depth. What was done to the data is printed
-    before training starts.
+    It predicts the last column, or --target: classes or a number. The rows are divided ten times
+    into training, validation and test rows; each time, every activation chooses its learning rate
+    and trains one network at each depth. How the data is treated is printed before training.
     """
     from ogive.report import study_page, study_terminal
     from ogive.study import data as tables
@@ -181,7 +181,7 @@ def study(
         page = report or planned.page(kept)
         command = shlex.join(["ogive", *sys.argv[1:]])
         try:
-            # Once results file and workers are found to be usable, and before training.
+            # Called when results file and workers are known to be usable, before training.
             say = partial(_print_data, planned.table)
             with _stoppable(), _progress(say) as progress:
                 found = execute(
@@ -207,10 +207,10 @@ def study(
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """A request to end, however it comes, is a KeyboardInterrupt that bears its number."""
+    """Turns every termination signal into a KeyboardInterrupt that holds the signal's number."""
 
     def stop(number: int, frame: object) -> NoReturn:
-        # One is enough: what follows is tidied up.
+        # Ignore further signals, so that cleaning up is not interrupted.
         for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt(number)
@@ -218,7 +218,7 @@ def _stoppable() -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     numbers += [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
     before = {number: signal.getsignal(number) for number in numbers}
-    # What is ignored, as nohup does, stays ignored.
+    # A signal that is already ignored (by nohup, say) stays ignored.
     for number, was in before.items():
         if was is not signal.SIG_IGN:
             signal.signal(number, stop)
@@ -259,7 +259,7 @@ def show(
 
 @contextmanager
 def _user_errors() -> Iterator[None]:
-    """Say on one line what the user can put right; anything else is a defect and is raised."""
+    """Print an error that the user can correct as one line; any other is a bug and is raised."""
     from ogive.study import StudyError
 
     try:
@@ -301,7 +301,7 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Numb
 
 
 def _check_writable(path: Path) -> None:
-    """Before minutes of training: the page is written beside `path`, then renamed."""
+    """Check before minutes of training: the page is written next to `path`, then renamed."""
     if path.is_dir():
         _fail(f"{path}: is a folder, not a file to write")
     if not path.parent.is_dir():
@@ -314,8 +314,8 @@ def _check_writable(path: Path) -> None:
 
 
 def _print_data(data: Table) -> None:
-    """What was found in the data and done to it, before minutes of training."""
-    kind = f"{len(data.classes)} classes" if data.classes else "an amount"
+    """Print what was found in the data and done to it, before minutes of training."""
+    kind = f"{len(data.classes)} classes" if data.classes else "a number"
     console.print(
         f"{data.name}: {data.rows:,} rows, {len(data.columns):,} features; "
         f"{data.target} to predict, {kind}",
@@ -330,9 +330,9 @@ def _print_data(data: Table) -> None:
 
 @contextmanager
 def _progress(before: Callable[[], None]) -> Iterator[Callable[[Progress], None]]:
-    """A bar with the time left, on stderr, so that the table can be piped.
+    """A progress bar with the time left, on stderr, so that stdout can be piped.
 
-    `before` is called when the first progress is told.
+    `before` is called when the first progress is reported.
     """
     from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bar

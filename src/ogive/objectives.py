@@ -1,7 +1,7 @@
 """Ogive's losses as objectives of gradient-boosted trees: ``ogive.objectives.xgboost("focal")``.
 
-Neither library is imported here: an objective is a function of arrays, and asks the data it is
-given for labels and weights as both libraries' own documentation says.
+Neither library is imported here. An objective is a function of arrays; it gets labels and weights
+from the data it is called with, as the libraries document.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ NOT_OPTIONS = ("axis", "reduction", "hessian", "out", "ignore_index")
 class Objective:
     """A loss as the gradient and Hessian of each sample's raw scores (margins).
 
-    It takes the arguments of either interface of its library: ``(scores, data)`` as the native one
-    passes them, or ``(labels, scores, weights)`` as the one in scikit-learn's manner does.
+    It takes the arguments of both interfaces of its library: ``(scores, data)`` from the native
+    one, and ``(labels, scores, weights)`` from the one in scikit-learn's style.
     """
 
     name: str
-    """The head of the catalog."""
+    """Name of a head in the catalog."""
     library: Literal["xgboost", "lightgbm"]
     hessian: Kind = "library"
     options: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Objective:
         for option in self.options:
             if option in NOT_OPTIONS or option not in inspect.signature(head).parameters:
                 raise TypeError(f"the objective {self.name} has no option {option!r}")
-        # A sample of one finds every option that is wrong by itself.
+        # One sample is enough to find an option that is wrong in itself.
         classes = max((np.size(v) for v in self.options.values()), default=1)
         shape = (1, max(classes, 2)) if _has_classes(self.name) else (1,)
         head(np.zeros(shape), np.zeros(1, np.int64), **self.options)
@@ -64,8 +64,8 @@ class Objective:
         return self.name
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
-        """Gradient and Hessian, each of the scores' shape, layout and format; of scores that are no
-        floats, or narrower ones, in the float32 or float64 they are promoted to.
+        """Gradient and Hessian, each with the scores' shape, layout and format. Integers and narrow
+        floats are promoted to float32 or float64.
         """
         if hasattr(y_pred, "get_label"):
             scores, data = y_true, y_pred
@@ -91,13 +91,13 @@ class Objective:
         return dz, h
 
     def _scores(self, scores: Array) -> Array:
-        """Scores in a format that both libraries read, and that holds the least Hessian."""
+        """Scores in a format that both libraries read and that can hold the smallest Hessian."""
         check_real(scores.dtype, "scores")
         dtype = np.result_type(scores.dtype, np.float32)
         return scores.astype(dtype, copy=not scores.flags.aligned)
 
     def _weights(self, weights: Any, z: Array) -> Array:
-        """One weight a sample, in the scores' format."""
+        """One weight per sample, in the scores' format."""
         given = checked_weights("sample_weight", weights, 0)
         if given.shape not in (z.shape[:1], (*z.shape[:1], 1)):
             raise ValueError(
@@ -113,7 +113,7 @@ class Objective:
         return np.asarray(each)
 
     def _target(self, labels: Array, z: Array) -> Array:
-        """Labels as the head takes them: the libraries keep them as floats."""
+        """Labels in the head's form; the libraries store them as floats."""
         check_real(labels.dtype, "labels")
         if not _has_classes(self.name):
             if labels.size != z.size or labels.shape[:1] != z.shape[:1]:
@@ -134,7 +134,7 @@ class Objective:
         if flat.dtype.kind in "biu":
             return flat
         flat = flat.astype(np.float64)
-        # What has no integer is found here, any other label that no class has by the head.
+        # Non-integers are refused here; the head refuses integers that are not classes.
         bad = ~((flat == np.floor(flat)) & (abs(flat) < 2.0**63))
         if bad.any():
             row = int(np.argmax(bad))
@@ -165,8 +165,8 @@ def xgboost(name: str, *, hessian: Kind = "library", **options: Any) -> Objectiv
         A head with a Hessian: 'binary_cross_entropy', 'cross_entropy', 'focal', 'sigmoid_focal'.
     hessian : 'library', 'exact', 'abs' or 'upper', default 'library'
         'library' is XGBoost's own choice: 'upper', which is 2 p (1 - p) for classes and p (1 - p)
-        for one logit, and never less than 1e-16. The others are those of the loss's card; trees
-        want one that is not negative, which the 'exact' one of the focal losses is not.
+        for one logit, and never less than 1e-16. The others are described on the loss's card. Trees
+        need a Hessian that is not negative; the 'exact' one of the focal losses can be.
     **options
         Options of the head, such as gamma, alpha, weight of each class, label_smoothing.
 
@@ -182,9 +182,9 @@ def xgboost(name: str, *, hessian: Kind = "library", **options: Any) -> Objectiv
 
     Notes
     -----
-    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` makes probabilities
-    of them. Give ``base_score=0``: with an objective of one's own XGBoost estimates none, and adds
-    its default to every score. With 'library' the trees are those of 'binary:logistic' and
+    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` turns them into
+    probabilities. Pass ``base_score=0``: with a custom objective XGBoost does not estimate it, but
+    adds its default to every score. With 'library' the trees are those of 'binary:logistic' and
     'multi:softprob'.
 
     Examples
@@ -207,9 +207,9 @@ def lightgbm(name: str, *, hessian: Kind = "library", **options: Any) -> Objecti
         A head with a Hessian: 'binary_cross_entropy', 'cross_entropy', 'focal', 'sigmoid_focal'.
     hessian : 'library', 'exact', 'abs' or 'upper', default 'library'
         'library' is LightGBM's own choice: K/(K - 1) p (1 - p) for cross-entropy of K classes, p
-        (1 - p) for one logit; 'upper' for the losses it does not have. The others are those of the
-        loss's card; trees want one that is not negative, which the 'exact' one of the focal losses
-        is not.
+        (1 - p) for one logit; 'upper' for losses that it does not have. The others are described on
+        the loss's card. Trees need a Hessian that is not negative; the 'exact' one of the focal
+        losses can be.
     **options
         Options of the head, such as gamma, alpha, weight of each class, label_smoothing.
 
@@ -226,8 +226,8 @@ def lightgbm(name: str, *, hessian: Kind = "library", **options: Any) -> Objecti
 
     Notes
     -----
-    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` makes probabilities
-    of them. It starts at 0, as with ``boost_from_average=False``; an ``init_score`` starts it
-    elsewhere. With 'library' the trees are those of 'binary' and 'multiclass' under that setting.
+    The booster then predicts raw scores; ``ogive.sigmoid`` or ``ogive.softmax`` turns them into
+    probabilities. It starts at 0, as with ``boost_from_average=False``, or at an ``init_score``.
+    With 'library' the trees are those of 'binary' and 'multiclass' under that setting.
     """
     return Objective(name, "lightgbm", hessian, options)

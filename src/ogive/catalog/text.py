@@ -1,4 +1,4 @@
-"""A card in words: as text for an interpreter, its formula as it is written, its claims."""
+"""A card in words: plain text for a Python prompt, its formula as source code, its claims."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH = 80
 
 
 def text(card: Card) -> str:
-    """Title, summary, formula, parameters, claims, names elsewhere and notes."""
+    """The whole card: title, summary, formula, parameters, claims, names elsewhere and notes."""
     also = f" ({', '.join(card.aliases)})" if card.aliases else ""
     parts = [f"{card.title}: ogive.{card.name}{also}", *_wrapped(card.summary), ""]
     parts += textwrap.indent(formula_text(card), "    ").splitlines()
@@ -44,7 +44,7 @@ def _wrapped(said: str, width: int = WIDTH) -> list[str]:
 
 
 def formula_text(card: Card) -> str:
-    """The return expression of the card's formula, as it is written there."""
+    """The body of the card's formula, as source code."""
     source = textwrap.dedent(inspect.getsource(card.formula))
     function = ast.parse(source).body[0]
     return "\n".join(

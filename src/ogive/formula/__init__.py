@@ -1,8 +1,8 @@
-"""A card's formula at work: differentiated, run on arrays, written as an expression.
+"""What can be done with a card's formula: differentiate it, run it on arrays, print it.
 
 ``tape``   the formula as a list of operations: simplified, differentiated, run in any arithmetic
 ``numpy``  values at float64 points, for plots
 ``sympy``  the formula as an expression, for LaTeX
 
-None of them is imported with ``ogive``: that keeps its import short, and SymPy optional.
+``import ogive`` imports none of them, so it stays fast and SymPy stays optional.
 """

@@ -1,7 +1,7 @@
 """Values of a card's formula at float64 points, for plots and quadrature.
 
-Right to a few units in the last place, tails included, since the tape's rewritings leave no
-overflow and no cancellation; not correctly rounded, and not Ogive's kernels.
+They are right to a few units in the last place, tails included, since the tape's rewritings avoid
+overflow and cancellation. They are not correctly rounded, and do not use Ogive's kernels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _erfc: Any = np.frompyfunc(math.erfc, 1, 1)
 
 
 class Context:
-    """Arithmetic of float64 arrays."""
+    """Arithmetic on float64 arrays."""
 
     pi = math.pi
     exp = staticmethod(np.exp)
@@ -99,7 +99,7 @@ def _evaluate(card: Card, order: int, x: npt.ArrayLike, parameters: tuple[float,
 
 
 def value(card: Card, x: npt.ArrayLike, *parameters: float) -> Array:
-    """f(x) of a unary function, at its default parameters or at those given."""
+    """f(x) of a unary function, with its default parameters or the given ones."""
     return _evaluate(card, 0, x, parameters)
 
 

@@ -16,7 +16,7 @@ _INPUT = sp.Symbol("k", integer=True)
 
 
 class Context:
-    """Arithmetic of expressions."""
+    """Arithmetic on SymPy expressions."""
 
     pi = sp.pi
     exp, log, sqrt, tanh, erf, erfc = map(
@@ -41,7 +41,7 @@ class Context:
 
 
 class _Symbolic(Context):
-    """Sums over a row of unknown length, or over a layer's inputs: one element stands for all."""
+    """Sums over a row of unknown length, or over a layer's inputs, from one general element."""
 
     @staticmethod
     def sum(values: Sequence[Any]) -> Any:
@@ -55,9 +55,10 @@ class _Symbolic(Context):
 
 
 def expression(card: Card, order: int = 0) -> sp.Expr:
-    """f (or a derivative) of a unary function in ``x`` and its parameters; y of a gated function in
-    ``a`` and ``b`` (or, for order 1 and 2, its slope by each); y_i of a row function; the loss of
-    one row, at default options, of a head.
+    """The formula of a card, by its kind.
+
+    Unary: f (or a derivative) in ``x`` and the parameters. Gated: y in ``a`` and ``b``, or its
+    derivative by one of them for order 1 and 2. Rows: y_i. Heads: one row's loss at the defaults.
     """
     if card.kind == "unary":
         found = sp.sympify(card.formula(Context(), X, *parameter_symbols(card)))
@@ -79,7 +80,7 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
             card.formula(Context(), sp.Symbol("z", real=True), sp.Symbol("t", real=True))
         )
     t = sp.IndexedBase("t", real=True)[_INDEX]
-    if card.inputs:  # a layer: its product is shown as one symbol
+    if card.inputs:  # a linear layer is shown as one symbol
         inputs = sp.IndexedBase("x", real=True)[_INPUT]
         W = sp.IndexedBase("W", real=True)[_INDEX, _INPUT]
         loss = sp.sympify(card.formula(_Symbolic(), [inputs], [[W]], [t]))
@@ -100,7 +101,7 @@ def parameter_symbols(card: Card) -> list[sp.Symbol]:
 
 def _differentiate(f: sp.Expr, x: sp.Symbol = X) -> sp.Expr:
     if isinstance(f, sp.Piecewise):
-        # Branch by branch, so that the derivative at a break is the one of its own branch.
+        # Differentiate each branch, so that the derivative at a break comes from its own branch.
         return sp.Piecewise(*((_differentiate(branch, x), where) for branch, where in f.args))
     return sp.simplify(sp.diff(f, x))
 

@@ -1,14 +1,14 @@
 """A card's formula as a tape of operations.
 
-The formula runs once over a `Tape`, which writes down each operation. What was written can be
-differentiated (forwards for a function of x, backwards for a loss) and run in any arithmetic.
+The formula runs once on a `Tape`, which records each operation. The tape can be differentiated
+(forwards for a function of x, backwards for a loss) and run in any arithmetic.
 
-Only identities that hold exactly over the reals are applied on the way, and for one purpose: that
-interval-like arithmetics see no overflow and no cancellation that the function itself does not
-have: ``n/(1 + e^a) = n logistic(-a)``, ``log1p(e^a) = softplus(a)``, ``a - tanh(a) = tanh_gap(a)``
-and ``a + sqrt(a^2 + c) = root_sum(a, c)``. Their right sides have primitives, and derivatives, that
-stay finite and sharp in both tails and at 0; and ``logistic'(a) = sech2(a/2)/4``, whose own
-derivative is one product, sharp at its zero.
+While recording, some identities that hold exactly over the reals are applied, so that interval
+arithmetic meets no overflow or cancellation that the function itself does not have:
+``n/(1 + e^a) = n logistic(-a)``, ``log1p(e^a) = softplus(a)``, ``a - tanh(a) = tanh_gap(a)`` and
+``a + sqrt(a^2 + c) = root_sum(a, c)``. The functions on the right, and their derivatives, stay
+finite and accurate in both tails and at 0. ``logistic'(a)`` is written as ``sech2(a/2)/4``, whose
+derivative is one product that is accurate at its zero.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ogive.catalog import find
 
 FUNCTIONS = (
     "exp", "expm1", "log", "log1p", "erf", "erfc", "tanh", "sqrt",  # what formulas may use
-    # what their rewritings and derivatives add
+    # added by rewritings and derivatives
     "logistic", "softplus", "sech2", "gauss", "tanh_gap", "root_sum", "root_share",
 )  # fmt: skip
 
 
 class Node:
-    """One operation: its result, in whatever arithmetic the tape is run."""
+    """The result of one operation, in the arithmetic in which the tape is run."""
 
     __slots__ = ("args", "constant", "op", "tape")
 
@@ -69,7 +69,7 @@ class Node:
 
 
 class Tape:
-    """A math context that writes operations down; equal operations are written once."""
+    """A math context that records operations; equal operations are recorded once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
@@ -79,7 +79,7 @@ class Tape:
         return self._write(name)
 
     def parameter(self, name: str) -> Node:
-        """An input that is given beside x: nothing is differentiated by it."""
+        """An additional input, by which nothing is differentiated."""
         node = self._write(name)
         self._parameters.add(node)
         return node
@@ -89,7 +89,7 @@ class Tape:
         return self._write("pi")
 
     def node(self, value: Any) -> Node:
-        """A number as a node; Python floats count as the exact rationals that they are."""
+        """A number as a node; a Python float is the exact rational that it represents."""
         if isinstance(value, Node):
             return value
         constant = Fraction(value)
@@ -277,7 +277,7 @@ class Tape:
             elif node.op == "div":
                 a, b = node.args
                 da, db = slope[a], slope[b]
-                # Over b where b is constant, over b^2 otherwise: each as one quotient.
+                # One quotient: over b if b is constant, else over b^2.
                 slope[node] = da / b if db.constant == 0 else (da * b - a * db) / (b * b)
             else:
                 terms = zip(self.partials(node), node.args, strict=True)
@@ -288,21 +288,21 @@ class Tape:
         return slope[result]
 
     def slope_from_output(self, result: Node, x: Node, y: Node) -> Node:
-        """d result / dx as a function of the result, ``y``, where that follows step by step.
+        """d result / dx as a function of the result, ``y``, derived operation by operation.
 
-        A branch is told by y, so the result must not fall where it rises elsewhere.
+        The branch is chosen by y, so the result must be monotonic.
 
         Raises
         ------
         NotImplementedError
-            It does not follow: x enters the last step twice, say.
+            It cannot be derived, for example because x enters the last operation twice.
         """
 
         def fixed(node: Node) -> bool:
             return self.derivative(node, x).constant == 0
 
         def inner(a: Node) -> Node:
-            """The slope of what a function is applied to, which must be the same everywhere."""
+            """The derivative of a function's argument, which must be constant."""
             slope = self.derivative(a, x)
             if x in ordered([slope]):
                 raise NotImplementedError(f"the slope of {a} is no constant")
@@ -357,7 +357,7 @@ class Tape:
         return back(result, y)
 
     def with_input(self, result: Node, x: Node, value: Node) -> Node:
-        """The result with another node in the place of x."""
+        """The result with another node in place of x."""
         program = Program([x], [result])
         outer = {node: node for node in program.nodes if not node.args}
         found: dict[Node, Node] = {**outer, x: value}
@@ -417,7 +417,7 @@ def ordered(results: Sequence[Node]) -> list[Node]:
 
 
 class Program:
-    """Results of a tape as a list of steps, to be run over and over in some arithmetic.
+    """Results of a tape as a list of steps, which can be run repeatedly in any arithmetic.
 
     Parameters
     ----------
@@ -439,15 +439,16 @@ class Program:
         ]
 
     def is_gap(self, k: int) -> bool:
-        """Whether result k is x - tanh(x), x the first input: far out it lies next to x -+ 1, which
-        may be a tie of a format, by less than any precision shows.
+        """Whether result k is x - tanh(x), where x is the first input.
+
+        For large |x| it is closer to x -+ 1, which may be a rounding tie, than any precision shows.
         """
         node = self.nodes[self.results[k]]
         return node.op == "tanh_gap" and node.args == (self.nodes[self.inputs[0]],)
 
     @property
     def breaks(self) -> set[float]:
-        """Where the program changes branch; it splits at -x <= -c to have c on the right."""
+        """Where the program changes branch. A split at -x <= -c puts c into the right branch."""
         splits = [node.args for node in self.nodes if node.op == "split"]
         return {float(cut.constant or 0) * (-1 if x.op == "neg" else 1) for x, cut, *_ in splits}
 
@@ -455,8 +456,7 @@ class Program:
         """Results for the given inputs in the arithmetic ``m``.
 
         ``m`` has ``const`` (of a Fraction), ``pi``, ``split(x, c, below, above)``, ``threshold``
-        and every function of `FUNCTIONS` that the program uses; sums and products are those of its
-        values.
+        and every function of `FUNCTIONS` that the program uses. Its values define + and *.
         """
         v: list[Any] = [None] * len(self.nodes)
         for i, value in zip(self.inputs, values, strict=True):
@@ -501,7 +501,7 @@ def unary(name: str, parameters: tuple[float, ...], orders: tuple[int, ...]) -> 
 
 @cache
 def with_parameters(name: str, orders: tuple[int, ...]) -> Program:
-    """The same as a program of x and of the parameters that the formula takes."""
+    """The same as a program of x and of the parameters in the formula."""
     tape = Tape()
     x, parameters = tape.input("x"), _parameters(tape, name)
     nodes = [tape.node(find(name).formula(tape, x, *parameters))]
@@ -512,7 +512,7 @@ def with_parameters(name: str, orders: tuple[int, ...]) -> Program:
 
 @cache
 def from_output(name: str) -> Program | None:
-    """f'(x) as a program of y = f(x) and of the parameters, where the formula tells it."""
+    """f'(x) as a program of y = f(x) and of the parameters; None if it cannot be derived."""
     tape = Tape()
     x, y, parameters = tape.input("x"), tape.input("y"), _parameters(tape, name)
     f = tape.node(find(name).formula(tape, x, *parameters))

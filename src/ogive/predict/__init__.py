@@ -1,4 +1,4 @@
-"""What depth and initialisation will do to signals and gradients, from the formula alone."""
+"""Predicts from a formula alone how signals and gradients change with depth."""
 
 from .gaussian import Moments, gain, gradient_ratio, moments
 

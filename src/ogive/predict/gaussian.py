@@ -1,4 +1,4 @@
-"""Gaussian moments of activations, and what follows from them for deep networks.
+"""Gaussian moments of activations, and their consequences for deep networks.
 
 With pre-activations z ~ N(0, K), weights of variance sw2/fan_in and biases of variance sb2, one
 layer maps K to sw2 E f(z)^2 + sb2, and multiplies the squared gradient by chi = sw2 E f'(z)^2 on
@@ -20,7 +20,7 @@ from ogive.catalog import Card, find
 from ogive.formula import tape
 
 NODES = 24
-"""Gauss-Legendre nodes in each panel: exact to rounding for what is smooth there."""
+"""Gauss-Legendre nodes per panel; exact to rounding for functions that are smooth in it."""
 
 REACH = 12.0
 """Standard deviations covered on each side; the density beyond is below 1e-32."""
@@ -28,7 +28,7 @@ REACH = 12.0
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """Of f(z) and f'(z), for z ~ N(0, variance)."""
+    """Moments of f(z) and f'(z), for z ~ N(0, variance)."""
 
     mean: float
     """E f(z)"""
@@ -53,13 +53,13 @@ def moments(activation: str | Card, variance: float = 1.0, **parameters: float) 
     variance
         K, the variance of its input.
     **parameters
-        The function's own, such as ``negative_slope``; its defaults where not given.
+        The function's parameters, such as ``negative_slope``, if not its defaults.
 
     Raises
     ------
     ValueError
-        Unknown name (the nearest are suggested), a function of whole rows, a parameter it does
-        not have or outside its domain, or a variance that is not positive and finite.
+        The name is unknown (the nearest are suggested), the function takes whole rows, a parameter
+        is unknown or outside its domain, or the variance is not positive and finite.
     """
     card = _unary(activation)
     _check(card, parameters)
@@ -105,14 +105,14 @@ def gradient_ratio(
     variance: float = 1.0,
     **parameters: float,
 ) -> float:
-    """log10 of the gradient's size before ``layers`` equal layers over its size after them.
+    """log10 of the ratio of the gradient's size before ``layers`` equal layers to that after them.
 
     Parameters
     ----------
     activation
         Name, alias or card of a unary function.
     layers
-        Factors of chi: how many activations lie between the two gradients.
+        Number of factors chi, that is of activations between the two gradients.
     weight_variance, bias_variance
         sw2 (weights have variance sw2/fan_in) and sb2.
     variance
@@ -151,7 +151,7 @@ def _unary(activation: str | Card) -> Card:
 
 
 def _breaks(card: Card, parameters: dict[str, float]) -> tuple[float, ...]:
-    """Where the formula changes branch at these parameters."""
+    """The points at which the formula changes branch, for these parameters."""
     given = [parameters.get(p.name, p.default) for p in card.parameters if p.operand]
     if not parameters or not all(map(math.isfinite, given)):
         return card.claims.breaks if card.claims else ()
@@ -180,9 +180,10 @@ def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _rule(
     scale: float, breaks: tuple[float, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes z and weights for E g(scale z): panels end at breaks and shrink towards them."""
+    """Nodes z and weights for E g(scale z), with panels that end at breaks and shrink near them."""
     edges = set(np.arange(-REACH, REACH + 1))
-    # The density varies over 1 in z, the function over 1 in x = scale z, near its breaks and 0.
+    # The density varies on the scale 1 in z; the function, near 0 and its breaks, on the scale 1 in
+    # x = scale z.
     widths = [2.0**j for j in range(-2, 2 + max(0, math.ceil(math.log2(REACH * scale))))]
     for centre in {0.0, *breaks}:
         for x in (centre, *(centre + w for w in widths), *(centre - w for w in widths)):

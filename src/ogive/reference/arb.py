@@ -1,7 +1,7 @@
 """Enclosures of a card's formula, in python-flint's arb balls.
 
-An enclosure is proved: the true value lies in it. Precision is raised until the enclosure is as
-narrow as asked, so no point is too close to a cancellation and no tail too far out.
+An enclosure is proved to contain the true value. Precision is raised until the enclosure is as
+narrow as required, so cancellation and far tails are no problem.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ogive.formula.tape import gated as gated_program
 from .ulp import Format, power
 
 _MOST_BITS = 1 << 17
-# Beyond every format: what lies further out rounds as what lies here.
+# Exponent beyond every format: larger numbers round as this one does.
 _FAR_OUT = 1200
 
 
@@ -38,7 +38,7 @@ def precision(bits: int) -> Iterator[None]:
 
 
 class Context:
-    """Arithmetic of balls. An exponential too large for them is infinite."""
+    """Ball arithmetic. An exponential that is too large for it is infinite."""
 
     @property
     def pi(self) -> arb:
@@ -57,11 +57,11 @@ class Context:
 
     @staticmethod
     def threshold(values: Sequence[arb], power: int) -> arb:
-        """The tau for which the ((v - tau)_+)^power sum to 1; NaN where the precision does not tell
-        two values apart.
+        """The tau for which the ((v - tau)_+)^power sum to 1; NaN if the precision is too low to
+        sort the values.
 
         Value k of the sorted ones lies above tau if and only if sum_{j <= k} (v_j - v_k)^power < 1.
-        Where that is not decided, both answers are enclosed: they differ little, tau being
+        If that is undecided, the result encloses both cases, which differ little since tau is
         continuous.
         """
         ordered = sorted(values, key=lambda v: v.mid(), reverse=True)
@@ -165,7 +165,7 @@ CONTEXT = Context()
 
 
 def _settled(ball: arb, bits: int) -> bool:
-    """Narrow enough, or infinite, or below every format."""
+    """Whether a ball is narrow enough, or infinite, or below every format."""
     if not ball.is_finite():
         return bool(ball == arb("inf") or ball == arb("-inf"))
     return (
@@ -190,8 +190,8 @@ def _prove(compute: Callable[[], list[arb]], bits: int) -> list[arb]:
 def enclose(card: Card, x: float, *parameters: float, order: int = 0, bits: int = 80) -> arb:
     """Enclosure of a unary function's derivative of the given order at x, to 2^-bits relative.
 
-    NaN gives NaN. An infinity gives the limit, which is infinite itself, or the format-free value
-    far out. Without parameters, the defaults are meant.
+    NaN gives NaN. An infinity gives the limit, computed at a point beyond every format. Without
+    parameters, the defaults are used.
     """
     program = unary(card.name, parameters or defaults(card.name), (order,))
     if math.isnan(x):
@@ -209,12 +209,12 @@ def enclose(card: Card, x: float, *parameters: float, order: int = 0, bits: int 
 
 
 def rounded(card: Card, x: float, *parameters: float, fmt: Format, order: int = 0) -> float:
-    """The correctly rounded result in a format. The sign of a zero is that of the exact result;
-    where the exact result is 0 itself, or too far down to tell, it says nothing.
+    """The correctly rounded result in a format. A zero has the sign of the exact result; if that is
+    exactly 0, or too small to decide, the sign has no meaning.
     """
     program = unary(card.name, parameters or defaults(card.name), (order,))
     if program.is_gap(0) and 32 < abs(x) < math.inf:
-        # 1 - |tanh(x)| is below 2^-91, and between it and 0 no number of a format or tie lies.
+        # 1 - |tanh(x)| is below 2^-91: no number or tie of a format lies between it and 0.
         with precision(_FAR_OUT):
             beside = arb(x) - math.copysign(1, x) * (1 - power(-100))
         return fmt.round(beside)
@@ -230,7 +230,7 @@ def rounded(card: Card, x: float, *parameters: float, fmt: Format, order: int = 
 
 
 def decide(ball: arb, fmt: Format) -> tuple[float, float]:
-    """The two ends of an enclosure, rounded; equal ends decide the correctly rounded result."""
+    """The rounded ends of an enclosure; if equal, they are the correctly rounded result."""
     if not ball.is_finite():
         return float(ball), float(ball)
     known = min(max(int(ball.rel_accuracy_bits()), fmt.precision), _MOST_BITS)
@@ -239,7 +239,7 @@ def decide(ball: arb, fmt: Format) -> tuple[float, float]:
 
 
 def gated(card: Card, a: float, b: float, bits: int = 80) -> list[arb]:
-    """Enclosures of a gated function's value and of its slopes by a and by b, at finite points."""
+    """Enclosures of a gated function's value and its derivatives by a and b, at finite points."""
     program = gated_program(card.name)
     return _prove(lambda: program.run(CONTEXT, [arb(a), arb(b)]), bits)
 
@@ -252,8 +252,8 @@ def row(
     u: Sequence[Fraction] | None = None,
     bits: int = 80,
 ) -> list[arb]:
-    """Enclosures of a row function's results (one for a reduction), with the uniform numbers u
-    where it draws some.
+    """Enclosures of a row function's results (one for a reduction); a random function takes its
+    uniform numbers u.
     """
 
     def compute() -> list[arb]:
@@ -328,8 +328,8 @@ def _row(card: Card, tape: Tape, z: Any, t: Any, options: dict[str, Any]) -> tup
 def layer(
     card: Card, x: list[float], W: list[list[float]], t: list[float], bits: int = 80, **options: Any
 ) -> tuple[arb, list[arb]]:
-    """The same for a head that holds a linear layer: its gradients by x, by W row by row, and by
-    the bias where there is one, all in one list.
+    """The same for a head with a linear layer: one list of its gradients by x, by W (row by row),
+    and by the bias if there is one.
     """
     tape = Tape()
     inputs = [tape.input(f"x{k}") for k in range(len(x))]

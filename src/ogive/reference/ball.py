@@ -1,9 +1,9 @@
-"""Bounds on value and derivatives for millions of float inputs a second, as certain as arb's.
+"""Bounds on value and derivatives for millions of float inputs per second, as rigorous as arb's.
 
 The tape runs in ball arithmetic in double (`ball.cpp`, compiled on demand by the system's
 compiler). A ball of relative radius 2^-45 decides all but a few inputs in a million; the rest go
-to arb. Next to 0, where results can be as near to a tie as one likes, the Taylor polynomial with
-enclosed coefficients decides.
+to arb. Near 0, where results can be arbitrarily close to a tie, a Taylor polynomial with enclosed
+coefficients decides.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OPERATIONS = (
     "sqrt", "logistic", "softplus", "sech2", "gauss", "tanh_gap", "root_sum", "root_share",
 )  # fmt: skip
 
-_TINY = -60  # log2 of the inputs below which the Taylor polynomial stands in
+_TINY = -60  # log2 of the inputs below which the Taylor polynomial is used
 _ERFC_TERMS, _ERFC_NODES = 14, 256
 
 Bounds = npt.NDArray[np.float64]
@@ -93,7 +93,7 @@ class _Verdict(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    """The compiled evaluator, kept in the project's build folder for the next process."""
+    """The compiled evaluator, cached in the project's build folder."""
     compiler = os.environ.get("CXX", "c++")
     key = "\n".join([_SOURCE.read_text(), compiler, *_FLAGS, platform.node(), platform.machine()])
     folder = Path(__file__).parents[3] / "build" / "reference"
@@ -111,14 +111,14 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-@cache  # which keeps it alive for the library
+@cache  # keeps it alive for the library
 def _erfc_table() -> Bounds:
     """Taylor coefficients of e^(x^2) erfc(x) at multiples of 1/8.
 
     M' = 2 x M - 2/sqrt(pi), so the coefficients follow from M by a recurrence. M is the Laplace
-    transform of a positive function, so each derivative shrinks as x grows, and what the
-    polynomial leaves out is bounded by the next coefficient at the left end of its interval. It
-    must be below 2^-54 of M.
+    transform of a positive function, so each derivative shrinks as x grows, and the polynomial's
+    remainder is bounded by the next coefficient at the left end of its interval. It must be below
+    2^-54 of M.
     """
     table = np.empty((_ERFC_NODES, _ERFC_TERMS))
     with precision(300):
@@ -141,7 +141,7 @@ def _scaled_erfc_series(x: arb, terms: int) -> list[arb]:
 
 
 class _OneSide(Context):
-    """Enclosures near 0 on one side of it: a split at 0 is settled in advance."""
+    """Enclosures on one side of 0, where the branch of a split at 0 is known in advance."""
 
     def __init__(self, above: bool):
         self.above = above
@@ -153,7 +153,7 @@ class _OneSide(Context):
 
 
 def _centre(ball: arb) -> tuple[float, float]:
-    """A double and a bound on its distance from everything in the ball."""
+    """A double, and a bound on its distance from every point of the ball."""
     centre = float(ball.mid())
     return centre, _above(abs(ball - centre))
 
@@ -181,7 +181,7 @@ def _taylor(name: str, parameters: tuple[float, ...], order: int, above: bool) -
 
 
 def _reach(name: str, parameters: tuple[float, ...]) -> tuple[float, float]:
-    """How far from 0, on its left and right, the Taylor polynomials hold."""
+    """How far from 0, to the left and right, the Taylor polynomials are valid."""
     tape = unary(name, parameters, (0, 2))
     second = tape.nodes[tape.results[1]]
     sides = [second, second]
@@ -197,15 +197,15 @@ def _reach(name: str, parameters: tuple[float, ...]) -> tuple[float, float]:
 
 @dataclass
 class Measured:
-    """What comparing results with bounds told."""
+    """Outcome of comparing results with bounds."""
 
     count: int
     worst: float
     """Upper bound on the error, in ulps."""
     worst_at: float
-    """The input it occurs at."""
+    """The input at which it occurs."""
     wrong: int
-    """Results that are not correctly rounded."""
+    """Number of results that are not correctly rounded."""
     decided_by_arb: int
 
     def merge(self, other: Measured) -> Measured:
@@ -227,9 +227,9 @@ class Encloser:
     card
         The function.
     parameters
-        Its parameters; none for the defaults.
+        Its parameters; the defaults if there are none.
     orders
-        The derivatives that are asked for; 0 is the value.
+        Orders of the derivatives; 0 is the value.
     """
 
     def __init__(self, card: Card, *parameters: float, orders: tuple[int, ...] = (0, 1)):
@@ -284,7 +284,7 @@ class Encloser:
         }
 
     def bounds(self, x: npt.NDArray[np.float32]) -> dict[int, tuple[Bounds, Bounds]]:
-        """(lower, upper) for every order; NaN where the ball cannot tell."""
+        """(lower, upper) for every order; NaN where the ball gives no bound."""
         x = np.ascontiguousarray(x, dtype=np.float32)
         lo, hi = np.empty((2, len(self.orders), x.size))
         rows = ctypes.c_void_p * len(self.orders)
@@ -307,7 +307,7 @@ class Encloser:
         fmt: Format,
         order: int,
     ) -> Measured:
-        """The verdict on results of one derivative order; what bounds leave open, arb decides."""
+        """The verdict on results of one derivative order; arb decides where the bounds do not."""
         x = np.ascontiguousarray(x, dtype=np.float32)
         results = np.ascontiguousarray(got, dtype=np.float32)
         critical = self.critical[order]
@@ -338,7 +338,7 @@ class Encloser:
         return found
 
     def measure(self, x: float, got: float, fmt: Format, order: int) -> tuple[float, bool]:
-        """Error in ulps and whether it is correctly rounded, of one result, by arb."""
+        """One result's error in ulps, and whether it is correctly rounded, by arb."""
         near = any(abs(x - c) < 2**-20 for c in self.critical[order])
         exact = enclose(self.card, x, *self.parameters, order=order, bits=fmt.precision + 24)
         error = ulp.error(got, exact, fmt, least_unit=self.least_unit(fmt, order) if near else None)
@@ -346,7 +346,7 @@ class Encloser:
         return error, got == want or (math.isnan(got) and math.isnan(want))
 
     def least_unit(self, fmt: Format, order: int) -> arb:
-        """The unit of error next to a zero of f' or f'': 2^-20 ulps of its greatest size."""
+        """The unit of error near a zero of f' or f'': 2^-20 ulps of the largest |f'| or |f''|."""
         return ulp.power(fmt.ulp_exponent(self._peak[order]) - 20)
 
 
@@ -354,8 +354,8 @@ GRID = [k / 8 for k in range(-160, 161)]
 
 
 def peak(card: Card, parameters: tuple[float, ...], order: int) -> int:
-    """Exponent of the greatest size of a derivative over the grid: a lower bound on that of its
-    supremum, so that what is measured with it is not measured too mildly.
+    """Exponent of a derivative's largest size on the grid. It is a lower bound on that of the
+    supremum, so errors measured in this unit are not underestimated.
     """
     program = unary(card.name, parameters or defaults(card.name), (order,))
     with precision(100):
@@ -367,8 +367,8 @@ def peak(card: Card, parameters: tuple[float, ...], order: int) -> int:
 def critical_points(
     card: Card, parameters: tuple[float, ...] = (), order: int = 1
 ) -> Sequence[float]:
-    """Where a derivative passes through zero, as the doubles just below, save at 0 itself: a zero
-    around which floats are dense needs no milder measure.
+    """The doubles just below the zeros of a derivative, except a zero at 0 itself: floats are dense
+    there, so it needs no special unit of error.
     """
     program = unary(card.name, parameters or defaults(card.name), (order,))
 
@@ -390,6 +390,6 @@ def critical_points(
             continue
         while (middle := (a + b) / 2) not in (a, b):
             a, b = (middle, b) if sign(middle) == start else (a, middle)
-        if abs(at(a)) < 2**-20:  # a jump through zero is no root
+        if abs(at(a)) < 2**-20:  # a jump across zero is not a root
             found.append(a)
     return found

@@ -1,8 +1,8 @@
 """Gated functions measured against proved bounds.
 
-y = a f(b), da = dy f(b) and db = dy a f'(b) are products with f(b) and f'(b), of which the ball
-knows 45 bits, for millions of operands a second; what those leave open, arb decides on the gated
-function's own formula.
+y = a f(b), da = dy f(b) and db = dy a f'(b) are products with f(b) and f'(b). Ball arithmetic gives
+45 bits of those, for millions of operands per second; where that is not enough, arb decides with
+the gated function's own formula.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from .ulp import FLOAT64, Format
 RESULTS = ("value", "da", "db")
 _MOST_BITS = 1024
 FAR = 600
-"""Far out f(b) is a multiple of b or of 1, less e^-b of it: beyond here no precision tells on which
-side of a tie a product lies. That it is the same side as here, tests/test_gated.py shows."""
+"""For large |b|, f(b) is a multiple of b or of 1, up to a relative e^-b. Beyond this b no precision
+shows on which side of a tie a product lies; tests/test_gated.py shows that it is the same side."""
 
 Reals = npt.NDArray[Any]
 
 
 def results(card: Card, dy: Reals, a: Reals, b: Reals) -> tuple[Reals, Reals, Reals]:
-    """What Ogive returns, in the order of `RESULTS`."""
+    """Ogive's results, in the order of `RESULTS`."""
     da, db = getattr(ogive.backward, card.name)(dy, a, b)
     return getattr(ogive, card.name)(a, b), da, db
 
@@ -39,8 +39,7 @@ def results(card: Card, dy: Reals, a: Reals, b: Reals) -> tuple[Reals, Reals, Re
 def measure(card: Card, dy: Reals, a: Reals, b: Reals, fmt: Format) -> dict[str, Measured]:
     """The errors of y, da and db at finite operands of at most 32 bits.
 
-    Next to a zero of f' the error of db counts in the unit that a derivative's has there, times
-    dy a.
+    Near a zero of f' the error of db is measured in the unit used for f' there, times dy a.
     """
     gate = encloser(card.gate)
     wide = [np.asarray(v, dtype=np.float64) for v in (dy, a, b)]
@@ -72,7 +71,7 @@ def _judge(
     unit: Reals,
     fmt: Format,
 ) -> Measured:
-    """The verdict on one result, given bounds on what it should be."""
+    """The verdict on one result, given bounds on the exact one."""
     right, other = fmt.round_all(low), fmt.round_all(high)
     spacing = np.maximum(fmt.spacing(np.minimum(np.abs(low), np.abs(high))), unit)
     with np.errstate(invalid="ignore"):
@@ -93,7 +92,7 @@ def _judge(
 
 
 def product(card: Card, dy: float, a: float, b: float, which: int, fmt: Format) -> Any:
-    """An enclosure of one result: one that decides how it rounds, where `_MOST_BITS` can tell."""
+    """An enclosure of one result, narrow enough to decide its rounding if `_MOST_BITS` suffice."""
     bits = fmt.precision + 40
     while True:
         ball = arb.gated(card, a, b, bits)[which]
@@ -106,7 +105,7 @@ def product(card: Card, dy: float, a: float, b: float, which: int, fmt: Format) 
 
 
 def float64(card: Card, count: int = 300) -> dict[str, Measured]:
-    """The errors in float64, where f(b) and f'(b) are normal numbers, and products too."""
+    """The errors in float64, where f(b), f'(b) and their products are normal numbers."""
     random = np.random.default_rng(8)
     around = [
         centre + side * 2.0**-k
@@ -129,14 +128,14 @@ def float64(card: Card, count: int = 300) -> dict[str, Measured]:
 
 
 def halves(fmt: Format, repeat: int) -> Reals:
-    """Every number of a 16-bit format as far out as `FAR`, each `repeat` times."""
+    """Every number of a 16-bit format up to `FAR` in size, each `repeat` times."""
     every = fmt.every()
     with np.errstate(invalid="ignore"):
         return np.repeat(every[np.abs(every.astype(np.float64)) <= FAR], repeat)
 
 
 def operands(fmt: Format, size: int, seed: int) -> Reals:
-    """Finite numbers of every exponent and, as likely, numbers of the size that networks have."""
+    """Finite numbers, half with every exponent and half with sizes typical of networks."""
     random = np.random.default_rng(seed)
     bits = 8 * fmt.dtype.itemsize
     patterns = random.integers(0, 1 << bits, size, dtype=f"u{bits // 8}").view(fmt.dtype)

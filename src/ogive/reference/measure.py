@@ -1,6 +1,6 @@
-"""Ogive's results measured against the reference: the points, and the errors at them.
+"""Measures Ogive's errors against the reference, and chooses the points.
 
-The ordinary tests and the exhaustive sweep share it, so that both hold the same contract against
+The ordinary tests and the exhaustive sweep share it, so that both check the same contract against
 the same reference.
 """
 
@@ -40,11 +40,11 @@ CONTRACT = {
     ("float64", "derivative"): 4.0,
     ("float64", "second_derivative"): 4.0,
 }
-"""The most ulps that each result may be off; in 16 bits every result is correctly rounded."""
+"""Largest allowed error of each result in ulps; 16-bit results must be correctly rounded."""
 ROWS_CONTRACT = 1.0
-"""The same for each float32 element of rows and heads."""
+"""The same for each float32 element of the results of rows and heads."""
 SEED = 7
-"""Of the functions that draw noise."""
+"""Seed for functions that draw noise."""
 
 Patterns = npt.NDArray[np.uint32]
 
@@ -58,7 +58,7 @@ def function(card: Card, which: str) -> Callable[..., Any]:
 
 
 def results(name: str) -> tuple[str, ...]:
-    """Which of `ORDERS` a unary function has."""
+    """The `ORDERS` that a unary function has."""
     return tuple(which for which in ORDERS if which in modes(name))
 
 
@@ -70,7 +70,7 @@ def encloser(name: str, which: tuple[str, ...] = FIRST_TWO) -> Encloser:
 def float32(
     card: Card, patterns: Patterns, which: tuple[str, ...] = FIRST_TWO
 ) -> dict[str, Measured]:
-    """Value and derivative, or the results named, at float32 bit patterns."""
+    """Errors of value and derivative, or of the named results, at float32 bit patterns."""
     return _judged(card, patterns.view(np.float32), FLOAT32, which)
 
 
@@ -108,7 +108,7 @@ def float64(card: Card, which: tuple[str, ...] = FIRST_TWO) -> dict[str, Measure
 
 
 def float64_points(card: Card, which: tuple[str, ...] = FIRST_TWO) -> npt.NDArray[np.float64]:
-    """Both tails, every scale, the neighbourhoods of breaks and of roots of the derivatives."""
+    """Points in both tails, at every scale, and near breaks and roots of the derivatives."""
     random = np.random.default_rng(2)
     scales = np.ldexp(random.uniform(1, 2, 150), np.linspace(-1074, 1023, 150).astype(int))
     tails = np.concatenate([random.uniform(0, 40, 200), random.uniform(40, 760, 150)])
@@ -125,14 +125,14 @@ def float64_points(card: Card, which: tuple[str, ...] = FIRST_TWO) -> npt.NDArra
 
 
 def _places(card: Card, which: tuple[str, ...]) -> list[float]:
-    """Breaks, and roots of the derivatives."""
+    """The breaks, and the roots of the derivatives."""
     roots = encloser(card.name, which).critical.values()
     return [*(card.claims.breaks if card.claims else ()), *(x for each in roots for x in each)]
 
 
 def cutoffs(card: Card, which: tuple[str, ...] = FIRST_TWO) -> list[int]:
-    """The float32 bit patterns next to which a correctly rounded result changes regime: becomes
-    zero, subnormal, infinite, or its limit for good.
+    """The float32 bit patterns at which a correctly rounded result becomes zero, subnormal or
+    infinite, or reaches its limit.
     """
     reference = encloser(card.name, which)
     found = set()
@@ -185,7 +185,7 @@ class Row:
 
 
 def rows(huge: bool = True) -> Iterator[Row]:
-    """Rows on which softmax and its kin go wrong elsewhere."""
+    """Rows on which other implementations of softmax and similar functions fail."""
     random = np.random.default_rng(3)
     for n in (1, 2, 3, 10, 129, 1000):
         for scale in (1, 8):
@@ -220,12 +220,12 @@ def _worst(z: npt.NDArray[Any], got: npt.NDArray[Any], exact: list[Any]) -> Meas
 
 
 def has_classes(card: Card) -> bool:
-    """Whether a head works on rows of classes, not on each logit by itself."""
+    """Whether a head works on rows of classes rather than on single logits."""
     return bool(card.inputs) or any(p.name == "axis" for p in card.parameters)
 
 
 def head_error(card: Card, row: Row) -> dict[str, Measured]:
-    """Loss and gradient of one row of a head, hard target: the first class, and t = 0."""
+    """Errors of a head's loss and gradient on one row; the target is the first class, or t = 0."""
     judge = getattr(ogive.value_and_grad, card.name)
     if not has_classes(card):
         loss, gradient = judge(row.z, np.zeros_like(row.z), reduction="none")
@@ -233,7 +233,7 @@ def head_error(card: Card, row: Row) -> dict[str, Measured]:
         losses, slopes = [e[0] for e in exact], [e[1][0] for e in exact]
     else:
         target = np.eye(1, row.z.size)[0].tolist()
-        if card.inputs:  # a layer that changes nothing: its inputs are the logits
+        if card.inputs:  # an identity layer, so that its inputs are the logits
             layer = np.eye(row.z.size, dtype=np.float32)
             loss, (gradient, _, _) = judge(row.z[None], layer, [0], reduction="none")
         else:

@@ -18,8 +18,8 @@ def philox4x32_10(counter: list[int], key: list[int]) -> list[int]:
 
 
 def uniform(seed: int, count: int, start: int = 0) -> list[Fraction]:
-    """(k + 1/2)/2^32 for the words k with the indices from `start` on, word i mod 4 of block i div
-    4 having index i.
+    """(k + 1/2)/2^32 for the words k with indices from `start` on. Word i is word i mod 4 of block
+    i div 4.
     """
     key = [seed & MASK, (seed >> 32) & MASK]
     first, last = start // 4, (start + count + 3) // 4

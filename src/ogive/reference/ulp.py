@@ -1,8 +1,8 @@
 """Floating-point formats, correct rounding into them, and the distance from an exact result.
 
-``error`` is |got - exact| in units in the last place of the exact result. It is total: a zero has
-the ulp of the subnormals, an infinity counts as the number that would follow the largest, and NaN
-equals NaN alone.
+``error`` is |got - exact| in units in the last place of the exact result. It is defined for all
+values: a zero has the ulp of the subnormals, an infinity counts as the number after the largest
+finite one, and NaN equals only NaN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Format:
 
     name: str
     precision: int
-    """Digits of the significand, the hidden one included."""
+    """Bits of the significand, including the hidden one."""
     least: int
     """Exponent of the smallest normal number."""
     greatest: int
@@ -65,7 +65,7 @@ class Format:
         return math.ldexp(mantissa, exponent)
 
     def spacing(self, x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The ulp of each number of an array; of an infinity, that of the largest."""
+        """The ulp of each number of an array; an infinity has that of the largest number."""
         exponents = np.frexp(np.where(np.isinf(x), math.ldexp(1, self.greatest), x))[1] - 1
         exponents = np.where(x == 0, self.least, np.clip(exponents, self.least, self.greatest))
         return np.asarray(np.ldexp(1.0, exponents - self.precision + 1))
@@ -80,7 +80,7 @@ class Format:
         )
 
     def every(self) -> npt.NDArray[Any]:
-        """Every number of a 16-bit format, NaNs and infinities included."""
+        """Every number of a 16-bit format, including NaNs and infinities."""
         return np.arange(1 << 16, dtype=np.uint16).view(self.dtype)
 
 
@@ -107,11 +107,11 @@ def error(got: float, exact: arb, fmt: Format, *, least_unit: arb | None = None)
     Parameters
     ----------
     got
-        The result; every format embeds in float64.
+        The result; float64 contains all formats.
     exact
-        An enclosure, narrow enough to tell; the error is an upper bound over it.
+        A narrow enclosure; the error returned is an upper bound over it.
     fmt
-        The format whose ulp counts.
+        The format whose ulp is the unit.
     least_unit
         The error is measured in no smaller unit than this one.
     """

@@ -1,4 +1,4 @@
-"""Measured accuracy, read from the one file that holds it."""
+"""Reads the measured accuracy from the one file that holds it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 _FILES = (
     Path(__file__).parents[3] / "tests" / "accuracy.toml",  # the source tree
-    Path(__file__).parents[1] / "accuracy.toml",  # where a package carries it
+    Path(__file__).parents[1] / "accuracy.toml",  # in an installed package
 )
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What the sweep found for one function, result and format."""
+    """Measured accuracy of one function, result and format."""
 
     which: str
     """``value``, ``derivative``, ``gradient``…"""
@@ -33,7 +33,7 @@ def _table() -> dict[str, Any]:
 
 
 def measured(name: str) -> list[Accuracy]:
-    """The figures of a function; empty where the file is not at hand."""
+    """The figures of a function; empty if there is no file."""
     return [
         Accuracy(which, dtype, entry["max_ulp"], entry["correctly_rounded"], entry["inputs"])
         for which, formats in _table().get(name, {}).items()

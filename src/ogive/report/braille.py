@@ -1,6 +1,6 @@
-"""Curves drawn in a terminal with braille dots: two columns and four rows to a character.
+"""Plots curves in a terminal with braille dots: two columns and four rows per character.
 
-Forty lines instead of a plotting library of 3 MB that would serve this one drawing.
+These forty lines replace a plotting library of 3 MB.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _EMPTY = 0x2800
 
 
-def draw(
+def plot(
     x: np.ndarray, y: np.ndarray, *, width: int, height: int, view: tuple[float, float]
 ) -> list[str]:
-    """Draw one curve: ``height`` lines of ``width`` characters, the highest values on top.
+    """Plot one curve: ``height`` lines of ``width`` characters, the highest values on top.
 
     Parts outside ``view`` and values that are not finite are left out.
     """
     cells = np.full((height, width), _EMPTY)
     low, high = view
-    # Several samples to a dot's column, so that steep parts stay connected.
+    # Take several samples per dot column, so that steep parts stay connected.
     fine = np.linspace(x[0], x[-1], 64 * width)
     values = np.interp(fine, x, y)
     columns = np.round((fine - x[0]) / (x[-1] - x[0]) * (2 * width - 1)).astype(int)
@@ -34,9 +34,9 @@ def draw(
 
 
 def overlay(layers: Sequence[list[str]]) -> list[list[tuple[str, int]]]:
-    """Merge drawings of one size: for each character, its dots and the first layer that has any.
+    """Merge plots of one size: for each character, its dots and the first layer that has any.
 
-    The layer is -1 where nothing is drawn.
+    The layer is -1 for an empty character.
     """
     merged = []
     for lines in zip(*layers, strict=True):

@@ -24,11 +24,11 @@ def write(card: Card, path: Path | str) -> None:
 
 def html(card: Card) -> str:
     """The page as text."""
-    drawn: dict[str, Chart] = {}
-    view = function_view.view(card, drawn)
+    page_charts: dict[str, Chart] = {}
+    view = function_view.view(card, page_charts)
     if card.kind == "unary":
         edges, density = output_density(card)
-        drawn["output"] = charts.bars(
+        page_charts["output"] = charts.bars(
             edges,
             density,
             x=f"{card.name}(z), z from N(0, 1)",
@@ -37,7 +37,7 @@ def html(card: Card) -> str:
         )
     return page.render(
         "card.html",
-        drawn,
+        page_charts,
         {},
         known=[card.name],
         card=card,

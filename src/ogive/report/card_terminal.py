@@ -22,13 +22,13 @@ HEIGHT = 15
 
 
 def show(card: Card, console: Console) -> None:
-    """Print everything the card says, with its curve."""
+    """Print the whole card, with its curves."""
     for part in renderables(card, console.width):
         console.print(part)
 
 
 def html(card: Card) -> str:
-    """The same as a fragment for a notebook."""
+    """The same card as an HTML fragment for a notebook."""
     console = Console(record=True, width=100, file=io.StringIO())
     show(card, console)
     frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
@@ -36,7 +36,7 @@ def html(card: Card) -> str:
 
 
 def renderables(card: Card, width: int) -> Iterator[RenderableType]:
-    """What a card says, part by part, for a terminal of a width."""
+    """The parts of a card, for a terminal with `width` columns."""
     yield Text(card.title, style="bold")
     yield Text(card.summary)
     if card.aliases:
@@ -83,15 +83,15 @@ def _formula(card: Card, width: int) -> Iterator[RenderableType]:
 def drawing(card: Card, width: int, height: int = HEIGHT) -> Group:
     """The curves of f (in the function's colour), f′ and f″ over [-6, 6], in braille."""
     sampled = curves(card)
-    drawn = [
+    plotted = [
         ("f", sampled.value, palette.style(card.name).dark),
         ("f′", sampled.slope, palette.CURVES["f′"].dark),
         ("f″", sampled.curvature, palette.CURVES["f″"].dark),
     ]
-    everything = np.concatenate([y for _, y, _ in drawn])
+    everything = np.concatenate([y for _, y, _ in plotted])
     view = (max(float(np.nanmin(everything)), -2.0), min(float(np.nanmax(everything)), 3.0))
     layers = [
-        braille.draw(sampled.x, y, width=width, height=height, view=view) for _, y, _ in drawn
+        braille.plot(sampled.x, y, width=width, height=height, view=view) for _, y, _ in plotted
     ]
     lines = []
     for index, row in enumerate(braille.overlay(layers)):
@@ -99,12 +99,12 @@ def drawing(card: Card, width: int, height: int = HEIGHT) -> Group:
         label = f"{at:6.2f}" if index in (0, height // 2, height - 1) else " " * 6
         line = Text(f"{label} │", style="dim")
         for character, owner in row:
-            line.append(character, style=drawn[owner][2] if owner >= 0 else "dim")
+            line.append(character, style=plotted[owner][2] if owner >= 0 else "dim")
         lines.append(line)
     lines.append(Text(" " * 7 + "└" + "─" * width, style="dim"))
     lines.append(Text(" " * 8 + "-6" + "0".center(width - 3) + "6", style="dim"))
     legend = Text(" " * 8)
-    for name, _, colour in drawn:
+    for name, _, colour in plotted:
         legend.append(f"━ {name}   ", style=colour)
     return Group(*lines, legend, Text())
 

@@ -1,4 +1,4 @@
-"""Charts from plain numbers, with Bokeh; each carries its numbers as a table for every reader."""
+"""Bokeh charts from plain numbers; each also has a table of its numbers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ THEME = Theme(
     json={
         "attrs": {
             "Plot": {
-                # The page shows through, in its own light or dark.
+                # Transparent, so that the page's light or dark background shows.
                 "background_fill_color": None,
                 "border_fill_color": None,
                 "outline_line_color": None,
@@ -74,7 +74,7 @@ THEME = Theme(
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers as text: what a chart shows, for those who cannot see or run it."""
+    """A chart's numbers as text, for readers who cannot see or run it."""
 
     head: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
@@ -82,20 +82,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """One drawing."""
+    """One chart."""
 
     plot: Any
     label: str
-    """What it shows, in a sentence; read aloud in its place."""
+    """A sentence about what it shows, for screen readers."""
     height: int
 
     def item(self) -> Any:
-        """What the charting library needs to draw it in a page."""
+        """The data from which Bokeh renders it in a page."""
         return json_item(self.plot, theme=THEME)
 
 
 def blank(height: int, title: str | None = None, **options: Any) -> Any:
-    """A figure as wide as its place, without tools: scrolling past must not zoom."""
+    """A figure as wide as its container, without tools, since scrolling must not zoom."""
     plot = figure(
         height=height,
         sizing_mode="stretch_width",
@@ -108,12 +108,12 @@ def blank(height: int, title: str | None = None, **options: Any) -> Any:
 
 
 def add(plot: Any, data: ColumnDataSource, glyph: Any, name: str | None = None) -> Any:
-    """Draw a glyph; ``plot.line`` and its kin would add three more for states never shown."""
+    """Add a glyph; ``plot.line`` and the like would add three more for states never shown."""
     return plot.add_glyph(data, glyph, name=name)
 
 
 def hover(plot: Any, renderers: Sequence[Any], tips: Sequence[tuple[str, str]]) -> None:
-    """Show these fields of the point under the pointer."""
+    """Show these fields for the point under the pointer."""
     plot.add_tools(HoverTool(renderers=list(renderers), tooltips=list(tips)))
 
 
@@ -126,7 +126,7 @@ def _column(values: Iterable[Any]) -> Any:
     values = list(values)
     if any(isinstance(value, str) for value in values):
         return values
-    # Half the bytes in the page, and more digits than a pixel can show.
+    # float32 needs half the bytes, and has more digits than a pixel can show.
     return np.array([math.nan if value is None else value for value in values], dtype=np.float32)
 
 
@@ -179,7 +179,7 @@ class Dots:
     low: float
     high: float
     look: str = ""
-    """The activation whose colour it has, where the name is not it."""
+    """The activation whose colour it has, if not the name's own."""
 
 
 def strip(
@@ -193,10 +193,10 @@ def strip(
     reach: float,
     band: float | None = None,
 ) -> Chart:
-    """A row for each activation, the first on top: its points, its mean and interval.
+    """A row for each activation, the first on top, with its points, mean and interval.
 
-    Rows whose mean is further than `reach` from `middle` are written at the edge, so that the axis
-    stays readable. `band` shades what is within so much of 0.
+    A row whose mean is further than `reach` from `middle` is shown as text at the edge, so that the
+    axis stays readable. `band` is the half width of a shaded region around 0.
     """
     height = 84 + 24 * len(rows)
     top = len(rows) - 1
@@ -221,14 +221,14 @@ def strip(
     ]
     data = source(
         x=[value for _, _, value, _ in points],
-        # Side by side where they would cover each other.
+        # Shifted, so that they do not cover each other.
         y=[y + 0.16 + 0.05 * (split % 3 - 1) for y, _, _, split in points],
         split=[split + 1 for _, _, _, split in points],
         name=[row.name for _, row, _, _ in points],
         color=[palette.style(row.look or row.name).light for _, row, _, _ in points],
     )
     dot = Scatter(x="x", y="y", size=6, line_color="color", fill_color="color", fill_alpha=0.5)
-    drawn = add(plot, data, dot, "points")
+    circles = add(plot, data, dot, "points")
     means = source(
         y=[y - 0.16 for y, _ in near],
         low=[row.low for _, row in near],
@@ -278,12 +278,12 @@ def strip(
             text_font_size="11px",
         )
         add(plot, marks, text, "beyond")
-    hover(plot, [drawn], [("", "@name"), (x, f"@x{{0.{'0' * digits}}}"), ("split", "@split")])
+    hover(plot, [circles], [("", "@name"), (x, f"@x{{0.{'0' * digits}}}"), ("split", "@split")])
     return Chart(plot, label, height)
 
 
 def layer_map(size: int = 150) -> Chart:
-    """An empty layer x step map, to stand once for each activation: the page's script fills it."""
+    """An empty layer x step map, shown once per activation and filled by the page's script."""
     plot = blank(size, " ", x_range=(-0.5, 0.5), y_range=(0.5, 1.5))
     plot.grid.grid_line_color = None
     plot.yaxis.ticker = BasicTicker(desired_num_ticks=4, min_interval=1)
@@ -300,8 +300,8 @@ def layer_map(size: int = 150) -> Chart:
         line_width=1,
         fill_color={"field": "value", "transform": mapper},
     )
-    drawn = add(plot, data, cells)
-    hover(plot, [drawn], [("layer", "@y"), ("step", "@step"), ("", "@shown")])
+    rectangles = add(plot, data, cells)
+    hover(plot, [rectangles], [("layer", "@y"), ("step", "@step"), ("", "@shown")])
     return Chart(plot, "Layer by step map", size)
 
 
@@ -318,7 +318,7 @@ class Point:
 
 
 def diagonal(points: Sequence[Point], *, x: str, y: str, label: str, height: int = 380) -> Chart:
-    """Predicted against measured, with the line on which they agree."""
+    """A scatter of predicted against measured values, with the line on which they agree."""
     plot = blank(height, None, x_axis_label=x)
     plot.yaxis.axis_label = y
     plot.xgrid.grid_line_color = GRID[0]
@@ -361,7 +361,7 @@ def diagonal(points: Sequence[Point], *, x: str, y: str, label: str, height: int
 
 @dataclass(frozen=True)
 class Profile:
-    """Values by layer, for one depth of network."""
+    """Values by layer, for networks of one depth."""
 
     name: str
     y: Sequence[float]
@@ -372,7 +372,7 @@ class Profile:
 def profiles(
     curves: Sequence[Profile], *, start: float, y: str, label: str, height: int = 280
 ) -> Chart:
-    """Values by layer, one line per depth, against where they started."""
+    """Values by layer, one line per depth, and the value at which all started."""
     plot = blank(height, None, x_axis_label="layer (1 is nearest the input)")
     plot.yaxis.axis_label = y
     plot.add_layout(Span(location=start, dimension="width", line_color=SOFT[0], line_dash="4 4"))
@@ -400,7 +400,7 @@ def profiles(
 
 
 def _legend(plot: Any, renderers: Sequence[Any]) -> None:
-    """A line above the chart that names what was drawn."""
+    """A legend in a line above the chart."""
     legend: Any = Legend(
         items=[LegendItem(label=value(each.name), renderers=[each]) for each in renderers],
         orientation="horizontal",
@@ -430,7 +430,7 @@ def functions(
     shown_y = np.concatenate([y for _, y in curves])
     low = max(float(np.nanmin(shown_y)), clip[0])
     high = min(float(np.nanmax(shown_y)), clip[1])
-    # The density has a band of its own below the curves.
+    # The density is in a separate band below the curves.
     scale = 0.22 * (high - low)
     floor = low - 1.25 * scale
     plot = blank(

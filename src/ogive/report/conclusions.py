@@ -1,6 +1,6 @@
-"""What a study concluded, as the page, the terminal and the notebook say it.
+"""A study's conclusions in words, shared by the page, the terminal and the notebook.
 
-Numbers come from the study's records as they are; here they only get their digits and their words.
+The study's records hold all numbers; this module only formats them and puts them into words.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ MATTERS = {
 
 
 def title(metric: Metric) -> str:
-    """A metric's name and unit, as a head of a column or an axis."""
+    """A metric's name and unit, as the title of a column or an axis."""
     return f"{NAMES[metric]}, %" if metric in IN_POINTS else NAMES[metric]
 
 
 def others(result: StudyResult) -> list[Metric]:
-    """The metrics that are reported beside the compared one."""
+    """The metrics that are reported in addition to the compared one."""
     return [each for each in METRICS[result.settings.task] if each != result.settings.metric]
 
 
 def score(metric: Metric, value: float | None) -> str:
-    """A score with its digits, without its unit."""
+    """A score without its unit."""
     return percent(value) if metric in IN_POINTS else number(value)
 
 
 def span(interval: Interval) -> str:
-    """``96.8 – 98.0``, of a score in %."""
+    """``96.8 – 98.0``, for a score in %."""
     return f"{percent(interval.low)} – {percent(interval.high)}"
 
 
@@ -78,7 +78,7 @@ def bounds(each: Comparison) -> str:
 
 
 def _digits(each: Comparison) -> int:
-    """As many that an interval which excludes 0 does not end in what looks like 0."""
+    """Enough digits for an interval that excludes 0 not to show 0 as an end."""
     digits = 1
     if each.significant:
         ends = (each.interval.low, each.interval.high)
@@ -88,12 +88,12 @@ def _digits(each: Comparison) -> int:
 
 
 def star(each: Comparison) -> str:
-    """Marks what differs by the study's test."""
+    """A star for a difference that is significant by the study's test."""
     return " *" if each.significant else ""
 
 
 def probability(value: float) -> str:
-    """``.93``; never 0 or 1, which nothing measured can show."""
+    """``.93``; never 0 or 1, which no measurement can show."""
     if value < 0.005:
         return "<.01"
     if value > 0.995:
@@ -102,7 +102,7 @@ def probability(value: float) -> str:
 
 
 def three(each: Comparison) -> tuple[tuple[str, float, str], ...]:
-    """The probabilities that the difference is above, within and below what matters."""
+    """Probabilities that the difference is above, within and below the region of equivalence."""
     return tuple(
         (name, value, probability(value))
         for name, value in (
@@ -127,11 +127,11 @@ class Sure:
     """What is compared with what."""
     comparison: Comparison
     practical: bool
-    """It is one with the baseline, so that equivalence is a question at all."""
+    """Whether it is a comparison with the baseline, so that equivalence is meaningful."""
 
 
 def sure(result: StudyResult) -> Sure | None:
-    """What the answer rests on: the best rival against the baseline, or whether anything trains."""
+    """The best rival against the baseline, or if nothing trains, against the constant."""
     answer, baseline = result.answer, result.settings.baseline
     here = result.at(answer.depth)
     if answer.use is not None:
@@ -181,7 +181,7 @@ def matters(result: StudyResult) -> str:
         if near:
             parts.append(f"Within {rope(result)} of {baseline}{at}: {_listed(near)}.")
         if rest:
-            parts.append(f"This study is too small to tell{at} of {_listed(rest)}.")
+            parts.append(f"This study is too small to decide about {_listed(rest)}{at}.")
         found = " ".join(parts)
     for each in answer.by_depth:
         if each.depth != answer.depth and (each.better or each.worse):
@@ -249,10 +249,10 @@ def classes(data: DataDescription, most: int) -> tuple[list[tuple[str, int]], in
 
 def table_size(data: DataDescription) -> str:
     """``1,797 rows, 64 columns: label to predict, 10 classes``."""
-    kind = f"{len(data.classes):,} classes" if data.classes else "an amount"
+    kind = f"{len(data.classes):,} classes" if data.classes else "a number"
     became = ""
     if len(data.features) != data.columns:
-        became = f" (made into {_plural(len(data.features), 'number')} a row)"
+        became = f" (made into {_plural(len(data.features), 'number')} per row)"
     return (
         f"{_plural(data.rows, 'row')}, {_plural(data.columns, 'feature')}{became}; "
         f"{short(data.target, 60)} to predict, {kind}"
@@ -265,18 +265,18 @@ def divided(data: DataDescription) -> str:
     return (
         f"{_plural(splits.count, 'split')} ({splits.kind}): {splits.train:,} rows to train, "
         f"{splits.validation:,} to choose the learning rate, {splits.test:,} to test, each split "
-        "with rows, draws and learning rates of its own"
+        "with its own rows, random weights and learning rates"
     )
 
 
 def network(result: StudyResult) -> str:
-    """What was trained."""
+    """The networks that were trained, in words."""
     settings = result.settings
     epochs = number(settings.epochs(max(1, result.data.splits.train)), 2)
     how = "Adam" if settings.optimizer == "adam" else f"SGD with momentum {settings.momentum:g}"
     return (
-        f"{settings.width} units a hidden layer, {how}, batches of {settings.batch_size}, at most "
-        f"{epochs} epochs ({settings.steps:,} steps) with early stopping; learning rates "
+        f"{settings.width} units per hidden layer, {how}, batches of {settings.batch_size}, at "
+        f"most {epochs} epochs ({settings.steps:,} steps) with early stopping; learning rates "
         + ", ".join(f"{rate:g}" for rate in settings.rates)
     )
 
@@ -287,7 +287,7 @@ def rate_counts(cell: Cell, rates: Sequence[float]) -> list[int]:
 
 
 def short(text: str, most: int = 80) -> str:
-    """A name from the data, cut where it is absurdly long."""
+    """A name from the data, cut if it is very long."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

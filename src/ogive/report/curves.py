@@ -10,7 +10,7 @@ import numpy as np
 from ogive.catalog import Card
 
 SPAN = 6.0
-"""Curves are drawn over [-SPAN, SPAN], where a pre-activation of a healthy network lies."""
+"""Curves are plotted over [-SPAN, SPAN], the range of pre-activations in a healthy network."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,19 @@ class Curves:
 
 
 def defaults(card: Card) -> list[float]:
-    """Default values of the parameters that the formula sees."""
+    """Default values of the parameters in the formula."""
     return [float(each.default) for each in card.parameters if each.operand]
 
 
 def curves(card: Card, points: int = 241) -> Curves:
-    """Sample a unary function; branches' ends are sampled from both sides, jumps stay open."""
+    """Sample a unary function, on both sides of each branch point; jumps leave a gap."""
     import ogive.formula.numpy as formula
 
     x = np.linspace(-SPAN, SPAN, points)
     at = defaults(card)
     breaks = card.claims.breaks if card.claims else ()
     gaps = [b for b in breaks if -SPAN < b < SPAN]
-    # A point just below and just above each break, and none on it.
+    # Sample just below and just above each break, but not on it.
     x = np.array(sorted({*x.tolist()} - set(gaps) | {b + s * 1e-9 for b in gaps for s in (-1, 1)}))
     value, slope, curvature = (
         np.asarray(each(card, x, *at), dtype=float)
@@ -47,7 +47,7 @@ def curves(card: Card, points: int = 241) -> Curves:
     for b in gaps:
         here = int(np.searchsorted(x, b))
         x = np.insert(x, here, b)
-        # Joined where continuous, a hole where it jumps: NaN breaks the line.
+        # NaN breaks the line at a jump; a continuous curve is joined.
         value, slope, curvature = (_bridge(each, here) for each in (value, slope, curvature))
     normal = np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
     return Curves(x, value, slope, curvature, normal)
@@ -60,7 +60,7 @@ def _bridge(y: np.ndarray, here: int) -> np.ndarray:
 
 
 def output_density(card: Card, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Histogram of f(z) for z ~ N(0, 1), over equally likely z: (edges, density)."""
+    """Histogram of f(z) for z ~ N(0, 1), from equally likely values of z: (edges, density)."""
     from statistics import NormalDist
 
     import ogive.formula.numpy as formula

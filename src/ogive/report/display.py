@@ -1,4 +1,4 @@
-"""How a card and a study's result show themselves; what draws them is imported when asked.
+"""How a card and a study's result are displayed. The renderers are imported when needed.
 
 rich and the charting library come with ``ogive[study]``, and no other part needs them.
 """
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def renderables(card: Card, width: int) -> Iterable[Any]:
-    """What rich prints, for a terminal of so many columns."""
+    """The parts of a card that rich prints, for a terminal with `width` columns."""
     from . import card_terminal
 
     return card_terminal.renderables(card, width)
 
 
 def html(card: Card) -> str | None:
-    """A fragment for a notebook, or None where rich is not installed."""
+    """An HTML fragment for a notebook, or None if rich is not installed."""
     try:
         from . import card_terminal
     except ImportError:
@@ -33,14 +33,14 @@ def html(card: Card) -> str | None:
 
 
 def write_page(result: StudyResult, path: str | Path) -> None:
-    """One file that works offline."""
+    """Write the report as one file that works offline."""
     from . import study_page
 
     study_page.write(result, path)
 
 
 def notebook(result: StudyResult) -> str:
-    """The answer and the table, as a fragment for a notebook."""
+    """The answer and the results table, as an HTML fragment for a notebook."""
     from . import study_notebook
 
     return study_notebook.html(result)

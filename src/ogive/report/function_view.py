@@ -1,4 +1,4 @@
-"""What a page shows of one function: shared by the study's report and the page of one card."""
+"""One function's part of a page, shared by the study's report and the page of one card."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class FunctionView:
 
 def view(
     card: Card,
-    drawn: dict[str, Chart],
+    page_charts: dict[str, Chart],
     *,
     density: tuple[Sequence[float], Sequence[float]] | None = None,
 ) -> FunctionView:
     """Prepare a card and add its curves to the page's charts under ``curve-<name>``."""
     if card.kind == "unary":
         sampled = curves(card)
-        drawn[f"curve-{card.name}"] = charts.functions(
+        page_charts[f"curve-{card.name}"] = charts.functions(
             sampled.x,
             [("f", sampled.value), ("f′", sampled.slope), ("f″", sampled.curvature)],
             normal=sampled.normal,

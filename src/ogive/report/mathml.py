@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw without fonts, scripts or networks."""
+"""Formulas as MathML, which browsers render without fonts, scripts or a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _display(expression: object, left: str) -> Markup:
     from sympy.printing.mathml import MathMLPresentationPrinter
 
     class Printer(MathMLPresentationPrinter):  # type: ignore[misc]
-        """SymPy's own has no layout for cases."""
+        """Adds a layout for cases, which SymPy's printer lacks."""
 
         def _print_Piecewise(self, piecewise: Any) -> Any:
             table = self.dom.createElement("mtable")
@@ -44,7 +44,7 @@ def _display(expression: object, left: str) -> Markup:
             return cases
 
     body = Printer({"mul_symbol": "None"})._print(expression).toxml()
-    # The double-struck e is right by the standard, and read by nobody.
+    # The standard's double-struck e is unfamiliar to readers.
     body = body.replace("&ExponentialE;", "e").replace("<mo>-</mo>", "<mo>−</mo>")
     return Markup(f'<math display="block"><mrow>{left}<mo>=</mo>{body}</mrow></math>')
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML file: template, style, script, charting library and charts in it."""
+"""Makes one self-contained HTML file from template, style, script, charting library and charts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @cache
 def _environment() -> Environment:
-    # Everything is escaped unless it is Markup: file and column names come from anywhere.
+    # Everything except Markup is escaped, since file and column names are not trusted.
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -46,20 +46,20 @@ def options(sentence: str) -> Markup:
 
 
 def embedded_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: no text in it can end the element."""
+    """JSON that is safe inside a script element: no text in it can end the element."""
     encoded = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return Markup(encoded.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
 
 
 @cache
 def library() -> Markup:
-    """The charting library without widgets, tables, WebGL and MathJax, packed to a third."""
+    """The charting library without widgets, tables, WebGL and MathJax, compressed to a third."""
     text = "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
 def packed(chart: Chart) -> Markup:
-    """A chart as the page carries it."""
+    """A chart's JSON for the page."""
     return embedded_json(chart.item())
 
 
@@ -70,9 +70,9 @@ def render(
     items: dict[str, Markup] | None = None,
     **context: Any,
 ) -> str:
-    """A whole page; ``data`` is what its script works on, beside the charts themselves.
+    """A whole page; ``data`` is further input for its script, in addition to the charts.
 
-    `items` are the charts as `packed`, if that is done already; a chart without one is left out.
+    `items` are the results of `packed`, if they exist already; a chart without one is left out.
     """
     if items is None:
         items = {key: packed(chart) for key, chart in charts.items()}
@@ -100,7 +100,7 @@ def fragment(template: str, **context: Any) -> str:
 
 
 def write(path: Path | str, html: str) -> None:
-    """Write a page, which must not be larger than promised."""
+    """Write a page, which must not exceed the size limit."""
     size = len(html.encode())
     if size > REPORT_LIMIT:
         raise ValueError(f"the page would take {size:,} bytes, more than {REPORT_LIMIT:,}")

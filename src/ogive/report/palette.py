@@ -1,7 +1,7 @@
-"""The look of each activation, the same in every chart, and the colours of the pages.
+"""The style of each activation, the same in every chart, and the colours of the pages.
 
-Hues stay apart under the common colour blindnesses, but thirteen colours alone cannot: within a
-family of near shades, dash and marker differ too. Every colour has a twin for dark pages.
+Hues remain distinguishable with the common colour blindnesses. Thirteen colours alone would not, so
+similar shades also differ in dash and marker. Every colour has a counterpart for dark pages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Style:
-    """How the lines and points of one activation look."""
+    """The style of one activation's lines and points."""
 
     light: str
     dark: str
@@ -62,11 +62,11 @@ MISSING = "#9aa1a9"
 
 
 def style(name: str) -> Style:
-    """The look of a function; one that has none of its own gets one that depends on its name."""
+    """The style of a function; if none is defined, one is derived from its name."""
     return STYLES.get(name) or _OTHERS[sum(name.encode()) % len(_OTHERS)]
 
 
 def twins() -> dict[str, str]:
-    """Dark colour by light colour, for the script that follows the reader's colour scheme."""
+    """Maps light to dark colours, for the script that follows the reader's colour scheme."""
     styles = (*STYLES.values(), *_OTHERS)
     return dict((INK, SOFT, GRID, SHADE)) | {each.light: each.dark for each in styles}

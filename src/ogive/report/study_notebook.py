@@ -8,5 +8,5 @@ from . import conclusions, page
 
 
 def html(result: StudyResult) -> str:
-    """The fragment; its styles reach nothing outside it, and follow light and dark."""
+    """The fragment. Its styles apply only to itself, and suit light and dark notebooks."""
     return page.fragment("notebook.html", result=result, say=conclusions)

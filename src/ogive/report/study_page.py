@@ -1,7 +1,7 @@
 """The study's report: one HTML file that shows all of a `StudyResult`.
 
-It is never larger than `REPORT_LIMIT` and never absent: what does not fit is left out, and the page
-says so.
+It is always written and never larger than `REPORT_LIMIT`: charts and rows that do not fit are left
+out, and the page says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .text import number, percent, signed
 from .writer import REPORT_LIMIT, write_text
 
 CLOSE = 1.0
-"""Decades within which gradient ratios are drawn again, larger."""
+"""Gradient ratios above minus this many decades are shown again in a larger chart."""
 
 MEASURES = {
     "gradient": "gradient size (log₁₀ of its rms)",
@@ -33,13 +33,13 @@ MEASURES = {
 
 MARGIN = 10_000
 PLACE = 600
-"""Bytes of a chart's place in the page, at most."""
+"""Most bytes that the HTML around a chart takes."""
 
 ROWS = (10_000, 30, 8, 2)
-"""Rows of each depth's table; fewer where not even the tables would fit."""
+"""Most rows of each depth's table; smaller limits are tried if the tables do not fit."""
 
 FEATURES, CLASSES, SENTENCES = 300, 12, 100
-"""Names and sentences from the data that are shown, at most."""
+"""Most names and sentences from the data that are shown."""
 
 
 def write(result: StudyResult, path: Path | str) -> None:
@@ -58,7 +58,7 @@ def html(result: StudyResult, limit: int = REPORT_LIMIT) -> str:
     view = _View(result)
     text = ""
     for rows in ROWS:
-        # The tables hold all that was concluded; charts get the room that these leave.
+        # Tables come first, since they hold all conclusions; charts get the remaining bytes.
         text = view.render({}, rows)
         if len(text.encode()) < limit - MARGIN:
             break
@@ -73,41 +73,41 @@ def html(result: StudyResult, limit: int = REPORT_LIMIT) -> str:
 
 
 class _View:
-    """What a page may hold, prepared once."""
+    """Everything a page may contain, prepared once."""
 
     def __init__(self, result: StudyResult) -> None:
         self.result = result
         self.activations = list(result.settings.activations)
         depths = result.settings.depths
         self.first = shown_first(result)
-        self.drawn: dict[str, Chart] = {}
+        self.charts: dict[str, Chart] = {}
         for depth in depths:
-            self.drawn[f"scores-{depth}"] = scores_by_split(result, depth)
+            self.charts[f"scores-{depth}"] = scores_by_split(result, depth)
         for depth in depths:
             if any(cell.against for cell in result.at(depth)):
-                self.drawn[f"differences-{depth}"] = differences_by_split(result, depth)
+                self.charts[f"differences-{depth}"] = differences_by_split(result, depth)
         points = gradient_points(result)
-        self.drawn["gradients"] = predicted_against_measured(points)
+        self.charts["gradients"] = predicted_against_measured(points)
         for depth in depths:
-            self.drawn[f"loss-{depth}"] = loss_curves(result, depth)
-        self.drawn["map"] = charts.layer_map()
+            self.charts[f"loss-{depth}"] = loss_curves(result, depth)
+        self.charts["map"] = charts.layer_map()
         close = [point for point in points if point.x >= -CLOSE]
         if 0 < len(close) < len(points):
-            self.drawn["gradients-close"] = predicted_against_measured(close)
+            self.charts["gradients-close"] = predicted_against_measured(close)
         slopes = learned_slopes(result)
         if slopes:
-            self.drawn["slopes"] = slopes
-        # Those that are shown first come first: they are the last to be left out.
+            self.charts["slopes"] = slopes
+        # Activations visible at first are added first, so they are the last to be left out.
         order = [*self.first, *(name for name in self.activations if name not in self.first)]
         views = {
-            name: function_view.view(find(name), self.drawn, density=trained_density(result, name))
+            name: function_view.view(find(name), self.charts, density=trained_density(result, name))
             for name in order
         }
         self.views = [views[name] for name in self.activations]
 
     def parts(self) -> Iterable[tuple[str, Markup, int]]:
-        """Charts and maps, the most telling first: key, text, and how many places show it."""
-        for key, chart in self.drawn.items():
+        """Charts and maps, most important first: key, text, and in how many places it appears."""
+        for key, chart in self.charts.items():
             yield key, page.packed(chart), len(self.activations) if key == "map" else 1
             if key == "map":
                 for depth in self.result.settings.depths:
@@ -131,7 +131,7 @@ class _View:
         shown_classes, more_classes = conclusions.classes(data, CLASSES)
         return page.render(
             "study.html",
-            self.drawn,
+            self.charts,
             {"activations": self.activations, "shown": self.first},
             items,
             known=self.activations,
@@ -157,7 +157,7 @@ class _View:
 
 
 def shown_first(result: StudyResult) -> list[str]:
-    """Few enough lines to tell apart: baseline, the answer, landmarks, the best of each depth."""
+    """The few activations visible at first: baseline, answer, landmarks, best of each depth."""
     names = [result.settings.baseline, result.answer.use, "sigmoid", "tanh"]
     names += [each.best for each in result.answer.by_depth]
     names += result.settings.activations
@@ -202,7 +202,7 @@ def _scored(cell: Cell, result: StudyResult) -> list[tuple[int, float]]:
 
 
 def differences_by_split(result: StudyResult, depth: int) -> Chart:
-    """What the test compares: each network's score minus the baseline's in the same split."""
+    """Each network's score minus the baseline's in the same split, which the test compares."""
     baseline = result.settings.baseline
     base = result.cell(baseline, depth)
     theirs = dict(_scored(base, result)) if base else {}
@@ -238,8 +238,8 @@ def differences_by_split(result: StudyResult, depth: int) -> Chart:
 def _mean_loss(cell: Cell) -> tuple[list[float], list[float], list[float]]:
     """Mean, least and largest training loss over splits, round by round.
 
-    A network that stopped early keeps its last loss; one that diverged ends the curve, since a mean
-    of the survivors would flatter.
+    A network that stopped early keeps its last loss. If one diverged, the curve ends, since the
+    mean of the others would be too good.
     """
     runs = [trial.train_loss for trial in cell.trials if trial.train_loss]
     rounds = max((len(run) for run in runs), default=0)
@@ -260,7 +260,7 @@ def loss_curves(result: StudyResult, depth: int) -> Chart:
     """Training loss by round, one line per activation."""
     curves = []
     for cell in result.at(depth):
-        # A logarithmic axis has no place for zero.
+        # A logarithmic axis cannot show zero.
         mean, low, high = ([max(value, 1e-6) for value in each] for each in _mean_loss(cell))
         curves.append(charts.Line(cell.activation, range(1, len(mean) + 1), mean, low, high))
     return charts.lines(
@@ -274,7 +274,7 @@ def loss_curves(result: StudyResult, depth: int) -> Chart:
 
 
 def loss_table(result: StudyResult, depth: int) -> Table:
-    """The ends of the loss curves."""
+    """The loss curves' last values."""
     rows = []
     for cell in result.at(depth):
         mean, _, _ = _mean_loss(cell)
@@ -325,13 +325,13 @@ def predicted_against_measured(points: Sequence[charts.Point]) -> Chart:
 
 
 def learned_slopes(result: StudyResult) -> Chart | None:
-    """PReLU's slopes at the end of training, by layer; None where there are none."""
+    """PReLU's slopes at the end of training, by layer; None if PReLU was not run."""
     curves = []
     for depth in result.settings.depths:
         cell = result.cell("prelu", depth)
         ends = [[layer[-1] for layer in trial.slopes] for trial in cell.trials] if cell else []
         by_layer = [_finite(layer) for layer in zip(*filter(None, ends), strict=True)]
-        # A layer no network of which stayed finite is left out of its line.
+        # Omit a layer in which every network diverged.
         if not any(by_layer):
             continue
         curves.append(
@@ -356,7 +356,7 @@ def learned_slopes(result: StudyResult) -> Chart | None:
 def _mean_map(
     trials: Sequence[Trial], read: Callable[[Trial], Sequence[Sequence[float | None]]], digits: int
 ) -> list[list[float | None]]:
-    """Mean over splits of a layer x checkpoint map; None where no network is finite."""
+    """Mean over splits of a layer x checkpoint map; None if no network has a finite value."""
     maps = [read(trial) for trial in trials]
     mean: list[list[float | None]] = []
     for layers in zip(*maps, strict=True):
@@ -380,7 +380,7 @@ _READ: dict[str, Callable[[Trial], Sequence[Sequence[float | None]]]] = {
 
 
 def layer_maps(result: StudyResult, depth: int) -> dict[str, Any]:
-    """The layer x step maps of a depth by measure, as the page's script reads them."""
+    """The layer x step maps of a depth by measure, in the form that the page's script reads."""
     maps: dict[str, Any] = {}
     cells = result.at(depth)
     for measure, read in _READ.items():
@@ -392,7 +392,7 @@ def layer_maps(result: StudyResult, depth: int) -> dict[str, Any]:
         if measure == "gradient":
             values = [v for m in layers.values() for line in m for v in line if v is not None]
             high = max(values, default=0.0)
-            # Eight decades tell vanishing from healthy; more would flatten the healthy ones.
+            # Eight decades show vanishing gradients; more would flatten healthy ones.
             low = max(min(values, default=-1.0), high - 8)
             ends = [signed(low, 1), signed(high, 1)]
         maps[measure] = {
@@ -406,7 +406,7 @@ def layer_maps(result: StudyResult, depth: int) -> dict[str, Any]:
 
 
 def map_table(result: StudyResult, rows: int) -> Table:
-    """First and last layer at the end of training: what the maps' right edges show."""
+    """First and last layer at the end of training, the right edges of the maps."""
     found = []
     for depth in result.settings.depths:
         for cell in result.at(depth)[:rows]:
@@ -424,7 +424,7 @@ def map_table(result: StudyResult, rows: int) -> Table:
 
 
 def trained_density(result: StudyResult, name: str) -> tuple[list[float], list[float]] | None:
-    """Density of what reached this activation in the trained networks, over `DENSITY_EDGES`."""
+    """Density of this activation's inputs in the trained networks, over `DENSITY_EDGES`."""
     trials = [trial for cell in result.cells if cell.activation == name for trial in cell.trials]
     counts = [sum(column) for column in zip(*(trial.density for trial in trials), strict=True)]
     total = sum(counts)

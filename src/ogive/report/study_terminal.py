@@ -1,4 +1,4 @@
-"""A study in the terminal: the answer, a line for each depth, the table, what it rests on."""
+"""A study in the terminal: the answer, a line for each depth, the results, and their basis."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _STYLES = {"holds": "green", "refuted": "red", "not decided on this data": "yell
 _STATES = {"trains": "", "fails": "red", "not shown": "yellow"}
 
 SENTENCES = 8
-"""Of what was done to the data; the page has the others."""
+"""Most sentences shown about the data; the page has all of them."""
 
 
 def show(result: StudyResult, console: Console, claims: bool = False) -> None:
-    """Print the answer first, then what it rests on; textbook claims if asked for."""
+    """Print the answer, then the results behind it, and textbook claims if asked for."""
     answer = result.answer
     console.print()
     _say(console, answer.sentence, style="bold")
@@ -76,7 +76,7 @@ def show(result: StudyResult, console: Console, claims: bool = False) -> None:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a table, and how soon it is dropped where room is short (9 first)."""
+    """A column of a text table, and how soon it is dropped if the terminal is narrow (9 first)."""
 
     head: str
     cells: Sequence[str]
@@ -90,12 +90,12 @@ class _Column:
 def _fitting(columns: Sequence[_Column], width: int) -> list[_Column]:
     kept = list(columns)
     while len(kept) > 1 and sum(each.width + 2 for each in kept) - 2 > width:
-        # Whatever the width, a row keeps its name.
+        # The first column, the row's name, is never dropped.
         kept.remove(max(kept[1:], key=lambda each: each.drop))
     return kept
 
 
-def _drawn(
+def _terminal_table(
     title: str,
     columns: Sequence[_Column],
     width: int,
@@ -135,7 +135,7 @@ def _cells(result: StudyResult, depth: int, width: int) -> Table:
         if each is None:
             return "baseline", "", ""
         chances = " ".join(text.rjust(4) for _, _, text in conclusions.three(each))
-        # The star has a place of its own, so that digits stay in line.
+        # Reserve space for the star, so that digits stay aligned.
         mark = conclusions.star(each) or "  "
         return conclusions.difference(each) + mark, conclusions.bounds(each), chances
 
@@ -163,12 +163,12 @@ def _cells(result: StudyResult, depth: int, width: int) -> Table:
             )
             for other in conclusions.others(result)
         ),
-        _Column("µs a\nstep", [number(1e6 * cell.seconds_per_step) for cell in cells], 7),
+        _Column("µs/\nstep", [number(1e6 * cell.seconds_per_step) for cell in cells], 7),
         _Column("dead\n%", [percent(cell.dead, 0) for cell in cells], 5),
         _Column("saturated\n%", [percent(cell.saturated, 0) for cell in cells], 5),
         _Column("gradient\nlog10", [signed(cell.gradient_ratio) for cell in cells], 6),
     ]
-    return _drawn(
+    return _terminal_table(
         f"Depth {depth}",
         columns,
         width,
@@ -200,7 +200,7 @@ def _models(result: StudyResult, width: int) -> Table:
                 1 + min(at, 7),
             )
         )
-    return _drawn("Models to compare with", columns, width, [""] * len(result.models), [])
+    return _terminal_table("Models to compare with", columns, width, [""] * len(result.models), [])
 
 
 def _data(result: StudyResult, console: Console) -> None:
@@ -241,7 +241,7 @@ def _say(console: Console, sentence: str, style: str = "") -> None:
 
 
 def _item(console: Console, sentence: str, mark: str = "•", style: str = "") -> None:
-    """One of a list; its further lines stand below its first word."""
+    """A list item; its continuation lines are indented to its first word."""
     item = Table.grid(padding=(0, 1, 0, 0))
     item.add_column(no_wrap=True)
     item.add_column()

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, and say plainly why when it cannot be written."""
+"""Write a file completely or not at all, with a clear message if it cannot be written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 REPORT_LIMIT = 2_000_000
-"""No page is larger, in bytes."""
+"""Largest size of a page, in bytes."""
 
 
 class CannotWriteError(OSError):
@@ -18,7 +18,7 @@ class CannotWriteError(OSError):
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a text file beside its place, then rename: readers see the old file or the new one.
+    """Write a temporary file in the same folder and rename it: readers see the old or the new file.
 
     Raises
     ------
@@ -27,10 +27,10 @@ def write_text(path: Path | str, text: str) -> None:
     """
     target = Path(path)
     with _explained(target):
-        # A link stays a link; its target is replaced.
+        # A symbolic link is kept; its target is replaced.
         target = target.resolve()
         if target.exists() and not target.is_file():
-            # A folder is refused here; a pipe or device cannot be replaced by renaming.
+            # Folders are refused here; a pipe or device cannot be replaced by renaming.
             target.write_text(text, encoding="utf-8")
             return
         with _beside(target) as part:
@@ -39,7 +39,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def check_writable(path: Path | str, size: int = REPORT_LIMIT) -> None:
-    """Raise now what `write_text` would raise after a long run, by writing a trial file.
+    """Write a trial file, to raise now what `write_text` would raise after a long run.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def check_writable(path: Path | str, size: int = REPORT_LIMIT) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if target.exists() and not target.is_file():
             return
-        # Permissions and free space are only guesses (root, quotas, network folders): try it.
+        # Permissions and free space do not settle it (root, quotas, network folders), so try.
         with _beside(target) as part:
             _write(part, bytes(size))
 
@@ -62,13 +62,13 @@ def _write(path: Path, data: bytes) -> None:
     with path.open("xb") as file:
         file.write(data)
         file.flush()
-        # Some file systems report a full disk only here.
+        # Some file systems report a full disk only at this point.
         os.fsync(file.fileno())
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A fresh name in the same folder, so that the rename cannot cross file systems."""
+    """A new file in the same folder, so that the rename stays within one file system."""
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         yield part

@@ -1,12 +1,12 @@
-"""Which activation, on this data: `ogive study` as functions from data to a result.
+"""Which activation suits this data: `ogive study` as functions from data to a result.
 
     result = ogive.study.run(frame, target="y")        # or "digits", a file's name, (x, y)
     result.to_frame()                                  # one row for each activation and depth
     result.report("report.html")
 
-`data` loads, `table` prepares, `blocks` splits, `training` trains a batch of networks, `grid` goes
-through what is missing and keeps the `journal`, `statistics` and `conclude` say what may be
-concluded, `answer` says it in words, `result` is what the report shows.
+`data` loads, `table` prepares, `blocks` splits, `training` trains a batch of networks, `grid` runs
+the missing trials and keeps the `journal`, `statistics` and `conclude` decide what may be
+concluded, `answer` puts it into words, and `result` holds what the report shows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HOMES = {"run": "api", "StudyError": "errors", "StudyResult": "result", "Option
 
 
 def __getattr__(name: str) -> Any:
-    # A worker needs a part of this package, and starts in half the time without the rest.
+    # A worker needs only part of this package, and starts in half the time without the rest.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

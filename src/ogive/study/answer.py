@@ -1,7 +1,7 @@
-"""The study's outcome in words. Every sentence rests on the records of the one test.
+"""The study's outcome in words. Every sentence rests on the results of the one test.
 
-"Better", "worse" and "does not train" are said only where the test says so, over all comparisons
-of the study; "the best gain", "the highest score" and probabilities are what was measured.
+"Better", "worse" and "does not train" are said only if the test, corrected for all comparisons of
+the study, shows it; "the best gain", "the highest score" and probabilities are measured values.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .result import (
 )
 
 CERTAIN = 0.95
-"""Probability from which an equivalence is stated."""
+"""Least probability at which equivalence is stated."""
 
 MOST_NAMED = 12
-"""Names in one list of a sentence; the table has them all."""
+"""Most names listed in a sentence; the table has all of them."""
 
 POINTS: dict[Metric, str] = {
     "accuracy": "points",
@@ -38,7 +38,7 @@ POINTS: dict[Metric, str] = {
 
 
 FRACTIONS: dict[Metric, str] = {"auc": "AUC", "r2": "R²"}
-"""Metrics that nobody writes in percent."""
+"""Metrics that are not written in percent."""
 
 
 def answer(
@@ -49,11 +49,11 @@ def answer(
     Parameters
     ----------
     data, settings
-        Of the study.
+        The study's data and settings.
     cells : sequence of Cell
-        By depth, best first.
+        Ordered by depth, best first.
     models : sequence of Model
-        The models to compare with, the constant prediction among them.
+        The models to compare with, including the constant prediction.
     """
     words = Words(data, settings, models)
     training = [cell for cell in cells if cell.state == "trains"]
@@ -78,7 +78,7 @@ def answer(
 
 
 def _best(cells: Sequence[Cell], rope: float) -> Cell:
-    """The highest score of the shallowest depth that is as good as any, but for the region."""
+    """The best cell of the shallowest depth that comes within `rope` of the highest score."""
     most = max(cell.score for cell in cells)
     depth = min(cell.depth for cell in cells if cell.score >= most - rope)
     return max((cell for cell in cells if cell.depth == depth), key=lambda cell: cell.score)
@@ -107,7 +107,7 @@ class Words:
         self.many = len(settings.depths) > 1
 
     def choice(self, top: Cell, here: Sequence[Cell]) -> tuple[str, str]:
-        """What to use at the best depth, and the sentence that says so."""
+        """The activation to use at the best depth, and the sentence that says so."""
         base = next((cell for cell in here if cell.activation == self.baseline), None)
         at = f" at depth {top.depth}" if self.many else ""
         if base is None or len(here) == 1:
@@ -163,7 +163,7 @@ class Words:
         )
 
     def deeper(self, named: Cell, training: Sequence[Cell]) -> str:
-        """Why a depth is named that does not score highest."""
+        """Why the answer names a depth that does not have the highest score."""
         deeper = [cell.score for cell in training if cell.depth > named.depth]
         gain = max(deeper, default=named.score) - named.score
         if not gain > 5e-4:
@@ -171,7 +171,7 @@ class Words:
         return f"Deeper networks score at most {100 * gain:.1f} {self.points} higher."
 
     def nothing_trains(self, cells: Sequence[Cell]) -> str:
-        """Where no network is better than a constant prediction, by the test."""
+        """The answer if no network is better than a constant prediction, by the test."""
         known = f"{self.constant} ({self.value(self.floor)})"
         if all(cell.state == "fails" for cell in cells):
             return (
@@ -200,7 +200,7 @@ class Words:
         return f"Avoid {'; '.join(parts)}."
 
     def where(self, depths: set[int]) -> str:
-        """The depths in words: none where it is all of them, ``from depth 8`` to the last."""
+        """The depths in words: nothing for all of them, ``from depth 8`` for all from 8 on."""
         of_study = self.settings.depths
         found = sorted(depths)
         if len(found) == len(of_study):
@@ -212,7 +212,7 @@ class Words:
         return f" at depth{'s' if len(found) > 1 else ''} {listed([str(d) for d in found])}"
 
     def better_model(self, top: Cell) -> str:
-        """A simpler model that does better than the baseline network and all others."""
+        """Names a model that beats the baseline network and all other models, if there is one."""
         found = [
             (model, each)
             for model in self.models
@@ -228,7 +228,7 @@ class Words:
         return f"{title} does better than {self.baseline} networks: {gain}."
 
     def at_depth(self, here: Sequence[Cell]) -> DepthAnswer:
-        """One line about a depth, and the groups behind it."""
+        """One sentence about a depth, and the groups of activations it rests on."""
         depth, best = here[0].depth, here[0]
         rest = [cell for cell in here if cell.against is not None]
         better, worse = [c for c in rest if _better(c)], [c for c in rest if _worse(c)]
@@ -267,7 +267,7 @@ class Words:
         )
 
     def doubt(self, best: Cell, here: Sequence[Cell]) -> str:
-        """Why the highest score is not what the answer names."""
+        """Why the answer does not name the highest score."""
         if best.state != "trains" and any(cell.state == "trains" for cell in here):
             return f" (but not shown to do better than {self.constant})"
         if any(map(_better, here)) and best.against is not None and not _better(best):
@@ -282,7 +282,7 @@ class Words:
         return listed(found)
 
     def differences(self, cells: Sequence[Cell]) -> str:
-        """``gelu +1.2 [0.3, 2.1]`` of each."""
+        """``gelu +1.2 [0.3, 2.1]`` for each cell."""
         return ", ".join(
             f"{cell.activation} {signed(cell.against.difference)} {bounds(cell.against.interval)}"
             for cell in cells
@@ -294,7 +294,7 @@ class Words:
         data, settings = self.data, self.settings
         found = [
             f"Nothing follows for other data, widths or optimisers: this is {data.name} with "
-            f"{settings.width} units a layer, trained by "
+            f"{settings.width} units per layer, trained by "
             + ("Adam." if settings.optimizer == "adam" else "gradient descent with momentum.")
         ]
         compared = [cell.against for cell in cells if cell.against and cell.state == "trains"]
@@ -303,9 +303,9 @@ class Words:
             width = median((each.interval.high - each.interval.low) / 2 for each in undecided)
             found.append(
                 f'"No difference shown" does not mean equal: differences below about '
-                f"{100 * width:.1f} {self.points} escape {settings.splits} splits of "
+                f"{100 * width:.1f} {self.points} cannot be seen with {settings.splits} splits of "
                 f"{data.rows:,} rows. More --splits, fewer --activations or --depths, or more rows "
-                "see smaller ones."
+                "show smaller ones."
             )
         unshown: dict[str, set[int]] = {}
         for cell in cells:
@@ -323,7 +323,7 @@ class Words:
                 f"{len(worst.trials)}): smaller --rates may save them."
             )
         if data.splits.given_test:
-            found.append("All splits share the data's own test part, which is one draw of rows.")
+            found.append("All splits share the data's own test part, which is a single sample.")
         return tuple(found)
 
     def score(self, cell: Cell) -> str:
@@ -359,7 +359,7 @@ def _worse(cell: Cell) -> bool:
 
 
 def names(cells: Iterable[Cell]) -> list[str]:
-    """Their activations."""
+    """The activations of the cells."""
     return [cell.activation for cell in cells]
 
 
@@ -371,17 +371,17 @@ def listed(words: Sequence[str]) -> str:
 
 
 def signed(difference: float) -> str:
-    """In points, with its sign."""
+    """A difference in points, with its sign."""
     return f"{100 * difference:+.1f}"
 
 
 def bounds(interval: Interval) -> str:
-    """In points."""
+    """An interval in points."""
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 def probability(value: float) -> str:
-    """``.93``; never 0 or 1, which nothing measured can show."""
+    """``.93``; never 0 or 1, which no measurement can show."""
     if value < 0.005:
         return "below .01"
     if value > 0.995:

@@ -33,17 +33,17 @@ class Plan:
 
     @property
     def results(self) -> Path:
-        """Where finished trials are kept unless told otherwise: ``results/NAME-HASH.jsonl``."""
+        """The default file for finished trials: ``results/NAME-HASH.jsonl``."""
         return default_results(self.data, self.settings)
 
     def page(self, results: Path) -> Path:
-        """The report of these results; another grid of the same results has a page of its own."""
+        """The report's file; each grid that uses the same results file has its own page."""
         grid = hashlib.sha256(repr(self.settings).encode()).hexdigest()[:4]
         return results.with_name(f"{results.stem}-{grid}.html")
 
 
 def plan(table: Table, *, splits: int = SPLITS, seed: int = 0, **asked: Any) -> Plan:
-    """Divide the rows and choose the settings; `asked` is what `run` takes of the same names."""
+    """Divide the rows and choose the settings; `asked` are arguments of `run`."""
     made, division = blocks(table, splits, seed)
     return Plan(
         table=table,
@@ -63,7 +63,7 @@ def execute(
     progress: Callable[[Progress], None] = lambda progress: None,
     command: str = "",
 ) -> StudyResult:
-    """Train what is missing, and conclude."""
+    """Train the missing trials, and conclude."""
     if jobs < 0:
         raise StudyError(f"jobs must not be negative, not {jobs}")
     if backend not in BACKENDS:
@@ -125,33 +125,35 @@ def run(
     target
         The column to predict, or its values; None for the last column.
     options : Options, optional
-        How to read the data: columns to drop, what means "missing", and the like.
+        How to read the data: columns to drop, values that mean "missing", and so on.
     activations : sequence of str, optional
-        Names of the catalog.
+        Names in the catalog.
     depths : sequence of int, optional
         Numbers of hidden layers.
     splits : int
-        Blocks: each has its own training, validation and test rows, draws and learning rates.
+        Number of blocks. Each has its own training, validation and test rows, random weights and
+        learning rates.
     baseline : str, optional
-        The activation that the others are compared with; ReLU where it takes part.
+        The activation that the others are compared with; ReLU by default, if it takes part.
     metric : {"accuracy", "balanced_accuracy", "auc", "r2"}, optional
-        What is compared: accuracy, or AUC where one class has 80 % of the rows; R² of numbers.
+        The compared metric. Default: accuracy, or AUC if one class has 80 % of the rows; R² in a
+        regression.
     rope : float
-        Differences of so many points (hundredths) do not matter in practice.
+        Differences up to this many points (hundredths) do not matter in practice.
     rates : sequence of float, optional
         Learning rates to choose from.
     optimizer : {"sgd", "adam"}
         Gradient descent with momentum, or Adam.
     epochs : int, optional
-        Passes over the training rows, at most.
+        Most passes over the training rows.
     width : int
         Units of a hidden layer.
     seed : int
-        Of splits and draws.
+        Seed of the splits and of all random numbers.
     quick : bool
-        Smaller: two depths, fewer steps, no boosting.
+        A smaller study: two depths, fewer steps, no boosting.
     jobs : int
-        Processes; 0 for one a core.
+        Number of processes; 0 for one per core.
     backend : {"loky", "dask", "ray"}
         This machine's processes, or a cluster at `scheduler`.
     scheduler : str, optional
@@ -160,9 +162,9 @@ def run(
         File where finished trials are kept, so that a study can be interrupted; True for
         ``results/NAME-HASH.jsonl``.
     progress : callable
-        Called with a `Progress` whenever something has ended.
+        Called with a `Progress` at each stage and whenever a job has ended.
     command : str
-        What the report says to type for the same study.
+        The command that the report shows for running the study again.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Arrays as tables: NPY and NPZ files, and what a caller in Python hands over."""
+"""Arrays as tables: NPY and NPZ files, and data passed in from Python."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def from_npy(data: bytes, name: str) -> Raw:
-    """One array whose last column is the target unless another is named."""
+    """One array, whose last column is the target unless another is named."""
     (array,) = _loaded(data, name).values()
     if array.dtype.names:
         return from_frame(pd.DataFrame(array))
@@ -37,7 +37,7 @@ def from_npy(data: bytes, name: str) -> Raw:
 
 
 def from_npz(data: bytes, name: str, options: Options) -> Raw:
-    """One array of features and one of labels, perhaps with parts of their own for testing."""
+    """One array of features and one of labels, possibly with separate test arrays."""
     found = {key: array for key, array in _loaded(data, name).items() if key not in options.drop}
     named: dict[str, Arrays] = {}
     for key, array in found.items():
@@ -80,7 +80,7 @@ def from_npz(data: bytes, name: str, options: Options) -> Raw:
     mask = next((a for r, a in named.get("test", {}).items() if r == "" and a.ndim == 1), None)
     if mask is not None:
         used.add(id(mask))
-        tests[0] = _mask(mask, len(y), name)
+        tests[0] = _test_rows(mask, len(y), name)
         raw.notes.append(
             f"Test rows are the {tests[0].sum():,} rows that the file gives for testing"
         )
@@ -94,7 +94,7 @@ def from_npz(data: bytes, name: str, options: Options) -> Raw:
 
 
 def from_python(source: Any, target: Any) -> tuple[Raw, str | None]:
-    """What `ogive.study.run` is given: a frame, arrays, records; and the target's name."""
+    """Data given to `ogive.study.run` (a frame, arrays, records), and the target's name."""
     if isinstance(source, tuple) and len(source) == 2 and not _is_name(source[1]):
         if target is not None and not _is_name(target):
             raise StudyError("the target is given twice: in the pair (x, y) and as `target`")
@@ -129,7 +129,7 @@ def _is_name(target: Any) -> bool:
 
 
 def _label_of(raw: Raw, frame: pd.DataFrame, target: Any) -> str:
-    """A label of any type, as the text that names its column."""
+    """The column's name as text, for a label of any type."""
     labels = list(frame.columns)
     if target in labels:
         return str(raw.frame.columns[len(raw.index) + labels.index(target)])
@@ -141,7 +141,7 @@ def _frame(source: Any) -> pd.DataFrame:
         return source
     if isinstance(source, pd.Series):
         return source.to_frame()
-    for method in ("compute", "to_pandas"):  # dask; polars, pyarrow, xarray's kin
+    for method in ("compute", "to_pandas"):  # dask; polars, pyarrow, xarray and the like
         if hasattr(source, method):
             source = getattr(source, method)()
             if isinstance(source, pd.DataFrame):
@@ -186,7 +186,7 @@ def _loaded(data: bytes, name: str) -> Arrays:
                 "save plain arrays"
             ) from error
         raise StudyError(f"{name}: cannot be read: {str(error).splitlines()[0]}") from error
-    except Exception as error:  # zipfile, NumPy and zlib each have their own
+    except Exception as error:  # zipfile, NumPy and zlib each raise their own
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise StudyError(f"{name}: cannot be read: {reason}") from error
 
@@ -267,8 +267,8 @@ def _joined(features: Arrays, y: NDArray[Any], label: str, others: Arrays) -> Ra
     return raw
 
 
-def _mask(given: NDArray[Any], rows: int, name: str) -> NDArray[np.bool]:
-    """Which rows are for testing: a mask, or row numbers from 0."""
+def _test_rows(given: NDArray[Any], rows: int, name: str) -> NDArray[np.bool]:
+    """Which rows are for testing, given as booleans or as row numbers from 0."""
     if given.dtype == np.bool and len(given) == rows:
         return np.asarray(given)
     mask = np.zeros(rows, np.bool)

@@ -1,8 +1,8 @@
 """Blocks: how rows are divided into training, validation and test rows, and the arrays of each.
 
-Cross-validation: every row is tested equally often, and the test rows of one repetition do not
-overlap. Equal rows (`Table.groups`) stay together. Rows are put in an order of their own content
-first, so the order in which a file lists them changes nothing.
+This is cross-validation: every row is tested equally often, and the test rows of one repetition do
+not overlap. Equal rows (`Table.groups`) stay together. Rows are first sorted by their content, so
+their order in the file does not matter.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .result import Splits
 from .table import Rows, Table, prepare
 
 FOLDS = 10
-"""Parts that rows are dealt into; one is tested, one validates, the others train."""
+"""Parts that rows are dealt into: one for testing, one for validation, the others for training."""
 
 LEAST_FOLDS = 5
-"""Fewer splits leave parts untested: networks need most rows to train on."""
+"""With fewer splits some parts stay untested, since networks need most rows for training."""
 
 MOST_TESTED = 5000
-"""Test rows, and validation rows, of one block at most: more would tell little more."""
+"""Most test rows, and most validation rows, of one block; more rows would add little."""
 
 STRATA = 10
-"""Parts of equal size that the values of a regression are stratified by."""
+"""Regression targets are stratified into this many parts of equal size."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
         There are too few rows (or groups of equal rows) to divide.
     """
     if count < 2:
-        raise StudyError(f"splits must be at least 2, not {count}: one split cannot tell luck")
+        raise StudyError(f"splits must be at least 2, not {count}: with one split, luck is unknown")
     order = _order(table)
     test: Rows | None = None
     if table.test is not None:
@@ -57,7 +57,7 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
     member, strata = _groups(table, order)
     sizes = np.bincount(member)
     repeats = max(1, round(count / FOLDS))
-    # Each part needs rows of every class, and of an amount two, to have scores at all.
+    # For its scores to exist, each part needs rows of every class (in a regression, two rows).
     most = len(sizes) // 2 if table.task == "regression" else int(np.bincount(strata).min())
     folds = max(LEAST_FOLDS, min(-(-count // repeats), most))
     if len(sizes) < folds:
@@ -74,7 +74,7 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
         tests = np.zeros_like(validates) if test is not None else (
             _capped(fold == tested, sizes, draw)
         )  # fmt: skip
-        # The first training rows are probed, so they are in no order.
+        # Shuffled, since the first training rows are used as a sample.
         train = draw.permutation(order[(~validates & ~tests)[member]])
         made.append(
             Block(train, order[validates[member]], order[tests[member]] if test is None else test)
@@ -97,7 +97,7 @@ def blocks(table: Table, count: int, seed: int) -> tuple[list[Block], Splits]:
 
 
 def _order(table: Table) -> Rows:
-    """Row numbers in an order that depends on what the rows hold, not on where they stand."""
+    """Row numbers sorted by the rows' content, not by their position."""
     import pandas as pd
 
     key = np.zeros(table.rows, np.uint64)
@@ -113,7 +113,7 @@ def _groups(table: Table, order: Rows) -> tuple[NDArray[np.int64], NDArray[np.in
     if table.groups is None:
         return np.arange(len(order)), strata
     _, first, member = np.unique(table.groups[order], return_index=True, return_inverse=True)
-    # Numbered as they come, so that the numbers too depend on what rows hold alone.
+    # Groups are numbered in this order, so that their numbers depend on content only.
     place = np.argsort(np.argsort(first))
     return place[member].astype(np.int64), strata[np.sort(first)]
 
@@ -126,11 +126,11 @@ def _strata(table: Table) -> NDArray[np.int64]:
 
 
 def _strata_name(table: Table) -> str:
-    return "class" if table.task == "classification" else "tenths of the target"
+    return "class" if table.task == "classification" else "deciles of the target"
 
 
 def _deal(strata: NDArray[np.int64], folds: int, draw: np.random.Generator) -> NDArray[np.int64]:
-    """Deal shuffled items out to folds, stratum by stratum, as a pack of cards."""
+    """Deal shuffled items out to folds like a pack of cards, one stratum after another."""
     shuffled = draw.permutation(len(strata))
     dealt = shuffled[np.argsort(strata[shuffled], kind="stable")]
     fold = np.empty(len(strata), np.int64)
@@ -141,7 +141,7 @@ def _deal(strata: NDArray[np.int64], folds: int, draw: np.random.Generator) -> N
 def _capped(
     chosen: NDArray[np.bool], sizes: NDArray[np.int64], draw: np.random.Generator
 ) -> NDArray[np.bool]:
-    """Of these groups as many as hold `MOST_TESTED` rows; the others may train."""
+    """Choose groups with up to `MOST_TESTED` rows in all; the others may be used for training."""
     found = np.flatnonzero(chosen)
     if sizes[found].sum() <= MOST_TESTED:
         return chosen
@@ -156,17 +156,17 @@ def _median(values: Sequence[int]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What the test rows of a block should be."""
+    """The true targets of some rows of a block."""
 
     y: NDArray[np.int64] | NDArray[np.float64]
     classes: int
-    """0 in a regression."""
+    """Number of classes; 0 in a regression."""
 
 
 class Arrays:
-    """The prepared rows of all blocks: ``x[split, row]``, and which rows each block uses for what.
+    """The prepared rows of all blocks, ``x[split, row]``, and how each block uses them.
 
-    Rows that a block does not use are not kept; ``train`` and the like index what is.
+    Only rows that a block uses are kept; ``train`` and the like index the kept rows.
     """
 
     def __init__(self, table: Table, made: Sequence[Block]) -> None:
@@ -199,14 +199,14 @@ class Arrays:
         self._test = _padded(self.train_count + self.validation_count, self.test_count)
 
     def probe(self, splits: NDArray[np.intp], most: int) -> tuple[Floats, Targets]:
-        """The first training rows of each split, as many of each."""
+        """The first training rows of each split, the same number of each."""
         rows = min(most, int(self.train_count.min()))
         return self.x[splits, :rows], self.y[splits, :rows]
 
     def validation_chunks(
         self, splits: NDArray[np.intp], size: int
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool]]]:
-        """Validation rows of each split, padded to equal numbers; which of them count."""
+        """Validation rows of each split, padded to equal numbers, and which are not padding."""
         return _chunks(*self._validation, splits, size)
 
     def test_chunks(
@@ -216,15 +216,15 @@ class Arrays:
         return _chunks(*self._test, splits, size)
 
     def tested(self, split: int) -> Target:
-        """The truth about a block's test rows."""
+        """The true targets of a block's test rows."""
         return self._tested[split]
 
     def validated(self, split: int) -> Target:
-        """The truth about its validation rows."""
+        """The true targets of its validation rows."""
         return self._validated[split]
 
     def output(self, split: int, logits: Floats) -> NDArray[np.float64]:
-        """Class probabilities, or predictions in the target's unit, from one lane's logits."""
+        """Class probabilities, or predictions in the target's unit, from one network's logits."""
         import ogive
 
         exact = logits.astype(np.float64)

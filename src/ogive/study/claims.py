@@ -1,8 +1,7 @@
-"""Textbook claims, each put to the test on this run or by a computation with the API.
+"""Textbook claims, each tested on this run or by a computation with the API.
 
-A claim about functions is decided by numbers in f64; one about networks by the study's own
-comparisons or by a small experiment on the first block's training rows. No result is written down
-here.
+A claim about functions is decided by computing in f64; a claim about networks by the study's own
+comparisons, or by a small experiment on the first block's training rows. No outcome is hard-coded.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from .network import Floats, Network, Pass, Targets
 from .result import Cell, Comparison, Interval, Outcome, Settings, Trial, Verdict
 
 ROUNDING = 1e-14
-"""How far two ways of writing one f64 number may differ: a few dozen roundings."""
+"""How far two formulas for the same f64 value may differ: a few dozen roundings."""
 
 EXPERIMENT_DEPTH, EXPERIMENT_WIDTH, EXPERIMENT_STEPS = 20, 128, 60
 EXPERIMENT_ROWS = 2000
@@ -32,7 +31,7 @@ EXPERIMENT_ROWS = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What a claim may look at."""
+    """Everything a claim may use."""
 
     x: Floats
     """Training rows of the first block."""
@@ -50,7 +49,7 @@ class Evidence:
         return None
 
     def compared(self, one: str, other: str) -> list[Comparison]:
-        """Two activations at every depth, in the study's own comparisons."""
+        """The study's own comparisons of two activations, at every depth."""
         found = []
         for each in self.comparisons:
             if (each.one, each.other) == (one, other):
@@ -70,7 +69,7 @@ class Evidence:
         return found
 
     def trials(self, name: str) -> list[Trial]:
-        """All reported networks of an activation."""
+        """The trials of all reported networks with an activation."""
         return [trial for cell in self.cells if cell.activation == name for trial in cell.trials]
 
 
@@ -98,7 +97,7 @@ def verdicts(
 
 
 def linear_composes(evidence: Evidence) -> Verdict:
-    """Train an identity network, multiply its layers out, compare."""
+    """Compare a trained identity network with the product of its layers."""
     network = _network(evidence, "identity", depth=3)
     _descend(network, evidence, rate=0.02)
     features = evidence.x.shape[1]
@@ -177,7 +176,7 @@ def relu_grows(evidence: Evidence) -> Verdict:
 
 
 def relu_always_grows(evidence: Evidence) -> Verdict:
-    """The same at the matched gain."""
+    """Magnitude of the last over the first layer at the matched gain."""
     growth = _growth(evidence, factor=1.0)
     return _verdict(
         "relu-magnitudes-always-grow",
@@ -223,12 +222,12 @@ def prelu_learns(evidence: Evidence) -> Verdict:
         f"slopes move away from where they start, {start}",
         f"mean change {moved:.3f}; learned slopes from {learned.min():.3f} to {learned.max():.3f}",
         "holds" if moved > 1e-3 else "refuted",
-        f"One slope a layer, {learned.size} layers of {len(trials)} networks.",
+        f"One slope per layer, {learned.size} layers of {len(trials)} networks.",
     )
 
 
 def rrelu_random_then_fixed(evidence: Evidence) -> Verdict:
-    """Slopes drawn in training, and in evaluation."""
+    """RReLU's slopes in training and in evaluation."""
     x = -np.ones(100_000)
     one, again = (-ogive.rrelu(x, training=True, seed=1) for _ in range(2))
     other, fixed = -ogive.rrelu(x, training=True, seed=2), -ogive.rrelu(x)
@@ -251,7 +250,7 @@ def rrelu_random_then_fixed(evidence: Evidence) -> Verdict:
 
 
 def softmax_rows(evidence: Evidence) -> Verdict:
-    """Positive, and sums of 1, on logits of many sizes."""
+    """Outputs are positive and sum to 1, for logits of many sizes."""
     a = ogive.softmax(_logits(rows=2000, classes=10))
     error = float(np.abs(a.sum(axis=-1) - 1).max())
     return _verdict(
@@ -420,7 +419,7 @@ def tanh_beats_sigmoid(evidence: Evidence) -> Verdict:
 
 
 def sigmoid_costs_more(evidence: Evidence) -> Verdict:
-    """Time of sigmoid over that of ReLU, interleaved."""
+    """Time of sigmoid over time of ReLU, with interleaved calls."""
     x = np.random.default_rng(0).standard_normal(1 << 16, dtype=np.float32)
     out = np.empty_like(x)
     ratios, per_element = [], []
@@ -439,7 +438,7 @@ def sigmoid_costs_more(evidence: Evidence) -> Verdict:
         "sigmoid-costs-more",
         "Sigmoid needs an exponential, so it is slower than ReLU.",
         "time ratio above 1",
-        f"x {middle:.1f} [{low:.1f}, {high:.1f}]: {sigmoid:.2f} against {relu:.2f} ns an element",
+        f"x {middle:.1f} [{low:.1f}, {high:.1f}]: {sigmoid:.2f} against {relu:.2f} ns per element",
         "holds" if low > 1 else "refuted" if high < 1 else "not decided on this data",
         f"201 interleaved pairs on {x.size} f32 elements in cache; 5 and 95 % quantiles. What it "
         "costs a whole training step is in the table.",
@@ -526,7 +525,7 @@ def _centre(evidence: Evidence, name: str, key: str, claim: str, centred: bool) 
 
 
 def _growth(evidence: Evidence, factor: float) -> float:
-    """Rms of the last layer's pre-activations over the first's, geometric mean of five."""
+    """Rms of the last layer's pre-activations over the first's, geometric mean of five networks."""
     logs = []
     for seed in range(5):
         network = _network(evidence, "relu", EXPERIMENT_DEPTH, seed=seed, gain_factor=factor)

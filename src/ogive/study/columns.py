@@ -1,6 +1,6 @@
-"""What a column is: a number, a category, text, a date; and which words among them mean missing.
+"""Decide whether a column holds numbers, categories, text or dates, and which values are missing.
 
-Everything is decided on a column's different values, which are few, not on its rows.
+All decisions use the column's distinct values, which are few, rather than its rows.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ MISSING = frozenset(
      "0000-00-00", "0000-00-00 00:00:00", "undefined", "unavailable", "not available", "no data",
      "\\n", "#value!", "#div/0!", "#ref!", "#null!", "#num!"}
 )  # fmt: skip
-"""Words that mean "missing" among numbers and dates, in lower case. Among categories they are
-categories like the others: None may be a kind of alley."""
+"""Words in lower case that mean "missing" among numbers and dates. Among categories they are
+ordinary categories: in house prices, for example, alley "None" means that there is no alley."""
 
 MOST_LEVELS = 40
-"""More different values than this are text, not categories."""
+"""A column with more distinct values is text, not categories."""
 
 MOST_SLIPS = 5
-"""So few different words among numbers are slips to be pointed out; more make a column text."""
+"""Up to this many distinct words among numbers are reported as typing errors; more make a column
+text."""
 
 FEW_NUMBERS = 20
-"""Up to so many different numbers beside words may be levels, such as 1, 2, 3 and 4+."""
+"""Up to this many distinct numbers, mixed with words, may be levels such as 1, 2, 3 and 4+."""
 
 ROUNDING = 1e-12
-"""Numbers that differ by less than this share of their size differ by rounding only."""
+"""Numbers whose relative difference is smaller than this differ only by rounding."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 EPOCH, DAY = pd.Timestamp(0).as_unit("s"), pd.Timedelta(days=1).as_unit("s")
-"""In seconds, since nanoseconds end in 2262: 9999-12-31 is a date, too."""
+"""In seconds, since nanosecond timestamps end in 2262, and data may contain 9999-12-31."""
 
 DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?([ T]\d.*)?"
@@ -58,7 +59,7 @@ DAYS = ("%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", 
         "%Y-%m", "%Y/%m")  # fmt: skip
 TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 WRITTEN = re.compile(r"([-+]?)\s*[$€£¥]?\s*([-+]?[\d.,' ]*\d[\d.,]*(?:[eE][-+]?\d+)?)\s*[%€]?")
-"""A number with a currency or percent sign, or with marks between its digits."""
+"""A number that may have a currency or percent sign, or separators between its digits."""
 DIGIT = re.compile(r"\d")
 CODE = re.compile(r"[A-Za-z]?\d+[A-Za-z]?")
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?")
@@ -68,11 +69,11 @@ Where = Callable[[int], str]
 
 @dataclass(kw_only=True)
 class Column:
-    """A feature once its kind is decided. Exactly one of `numbers` and `codes` is there."""
+    """A feature whose kind is decided. Exactly one of `numbers` and `codes` is set."""
 
     name: str
     source: str
-    """The column of the data that it was made of: a date becomes several."""
+    """The column of the data that it comes from; a date becomes several features."""
     numbers: Numbers | None = None
     """NaN where missing."""
     codes: Codes | None = None
@@ -82,7 +83,7 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Too many values to be categories, or hardly one of them twice."""
+        """Whether there are too many values for categories, or hardly any value repeats."""
         assert self.codes is not None
         return len(self.levels) > min(MOST_LEVELS, max(2, len(self.codes) // 2))
 
@@ -95,17 +96,17 @@ class Column:
 
 @dataclass(kw_only=True)
 class Said:
-    """Sentences, gathered by what they are about, so that a thousand columns make one."""
+    """Collects sentences by topic, so that a thousand columns give one sentence."""
 
     warned: dict[str, list[str]] = field(default_factory=dict)
     done: dict[str, list[str]] = field(default_factory=dict)
 
     def warn(self, what: str, column: str = "") -> None:
-        """What may be a mistake."""
+        """Add a warning about a possible mistake."""
         self.warned.setdefault(what, []).append(column)
 
     def say(self, what: str, column: str = "") -> None:
-        """What was done."""
+        """Add a sentence about what was done."""
         self.done.setdefault(what, []).append(column)
 
     @property
@@ -124,7 +125,7 @@ def _sentence(what: str, columns: list[str]) -> str:
 
 @dataclass(kw_only=True)
 class Values:
-    """A column's different texts, and which of them each row has."""
+    """A column's distinct texts, and an index into them for each row."""
 
     texts: list[str]
     codes: Codes
@@ -134,13 +135,13 @@ class Values:
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
 
     def first(self, which: int) -> int:
-        """The first row that has it."""
+        """The first row with this text."""
         return int(np.argmax(self.codes == which))
 
 
 @dataclass(kw_only=True)
 class Context:
-    """What errors and treatments of every column need."""
+    """Information that errors and treatments of every column need."""
 
     name: str
     where: Where
@@ -150,7 +151,7 @@ class Context:
 
 
 def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
-    """The features that a column becomes: several for a date, else one."""
+    """The features made from a column: several for a date, otherwise one."""
     quick = nearly_numbers(series, name, context)
     if quick is not None:
         return [_number(quick, name, context)]
@@ -175,7 +176,7 @@ def column(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
 
 
 def nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbers | None:
-    """Texts that are numbers but for words that mean missing: no need to look at each value."""
+    """Fast path for texts that are all numbers, apart from words that mean "missing"."""
     if not isinstance(series.dtype, pd.StringDtype) or context.decimal == ",":
         return None
     few = series.iloc[:: max(1, len(series) // 100)].dropna()
@@ -197,7 +198,7 @@ def nearly_numbers(series: pd.Series[Any], name: str, context: Context) -> Numbe
 
 
 def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Series[Any] | Values:
-    """Numbers or dates as they are, anything else as texts; what is neither is refused."""
+    """Numbers and dates as they are, other values as texts; values of other types are refused."""
     dtype = series.dtype
     if isinstance(dtype, pd.SparseDtype):
         series = pd.Series(np.asarray(series))
@@ -215,7 +216,7 @@ def plain_values(series: pd.Series[Any], name: str, context: Context) -> pd.Seri
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         return series
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        if isinstance(dtype, pd.ArrowDtype):  # whose dates lack what is asked of them here
+        if isinstance(dtype, pd.ArrowDtype):  # its dates lack methods that are needed here
             stamps: Any = series
             return pd.Series(stamps.to_numpy("datetime64[us]", na_value=pd.NaT))
         return series
@@ -277,7 +278,7 @@ def _text(value: object) -> str:
 
 
 def _cleaned(labels: Sequence[str], codes: Codes, context: Context) -> Values:
-    """Without blanks at the ends; empty texts, and those that --na names, are missing."""
+    """Strip blanks; empty texts, and those that --na names, become missing."""
     stripped = [label.strip() for label in labels]
     index: dict[str, int] = {}
     to = np.empty(len(stripped) + 1, np.int64)
@@ -295,12 +296,12 @@ def _cleaned(labels: Sequence[str], codes: Codes, context: Context) -> Values:
 
 
 def parsed(texts: Sequence[str], context: Context) -> tuple[Numbers, set[str]]:
-    """Each text as a number, NaN where it is none, and how numbers were written."""
+    """Each text as a number (NaN if it is not one), and the notations that were found."""
     series = pd.Series(list(texts), dtype=object)
     values = pd.to_numeric(series, errors="coerce").to_numpy(np.float64).copy()
     ways: set[str] = set()
     if context.decimal == "," and np.isfinite(values).any():
-        # 1.234 is a thousand and more where a comma is the decimal mark.
+        # If the comma is the decimal mark, 1.234 means 1234.
         values[[bool(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+", text)) for text in texts]] = np.nan
     unread = np.flatnonzero(np.isnan(values)).tolist()
     odd = [i for i in unread if DIGIT.search(texts[i])]
@@ -338,7 +339,7 @@ def parsed(texts: Sequence[str], context: Context) -> tuple[Numbers, set[str]]:
 
 
 def as_numbers(values: Values, name: str, context: Context) -> Numbers | None:
-    """The column's numbers, if it is one of numbers; a slip among them is an error."""
+    """The values of a column of numbers, else None; a few other words among them are an error."""
     texts, counts = values.texts, values.counts()
     found, ways = parsed(texts, context)
     wrong = np.flatnonzero(np.isnan(found)).tolist()
@@ -371,7 +372,7 @@ def as_numbers(values: Values, name: str, context: Context) -> Numbers | None:
 
 
 def _are_codes(texts: Sequence[str], bad: list[int]) -> bool:
-    """Whether numbers with a letter among whole ones are codes, such as house numbers."""
+    """Whether whole numbers, some with a letter, are codes such as house numbers."""
     odd = set(bad)
     return all(CODE.fullmatch(texts[i]) for i in bad) and all(
         text.isdigit() for i, text in enumerate(texts) if i not in odd
@@ -379,7 +380,7 @@ def _are_codes(texts: Sequence[str], bad: list[int]) -> bool:
 
 
 def numbers_of(series: pd.Series[Any], context: Context) -> Numbers:
-    """A numeric column's values; those that --na names are missing."""
+    """A numeric column's values; those that --na names become missing."""
     try:
         values = series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
@@ -400,7 +401,7 @@ def numbers_of(series: pd.Series[Any], context: Context) -> Numbers:
 
 
 def check_range(values: Numbers, name: str, context: Context) -> None:
-    """Infinite values, and those that float32 cannot hold."""
+    """Refuse infinite values, and values that float32 cannot hold."""
     beyond = np.flatnonzero(np.abs(values) > FLOAT32_MAX)
     if len(beyond):
         raise _beyond(name, int(beyond[0]), values[beyond[0]], len(beyond), context)
@@ -422,7 +423,7 @@ def _number(values: Numbers, name: str, context: Context) -> Column:
 
 
 def _suspect(values: Numbers, name: str, context: Context) -> None:
-    """Numbers that may stand for "missing", or that dwarf all others."""
+    """Warn about a number that may stand for "missing", or that dwarfs all others."""
     known = values[~np.isnan(values)]
     if len(known) < 10:
         return
@@ -465,7 +466,7 @@ def _category(values: Values, name: str, context: Context) -> Column:
 
 
 def as_dates(values: Values, name: str, context: Context) -> pd.Series[Any] | None:
-    """Texts that are dates in one of the usual ways of writing them."""
+    """Parse texts that are all dates in one of the usual formats, else None."""
     texts = values.texts
     few = texts[:: max(1, len(texts) // 100)]
     if sum(bool(DATE.fullmatch(text)) for text in few) < 0.8 * len(few) - 1:
@@ -515,7 +516,7 @@ def _as_clock(values: Values) -> Numbers | None:
 
 
 def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
-    """A date's parts, as far as they vary."""
+    """The parts of a date that vary."""
     found = date_parts(series)
     kept = {
         key: part
@@ -530,7 +531,7 @@ def _dates(series: pd.Series[Any], name: str, context: Context) -> list[Column]:
 
 
 def date_parts(series: pd.Series[Any]) -> dict[str, Numbers]:
-    """Days since 1970, and what recurs."""
+    """Days since 1970, and the periodic parts."""
     stamps = series.dt.tz_localize(None) if series.dt.tz is not None else series
     parts = {
         "days": (stamps - EPOCH) / DAY,
@@ -543,5 +544,5 @@ def date_parts(series: pd.Series[Any]) -> dict[str, Numbers]:
 
 
 def quoted(word: str) -> str:
-    """As a shell takes it."""
+    """The word, quoted for a shell."""
     return word if re.fullmatch(r"[\w.+-]+", word) else f'"{word}"'

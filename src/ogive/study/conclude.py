@@ -1,4 +1,4 @@
-"""From trials to the table: cells, and one family of comparisons for everything that is said."""
+"""From trials to the results table: cells, and one family of comparisons behind every sentence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from .statistics import Measured, SharedRows, compare, holm, score_interval
 
 Key = tuple[str, int]
 Pair = tuple[str, str, int]
-"""One, other, depth: what is compared."""
+"""The two names that are compared, and the depth."""
 
 CLAIMED: tuple[tuple[str, str], ...] = (("tanh", "sigmoid"),)
-"""Pairs that a textbook claim speaks of, besides those with the baseline."""
+"""Pairs that textbook claims compare, besides those with the baseline."""
 
 
 def conclude(
@@ -71,7 +71,7 @@ def conclude(
 
 
 def _pairs(settings: Settings, models: Mapping[str, Sequence[ModelTrial]]) -> list[Pair]:
-    """Everything that any sentence of the study may speak of, and nothing else."""
+    """Exactly the pairs that a sentence of the study may mention."""
     found: list[Pair] = []
     baseline, activations = settings.baseline, settings.activations
     for depth in settings.depths:
@@ -201,7 +201,7 @@ def _model(
 
 
 def _metric(other: str, settings: Settings) -> Metric:
-    """Accuracy can hardly tell a network from the largest class where that is common."""
+    """Where one class is common, accuracy hardly distinguishes a network from always that class."""
     if other == "constant" and settings.metric == "accuracy":
         return "balanced_accuracy"
     return settings.metric
@@ -223,7 +223,7 @@ def _measured(
         shares = [unpack(text) for text in packed] if all(packed) else []
         if shares and metric != settings.metric:
             shares = [balanced(share, y) for share, y in zip(shares, truth, strict=True)]
-        # What has no share, as in a network that diverged, counts as its score does.
+        # Rows without a share (the network diverged) count as its score does.
         parts.append(
             [
                 share if np.isfinite(share).all() else np.full(len(share), _chance(metric))
@@ -278,7 +278,7 @@ def _mean_scores(trials: Sequence[Trial] | Sequence[ModelTrial], settings: Setti
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Student's, of the mean of independent values."""
+    """Student's interval for the mean of independent values."""
     half = float(stats.sem(values) * stats.t.isf(0.025, len(values) - 1))
     mean = float(np.mean(values))
     return Interval(low=mean - half, high=mean + half)

@@ -1,4 +1,4 @@
-"""From a source to a `Table`: what is used, what is left out, and every sentence about it."""
+"""From a source to a `Table`: which columns are used or left out, and all sentences about that."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ IDENTIFIER = re.compile(
     r"(.*[_ .-])?(id|ids|uid|uuid|guid|index|idx|key|row|rows|rownames|row[_ ]?(id|num|number))"
     r"|unnamed: ?\d+|.*[a-z](Id|ID)",
 )
-"""Names that columns of row numbers and identifiers have."""
+"""Typical names of columns that hold row numbers or identifiers."""
 
 LEAST_UNIQUE = 15
-"""Different whole numbers in so many rows are no coincidence where few are possible."""
+"""From this many rows on, distinct whole numbers without gaps are not a coincidence."""
 
 EXPECTED_MATCHES = 0.5
-"""Rows that a row is expected to equal by chance, above which repeats are not called copies."""
+"""If a row is expected to equal more other rows than this by chance, repeated rows are not called
+copies."""
 
 LARGEST_GROUP = 0.1
-"""Share of all rows that may be equal to each other and still be kept in one part."""
+"""Largest share of all rows that may be equal and are still kept together in one part."""
 
 
 def load(source: Any, options: Options | None = None, *, target: Any = None) -> Table:
-    """Everything a study needs to know of its data, with nothing fitted yet.
+    """Everything a study needs to know about its data; nothing is fitted yet.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def load(source: Any, options: Options | None = None, *, target: Any = None) -> 
     options
         What the user says about the data.
     target
-        For data handed over in Python: the column's label, or the values themselves.
+        For data passed in from Python: the column's label, or the values themselves.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def load(source: Any, options: Options | None = None, *, target: Any = None) -> 
 
 
 def from_raw(raw: Raw, name: str, options: Options) -> Table:
-    """A table from what a reader found."""
+    """Make a table from what a reader found."""
     if options.task not in (None, "classification", "regression"):
         raise StudyError(f"--task takes classification or regression, not {options.task!r}")
     said = Said()
@@ -112,7 +113,7 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
         if label in frame.columns and label not in kept and frame[label].is_unique
     ]
     for label in index:
-        said.say("Left out as names of rows (--keep uses them)", label)
+        said.say("Left out as row names (--keep uses them)", label)
     frame = frame.drop(columns=index)
     features: list[Column] = []
     for place, series in frame.items():
@@ -125,7 +126,7 @@ def from_raw(raw: Raw, name: str, options: Options) -> Table:
 
 
 def _columns(option: str, wanted: Iterable[str], names: list[str], source: str) -> list[str]:
-    """Columns that an option names, one by one or with commas between."""
+    """The columns that an option names, as separate words or separated by commas."""
     found = []
     for word in wanted:
         parts = [word] if column_called(word, names) in names else word.split(",")
@@ -141,9 +142,9 @@ def _columns(option: str, wanted: Iterable[str], names: list[str], source: str) 
 def _useful(
     features: list[Column], found: Target, keep: set[str], context: Context
 ) -> list[Column]:
-    """Without columns from which nothing can be learned, or nothing that holds elsewhere."""
+    """Drop columns that teach nothing, or nothing that generalises to other rows."""
     said, used = context.said, list[Column]()
-    # One column of different whole numbers names rows; several are ranks.
+    # One column of distinct whole numbers identifies rows; several such columns are ranks.
     ranked = sum(_is_rank(feature) for feature in features) > 1
     seen: dict[bytes, str] = {}
     for feature in features:
@@ -158,7 +159,7 @@ def _useful(
             continue
         if copy:
             said.warn(
-                f"Left out, telling the target exactly: {copy} (--keep uses it, if it is known "
+                f"Left out, determining the target: {copy} (--keep uses it, if it is known "
                 "before the target)",
                 feature.name,
             )
@@ -173,7 +174,7 @@ def _useful(
             continue
         if _tells_class(feature, found):
             said.warn(
-                "Alone enough to tell the class of every row (--drop leaves it out, if it is known "
+                "Alone determines the class of every row (--drop leaves it out, if it is known "
                 "only after the target)",
                 feature.name,
             )
@@ -182,7 +183,7 @@ def _useful(
 
 
 def _constant(feature: Column, missing: NDArray[np.bool]) -> bool:
-    """Up to rounding. A column with gaps still tells where they are."""
+    """Whether a column is constant up to rounding. One with gaps is not: the gaps say something."""
     if missing.any():
         return False
     if feature.codes is not None:
@@ -193,7 +194,7 @@ def _constant(feature: Column, missing: NDArray[np.bool]) -> bool:
 
 
 def _is_rank(feature: Column) -> bool:
-    """Whether a column's values are different whole numbers, nearly without a gap."""
+    """Whether a column's values are distinct whole numbers, almost without gaps."""
     values = feature.numbers
     if values is None or feature.dated or len(values) < LEAST_UNIQUE:
         return False
@@ -203,7 +204,7 @@ def _is_rank(feature: Column) -> bool:
 
 
 def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> str | None:
-    """Why a column only tells rows apart, if it does."""
+    """If a column merely identifies rows, the reason for thinking so."""
     if missing.any() or feature.dated or len(missing) < LEAST_UNIQUE:
         return None
     rows = len(missing)
@@ -213,7 +214,7 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
             return None
         words = sum(len(level.split()) for level in feature.levels) / rows
         if called or words < 2.5:
-            return "identifiers, with another text in every row"
+            return "identifiers, with a different text in every row"
         return None
     assert feature.numbers is not None
     values = feature.numbers
@@ -224,12 +225,12 @@ def _names_rows(feature: Column, missing: NDArray[np.bool], *, ranked: bool) -> 
         return "numbers of the rows"
     unique = bool((np.diff(np.sort(values)) > 0).all())
     if (called and unique) or (not ranked and _is_rank(feature)):
-        return "identifiers, with another whole number in every row"
+        return "identifiers, with a different whole number in every row"
     return None
 
 
 def _copies_target(feature: Column, found: Target, context: Context) -> str | None:
-    """How a column gives the target away, if it does."""
+    """If a column is a copy of the target, in which form."""
     known = ~feature.missing()
     if known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
         return None
@@ -251,7 +252,7 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
         pairs = np.unique(codes * count + y)
         if len(pairs) != count or len(np.unique(y)) != count:
             return None
-        return "each of its values goes with one class"
+        return "each of its values belongs to one class"
     if feature.numbers is None:
         return None
     values = feature.numbers[known]
@@ -260,7 +261,7 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
         return None
     line = np.polynomial.Polynomial.fit(values, y, 1)
     if np.abs(line(values) - y).max() <= 1e-9 * np.ptp(y):
-        return "a straight line leads from one to the other"
+        return "the target is a linear function of it"
     if len(values) >= 30:
         context.said.warn(
             "In exactly the target's order, as a copy in another unit would be (--drop leaves it "
@@ -271,13 +272,13 @@ def _copies_target(feature: Column, found: Target, context: Context) -> str | No
 
 
 def _tells_class(feature: Column, found: Target) -> bool:
-    """Whether each class has levels, or one range of numbers, to itself."""
+    """Whether each class has its own levels, or its own range of numbers."""
     known = ~feature.missing()
     if found.task == "regression" or known.mean() < 0.5 or known.sum() < LEAST_UNIQUE:
         return False
     y = found.y[known]
     if feature.codes is not None:
-        # Levels of few rows tell their rows' class by chance.
+        # With few rows per level, each level may have a single class by chance.
         if len(feature.levels) > len(y) / 10:
             return False
         pairs = np.unique(feature.codes[known] * len(found.classes) + y)
@@ -296,7 +297,7 @@ def _in_ranges(values: NDArray[np.float64], y: NDArray[Any]) -> bool:
 
 
 def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
-    """Whether one rises (or falls) exactly where the other rises, ties included."""
+    """Whether one rises (or falls) exactly where the other rises, with the same ties."""
     order = np.argsort(other, kind="stable")
     rises, found = np.diff(other[order]) > 0, np.diff(one[order])
     if not rises.any():
@@ -307,7 +308,7 @@ def _same_order(one: NDArray[np.float64], other: NDArray[Any]) -> bool:
 
 
 def _content(feature: Column) -> bytes:
-    """Equal for columns of equal numbers, and for categories that part the rows equally."""
+    """A hash that is equal for equal numbers, and for categories that group the rows equally."""
     if feature.numbers is not None:
         return hashlib.sha256((feature.numbers + 0.0).tobytes()).digest()  # -0 is 0
     assert feature.codes is not None
@@ -385,7 +386,7 @@ def _table(
 def _filled(
     features: list[Column], rows: int
 ) -> tuple[NDArray[np.int32], tuple[tuple[str, ...], ...]]:
-    """Codes in which missing is a level of its own."""
+    """Codes in which "missing" is a separate level."""
     codes = np.empty((rows, len(features)), np.int32)
     levels = []
     for i, feature in enumerate(features):
@@ -402,13 +403,13 @@ def _groups(
     texts: NDArray[np.int32],
     said: Said,
 ) -> NDArray[np.int64] | None:
-    """Rows that repeat each other; None where that is no sign of copies."""
+    """Group numbers of equal rows; None if there are none, or if chance explains them."""
     rows = len(numbers)
     mixed = np.zeros(rows, np.uint64)
     columns = [*numbers.T, *categories.T, *texts.T]
     for values in columns:
         bits = (np.nan_to_num(values.astype(np.float64), nan=-1e301) + 0.0).view(np.uint64)
-        # splitmix64, so that structured numbers do not cancel.
+        # Hash with splitmix64, so that regular patterns in the numbers do not collide.
         mixed += np.uint64(0x9E3779B97F4A7C15)
         mixed ^= bits
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

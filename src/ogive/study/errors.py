@@ -1,5 +1,5 @@
-"""The one exception for everything a user can put right."""
+"""The exception for everything that a user can correct."""
 
 
 class StudyError(ValueError):
-    """Data, settings or a file that a study cannot work with; the message is one clear line."""
+    """A study cannot work with the data, settings or a file; the message is one clear line."""

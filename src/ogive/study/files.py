@@ -34,7 +34,7 @@ PACKED: tuple[tuple[bytes, str, Callable[[bytes], bytes]], ...] = (
 )
 
 RECORDS = ("data", "records", "rows", "items", "results")
-"""Keys below which a JSON object keeps its rows."""
+"""Keys under which a JSON object may hold its rows."""
 
 
 def read(source: str, options: Options) -> Raw:
@@ -73,7 +73,7 @@ def read(source: str, options: Options) -> Raw:
 
 
 def from_bytes(data: bytes, name: str, options: Options) -> Raw:
-    """A table from a file's content; `name` decides nothing but what text looks like."""
+    """A table from a file's content; `name` is used only in messages."""
     for magic, suffix, unpack in PACKED:
         if data.startswith(magic):
             try:
@@ -124,7 +124,7 @@ def _openml(number: str) -> Raw:
 
     try:
         bunch = fetch_openml(data_id=int(number), as_frame=True, parser="auto")
-    except Exception as error:  # a network, a server and a parser: all fail in their own ways
+    except Exception as error:  # network, server and parser each raise their own
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise StudyError(f"openml:{number}: could not be fetched: {reason}") from error
     raw = from_frame(bunch.frame)
@@ -133,7 +133,7 @@ def _openml(number: str) -> Raw:
 
 
 def _zip(data: bytes, name: str, options: Options) -> Raw:
-    """An Excel file, an NPZ, or one packed table."""
+    """An Excel file, an NPZ file, or one compressed table."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [
@@ -157,7 +157,7 @@ def _zip(data: bytes, name: str, options: Options) -> Raw:
             return from_bytes(archive.read(members[0]), Path(inside[0]).name, options)
     except StudyError:
         raise
-    except Exception as error:  # zipfile's own, zlib's, and ValueErrors of a damaged directory
+    except Exception as error:  # of zipfile, of zlib, or ValueError for a damaged directory
         raise StudyError(f"{name}: is a damaged or locked ZIP file: {error}") from error
 
 
@@ -200,7 +200,7 @@ def _excel(data: bytes, name: str, options: Options) -> Raw:
         package = re.search(r"(openpyxl|xlrd|odfpy)", str(error))
         wanted = package[0] if package else "openpyxl"
         raise StudyError(f"{name}: Excel needs {wanted}: pip install {wanted}") from error
-    except Exception as error:  # each engine has its own
+    except Exception as error:  # each engine raises its own
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise StudyError(f"{name}: is not an Excel file that can be read: {reason}") from error
     with book:
@@ -257,7 +257,7 @@ def _sheet(sheets: list[str], wanted: str | None, name: str) -> str:
 
 
 def _json(data: bytes, name: str) -> Raw:
-    """A list of records, columns of a table, or one record a line."""
+    """A list of records, a mapping of columns, or one record per line."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -294,12 +294,12 @@ def _json(data: bytes, name: str) -> Raw:
         except ValueError as error:
             raise StudyError(f"{name}: columns do not fit together: {error}") from error
     if not isinstance(found, list) or not found:
-        raise StudyError(f"{name}: holds no records (a list of objects, or one object a line)")
+        raise StudyError(f"{name}: holds no records (a list of objects, or one object per line)")
     return _records(found, name, lambda row: f"record {row + 1}")
 
 
 def _flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Values of objects within objects, in their order."""
+    """The values of nested objects, in their order."""
     flat: dict[str, Any] = {}
     for key, value in record.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value}

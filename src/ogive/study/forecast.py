@@ -1,4 +1,4 @@
-"""How long a job takes, guessed from its size and corrected by those that have ended."""
+"""How long a job takes: estimated from its size, corrected by the jobs that have ended."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .training import Job
 from .workers import ModelJob
 
 OVERHEAD, FLOP, ELEMENT = 4e-6, 1.8e-11, 2e-9
-"""Seconds for one layer of one network's step: calls, multiplications of matrices, the rest."""
+"""Seconds for one layer in one step of one network: per call, per flop of the matrix products, per
+element of the rest."""
 
 TREE, SPLIT = 1.8e-3, 8e-9
-"""Seconds for one tree of boosting, and for one row and feature of it."""
+"""Seconds per boosting tree, and per row and feature of a tree."""
 
 CONCLUDING = 2.0
-"""Seconds for what follows the last job."""
+"""Seconds for the conclusions after the last job."""
 
 
 def seconds(job: Job | ModelJob, arrays: Arrays, settings: Settings) -> float:
-    """A guess, good for comparing jobs with each other."""
+    """An estimate that is good enough to compare jobs with each other."""
     if isinstance(job, ModelJob):
         rows = float(arrays.train_count.mean() + arrays.validation_count.mean())
         size, outputs = rows * arrays.features, arrays.classes if arrays.classes > 2 else 1
@@ -36,14 +37,14 @@ def seconds(job: Job | ModelJob, arrays: Arrays, settings: Settings) -> float:
     between = OVERHEAD + 6 * FLOP * batch * width * width + ELEMENT * batch * width
     ends = OVERHEAD + 6 * FLOP * batch * width * (arrays.features + max(1, arrays.classes))
     step = ends + between * (job.depth - 0.5)
-    # The worse half of the rates stops after a third of the steps.
+    # The worse half of the rates is dropped after a third of the steps.
     tried = len(settings.rates) * (1 / 3 + 2 / 3 / 2) * settings.tuning_steps
     return step * (tried + settings.steps) * len(job.splits) * len(job.streams)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a study stands."""
+    """How far a study has come."""
 
     done: float
     """Share of the work, from 0 to 1."""
@@ -53,11 +54,11 @@ class Progress:
 
 
 FORGET = 0.85
-"""How much a job still counts when the next of its kind has ended: machines get busier."""
+"""Weight of a job's time after the next of its kind has ended, since a machine's load changes."""
 
 
 class Forecast:
-    """Time left: the guesses of open jobs, times what jobs of their kind took over their guess."""
+    """Time left: estimates of the open jobs, scaled by how long ended jobs of their kind took."""
 
     def __init__(self, jobs: Sequence[Job | ModelJob], guesses: Sequence[float]) -> None:
         self._guess = dict(enumerate(guesses))
@@ -69,7 +70,7 @@ class Forecast:
         self.total = sum(guesses)
 
     def end(self, number: int, took: float) -> None:
-        """A job has ended, after so many seconds."""
+        """Record that a job has ended after `took` seconds."""
         kind, guess = self._kind[number], self._guess[number]
         self._open.discard(number)
         self._took[kind] = FORGET * self._took.get(kind, 0.0) + took
@@ -78,7 +79,7 @@ class Forecast:
 
     @property
     def share(self) -> float:
-        """Of the work that is done."""
+        """Share of the work that is done."""
         open_ = sum(self._guess[number] for number in self._open)
         return 1 - open_ / self.total if self.total else 1.0
 
@@ -95,7 +96,7 @@ class Forecast:
         return max(0.0, left - (time.monotonic() - self._last))
 
     def _nets(self) -> list[str]:
-        """Depths of which a network has ended: models tell nothing about networks."""
+        """Depths at which a network has ended; times of models say nothing about networks."""
         return [kind for kind in self._took if kind.startswith("depth")]
 
     def _factor(self, kind: str) -> float:

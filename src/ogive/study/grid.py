@@ -1,4 +1,4 @@
-"""Goes through the grid: what is missing is trained, stored, and everything concluded."""
+"""Runs the grid: trains and stores the missing trials, then draws the conclusions."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from .training import Job, seed_of
 from .workers import ModelJob, Workers
 
 PIECES = 30
-"""Jobs are cut until none is longer than this part of the study."""
+"""Jobs are split until none takes more than the study's time divided by this."""
 
 GRID = ("activations", "depths", "splits", "baseline", "rope", "models")
-"""Settings that may change without making another study of the same results file."""
+"""Settings that may differ between studies that share a results file."""
 
 
 def describe(table: Table, splits: Splits) -> DataDescription:
-    """The data as it is trained on."""
+    """Describe the data as the study trains on it."""
     spread = None
     if table.task == "regression":
         spread = float(table.y.mean()), float(table.y.std())
@@ -69,7 +69,7 @@ def describe(table: Table, splits: Splits) -> DataDescription:
 
 
 def identity(data: DataDescription, settings: Settings) -> dict[str, Any]:
-    """What all trials of one results file share; the grid itself may grow."""
+    """Everything that the trials of one results file have in common; the grid may grow."""
     recipe = {name: value for name, value in vars(settings).items() if name not in GRID}
     return {
         "data_hash": data.hash,
@@ -86,7 +86,7 @@ def default_results(data: DataDescription, settings: Settings) -> Path:
 
 
 def checked(made: Sequence[Block], settings: Settings) -> Callable[[Stored], None]:
-    """What a stored trial must fulfil, beyond its schema, to be one of this study."""
+    """A check, beyond the schema, that a stored trial belongs to this study."""
 
     def check(trial: Stored) -> None:
         if trial.split >= len(made):
@@ -121,7 +121,7 @@ def run_grid(
     command: str = "",
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> StudyResult:
-    """The whole study; trials that the journal holds are not trained again."""
+    """Run the whole study; trials in the journal are not trained again."""
     started, began = datetime.now(UTC), time.perf_counter()
     progress(Progress(0.0, None, "preparing"))
     arrays = Arrays(table, made)
@@ -199,10 +199,10 @@ def _jobs(
     found: dict[tuple[str, int, int], Stored],
     workers: int,
 ) -> list[Job | ModelJob]:
-    """What is missing, in jobs of similar length.
+    """The missing trials, in jobs of similar length.
 
-    One of each kind comes first, which tells how long the others will take; then the longest, so
-    that the last ones to end are short and no worker waits long.
+    One job of each kind comes first, so that the time of the others can be predicted. The rest
+    follow from longest to shortest, so that no worker waits long at the end.
     """
     whole: list[Job | ModelJob] = []
     for depth in settings.depths:
@@ -239,7 +239,7 @@ def _cut(job: Job | ModelJob, pieces: float) -> list[Job | ModelJob]:
 
 
 def _edges(cells: Sequence[Cell], settings: Settings) -> list[str]:
-    """Cells whose rates lie at an end of the grid, so that a wider grid might do better."""
+    """A note if cells chose rates at an end of the grid, so that a wider grid might do better."""
     if len(settings.rates) < 3:
         return []
     found: dict[str, list[str]] = {}
@@ -256,7 +256,7 @@ def _edges(cells: Sequence[Cell], settings: Settings) -> list[str]:
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """What the numbers depend on."""
+    """Versions of everything that the numbers depend on."""
     packages = ("numpy", "scipy", "scikit-learn", "pandas", "joblib")
     return (
         ("ogive", f"{ogive.__version__} ({ogive.isa()})"),

@@ -1,9 +1,10 @@
 """Finished trials on disk: one JSON line each, appended and synced, so that nothing is lost.
 
-The first line says which study the file belongs to; every other is one `Trial` or `ModelTrial`
-under the hash of its settings. Nothing is ever rewritten. A line that a kill cut short, or that
-does not fit its schema, is skipped with a note, and its trial is trained again. Two studies may
-append to one file: each line is a single write, and the first of equal ones counts.
+The first line says which study the file belongs to; every other line is one `Trial` or `ModelTrial`
+with the hash of its settings as its key. Nothing is ever rewritten. A line that is incomplete (the
+process was killed) or does not fit its schema is skipped with a note, and its trial is trained
+again. Two studies may append to one file: each line is a single write, and if both write the same
+trial, the first one counts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .errors import StudyError
 from .result import ModelTrial, Trial
 
 FORMAT = "ogive study results 2"
-"""Changes whenever a stored trial would no longer mean the same."""
+"""Changes whenever the meaning of a stored trial changes."""
 
 Stored = Trial | ModelTrial
 
@@ -37,7 +38,7 @@ class Line:
 
 
 class Journal:
-    """The results file of one study: what is finished, and how to add to it."""
+    """The results file of one study: finds finished trials and adds new ones."""
 
     def __init__(
         self,
@@ -52,15 +53,15 @@ class Journal:
         path : Path
             The file.
         study : dict
-            What all trials of a file share: the data's hash and the training recipe.
+            What all trials of a file have in common: the data's hash and the training recipe.
         check : callable
-            Raises ValueError for a trial that cannot be one of this study.
+            Raises ValueError for a trial that cannot belong to this study.
 
         Raises
         ------
         StudyError
-            The file belongs to another study, is something else, or cannot be written. It is
-            left as it was.
+            The file belongs to another study, is not a results file, or cannot be written. It
+            stays unchanged.
         """
         self.path = path
         self.notes: list[str] = []
@@ -77,7 +78,7 @@ class Journal:
             raise self._failure(error) from error
 
     def find(self, settings: dict[str, Any]) -> Stored | None:
-        """The finished trial of these settings, if there is one."""
+        """The finished trial with these settings, if there is one."""
         return self._trials.get(self._key(settings))
 
     def add(self, settings: dict[str, Any], trial: Stored) -> None:
@@ -86,7 +87,7 @@ class Journal:
         Raises
         ------
         StudyError
-            The disk is full, or the file was replaced by another study's.
+            The disk is full, or another study's file has replaced this one.
         """
         key = self._key(settings)
         try:
@@ -99,13 +100,13 @@ class Journal:
         self._trials[key] = trial
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
     def _append(self, key: str, trial: Stored) -> None:
         kind = "trial" if isinstance(trial, Trial) else "model"
         data = msgspec.json.encode({"key": key, kind: trial}) + b"\n"
-        while data:  # one write, but for a disk that fills up
+        while data:  # one write, unless the disk fills up
             data = data[os.write(self._file, data) :]
 
     def _key(self, settings: dict[str, Any]) -> str:
@@ -113,7 +114,7 @@ class Journal:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _start(self) -> None:
-        """Write the header beside the file and rename: a kill leaves no half of it."""
+        """Write the header to a temporary file and rename it, so that it is never incomplete."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.write_text(json.dumps(self._header) + "\n", encoding="utf-8")
@@ -121,7 +122,7 @@ class Journal:
 
     def _open(self) -> None:
         self._file = os.open(self.path, os.O_RDWR | os.O_APPEND)
-        # A line that a kill cut short is ended, so that the next record starts on its own.
+        # If the last line is incomplete, end it, so that the next record starts on a new line.
         if not self.path.read_bytes().endswith(b"\n"):
             os.write(self._file, b"\n")
 
@@ -132,7 +133,7 @@ class Journal:
             return False
 
     def _restore(self) -> None:
-        """Somebody deleted or replaced the file while the study runs: write what it held anew."""
+        """Write the file again after it was deleted or replaced during the study."""
         known = dict(self._trials)
         os.close(self._file)
         there = self.path.exists() and self.path.stat().st_size
@@ -146,7 +147,7 @@ class Journal:
                 self._append(key, trial)
         self._trials.update(known)
         what = "replaced" if there else "deleted"
-        self.notes.append(f"{self.path}: was {what} while the study ran; it was written anew")
+        self.notes.append(f"{self.path}: was {what} while the study ran; it was written again")
 
     def _read(self) -> None:
         if not self.path.is_file():

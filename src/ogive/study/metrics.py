@@ -1,4 +1,4 @@
-"""Scores on test rows, by scikit-learn, and each row's share in the score that is compared."""
+"""Scores on test rows, computed by scikit-learn, and each row's share in the compared score."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Values = NDArray[np.float64]
 
 
 def scores(target: Target, output: Values) -> Scores:
-    """Every metric of the task; a prediction that is not finite is a wrong one.
+    """Every metric of the task; a prediction that is not finite counts as wrong.
 
     Parameters
     ----------
     target : Target
-        The truth.
+        The true values.
     output : array
-        Class probabilities, one row each, or the predictions of a regression.
+        A row of class probabilities per test row, or the predictions of a regression.
     """
     from sklearn import config_context
 
-    # Everything is checked before; of small test parts, checking again is most of the time.
+    # The inputs are already checked; on small test parts, checking again takes most of the time.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         return _scores(target, output)
 
@@ -63,9 +63,10 @@ def _scores(target: Target, output: Values) -> Scores:
 
 
 def shares(metric: Metric, target: Target, output: Values) -> Values:
-    """One number for each test row: their mean is the metric, their variance over their count its.
+    """One number for each test row, whose mean is the metric.
 
-    So that blocks which share their test rows know what those rows leave open.
+    Their variance divided by their count is the variance of the metric, which blocks that share
+    their test rows could not estimate otherwise.
     """
     y = target.y
     if metric == "accuracy":
@@ -80,13 +81,13 @@ def shares(metric: Metric, target: Target, output: Values) -> Values:
             return np.full(len(y), math.nan)
         spread = (y - y.mean()) ** 2 / np.mean((y - y.mean()) ** 2)
         error = (y - output) ** 2 / np.mean((y - y.mean()) ** 2)
-        # To first order: a row far from the mean makes an error of its size count for less.
+        # First-order influence: a row far from the mean also raises the total variance.
         return np.asarray(1 - error.mean() - (error - error.mean() * spread))
     raise ValueError(f"{metric} has no shares by row")
 
 
 def balanced(right: NDArray[Any], y: NDArray[Any]) -> Values:
-    """Shares in balanced accuracy of rows that are right (or of differences of two such)."""
+    """Each row's share in balanced accuracy, from whether it is right (or a difference of two)."""
     _, place, counts = np.unique(y, return_inverse=True, return_counts=True)
     recalls = np.bincount(place, right) / counts
     weight = len(y) / (len(counts) * counts[place]) * _unbiased(counts[place])
@@ -94,7 +95,7 @@ def balanced(right: NDArray[Any], y: NDArray[Any]) -> Values:
 
 
 def weight(metric: Metric, y: NDArray[Any]) -> float:
-    """The most that a row's share changes with its prediction; 0 where that may be a little."""
+    """By how much a row's share can change with its prediction; 0 if it changes continuously."""
     if metric in ("r2", "rmse"):
         return 0.0
     counts = np.unique(y, return_counts=True)[1]
@@ -104,7 +105,7 @@ def weight(metric: Metric, y: NDArray[Any]) -> float:
 
 
 def _unbiased(count: NDArray[Any] | int) -> Any:
-    """What the spread of so few rows around their own mean is too small by."""
+    """The factor by which the spread of `count` rows around their own mean is too small."""
     return np.sqrt(count / np.maximum(1, np.subtract(count, 1)))
 
 
@@ -114,7 +115,7 @@ def pack(values: Values) -> str:
 
 
 def unpack(text: str) -> Values:
-    """What `pack` packed."""
+    """The inverse of `pack`."""
     return np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float64)
 
 
@@ -123,15 +124,16 @@ def _right(target: Target, output: Values) -> NDArray[np.bool]:
 
 
 def _ranked(target: Target) -> list[int]:
-    """Classes whose curve exists: some test rows have it and some have not."""
+    """Classes that have an ROC curve: some test rows belong to the class and some do not."""
     counts = np.bincount(target.y, minlength=target.classes)
     found = [c for c in range(target.classes) if 0 < counts[c] < len(target.y)]
     return found[1:] if target.classes == 2 else found
 
 
 def _auc(target: Target, output: Values) -> float | None:
-    """Mann and Whitney's statistic of each class against the rest: scikit-learn's, a class at a
-    time, takes longer than the network it judges.
+    """The Mann-Whitney statistic of each class against the rest.
+
+    scikit-learn computes it per class, which takes longer than the network that is scored.
     """
     from scipy.stats import rankdata
 
@@ -147,7 +149,8 @@ def _auc(target: Target, output: Values) -> float | None:
 
 
 def _placements(positive: NDArray[np.bool], score: Values) -> Values:
-    """DeLong's: how many rows of the other kind each row is ranked rightly against."""
+    """Shares in the AUC by DeLong's placements: against how many rows of the other kind each row is
+    ranked correctly."""
     from scipy.stats import rankdata
 
     count, others = int(positive.sum()), int((~positive).sum())

@@ -1,4 +1,4 @@
-"""What networks are compared with in the same blocks: scikit-learn's models as they come."""
+"""scikit-learn models with default settings, with which networks are compared in each block."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fit(arrays: Arrays, model: str, split: int, settings: Settings) -> ModelTria
     x, y = arrays.x[split], arrays.y[split]
     estimator = _estimator(model, settings)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a logistic regression at its 200th step is good enough
+        warnings.simplefilter("ignore")  # 200 steps of logistic regression are enough
         estimator.fit(x[:rows], y[:rows])
         output = _predicted(
             estimator, x[rows : rows + int(arrays.test_count[split])], arrays, split
@@ -56,11 +56,11 @@ def fit(arrays: Arrays, model: str, split: int, settings: Settings) -> ModelTria
 
 
 def _predicted(estimator: Any, x: Floats, arrays: Arrays, split: int) -> NDArray[np.float64]:
-    """Class probabilities, or amounts in the target's unit."""
+    """Class probabilities, or predictions in the target's unit."""
     if not arrays.classes:
         mean, scale = arrays.scale[split]
         return np.asarray(estimator.predict(x).astype(np.float64) * scale + mean)
-    # A class of a row or two may be in none of the rows it was fitted on.
+    # A class with one or two rows may be missing from the rows used for fitting.
     output = np.zeros((len(x), arrays.classes))
     output[:, estimator.classes_] = estimator.predict_proba(x)
     return output

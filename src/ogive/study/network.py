@@ -1,8 +1,8 @@
 """y = f(Wx + b), repeated, under a softmax, sigmoid or linear head: many networks at once.
 
-All networks of a batch (its *lanes*: blocks, and learning rates where one is being chosen) share
-one array with a leading lane axis, so one call of BLAS or of an Ogive kernel serves them all. No
-operation mixes lanes: a network's bits do not depend on which others it trains beside.
+A batch has one member network per block (and per learning rate while rates are being chosen). All
+share one array with a leading batch axis, so one call of BLAS or of an Ogive kernel serves them
+all. No operation mixes members: a network's bits do not depend on the rest of its batch.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ogive.predict import gain
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Targets = NDArray[np.int64] | NDArray[np.float32]
-"""Class indices, or the standardised numbers of a regression."""
+"""Class indices, or standardised regression targets."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """Which random slopes RReLU uses: one key per lane, changing with every step."""
+    """Which random slopes RReLU uses: one key per network, which changes with every step."""
 
     seeds: tuple[int, ...]
     step: int
 
-    def key(self, lane: int, layer: int) -> int:
-        """The generator's seed for one lane and layer at this step."""
-        return (self.seeds[lane] << 40) + (self.step << 10) + layer
+    def key(self, member: int, layer: int) -> int:
+        """The generator's seed for one network and layer at this step."""
+        return (self.seeds[member] << 40) + (self.step << 10) + layer
 
 
 class Activation:
-    """One catalog function as a hidden layer, with what it learns and draws."""
+    """One catalog function as a hidden layer, with its learned or random slopes."""
 
     def __init__(self, name: str) -> None:
         self.card = find(name)
@@ -51,15 +51,15 @@ class Activation:
         self._backward = getattr(ogive.backward, self.name)
 
     def drawn(self, z: Floats, draws: Draws, layer: int) -> Floats:
-        """The slopes that a step draws for the negative inputs of a layer."""
+        """The slopes drawn at this step for the negative inputs of a layer."""
         slopes = np.empty_like(z)
-        for lane in range(len(z)):
-            key = draws.key(lane, layer)
-            slopes[lane] = self._value(np.full_like(z[lane], -1), training=True, seed=key)
+        for member in range(len(z)):
+            key = draws.key(member, layer)
+            slopes[member] = self._value(np.full_like(z[member], -1), training=True, seed=key)
         return np.negative(slopes, out=slopes)
 
     def value(self, z: Floats, slope: Floats | None) -> Any:
-        """f(z); of a random function with the slopes drawn, as in training."""
+        """f(z); a random function uses the drawn slopes if they are given, as in training."""
         if slope is None:
             return self._value(z)
         return ogive.leaky_relu(z, slope) if self.is_random else self._value(z, slope)
@@ -78,7 +78,7 @@ class Activation:
 
 
 class Head:
-    """The last layer's loss: softmax over classes, one sigmoid for two, half a square for none."""
+    """The loss: softmax, one sigmoid for two classes, or half the squared error in a regression."""
 
     def __init__(self, classes: int) -> None:
         self.classes = classes
@@ -104,23 +104,23 @@ class Head:
 
 @dataclass
 class Pass:
-    """What a forward pass leaves for the backward pass."""
+    """What a forward pass keeps for the backward pass."""
 
     inputs: list[Floats]
-    """What each linear map was applied to; the last belongs to the head."""
+    """Inputs of the linear maps; the last is the head's."""
     z: list[Floats]
     """Pre-activations of the hidden layers."""
     slopes: list[Floats | None]
-    """Learned or drawn, of each hidden layer."""
+    """Learned or drawn slopes of each hidden layer."""
     logits: Floats
 
 
 class Network:
-    """A batch of equal networks: `lanes` x (`depth` hidden layers of `width` units, a head).
+    """A batch of `count` equal networks: `depth` hidden layers of `width` units, and a head.
 
-    Weights start as N(0, g^2/fan_in), biases at 0. g is the gain of the activation before, which
-    keeps the mean square of every layer's z at 1; the first layer, whose input is standardised,
-    has g = 1. Learned slopes start at the card's default, one for each layer.
+    Weights start as N(0, g^2/fan_in), biases at 0. g is the gain of the preceding activation, which
+    keeps the mean square of every layer's z at 1. The first layer has standardised inputs, so its
+    g is 1. Each layer has one learned slope, which starts at the card's default.
     """
 
     def __init__(
@@ -145,17 +145,17 @@ class Network:
         if self.activation.initial_slope is not None:
             shapes += [(1, 1)] * depth
         self._shapes = shapes
-        # One row of numbers per lane: an optimiser step is then a handful of calls.
+        # All parameters of a network are one row, so an optimiser step needs only a few calls.
         self.hold(np.zeros((len(seeds), sum(map(math.prod, shapes))), np.float32))
         self._initialise(seeds)
 
-    def keep(self, lanes: NDArray[np.intp]) -> None:
-        """Go on with these lanes only."""
-        self.hold(self.parameters[lanes])
+    def keep(self, members: NDArray[np.intp]) -> None:
+        """Keep only these networks of the batch."""
+        self.hold(self.parameters[members])
 
     def hold(self, parameters: Floats) -> None:
-        """These parameters, one row per lane, from now on."""
-        self.lanes = len(parameters)
+        """Use these parameters, one row per network, from now on."""
+        self.count = len(parameters)
         self.parameters, self.gradients = parameters, np.zeros_like(parameters)
         maps = 2 * (self.depth + 1)
         views = self._views(self.parameters)
@@ -167,16 +167,16 @@ class Network:
         ends = np.cumsum([math.prod(shape) for shape in self._shapes])
         parts = np.split(flat, ends[:-1], axis=1)
         return [
-            part.reshape(self.lanes, *shape)
+            part.reshape(self.count, *shape)
             for part, shape in zip(parts, self._shapes, strict=True)
         ]
 
     def _initialise(self, seeds: tuple[int, ...]) -> None:
-        for lane, seed in enumerate(seeds):
+        for member, seed in enumerate(seeds):
             draw = np.random.default_rng([seed, 0])
             for layer, weight in enumerate(self.weights):
                 scale = (1.0 if layer == 0 else self.gain) / np.sqrt(weight.shape[1])
-                weight[lane] = scale * draw.standard_normal(weight.shape[1:], dtype=np.float32)
+                weight[member] = scale * draw.standard_normal(weight.shape[1:], dtype=np.float32)
         for slope in self.slopes:
             slope[...] = self.activation.initial_slope
 
@@ -184,7 +184,7 @@ class Network:
         return self.slopes[layer] if self.slopes else None
 
     def forward(self, x: Floats, draws: Draws | None = None) -> Pass:
-        """Logits of x, shape (lanes or 1, rows, features); with `draws`, as in training."""
+        """Logits of x, shape (networks or 1, rows, features); with `draws`, as in training."""
         inputs, pre, slopes, y = [], [], [], x
         for layer in range(self.depth):
             inputs.append(y)
@@ -206,7 +206,7 @@ class Network:
         hidden: list[Floats] = []
         for layer in range(self.depth, -1, -1):
             np.matmul(done.inputs[layer].swapaxes(1, 2), dz, out=self.d_weights[layer])
-            # A sum over rows as a product: BLAS is four times faster at it than np.sum here.
+            # The sum over rows is written as a product: BLAS is four times faster than np.sum here.
             np.matmul(np.ones((1, 1, dz.shape[1]), np.float32), dz, out=self.d_biases[layer])
             if layer == 0:
                 break

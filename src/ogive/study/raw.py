@@ -1,4 +1,4 @@
-"""What every reader hands on: a frame as it stands in the source, and how to point into it."""
+"""The common output of all readers: the source's frame, and what to call its rows in messages."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ MOST_LETTERS = 120
 
 @dataclass(kw_only=True)
 class Raw:
-    """A table whose columns have one name each and whose values are untouched."""
+    """A table whose columns have unique names and whose values are unchanged."""
 
     frame: pd.DataFrame
     where: Callable[[int], str] = lambda row: f"row {row + 1}"
-    """What a user calls a row: ``line 7`` of a text file."""
+    """A row's name in messages, such as ``line 7`` of a text file."""
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     index: tuple[str, ...] = ()
-    """Columns that name rows by their place: an index, or the nameless first column of a CSV."""
+    """Columns that hold row names: an index, or the unnamed first column of a CSV file."""
     target: str | None = None
-    """The column to predict, where the source says."""
+    """The column to predict, if the source names one."""
     test: NDArray[np.bool] | None = None
     shares_unit: bool = False
 
 
 def listed(names: Sequence[object], most: int = MOST_LISTED, letters: int = MOST_LETTERS) -> str:
-    """The first few, and how many more."""
+    """The first few names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(short(str(name), letters) for name in names[:most]) + more
 
 
 def short(text: str, letters: int) -> str:
-    """On one line, and no longer than that."""
+    """The text on one line, cut to that many letters."""
     text = " ".join(text.split())
     return text if len(text) <= letters else f"{text[: letters - 3]}..."
 
@@ -48,7 +48,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def named(names: Iterable[str], warnings: list[str]) -> list[str]:
-    """Names made unique; a name that is missing becomes the column's number."""
+    """Unique names; a missing name becomes the column's number."""
     found: dict[str, None] = {}
     doubled = []
     for i, name in enumerate(names):
@@ -70,7 +70,7 @@ def named(names: Iterable[str], warnings: list[str]) -> list[str]:
 
 
 def suggestion(wanted: str, known: Sequence[str]) -> str:
-    """What a user may have meant."""
+    """A hint at the name that the user may have meant."""
     folded = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(wanted.casefold(), list(folded), n=1, cutoff=0.5)
     return f"did you mean {folded[near[0]]!r}?" if near else f"there are {listed(known)}"
@@ -79,7 +79,7 @@ def suggestion(wanted: str, known: Sequence[str]) -> str:
 def chosen_target(
     names: Sequence[str], wanted: str | int | None, drop: Sequence[str], index: Sequence[str]
 ) -> str | None:
-    """The target's name: the one wanted, by name or by number, else the last that is used."""
+    """The target's name: the one asked for by name or number, else the last column in use."""
     if wanted is None:
         used = [name for name in names if name not in drop and name not in index]
         return used[-1] if used else None
@@ -87,13 +87,13 @@ def chosen_target(
 
 
 def column_called(wanted: str, names: Sequence[str]) -> str:
-    """`wanted`, or the column of that number where columns have no names of their own."""
+    """`wanted`, or the column with that number if columns have no names."""
     numbered = f"column {wanted}"
     return numbered if wanted not in names and numbered in names else wanted
 
 
 def from_frame(frame: pd.DataFrame) -> Raw:
-    """A frame's columns with one text as the name of each; a named index becomes a column."""
+    """A frame with one text as each column's name; a named index becomes a column."""
     warnings: list[str] = []
     frame = frame.copy(deep=False)
     names, index = [], list[str]()

@@ -1,7 +1,7 @@
 """What a study found: frozen records, from one trained network up to the whole study.
 
-The report and the terminal show these and compute nothing; the results file stores `Trial` and
-`ModelTrial`. Scores are fractions (0.974), differences too; a *point* is 0.01.
+The report and the terminal show these records and compute nothing; the results file stores `Trial`
+and `ModelTrial`. Scores and differences are fractions (0.974); a *point* is 0.01.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ METRICS: dict[Task, tuple[Metric, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A confidence interval, at 95 % or what the record that holds it says."""
+    """A confidence interval, at 95 % unless the record that holds it names another level."""
 
     low: float
     high: float
@@ -56,13 +56,14 @@ class Splits:
     kind: str
     """In words: ``10-fold cross-validation, repeated 2 times, stratified by class``."""
     folds: int
-    """Parts that the rows are dealt into: one is tested, one validates, the others train."""
+    """Parts that the rows are dealt into: one for testing, one for validation, the others for
+    training."""
     train: int
     validation: int
     test: int
     """Rows of each part, median over the splits."""
     given_test: bool = False
-    """The data came with a test part: all splits are tested on it."""
+    """Whether the data came with a test part, which all splits then use."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +78,15 @@ class DataDescription:
     columns: int
     """Features before treatment."""
     features: tuple[str, ...]
-    """Columns after treatment, in order, as the first split's training rows make them."""
+    """Columns after treatment, in order, as fitted on the first split's training rows."""
     classes: tuple[str, ...]
     """Empty in a regression."""
     class_counts: tuple[int, ...]
     splits: Splits
     treatments: tuple[str, ...]
-    """Everything that was changed on the way in, one sentence each; empty if nothing was."""
+    """Everything that was changed while reading, one sentence each; empty if nothing was."""
     warnings: tuple[str, ...]
-    """What a user would call a mistake: a feature that equals the target, repeated rows, …"""
+    """Likely mistakes in the data: a feature that equals the target, repeated rows, …"""
     hash: str
     """SHA-256 of the features and targets before treatment, in hexadecimal."""
     target_spread: tuple[float, float] | None = None
@@ -99,30 +100,30 @@ class DataDescription:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All that decides the outcome of a study, apart from the data."""
+    """Everything except the data that decides the outcome of a study."""
 
     task: Task
     activations: tuple[str, ...]
     depths: tuple[int, ...]
-    """Hidden layers; the head's linear map comes on top."""
+    """Numbers of hidden layers, not counting the head's linear map."""
     baseline: str
-    """The activation that all others are compared with: ReLU where it takes part."""
+    """The activation that all others are compared with; ReLU by default."""
     metric: Metric
-    """What is compared; the other metrics are reported beside it."""
+    """The compared metric; the others are only reported."""
     rope: float
     """Half width of the region of practical equivalence: 0.01 is one point."""
     splits: int
     seed: int
-    """Of the splits and of all draws."""
+    """Seed of the splits and of all random numbers."""
     rates: tuple[float, ...]
-    """The grid of learning rates; every network of a block chooses its own."""
+    """The learning rates to choose from; each reported network uses its own choice."""
     optimizer: Optimizer
     steps: int
-    """Training steps of a reported network, at most."""
+    """Most training steps of a reported network."""
     rounds: int
-    """How often it is validated: early stopping keeps the weights of the best of them."""
+    """How often a network is validated; early stopping keeps the weights of the best round."""
     tuning_steps: int
-    """Of a network that only tries a learning rate."""
+    """Training steps of a network that only tries a learning rate."""
     tuning_rounds: int
     patience: int
     """Rounds without an improvement after which a network stops."""
@@ -130,30 +131,30 @@ class Settings:
     batch_size: int
     momentum: float
     clip: float
-    """Largest norm of a network's whole gradient."""
+    """Largest norm of the gradient of a whole network."""
     checkpoints: int
-    """Moments, from initialisation to the end, at which the layer maps are measured."""
+    """Number of times, from initialisation to the end, at which the layer maps are measured."""
     models: tuple[str, ...] = ("constant", "linear", "boosting")
     """Models to compare with: the majority class or mean, logistic or ridge regression,
     histogram gradient boosting."""
 
     def epochs(self, train_rows: int) -> float:
-        """Passes over the training rows that a reported network makes, at most."""
+        """Most passes over the training rows that a reported network makes."""
         return self.steps * self.batch_size / train_rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Metrics on the test rows; None where one is undefined or of the other task."""
+    """Metrics on the test rows; None if one is undefined or belongs to the other task."""
 
     accuracy: Share | None = None
     balanced_accuracy: Share | None = None
     auc: Share | None = None
-    """Area under the ROC curve; of more than two classes, the mean of each against the rest."""
+    """Area under the ROC curve; with more than two classes, the mean of each against the rest."""
     log_loss: NotNegative | None = None
     r2: float | None = None
     rmse: NotNegative | None = None
-    """In the target's own unit."""
+    """In the target's unit."""
 
     def of(self, metric: Metric) -> float | None:
         """The score of one metric."""
@@ -163,7 +164,7 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """One learning rate tried for one block, by a network that is not the reported one."""
+    """One learning rate tried for one block, with a network that is not the reported one."""
 
     rate: float
     seed: int
@@ -173,7 +174,7 @@ class Tuning:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One activation at one depth in one block: its learning rate's choice, its one network.
+    """One activation at one depth in one block: the choice of its learning rate, and its network.
 
     Layer maps are indexed ``[layer][checkpoint]``, first layer first.
     """
@@ -190,18 +191,18 @@ class Trial:
     """Each test row's share in the compared metric, in the split's order: base64 of little-endian
     float32, whose mean is the score. `ogive.study.metrics.unpack` reads it."""
     validation_rows: str
-    """The same of the validation rows, which are test rows of another block: what comes back there
-    is not luck."""
+    """The same for the validation rows. They are test rows of another block, so what both blocks
+    have in common is not luck."""
     best_round: Count
     """The round, from 1, whose weights were kept; 0 is initialisation."""
     train_loss: tuple[NotNegative | None, ...]
-    """Mean over each round run; None from the moment it is no longer finite."""
+    """Mean over each round; None from the round in which it is no longer finite."""
     validation_loss: tuple[NotNegative | None, ...]
-    """After each round run."""
+    """Loss after each round."""
     diverged_at: Count | None
     """Step at which the loss stopped being finite."""
     checkpoint_steps: tuple[Count, ...]
-    """Steps done at each checkpoint; the first is 0, initialisation."""
+    """Number of steps before each checkpoint; the first is 0, initialisation."""
     dead: tuple[tuple[Share, ...], ...]
     """Share of a layer's units whose derivative is 0 on every probed training row."""
     saturated: tuple[tuple[Share, ...], ...]
@@ -215,16 +216,16 @@ class Trial:
     gradient_ratio: float | None
     """log10 of the gradient's rms, first hidden layer over last, at initialisation."""
     predicted_gradient_ratio: float
-    """The same from the activation's formula alone."""
+    """The same, predicted from the activation's formula alone."""
     slopes: tuple[tuple[float, ...], ...]
     """PReLU's learned slope, ``[layer][checkpoint]``; empty for the others."""
     density: tuple[Count, ...]
     """How many trained pre-activations fall in each bin of `DENSITY_EDGES`, all layers together."""
     seconds_per_step: NotNegative
-    """Processor time of one training step of one network, on one thread: its batch's, shared
-    equally. Not wall-clock, which other processes lengthen."""
+    """Processor time of one training step of one network on one thread: the batch's time divided by
+    its networks. Wall time would include the load of other processes."""
     seconds: NotNegative
-    """Processor time of the whole trial, its learning rate's choice included."""
+    """Processor time of the whole trial, including the choice of its learning rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,11 +240,11 @@ class ModelTrial:
     """As in `Trial`."""
     seconds: NotNegative
     validation_rows: str = ""
-    """As in `Trial`, of the constant prediction; the others were fitted on these rows."""
+    """As in `Trial`, for the constant prediction only; the others were fitted on these rows."""
 
 
 DENSITY_EDGES = tuple(-6.0 + 0.25 * i for i in range(49))
-"""Edges of the bins of `Trial.density`; values outside are counted in the outermost bins."""
+"""Edges of the bins of `Trial.density`; the outermost bins count all values beyond them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,15 +260,15 @@ class Comparison:
     other: str
     depth: int
     metric: Metric
-    """`Settings.metric`; where that is accuracy, balanced accuracy against the constant prediction:
-    it gives any constant prediction the same score, however rare a class is."""
+    """`Settings.metric`; but if that is accuracy, comparisons with the constant prediction use
+    balanced accuracy, which is the same for every constant prediction, however rare its class."""
     blocks: int
     difference: float
     interval: Interval
-    """At ``level``: it excludes 0 exactly where ``significant``."""
+    """At ``level``; it excludes 0 exactly if ``significant``."""
     level: Share
-    """1 - alpha/m, at the place that Holm's method gives this comparison among all m of the
-    study; 0.95 in a study of one comparison."""
+    """1 - alpha/m, where m is the number by which Holm's method divides alpha for this comparison;
+    0.95 in a study with one comparison."""
     p: Share
     """Two-sided."""
     p_adjusted: Share
@@ -282,8 +283,8 @@ class Comparison:
     scale: float
     freedom: float
     overlap: float
-    """The correction for what blocks share: test rows over training rows (Nadeau and Bengio), times
-    the share of the difference that comes back when other networks classify the same row."""
+    """The correction for rows that blocks share: test rows over training rows (Nadeau and Bengio),
+    times the share of a row's difference that recurs with other networks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,13 +296,13 @@ class Cell:
     score: float
     """The compared metric on the test rows, mean over blocks."""
     interval: Interval
-    """95 %, what fresh rows would show; it counts the test rows."""
+    """95 % interval for new rows, from the number of test rows."""
     scores: Scores
     """Every metric, mean over blocks."""
     rates: tuple[float, ...]
     """The learning rate that each block chose."""
     rate: float
-    """The one chosen most often."""
+    """The learning rate chosen most often."""
     state: State
     trains: Comparison
     """Against the constant prediction: the majority class or the mean."""
@@ -343,19 +344,19 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """One textbook claim, put to the test."""
+    """One textbook claim and the outcome of testing it."""
 
     key: str
     """Stable identifier, such as ``relu-not-centred``."""
     claim: str
     """What the textbook says."""
     prediction: str
-    """The number theory predicts, or what would have to be seen."""
+    """The number that theory predicts, or what would be observed if the claim holds."""
     measured: str
     """What was measured, with its number."""
     verdict: Outcome
     explanation: str
-    """How it was measured and why that decides it, or what would be needed."""
+    """How it was measured and why that decides the claim, or what is needed to decide it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,10 +386,10 @@ class Answer:
     use: str | None
     """The activation to use; None where nothing trains."""
     depth: int
-    """The shallowest depth whose best network is as good as any, to which ``sentence`` refers."""
+    """The depth in ``sentence``: the shallowest whose best network is as good as any."""
     matters: Literal["yes", "no", "not shown"]
-    """Does the choice matter at that depth? ``no``: all that train are equivalent to the baseline
-    with 95 % probability. ``yes``: one differs, by the test."""
+    """Whether the choice matters at that depth. ``no``: all that train are equivalent to the
+    baseline with 95 % probability. ``yes``: at least one differs, by the test."""
     by_depth: tuple[DepthAnswer, ...]
     cautions: tuple[str, ...]
     """What may not be concluded, and what would help."""
@@ -402,7 +403,7 @@ class StudyResult:
     settings: Settings
     answer: Answer
     command: str
-    """What to type to run it again."""
+    """The command that runs the study again."""
     versions: tuple[tuple[str, str], ...]
     """(name, version): Python, NumPy, Ogive, its instruction set, and the rest."""
     started: str
@@ -413,7 +414,7 @@ class StudyResult:
     trials_trained: int
     trials_resumed: int
     results_file: str
-    """Empty where none was kept."""
+    """Empty if no file was kept."""
     notes: tuple[str, ...]
     """What a reader must know: damaged lines skipped, rates at the edge of the grid…"""
     cells: tuple[Cell, ...]
@@ -497,7 +498,7 @@ class StudyResult:
 
     @classmethod
     def from_json(cls, text: str) -> StudyResult:
-        """What `to_json` wrote.
+        """Read a result that `to_json` wrote.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Tables in text: which encoding, separator and header a file has, and which line is wrong."""
+"""Text tables: find a file's encoding, separator and header, and the line that is wrong."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from .table import Options
 
 SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|",
               "space": " ", "whitespace": " "}  # fmt: skip
-"""Words for separators that are hard to type."""
+"""Names for separators that are hard to type."""
 
 SAMPLE = 100
-"""Lines that decide the separator and the header."""
+"""Number of lines that decide the separator and the header."""
 
 SAMPLE_CELLS = 20_000
-"""Of a wide table fewer lines are looked at."""
+"""Most cells that are looked at, so that fewer lines of a wide table are."""
 
 PIECE = 1 << 24
-"""Bytes whose separators are counted at once: what is found in them is eight times as large."""
+"""Bytes whose separators are counted at once; the positions found take eight times as many."""
 
 PREAMBLE = 20
-"""Lines, at most, above a table that are not part of it."""
+"""Most lines above a table that are not part of it."""
 
 WIDE = "  "
-"""Columns parted by two or more blanks, so that a value may hold one."""
+"""Columns separated by two or more blanks, so that a value may contain one."""
 
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+([eE][-+]?\d+)?")
 DECIMAL_POINT = re.compile(r"[-+]?\d*\.\d+([eE][-+]?\d+)?")
 OUTPUT = re.compile(r"^@outputs?\s+(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
-"""KEEL's name for the target."""
+"""The line in which KEEL files name the target."""
 
 MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -55,11 +55,11 @@ ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|[^\s{]+)", re.IGNORECA
 
 @dataclass(kw_only=True)
 class Layout:
-    """How a text is cut into lines and fields."""
+    """How a text is split into lines and fields."""
 
     name: str
     body: bytes
-    """UTF-8, lines ended by a newline."""
+    """The text in UTF-8 with \\n line ends."""
     sep: str
     quote: str
     skipped: int = 0
@@ -67,7 +67,7 @@ class Layout:
     notes: list[str] = field(default_factory=list)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Every row that is not blank, with the line it begins on."""
+        """Every row that is not blank, with the line on which it begins."""
         text = io.TextIOWrapper(io.BytesIO(self.body), encoding="utf-8", newline="")
         reader = csv.reader(text, delimiter=self.sep[0], quotechar=self.quote,
                             skipinitialspace=True, strict=True)  # fmt: skip
@@ -110,12 +110,12 @@ def read(data: bytes, name: str, options: Options) -> Raw:
 
 
 def _decoded(data: bytes, name: str, notes: list[str]) -> bytes:
-    """UTF-8 without a mark and with plain line ends, whatever the file has."""
+    """The file as UTF-8 without a byte order mark and with \\n line ends."""
     coding = next((coding for mark, coding in MARKS if data.startswith(mark)), None)
     if coding is None and data[1:200:2].count(0) > len(data[1:200:2]) // 2:
         coding = "utf-16-le"
     try:
-        # DOS ended files with a Ctrl-Z.
+        # DOS files may end with Ctrl-Z.
         text = data.rstrip(b"\x1a").decode(coding or "utf-8")
     except UnicodeDecodeError as error:
         if coding is not None:
@@ -150,7 +150,7 @@ def _attributes(text: bytes, name: str) -> tuple[list[str], str | None, bytes, i
 
 
 def _uncommented(text: bytes) -> tuple[bytes, int, list[str]]:
-    """Without the blank lines and comments at the top."""
+    """Strip the blank lines and comments at the top."""
     start, skipped, comments = 0, 0, []
     while start < len(text):
         end = text.find(b"\n", start)
@@ -192,7 +192,7 @@ def _layout(text: bytes, name: str, options: Options, skipped: int, *, arff: boo
 
 
 def _separator(sample: str, quote: str) -> str:
-    """The one that cuts most lines of the sample into equally many fields."""
+    """The separator that splits most lines of the sample into the same number of fields."""
     best, found = (0.0, 0.0), ","
     for sep in ("\t", ";", "|", ",", " ", WIDE):
         text = sample
@@ -208,7 +208,7 @@ def _separator(sample: str, quote: str) -> str:
         except csv.Error:
             continue
         fields, lines = max(counts.items(), key=lambda pair: (pair[1], pair[0]), default=(1, 0))
-        # Of equals the earlier one: a comma is rarer between columns than within numbers and text.
+        # In a tie the earlier one wins: commas are more often within numbers and text than between.
         score = (lines / max(1, counts.total()), 1.0)
         if fields > 1 and score > best and (score[0] >= 0.5 or not best[0]):
             best, found = score, sep
@@ -221,7 +221,7 @@ def _counts(layout: Layout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         pairs = np.array([(line, len(row)) for line, row in layout.rows()], np.int64)
         pairs = pairs.reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
-    # Without quotes every separator counts, which NumPy does faster than a parser.
+    # Without quotes every separator character separates, and NumPy counts faster than a parser.
     body = layout.body if layout.body.endswith(b"\n") else layout.body + b"\n"
     lines, seps = [], []
     total_lines = total_seps = 0
@@ -322,7 +322,8 @@ def _each(layout: Layout) -> Iterator[list[str]]:
 def _settle(
     layout: Layout, lines: NDArray[np.int64], counts: NDArray[np.int64], options: Options
 ) -> int:
-    """The row at which the table begins: all rows have as many fields, or one line is named."""
+    """The row where the table begins. All later rows must have the same number of fields; the error
+    names the first line that does not."""
     usual = Counter(counts.tolist()).most_common(1)[0][0]
     first = int(np.argmax(counts == usual))
     odd = np.flatnonzero(counts[first:] != usual) + first
@@ -334,13 +335,13 @@ def _settle(
             + (f"; the separator is {layout.sep!r}, --sep names another" if not options.sep else "")
         )
     if first:
-        # The line above may be a header that has no name for the names of rows, or one too many.
+        # The line above may be a header with one name less (none for row names) or one more.
         above = next(row for i, row in enumerate(_each(layout)) if i == first - 1)
         short = len(above) == usual - 1 and not any(NUMBER.fullmatch(c.strip()) for c in above)
         first -= short or (len(above) == usual + 1 and not above[-1].strip())
     if first:
         layout.notes.append(
-            f"Left out: the lines above line {lines[first]}, which have another number of fields"
+            f"Left out: the lines above line {lines[first]}, with a different number of fields"
             if first > 1
             else f"Left out: line {lines[0]}, with {plural(int(counts[0]), 'field')} where the "
             f"others have {usual}"
@@ -349,7 +350,7 @@ def _settle(
 
 
 def is_header(head: list[str], rest: list[list[str]]) -> bool:
-    """Whether the first line holds names: by how it differs from what is below it."""
+    """Whether the first line holds names, judged by how it differs from the lines below."""
     shift = len(rest[0]) - len(head) if rest else 0
     below = [[row[i + max(0, shift)].strip() for row in rest if i + max(0, shift) < len(row)]
              for i in range(len(head))]  # fmt: skip
@@ -366,7 +367,7 @@ def is_header(head: list[str], rest: list[list[str]]) -> bool:
     if any(head[i] in below[i] for i in words):
         return False
     values = [cell for cell, is_number in zip(head, number, strict=True) if is_number]
-    # Years and the like are names; 5.1 and -3 are not.
+    # Whole numbers such as years may be names; 5.1 and -3 are not.
     return all(cell.isdigit() for cell in values) and len(set(values)) == len(values)
 
 
@@ -397,10 +398,8 @@ def _frame(
         points = sum(bool(DECIMAL_POINT.fullmatch(cell)) for cell in cells)
         if layout.sep != "," and commas > 10 * points:
             decimal = ","
-            notes.append(
-                "Numbers have a decimal comma: 3,5 is three and a half (--decimal . says no)"
-            )
-    # Its labels stay as they are written: 01 is not 1.
+            notes.append("Numbers have a decimal comma: 3,5 is three and a half (else --decimal .)")
+    # Labels of the target stay as they are written: 01 is not 1.
     used = [label for label in names if label not in made_up]
     target = chosen_target(used, options.target, options.drop, ())
     start = 0

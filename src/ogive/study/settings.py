@@ -1,4 +1,4 @@
-"""The default study, the quick one, and checks of what a user asked for instead."""
+"""Settings of the default and the quick study, and checks of settings that a user chose."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .result import METRICS, Metric, Optimizer, Settings, Splits
 from .table import Table
 
 TEXTBOOK = ("relu", "leaky_relu", "prelu", "rrelu", "sigmoid", "tanh")
-"""The textbook's hidden layers. Its seventh function, softmax, turns a row into probabilities and
-is the head of every network here; between layers it would be a different model, not an
-activation."""
+"""The activations of the textbook claims. The seventh function there, softmax, turns a row into
+probabilities and is the head of every network here; between layers it would be a different model,
+not an activation."""
 
 ACTIVATIONS = (*TEXTBOOK, "identity", "gelu", "silu", "elu")
 
@@ -25,17 +25,18 @@ RATES: dict[Optimizer, tuple[float, ...]] = {
     "sgd": (0.3, 0.1, 0.03, 0.01),
     "adam": (0.01, 0.003, 0.001, 0.0003),
 }
-"""Each about a third of the one before: closer rates differ by less than two draws do."""
+"""Each rate is about a third of the one before; a smaller step would change less than the random
+weights do."""
 
 UNBALANCED = 0.8
-"""Where one class has this share of the rows, always answering it is nearly right, and networks
-are compared by how well they rank rows instead (AUC)."""
+"""If one class has this share of the rows, always predicting it is nearly right, so networks are
+compared by how well they rank rows (AUC)."""
 
 COMPARABLE: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "auc", "r2")
-"""Metrics in which 0.01 is a point, and a test row has a share."""
+"""Metrics in which 0.01 is a point and to which each test row contributes a share."""
 
 MOST_STEPS = 3000
-"""Steps of a network where a pass over a large table takes more: one pass, then."""
+"""Most steps of a network, except that one pass over a large table may take more."""
 
 MOST_TUNING_STEPS = 800
 
@@ -63,13 +64,13 @@ def settings(
     Parameters
     ----------
     table : Table
-        What is trained on.
+        The data to train on.
     splits : Splits
         How its rows are divided.
     rope : float
         Half width of the region of practical equivalence, in points.
     epochs : int, optional
-        Passes over the training rows, at most.
+        Most passes over the training rows.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def settings(
         if not (math.isfinite(rate) and rate > 0):
             raise StudyError(f"rates must be positive numbers, not {rate:g}")
     rows = splits.train
-    # Small tables need small batches to see enough steps; 32 keeps BLAS busy.
+    # Small tables need small batches to get enough steps; 32 rows keep BLAS efficient.
     batch_size = min(max(32, 2 ** round(math.log2(max(1, rows / 2000)))), 256)
     batch_size = min(batch_size, max(4, rows // 32))
     per_epoch = max(1, round(rows / batch_size))
@@ -125,7 +126,7 @@ def settings(
 
 
 def activation_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The catalog's names of activations, once each, in the order given."""
+    """The catalog names of the activations, without duplicates, in the given order."""
     found = []
     for name in names:
         try:

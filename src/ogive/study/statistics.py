@@ -1,15 +1,15 @@
 """One test for every sentence: a paired difference over blocks that share rows, and Holm's method.
 
-Blocks (splits) are tested on their own rows, but the same rows train and test several of them, so
-their differences are not independent, and s/sqrt(n) is too small an error. Nadeau and Bengio
+Blocks (splits) share rows: the same row trains and tests several of them. Their differences are
+therefore not independent, and the standard error s/sqrt(n) is too small. Nadeau and Bengio
 ("Inference for the generalization error", 2003) correct it to s sqrt(1/n + n_test/n_train). The
 same Student distribution, read as Corani and Benavoli's posterior (2015), gives the probability
 that a difference lies inside a region of practical equivalence.
 
-Ten blocks tell s badly (9 degrees of freedom), and what is said beside 60 other sentences has to
-be sure beyond where that matters most. But much is known about s: a block's difference varies
-since its test rows are few, which those rows show, and since its two networks had luck, which they
-have on their validation rows too. `compare` adds the two where that says more than s.
+Ten blocks estimate s badly (9 degrees of freedom), which hurts most in the far tail that a
+correction for 60 comparisons needs. But s has two sources that can be estimated separately: a
+block has few test rows, and the variance among those rows is known; and its two networks had luck,
+which shows on their validation rows too. `compare` uses their sum if it is better known than s.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from .result import Interval, Metric
 from .table import Table
 
 ALPHA = 0.05
-"""The chance of a wrong sentence that a whole study is allowed."""
+"""Allowed probability that a whole study makes any wrong statement."""
 
 
 LEAST_BLOCKS = 8
-"""Of fewer blocks the luck of networks is not known well enough: it would be taken for small where
-it is so by chance."""
+"""With fewer blocks the variance due to the networks' luck is not known well enough: it could be
+small by chance."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Difference:
     scale: float
     freedom: float
     overlap: float = 0.0
-    """What was added to 1/n for the rows that blocks share."""
+    """The term added to 1/n because blocks share rows."""
 
     @property
     def p(self) -> float:
@@ -54,7 +54,7 @@ class Difference:
         return float(2 * stats.t.sf(abs(self.mean) / self.scale, self.freedom))
 
     def interval(self, level: float) -> Interval:
-        """The central interval of that probability."""
+        """The central interval with probability `level`."""
         half = self.scale * float(stats.t.isf((1 - level) / 2, self.freedom)) if self.scale else 0.0
         return Interval(low=self.mean - half, high=self.mean + half)
 
@@ -65,7 +65,7 @@ class Difference:
         return float(stats.t.sf((bound - self.mean) / self.scale, self.freedom))
 
     def practical(self, rope: float) -> tuple[float, float, float]:
-        """Probabilities of better than `rope`, within it, and worse than -`rope`."""
+        """Probabilities that the difference is above `rope`, within it, and below -`rope`."""
         better, worse = self.above(rope), 1 - self.above(-rope)
         return better, max(0.0, 1 - better - worse), worse
 
@@ -77,17 +77,17 @@ class SharedRows:
     rows: tuple[NDArray[np.int64], ...]
     validated: tuple[NDArray[np.int64], ...]
     ratio: float
-    """Test rows over the rows that a network was given, training and validation."""
+    """Test rows divided by training and validation rows."""
     fixed: bool
-    """All blocks were tested on the same rows."""
+    """Whether all blocks were tested on the same rows."""
     truth: tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]
-    """The target of each test row and of each validation row."""
+    """The targets of the test rows and of the validation rows."""
     groups: tuple[NDArray[np.int64], ...]
-    """Numbers of the test rows; equal rows, which count as one, have the same."""
+    """Group numbers of the test rows; equal rows have the same number and count as one."""
 
     @classmethod
     def of(cls, made: Sequence[Block], table: Table) -> SharedRows:
-        """Of a study's blocks."""
+        """Make it from a study's blocks."""
         given = np.mean([len(block.train) + len(block.validation) for block in made])
         rows = tuple(block.test for block in made)
         return cls(
@@ -104,21 +104,21 @@ class SharedRows:
 
     @property
     def independent(self) -> float:
-        """Independent rows that a score over all blocks is worth."""
+        """Effective number of independent rows behind a score over all blocks."""
         distinct = len(np.unique(np.concatenate(self.groups)))
         return distinct if self.fixed else distinct / (1 + self.ratio)
 
 
 def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) -> Difference:
-    """The distribution of the mean of paired differences, one a block.
+    """The distribution of the mean of paired differences, one per block.
 
     Parameters
     ----------
     values : sequence of float
-        At least two.
+        At least two differences.
     overlap : float
-        What is added to 1/n for the rows that blocks share: n_test/n_train is Nadeau and
-        Bengio's; 0 is the plain paired t-test.
+        The term added to 1/n because blocks share rows: n_test/n_train for Nadeau and Bengio's
+        test, 0 for the plain paired t-test.
     """
     d = np.asarray(values, np.float64)
     if len(d) < 2:
@@ -130,30 +130,30 @@ def difference(values: Sequence[float] | NDArray[np.float64], overlap: float) ->
 
 @dataclass(frozen=True)
 class Measured:
-    """A score, or a paired difference of scores, of every block, and each row's share in it."""
+    """Each block's score, or paired difference of scores, and each row's share in it."""
 
     values: NDArray[np.float64]
-    """One a block."""
+    """One per block."""
     tested: Sequence[NDArray[np.float64]]
-    """By block and test row; their mean is the block's value."""
+    """A number per block and test row; a block's mean is its value."""
     validated: Sequence[NDArray[np.float64]] = ()
-    """Empty where these rows were trained on."""
+    """The same for validation rows; empty if the model was trained on them."""
     unit: float = 0.0
-    """By how much a row's share changes if its prediction does; 0 where it may change a little."""
+    """By how much a row's share changes with its prediction; 0 if it changes continuously."""
 
 
 def compare(measured: Measured, where: SharedRows) -> Difference:
     """The distribution of the mean over a study's blocks, corrected for the rows they share.
 
-    Nadeau and Bengio's n_test/n_train supposes that what is measured on a row is a property of
-    the row. Between two activations it is so in part only: the rest is the luck of two networks,
-    which no other block shares. Rows that are tested in one block and validated (or tested again)
-    in another show which part: the correction is scaled by it.
+    Nadeau and Bengio's n_test/n_train assumes that a row's value is a property of the row. For a
+    difference between two activations only a part is; the rest is the luck of two networks, which
+    no other block shares. The size of that part is estimated from rows that are tested in one block
+    and validated (or tested again) in another, and the correction is multiplied by it.
     """
     d = measured.values
     count, spread = len(d), float(np.var(d, ddof=1))
     if where.fixed:
-        # Not one row is drawn anew from block to block, so `spread` knows nothing of rows.
+        # All blocks use the same test rows, so `spread` does not contain the variance of rows.
         extra, doubt = rows_variance(
             [np.mean(np.stack(measured.tested), axis=0)], where.groups, measured.unit
         )
@@ -186,11 +186,11 @@ def rows_variance(
     groups: Sequence[NDArray[np.int64]],
     unit: float = 0.0,
 ) -> tuple[float, float]:
-    """The variance of a block's mean that its test rows alone make, and that number's variance.
+    """The part of the variance of a block's mean that comes from its test rows; its own variance.
 
-    Equal rows count as one. The second is from the fourth moment: where few rows differ, even
-    many of them know little. One row more than was seen differs by `unit`, since none among n
-    does not mean that none would.
+    Equal rows count as one. The second number comes from the fourth moment: if few rows differ,
+    even many rows give a poor estimate. One additional row is assumed to differ by `unit`, since
+    a difference that no row showed may still be possible.
     """
     squares, sizes, distinct = [], [], set()
     for part, group in zip(tested, groups, strict=False):
@@ -201,7 +201,7 @@ def rows_variance(
         sizes.append(len(part) ** 2 / len(off))
     every = np.concatenate([*squares, [unit**2]])
     each = float(np.mean(1 / np.array(sizes)))
-    # Rows that several blocks test are known once.
+    # A row that several blocks test gives information only once.
     known = float(every.var()) / (len(distinct) + 1)
     return float(every.sum()) / (len(every) - 1) * each, known * each**2
 
@@ -212,7 +212,7 @@ def _freedom(variance: float, doubt: float, count: int) -> float:
 
 
 def recurring(measured: Measured, where: SharedRows) -> float:
-    """The share of a row's value that comes back in another block; 1 if unknown."""
+    """The share of a row's value that recurs in another block; 1 if unknown."""
     rows = [np.concatenate(where.rows)]
     values = [np.concatenate([part - part.mean() for part in measured.tested])]
     if measured.validated:
@@ -230,7 +230,7 @@ def recurring(measured: Measured, where: SharedRows) -> float:
 
 
 def score_interval(measured: Measured, where: SharedRows, metric: Metric) -> Interval:
-    """95 %: what fresh rows would show."""
+    """The 95 % interval of a score on new rows."""
     if metric == "accuracy":
         return wilson(float(measured.values.mean()), where.independent)
     found = compare(measured, where).interval(1 - ALPHA)
@@ -239,10 +239,10 @@ def score_interval(measured: Measured, where: SharedRows, metric: Metric) -> Int
 
 
 def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Adjusted p-values, and the level at which each comparison's interval matches its verdict.
+    """Adjusted p-values, and the level at which each comparison's interval matches its decision.
 
-    Holm compares the i-th smallest of m p-values with alpha/(m - i + 1), up to the first that is
-    larger; that one's bound then holds for all the rest.
+    Holm's method compares the i-th smallest of m p-values with alpha/(m - i + 1), up to the first
+    that is larger; the bound of that one then holds for all the rest.
     """
     count = len(p)
     adjusted, levels = [1.0] * count, [1 - ALPHA] * count
@@ -258,11 +258,11 @@ def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
 
 
 def wilson(share: float, rows: float, level: float = 1 - ALPHA) -> Interval:
-    """Wilson's interval of a share of `rows` independent rows, which need not be a whole number."""
+    """Wilson's interval for a share among `rows` independent rows (not necessarily whole)."""
     z = float(stats.norm.isf((1 - level) / 2))
     middle = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    # At 0 and 1 the bound is the share itself, but for rounding.
+    # At shares of 0 and 1 the bound equals the share, apart from rounding.
     return Interval(
         low=max(0.0, min(share, middle - half)), high=min(1.0, max(share, middle + half))
     )

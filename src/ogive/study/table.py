@@ -1,7 +1,7 @@
-"""A table as a study trains on it: columns whose kinds are decided, and arrays fitted per split.
+"""A data table as a study trains on it: typed columns, and arrays fitted per split.
 
-`load` (in `data`) makes a `Table` once; `prepare` fits medians, levels, text features and scales
-on the training rows of one split and on nothing else, so the engine calls it once per split.
+`load` (in `data`) makes a `Table` once. `prepare` is called once per split, since it fits medians,
+levels, text features and scales on the split's training rows only.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ Task = Literal["classification", "regression"]
 Rows = NDArray[np.int64]
 
 TEXT_FEATURES = 20
-"""Numbers that a column of many-valued text becomes."""
+"""Number of features made from a column of text."""
 
 TEXT_ROWS = 10_000
-"""Training rows, at most, on which a text column's features are fitted."""
+"""Most training rows on which a text column's features are fitted."""
 
 LEAST_SPREAD = 0.1
-"""A 0/1 column is divided by its deviation, but by no less than this: a level that one training
-row in a thousand has would otherwise be a 30 among ones."""
+"""A 0/1 column is divided by its deviation, but by no less than this. Otherwise a level with one
+training row in a thousand would give a value of 30 where other columns have 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What a user may say about their data; the command line's options of the same names."""
+    """How to read the data; the command line has options with the same names."""
 
     target: str | int | None = None
-    """The column to predict; None for the last."""
+    """The column to predict; None for the last one."""
     task: Task | None = None
-    """None decides by the target's values."""
+    """None to decide by the target's values."""
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
-    """Columns used although they look like identifiers, copies or constants."""
+    """Columns to use even if they look like identifiers, copies or constants."""
     na: tuple[str, ...] = ()
-    """Further values that mean "missing", in every column."""
+    """Additional values that mean "missing", in every column."""
     sep: str | None = None
-    """None finds it."""
+    """The separator; None to detect it."""
     decimal: str | None = None
-    """None finds it."""
+    """The decimal mark; None to detect it."""
     header: bool | None = None
-    """Whether the first line holds names; None decides."""
+    """Whether the first line holds names; None to detect it."""
     sheet: str | None = None
-    """Of an Excel file, by name or number from 1; None for the first."""
+    """Sheet of an Excel file, by name or by number from 1; None for the first."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,8 +74,8 @@ class Table:
     """``[row, column]``; NaN where missing, never infinite."""
     number_names: tuple[str, ...]
     indicated: tuple[int, ...] = ()
-    """Columns of `numbers` that get a further column which says where they are missing. One for
-    each set of rows: columns that are missing together share it."""
+    """Columns of `numbers` that get an additional 0/1 column which says where they are missing.
+    Columns that are missing in the same rows share one."""
     categories: NDArray[np.int32]
     """``[row, column]``, an index into the column's levels."""
     category_names: tuple[str, ...]
@@ -86,19 +86,19 @@ class Table:
     values: tuple[tuple[str, ...], ...]
 
     test: NDArray[np.bool] | None = None
-    """Rows of a test part that came with the data (an NPZ's ``x_test``): every split must use
-    these for testing, and divide the others into training and validation rows."""
+    """Rows of a test part that came with the data (an NPZ's ``x_test``). Every split tests on these
+    and divides the others into training and validation rows."""
     groups: NDArray[np.int64] | None = None
-    """The same number for rows with equal features; None where no row repeats another, or where
-    so few values are possible that repeats are not copies. A group belongs into one part of a
-    split: otherwise a network is tested on rows that it has seen."""
+    """Rows with equal features have the same number; None if no row repeats another, or if so few
+    values are possible that repeats are not copies. A group stays in one part of a split, since
+    otherwise a network would be tested on rows that it has seen."""
     shares_unit: bool = False
-    """All columns measure the same thing in the same unit, as pixels do: one scale for all keeps
-    the faint columns faint, where a scale for each would blow up their noise."""
+    """Whether all columns have the same unit, as pixels do. Then all get one scale, since separate
+    scales would amplify the noise of faint columns."""
     warnings: tuple[str, ...] = ()
-    """Sentences about what may be a mistake: to be shown first, and never left out."""
+    """Sentences about possible mistakes; they are shown first and never left out."""
     treatments: tuple[str, ...] = ()
-    """Sentences about what was changed, dropped or decided on the way in."""
+    """Sentences about what was changed, dropped or decided while reading."""
 
     @property
     def rows(self) -> int:
@@ -106,7 +106,7 @@ class Table:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The features as the user knows them, before they are made numbers."""
+        """The features as the user knows them, before they are turned into numbers."""
         return (*self.number_names, *self.category_names, *self.text_names)
 
     @property
@@ -120,7 +120,7 @@ class Table:
         names = list(self.number_names)
         names += [f"{self.number_names[i]} is missing" for i in self.indicated]
         for column, levels in zip(self.category_names, self.levels, strict=True):
-            # Of two levels one column says it all.
+            # For two levels, one column is enough.
             names += [f"{column}={level}" for level in (levels[1:] if len(levels) == 2 else levels)]
         for column in self.text_names:
             names += [f"{column} (text {i + 1})" for i in range(TEXT_FEATURES)]
@@ -128,8 +128,8 @@ class Table:
 
     @cached_property
     def grams(self) -> tuple[Any, ...]:
-        """For each column of texts, how often each of its values has each group of three letters
-        (hashed): a sparse matrix ``[value, group]``, which no split changes."""
+        """For each text column a sparse matrix ``[value, trigram]``: how often each value contains
+        each (hashed) group of three letters. It is the same for all splits."""
         from sklearn.feature_extraction.text import HashingVectorizer
 
         count = HashingVectorizer(
@@ -140,7 +140,7 @@ class Table:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of everything that training sees, in hexadecimal."""
+        """SHA-256 of all data that training uses, in hexadecimal."""
         digest = hashlib.sha256()
         names = (self.task, self.target, self.classes, self.number_names, self.category_names)
         more = (self.text_names, self.levels, self.values, self.indicated, self.shares_unit)
@@ -156,7 +156,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prepared:
-    """One split's rows as networks take them; the training rows first, then the others."""
+    """One split's rows as input for networks; the training rows first, then the others."""
 
     x: tuple[NDArray[np.float32], ...]
     """``[row, input]``, standardised by the training rows."""
@@ -164,14 +164,14 @@ class Prepared:
     """Class indices, or the target standardised by the training rows."""
     target_mean: float
     target_scale: float
-    """A prediction p of a regression stands for ``p * target_scale + target_mean``."""
+    """In a regression, a prediction p means ``p * target_scale + target_mean``."""
 
 
 def prepare(table: Table, train: Rows, *others: Rows) -> Prepared:
     """Fit all treatments on the rows `train`, and apply them to these and the other rows.
 
-    A column that is constant in the training rows is 0 in all rows: nothing can be learned from
-    it, and whatever other rows hold there would come as a shock.
+    A column that is constant in the training rows becomes 0 in all rows: nothing can be learned
+    from it, and other values in other rows would be unlike anything seen in training.
     """
     parts = (train, *others)
     blocks = [_numbers(table, parts), _categories(table, parts)]
@@ -195,7 +195,7 @@ def prepare(table: Table, train: Rows, *others: Rows) -> Prepared:
 
 
 def _numbers(table: Table, parts: tuple[Rows, ...]) -> list[NDArray[np.float32]]:
-    """Medians for the missing ones, their indicators, and one scale per column (or for all)."""
+    """Replace missing numbers by medians, add their indicators, and scale each column (or all)."""
     from sklearn.impute import SimpleImputer
 
     values = [table.numbers[rows] for rows in parts]
@@ -206,7 +206,7 @@ def _numbers(table: Table, parts: tuple[Rows, ...]) -> list[NDArray[np.float32]]
         median.fit(values[0][:, gaps])
         for part in values:
             part[:, gaps] = median.transform(part[:, gaps])
-    # Squares of very large and very small numbers leave float64, so columns are brought near 1.
+    # Squares of very large or small numbers over- or underflow, so columns are scaled to about 1.
     _, power = np.frexp(np.abs(values[0]).max(axis=0, initial=0))
     values = [np.ldexp(part, -power) for part in values]
     low, high = values[0].min(axis=0), values[0].max(axis=0)
@@ -230,7 +230,7 @@ def _categories(table: Table, parts: tuple[Rows, ...]) -> list[NDArray[np.float3
 
     if not table.category_names:
         return [np.empty((len(rows), 0), np.float32) for rows in parts]
-    # A level that no training row has is a constant there, so `_centred` makes its column 0.
+    # A level without training rows gives a constant column, which `_centred` makes 0.
     encoder = OneHotEncoder(
         categories=[np.arange(len(levels), dtype=np.int32) for levels in table.levels],
         drop="if_binary",
@@ -242,7 +242,7 @@ def _categories(table: Table, parts: tuple[Rows, ...]) -> list[NDArray[np.float3
 
 
 def _centred(parts: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """0/1 columns about the training rows' mean."""
+    """Centre 0/1 columns on the training rows' mean."""
     mean, spread = parts[0].mean(axis=0), parts[0].std(axis=0)
     flat = spread == 0
     spread = np.maximum(spread, LEAST_SPREAD)
@@ -250,7 +250,7 @@ def _centred(parts: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
 
 
 def _text(table: Table, column: int, parts: tuple[Rows, ...]) -> list[NDArray[np.float32]]:
-    """Texts as mixtures of their groups of letters: TF-IDF and SVD of the training rows."""
+    """Features of a text column: TF-IDF of trigrams, reduced by an SVD of the training rows."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfTransformer
 
@@ -265,6 +265,6 @@ def _text(table: Table, column: int, parts: tuple[Rows, ...]) -> list[NDArray[np
         svd = TruncatedSVD(size, random_state=0).fit(weights.transform(fitted))
         found[:, :size] = svd.transform(weights.transform(grams))
     mean, spread = found[train].mean(axis=0), found[train].std(axis=0)
-    # The directions keep their relative weight: the first ones tell most.
+    # One scale for all keeps the directions' relative weight; the first ones carry most.
     found = (found - mean) / (spread.max() or 1.0)
     return [found[codes[rows]].astype(np.float32) for rows in parts]

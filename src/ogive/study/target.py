@@ -1,4 +1,4 @@
-"""The column to predict: classes or numbers, and which rows can be used."""
+"""The column to predict: whether it holds classes or numbers, and which rows can be used."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .raw import listed, plural, short
 from .table import Task
 
 MOST_NUMBERS = 20
-"""Whole numbers with more different values are amounts, unless they count 0, 1, 2, ..."""
+"""Whole numbers with more distinct values are amounts, unless they count 0, 1, 2, ..."""
 
 MOST_COUNTED = 100
 
 LEAST_ROWS_PER_CLASS = 5
-"""So that every class can be in training, validation and test rows."""
+"""Enough for every class to be among training, validation and test rows."""
 
 LEAST_ROWS = 10
 
@@ -45,10 +45,10 @@ CODED = r"\s*[-+]?0\d+\s*"
 
 @dataclass(kw_only=True)
 class Target:
-    """What is predicted, in the rows that are used."""
+    """The values to predict, in the rows that are used."""
 
     rows: NDArray[np.int64]
-    """Of the source."""
+    """Row numbers in the source."""
     y: NDArray[np.int64] | Numbers
     classes: tuple[str, ...]
     task: Task
@@ -61,7 +61,7 @@ def target(
     context: Context,
     test: NDArray[np.bool] | None,
 ) -> Target:
-    """Classes or numbers, by the rule or as told; rows without a target are left out."""
+    """Read the target as classes or numbers, as `task` says or by a rule, without empty rows."""
     whole = f"{context.name}: target {name!r}"
     numbers, labels = _read(series, name, task, context)
     if numbers is not None:
@@ -125,7 +125,7 @@ def _read(
     merged = len(written) - len({value.strip() for value in written})
     if merged:
         context.said.warn(
-            f"{plural(merged, 'label')} differed from another by blanks at the ends alone and "
+            f"{plural(merged, 'label')} differed from another only by blanks at the ends and "
             "joined it: 'no ' is 'no'"
         )
     texts, counts = plain.texts, plain.counts()
@@ -171,8 +171,8 @@ def _in_range(numbers: Numbers, whole: str, context: Context) -> None:
 
 
 def _task(numbers: Numbers, *, is_bool: bool) -> Task:
-    """By the values alone: texts, two values, few whole numbers and a count of classes (0, 1, 2,
-    ...) are classes; all other numbers are amounts."""
+    """Decide by the values: two values, few whole numbers, or class numbers (0, 1, 2, ...) are
+    classes; all other numbers are amounts."""
     if is_bool:
         return "classification"
     values, counts = np.unique(numbers, return_counts=True)
@@ -209,7 +209,7 @@ def _classes(
     *,
     rule: bool,
 ) -> Target:
-    """Without the classes that are too rare for three parts."""
+    """A classification target, without classes that are too rare for three parts."""
     whole = f"{context.name}: target {name!r}"
     trained = codes if test is None else codes[~test[rows]]
     counts = np.bincount(trained, minlength=len(names))
@@ -253,13 +253,15 @@ def _enough(rows: int, context: Context) -> None:
 
 
 def _alike(names: list[str], name: str, context: Context) -> None:
-    """Labels that are probably one class written in two ways."""
+    """Warn about labels that are probably one class, spelled in two ways."""
     seen: dict[str, str] = {}
     for label in names:
         key = label.casefold()
         key = re.sub(r"^[-+]?0+(?=\d)", "", key) if key.isdigit() else " ".join(key.split())
         if key in seen:
-            context.said.warn("Two classes, though nearly one word", f"{seen[key]!r} and {label!r}")
+            context.said.warn(
+                "Two classes with almost the same name", f"{seen[key]!r} and {label!r}"
+            )
         seen.setdefault(key, label)
     absent = [label for label in names if label.casefold() in MISSING and label != "None"]
     if absent:

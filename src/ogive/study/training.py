@@ -1,14 +1,14 @@
-"""Training one activation at one depth in all blocks at once, and what is measured on the way.
+"""Train one activation at one depth in all blocks at once, and measure the networks on the way.
 
-Each block chooses its own learning rate with a network of its own (other draws than the reported
-one's), by the loss on its validation rows; then its reported network is trained at that rate, and
-the round with the fewest validation errors (or the least loss) is kept. Test rows are looked at
-once, at the very end.
+Each block chooses its learning rate by the validation loss of separate tuning networks, which start
+from other random weights than the reported network. The reported network is then trained at that
+rate, and the weights of the round with the fewest validation errors (or the least loss) are kept.
+Test rows are used once, at the very end.
 
-The default is gradient descent with momentum, its rate falling linearly to 0. Not Adam: dividing by
-each weight's own gradient size hides gradients that vanish in the early layers, which is what a
-comparison of activations is about. The whole network's gradient is clipped by its norm, which
-leaves the ratio between layers as it is: without it luck decides which networks break.
+The default is gradient descent with momentum, with a rate that falls linearly to 0. Adam divides by
+each weight's gradient size and so hides gradients that vanish in the early layers, which is what a
+comparison of activations is about. The gradient of the whole network is clipped by its norm, which
+keeps the ratio between layers. Without clipping, luck decides which networks diverge.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from .network import Draws, Floats, Network, Pass
 from .result import DENSITY_EDGES, Settings, Trial, Tuning
 
 PROBE_ROWS = 512
-"""Training rows, at most, on which units are called dead or saturated."""
+"""Most training rows that are used to find dead and saturated units."""
 
 CHUNK = 256
-"""Rows evaluated at once: the layers of a chunk stay in cache."""
+"""Rows evaluated at once, few enough for a chunk's layers to stay in cache."""
 
 SATURATED_SLOPE, SATURATED_ROWS = 0.05, 0.95
 
@@ -45,18 +45,18 @@ TUNING_SEED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is trained as one batch: one activation and depth in some blocks."""
+    """The networks trained as one batch: one activation at one depth, in some blocks."""
 
     activation: str
     depth: int
     splits: tuple[int, ...]
     streams: tuple[int, ...] = (0,)
-    """Added to the study's seed. A calibration trains one function under several, as if they were
-    different activations."""
+    """Numbers added to the study's seed. A calibration trains one function with several, as if they
+    were different activations."""
 
 
 def seed_of(settings: Settings, split: int, stream: int = 0) -> int:
-    """The seed of a block's reported networks: the same for all activations and depths."""
+    """The seed of a block's reported networks, the same for all activations and depths."""
     return (settings.seed + stream) * 2 * TUNING_SEED + split
 
 
@@ -66,13 +66,13 @@ def train(
     settings: Settings,
     after: Callable[[Network, NDArray[np.intp]], None] = lambda network, splits: None,
 ) -> list[Trial]:
-    """Choose the rate of every block of a job, and train its reported network.
+    """Choose the learning rate of each block of a job, and train the block's reported network.
 
-    One trial for each stream and split, stream by stream; `after` is called with the trained
-    networks, one lane each, and their splits.
+    Returns one trial for each stream and split, ordered by stream. `after` is called with the batch
+    of trained networks and the split of each.
     """
     began = time.thread_time()
-    # A rate that is too large overflows; that is a result (`diverged_at`), not a mishap.
+    # Overflow at too large a rate is a result (`diverged_at`), not an error.
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         tuning = _tune(arrays, job, settings)
         trials = _final(arrays, job, settings, tuning, after)
@@ -81,11 +81,11 @@ def train(
 
 
 def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ...]]:
-    """For each block, what each rate reached on its validation rows.
+    """For each block, the validation loss that each rate reached.
 
-    The worse half of a block's rates stops after a third of the steps.
+    The worse half of a block's rates is dropped after a third of the steps.
     """
-    pairs = _lanes(job, settings)
+    pairs = _reported(job, settings)
     splits = np.repeat([split for split, _ in pairs], len(settings.rates))
     seeds = [seed + TUNING_SEED for _, seed in pairs for _ in settings.rates]
     course = Course(
@@ -99,7 +99,7 @@ def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ..
             best = course.best.reshape(len(pairs), -1)
             kept = np.argsort(best, axis=1, kind="stable")[:, : -(-best.shape[1] // 2)]
             chosen = kept + np.arange(len(best))[:, None] * best.shape[1]
-            course.stop(~np.isin(course.lanes, chosen))
+            course.stop(~np.isin(course.active, chosen))
     best = course.best.reshape(len(pairs), -1)
     return [
         tuple(
@@ -110,14 +110,14 @@ def _tune(arrays: Arrays, job: Job, settings: Settings) -> list[tuple[Tuning, ..
     ]
 
 
-def _lanes(job: Job, settings: Settings) -> list[tuple[int, int]]:
+def _reported(job: Job, settings: Settings) -> list[tuple[int, int]]:
     """(split, seed) of every reported network of a job."""
     return [(split, seed_of(settings, split, stream))
             for stream in job.streams for split in job.splits]  # fmt: skip
 
 
 def best_rate(tuning: Sequence[Tuning]) -> float:
-    """The rate with the least validation loss; of equals the smaller, which is the safer."""
+    """The rate with the least validation loss; in a tie the smaller one, which is safer."""
     return min(tuning, key=lambda t: (math.inf if t.loss is None else t.loss, t.rate)).rate
 
 
@@ -128,7 +128,7 @@ def _final(
     tuning: list[tuple[Tuning, ...]],
     after: Callable[[Network, NDArray[np.intp]], None],
 ) -> list[Trial]:
-    pairs = _lanes(job, settings)
+    pairs = _reported(job, settings)
     splits = np.array([split for split, _ in pairs])
     seeds = [seed for _, seed in pairs]
     rates = [best_rate(tried) for tried in tuning]
@@ -140,7 +140,7 @@ def _final(
     _measure(course, maps, 0)
     for number in range(settings.rounds):
         course.round(number, settings.rounds, maps, settings.patience)
-        if not len(course.lanes):
+        if not len(course.active):
             break
     course.restore()
     _measure(course, maps, len(marks) - 1)
@@ -150,34 +150,34 @@ def _final(
     validated = _logits(network, arrays, splits, arrays.validation_chunks, arrays.validation_count)
     density = _density(network, arrays, splits)
     trials = []
-    for lane, (split, seed) in enumerate(pairs):
-        target, output = arrays.tested(split), arrays.output(split, logits[lane])
-        seen, fitted = arrays.validated(split), arrays.output(split, validated[lane])
+    for member, (split, seed) in enumerate(pairs):
+        target, output = arrays.tested(split), arrays.output(split, logits[member])
+        seen, fitted = arrays.validated(split), arrays.output(split, validated[member])
         trials.append(
             Trial(
                 activation=job.activation,
                 depth=job.depth,
                 split=split,
                 seed=seed,
-                rate=rates[lane],
-                tuning=tuning[lane],
+                rate=rates[member],
+                tuning=tuning[member],
                 scores=scores(target, output),
                 test_rows=pack(shares(settings.metric, target, output)),
                 validation_rows=pack(shares(settings.metric, seen, fitted)),
-                best_round=int(course.best_round[lane]),
-                train_loss=_rounded(np.array(course.train_loss[lane])),
-                validation_loss=_rounded(np.array(course.validation_loss[lane])),
-                diverged_at=course.diverged[lane],
+                best_round=int(course.best_round[member]),
+                train_loss=_rounded(np.array(course.train_loss[member])),
+                validation_loss=_rounded(np.array(course.validation_loss[member])),
+                diverged_at=course.diverged[member],
                 checkpoint_steps=tuple(marks),
-                dead=_map(maps.dead, lane),
-                saturated=_map(maps.saturated, lane),
-                gradient=_map(maps.gradient, lane),
-                magnitude=_rounded(magnitude[lane]),
-                off_centre=_rounded(off_centre[lane]),
-                gradient_ratio=_ratio(maps, lane),
+                dead=_map(maps.dead, member),
+                saturated=_map(maps.saturated, member),
+                gradient=_map(maps.gradient, member),
+                magnitude=_rounded(magnitude[member]),
+                off_centre=_rounded(off_centre[member]),
+                gradient_ratio=_ratio(maps, member),
                 predicted_gradient_ratio=_predicted(network, arrays, split),
-                slopes=_map(maps.slopes, lane),
-                density=tuple(int(n) for n in density[lane]),
+                slopes=_map(maps.slopes, member),
+                density=tuple(int(n) for n in density[member]),
                 seconds_per_step=course.seconds / max(1, course.taken),
                 seconds=0.0,
             )
@@ -186,7 +186,7 @@ def _final(
 
 
 class Course:
-    """Lanes on their way: networks, optimiser, rows still to come, best validation loss."""
+    """A batch in training: networks, optimiser, shuffled rows, best validation losses."""
 
     def __init__(
         self,
@@ -212,8 +212,8 @@ class Course:
         count = len(splits)
         self.splits, self.seeds = np.asarray(splits), np.asarray(seeds)
         self.rates = np.asarray(rates, np.float32)
-        self.lanes = np.arange(count)
-        """Which of them still train; the network's arrays hold these, in this order."""
+        self.active = np.arange(count)
+        """Which networks still train; the arrays of `network` hold only these, in this order."""
         self.optimiser = Adam() if settings.optimizer == "adam" else Momentum(settings.momentum)
         self.optimiser.hold(np.zeros_like(self.network.parameters))
         self.order = [np.random.default_rng([seed, 1]) for seed in seeds]
@@ -221,7 +221,7 @@ class Course:
         self.best = np.full(count, np.inf)
         """Least validation loss."""
         self.judged = np.full(count, np.inf)
-        """Validation errors, or loss, of the round whose weights are kept."""
+        """Validation error (or loss) of the round whose weights are kept."""
         self.improved = np.zeros(count, np.int64)
         self.best_round = np.zeros(count, np.int64)
         self.kept = self.network.parameters.copy() if keeps else None
@@ -233,15 +233,15 @@ class Course:
     def round(
         self, number: int, rounds: int, maps: Maps | None = None, patience: int | None = None
     ) -> None:
-        """Some steps of every lane, then a pass over its validation rows."""
+        """Train each active network for one round of steps, then validate it."""
         arrays, network, size = self.arrays, self.network, self.settings.batch_size
         first, last = (self.steps * n // rounds for n in (number, number + 1))
-        if not len(self.lanes):
+        if not len(self.active):
             return
-        rows = np.stack([self._next(int(lane), (last - first) * size) for lane in self.lanes])
-        splits, rates = self.splits[self.lanes, None], self.rates[self.lanes]
-        seeds = tuple(int(seed) for seed in self.seeds[self.lanes])
-        sums = np.zeros(len(self.lanes))
+        rows = np.stack([self._next(int(member), (last - first) * size) for member in self.active])
+        splits, rates = self.splits[self.active, None], self.rates[self.active]
+        seeds = tuple(int(seed) for seed in self.seeds[self.active])
+        sums = np.zeros(len(self.active))
         for step in range(first, last):
             place = (step - first) * size
             picked = splits, rows[:, place : place + size]
@@ -253,69 +253,69 @@ class Course:
             falling = rates * np.float32(1 - step / self.steps)
             self.optimiser.step(network, falling, self.settings.clip)
             self.seconds += time.thread_time() - began
-            self.taken += len(self.lanes)
+            self.taken += len(self.active)
             means = loss.mean(axis=1, dtype=np.float64)
             sums += means
             for row in np.flatnonzero(~np.isfinite(means)):
-                if self.diverged[self.lanes[row]] is None:
-                    self.diverged[self.lanes[row]] = step
+                if self.diverged[self.active[row]] is None:
+                    self.diverged[self.active[row]] = step
             if maps and step + 1 in maps.steps[1:-1]:
                 _measure(self, maps, maps.steps.index(step + 1))
         self._judge(number + 1, sums / (last - first), patience)
 
     def _judge(self, number: int, train_loss: NDArray[np.float64], patience: int | None) -> None:
-        """Note the validation loss, keep the best weights, stop what gets no better."""
-        losses, errors = _validate(self.network, self.arrays, self.splits[self.lanes])
+        """Record validation losses, keep the best weights, stop networks that no longer improve."""
+        losses, errors = _validate(self.network, self.arrays, self.splits[self.active])
         counts_errors = self.settings.metric in ("accuracy", "balanced_accuracy")
         stopped = np.zeros(len(losses), np.bool)
-        for row, (lane, loss, error) in enumerate(zip(self.lanes, losses, errors, strict=True)):
-            self.train_loss[lane].append(float(train_loss[row]))
-            self.validation_loss[lane].append(float(loss))
+        for row, (member, loss, error) in enumerate(zip(self.active, losses, errors, strict=True)):
+            self.train_loss[member].append(float(train_loss[row]))
+            self.validation_loss[member].append(float(loss))
             if not math.isfinite(loss):
                 stopped[row] = True
                 continue
             judged = error if counts_errors else loss
-            if loss < self.best[lane] or judged < self.judged[lane]:
-                self.improved[lane] = number
-            # Of rounds with as few errors the last: its rate is smaller.
-            if judged <= self.judged[lane]:
-                self.judged[lane], self.best_round[lane] = judged, number
+            if loss < self.best[member] or judged < self.judged[member]:
+                self.improved[member] = number
+            # Among rounds with equal errors the last one wins: its rate is smaller.
+            if judged <= self.judged[member]:
+                self.judged[member], self.best_round[member] = judged, number
                 if self.kept is not None:
-                    self.kept[lane] = self.network.parameters[row]
-            self.best[lane] = min(self.best[lane], loss)
-            waited = number - self.improved[lane]
+                    self.kept[member] = self.network.parameters[row]
+            self.best[member] = min(self.best[member], loss)
+            waited = number - self.improved[member]
             stopped[row] = patience is not None and waited >= patience
         self.stop(stopped)
 
     def stop(self, stopped: NDArray[np.bool]) -> None:
-        """Leave these rows of the network's arrays behind."""
+        """Drop the networks in these rows of the arrays."""
         if not stopped.any():
             return
         rows = np.flatnonzero(~stopped)
-        self.lanes = self.lanes[rows]
+        self.active = self.active[rows]
         self.network.keep(rows)
         self.optimiser.keep(rows)
 
     def restore(self) -> None:
-        """All lanes again, with the weights of their best rounds."""
+        """Bring back all networks, with the weights of their best rounds."""
         assert self.kept is not None
-        self.lanes = np.arange(len(self.splits))
+        self.active = np.arange(len(self.splits))
         self.network.hold(self.kept)
 
-    def _next(self, lane: int, count: int) -> NDArray[np.int64]:
-        """The lane's next rows: one shuffle of its training rows after the other."""
-        train = self.arrays.train[int(self.splits[lane])]
-        parts, ready = [self.waiting[lane]], len(self.waiting[lane])
+    def _next(self, member: int, count: int) -> NDArray[np.int64]:
+        """The network's next rows, from one shuffle of its training rows after another."""
+        train = self.arrays.train[int(self.splits[member])]
+        parts, ready = [self.waiting[member]], len(self.waiting[member])
         while ready < count:
-            parts.append(self.order[lane].permutation(train))
+            parts.append(self.order[member].permutation(train))
             ready += len(train)
         rows = np.concatenate(parts)
-        self.waiting[lane] = rows[count:]
+        self.waiting[member] = rows[count:]
         return rows[:count]
 
 
 class Momentum:
-    """Gradient descent with momentum; one lane at a time, which then stays in cache."""
+    """Gradient descent with momentum, one network at a time so that it stays in cache."""
 
     def __init__(self, momentum: float) -> None:
         self.momentum = momentum
@@ -323,38 +323,39 @@ class Momentum:
     def hold(self, zeros: Floats) -> None:
         self.velocity = zeros
 
-    def keep(self, lanes: NDArray[np.intp]) -> None:
-        self.velocity = self.velocity[lanes]
+    def keep(self, members: NDArray[np.intp]) -> None:
+        self.velocity = self.velocity[members]
 
     def step(self, network: Network, rates: Floats, clip: float) -> None:
-        for lane, rate in enumerate(rates):
-            gradient, velocity = network.gradients[lane], self.velocity[lane]
+        for member, rate in enumerate(rates):
+            gradient, velocity = network.gradients[member], self.velocity[member]
             blas.sscal(self.momentum, velocity)
             blas.saxpy(gradient, velocity, a=clipping(gradient, clip))
-            blas.saxpy(velocity, network.parameters[lane], a=-float(rate))
+            blas.saxpy(velocity, network.parameters[member], a=-float(rate))
 
 
 class Adam:
-    """Kingma and Ba's, with their constants."""
+    """Adam by Kingma and Ba, with their constants."""
 
     first, second, small = 0.9, 0.999, 1e-8
 
     def hold(self, zeros: Floats) -> None:
         self.mean, self.square, self.steps = zeros, zeros.copy(), 0
 
-    def keep(self, lanes: NDArray[np.intp]) -> None:
-        self.mean, self.square = self.mean[lanes], self.square[lanes]
+    def keep(self, members: NDArray[np.intp]) -> None:
+        self.mean, self.square = self.mean[members], self.square[members]
 
     def step(self, network: Network, rates: Floats, clip: float) -> None:
         self.steps += 1
         debias = math.sqrt(1 - self.second**self.steps) / (1 - self.first**self.steps)
-        for lane, rate in enumerate(rates):
-            gradient, mean, square = network.gradients[lane], self.mean[lane], self.square[lane]
+        for member, rate in enumerate(rates):
+            gradient = network.gradients[member]
+            mean, square = self.mean[member], self.square[member]
             gradient *= np.float32(clipping(gradient, clip))
             mean += np.float32(1 - self.first) * (gradient - mean)
             square += np.float32(1 - self.second) * (gradient * gradient - square)
             update = mean / (np.sqrt(square) + np.float32(self.small))
-            blas.saxpy(update, network.parameters[lane], a=-float(rate) * debias)
+            blas.saxpy(update, network.parameters[member], a=-float(rate) * debias)
 
 
 def clipping(gradient: Floats, most: float) -> float:
@@ -365,10 +366,10 @@ def clipping(gradient: Floats, most: float) -> float:
 
 @dataclass
 class Maps:
-    """What is measured at checkpoints; arrays ``[checkpoint, lane, layer]``."""
+    """Measurements at checkpoints, in arrays ``[checkpoint, network, layer]``."""
 
     steps: list[int]
-    lanes: int
+    count: int
     depth: int
     learns: bool
     dead: NDArray[np.float64] = field(init=False)
@@ -378,18 +379,18 @@ class Maps:
     done: NDArray[np.bool] = field(init=False)
 
     def __post_init__(self) -> None:
-        shape = len(self.steps), self.lanes, self.depth
+        shape = len(self.steps), self.count, self.depth
         self.dead, self.saturated, self.gradient = (np.zeros(shape) for _ in range(3))
         self.slopes = np.zeros(shape if self.learns else 0)
         self.done = np.zeros(shape[:2], np.bool)
 
     def fill(self) -> None:
-        """After a lane has stopped, its maps show the weights that were kept."""
+        """Checkpoints after a network has stopped show the weights that were kept."""
         last = len(self.steps) - 1
-        for checkpoint, lane in zip(*np.nonzero(~self.done), strict=True):
+        for checkpoint, member in zip(*np.nonzero(~self.done), strict=True):
             for array in (self.dead, self.saturated, self.gradient, self.slopes):
                 if array.size:
-                    array[checkpoint, lane] = array[last, lane]
+                    array[checkpoint, member] = array[last, member]
 
 
 def _checkpoint_steps(total: int, count: int) -> list[int]:
@@ -399,7 +400,7 @@ def _checkpoint_steps(total: int, count: int) -> list[int]:
 def _validate(
     network: Network, arrays: Arrays, splits: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean loss of each lane on its validation rows, and its share of errors."""
+    """Each network's mean loss and share of errors on its validation rows."""
     total, wrong = np.zeros(len(splits)), np.zeros(len(splits))
     for rows, counted in arrays.validation_chunks(splits, CHUNK):
         picked = splits[:, None], rows
@@ -414,7 +415,7 @@ def _validate(
 
 
 def tested_logits(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> list[Floats]:
-    """Each lane's logits on its test rows."""
+    """Each network's logits on its test rows."""
     return _logits(network, arrays, splits, arrays.test_chunks, arrays.test_count)
 
 
@@ -425,27 +426,27 @@ def _logits(
     chunks: Callable[[NDArray[np.intp], int], Iterator[tuple[NDArray[np.intp], Any]]],
     count: NDArray[np.intp],
 ) -> list[Floats]:
-    """Each lane's logits on the rows of some part."""
+    """Each network's logits on its validation or test rows."""
     found = [
         network.forward(arrays.x[splits[:, None], rows]).logits for rows, _ in chunks(splits, CHUNK)
     ]
     logits = np.concatenate(found, axis=1)
-    return [logits[lane, : count[split]] for lane, split in enumerate(splits)]
+    return [logits[member, : count[split]] for member, split in enumerate(splits)]
 
 
 def _measure(course: Course, maps: Maps, checkpoint: int) -> None:
-    """Dead and saturated units and the gradient's size, over the probed training rows."""
-    network, lanes = course.network, course.lanes
-    x, y = course.arrays.probe(course.splits[lanes], PROBE_ROWS)
+    """Measure dead and saturated units and the gradient's size on the probed training rows."""
+    network, active = course.network, course.active
+    x, y = course.arrays.probe(course.splits[active], PROBE_ROWS)
     claims = network.activation.card.claims
     steepest = claims.lipschitz if claims else 0.0
-    # Of the steepest slope, or of 1 where slopes have no bound.
+    # A share of the steepest slope, or of 1 if slopes have no bound.
     limit = np.float32(SATURATED_SLOPE * (steepest if np.isfinite(steepest) else 1.0))
     rows = x.shape[1]
-    shape = (network.depth, network.lanes, network.weights[0].shape[2])
+    shape = (network.depth, network.count, network.weights[0].shape[2])
     alive = np.zeros(shape, np.bool)
     flat = np.zeros(shape)
-    squares = np.zeros((network.depth, network.lanes))
+    squares = np.zeros((network.depth, network.count))
     for start in range(0, rows, CHUNK):
         done = network.forward(x[:, start : start + CHUNK])
         dz = network.head.loss(done.logits, y[:, start : start + CHUNK])[1]
@@ -454,20 +455,20 @@ def _measure(course: Course, maps: Maps, checkpoint: int) -> None:
             alive[layer] |= (slope > 0).any(axis=1)
             flat[layer] += np.count_nonzero(slope < limit, axis=1)
             squares[layer] += np.einsum("lij,lij->l", g, g, dtype=np.float64)
-    maps.dead[checkpoint, lanes] = (~alive).mean(axis=2).T
-    maps.saturated[checkpoint, lanes] = (flat >= SATURATED_ROWS * rows).mean(axis=2).T
-    maps.gradient[checkpoint, lanes] = np.sqrt(squares / (rows * shape[2])).T
+    maps.dead[checkpoint, active] = (~alive).mean(axis=2).T
+    maps.saturated[checkpoint, active] = (flat >= SATURATED_ROWS * rows).mean(axis=2).T
+    maps.gradient[checkpoint, active] = np.sqrt(squares / (rows * shape[2])).T
     if network.slopes:
-        maps.slopes[checkpoint, lanes] = np.stack(
+        maps.slopes[checkpoint, active] = np.stack(
             [slope[:, 0, 0] for slope in network.slopes], axis=1
         )
-    maps.done[checkpoint, lanes] = True
+    maps.done[checkpoint, active] = True
 
 
 def _signal(
     network: Network, arrays: Arrays, splits: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per lane and layer: rms of z, and |mean| / rms of the output."""
+    """For each network and layer: rms of z, and |mean| / rms of the output."""
     done = network.forward(arrays.probe(splits, CHUNK)[0])
     outputs = done.inputs[1:]
     magnitude = np.stack([_rms(z) for z in done.z], axis=1)
@@ -480,20 +481,20 @@ def _rms(array: Floats) -> NDArray[np.float64]:
 
 
 def _density(network: Network, arrays: Arrays, splits: NDArray[np.intp]) -> NDArray[np.int64]:
-    """How the trained pre-activations of all layers fall into the bins."""
+    """How many trained pre-activations of all layers fall into each bin."""
     done: Pass = network.forward(arrays.probe(splits, CHUNK)[0])
     low, high, bins = DENSITY_EDGES[0], DENSITY_EDGES[-1], len(DENSITY_EDGES) - 1
-    counts = np.zeros((network.lanes, bins), np.int64)
+    counts = np.zeros((network.count, bins), np.int64)
     for z in done.z:
-        for lane in range(network.lanes):
-            finite = z[lane][np.isfinite(z[lane])]
-            counts[lane] += np.histogram(np.clip(finite, low, high), bins, (low, high))[0]
+        for member in range(network.count):
+            finite = z[member][np.isfinite(z[member])]
+            counts[member] += np.histogram(np.clip(finite, low, high), bins, (low, high))[0]
     return counts
 
 
 def _predicted(network: Network, arrays: Arrays, split: int) -> float:
     x = arrays.probe(np.array([split]), PROBE_ROWS)[0].astype(np.float64)
-    # To three digits, which prediction and measurement do not share anyway.
+    # Prediction and measurement agree in fewer than three digits, so three are enough.
     variance = float(f"{np.mean(x**2):.3g}")
     return _predicted_ratio(network.activation.name, network.depth, network.gain, variance)
 
@@ -503,8 +504,8 @@ def _predicted_ratio(name: str, depth: int, gain: float, variance: float) -> flo
     return gradient_ratio(name, depth - 1, weight_variance=gain**2, variance=variance)
 
 
-def _ratio(maps: Maps, lane: int) -> float | None:
-    first, last = maps.gradient[0, lane, 0], maps.gradient[0, lane, -1]
+def _ratio(maps: Maps, member: int) -> float | None:
+    first, last = maps.gradient[0, member, 0], maps.gradient[0, member, -1]
     if not (first > 0 and last > 0 and math.isfinite(first) and math.isfinite(last)):
         return None
     return math.log10(first / last)
@@ -515,12 +516,12 @@ def _finite(value: float) -> float | None:
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float | None, ...]:
-    """Four digits: what a drawing needs; None where not finite, which JSON cannot hold."""
+    """Four digits, enough for a chart; None for values that are not finite, as JSON has none."""
     return tuple(float(f"{v:.4g}") if math.isfinite(v) else None for v in values)
 
 
-def _map(measured: NDArray[np.float64], lane: int) -> tuple[tuple[float, ...], ...]:
-    """``[layer][checkpoint]`` of one lane."""
+def _map(measured: NDArray[np.float64], member: int) -> tuple[tuple[float, ...], ...]:
+    """``[layer][checkpoint]`` of one network."""
     if not measured.size:
         return ()
-    return tuple(_rounded(layer) for layer in measured[:, lane].T)  # type: ignore[misc]
+    return tuple(_rounded(layer) for layer in measured[:, member].T)  # type: ignore[misc]

@@ -1,6 +1,7 @@
-"""Where jobs run: this process, processes of this machine (loky), or a Dask or Ray cluster.
+"""Runs jobs in this process, in processes of this machine (loky), or on a Dask or Ray cluster.
 
-All through joblib. A worker gets arrays and settings, and returns trials; it keeps nothing.
+All of them run through joblib. A worker gets arrays and settings, and returns trials; it has no
+state.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Backend = Literal["loky", "dask", "ray"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 MOST_DEATHS = 3
-"""Times that a worker may be killed before a study gives up."""
+"""How often workers may be killed before a study gives up."""
 
 
 @dataclass(frozen=True)
@@ -44,32 +45,32 @@ class ModelJob:
 
 @dataclass(frozen=True)
 class Done:
-    """What a worker returns."""
+    """The result of one job, as a worker returns it."""
 
     number: int
-    """Of the job, as handed out."""
+    """Number of the job."""
     trials: Sequence[Trial | ModelTrial]
     began: float
-    """Seconds since the epoch, by the worker's clock."""
+    """Seconds since the epoch, on the worker's clock."""
     seconds: float
 
 
 class Workers:
-    """Runs jobs, in whatever order they end.
+    """Runs jobs, and returns results in the order in which they end.
 
     Parameters
     ----------
     backend : {"loky", "dask", "ray"}
-        ``loky`` is this machine's processes.
+        ``loky`` uses processes of this machine.
     jobs : int
-        How many of them; a cluster has its own number.
+        Number of processes; a cluster has its own number.
     scheduler : str, optional
         The cluster's address.
 
     Raises
     ------
     StudyError
-        The cluster's package is missing, or nothing answers at the address.
+        The cluster's package is missing, or no cluster answers at the address.
     """
 
     def __init__(self, backend: Backend, jobs: int, scheduler: str | None) -> None:
@@ -77,7 +78,7 @@ class Workers:
         self.asked = time.time()
         self.options: dict[str, Any] = {"backend": backend}
         self.starting: float | None = None
-        """Seconds from asking for workers to the first job's begin."""
+        """Seconds from requesting workers to the start of the first job."""
         if backend == "loky":
             self.options["inner_max_num_threads"] = 1
         elif backend == "dask":
@@ -117,7 +118,7 @@ class Workers:
                 deaths += 1
                 if deaths > MOST_DEATHS:
                     raise StudyError(
-                        "workers keep being killed, perhaps for want of memory; finished trials "
+                        "workers keep being killed, perhaps by lack of memory; finished trials "
                         "are kept: try fewer --jobs"
                     ) from None
                 self.notes.append("a worker was killed; its jobs were run again")
@@ -191,16 +192,16 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self.backend == "dask":
-            self.options["client"].close()  # its workers live on
+            self.options["client"].close()  # its workers keep running
         elif self.backend == "loky" and self.count > 1 and kind is not None:
             from joblib.externals.loky import get_reusable_executor
 
-            # They may be in the midst of a job.
+            # They may still be running a job.
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def perform(number: int, arrays: Arrays, settings: Settings, job: Job | ModelJob) -> Done:
-    """Run one job here, on one thread: the number of workers is what fills a machine."""
+    """Run one job in this process on one thread; the workers together fill the machine."""
     began, clock = time.time(), time.perf_counter()
     with _one_thread():
         trials: Sequence[Trial | ModelTrial]
@@ -232,9 +233,9 @@ def _one_thread() -> Iterator[None]:
 
 @cache
 def _end_with(parent: int) -> None:
-    """End this worker when the study is killed: it would wait for more work for ever.
+    """End this worker when the study is killed; otherwise it would wait for work forever.
 
-    Only of this machine's processes: those of a cluster live as long as the cluster.
+    This applies only to processes of this machine; a cluster manages its own.
     """
 
     def watch() -> None:

@@ -20,15 +20,15 @@ card = Card(
         Peer(
             framework="torch",
             name="torch.mul",
-            differs="torch.nn.Bilinear is another thing: x1 A x2 + b",
+            differs="torch.nn.Bilinear is a different function: x1 A x2 + b",
         ),
     ),
     papers=(
         "Mnih & Hinton, Three New Graphical Models for Statistical Language Modelling, 2007",
         "Shazeer, GLU Variants Improve Transformer, 2020, arXiv:2002.05202",
     ),
-    edges="The IEEE product: NaN for 0 times infinity. In backward a factor of exactly 0 lets "
-    "nothing through, whatever it meets.",
-    notes="Every result is correctly rounded in every format. The baseline that says how much of "
+    edges="The IEEE product: NaN for 0 times infinity. In backward a derivative of exactly 0 "
+    "gives 0, whatever dy is.",
+    notes="Every result is correctly rounded in every format. As a baseline it shows how much of "
     "a gated layer's gain is due to its activation.",
 )

@@ -19,7 +19,7 @@ card = Card(
         Peer(
             framework="torch",
             name="a * torch.nn.functional.gelu(b)",
-            differs="two passes, no function of its own",
+            differs="two passes, no separate function",
         ),
         Peer(
             framework="diffusers",
@@ -28,10 +28,10 @@ card = Card(
         ),
     ),
     papers=("Shazeer, GLU Variants Improve Transformer, 2020, arXiv:2002.05202",),
-    edges="gelu(-inf) is -0 and closes the gate, and so does b = 0; an infinite a gives NaN there, "
-    "as in any product, and infinity elsewhere. In float64 gelu(b) is subnormal from b = -37 "
-    "and 0 from b = -38, whatever a is. In backward a factor of exactly 0 lets nothing "
-    "through, whatever it meets.",
+    edges="The gate is closed at b = 0 and at b = -inf, where gelu(b) is -0; there an infinite a "
+    "gives NaN, as in any product, and elsewhere infinity. In float64 gelu(b) is subnormal from "
+    "b = -37 and 0 from b = -38, whatever a is. In backward a derivative of exactly 0 gives 0, "
+    "whatever dy is.",
     notes="For one array that holds both halves: value, gate = np.split(x, 2, axis=-1), without a "
     "copy; check which half of your model gates. Models that say GEGLU often mean the tanh "
     "approximation of GELU.",

@@ -34,10 +34,9 @@ card = Card(
         "2016, arXiv:1612.08083",
         "Shazeer, GLU Variants Improve Transformer, 2020, arXiv:2002.05202",
     ),
-    edges="sigmoid(-inf) is 0 and closes the gate; an infinite a gives NaN there, as in any "
-    "product, and infinity elsewhere. In float64 sigmoid(b) is subnormal from b = -708 and 0 "
-    "from b = -745, whatever a is. In backward a factor of exactly 0 lets nothing through, "
-    "whatever it meets.",
+    edges="The gate is 0 at b = -inf; there an infinite a gives NaN, as in any product, "
+    "and elsewhere infinity. In float64 sigmoid(b) is subnormal from b = -708 and 0 from "
+    "b = -745, whatever a is. In backward a derivative of exactly 0 gives 0, whatever dy is.",
     notes="For one array that holds both halves: ogive.glu(*np.split(x, 2, axis=-1)), without a "
     "copy. The gate is at most 1, so it never amplifies, and at b = 0 it halves a.",
 )

@@ -11,7 +11,7 @@ card = Card(
     name="swiglu",
     kind="gated",
     title="SwiGLU",
-    summary="a times silu(b): of a feed-forward layer, silu(gate) * up is swiglu(up, gate).",
+    summary="a times silu(b): a feed-forward layer's silu(gate) * up is swiglu(up, gate).",
     formula=formula,
     gate="silu",
     row_claims=("linear_in_a",),
@@ -19,7 +19,7 @@ card = Card(
         Peer(
             framework="torch",
             name="torch.nn.functional.silu(b) * a",
-            differs="two passes, no function of its own",
+            differs="two passes, no separate function",
         ),
         Peer(
             framework="xformers",
@@ -37,10 +37,10 @@ card = Card(
         "Touvron et al., LLaMA: Open and Efficient Foundation Language Models, 2023, "
         "arXiv:2302.13971",
     ),
-    edges="silu(-inf) is -0 and closes the gate, and so does b = 0; an infinite a gives NaN there, "
-    "as in any product, and infinity elsewhere. In float64 silu(b) is subnormal from b = -708 "
-    "and 0 from b = -745, whatever a is. In backward a factor of exactly 0 lets nothing "
-    "through, whatever it meets.",
+    edges="The gate is closed at b = 0 and at b = -inf, where silu(b) is -0; there an infinite a "
+    "gives NaN, as in any product, and elsewhere infinity. In float64 silu(b) is subnormal from "
+    "b = -708 and 0 from b = -745, whatever a is. In backward a derivative of exactly 0 gives 0, "
+    "whatever dy is.",
     notes="The gate comes second, as in GLU. For one array that holds both halves: "
     "gate, up = np.split(x, 2, axis=-1), without a copy, then ogive.swiglu(up, gate) where the "
     "first half gates (xformers, most fused gate_up projections).",

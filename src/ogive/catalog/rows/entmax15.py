@@ -11,7 +11,8 @@ def formula(m, x):
 
 
 def pull_back(m, dy, y):
-    # Weights are the roots of y; outside the support they are 0, and there is no root to differ.
+    # The weights are the roots of y, and 0 outside the support. The inner split avoids the root of
+    # 0, which has no derivative.
     roots = [m.split(p, 0, below=0, above=m.sqrt(m.split(p, 0, below=1, above=p))) for p in y]
     mean = m.sum([r * d for r, d in zip(roots, dy, strict=True)]) / m.sum(roots)
     return [r * (d - mean) for r, d in zip(roots, dy, strict=True)]

@@ -22,7 +22,7 @@ card = Card(
         Parameter(
             name="temperature",
             default=1.0,
-            doc="Divides logits plus noise: the smaller, the nearer to a single 1.",
+            doc="Divides logits plus noise: the smaller, the closer to one-hot.",
             domain=(0.0, float("inf")),
         ),
         Parameter(
@@ -67,7 +67,7 @@ card = Card(
     ),
     edges="A logit of -inf is never drawn, one of +inf always; a row of -inf, or of several +inf, "
     "is NaN. With hard=True a tie goes to the first.",
-    notes="The noise of an element depends on the seed and on its place, counted in C order with "
-    "the row's axis last, and on nothing else: not on layout, threads or chunks. Its uniform "
-    "numbers are (k + 1/2)/2^32, so the noise lies between -3.1 and 22.9.",
+    notes="An element's noise depends only on the seed and on its position, counted in C order "
+    "with the row's axis last, and not on layout, threads or chunks. Its uniform numbers are "
+    "(k + 1/2)/2^32, so the noise lies between -3.1 and 22.9.",
 )

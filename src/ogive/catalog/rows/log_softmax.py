@@ -44,6 +44,6 @@ card = Card(
         Peer(framework="onnx", name="LogSoftmax"),
     ),
     edges="A confident row keeps every digit of the likeliest class: log_softmax([20, 0])[0] is "
-    "-2.06e-9. An element masked out is -inf, and dy counts nowhere there. backward_from_output "
-    "cannot tell it from a logit of -inf, whose dy counts: there dy has to be 0 already.",
+    "-2.06e-9. An element masked out is -inf, and its dy is ignored. backward_from_output cannot "
+    "distinguish it from a logit of -inf, whose dy counts, so there dy must be 0 already.",
 )

@@ -51,7 +51,7 @@ card = Card(
         "Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990",
     ),
     edges="A row of -inf is NaN; a row masked out by where is 0. One +inf takes all; several give "
-    "NaN. An element masked out is 0, and dy counts nowhere there. backward_from_output takes an "
-    "output of 0 for such an element.",
-    notes="Of two classes it is the sigmoid of their difference. The Jacobian is diag(a) - a a^T.",
+    "NaN. An element masked out is 0, and its dy is ignored. backward_from_output treats an output "
+    "of 0 as such an element.",
+    notes="For two classes it is the sigmoid of their difference. The Jacobian is diag(a) - a a^T.",
 )

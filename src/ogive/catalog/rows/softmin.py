@@ -48,6 +48,6 @@ card = Card(
         ),
     ),
     edges="As softmax(-x), bit for bit: a row of +inf is NaN, one -inf takes all, several give "
-    "NaN. An element masked out is 0, and dy counts nowhere there.",
+    "NaN. An element masked out is 0, and its dy is ignored.",
     notes="The Jacobian is a a^T - diag(a).",
 )

@@ -1,4 +1,4 @@
-"""Sparsemax: logits to probabilities, of which most are exactly 0."""
+"""Sparsemax: logits to probabilities, most of which are exactly 0."""
 
 from ogive.catalog.card import Card, Parameter, Peer
 
@@ -10,7 +10,7 @@ def formula(m, x):
 
 
 def pull_back(m, dy, y):
-    # The mean of dy over the support is taken away, inside the support.
+    # Inside the support, subtract the mean of dy over it.
     count = m.sum([m.split(p, 0, below=0, above=1) for p in y])
     mean = m.sum([m.split(p, 0, below=0, above=d) for p, d in zip(y, dy, strict=True)]) / count
     return [m.split(p, 0, below=0, above=d - mean) for p, d in zip(y, dy, strict=True)]
@@ -62,5 +62,5 @@ card = Card(
     "+inf takes all, several give NaN; an element masked out is 0.",
     notes="The support is decided without rounding, and without a sort. The Jacobian is "
     "diag(s) - s s^T/k with s the indicator of the support and k its size. backward_from_output "
-    "takes y > 0 for the support, which y loses where it has rounded to 0.",
+    "takes y > 0 as the support, so it misses elements whose y has rounded to 0.",
 )

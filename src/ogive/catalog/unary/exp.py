@@ -1,4 +1,4 @@
-"""Exp: the exponential, for rates and for whatever must be positive."""
+"""Exp: the exponential, for rates and other positive quantities."""
 
 import math
 
@@ -35,6 +35,6 @@ card = Card(
     papers=("Euler, Introductio in analysin infinitorum, 1748",),
     edges="exp(-inf) = 0 and exp(+inf) = +inf; results down to the smallest subnormal keep their "
     "digits, and those beyond the format are inf without a warning.",
-    notes="Its slope has no bound: as a hidden layer it explodes. It belongs at the output, where "
-    "a positive rate or scale is asked for.",
+    notes="Its slope has no bound: as a hidden layer it explodes. It belongs at the output, for a "
+    "positive rate or scale.",
 )

@@ -30,5 +30,5 @@ card = Card(
     ),
     papers=("Hendrycks & Gimpel, Gaussian Error Linear Units, 2016, arXiv:1606.08415",),
     edges="gelu_sigmoid(-inf) = -0 and gelu_sigmoid(+inf) = +inf; the left tail keeps full "
-    "relative accuracy. 1.702 is the double nearest to it.",
+    "relative accuracy. The constant is the double nearest to 1.702.",
 )

@@ -42,6 +42,6 @@ card = Card(
     papers=("Hendrycks & Gimpel, Gaussian Error Linear Units, 2016, arXiv:1606.08415",),
     edges="gelu_tanh(-inf) = -0 and gelu_tanh(+inf) = +inf; the left tail keeps full relative "
     "accuracy.",
-    notes="GPT-2 and many models after it were trained with this form; for a new one gelu is the "
-    "function itself at no higher cost.",
+    notes="GPT-2 and many models after it were trained with this form; in a new model, gelu is the "
+    "exact function at no higher cost.",
 )

@@ -49,5 +49,5 @@ card = Card(
         "Howard et al., Searching for MobileNetV3, 2019, arXiv:1905.02244",
     ),
     edges="The derivative at -3 and at 3 is 0.",
-    notes="A model that comes through ONNX may mean the slope 0.2 instead of 1/6: look at alpha.",
+    notes="A model imported from ONNX may use the slope 0.2 instead of 1/6: check alpha.",
 )

@@ -13,7 +13,7 @@ card = Card(
     name="hard_tanh",
     kind="unary",
     title="Hardtanh",
-    summary="x between two bounds, the nearer bound outside: tanh in straight lines.",
+    summary="x clamped to two bounds: tanh in straight lines.",
     formula=formula,
     aliases=("hardtanh",),
     parameters=(
@@ -48,7 +48,7 @@ card = Card(
         Peer(framework="onnx", name="Clip", differs="the bounds are inputs, infinite by default"),
     ),
     papers=("Collobert, Large Scale Machine Learning, PhD thesis, Université Paris VI, 2004",),
-    edges="The derivative at either bound is 0. hard_tanh(-0) = -0. A bound counts as the number "
-    "of x's format that is nearest to it; it may be infinite, and both may be equal. Where "
-    "arrays of bounds have min_val above max_val, or NaN, the result is NaN.",
+    edges="The derivative at either bound is 0. hard_tanh(-0) = -0. A bound is rounded to x's "
+    "format; it may be infinite, and both may be equal. Where arrays of bounds have min_val "
+    "above max_val, or NaN, the result is NaN.",
 )

@@ -21,7 +21,7 @@ card = Card(
         Parameter(
             name="lambd",
             default=0.5,
-            doc="Size up to which values vanish; none does where it is negative.",
+            doc="Values up to this size become 0; if it is negative, none do.",
         ),
     ),
     claims=Claims(

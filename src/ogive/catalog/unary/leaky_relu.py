@@ -37,5 +37,5 @@ card = Card(
     papers=(
         "Maas, Hannun & Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, 2013",
     ),
-    edges="The derivative at 0 is negative_slope. A slope of 0 gives 0, not NaN, at -inf.",
+    edges="The derivative at 0 is negative_slope. At -inf a slope of 0 gives 0, not NaN.",
 )

@@ -13,7 +13,7 @@ card = Card(
     name="log_sigmoid",
     kind="unary",
     title="LogSigmoid",
-    summary="log(sigmoid(x)) = -softplus(-x), formed so that no tail is lost.",
+    summary="log(sigmoid(x)) = -softplus(-x), computed so that no tail is lost.",
     formula=formula,
     aliases=("logsigmoid", "log_expit"),
     claims=Claims(
@@ -28,7 +28,7 @@ card = Card(
         Peer(
             framework="torch",
             name="torch.nn.functional.logsigmoid",
-            differs="keeps a buffer beside the input for backward",
+            differs="keeps a buffer in addition to the input for backward",
         ),
         Peer(framework="jax", name="jax.nn.log_sigmoid"),
         Peer(framework="keras", name="keras.activations.log_sigmoid"),
@@ -40,5 +40,5 @@ card = Card(
     ),
     edges="log_sigmoid(+inf) = -0 and log_sigmoid(-inf) = -inf. The derivative is sigmoid(-x), so "
     "backward_from_output, 1 - e^y, keeps it as long as y is not 0.",
-    notes="Minus the log-likelihood of a positive label; binary_cross_entropy has it for both.",
+    notes="The log-likelihood of a positive label; binary_cross_entropy covers both labels.",
 )

@@ -1,4 +1,4 @@
-"""ReLU6: ReLU cut off at 6, for arithmetic of few bits."""
+"""ReLU6: ReLU cut off at 6, for low-precision arithmetic."""
 
 from ogive.catalog.card import Card, Claims, Peer
 

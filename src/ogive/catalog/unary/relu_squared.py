@@ -32,7 +32,7 @@ card = Card(
         Peer(framework="jax", name="jax.numpy.square(jax.nn.relu(x))", differs="composed"),
     ),
     papers=("So et al., Primer: Searching for Efficient Transformers, 2021, arXiv:2109.08668",),
-    edges="The square leaves the format where x exceeds the root of its largest number, 255.9 in "
-    "float16; the slope taken from such an output is infinite too.",
+    edges="The square overflows where x exceeds the root of the format's largest number, 255.9 in "
+    "float16; the slope computed from such an output is infinite too.",
     notes="Its slope has no bound: large inputs get large gradients.",
 )

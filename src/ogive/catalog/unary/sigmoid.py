@@ -35,7 +35,7 @@ card = Card(
     papers=(
         "Verhulst, Recherches mathématiques sur la loi d'accroissement de la population, 1845",
     ),
-    edges="sigmoid(-inf) = 0 and sigmoid(+inf) = 1. backward_from_output sees slope 0 where the "
+    edges="sigmoid(-inf) = 0 and sigmoid(+inf) = 1. backward_from_output gives slope 0 where the "
     "output has rounded to 1.",
     notes="The slope is at most 1/4, so a deep stack of sigmoids loses the gradient; outputs are "
     "positive, not centred on 0. It is the softmax of (x, 0).",

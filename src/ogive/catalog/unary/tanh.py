@@ -34,7 +34,7 @@ card = Card(
         Peer(framework="scikit-learn", name="MLPClassifier(activation='tanh')"),
     ),
     papers=("LeCun, Bottou, Orr & Müller, Efficient BackProp, 1998",),
-    edges="tanh(-0) = -0. backward_from_output sees slope 0 where the output has rounded to 1.",
+    edges="tanh(-0) = -0. backward_from_output gives slope 0 where the output has rounded to 1.",
     notes="Slope 1 at 0 and outputs centred on 0, so gradients last longer than through sigmoid; "
     "it saturates all the same.",
 )

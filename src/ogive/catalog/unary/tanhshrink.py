@@ -1,4 +1,4 @@
-"""Tanh shrinkage: what tanh leaves of its input."""
+"""Tanh shrinkage: the input minus its tanh."""
 
 import math
 

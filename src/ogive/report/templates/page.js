@@ -3,7 +3,7 @@
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const items = read("chart-items");
 
-  // The charting library comes packed, at a third of its size.
+  // The charting library is compressed to a third of its size.
   if (!("DecompressionStream" in window)) {
     document.body.classList.add("bare");
     document.querySelector(".old").hidden = false;
@@ -21,7 +21,7 @@
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const back = Object.fromEntries(Object.entries(page.twins).map(([light, its]) => [its, light]));
 
-  // Charts are drawn in light colours; every colour that has a twin follows the reader's scheme.
+  // Charts use light colours; each colour with a dark counterpart follows the reader's scheme.
   function recolour(doc, inDark) {
     const map = inDark ? page.twins : back;
     const swap = (value) => {
@@ -39,7 +39,7 @@
         if (twin !== undefined) changes[name] = twin;
       }
       if (Object.keys(changes).length) model.setv(changes);
-      // Colours that stand in a column, one for each point.
+      // Colours in a data column, one per point.
       const column = model.type === "ColumnDataSource" && model.data.color;
       if (column) model.data = { ...model.data, color: Array.from(column, (c) => map[c] ?? c) };
     }
@@ -53,17 +53,17 @@
     const view = await Bokeh.embed.embed_item({ ...item, target_id: place.id }, place);
     const [root] = view;
     documents.set(title ?? place.id, root.model.document);
-    // One drawing may serve several places, under a title of their own.
+    // One chart may appear in several places, each with its own title.
     if (title) root.model.title.text = title;
     views.set(place, root);
     if (dark.matches) recolour(root.model.document, true);
-    // A chart must not hold the page under a thumb.
+    // A touch on a chart must still scroll the page.
     root.el.style.touchAction = "pan-y";
   }
   const everywhere = (act) => documents.forEach((doc) => act(doc));
   dark.addEventListener("change", () => everywhere((doc) => recolour(doc, dark.matches)));
 
-  // Paper has another width, and charts do not lay themselves out again in time: print pictures.
+  // Paper has another width, and charts are not laid out again in time, so images are printed.
   window.addEventListener("beforeprint", () => {
     for (const [place, view] of views) {
       const picture = document.createElement("img");
@@ -78,7 +78,7 @@
     document.querySelectorAll(".printed").forEach((picture) => picture.remove());
   });
 
-  // One choice of activations for all charts of lines and points.
+  // All line and point charts share one selection of activations.
   const chosen = new Set(page.shown ?? []);
   const known = new Set(page.activations ?? []);
   function choose() {
@@ -107,7 +107,7 @@
   });
   if (known.size) choose();
 
-  // Layer x step maps: one small map per activation, filled with what is asked for.
+  // Layer x step maps: one small map per activation, filled with the selected measure and depth.
   const kept = document.getElementById("layer-maps");
   if (!kept) return;
   const maps = JSON.parse(kept.textContent);
