@@ -404,7 +404,8 @@ def test_rows_and_claims_are_coloured_by_what_they_say(result):
     states = ("trains", "fails", "not shown")
     cells = tuple(replace(cell, state=states[at % 3]) for at, cell in enumerate(result.cells))
     out = io.StringIO()
-    console = Console(file=out, width=1000, force_terminal=True, color_system="standard")
+    # As in the other tests: a style of rich keeps the codes of the first console that showed it.
+    console = Console(file=out, width=1000, force_terminal=True, color_system="truecolor")
     study_terminal.show(replace(result, cells=cells), console, claims=True)
     text = out.getvalue()
     red, yellow, green = "\x1b[31m", "\x1b[33m", "\x1b[32m"
