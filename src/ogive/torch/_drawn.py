@@ -31,11 +31,10 @@ from ._dispatch import (
     needs_operator,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
 from ._formats import NUMBER_OF
-from ._library import define, on_cuda, on_the_cpu
+from ._library import define_mode, on_gpu, on_the_cpu, tensors_of
 from ._raw import lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
@@ -127,55 +126,36 @@ class Drawn:
         return self.run("backward", (dy, x), (lower, upper), key)
 
     def define_operators(self) -> None:
-        name = self.name
-        given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
+        self.backward_operator = self.define(
+            "backward", self.backward, self.first_order, lambda inputs, output: inputs[1:]
+        )
+        self.operator = self.define(
+            "value", self.value, self.first_order, lambda inputs, output: inputs
+        )
 
-        def cuda(mode: str, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def impl(*args: Any) -> Tensor:
-                *tensors, low, high, seed = args
-
-                def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device.type)
-                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
-
-                y: Tensor = on_cuda(
-                    lambda kernels: kernels.sampled(
-                        name, mode, tuple(tensors), low, high, int(seed)
-                    ),
-                    otherwise,
-                )
-                return y
-
-            return impl
+    def define(self, mode: str, run: Any, pull_back: Any, keeps: Any) -> Any:
+        def on_cuda(*args: Any) -> Any:
+            *tensors, low, high, seed = args
+            return on_gpu(
+                self.name, f"sampled_{mode}", tensors[-1],
+                lambda kernels: kernels.sampled(
+                    self.name, mode, tuple(tensors), low, high, int(seed)
+                ),
+                lambda: on_the_cpu(run, *args),
+            )  # fmt: skip
 
         def fake(*args: Any) -> Tensor:
             return torch.empty_like(args[0], memory_format=torch.contiguous_format)
 
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.numbers, seed = inputs
-            ctx.save_for_backward(x, seed)
-
-        def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
-            save(ctx, inputs[1:], output)
-
-        def first_order(ctx: Any, dy: Tensor) -> Any:
-            x, seed = ctx.saved_tensors
-            return backward_op(dy, x, *ctx.numbers, seed), None, None, None
-
-        def second_order(ctx: Any, g: Tensor) -> Any:
-            to_dy, *_ = first_order(ctx, g)
-            return to_dy, None, None, None, None
-
-        backward_op = define(
-            f"{name}_sampled_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), fake, cuda=cuda("backward", self.backward),
-            backward=second_order, setup_context=save_backward,
+        checked = _raw.same_shape(run, tensors_of(self.name, f"sampled_{mode}"))
+        return define_mode(
+            self.of.card, f"sampled_{mode}", checked, pull_back, keeps=keeps, fake=fake,
+            cuda=on_cuda,
         )  # fmt: skip
-        self.backward_operator = backward_op
-        self.operator = define(
-            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", _raw.same_shape(self.value, 1), fake,
-            cuda=cuda("value", self.value), backward=first_order, setup_context=save,
-        )  # fmt: skip
+
+    def first_order(self, kept: Any, dy: Tensor) -> Tensor:
+        """dx, which is linear in dy: what comes back to dy is the same of it."""
+        return self.backward_operator(dy, *kept)  # type: ignore[no-any-return]
 
     def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:
         x = floating(input, self.name)

@@ -33,11 +33,10 @@ from ._dispatch import (
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
 from ._formats import NUMBER_OF
-from ._library import define, on_cuda
+from ._library import define_mode, on_gpu
 from ._raw import Ints, lie_alike
 from ._unary import Unary
 
@@ -135,64 +134,44 @@ class Gated:
         return by_operator(self.name, self.operator, self.formula, a, b)  # type: ignore[no-any-return]
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-
-        def fallback(dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-            warn_of_fallback(name, a.device.type)
-            with torch.enable_grad():
-                given = [t.detach().requires_grad_() for t in (a, b)]
-                da, db = torch.autograd.grad(of.formula(*given), given, dy)
-            return da, db
-
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        gate, gate_backward = (
-            self.gate.operator,
-            getattr(torch.ops.ogive, f"{self.gate.name}_backward"),
-        )
-
-        def second_order(ctx: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:
-            """Back through da = dy f(b) and db = dy a f'(b)."""
-            dy, a, b = ctx.saved_tensors
-            g_dy, g_a, g_b = 0, 0, 0
-            if to_a is not None:
-                g_dy = g_dy + to_a * gate(b)
-                g_b = g_b + gate_backward(to_a * dy, b)
-            if to_b is not None:
-                slope = gate_backward(to_b, b)
-                g_dy, g_a = g_dy + a * slope, g_a + dy * slope
-                if not of.gate.straight:
-                    second = getattr(torch.ops.ogive, f"{of.gate.name}_second_derivative")
-                    g_b = g_b + to_b * dy * a * second(b)
-            return g_dy, g_a if to_b is not None else None, g_b
-
-        backward_op = define(
-            f"{name}_backward", "(Tensor dy, Tensor a, Tensor b) -> (Tensor, Tensor)",
-            _raw.same_shape(self.backward, 3),
-            lambda dy, a, b: (torch.empty_like(b), torch.empty_like(b)),
-            cuda=lambda dy, a, b: on_cuda(
-                lambda kernels: kernels.gated(name, "backward", (dy, a, b), ()),
-                lambda: fallback(dy, a, b),
+        self.backward_operator = define_mode(
+            self.card, "backward", _raw.same_shape(self.backward, 3), self.second_order,
+            cuda=lambda dy, a, b: on_gpu(
+                self.name, "backward", b,
+                lambda kernels: kernels.gated(self.name, "backward", (dy, a, b), ()),
+                lambda: self.gradients_by_formula(dy, a, b),
             ),
-            backward=second_order, setup_context=save, vmap=elementwise_vmap(lambda: backward_op),
+            elementwise=True,
+        )  # fmt: skip
+        self.operator = define_mode(
+            self.card, "value", _raw.same_shape(self.value, 2),
+            lambda kept, dy: self.backward_operator(dy, *kept),
+            cuda=lambda a, b: on_gpu(
+                self.name, "value", b,
+                lambda kernels: kernels.gated(self.name, "value", (a, b), ()),
+                lambda: self.formula(a, b),
+            ),
+            elementwise=True,
         )  # fmt: skip
 
-        self.backward_operator = backward_op
+    def gradients_by_formula(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+        with torch.enable_grad():
+            given = [t.detach().requires_grad_() for t in (a, b)]
+            return torch.autograd.grad(self.formula(*given), given, dy)
 
-        def from_formula(a: Tensor, b: Tensor) -> Tensor:
-            warn_of_fallback(name, a.device.type)
-            return of.formula(a, b)
-
-        self.operator = define(
-            name, "(Tensor a, Tensor b) -> Tensor",
-            _raw.same_shape(self.value, 2), lambda a, b: torch.empty_like(b),
-            cuda=lambda a, b: on_cuda(
-                lambda kernels: kernels.gated(name, "value", (a, b), ()), lambda: from_formula(a, b)
-            ),
-            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
-            vmap=elementwise_vmap(lambda: self.operator),
-        )  # fmt: skip
+    def second_order(self, kept: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:
+        """Back through da = dy f(b) and db = dy a f'(b)."""
+        (dy, a, b), gate = kept, self.gate
+        g_dy, g_a, g_b = 0, 0, 0
+        if to_a is not None:
+            g_dy = g_dy + to_a * gate.operator(b)
+            g_b = g_b + gate.backward_operator(to_a * dy, b)
+        if to_b is not None:
+            slope = gate.backward_operator(to_b, b)
+            g_dy, g_a = g_dy + a * slope, g_a + dy * slope
+            if not gate.straight:
+                g_b = g_b + to_b * dy * a * gate.second_operator(b)
+        return g_dy, g_a if to_b is not None else None, g_b
 
 
 def gated_function(of: Gated) -> type[Function]:

@@ -38,11 +38,10 @@ from ._dispatch import (
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
 from ._formats import NUMBER_OF
-from ._library import autograd_inside, define, on_cuda
+from ._library import autograd_inside, define_mode, on_gpu
 from ._raw import Ints, lie_alike
 
 grad_enabled = torch.is_grad_enabled
@@ -263,60 +262,45 @@ class Learned:
         return self.value(x, self.shaped(weight, x))
 
     def define_operators(self) -> None:
-        name, of, weight = self.name, self, self.parameter.name
-
-        def cuda(dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-            def by_torch(*wanted: int) -> tuple[Tensor, ...]:
-                given = [t.detach().requires_grad_() for t in (x, weight)]
-                with torch.enable_grad():
-                    y = of.formula(*given)
-                return torch.autograd.grad(y, [given[k] for k in wanted], dy)
-
-            def by_triton(kernels: Any) -> tuple[Tensor, ...]:
-                dx = kernels.unary(name, "backward", (dy, x), (weight,))
-                with autograd_inside():
-                    return dx, *by_torch(1)  # the weight's is a sum, which torch has
-
-            def fallback() -> tuple[Tensor, ...]:
-                warn_of_fallback(name, x.device.type)
-                return by_torch(0, 1)
-
-            dx, dw = on_cuda(by_triton, fallback)
-            return dx, dw
-
-        def value_by_formula(x: Tensor, weight: Tensor) -> Tensor:
-            warn_of_fallback(name, x.device.type)
-            return of.formula(x, weight)
-
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        def second_order(ctx: Any, *g: Tensor) -> tuple[Any, ...]:
-            dy, x, w = ctx.saved_tensors
-            with torch.enable_grad():
-                given = [t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x, w)]
-                first = torch.autograd.grad(
-                    of.formula(*given[1:]), given[1:], given[0], create_graph=True
-                )
-                return torch.autograd.grad(
-                    first, given, g, allow_unused=True, create_graph=torch.is_grad_enabled()
-                )
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x, Tensor {weight}) -> (Tensor, Tensor)",
-            self.gradients, lambda dy, x, w: (torch.empty_like(x), torch.empty_like(w)),
-            cuda=cuda, backward=second_order, setup_context=save,
+        self.backward_operator = define_mode(
+            self.card, "backward", self.gradients, self.second_order, cuda=self.gradients_on_cuda,
+            fake=lambda dy, x, weight: (torch.empty_like(x), torch.empty_like(weight)),
         )  # fmt: skip
-        self.backward_operator = backward_op
-        self.operator = define(
-            name, f"(Tensor x, Tensor {weight}) -> Tensor",
-            self.checked_value, lambda x, w: torch.empty_like(x),
-            cuda=lambda x, w: on_cuda(
-                lambda kernels: kernels.unary(name, "value", (x,), (w,)),
-                lambda: value_by_formula(x, w),
+        self.operator = define_mode(
+            self.card, "value", self.checked_value,
+            lambda kept, dy: self.backward_operator(dy, *kept),
+            cuda=lambda x, weight: on_gpu(
+                self.name, "value", x,
+                lambda kernels: kernels.unary(self.name, "value", (x,), (weight,)),
+                lambda: self.formula(x, weight),
             ),
-            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
         )  # fmt: skip
+
+    def gradients_on_cuda(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        def by_formula(*wanted: int) -> tuple[Tensor, ...]:
+            given = [t.detach().requires_grad_() for t in (x, weight)]
+            with torch.enable_grad():
+                y = self.formula(*given)
+            return torch.autograd.grad(y, [given[k] for k in wanted], dy)
+
+        def by_kernel(kernels: Any) -> tuple[Tensor, ...]:
+            dx = kernels.unary(self.name, "backward", (dy, x), (weight,))
+            with autograd_inside():
+                return dx, *by_formula(1)  # the weight's is a sum, which torch has
+
+        return on_gpu(  # type: ignore[no-any-return]
+            self.name, "backward", x, by_kernel, lambda: by_formula(0, 1)
+        )
+
+    def second_order(self, kept: Any, *g: Tensor) -> tuple[Any, ...]:
+        with torch.enable_grad():
+            given = [t if t.requires_grad else t.detach().requires_grad_() for t in kept]
+            first = torch.autograd.grad(
+                self.formula(*given[1:]), given[1:], given[0], create_graph=True
+            )
+            return torch.autograd.grad(
+                first, given, g, allow_unused=True, create_graph=torch.is_grad_enabled()
+            )
 
 
 def of_channels(weight: Tensor, x: Tensor) -> bool:

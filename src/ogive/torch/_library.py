@@ -1,9 +1,13 @@
-"""``torch.ops.ogive``: how an operator of the catalog is registered."""
+"""``torch.ops.ogive``: how an operator of the catalog is registered.
+
+Its signature follows from the operands of the kernel's mode and the card's parameters; what is kept
+for backward, and what that gives, are functions of plain values.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, wraps
 from types import ModuleType
@@ -11,6 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from .. import _native
+from ..catalog import Card, Parameter
+from ._dispatch import elementwise_vmap, warn_of_fallback
 
 LIBRARY = torch.library.Library("ogive", "FRAGMENT")
 
@@ -49,6 +57,95 @@ def define(
     if vmap is not None:
         torch.library.register_vmap(qualified, vmap, lib=LIBRARY)
     return getattr(torch.ops.ogive, name).default
+
+
+def schema(card: Card, mode: str) -> str:
+    """The signature of the operator for a kernel's mode."""
+    read, written = (text.split() for text in _native.entries()[card.name][mode].split("->"))
+    last = "y" if mode in ("backward_from_output", "lean_backward") else "x"
+    inputs = ["a", "b"] if card.kind == "gated" else [last]
+    tensors = [*(["dy"] if "backward" in mode else []), *inputs][: tensors_of(card.name, mode)]
+    taken = [f"Tensor {name}" for name in tensors]
+    taken += ["Tensor bits", "SymInt[] strides"] if "b" in read else []
+    taken += filter(None, (_option(parameter, read) for parameter in card.parameters))
+    results = len(written) + (mode == "backward" and any(p.learnable for p in card.parameters))
+    given = "Tensor" if results == 1 else f"({', '.join(['Tensor'] * results)})"
+    return f"({', '.join(taken)}) -> {given}"
+
+
+def _option(parameter: Parameter, read: Sequence[str]) -> str:
+    """A parameter in a signature; nothing where the kernel's mode has no use for it."""
+    match parameter.name:
+        case "axis":
+            return "int dim"
+        case "seed":
+            return "Tensor seed" if "l" in read else ""
+        case "where":
+            return "Tensor? where" if "?(n)" in read else ""
+    if not parameter.operand:
+        return ""
+    kind = "bool" if isinstance(parameter.default, bool) else "float"
+    return f"{'Tensor' if parameter.learnable else kind} {parameter.name}"
+
+
+def tensors_of(name: str, mode: str) -> int:
+    """How many tensors of x's format the mode of a kernel reads."""
+    return _native.entries()[name][mode].split("->")[0].count("T")
+
+
+def define_mode(
+    card: Card,
+    mode: str,
+    cpu: Callable[..., Any],
+    pull_back: Callable[..., Any],
+    *,
+    keeps: Callable[[Any, Any], Sequence[Any]] = lambda inputs, output: inputs,
+    fake: Callable[..., Any] | None = None,
+    cuda: Callable[..., Any] | None = None,
+    vmap: Callable[..., Any] | None = None,
+    elementwise: bool = False,
+    signature: str = "",
+    suffix: str = "",
+) -> Any:
+    """Registers the operator for a kernel's mode and returns it.
+
+    ``keeps(inputs, output)`` are what backward needs, all inputs unless it says otherwise, and
+    ``pull_back(kept, *gradients)`` gives the gradients of the first inputs; the others have none.
+    ``signature`` and ``suffix`` stand in where the operator is not quite the mode.
+    """
+    signature, suffix = signature or schema(card, mode), suffix or mode
+    last, results = tensors_of(card.name, mode) - 1, signature.split("->")[1].count("Tensor")
+
+    def like_last(*args: Any) -> Any:
+        found = tuple(torch.empty_like(args[last]) for _ in range(results))
+        return found if results > 1 else found[0]
+
+    def save(ctx: Any, inputs: Any, output: Any) -> None:
+        kept = keeps(inputs, output)
+        if isinstance(output, tuple):
+            ctx.mark_non_differentiable(*(t for t in output if not t.is_floating_point()))
+        ctx.save_for_backward(*(value for value in kept if isinstance(value, Tensor)))
+        ctx.kept = [SAVED if isinstance(value, Tensor) else value for value in kept]
+        ctx.inputs = len(inputs)
+
+    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
+        saved = iter(ctx.saved_tensors)
+        kept = [next(saved) if value is SAVED else value for value in ctx.kept]
+        found = pull_back(kept, *gradients)
+        found = found if isinstance(found, tuple) else (found,)
+        return *found, *(None,) * (ctx.inputs - len(found))
+
+    if elementwise:
+        vmap = elementwise_vmap(lambda: operator)
+    operator = define(
+        f"{card.name}_{suffix}".removesuffix("_value"), signature, cpu, fake or like_last,
+        cuda=cuda, backward=backward, setup_context=save, vmap=vmap,
+    )  # fmt: skip
+    return operator
+
+
+SAVED = object()
+"""Stands for a tensor that autograd has saved."""
 
 
 def below_modes(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,6 +190,26 @@ def on_its_device(run: Callable[..., Any]) -> Callable[..., Any]:
             return run(*args)
 
     return there
+
+
+def on_gpu(
+    name: str,
+    mode: str,
+    like: Tensor,
+    kernel: Callable[[ModuleType], Any],
+    otherwise: Callable[[], Any],
+    *,
+    plain: bool = True,
+) -> Any:
+    """A result of Triton's kernels, if there is one for the mode and for tensors like that, and the
+    call is a plain one; else of torch's operations.
+    """
+    kernels = triton()
+    if plain and kernels is not None and kernels.supported(name, mode, like):
+        return kernel(kernels)
+    warn_of_fallback(name, like.device.type)
+    with autograd_inside():
+        return otherwise()
 
 
 def on_cuda(call: Callable[[ModuleType], Any], otherwise: Callable[[], Any]) -> Any:

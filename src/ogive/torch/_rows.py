@@ -39,12 +39,20 @@ from ._dispatch import (
     route_of,
     unseen,
     values_of,
-    warn_of_fallback,
     within_devices,
 )
 from ._drawn import checked_seed, drawn_seed, first_indices
 from ._formats import NUMBER_OF
-from ._library import LIBRARY, autograd_inside, define, on_cuda, on_the_cpu
+from ._library import (
+    LIBRARY,
+    autograd_inside,
+    define,
+    define_mode,
+    on_gpu,
+    on_the_cpu,
+    schema,
+    tensors_of,
+)
 from ._raw import lie_alike
 
 Temperature = float | Tensor
@@ -234,154 +242,153 @@ class Rows:
         return dim, checked_temperature(temperature)
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-        options = "int dim, float temperature, Tensor? where"
-
-        def cuda(mode: str, formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def impl(*args: Any) -> Tensor:
-                *tensors, dim, temperature = args[: -1 if mode != "backward_from_output" else None]
-                where = args[-1] if mode != "backward_from_output" else None
-                last = tensors[-1]
-
-                def run(kernels: Any) -> Tensor:
-                    masked = where is not None
-                    if masked or not last.dim() or not kernels.supported(name, mode, last):
-                        raise NotImplementedError
-                    rows = tuple(t.movedim(dim, -1) for t in tensors)
-                    y: Tensor = kernels.rows(name, mode, rows, (temperature,))
-                    return y if y.dim() < last.dim() else y.movedim(-1, dim)
-
-                def otherwise() -> Tensor:
-                    warn_of_fallback(name, last.device.type)
-                    return formula(*args)
-
-                y: Tensor = on_cuda(run, otherwise)
-                return y.contiguous() if of.reduces and mode == "value" else laid_out_as(last, y)
-
-            return impl
-
-        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
-            dy, x, *ctx.rest = inputs
-            ctx.save_for_backward(dy, x)
-
-        def second_order(ctx: Any, g: Tensor) -> Any:
-            dy, x = ctx.saved_tensors
-            with torch.enable_grad():
-                dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
-                if len(ctx.rest) == 3:
-                    dim, temperature, where = ctx.rest
-                    dx = of.gradient_by_formula(dy, x, dim, temperature, where, True)
-                else:
-                    dx = of.pull_back(dy, x, *ctx.rest)
-                to_dy, to_x = torch.autograd.grad(
-                    dx, (dy, x), g, allow_unused=True, create_graph=torch.is_grad_enabled()
-                )
-            return to_dy, to_x, *(None,) * len(ctx.rest)
-
-        def value(x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
-            dim, t = of.checked(x, dim, t, where)
-            return of.run("value", x, x, dim, t, where)
-
-        def value_on_cuda(x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
-            of.checked(x, dim, t, where)
-            with autograd_inside():
-                return of.by_formula(x, dim, t, where)
-
-        def backward(dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
-            dim, t = of.checked(x, dim, t, where, dy)
-            return of.run("backward", of.counted(dy, where), x, dim, t, where)
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor",
-            backward, lambda dy, x, *_: torch.empty_like(x),
-            cuda=cuda("backward", lambda dy, x, d, t, w: of.gradient_by_formula(
+        card = self.card
+        self.backward_operator = define_mode(
+            card, "backward", self.checked_backward, self.second_order,
+            cuda=self.on_cuda("backward", lambda dy, x, d, t, w: self.gradient_by_formula(
                 dy, x, d, t, w, False)),
-            backward=second_order, setup_context=save_all,
         )  # fmt: skip
-        output_op = None
+        self.output_operator: Any = None
         if self.from_output is not None:
-
-            def from_output(dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
-                dim, t = of.checked(y, dim, t, None, dy)
-                return of.run("backward_from_output", dy, y, dim, t, None)
-
-            output_op = define(
-                f"{name}_backward_from_output",
-                "(Tensor dy, Tensor y, int dim, float temperature) -> Tensor",
-                from_output, lambda dy, y, *_: torch.empty_like(y),
-                cuda=cuda("backward_from_output", of.pull_back),
-                backward=second_order, setup_context=save_all,
+            self.output_operator = define_mode(
+                card, "backward_from_output", self.checked_backward_from_output,
+                self.second_order_from_output,
+                cuda=self.on_cuda("backward_from_output", self.pull_back),
             )  # fmt: skip
-
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.dim, ctx.temperature, where, keep_input = inputs
-            ctx.output = output_op is not None and not keep_input
-            ctx.save_for_backward(output if ctx.output else x, where)
-
-        def first_order(ctx: Any, dy: Tensor) -> Any:
-            kept, where = ctx.saved_tensors
-            if output_op is not None and ctx.output:
-                dx = output_op(of.counted(dy, where), kept, ctx.dim, ctx.temperature)
-            else:
-                dx = backward_op(dy, kept, ctx.dim, ctx.temperature, where)
-            return dx, None, None, None, None
-
-        def fake(x: Tensor, dim: int, *_: Any) -> Tensor:
-            if not of.reduces:
-                return torch.empty_like(x)
-            dim = checked_dim(dim, x, name)
-            return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
-
-        def vmap_of(call: Callable[[], Any]) -> Callable[..., Any]:
-            def vmap(
-                info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any, *keep: Any
-            ) -> Any:
-                x = batch_first(x, dims[0], info.batch_size)
-                axes = x.dim() - 1
-                dim = dim % max(axes, 1)
-                t = along_batch(t, dims[2], max(axes - 1, 0))
-                where = along_batch(where, dims[3], axes)
-                if axes == 0:  # rows of one element
-                    where = where.unsqueeze(-1) if isinstance(where, Tensor) else None
-                    return call()(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
-                return call()(x, dim + 1, t, where, *keep), 0
-
-            return vmap
-
-        self.operator = define(
-            name, f"(Tensor x, {options}, bool keep_input=False) -> Tensor",
-            lambda x, dim, t, where, _=False: value(x, dim, t, where), fake,
-            cuda=lambda *args: cuda("value", of.by_formula)(*args[:4]),
-            backward=first_order, setup_context=save, vmap=vmap_of(lambda: of.operator),
+        value_on_cuda = self.on_cuda("value", self.by_formula)
+        self.operator = define_mode(
+            card, "value", lambda *args: self.checked_value(*args[:4]), self.first_order,
+            keeps=self.kept_for_backward, fake=self.fake_value,
+            cuda=lambda *args: value_on_cuda(*args[:4]),
+            vmap=vmap_of_rows(lambda: self.operator),
+            signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
         )  # fmt: skip
-
-        def save_given(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.dim, temperature, where = inputs
-            ctx.save_for_backward(x, temperature, where)
-
-        def by_formula(ctx: Any, dy: Tensor) -> Any:
-            *given, where = ctx.saved_tensors
-            wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[2]]
-            with torch.enable_grad():
-                x, t = (
-                    v.view_as(v) if v.requires_grad else v.detach().requires_grad_(want)
-                    for v, want in zip(given, wanted, strict=True)
-                )
-                y = of.by_formula(x, ctx.dim, t, where)
-                found = iter(
-                    torch.autograd.grad(
-                        y, [v for v, want in zip((x, t), wanted, strict=True) if want], dy,
-                        create_graph=torch.is_grad_enabled(),
-                    )
-                )  # fmt: skip
-            dx, dt = (next(found) if want else None for want in wanted)
-            return dx, None, dt, None
-
         self.at_temperatures = define(
-            f"{name}_at_temperatures", "(Tensor x, int dim, Tensor temperature, Tensor? where)"
-            " -> Tensor", value, fake, cuda=value_on_cuda, backward=by_formula,
-            setup_context=save_given, vmap=vmap_of(lambda: of.at_temperatures),
+            f"{self.name}_at_temperatures",
+            schema(card, "value").replace("float temperature", "Tensor temperature"),
+            self.checked_value, self.fake_value, cuda=self.value_at_temperatures,
+            backward=self.gradients_at_temperatures, setup_context=save_inputs,
+            vmap=vmap_of_rows(lambda: self.at_temperatures),
         )  # fmt: skip
+
+    def on_cuda(self, mode: str, formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The implementation of a mode: by Triton's kernel, or by a formula."""
+        count = tensors_of(self.name, mode)
+
+        def implementation(*args: Any) -> Tensor:
+            tensors, (dim, temperature, *mask) = args[:count], args[count:]
+            last = tensors[-1]
+
+            def by_kernel(kernels: Any) -> Tensor:
+                rows = tuple(t.movedim(dim, -1) for t in tensors)
+                y: Tensor = kernels.rows(self.name, mode, rows, (temperature,))
+                return y if y.dim() < last.dim() else y.movedim(-1, dim)
+
+            plain = last.dim() > 0 and all(where is None for where in mask)
+            y: Tensor = on_gpu(
+                self.name, mode, last.movedim(dim, -1) if last.dim() else last, by_kernel,
+                lambda: formula(*args), plain=plain,
+            )  # fmt: skip
+            return y.contiguous() if self.reduces and mode == "value" else laid_out_as(last, y)
+
+        return implementation
+
+    def checked_value(self, x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
+        dim, t = self.checked(x, dim, t, where)
+        return self.run("value", x, x, dim, t, where)
+
+    def value_at_temperatures(self, x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
+        self.checked(x, dim, t, where)
+        with autograd_inside():
+            return self.by_formula(x, dim, t, where)
+
+    def checked_backward(self, dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
+        dim, t = self.checked(x, dim, t, where, dy)
+        return self.run("backward", self.counted(dy, where), x, dim, t, where)
+
+    def checked_backward_from_output(self, dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
+        dim, t = self.checked(y, dim, t, None, dy)
+        return self.run("backward_from_output", dy, y, dim, t, None)
+
+    def fake_value(self, x: Tensor, dim: int, *_: Any) -> Tensor:
+        if not self.reduces:
+            return torch.empty_like(x)
+        dim = checked_dim(dim, x, self.name)
+        return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
+
+    def kept_for_backward(self, inputs: Any, output: Any) -> tuple[Any, ...]:
+        """What the operator keeps, the options, and whether that is the output."""
+        x, dim, temperature, where, keep_input = inputs
+        of_output = self.from_output is not None and not keep_input
+        return output if of_output else x, dim, temperature, where, of_output
+
+    def first_order(self, kept: Any, dy: Tensor) -> Tensor:
+        saved, dim, temperature, where, of_output = kept
+        if of_output:
+            dy = self.counted(dy, where)
+            return self.output_operator(dy, saved, dim, temperature)  # type: ignore[no-any-return]
+        return self.backward_operator(dy, saved, dim, temperature, where)  # type: ignore[no-any-return]
+
+    def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
+        _, _, *options = kept
+        return differentiated(
+            lambda dy, x: self.gradient_by_formula(dy, x, *options, True), kept[:2], g
+        )
+
+    def second_order_from_output(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
+        _, _, *options = kept
+        return differentiated(lambda dy, y: self.pull_back(dy, y, *options), kept[:2], g)
+
+    def gradients_at_temperatures(self, ctx: Any, dy: Tensor) -> Any:
+        *given, where = ctx.saved_tensors
+        wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[2]]
+        with torch.enable_grad():
+            x, t = (
+                v.view_as(v) if v.requires_grad else v.detach().requires_grad_(want)
+                for v, want in zip(given, wanted, strict=True)
+            )
+            y = self.by_formula(x, ctx.dim, t, where)
+            found = iter(
+                torch.autograd.grad(
+                    y, [v for v, want in zip((x, t), wanted, strict=True) if want], dy,
+                    create_graph=torch.is_grad_enabled(),
+                )
+            )  # fmt: skip
+        dx, dt = (next(found) if want else None for want in wanted)
+        return dx, None, dt, None
+
+
+def save_inputs(ctx: Any, inputs: Any, output: Any) -> None:
+    x, ctx.dim, temperature, where = inputs
+    ctx.save_for_backward(x, temperature, where)
+
+
+def differentiated(
+    gradient: Callable[[Tensor, Tensor], Tensor], given: Sequence[Tensor], g: Tensor
+) -> tuple[Tensor, ...]:
+    """What g pulls back to through a gradient, a formula of (dy, x)."""
+    with torch.enable_grad():
+        dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in given)
+        return torch.autograd.grad(
+            gradient(dy, x), (dy, x), g, allow_unused=True, create_graph=torch.is_grad_enabled()
+        )
+
+
+def vmap_of_rows(operator: Callable[[], Any]) -> Callable[..., Any]:
+    """The vmap rule of an operator of (x, dim, temperature, where); it may not exist yet."""
+
+    def rule(info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any, *keep: Any) -> Any:
+        x = batch_first(x, dims[0], info.batch_size)
+        axes = x.dim() - 1
+        dim = dim % max(axes, 1)
+        t = along_batch(t, dims[2], max(axes - 1, 0))
+        where = along_batch(where, dims[3], axes)
+        if axes == 0:  # rows of one element
+            where = where.unsqueeze(-1) if isinstance(where, Tensor) else None
+            return operator()(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
+        return operator()(x, dim + 1, t, where, *keep), 0
+
+    return rule
 
 
 def batch_first(t: Tensor, dim: int | None, size: int) -> Tensor:
@@ -791,73 +798,54 @@ class DrawnRows:
         return checked_dim(dim, x, self.name)
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-        options = "int dim, float temperature, bool hard, Tensor seed"
-
-        def fake(*args: Any) -> Tensor:
-            x = [a for a in args if isinstance(a, Tensor)][-2]
-            dim = checked_dim(args[-4], x, name)
-            rows = x.movedim(dim, -1)
-            return x.new_empty(rows.shape).movedim(-1, dim)
-
-        def cuda(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def impl(*args: Any) -> Tensor:
-                *tensors, dim, temperature, hard, seed = args
-
-                def by_triton(kernels: Any) -> Tensor:
-                    *dy, x = (t.movedim(dim, -1) for t in tensors)
-                    y: Tensor = getattr(kernels, name)(x, temperature, hard, int(seed), *dy)
-                    return y.movedim(-1, dim)
-
-                def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device.type)
-                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
-
-                found: Tensor = on_cuda(by_triton, otherwise)
-                return found
-
-            return impl
-
-        def backward(dy: Tensor, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
-            dim = of.checked(x, dim, t, seed)
-            _raw.format_of(dy.dtype)
-            _raw.check_shape(dy, x.shape)
-            return of.run("backward", dy, x, dim, t, hard, seed)
-
-        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
-            dy, x, *ctx.rest, seed = inputs
-            ctx.save_for_backward(dy, x, seed)
-
-        def second_order(ctx: Any, g: Tensor) -> Any:
-            dy, x, seed = ctx.saved_tensors
-            dim, temperature, _ = ctx.rest
-            with torch.enable_grad():
-                dy, x = (t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x))
-                y = of.by_formula(x, dim, temperature, seed)
-                (dx,) = torch.autograd.grad(y, x, dy, create_graph=True)
-                found = torch.autograd.grad(dx, (dy, x), g, create_graph=torch.is_grad_enabled())
-            return *found, None, None, None, None
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x, {options}) -> Tensor", backward, fake,
-            cuda=cuda(backward), backward=second_order, setup_context=save_all,
+        self.backward_operator = define_mode(
+            self.card, "backward", self.checked_backward, self.second_order,
+            fake=lambda dy, *given: self.fake(*given), cuda=self.on_cuda(self.checked_backward),
+        )  # fmt: skip
+        self.operator = define_mode(
+            self.card, "value", self.checked_value,
+            lambda kept, dy: self.backward_operator(dy, *kept),
+            fake=self.fake, cuda=self.on_cuda(self.checked_value),
         )  # fmt: skip
 
-        def value(x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
-            dim = of.checked(x, dim, t, seed)
-            return of.run("value", None, x, dim, t, hard, seed)
+    def on_cuda(self, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def implementation(*args: Any) -> Tensor:
+            *tensors, dim, temperature, hard, seed = args
 
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.rest, seed = inputs
-            ctx.save_for_backward(x, seed)
+            def by_kernel(kernels: Any) -> Tensor:
+                *dy, x = (t.movedim(dim, -1) for t in tensors)
+                y: Tensor = getattr(kernels, self.name)(x, temperature, hard, int(seed), *dy)
+                return y.movedim(-1, dim)
 
-        def first_order(ctx: Any, dy: Tensor) -> Any:
-            x, seed = ctx.saved_tensors
-            return backward_op(dy, x, *ctx.rest, seed), None, None, None, None
+            return on_gpu(  # type: ignore[no-any-return]
+                self.name, "value", tensors[-1], by_kernel, lambda: on_the_cpu(run, *args)
+            )
 
-        self.operator = define(
-            name, f"(Tensor x, {options}) -> Tensor", value, fake,
-            cuda=cuda(value), backward=first_order, setup_context=save,
+        return implementation
+
+    def fake(self, x: Tensor, dim: int, *_: Any) -> Tensor:
+        dim = checked_dim(dim, x, self.name)
+        return x.new_empty(x.movedim(dim, -1).shape).movedim(-1, dim)
+
+    def checked_value(self, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
+        dim = self.checked(x, dim, t, seed)
+        return self.run("value", None, x, dim, t, hard, seed)
+
+    def checked_backward(
+        self, dy: Tensor, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor
+    ) -> Tensor:
+        dim = self.checked(x, dim, t, seed)
+        _raw.format_of(dy.dtype)
+        _raw.check_shape(dy, x.shape)
+        return self.run("backward", dy, x, dim, t, hard, seed)
+
+    def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
+        dy, x, dim, temperature, _, seed = kept
+        return differentiated(
+            lambda dy, x: pulled_back(
+                lambda x: self.by_formula(x, dim, temperature, seed), dy, x, True
+            ),
+            (dy, x), g,
         )  # fmt: skip
 
 

@@ -36,10 +36,9 @@ from ._dispatch import (
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
-from ._library import define, on_cuda, on_the_cpu
+from ._library import define_mode, on_gpu, on_the_cpu, schema, tensors_of
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -128,138 +127,100 @@ class Unary:
     # Operators: for whatever traces, wraps or moves tensors.
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-        given = "".join(f", float {p.name}" for p in self.parameters)
-        count = len(self.parameters)
-
-        def checked(run: Any, inputs: int) -> Callable[..., Any]:
-            inner = _raw.same_shape(run, inputs)
-
-            def call(*args: Any) -> Any:
-                of.check_numbers(args[inputs : inputs + count])
-                return inner(*args)
-
-            return call if count else inner
-
-        def like_last(*args: Any) -> Tensor:
-            return torch.empty_like([a for a in args if isinstance(a, Tensor)][-1])
-
-        def cuda(mode: str, inputs: int, run: Any) -> Callable[..., Any]:
-            def impl(*args: Any) -> Any:
-                tensors, numbers = args[:inputs], args[inputs : inputs + count]
-                return on_cuda(
-                    lambda kernels: kernels.unary(name, mode, tensors, numbers),
-                    lambda: of.fallback(mode, tensors, numbers, run),
-                )
-
-            return impl
-
-        second_op: Any = None
-        higher_op: Any = None
-        backward_op: Any = None
-        output_op: Any = None
+        card = self.card
+        self.second_operator: Any = None
         if self.second is not None:
-
-            def save_x(ctx: Any, inputs: Any, output: Any) -> None:
-                x, *ctx.numbers = inputs
-                ctx.save_for_backward(x)
-
-            def third(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                (x,) = ctx.saved_tensors
-                return g * higher_op(x, *ctx.numbers, 3), *(None,) * count
-
-            second_op = define(
-                f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
-                checked(self.second, 1), like_last,
-                cuda=cuda("second_derivative", 1, self.second), backward=third,
-                setup_context=save_x, vmap=elementwise_vmap(lambda: second_op),
+            self.second_operator = self.define(
+                "second_derivative", self.second,
+                lambda kept, g: g * self.higher_operator(*kept, 3),
             )  # fmt: skip
-
-            def higher(x: Tensor, *rest: Any) -> Tensor:
-                *numbers, order = rest
-                _raw.format_of(x.dtype)
-                of.check_numbers(tuple(numbers))
-                if not 0 <= order <= MOST_ORDERS:
-                    raise ValueError(f"{name}: order = {order} is not between 0 and {MOST_ORDERS}")
-                found = _formulas.derivative(of.card, order)(x, *numbers)
-                return torch.empty_like(x).copy_(found)
-
-            def yet_higher(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                (x,), (*numbers, order) = ctx.saved_tensors, ctx.numbers
-                return g * higher_op(x, *numbers, order + 1), *(None,) * (count + 1)
-
-            higher_op = define(
-                f"{name}_higher_derivative", f"(Tensor x{given}, int order) -> Tensor",
-                higher, lambda x, *_: torch.empty_like(x), cuda=higher, backward=yet_higher,
-                setup_context=save_x, vmap=elementwise_vmap(lambda: higher_op),
+            self.higher_operator = define_mode(
+                card, "second_derivative", self.higher,
+                lambda kept, g: g * self.higher_operator(*kept[:-1], kept[-1] + 1),
+                cuda=self.higher, elementwise=True, suffix="higher_derivative",
+                signature=schema(card, "second_derivative").replace(")", ", int order)", 1),
             )  # fmt: skip
-
-        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs[:2])
-            ctx.numbers = inputs[2:]
-
-        def second_order(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-            dy, x = ctx.saved_tensors
-            to_dy = backward_op(g, x, *ctx.numbers)
-            to_x = torch.zeros_like(x) if second_op is None else g * dy * second_op(x, *ctx.numbers)
-            return to_dy, to_x, *(None,) * count
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            checked(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
-            backward=second_order, setup_context=save_all,
-            vmap=elementwise_vmap(lambda: backward_op),
-        )  # fmt: skip
+        self.backward_operator = self.define("backward", self.backward, self.second_order)
         if self.from_output is not None:
+            self.output_operator = self.define(
+                "backward_from_output", self.from_output, self.second_order_from_output
+            )
+        self.operator = self.define(
+            "value", self.value, self.first_order, keeps=self.kept_for_backward,
+            signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
+        )  # fmt: skip
+        if self.lean is not None:
+            self.lean_operator, self.lean_backward = lean_operators(self, self.lean)
 
-            def second_order_from_output(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                dy, y = ctx.saved_tensors
-                to_dy, to_y = output_op(g, y, *ctx.numbers), torch.zeros_like(y)
-                if not of.straight:
-                    with torch.enable_grad():
-                        y = y if y.requires_grad else y.detach().requires_grad_()
-                        (to_y,) = torch.autograd.grad(
-                            of.slope_of(y, *ctx.numbers), y, g * dy,
-                            create_graph=torch.is_grad_enabled(),
-                        )  # fmt: skip
-                return to_dy, to_y, *(None,) * count
+    def define(
+        self, mode: str, run: Callable[..., Any], pull_back: Callable[..., Any], **more: Any
+    ) -> Any:
+        """The operator of a mode: checked on the CPU, and by Triton's kernel where there is one."""
+        inputs = tensors_of(self.name, mode)
+        end = inputs + len(self.parameters)
+        of_same_shape = _raw.same_shape(run, inputs)
 
-            output_op = define(
-                f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
-                checked(self.from_output, 2), like_last,
-                cuda=cuda("backward_from_output", 2, self.from_output),
-                backward=second_order_from_output, setup_context=save_all,
-                vmap=elementwise_vmap(lambda: output_op),
+        def on_cpu(*args: Any) -> Any:
+            self.check_numbers(args[inputs:end])
+            return of_same_shape(*args[:end])
+
+        def on_cuda(*args: Any) -> Any:
+            tensors, numbers = args[:inputs], args[inputs:end]
+            return on_gpu(
+                self.name, mode, tensors[-1],
+                lambda kernels: kernels.unary(self.name, mode, tensors, numbers),
+                lambda: self.fallback(mode, tensors, numbers, run),
             )  # fmt: skip
 
-        def save(ctx: Any, inputs: Any, output: Tensor) -> None:
-            x, *ctx.numbers, keep_input = inputs
-            plan = of.plan(tuple(ctx.numbers), False if keep_input else None)
-            ctx.output = plan == "output"
-            ctx.save_for_backward(output if ctx.output else x)
+        return define_mode(
+            self.card, mode, on_cpu, pull_back, cuda=on_cuda, elementwise=True, **more
+        )
 
-        def first_order(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-            (kept,) = ctx.saved_tensors
-            dx = (output_op if ctx.output else backward_op)(dy, kept, *ctx.numbers)
-            return dx, *(None,) * (count + 1)
+    def higher(self, x: Tensor, *rest: Any) -> Tensor:
+        """The derivative of an order, by the formula."""
+        *numbers, order = rest
+        _raw.format_of(x.dtype)
+        self.check_numbers(tuple(numbers))
+        if not 0 <= order <= MOST_ORDERS:
+            raise ValueError(f"{self.name}: order = {order} is not between 0 and {MOST_ORDERS}")
+        found = _formulas.derivative(self.card, order)(x, *numbers)
+        return torch.empty_like(x).copy_(found)
 
-        self.operator = define(
-            name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
-            checked(lambda x, *rest: of.value(x, *rest[:count]), 1),
-            lambda x, *rest: torch.empty_like(x),
-            cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
-            vmap=elementwise_vmap(lambda: of.operator),
-        )  # fmt: skip
-        self.backward_operator, self.output_operator = backward_op, output_op
-        self.second_operator, self.higher_operator = second_op, higher_op
-        if self.lean is not None:
-            self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
+    def kept_for_backward(self, inputs: Any, output: Tensor) -> tuple[Any, ...]:
+        """What the operator keeps, the parameters, and whether that is the output."""
+        x, *numbers, keep_input = inputs
+        of_output = self.plan(tuple(numbers), False if keep_input else None) == "output"
+        return output if of_output else x, *numbers, of_output
+
+    def first_order(self, kept: Any, dy: Tensor) -> Tensor:
+        *given, of_output = kept
+        operator = self.output_operator if of_output else self.backward_operator
+        return operator(dy, *given)  # type: ignore[no-any-return]
+
+    def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Back through dy f'(x)."""
+        dy, x, *numbers = kept
+        to_dy = self.backward_operator(g, x, *numbers)
+        if self.straight:
+            return to_dy, torch.zeros_like(x)
+        return to_dy, g * dy * self.second_operator(x, *numbers)
+
+    def second_order_from_output(self, kept: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        """The same where f' is a function of y."""
+        dy, y, *numbers = kept
+        to_dy, to_y = self.output_operator(g, y, *numbers), torch.zeros_like(y)
+        if not self.straight:
+            with torch.enable_grad():
+                y = y if y.requires_grad else y.detach().requires_grad_()
+                (to_y,) = torch.autograd.grad(
+                    self.slope_of(y, *numbers), y, g * dy, create_graph=torch.is_grad_enabled()
+                )
+        return to_dy, to_y
 
     def fallback(
         self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
     ) -> Any:
         """A mode where no kernel reaches: by torch's formula, or by a copy to the CPU."""
-        warn_of_fallback(self.name, tensors[-1].device.type)
         if mode == "value":
             return self.formula(*tensors, *numbers)
         if mode == "backward":
@@ -500,21 +461,19 @@ def no_second(name: str) -> str:
     )
 
 
-def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
+def lean_operators(of: Unary, lean: _raw.Lean) -> tuple[Any, Any]:
     """``name_lean`` and ``name_lean_backward``."""
-    name, count = of.name, len(of.parameters)
-    outputs = "Tensor y, " if lean.needs_output else ""
-    kept_count = 1 + lean.needs_output
+    name, kept_count = of.name, 1 + lean.needs_output
 
-    def forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+    def lean_value(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
         _raw.format_of(x.dtype)
         of.check_numbers(numbers)
         return lean.forward(x, *numbers)
 
-    def fake_forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+    def fake_value(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
         return torch.empty_like(x), x.new_empty((x.numel() + 7) // 8, dtype=torch.uint8)
 
-    def backward(dy: Tensor, *rest: Any) -> Tensor:
+    def lean_backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
         _raw.format_of(dy.dtype)
@@ -532,37 +491,25 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     def fake_backward(dy: Tensor, *rest: Any) -> Tensor:
         return dy.new_empty_strided(dy.shape, rest[kept_count])
 
-    def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(*inputs[1 : 1 + kept_count])
-        ctx.rest = inputs[1 + kept_count :]
-
-    def second_order(ctx: Any, g: Tensor) -> Any:
+    def second_order(kept: Any, g: Tensor) -> Any:
         if lean.needs_output:
             raise RuntimeError(no_second(name))
-        nones = (None,) * (kept_count + 1 + count)
-        return backward_op(g, *ctx.saved_tensors, *ctx.rest), *nones
+        return backward_operator(g, *kept)
 
-    backward_op = define(
-        f"{name}_lean_backward",
-        f"(Tensor dy, {outputs}Tensor bits, SymInt[] strides{given}) -> Tensor",
-        backward, fake_backward, backward=second_order, setup_context=save_backward,
+    backward_operator = define_mode(
+        of.card, "lean_backward", lean_backward, second_order, fake=fake_backward,
+        keeps=lambda inputs, output: inputs[1:],
     )  # fmt: skip
 
-    def save(ctx: Any, inputs: Any, output: Any) -> None:
+    def kept_of_value(inputs: Any, output: Any) -> tuple[Any, ...]:
         y, bits = output
-        ctx.mark_non_differentiable(bits)
-        ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
-        ctx.strides, ctx.numbers = y.stride(), inputs[1:]
+        return *((y, bits) if lean.needs_output else (bits,)), y.stride(), *inputs[1:]
 
-    def first_order(ctx: Any, dy: Tensor, _: Any) -> Any:
-        dx = backward_op(dy, *ctx.saved_tensors, ctx.strides, *ctx.numbers)
-        return dx, *(None,) * count
-
-    operator = define(
-        f"{name}_lean", f"(Tensor x{given}) -> (Tensor, Tensor)", forward, fake_forward,
-        backward=first_order, setup_context=save,
+    operator = define_mode(
+        of.card, "lean", lean_value, lambda kept, dy, _: backward_operator(dy, *kept),
+        fake=fake_value, keeps=kept_of_value,
     )  # fmt: skip
-    return operator, backward_op
+    return operator, backward_operator
 
 
 def check_dense(shape: torch.Size, strides: Any) -> None:
