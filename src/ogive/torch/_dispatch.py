@@ -41,6 +41,7 @@ _function_mode = torch._C._is_torch_function_mode_enabled
 _function_modes = torch._C._len_torch_function_stack
 _function_mode_at = torch._C._get_function_stack_at
 _keys = torch._C._dispatch_keys
+_grad_enabled = torch.is_grad_enabled
 _PLAIN_KEYS = 0
 for _key in ("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU"):
     _PLAIN_KEYS |= torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, _key)).raw_repr()
@@ -255,6 +256,13 @@ def with_memory(t: Tensor) -> Tensor:
     return torch.zeros(t.shape, dtype=t.dtype, device=t.device)
 
 
+def needs_graph(dy: Tensor) -> bool:
+    """Whether backward must be made of operations that autograd records, or that what wraps dy can
+    follow; else the kernel reads its memory. The one place where eager Functions decide it.
+    """
+    return _grad_enabled() or not has_plain_keys(dy)
+
+
 def applier(function: type[Function]) -> Callable[..., Any]:
     """``function.apply`` without its look for transforms, which `route` has made already.
 
@@ -329,6 +337,28 @@ class Beside(Function):
     def vmap(info: Any, dims: Any, t: Tensor, other: Tensor) -> tuple[Tensor, int]:
         t, other = batched(info, dims, t, other)
         return Beside.apply(t, other), 0
+
+
+def value_alone(
+    operator: Callable[..., Tensor], vmap_of: Callable[[Callable[[], Any]], Callable[..., Any]]
+) -> Any:
+    """An operator's value as a Function that transforms take; `ValueOf` knows its derivatives."""
+
+    class ValueAlone(Function):
+        @staticmethod
+        def forward(*inputs: Any) -> Tensor:
+            return operator(*inputs)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.inputs = len(inputs)
+
+        @staticmethod
+        def backward(ctx: Any, dy: Tensor) -> Any:
+            return (None,) * ctx.inputs
+
+    ValueAlone.vmap = staticmethod(vmap_of(lambda: ValueAlone.apply))  # type: ignore[method-assign]
+    return ValueAlone
 
 
 def batched(info: Any, dims: Any, *tensors: Any) -> list[Any]:

@@ -19,14 +19,12 @@ from ._dispatch import (
     FORMULA,
     KERNELS,
     OPERATOR,
-    applier,
     as_number,
     by_operator,
     densely,
     elementwise_vmap,
     floating,
     has_no_operator,
-    is_plain,
     kind_of,
     needs_operator,
     route_of,
@@ -34,6 +32,7 @@ from ._dispatch import (
     within_devices,
 )
 from ._formats import NUMBER_OF
+from ._functions import eager
 from ._library import define_mode, on_gpu, on_the_cpu, tensors_of
 from ._raw import lie_alike
 from ._unary import Unary
@@ -94,8 +93,7 @@ class Drawn:
         self.evaluate = evaluation(of)
         self.handles = {m: _raw.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")}
         self.define_operators()
-        self.function, kept = drawn_functions(self)
-        self.apply = applier(kept)
+        self.function, self.apply = drawn_functions(self)
 
     def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
         like = tensors[-1]
@@ -184,7 +182,7 @@ class Drawn:
 
 
 def drawn_functions(of: Drawn) -> tuple[Any, Any]:
-    """The Function that torch.func and forward mode take, and a shorter one for all else."""
+    """The Function that torch.func and forward mode take, and the eager one."""
 
     class Backward(Function):
         @staticmethod
@@ -252,25 +250,18 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
     Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
     Value.vmap = staticmethod(elementwise_vmap(lambda: Value.apply))  # type: ignore[method-assign]
 
-    class Kept(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
-            ctx.save_for_backward(x)
-            ctx.rest = lower, upper, seed
-            return of.value(x, lower, upper, seed)
+    def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.rest = lower, upper, seed
+        return of.value(x, lower, upper, seed)
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            if not torch.is_grad_enabled():
-                try:
-                    return of.backward(dy, x, *ctx.rest), None, None, None
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(x):
-                        raise
-            return pulled_back(dy, x, *ctx.rest), None, None, None
-
-    return Value, Kept
+    eager_value = eager(
+        forward,
+        lambda ctx, dy, x: of.backward(dy, x, *ctx.rest),
+        lambda ctx, dy, x: pulled_back(dy, x, *ctx.rest),
+        others=3,
+    )
+    return Value, eager_value
 
 
 def public(of: Drawn) -> Callable[..., Tensor]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from .. import _native
 from ..catalog import Card
@@ -20,7 +19,6 @@ from ._dispatch import (
     PLAIN,
     TRANSFORMS,
     ValueOf,
-    applier,
     by_operator,
     by_torch,
     check_devices,
@@ -33,9 +31,11 @@ from ._dispatch import (
     route,
     route_of,
     unseen,
+    value_alone,
     within_devices,
 )
 from ._formats import NUMBER_OF
+from ._functions import eager
 from ._library import define_mode, on_gpu
 from ._raw import Ints, lie_alike
 from ._unary import Unary
@@ -50,10 +50,10 @@ class Gated:
         self.value = _raw.elementwise(card.name, "value")
         self.backward = _raw.elementwise(card.name, "backward")
         self.handles = {m: _raw.handle_of(card.name, m) for m in ("value", "backward")}
-        self.apply = applier(gated_function(self))
-        self.apply_to_halves = applier(function_of_halves(self))
-        self.kernel = transformed_value(self)
+        self.apply = of_two_tensors(self)
+        self.apply_to_halves = of_both_halves(self)
         self.define_operators()
+        self.value_alone = value_alone(self.operator, elementwise_vmap)
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
         """a f(b) from parts that have every derivative."""
@@ -127,7 +127,7 @@ class Gated:
                 return self.apply(a, b)  # type: ignore[no-any-return]
             return self.value(a, b)  # type: ignore[no-any-return]
         if way == TRANSFORMS:
-            value = self.kernel.apply(a.detach(), b.detach())
+            value = self.value_alone.apply(a.detach(), b.detach())
             return ValueOf.apply(value, self.product(a, b))  # type: ignore[no-any-return]
         if way == FORMULA:
             return by_torch(self.name, self.formula, a, b)  # type: ignore[no-any-return]
@@ -174,69 +174,34 @@ class Gated:
         return g_dy, g_a if to_b is not None else None, g_b
 
 
-def gated_function(of: Gated) -> type[Function]:
-    class GatedFunction(Function):
-        @staticmethod
-        def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-            ctx.save_for_backward(a, b)
-            return of.value(a, b)  # type: ignore[no-any-return]
+def of_two_tensors(of: Gated) -> Callable[..., Tensor]:
+    """The eager Function of a and b."""
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            a, b = ctx.saved_tensors
-            if not torch.is_grad_enabled():
-                try:
-                    return of.backward(dy, a, b)
-                except RuntimeError:
-                    if all(map(is_plain, (dy, a, b))):
-                        raise
-            return of.pulled_back(dy, a, b)
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return of.value(a, b)  # type: ignore[no-any-return]
 
-    return GatedFunction
+    return eager(
+        forward,
+        lambda ctx, dy, a, b: of.backward(dy, a, b),
+        lambda ctx, dy, a, b: of.pulled_back(dy, a, b),
+    )
 
 
-def function_of_halves(of: Gated) -> type[Function]:
-    class OfHalves(Function):
-        """Of one tensor, which alone is kept: its gradient is made whole, not put together."""
+def of_both_halves(of: Gated) -> Callable[..., Tensor]:
+    """That of one tensor, which alone is kept: its gradient is made whole, not put together."""
 
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-            ctx.save_for_backward(x)
-            ctx.dim = dim
-            return of.of_halves(x, dim)
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.dim = dim
+        return of.of_halves(x, dim)
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            if not grad_enabled():
-                try:
-                    return of.of_halves(x, ctx.dim, dy), None
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(x):
-                        raise
-            return torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim), None
-
-    return OfHalves
-
-
-def transformed_value(of: Gated) -> Any:
-    class Kernel(Function):
-        """The value alone; `ValueOf` knows its derivatives."""
-
-        @staticmethod
-        def forward(a: Tensor, b: Tensor) -> Tensor:
-            return of.operator(a, b)  # type: ignore[no-any-return]
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            pass
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            return None, None
-
-    Kernel.vmap = staticmethod(elementwise_vmap(lambda: Kernel.apply))  # type: ignore[method-assign]
-    return Kernel
+    return eager(
+        forward,
+        lambda ctx, dy, x: of.of_halves(x, ctx.dim, dy),
+        lambda ctx, dy, x: torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim),
+        others=1,
+    )
 
 
 def public(of: Gated) -> Callable[..., Tensor]:

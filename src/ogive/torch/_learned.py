@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from .. import _native
 from .._unary import broadcast_axes
@@ -23,7 +22,6 @@ from ._dispatch import (
     TRANSFORMS,
     Beside,
     ValueOf,
-    applier,
     as_number,
     by_operator,
     by_torch,
@@ -41,6 +39,7 @@ from ._dispatch import (
     within_devices,
 )
 from ._formats import NUMBER_OF
+from ._functions import eager
 from ._library import autograd_inside, define_mode, on_gpu
 from ._raw import Ints, lie_alike
 
@@ -57,7 +56,7 @@ class Learned:
         self.of_many = {m: _raw.with_tensor_parameters(card.name, m) for m in self.of_one}
         self.slopes = _raw.handle_of(card.name, "backward")
         self.products = _raw.handle_of(card.name, "parameter_backward")
-        self.apply = applier(learned_function(self))
+        self.apply = of_trained_weight(self)
         self.define_operators()
 
     def formula(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -351,31 +350,23 @@ def dense_sums(shape: Ints, size: int) -> Sums:
     )
 
 
-def learned_function(of: Learned) -> type[Function]:
-    class LearnedFunction(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-            ctx.save_for_backward(x, weight)
-            return of.value(x, weight if weight.numel() == 1 else of.shaped(weight, x))
+def of_trained_weight(of: Learned) -> Callable[..., Tensor]:
+    """The eager Function of x and weight."""
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            x, weight = ctx.saved_tensors
-            if not grad_enabled():
-                wants_x, wants_weight = ctx.needs_input_grad
-                try:
-                    if weight.numel() == 1 and lie_alike(dy, x):
-                        return of.of_one_dense(dy, x, weight, wants_x, wants_weight)
-                    shaped = of.shaped(weight, x)
-                    dx = of.to_x(dy, x, shaped) if wants_x else None
-                    dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
-                    return dx, dw
-                except RuntimeError:
-                    if all(map(is_plain, (dy, x, weight))):
-                        raise
-            return of.pulled_back(dy, x, weight)
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return of.value(x, weight if weight.numel() == 1 else of.shaped(weight, x))
 
-    return LearnedFunction
+    def by_kernel(ctx: Any, dy: Tensor, x: Tensor, weight: Tensor) -> Any:
+        wants_x, wants_weight = ctx.needs_input_grad
+        if weight.numel() == 1 and lie_alike(dy, x):
+            return of.of_one_dense(dy, x, weight, wants_x, wants_weight)
+        shaped = of.shaped(weight, x)
+        dx = of.to_x(dy, x, shaped) if wants_x else None
+        dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
+        return dx, dw
+
+    return eager(forward, by_kernel, lambda ctx, dy, x, weight: of.pulled_back(dy, x, weight))
 
 
 def public(of: Learned) -> Callable[..., Tensor]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function, forward_ad
+from torch.autograd import forward_ad
 
 from .. import _native
 from ..catalog import Card
@@ -21,7 +21,6 @@ from ._dispatch import (
     KERNELS,
     TRANSFORMS,
     ValueOf,
-    applier,
     as_number,
     by_operator,
     by_torch,
@@ -38,11 +37,13 @@ from ._dispatch import (
     route,
     route_of,
     unseen,
+    value_alone,
     values_of,
     within_devices,
 )
 from ._drawn import checked_seed, drawn_seed, first_indices
 from ._formats import NUMBER_OF
+from ._functions import eager
 from ._library import (
     LIBRARY,
     autograd_inside,
@@ -77,9 +78,9 @@ class Rows:
             mode: _raw.dense_rows(self.name, mode)
             for mode in ("value", "backward", "backward_from_output") if mode in self.modes
         }  # fmt: skip
-        self.apply, self.apply_along_last = map(applier, rows_function(self))
-        self.kernel = transformed_value(self)
+        self.apply, self.apply_along_last = along_any_axis(self), along_last_axis(self)
         self.define_operators()
+        self.value_alone = value_alone(self.operator, vmap_of_rows)
 
     def run(
         self, mode: str, given: Tensor, x: Tensor, dim: int, temperature: Temperature, where: Any
@@ -157,6 +158,22 @@ class Rows:
             lambda x: self.by_formula(x, dim, temperature, where), dy, x, create_graph
         )
 
+    def gradient(
+        self, dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, of_output: bool
+    ) -> Tensor:
+        """dx with derivatives of its own, or for many dy at a time."""
+        if of_output:
+            carrier = self.pull_back(dy, kept, dim, temperature)
+        else:
+            further = torch.is_grad_enabled()
+            carrier = self.gradient_by_formula(dy, kept, dim, temperature, where, further)
+        if not is_plain(dy):
+            return carrier
+        with torch.no_grad():
+            mode = "backward_from_output" if of_output else "backward"
+            dx = self.run(mode, dy, kept, dim, temperature, where)
+        return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
+
     def counted(self, dy: Tensor, where: Any) -> Tensor:
         """dy without what came to masked elements, whose results depend on nothing."""
         return dy if where is None or self.reduces else dy.masked_fill(~where, 0)
@@ -194,7 +211,8 @@ class Rows:
             carrier = self.by_formula(*given)
             if isinstance(temperature, Tensor) or where is not None:
                 return carrier
-            return ValueOf.apply(self.kernel.apply(x.detach(), dim, temperature), carrier)  # type: ignore[no-any-return]
+            value = self.value_alone.apply(x.detach(), dim, temperature, None)
+            return ValueOf.apply(value, carrier)  # type: ignore[no-any-return]
         operator = partial(self.operator, keep_input=lean is False)
         if isinstance(temperature, Tensor):
             operator = self.at_temperatures
@@ -407,107 +425,52 @@ def is_one(temperature: Any) -> bool:
     return type(temperature) is float and temperature == 1.0
 
 
-def rows_function(of: Rows) -> tuple[type[Function], type[Function]]:
-    """The Function along any axis, and a shorter one for what small tensors mostly are: along the
-    last axis, at temperature 1, without a mask.
-    """
+def along_any_axis(of: Rows) -> Callable[..., Tensor]:
+    """The eager Function of (x, dim, temperature, where, keep_input)."""
 
-    def pulled_back_further(
-        dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, from_output: bool
+    def forward(
+        ctx: Any, x: Tensor, dim: int, temperature: Any, where: Any, keep_input: bool
     ) -> Tensor:
-        """dx with derivatives of its own, or for many dy at a time."""
-        further, many = grad_enabled(), not is_plain(dy)
-        dy = densely(dy)
-        if from_output:
-            carrier = of.pull_back(dy, kept, dim, temperature)
-        else:
-            carrier = of.gradient_by_formula(dy, kept, dim, temperature, where, further)
-        if many:
-            return carrier
-        with torch.no_grad():
-            mode = "backward_from_output" if from_output else "backward"
-            dx = of.run(mode, dy, kept, dim, temperature, where)
-        return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
+        y = of.run("value", x, x, dim, temperature, where)
+        ctx.of_output = of.from_output is not None and not keep_input
+        ctx.save_for_backward(y if ctx.of_output else x, where)
+        ctx.dim, ctx.temperature = dim, temperature
+        return y
 
-    keeps_output = of.from_output is not None
-    mode = "backward_from_output" if keeps_output else "backward"
-    value, backward_of = of.dense["value"], of.dense[mode]
+    def by_kernel(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
+        mode = "backward_from_output" if ctx.of_output else "backward"
+        return of.run(mode, of.counted(dy, where), kept, ctx.dim, ctx.temperature, where)
 
-    class AlongLast(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            y = value(x)
-            if y is None:
-                y = of.run("value", x, x, x.dim() - 1, 1.0, None)
-            ctx.save_for_backward(y if keeps_output else x)
-            return y
+    def by_graph(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
+        dy = of.counted(densely(dy), where)
+        return of.gradient(dy, kept, ctx.dim, ctx.temperature, where, ctx.of_output)
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (kept,) = ctx.saved_tensors
-            dim = kept.dim() - 1
-            if not grad_enabled():
-                try:
-                    dx = backward_of(dy, kept)
-                    return of.run(mode, dy, kept, dim, 1.0, None) if dx is None else dx
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(kept):
-                        raise
-            return pulled_back_further(dy, kept, dim, 1.0, None, keeps_output)
-
-    class RowsFunction(Function):
-        @staticmethod
-        def forward(
-            ctx: Any, x: Tensor, dim: int, temperature: Any, where: Any, keep_input: bool
-        ) -> Tensor:
-            y = of.run("value", x, x, dim, temperature, where)
-            ctx.output = of.from_output is not None and not keep_input
-            ctx.save_for_backward(y if ctx.output else x, where)
-            ctx.dim, ctx.temperature = dim, temperature
-            return y
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (kept, where), dim, temperature = ctx.saved_tensors, ctx.dim, ctx.temperature
-            mode = "backward_from_output" if ctx.output else "backward"
-            dy = of.counted(densely(dy), where)
-            nones = (None,) * 4
-            if not grad_enabled():
-                try:
-                    return of.run(mode, dy, kept, dim, temperature, where), *nones
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(kept):
-                        raise
-            dx = pulled_back_further(dy, kept, dim, temperature, where, ctx.output)
-            return dx, *nones
-
-    return RowsFunction, AlongLast
+    return eager(forward, by_kernel, by_graph, others=4)
 
 
-def transformed_value(of: Rows) -> Any:
-    class Kernel(Function):
-        """The value alone; `ValueOf` knows its derivatives."""
+def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
+    """A shorter one for what small tensors mostly are: along the last axis, at temperature 1,
+    without a mask.
+    """
+    of_output = of.from_output is not None
+    mode = "backward_from_output" if of_output else "backward"
+    value, slope = of.dense["value"], of.dense[mode]
 
-        @staticmethod
-        def forward(x: Tensor, dim: int, temperature: float) -> Tensor:
-            return of.operator(x, dim, temperature, None)  # type: ignore[no-any-return]
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = value(x)
+        if y is None:
+            y = of.run("value", x, x, x.dim() - 1, 1.0, None)
+        ctx.save_for_backward(y if of_output else x)
+        return y
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            pass
+    def by_kernel(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
+        dx = slope(dy, kept)
+        return of.run(mode, dy, kept, kept.dim() - 1, 1.0, None) if dx is None else dx
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            return None, None, None
+    def by_graph(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
+        return of.gradient(densely(dy), kept, kept.dim() - 1, 1.0, None, of_output)
 
-        @staticmethod
-        def vmap(info: Any, dims: Any, x: Tensor, dim: int, temperature: float) -> Any:
-            x = x.movedim(dims[0], 0)
-            if x.dim() == 1:
-                return Kernel.apply(x.unsqueeze(1), 1, temperature).reshape(x.shape), 0
-            return Kernel.apply(x, dim + 1, temperature), 0
-
-    return Kernel
+    return eager(forward, by_kernel, by_graph)
 
 
 def pulled_back(
@@ -702,7 +665,7 @@ class DrawnRows:
 
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
-        self.function = applier(drawn_function(self))
+        self.function = of_noisy_rows(self)
         self.define_operators()
 
     def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
@@ -849,34 +812,32 @@ class DrawnRows:
         )  # fmt: skip
 
 
-def drawn_function(of: DrawnRows) -> type[Function]:
-    class DrawnFunction(Function):
-        @staticmethod
-        def forward(
-            ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
-        ) -> Tensor:
-            ctx.save_for_backward(x, seed)  # as the operator does
-            # A checkpoint's recomputation draws another from a generator of the user's own.
-            ctx.seed = seed
-            ctx.rest = dim, temperature, hard
-            return of.run("value", None, x, dim, temperature, hard, seed)
+def of_noisy_rows(of: DrawnRows) -> Callable[..., Tensor]:
+    """The eager Function of (x, dim, temperature, hard, seed)."""
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x, _), seed = ctx.saved_tensors, ctx.seed
-            dy = densely(dy)
-            further, many = torch.is_grad_enabled(), not (is_plain(dy) and is_plain(x))
-            if not (further or many):
-                return of.run("backward", dy, x, *ctx.rest, seed), None, None, None, None
-            dim, temperature, _ = ctx.rest
-            dx = pulled_back(lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further)
-            if not many:
-                with torch.no_grad():
-                    value = of.run("backward", dy, x, *ctx.rest, seed)
-                dx = ValueOf.apply(value, dx)
-            return dx, None, None, None, None
+    def forward(
+        ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(x, seed)  # as the operator does
+        # A checkpoint's recomputation draws another from a generator of the user's own.
+        ctx.seed = seed
+        ctx.rest = dim, temperature, hard
+        return of.run("value", None, x, dim, temperature, hard, seed)
 
-    return DrawnFunction
+    def by_kernel(ctx: Any, dy: Tensor, x: Tensor, _: Tensor) -> Tensor:
+        return of.run("backward", dy, x, *ctx.rest, ctx.seed)
+
+    def by_graph(ctx: Any, dy: Tensor, x: Tensor, _: Tensor) -> Tensor:
+        (dim, temperature, _), seed = ctx.rest, ctx.seed
+        dy, further = densely(dy), torch.is_grad_enabled()
+        dx = pulled_back(lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further)
+        if not is_plain(dy):
+            return dx
+        with torch.no_grad():
+            value = by_kernel(ctx, dy, x, seed)
+        return ValueOf.apply(value, dx)  # type: ignore[no-any-return]
+
+    return eager(forward, by_kernel, by_graph, others=4)
 
 
 def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:

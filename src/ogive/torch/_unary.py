@@ -22,7 +22,6 @@ from ._dispatch import (
     TRANSFORMS,
     Beside,
     ValueOf,
-    applier,
     as_number,
     by_operator,
     by_torch,
@@ -38,6 +37,7 @@ from ._dispatch import (
     unseen,
     within_devices,
 )
+from ._functions import eager
 from ._library import define_mode, on_gpu, on_the_cpu, schema, tensors_of
 
 _grad_enabled = torch.is_grad_enabled
@@ -307,10 +307,7 @@ MOST_ORDERS = 12  # each has a longer formula than the one before
 
 
 class Bound:
-    """One function with its parameters fixed, for tensors that need neither tracing nor transforms.
-
-    Its autograd Functions are of the old style, without setup_context, which costs 10 us a call.
-    """
+    """A function with its parameters fixed, for tensors that are neither traced nor transformed."""
 
     def __init__(self, of: Unary, numbers: Numbers):
         self.of, self.numbers = of, numbers
@@ -325,65 +322,50 @@ class Bound:
                 "input": from_input, "output": from_output, "output in place": over_input,
                 "bits": from_bits,
             }  # fmt: skip
-            self.applied[plan] = applier(makers[plan](self.of, self.value, self.numbers))
+            self.applied[plan] = makers[plan](self.of, self.value, self.numbers)
         return self.applied[plan]
 
 
-def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    return keeping_one(of, value, numbers, "backward", of.pulled_back)
+def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps the input."""
+    dx_of = _raw.elementwise(of.name, "backward", *numbers)
+
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return value(x)
+
+    return eager(
+        forward,
+        lambda ctx, dy, x: dx_of(dy, x),
+        lambda ctx, dy, x: of.pulled_back(dy, x, numbers),
+    )
 
 
-def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    return keeping_one(of, value, numbers, "backward_from_output", of.pulled_back_from_output)
+def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps the output, which is the next layer's input anyway."""
+    dx_of = _raw.elementwise(of.name, "backward_from_output", *numbers)
 
-
-def keeping_one(
-    of: Unary,
-    value: Callable[[Tensor], Tensor],
-    numbers: Numbers,
-    mode: str,
-    pulled_back: Callable[..., Tensor],
-) -> type[Function]:
-    """The Function that keeps what the backward kernel of a mode reads: the input or the output."""
-    dx_of = _raw.elementwise(of.name, mode, *numbers)
-    of_output = mode == "backward_from_output"
-
-    class KeepingOne(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            y = value(x)
-            ctx.save_for_backward(y if of_output else x)
-            return y
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (kept,) = ctx.saved_tensors
-            if not _grad_enabled():
-                try:
-                    return dx_of(dy, kept)
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(kept):
-                        raise
-            return pulled_back(dy, kept, numbers)
-
-    return KeepingOne
-
-
-def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    class OverInput(from_output(of, value, numbers)):  # type: ignore[misc]
-        """Writes over x and keeps the result, which is the next layer's input anyway."""
-
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            of.in_place(x, *numbers)
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = value(x)
+        if y is x:
             ctx.mark_dirty(x)
-            ctx.save_for_backward(x)
-            return x
+        ctx.save_for_backward(y)
+        return y
 
-    return OverInput
+    return eager(
+        forward,
+        lambda ctx, dy, y: dx_of(dy, y),
+        lambda ctx, dy, y: of.pulled_back_from_output(dy, y, numbers),
+    )
 
 
-def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """The same, with the output in the memory of the input."""
+    return from_output(of, lambda x: of.in_place(x, *numbers), numbers)
+
+
+def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps a bit per element, and the output if the function needs it."""
     if of.lean is None:
         raise ValueError(f"{of.name} has no lean form")
     lean: _raw.Lean = of.lean
@@ -404,7 +386,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             kept = ctx.saved_tensors
-            return pulled_back(g, ctx.strides, *kept), None, *(None for _ in kept)
+            return by_graph(ctx, g, *kept), None, *(None for _ in kept)
 
         @staticmethod
         def jvp(ctx: Any, dy_t: Any, *_: Any) -> Any:
@@ -417,7 +399,8 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             each = [LinearInDy.apply(one, strides, *kept) for one in dy.unbind(dims[0])]
             return torch.stack(each), 0
 
-    def pulled_back(dy: Tensor, strides: Any, *kept: Tensor) -> Any:
+    def by_graph(ctx: Any, dy: Tensor, *kept: Tensor) -> Any:
+        strides = ctx.strides
         if needs_operator(dy, *kept):
             return by_operator(
                 of.name, lambda dy: of.lean_backward(dy, *kept, strides, *numbers),
@@ -426,27 +409,22 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             )  # fmt: skip
         return LinearInDy.apply(dy, strides, *kept)
 
-    class FromBits(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            y, bits = lean.forward(x, *numbers)
-            ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
-            ctx.strides = y.stride()
-            return y
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y, bits = lean.forward(x, *numbers)
+        ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
+        ctx.strides = y.stride()
+        return y
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            if not _grad_enabled():
-                try:
-                    return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
-                except RuntimeError:
-                    if all(map(is_plain, (dy, *ctx.saved_tensors))):
-                        raise
-            elif lean.needs_output:
-                raise RuntimeError(no_second(of.name))
-            return pulled_back(dy, ctx.strides, *ctx.saved_tensors)
+    def once_or_by_graph(ctx: Any, dy: Tensor, *kept: Tensor) -> Any:
+        if lean.needs_output and _grad_enabled():
+            raise RuntimeError(no_second(of.name))
+        return by_graph(ctx, dy, *kept)
 
-    return FromBits
+    return eager(
+        forward,
+        lambda ctx, dy, *kept: lean.backward(dy, kept, ctx.strides, *numbers),
+        once_or_by_graph,
+    )
 
 
 def of_ones(dy: Tensor, strides: Any) -> Tensor:
