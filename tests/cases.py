@@ -22,10 +22,10 @@ import numpy as np
 
 import ogive
 from ogive._api import PUBLIC_MODES
-from ogive.calls.formats import NUMBER_OF
+from ogive.calls import formats
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
-DTYPES = tuple(NUMBER_OF)
+DTYPES, HALVES = tuple(formats.NUMBER_OF), formats.HALVES
 DTYPE_IDS = [dtype.name for dtype in DTYPES]
 
 
