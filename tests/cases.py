@@ -22,9 +22,10 @@ import numpy as np
 
 import ogive
 from ogive._api import PUBLIC_MODES
+from ogive.calls import formats
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
-DTYPES = (np.dtype(np.float16), BF16, np.dtype(np.float32), np.dtype(np.float64))
+DTYPES, HALVES = tuple(formats.NUMBER_OF), formats.HALVES
 DTYPE_IDS = [dtype.name for dtype in DTYPES]
 
 
@@ -81,9 +82,7 @@ def calls(kind: str) -> list[Call]:
 
 
 # Without those that draw noise, whose results depend on the place of a row.
-PLAIN_ROWS = [
-    card.name for card in ogive.catalog("rows") if all(p.name != "seed" for p in card.parameters)
-]
+PLAIN_ROWS = [card.name for card in ogive.catalog("rows") if not card.draws]
 UNARY = calls("unary")
 GATED = [
     call
@@ -106,7 +105,7 @@ DRAWN_ROWS = [
 SAMPLED = [
     Call(call.name, call.mode, call.inputs, "training", {"training": True, "seed": 7})
     for call in UNARY
-    if any(p.name == "seed" for p in ogive.card(call.name).parameters)
+    if ogive.card(call.name).draws
 ]
 
 

@@ -192,8 +192,9 @@ def test_any_number_of_rows_has_the_bits_of_few(dtype: Any) -> None:
 
 # Losses.
 
-CLASSES = [card for card in ogive.catalog("heads") if "axis" in [p.name for p in card.parameters]]
-ELEMENTS = [card for card in ogive.catalog("heads") if card not in CLASSES and not card.inputs]
+LOSSES = [card for card in ogive.catalog("heads") if not card.layer]
+CLASSES = [card for card in LOSSES if card.over_rows]
+ELEMENTS = [card for card in LOSSES if not card.over_rows]
 
 
 @every_float

@@ -17,7 +17,7 @@ import ogive.torch as ot  # noqa: E402
 from ogive.torch import _dispatch, _rows  # noqa: E402
 
 Tensor = torch.Tensor
-NAMES = [c.name for c in ogive.catalog("rows") if all(p.name != "seed" for p in c.parameters)]
+NAMES = [c.name for c in ogive.catalog("rows") if not c.draws]
 MASK = torch.tensor(
     [[1, 1, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool
 )

@@ -96,7 +96,7 @@ def declaration(name: str, mode: str) -> str:
             parts.append("*")
         parts.append(annotated(parameter, card.kind))
     pair = mode in ("value_and_grad", "lean") or (
-        mode == "backward" and (card.kind == "gated" or any(p.learnable for p in card.parameters))
+        mode == "backward" and (card.kind == "gated" or card.learns)
     )
     triple = mode == "value_grad_hess"
     returns = "tuple[Any, Any, Any]" if triple else "tuple[Any, Any]" if pair else "Any"

@@ -74,7 +74,7 @@ def lean_notes(card: Card, mode: str) -> list[str]:
     """What the mask means, and what a learned parameter still needs."""
     kept = lean_inputs(card.name, "lean_backward")
     notes = [MASK, "", (SIDES if "y" in kept else SLOPES).format(name=card.name)]
-    if mode == "lean_backward" and any(p.learnable for p in card.parameters):
+    if mode == "lean_backward" and card.learns:
         notes += ["", "The gradient of the parameter is not among the results: it needs x."]
     return notes
 
@@ -118,7 +118,7 @@ def docstring(card: Card, mode: str) -> str:
         parts += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
     for p in card.parameters:
         # A mask is in the output already.
-        if (lean and not p.operand) or (mode == "backward_from_output" and p.name == "where"):
+        if (lean and not p.operand) or (mode == "backward_from_output" and p.role == "mask"):
             continue
         parts += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
     if mode == "value_and_grad":

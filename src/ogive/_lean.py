@@ -21,6 +21,7 @@ from .calls.arrays import (
 )
 from .calls.codegen import generated
 from .calls.formats import NUMBER_OF
+from .calls.loop import loop
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
@@ -31,8 +32,7 @@ def inputs(name: str, mode: str) -> tuple[str, ...]:
     """The arrays a mode takes: backward takes y too where the bit does not tell the slope."""
     if mode == "lean":
         return ("x",)
-    needs_output = _native.entries()[name][mode].startswith("T T")
-    return ("dy", "y", "mask") if needs_output else ("dy", "mask")
+    return ("dy", "y", "mask") if loop(name, mode).tensors == 2 else ("dy", "mask")
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:

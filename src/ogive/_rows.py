@@ -24,12 +24,13 @@ from .calls.arrays import (
     row_back,
     row_last,
 )
+from .calls.loop import Loop, loop
 from .catalog import Card
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
     """One mode of a rows function."""
-    if any(p.name == "seed" for p in card.parameters):
+    if card.draws:
         return {"value": drawn_value, "backward": drawn_backward, "jacobian": drawn_jacobian}[mode](
             card
         )
@@ -93,7 +94,7 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     return row_last(mask, axis)
 
 
-def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+def in_chunks(taken: Loop, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands of a gufunc with the chunks that the dask array among them has, if there is one:
     dask does not look for them itself.
     """
@@ -101,8 +102,7 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return operands
     import dask.array
 
-    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
-    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
+    given = [(a, np.ndim(a) - of.row) for a, of in zip(operands, taken.operands, strict=True)]
     like, most = max((pair for pair in given if is_dask(pair[0])), key=lambda pair: pair[1])
 
     def alike(operand: Any, lead: int) -> Any:
@@ -117,8 +117,8 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def value(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "value")
-    reduces = not str(loop.signature).endswith("(n)")
+    kernel, taken = ufunc(card.name, "value"), loop(card.name, "value")
+    reduces = taken.reduces
     of_x = f"{card.name}: x"
 
     def call(
@@ -139,8 +139,8 @@ def value(card: Card) -> Callable[..., Any]:
             mask,
         )
         if type(rows) is not np.ndarray or type(mask) is not np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
+            operands = in_chunks(taken, operands)
+        result = kernel(*operands, out=target)
         if out is not None:
             return out
         if reduces:
@@ -157,8 +157,8 @@ def _shape(rows: Any, axis: int, reduces: bool) -> tuple[int, ...]:
 
 
 def backward(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
-    reduces = str(loop.signature).startswith("()")
+    kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
+    reduces = not taken.operands[0].row
     of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
 
     def call(
@@ -178,8 +178,8 @@ def backward(card: Card) -> Callable[..., Any]:
             mask,
         )
         if not type(upstream) is type(rows) is type(mask) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
+            operands = in_chunks(taken, operands)
+        result = kernel(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -189,7 +189,10 @@ def backward(card: Card) -> Callable[..., Any]:
 
 
 def backward_from_output(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward_from_output")
+    kernel, taken = (
+        ufunc(card.name, "backward_from_output"),
+        loop(card.name, "backward_from_output"),
+    )
     of_dy, of_y = (f"backward_from_output.{card.name}: {name}" for name in ("dy", "y"))
 
     def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
@@ -204,8 +207,8 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
             row_temperature(temperature, _shape(rows, axis, True)),
         )
         if not type(upstream) is type(rows) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
+            operands = in_chunks(taken, operands)
+        result = kernel(*operands, out=target)
         if out is not None:
             return out
         result = row_back(result, axis)
@@ -216,8 +219,8 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
 
 def jacobian(card: Card) -> Callable[..., Any]:
     """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
-    loop = ufunc(card.name, "backward")
-    reduces = str(loop.signature).startswith("()")
+    kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
+    reduces = not taken.operands[0].row
     of_x = f"jacobian.{card.name}: x"
 
     def call(x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None) -> Any:
@@ -235,15 +238,15 @@ def jacobian(card: Card) -> Callable[..., Any]:
             mask[..., np.newaxis, :] if mask.ndim > 1 and not reduces else mask,
         )
         if not type(rows) is type(mask) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        return loop(*operands)
+            operands = in_chunks(taken, operands)
+        return kernel(*operands)
 
     return call
 
 
 def drawn_value(card: Card) -> Callable[..., Any]:
     """A function of a row and of noise, which a seed and the element's index decide."""
-    loop = ufunc(card.name, "value")
+    kernel, taken = ufunc(card.name, "value"), loop(card.name, "value")
     of_x = f"{card.name}: x"
 
     def call(
@@ -267,15 +270,15 @@ def drawn_value(card: Card) -> Callable[..., Any]:
             checked_switch("hard", hard),
         )
         if type(rows) is not np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target if target is None else row_last(target, axis))
+            operands = in_chunks(taken, operands)
+        result = kernel(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
 
 
 def drawn_backward(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
+    kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
     of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
 
     def call(
@@ -303,15 +306,15 @@ def drawn_backward(card: Card) -> Callable[..., Any]:
             first_indices(last),
         )
         if not type(upstream) is type(rows) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target if target is None else row_last(target, axis))
+            operands = in_chunks(taken, operands)
+        result = kernel(*operands, out=target if target is None else row_last(target, axis))
         return out if out is not None else rewrap(x, row_back(result, axis))
 
     return call
 
 
 def drawn_jacobian(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
+    kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
     of_x = f"jacobian.{card.name}: x"
 
     def call(
@@ -331,7 +334,7 @@ def drawn_jacobian(card: Card) -> Callable[..., Any]:
             key,
             first_indices(rows)[..., np.newaxis],
         )
-        return loop(*in_chunks(loop, operands))
+        return kernel(*in_chunks(taken, operands))
 
     return call
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from . import _native
 from ._docstrings import docstring
 from ._ufuncs import check_order, check_parameter, rounded, seed_key, ufunc
 from .calls.arrays import as_array, as_parameter, as_plain, first_indices, is_dask, rewrap
@@ -31,7 +30,7 @@ def function(card: Card, mode: str) -> Any:
     if not card.parameters:
         return ufunc(card.name, mode, docstring(card, mode))
     made = with_defaults(card, mode)
-    if mode == "backward" and "parameter_backward" in _native.entries()[card.name]:
+    if mode == "backward" and card.learns:
         return with_parameter_gradient(card, made)
     return made
 
@@ -45,7 +44,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     inputs = ", ".join(INPUTS[mode])
     signature = [f"{p.name}={p.default!r}" for p in card.parameters]
     operands = [p.name for p in card.parameters if p.operand]
-    drawn = f"sampled_{mode}" in _native.entries()[card.name]
+    drawn = card.draws
     lines = [
         f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",
         "    if out is None and where is True and not kwargs:",

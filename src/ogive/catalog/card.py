@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 Kind = Literal["unary", "gated", "rows", "heads"]
-
+Role = Literal[
+    "number",  # a real number; of unary functions and rows also an array of them
+    "weights",  # losses: an array of weights, of classes or of elements
+    "axis",
+    "mask",  # an array of bool
+    "seed",
+    "switch",  # True or False
+    "label",  # the label of rows that do not count
+    "reduction",
+    "bias",  # layers: an array, one number for each class
+    "choice",  # one of a few words
+    "count",  # a positive integer
+]
 
 BELOW_ZERO = -math.ulp(0.0)
 """The lower end of a domain to which 0 itself belongs."""
+ABOVE_ONE = math.nextafter(1.0, math.inf)
+"""The upper end of a domain to which 1 itself belongs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +38,25 @@ class Parameter:
     """One sentence, without the default."""
     domain: tuple[float, float] = (-math.inf, math.inf)
     """Open interval of values for which the formula makes sense; others raise a ValueError."""
+    role: Role = "number"
+    """What kind of argument it is."""
     learnable: bool = False
     """True where networks train it: ``backward`` then returns its gradient after dx."""
-    operand: bool = True
-    """Unary only: False for a switch or seed that no formula sees."""
     any_sign: bool = False
     """The output determines the slope where the parameter is negative too."""
+
+    @property
+    def operand(self) -> bool:
+        """A number, which formula and kernel take."""
+        return self.role == "number"
 
     @property
     def interval(self) -> str:
         """The domain as mathematics writes it."""
         low, high = self.domain
-        return f"[0, {high:g})" if low == BELOW_ZERO else f"({low:g}, {high:g})"
+        return ("[0" if low == BELOW_ZERO else f"({low:g}") + (
+            ", 1]" if high == ABOVE_ONE else f", {high:g})"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +160,35 @@ class Card:
     """What such a head takes as ``out``."""
     hessians: tuple[tuple[str, str], ...] = ()
     """Heads with ``value_grad_hess``: what each kind of diagonal Hessian is."""
+
+    @property
+    def draws(self) -> bool:
+        """It is random: a seed is among its parameters."""
+        return self.has("seed")
+
+    @property
+    def learns(self) -> bool:
+        """Networks train one of its parameters."""
+        return any(p.learnable for p in self.parameters)
+
+    @property
+    def layer(self) -> bool:
+        """A loss that takes other arrays than (z, target)."""
+        return bool(self.inputs)
+
+    @property
+    def over_rows(self) -> bool:
+        """Each result follows from a whole row; in losses, from the logits of all classes."""
+        return self.layer or self.has("axis")
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of its parameters that are arrays of weights."""
+        return tuple(p.name for p in self.parameters if p.role == "weights")
+
+    def has(self, role: Role) -> bool:
+        """Whether one of its parameters is of that kind."""
+        return any(p.role == role for p in self.parameters)
 
     def __repr__(self) -> str:
         return type(self).display().text(self)

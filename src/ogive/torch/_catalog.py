@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from .. import _native, catalog
+from .. import catalog
 from . import _arguments, _drawn, _gated, _heads, _learned, _linear, _rows, _unary
 
 
@@ -20,23 +20,22 @@ def build() -> dict[str, Callable[..., Any]]:
         map(catalog.find, catalog.names()),
         key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card))),
     ):
-        modes = _native.entries()[card.name]
-        if card.kind == "unary" and any(p.learnable for p in card.parameters):
+        if card.kind == "unary" and card.learns:
             made[card.name] = _learned.public(_learned.Learned(card))
         elif card.kind == "unary":
             unary[card.name] = _unary.Unary(card)
-            if "sampled_value" in modes:
+            if card.draws:
                 made[card.name] = _drawn.public(_drawn.Drawn(unary[card.name]))
             else:
                 forms = {form: made[name] for form, name in approximations(card).items()}
                 made[card.name] = _unary.public(unary[card.name], forms)
         elif card.kind == "gated":
             made[card.name] = _gated.public(_gated.Gated(card, unary[card.gate]))
-        elif card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
+        elif card.kind == "rows" and card.draws:
             made[card.name] = _rows.drawn_public(_rows.DrawnRows(card))
         elif card.kind == "rows":
             made[card.name] = _rows.public(_rows.Rows(card))
-        elif not card.inputs:
+        elif not card.layer:
             heads[card.name] = _heads.Head(card)
             made[card.name] = _heads.public(heads[card.name])
     # The one head of other arrays than logits and target is built on the head of its logits.

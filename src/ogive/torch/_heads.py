@@ -27,6 +27,7 @@ from torch.nn._reduction import legacy_get_string
 from .. import _heads, _native
 from ..calls.codegen import generated
 from ..calls.formats import ANY_NAME, BFLOAT16
+from ..calls.loop import loop
 from ..catalog import Card
 from ..catalog.heads import cross_entropy
 from . import _formulas, _raw
@@ -126,7 +127,7 @@ class Head:
         module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
         self.evaluate = module.evaluate
         taken = inspect.signature(self.evaluate).parameters
-        self.over_rows = "axis" in taken
+        self.over_rows = card.over_rows
         self.options = {
             name: p for name, p in taken.items()
             if name not in ("z", "target", "axis", "gradient", "hessian", "out")
@@ -139,13 +140,13 @@ class Head:
         self.numbers = tuple(inspect.signature(self.checked_options).parameters)
         self.usual = tuple(taken[name].default for name in self.numbers)
         self.usual_numbers: tuple[float, ...] = self.checked_options(*self.usual)
-        self.weights = tuple(name for name in self.options if name.endswith("weight"))
+        self.weights = card.weights
         self.most = math.inf if self.over_rows else 1.0
         mode = "labels" if self.over_rows else "probabilities"
         self.handle = _raw.handle_of(self.name, mode)
         # Of the kernel's operands between the target and the two results, which are arrays.
         *self.arrays, self.factor_each = (
-            kind.endswith("(n)") for kind in _raw.kinds_of(self.name, mode)[2:-2]
+            operand.row for operand in loop(self.name, mode).operands[2:]
         )
         self.usual_between = self.between(self.usual_numbers)
         self.between_of = lru_cache(256, typed=True)(

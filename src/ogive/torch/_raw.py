@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import _native
 from ..calls.codegen import generated
 from ..calls.formats import ALL_NAMES
+from ..calls.loop import loop
 from ._formats import NUMBER_OF
 
 Number = float | Tensor
@@ -42,13 +43,12 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     to it, and `same_shape` where nobody else does. The source is written out and compiled, since
     a small tensor pays a tenth of its time for each star and loop.
     """
-    read, written = (text.split() for text in _native.entries()[name][mode].split("->"))
-    if any("(n)" in each for each in (*read, *written)):
+    taken_by = loop(name, mode)
+    if not taken_by.elementwise:
         raise ValueError(f"{mode} of {name} is not elementwise")
-    count = read.count("T")
-    tensors = [f"t{i}" for i in range(count)]
-    parameters = [f"p{i}" for i in range(len(read) - count)]
-    results = [f"r{i}" for i in range(len(written))]
+    tensors = [f"t{i}" for i in range(taken_by.tensors)]
+    parameters = [f"p{i}" for i in range(len(taken_by.numbers))]
+    results = [f"r{i}" for i in range(len(taken_by.results))]
     last = tensors[-1]
     taken = ", ".join([*tensors, *(() if numbers else parameters)])
     plain = plainly(tensors)
@@ -109,16 +109,10 @@ def handle_of(name: str, mode: str) -> int:
     return _native.raw_handle(name, mode)
 
 
-@cache
-def kinds_of(name: str, mode: str) -> tuple[str, ...]:
-    """What each operand is: a letter, and "(n)" where it has a row."""
-    return tuple(_native.entries()[name][mode].replace("->", " ").split())
-
-
 def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
     """The same where parameters may be tensors, which broadcast against the others."""
     handle = handle_of(name, mode)
-    inputs = _native.entries()[name][mode].split("->")[0].count("T")
+    inputs = loop(name, mode).tensors
     return lambda *args: _any_layouts(handle, args[:inputs], args[inputs:], 1)[0]
 
 
@@ -230,9 +224,8 @@ class Lean:
     backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
-        entry = _native.entries()[name]
-        self.needs_output = entry["lean_backward"].startswith("T T")
-        numbers = [f"p{i}" for i in range(entry["lean"].split("->")[0].split().count("d"))]
+        self.needs_output = loop(name, "lean_backward").tensors == 2
+        numbers = [f"p{i}" for i in range(len(loop(name, "lean").numbers))]
         taken = "".join(f", {p}" for p in numbers)
         # A number that is no float would be an address.
         given = "".join(f"float({p}), " for p in numbers)
@@ -290,14 +283,13 @@ def rows(
 
     A tensor of fewer dimensions is the same for all rows.
     """
-    kinds = kinds_of(name, mode)
     operands = [t.resolve_neg() if isinstance(t, Tensor) else t for t in operands]
     given: list[Any] = []
-    for t, kind in zip(operands, kinds, strict=True):
+    for t, of in zip(operands, loop(name, mode).every, strict=True):
         if not isinstance(t, Tensor):
             given.append(t)
             continue
-        size, core = t.element_size(), int(kind.endswith("(n)"))
+        size, core = t.element_size(), int(of.row)
         steps = tuple(s * size for s in t.stride())
         if t.dim() - core != len(lead):  # one for all rows
             steps = (0,) * len(lead) + steps[t.dim() - core :]
@@ -310,21 +302,19 @@ def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
     others, of temperature and mask; None where the tensors do not, or have no rows. Written out as
     `elementwise` is, for small tensors.
     """
-    kinds = kinds_of(name, mode)
-    *given, result = kinds
-    tensors = [f"t{i}" for i, kind in enumerate(given) if kind.startswith("T")]
-    numbers = [f"p{i}" for i, kind in enumerate(given) if not kind.startswith("T")]
+    of = loop(name, mode)
+    tensors = [f"t{i}" for i in range(of.tensors)]
+    numbers = [f"p{i}" for i in range(of.tensors, len(of.operands))]
     plainest = {"d": "1.0", "?": "True"}
-    defaults = [f"{p}={plainest[given[int(p[1:])][0]]}" for p in numbers]
+    defaults = [f"{p}={plainest[n.kind]}" for p, n in zip(numbers, of.numbers, strict=True)]
     last = tensors[-1]
     plain = plainly(tensors)
-    reduces = not result.endswith("(n)")
     operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
     code = f"""
 def run({", ".join([*tensors, *defaults])}):
     if {" and ".join(plain)} and {last}.dim() and {last}.numel():
         n = {last}.size(-1)
-        y = {f"{last}.new_empty({last}.shape[:-1])" if reduces else f"like({last})"}
+        y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
         rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
         return y
 """

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from .. import _native
+from ..calls.loop import loop, modes
 from ..catalog import Card
 from . import _formulas, _raw
 from ._arguments import by_torch_alone, implicit_dim, into, warn_of_ignored
@@ -66,8 +67,8 @@ class Rows:
 
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
-        self.modes = _native.entries()[card.name]
-        self.reduces = not self.modes["value"].endswith("(n)")
+        self.modes = modes(card.name)
+        self.reduces = loop(card.name, "value").reduces
         self.formula = _formulas.rows(card)
         self.from_output = (
             _formulas.pull_back(card)

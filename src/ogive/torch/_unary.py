@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import _native
 from .._ufuncs import check_order, check_parameter
 from ..calls.codegen import generated
+from ..calls.loop import modes
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
@@ -50,7 +50,7 @@ class Unary:
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
         self.parameters = [p for p in card.parameters if p.operand]
-        self.modes = _native.entries()[card.name]
+        self.modes = modes(card.name)
         self.formula = _formulas.unary(card)
         self.value = _raw.elementwise(card.name, "value")
         self.backward = _raw.elementwise(card.name, "backward")

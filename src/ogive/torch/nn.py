@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
-from .. import _native, catalog
+from .. import catalog
 from ..calls.codegen import generated
 from ..catalog import Card
 from ._arguments import ignored
@@ -310,9 +310,9 @@ def _class(card: Card) -> type[nn.Module]:
         operands = [p for p in card.parameters if p.operand]
         numbers = (*((p.name, p.default) for p in operands), *ignored(card))
         body["parameters_of_function"] = numbers
-        if any(p.learnable for p in operands):
+        if card.learns:
             base = Learned
-        elif "sampled_value" in _native.entries()[card.name]:
+        elif card.draws:
             base = Drawn
         else:
             body["forward"] = _forward(card.name, [name for name, _ in numbers])

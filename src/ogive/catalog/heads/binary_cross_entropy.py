@@ -26,15 +26,19 @@ card = Card(
     summary="Minus the expected log-probability that the sigmoid of each logit gives its target.",
     formula=formula,
     parameters=(
-        Parameter(name="pos_weight", default=None, doc="Weight of the positive class."),
-        Parameter(name="weight", default=None, doc="Weight of each element."),
+        Parameter(
+            name="pos_weight", role="weights", default=None, doc="Weight of the positive class."
+        ),
+        Parameter(name="weight", role="weights", default=None, doc="Weight of each element."),
         Parameter(
             name="label_smoothing",
             default=0.0,
             doc="Share eps of the target moved to the middle: t (1 - eps) + eps/2.",
             domain=(0.0, 1.0),
         ),
-        Parameter(name="reduction", default="mean", doc="'mean', 'sum' or 'none'."),
+        Parameter(
+            name="reduction", role="reduction", default="mean", doc="'mean', 'sum' or 'none'."
+        ),
     ),
     aliases=("bce",),
     hessians=(

@@ -41,10 +41,11 @@ card = Card(
     summary="Minus the expected log-probability that the softmax of the logits gives the target.",
     formula=formula,
     parameters=(
-        Parameter(name="axis", default=-1, doc="Axis of the classes."),
-        Parameter(name="weight", default=None, doc="Weight of each class."),
+        Parameter(name="axis", role="axis", default=-1, doc="Axis of the classes."),
+        Parameter(name="weight", role="weights", default=None, doc="Weight of each class."),
         Parameter(
             name="ignore_index",
+            role="label",
             default=None,
             doc="Label of rows that count neither in the loss nor in the mean.",
         ),
@@ -74,6 +75,7 @@ card = Card(
         ),
         Parameter(
             name="reduction",
+            role="reduction",
             default="mean",
             doc="'mean' (over the summed row weights), 'sum' or 'none'.",
         ),

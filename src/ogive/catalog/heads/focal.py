@@ -53,7 +53,12 @@ card = Card(
             doc="How much confident rows count less; 0 is cross_entropy.",
             domain=(0.0, float("inf")),
         ),
-        Parameter(name="weight", default=None, doc="Weight of each class, the paper's alpha."),
+        Parameter(
+            name="weight",
+            role="weights",
+            default=None,
+            doc="Weight of each class, the paper's alpha.",
+        ),
         _shared["ignore_index"],
         _shared["label_smoothing"],
         _shared["reduction"],

@@ -43,16 +43,18 @@ card = Card(
         ("target", "Labels, of shape (...), or probabilities, of shape (..., classes)."),
     ),
     parameters=(
-        Parameter(name="bias", default=None, doc="Bias of each class."),
-        *(p for p in rows_card.parameters if p.name != "axis"),
+        Parameter(name="bias", role="bias", default=None, doc="Bias of each class."),
+        *(p for p in rows_card.parameters if p.role != "axis"),
         Parameter(
             name="accumulate",
+            role="choice",
             default=None,
             doc="Format of products and sums: 'float32' (the default, unless the arrays are "
             "float64) or 'float64'.",
         ),
         Parameter(
             name="chunk_rows",
+            role="count",
             default=None,
             doc="Rows whose logits exist at a time. By default 512, or as many as fit in 16 MiB; "
             "fewer where 512 rows take more than 256 MiB and more than a quarter of W.",

@@ -34,7 +34,7 @@ card = Card(
     formula=formula,
     parameters=(
         _shared["axis"],
-        Parameter(name="weight", default=None, doc="Weight of each class."),
+        Parameter(name="weight", role="weights", default=None, doc="Weight of each class."),
         _shared["ignore_index"],
         _shared["reduction"],
     ),
