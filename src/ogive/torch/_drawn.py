@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import _native
+from ..calls.loop import loop
 from . import _raw
 from ._dispatch import (
     FORMULA,
@@ -33,7 +34,7 @@ from ._dispatch import (
 )
 from ._formats import NUMBER_OF
 from ._functions import eager
-from ._library import define_mode, on_gpu, on_the_cpu, tensors_of
+from ._library import define_mode, on_gpu, on_the_cpu
 from ._raw import lie_alike
 from ._unary import Unary
 from ._unary import public as evaluation
@@ -145,7 +146,7 @@ class Drawn:
         def fake(*args: Any) -> Tensor:
             return torch.empty_like(args[0], memory_format=torch.contiguous_format)
 
-        checked = _raw.same_shape(run, tensors_of(self.name, f"sampled_{mode}"))
+        checked = _raw.same_shape(run, loop(self.name, f"sampled_{mode}").tensors)
         return define_mode(
             self.of.card, f"sampled_{mode}", checked, pull_back, keeps=keeps, fake=fake,
             cuda=on_cuda,

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import _native
-from ..catalog import Card, Parameter
+from ..calls.loop import loop
+from ..catalog import Card
 from ._dispatch import elementwise_vmap, warn_of_fallback
 
 LIBRARY = torch.library.Library("ogive", "FRAGMENT")
@@ -61,36 +61,25 @@ def define(
 
 def schema(card: Card, mode: str) -> str:
     """The signature of the operator for a kernel's mode."""
-    read, written = (text.split() for text in _native.entries()[card.name][mode].split("->"))
+    of = loop(card.name, mode)
     last = "y" if mode in ("backward_from_output", "lean_backward") else "x"
     inputs = ["a", "b"] if card.kind == "gated" else [last]
-    tensors = [*(["dy"] if "backward" in mode else []), *inputs][: tensors_of(card.name, mode)]
+    tensors = [*(["dy"] if "backward" in mode else []), *inputs][: of.tensors]
+    kinds = {operand.kind for operand in of.numbers}
     taken = [f"Tensor {name}" for name in tensors]
-    taken += ["Tensor bits", "SymInt[] strides"] if "b" in read else []
-    taken += filter(None, (_option(parameter, read) for parameter in card.parameters))
-    results = len(written) + (mode == "backward" and any(p.learnable for p in card.parameters))
+    taken += ["Tensor bits", "SymInt[] strides"] if "b" in kinds else []
+    options = {
+        "axis": "int dim",
+        "mask": "Tensor? where" if "?" in kinds else "",
+        "seed": "Tensor seed" if "l" in kinds else "",
+        "switch": "bool {}" if card.over_rows else "",  # another mode of elementwise kernels
+    }
+    for p in card.parameters:
+        number = "Tensor {}" if p.learnable else "float {}"
+        taken.append(options.get(p.role, number).format(p.name))
+    results = len(of.results) + (mode == "backward" and card.learns)
     given = "Tensor" if results == 1 else f"({', '.join(['Tensor'] * results)})"
-    return f"({', '.join(taken)}) -> {given}"
-
-
-def _option(parameter: Parameter, read: Sequence[str]) -> str:
-    """A parameter in a signature; nothing where the kernel's mode has no use for it."""
-    match parameter.name:
-        case "axis":
-            return "int dim"
-        case "seed":
-            return "Tensor seed" if "l" in read else ""
-        case "where":
-            return "Tensor? where" if "?(n)" in read else ""
-    if not parameter.operand:
-        return ""
-    kind = "bool" if isinstance(parameter.default, bool) else "float"
-    return f"{'Tensor' if parameter.learnable else kind} {parameter.name}"
-
-
-def tensors_of(name: str, mode: str) -> int:
-    """How many tensors of x's format the mode of a kernel reads."""
-    return _native.entries()[name][mode].split("->")[0].count("T")
+    return f"({', '.join(filter(None, taken))}) -> {given}"
 
 
 def define_mode(
@@ -114,7 +103,7 @@ def define_mode(
     ``signature`` and ``suffix`` stand in where the operator is not quite the mode.
     """
     signature, suffix = signature or schema(card, mode), suffix or mode
-    last, results = tensors_of(card.name, mode) - 1, signature.split("->")[1].count("Tensor")
+    last, results = loop(card.name, mode).tensors - 1, signature.split("->")[1].count("Tensor")
 
     def like_last(*args: Any) -> Any:
         found = tuple(torch.empty_like(args[last]) for _ in range(results))

@@ -53,7 +53,6 @@ from ._library import (
     on_gpu,
     on_the_cpu,
     schema,
-    tensors_of,
 )
 from ._raw import lie_alike
 
@@ -292,7 +291,7 @@ class Rows:
 
     def on_cuda(self, mode: str, formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The implementation of a mode: by Triton's kernel, or by a formula."""
-        count = tensors_of(self.name, mode)
+        count = loop(self.name, mode).tensors
 
         def implementation(*args: Any) -> Tensor:
             tensors, (dim, temperature, *mask) = args[:count], args[count:]

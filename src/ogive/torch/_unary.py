@@ -12,7 +12,7 @@ from torch.autograd import Function
 
 from .._ufuncs import check_order, check_parameter
 from ..calls.codegen import generated
-from ..calls.loop import modes
+from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
 from . import _formulas, _raw
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
@@ -38,7 +38,7 @@ from ._dispatch import (
     within_devices,
 )
 from ._functions import eager
-from ._library import define_mode, on_gpu, on_the_cpu, schema, tensors_of
+from ._library import define_mode, on_gpu, on_the_cpu, schema
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -156,7 +156,7 @@ class Unary:
         self, mode: str, run: Callable[..., Any], pull_back: Callable[..., Any], **more: Any
     ) -> Any:
         """The operator of a mode: checked on the CPU, and by Triton's kernel where there is one."""
-        inputs = tensors_of(self.name, mode)
+        inputs = loop(self.name, mode).tensors
         end = inputs + len(self.parameters)
         of_same_shape = _raw.same_shape(run, inputs)
 
