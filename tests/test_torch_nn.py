@@ -176,13 +176,13 @@ def test_integers_become_the_default_dtype() -> None:
 
 
 def test_a_device_without_kernels_gets_torch_s_formula_and_one_warning() -> None:
-    from ogive.torch import _dispatch
+    from ogive.torch import _warn
 
-    _dispatch._warned.clear()
+    _warn._warned.clear()
 
     def twice() -> None:
         for _ in range(2):
-            _dispatch.warn_of_fallback("gelu", torch.device("xpu"))
+            _warn.warn_of_fallback("gelu", torch.device("xpu"))
 
     with pytest.warns(RuntimeWarning, match="gelu has no kernel for xpu") as caught:
         twice()

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import nn
-from ._catalog import FUNCTIONS, TORCH_NAMES
 from ._parallel import vocab_parallel_cross_entropy, vocab_parallel_linear_cross_entropy
+from ._public import FUNCTIONS, TORCH_NAMES
 from ._swap import Report, swap, unswap
 
 globals().update(FUNCTIONS | TORCH_NAMES)

@@ -5,10 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from ._dispatch import applier, needs_graph
+from ._route import _function_mode, has_plain_keys, unseen
+
+_grad_enabled = torch.is_grad_enabled
+
+
+def needs_graph(dy: Tensor) -> bool:
+    """Whether backward must be made of operations that autograd records, or that what wraps dy can
+    follow; else the kernel reads its memory. The one place where eager Functions decide it.
+    """
+    return _grad_enabled() or not has_plain_keys(dy)
+
+
+def applier(function: type[Function]) -> Callable[..., Any]:
+    """``function.apply`` without its look for transforms, which `route` has made already.
+
+    The node of the graph likewise calls ``backward`` itself, not by way of torch's wrapper, which
+    looks for a ``vjp`` first: a microsecond each. As with torch's functions, no mode sees it.
+    """
+    node, backward = getattr(function, "_backward_cls", None), function.backward
+    if node is not None:
+
+        def pulled_back(ctx: Any, *dys: Any) -> Any:
+            if _function_mode():
+                with unseen():
+                    return backward(ctx, *dys)
+            return backward(ctx, *dys)
+
+        node.apply = pulled_back
+    apply: Callable[..., Any] = super(Function, function).apply  # type: ignore[misc]
+    return apply
 
 
 def eager(

@@ -12,32 +12,28 @@ from torch import Tensor
 
 from .. import _native
 from ..catalog import Card
-from . import _formulas, _raw
-from ._dispatch import (
+from . import _formulas, _launch
+from ._checks import check_devices, checked_dim, floating
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import Ints, same_dense_layout
+from ._operators import define_mode, on_gpu
+from ._route import (
     FORMULA,
     KERNELS,
     PLAIN,
     TRANSFORMS,
-    ValueOf,
     by_operator,
     by_torch,
-    check_devices,
-    checked_dim,
     densely,
-    elementwise_vmap,
-    floating,
     is_plain,
     needs_operator,
     route,
     route_of,
     unseen,
-    value_alone,
     within_devices,
 )
-from ._formats import NUMBER_OF
-from ._functions import eager
-from ._library import define_mode, on_gpu
-from ._raw import Ints, lie_alike
+from ._transforms import ValueOf, elementwise_vmap, value_alone
 from ._unary import Unary
 
 grad_enabled = torch.is_grad_enabled
@@ -47,9 +43,9 @@ class Gated:
     def __init__(self, card: Card, gate: Unary):
         self.card, self.name, self.gate = card, card.name, gate
         self.formula = _formulas.gated(card)
-        self.value = _raw.elementwise(card.name, "value")
-        self.backward = _raw.elementwise(card.name, "backward")
-        self.handles = {m: _raw.handle_of(card.name, m) for m in ("value", "backward")}
+        self.value = _launch.elementwise(card.name, "value")
+        self.backward = _launch.elementwise(card.name, "backward")
+        self.handles = {m: _launch.handle_of(card.name, m) for m in ("value", "backward")}
         self.apply = of_two_tensors(self)
         self.apply_to_halves = of_both_halves(self)
         self.define_operators()
@@ -80,11 +76,11 @@ class Gated:
         """The value of the halves of x along an axis, or dx: each half is read, and written, where
         it lies.
         """
-        if not lie_alike(x if dy is None else dy, x):
+        if not same_dense_layout(x if dy is None else dy, x):
             a, b = x.chunk(2, dim)
             return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)
         loop, shape, step, whole, half = dense_halves(x.shape, dim, x.element_size())
-        at = _raw.address(x)
+        at = _launch.address(x)
         operands: Any = (at, whole), (at + step, whole)
         if dy is None:
             found = x.new_empty(shape)
@@ -92,7 +88,7 @@ class Gated:
         else:
             found = torch.empty_like(x)
             at = found.data_ptr()
-            operands = (_raw.address(dy), half), *operands, (at, whole), (at + step, whole)
+            operands = (_launch.address(dy), half), *operands, (at, whole), (at + step, whole)
         handle = self.handles["value" if dy is None else "backward"]
         _native.raw_strided(handle, NUMBER_OF[x.dtype], loop, 1, operands)
         return found
@@ -102,7 +98,7 @@ class Gated:
             try:
                 dim = checked_halves(x, dim, self.name)
                 if grad_enabled() and x.requires_grad:
-                    return self.apply_to_halves(x, dim)  # type: ignore[no-any-return]
+                    return self.apply_to_halves(x, dim)
                 return self.of_halves(x, dim)
             except RuntimeError:
                 if is_plain(x):
@@ -111,9 +107,9 @@ class Gated:
             with unseen():
                 return self.call_on_halves(x, dim)
         a, b = halves(floating(x, self.name), dim, self.name)
-        return self.call(a, b)
+        return self.call_gated(a, b)
 
-    def call(self, a: Any, b: Any) -> Tensor:
+    def call_gated(self, a: Any, b: Any) -> Tensor:
         a, b = floating(a, self.name), floating(b, self.name)
         check_devices(self.name, a=a, b=b)
         if a.dtype is not b.dtype:
@@ -124,7 +120,7 @@ class Gated:
         way = route_of(a, b)
         if way == KERNELS:
             if (a.requires_grad or b.requires_grad) and torch.is_grad_enabled():
-                return self.apply(a, b)  # type: ignore[no-any-return]
+                return self.apply(a, b)
             return self.value(a, b)  # type: ignore[no-any-return]
         if way == TRANSFORMS:
             value = self.value_alone.apply(a.detach(), b.detach())
@@ -135,7 +131,7 @@ class Gated:
 
     def define_operators(self) -> None:
         self.backward_operator = define_mode(
-            self.card, "backward", _raw.same_shape(self.backward, 3), self.second_order,
+            self.card, "backward", _launch.same_shape(self.backward, 3), self.second_order,
             cuda=lambda dy, a, b: on_gpu(
                 self.name, "backward", b,
                 lambda kernels: kernels.gated(self.name, "backward", (dy, a, b), ()),
@@ -144,7 +140,7 @@ class Gated:
             elementwise=True,
         )  # fmt: skip
         self.operator = define_mode(
-            self.card, "value", _raw.same_shape(self.value, 2),
+            self.card, "value", _launch.same_shape(self.value, 2),
             lambda kept, dy: self.backward_operator(dy, *kept),
             cuda=lambda a, b: on_gpu(
                 self.name, "value", b,
@@ -204,8 +200,8 @@ def of_both_halves(of: Gated) -> Callable[..., Tensor]:
     )
 
 
-def public(of: Gated) -> Callable[..., Tensor]:
-    def function(a: Any, b: Any = None, dim: int = -1) -> Tensor:
+def public_gated(of: Gated) -> Callable[..., Tensor]:
+    def gated(a: Any, b: Any = None, dim: int = -1) -> Tensor:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
             return of.call_on_halves(a, dim if b is None else b)
         if (
@@ -214,18 +210,18 @@ def public(of: Gated) -> Callable[..., Tensor]:
         ):  # fmt: skip
             try:
                 if grad_enabled() and (a.requires_grad or b.requires_grad):
-                    return of.apply(a, b)  # type: ignore[no-any-return]
+                    return of.apply(a, b)
                 return of.value(a, b)  # type: ignore[no-any-return]
             except RuntimeError:
                 if is_plain(a) and is_plain(b):
                     raise
         if within_devices(a, b):
             with unseen():
-                return function(a, b)
-        return of.call(a, b)
+                return gated(a, b)
+        return of.call_gated(a, b)
 
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    gated.__name__ = gated.__qualname__ = of.name
+    return gated
 
 
 @lru_cache(256)

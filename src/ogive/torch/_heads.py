@@ -30,36 +30,30 @@ from ..calls.formats import ANY_NAME, BFLOAT16
 from ..calls.loop import loop
 from ..catalog import Card
 from ..catalog.heads import cross_entropy
-from . import _formulas, _raw
-from ._dispatch import (
+from . import _formulas, _launch
+from ._checks import check_devices, checked_dim, floating
+from ._formats import HALVES, NUMBER_OF
+from ._functions import applier
+from ._launch import ONE_THREAD, laid_out_as, same_dense_layout
+from ._operators import define, on_cuda
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    applier,
-    batched,
     by_operator,
-    check_devices,
-    checked_dim,
     densely,
-    floating,
     is_batched,
     is_dense,
     is_plain,
     kind_of,
     needs_operator,
-    outside_transforms,
     route,
     route_of,
     unseen,
-    warn_of_fallback,
-    with_memory,
     within_devices,
 )
-from ._drawn import ONE_THREAD
-from ._formats import HALVES, NUMBER_OF
-from ._library import define, on_cuda
-from ._raw import lie_alike
-from ._rows import laid_out_as
+from ._transforms import batched, outside_transforms, with_memory
+from ._warn import warn_of_fallback
 
 IGNORED = -100
 """torch's label of rows that do not count."""
@@ -143,7 +137,7 @@ class Head:
         self.weights = card.weights
         self.most = math.inf if self.over_rows else 1.0
         mode = "labels" if self.over_rows else "probabilities"
-        self.handle = _raw.handle_of(self.name, mode)
+        self.handle = _launch.handle_of(self.name, mode)
         # Of the kernel's operands between the target and the two results, which are arrays.
         *self.arrays, self.factor_each = (
             operand.row for operand in loop(self.name, mode).operands[2:]
@@ -222,13 +216,13 @@ class Head:
                     return None
                 target = target.resolve_neg().long().contiguous()
             rows, goal = count, room.labels
-            kept = _native.raw_labels(_raw.address(target), count, n, ignored, goal)
+            kept = _native.raw_labels(_launch.address(target), count, n, ignored, goal)
             if kept < 0:
                 return None
         else:
             # One long row, which is one thread's.
-            rows, n, kept, goal = 1, count, count, _raw.address(target)
-            if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
+            rows, n, kept, goal = 1, count, count, _launch.address(target)
+            if n > ONE_THREAD or target.shape != z.shape or not same_dense_layout(target, z):
                 return None
             least, most = torch.aminmax(target)
             if not (least.item() >= 0 and most.item() <= 1):  # of which a NaN is neither
@@ -249,20 +243,20 @@ class Head:
             elif not self.over_rows:
                 return None
             else:
-                by, factor = factor, _raw.address(factor)
+                by, factor = factor, _launch.address(factor)
                 after = after if after is None else after.unsqueeze(-1)
                 room.known(count)[by.view(-1).numpy() == 0] = -1
         form, losses = NUMBER_OF[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
         if weight is None:
-            operands = _raw.address(z), goal, *between, factor, losses, into
+            operands = _launch.address(z), goal, *between, factor, losses, into
             _native.raw_rows(self.handle, form, rows, n, *operands)
         else:
             size, (_, *numbers) = z.element_size(), between
             steps = n * size, size
             _native.raw_strided(self.handle, form, (rows,), n, (
-                (_raw.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
+                (_launch.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
                 factor if by is None else (factor, (8,)), (losses, (8,)),
                 None if into is None else (into, steps),
             ))  # fmt: skip
@@ -313,7 +307,9 @@ class Head:
         dz = torch.empty_like(z) if gradient else None
         between = self.between(numbers, (weights,))
         into = None if dz is None else dz.movedim(axis, -1)
-        _raw.rows(self.name, mode, z.dtype, classes, lead, (rows, goal, *between, by, losses, into))
+        _launch.rows(
+            self.name, mode, z.dtype, classes, lead, (rows, goal, *between, by, losses, into)
+        )
         if upstream is not None:
             if dz is not None and after is not None:
                 dz.mul_(across(after, lead).unsqueeze(axis) if isinstance(after, Tensor) else after)
@@ -403,7 +399,7 @@ class Head:
             if isinstance(by, Tensor):
                 by = by.double()
             operands = z, goal, *between, by, losses, dz
-            _raw.rows(self.name, "probabilities", z.dtype, shape[-1], shape[:-1], operands)
+            _launch.rows(self.name, "probabilities", z.dtype, shape[-1], shape[:-1], operands)
 
     def checked_numbers(self, options: Options) -> tuple[float, ...]:
         """The options of one number, as the kernel takes them."""
@@ -1012,8 +1008,8 @@ asked_again: Callable[[], bool] = torch._C._autograd._get_current_graph_task_kee
 
 ROW = 1 << 12
 """Elements of a piece that one thread takes."""
-SUMMED = _raw.handle_of("summed", "value")
-NARROWED = _raw.handle_of("narrowed", "value")
+SUMMED = _launch.handle_of("summed", "value")
+NARROWED = _launch.handle_of("narrowed", "value")
 INTEGERS = frozenset((
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool, torch.uint16,
     torch.uint32, torch.uint64,
@@ -1028,7 +1024,7 @@ def checked_labels(target: Tensor, classes: int, ignored: int | None) -> tuple[T
     if target.dtype is not torch.uint64 and (ignored is None or ignored in LONGS):
         wide = target.long().contiguous()
         labels = torch.empty_like(wide)
-        at = _raw.address(wide), wide.numel(), classes, ignored, labels.data_ptr()
+        at = _launch.address(wide), wide.numel(), classes, ignored, labels.data_ptr()
         kept = _native.raw_labels(*at)
         if kept >= 0:
             return labels, kept

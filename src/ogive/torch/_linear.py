@@ -17,25 +17,9 @@ from torch.autograd import Function
 from .. import _heads
 from ..catalog.heads import linear_cross_entropy as linear_head
 from ..catalog.heads.linear_cross_entropy import checked_chunk
-from . import _raw
-from ._dispatch import (
-    FORMULA,
-    KERNELS,
-    TRANSFORMS,
-    ValueOf,
-    applier,
-    by_operator,
-    check_devices,
-    densely,
-    floating,
-    is_batched,
-    needs_operator,
-    route_of,
-    unseen,
-    warn_of_argument,
-    warn_of_fallback,
-    within_devices,
-)
+from . import _launch
+from ._checks import check_devices, floating
+from ._functions import applier
 from ._heads import (
     IGNORED,
     Form,
@@ -55,7 +39,21 @@ from ._heads import (
     substituted,
     total_weight,
 )
-from ._library import define, on_cuda
+from ._operators import define, on_cuda
+from ._route import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    by_operator,
+    densely,
+    is_batched,
+    needs_operator,
+    route_of,
+    unseen,
+    within_devices,
+)
+from ._transforms import ValueOf
+from ._warn import warn_of_argument, warn_of_fallback
 
 Options = dict[str, Any]
 
@@ -139,7 +137,7 @@ class Linear:
                 scale = (upstream[some] * factor).reshape(-1)
             logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
             between = self.head.between(numbers, (weights,))
-            _raw.rows(
+            _launch.rows(
                 self.head.name, mode, work, classes, (len(losses),),
                 (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip

@@ -19,10 +19,10 @@ from torch.autograd import Function
 
 from .. import _heads
 from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
-from . import _formulas, _raw
-from ._catalog import FUNCTIONS
-from ._dispatch import check_devices, floating
+from . import _formulas, _launch
+from ._checks import check_devices, floating
 from ._heads import IGNORED, counted, inverse, of_moderate_size
+from ._public import FUNCTIONS
 
 Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
@@ -398,7 +398,7 @@ def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     if z.device.type == "cpu":
         gap = torch.empty(rows, dtype=torch.float64)
         numbers = options["softcap"] or 0.0, options["temperature"]
-        _raw.rows(  # with weight 1, no smoothing, no z-loss; the gradient's factor is of no use
+        _launch.rows(  # with weight 1, no smoothing, no z-loss; the gradient's factor is of no use
             "cross_entropy", "labels", z.dtype, classes, (rows,),
             (z, label, 1.0, 0.0, 0.0, *numbers, 1.0, gap, None),
         )  # fmt: skip

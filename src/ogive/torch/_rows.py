@@ -4,59 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from .. import _native
 from ..calls.loop import loop, modes
 from ..catalog import Card
-from . import _formulas, _raw
-from ._arguments import by_torch_alone, implicit_dim, into, warn_of_ignored
-from ._dispatch import (
+from . import _formulas, _launch
+from ._arguments import by_torch_alone, implicit_dim, into
+from ._checks import (
+    Temperature,
+    check_devices,
+    check_fits,
+    checked_dim,
+    checked_mask,
+    checked_temperature,
+    floating,
+    learns,
+    refusing,
+)
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import laid_out_as
+from ._operators import LIBRARY, autograd_inside, define, define_mode, on_gpu, schema
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    ValueOf,
-    as_number,
     by_operator,
     by_torch,
-    check_devices,
-    checked_dim,
     densely,
-    elementwise_vmap,
-    floating,
     is_plain,
-    is_wrapped,
     kind_of,
-    outside_transforms,
     refuse_freed,
     route,
     route_of,
     unseen,
-    value_alone,
-    values_of,
     within_devices,
 )
-from ._drawn import checked_seed, drawn_seed, first_indices
-from ._formats import NUMBER_OF
-from ._functions import eager
-from ._library import (
-    LIBRARY,
-    autograd_inside,
-    define,
-    define_mode,
-    on_gpu,
-    on_the_cpu,
-    schema,
-)
-from ._raw import lie_alike
-
-Temperature = float | Tensor
+from ._transforms import ValueOf, elementwise_vmap, value_alone, vmap_of_rows
 
 grad_enabled = torch.is_grad_enabled
 
@@ -75,14 +63,14 @@ class Rows:
             else None
         )
         self.dense: dict[str, Callable[..., Tensor | None]] = {
-            mode: _raw.dense_rows(self.name, mode)
+            mode: _launch.dense_rows(self.name, mode)
             for mode in ("value", "backward", "backward_from_output") if mode in self.modes
         }  # fmt: skip
         self.apply, self.apply_along_last = along_any_axis(self), along_last_axis(self)
         self.define_operators()
         self.value_alone = value_alone(self.operator, vmap_of_rows)
 
-    def run(
+    def run_rows(
         self, mode: str, given: Tensor, x: Tensor, dim: int, temperature: Temperature, where: Any
     ) -> Tensor:
         """A kernel: `given` is dy, or x itself for the value; x is y for backward from it."""
@@ -110,7 +98,7 @@ class Rows:
         ]  # fmt: skip
         number: Any = temperature
         if isinstance(temperature, Tensor):
-            number = _raw.wide(temperature).expand(lead)
+            number = _launch.wide(temperature).expand(lead)
         operands += [rows, number]
         if mode != "backward_from_output":
             mask: Any = True
@@ -118,18 +106,18 @@ class Rows:
                 mask = (where.reshape(1) if scalar else where.expand(x.shape)).movedim(dim, -1)
             operands.append(mask)
         operands.append(out if small else out.movedim(dim, -1))
-        _raw.rows(self.name, mode, x.dtype, n, lead, operands)
+        _launch.rows(self.name, mode, x.dtype, n, lead, operands)
         return out.reshape(()) if scalar and not small else out
 
-    def at_once(self, x: Any, dim: Any) -> Tensor | None:
-        """The value of a plain tensor along its last axis, without a further look; else None."""
+    def fast_value(self, x: Any, dim: Any) -> Tensor | None:
+        """Fast path: last axis, defaults, plain tensor; None if it does not apply."""
         if route(x) != KERNELS or x.dtype not in NUMBER_OF or x.dim() == 0:
             return None
         if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1) or x.is_nested:
             return None
         try:
             if x.requires_grad and grad_enabled():
-                return self.apply_along_last(x)  # type: ignore[no-any-return]
+                return self.apply_along_last(x)
             return self.dense["value"](x)
         except RuntimeError:
             if is_plain(x):
@@ -171,7 +159,7 @@ class Rows:
             return carrier
         with torch.no_grad():
             mode = "backward_from_output" if of_output else "backward"
-            dx = self.run(mode, dy, kept, dim, temperature, where)
+            dx = self.run_rows(mode, dy, kept, dim, temperature, where)
         return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
 
     def counted(self, dy: Tensor, where: Any) -> Tensor:
@@ -184,7 +172,7 @@ class Rows:
         dx = self.from_output(dy.movedim(dim, -1), y.movedim(dim, -1), temperature)  # type: ignore[misc]
         return dx.movedim(-1, dim)
 
-    def call(
+    def call_rows(
         self, input: Any, dim: Any, temperature: Any, where: Tensor | None, lean: Any
     ) -> Tensor:
         try:
@@ -205,8 +193,8 @@ class Rows:
             if learns(temperature):
                 return self.with_temperature(*given)
             if x.requires_grad and torch.is_grad_enabled():
-                return self.apply(*given, lean is False)  # type: ignore[no-any-return]
-            return self.run("value", x, *given)
+                return self.apply(*given, lean is False)
+            return self.run_rows("value", x, *given)
         if way == TRANSFORMS:
             carrier = self.by_formula(*given)
             if isinstance(temperature, Tensor) or where is not None:
@@ -237,17 +225,17 @@ class Rows:
     def with_temperature(self, x: Tensor, dim: int, temperature: Tensor, where: Any) -> Tensor:
         """Where the temperature has a derivative too, which the formula knows."""
         with torch.no_grad():
-            value = self.run("value", x, x, dim, temperature, where)
+            value = self.run_rows("value", x, x, dim, temperature, where)
         return ValueOf.apply(value, self.by_formula(x, dim, temperature, where))  # type: ignore[no-any-return]
 
-    def checked(
+    def checked_options(
         self, x: Tensor, dim: int, temperature: Any, where: Any, dy: Tensor | None = None
     ) -> tuple[int, Any]:
         """The axis from 0 on, and the temperature; refuses what a direct call of an operator may
         get wrong.
         """
         dim = checked_dim(dim, x, self.name)
-        _raw.format_of(x.dtype)
+        _launch.format_of(x.dtype)
         if where is not None:
             checked_mask(where, x, self.name)
         lead = (*x.shape[:dim], *x.shape[dim + 1 :])
@@ -255,8 +243,8 @@ class Rows:
             check_devices(self.name, x=x, temperature=temperature)
             check_fits(temperature, lead, self.name)
         if dy is not None:
-            _raw.format_of(dy.dtype)
-            _raw.check_shape(dy, lead if self.reduces else x.shape)
+            _launch.format_of(dy.dtype)
+            _launch.check_shape(dy, lead if self.reduces else x.shape)
         return dim, checked_temperature(temperature)
 
     def define_operators(self) -> None:
@@ -312,21 +300,21 @@ class Rows:
         return implementation
 
     def checked_value(self, x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
-        dim, t = self.checked(x, dim, t, where)
-        return self.run("value", x, x, dim, t, where)
+        dim, t = self.checked_options(x, dim, t, where)
+        return self.run_rows("value", x, x, dim, t, where)
 
     def value_at_temperatures(self, x: Tensor, dim: int, t: Any, where: Any) -> Tensor:
-        self.checked(x, dim, t, where)
+        self.checked_options(x, dim, t, where)
         with autograd_inside():
             return self.by_formula(x, dim, t, where)
 
     def checked_backward(self, dy: Tensor, x: Tensor, dim: int, t: float, where: Any) -> Tensor:
-        dim, t = self.checked(x, dim, t, where, dy)
-        return self.run("backward", self.counted(dy, where), x, dim, t, where)
+        dim, t = self.checked_options(x, dim, t, where, dy)
+        return self.run_rows("backward", self.counted(dy, where), x, dim, t, where)
 
     def checked_backward_from_output(self, dy: Tensor, y: Tensor, dim: int, t: float) -> Tensor:
-        dim, t = self.checked(y, dim, t, None, dy)
-        return self.run("backward_from_output", dy, y, dim, t, None)
+        dim, t = self.checked_options(y, dim, t, None, dy)
+        return self.run_rows("backward_from_output", dy, y, dim, t, None)
 
     def fake_value(self, x: Tensor, dim: int, *_: Any) -> Tensor:
         if not self.reduces:
@@ -348,14 +336,14 @@ class Rows:
         return self.backward_operator(dy, saved, dim, temperature, where)  # type: ignore[no-any-return]
 
     def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
-        _, _, *options = kept
+        *given, dim, temperature, where = kept
         return differentiated(
-            lambda dy, x: self.gradient_by_formula(dy, x, *options, True), kept[:2], g
+            lambda dy, x: self.gradient_by_formula(dy, x, dim, temperature, where, True), given, g
         )
 
     def second_order_from_output(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
-        _, _, *options = kept
-        return differentiated(lambda dy, y: self.pull_back(dy, y, *options), kept[:2], g)
+        *given, dim, temperature = kept
+        return differentiated(lambda dy, y: self.pull_back(dy, y, dim, temperature), given, g)
 
     def gradients_at_temperatures(self, ctx: Any, dy: Tensor) -> Any:
         *given, where = ctx.saved_tensors
@@ -392,35 +380,6 @@ def differentiated(
         )
 
 
-def vmap_of_rows(operator: Callable[[], Any]) -> Callable[..., Any]:
-    """The vmap rule of an operator of (x, dim, temperature, where); it may not exist yet."""
-
-    def rule(info: Any, dims: Any, x: Tensor, dim: int, t: Any, where: Any, *keep: Any) -> Any:
-        x = batch_first(x, dims[0], info.batch_size)
-        axes = x.dim() - 1
-        dim = dim % max(axes, 1)
-        t = along_batch(t, dims[2], max(axes - 1, 0))
-        where = along_batch(where, dims[3], axes)
-        if axes == 0:  # rows of one element
-            where = where.unsqueeze(-1) if isinstance(where, Tensor) else None
-            return operator()(x.unsqueeze(1), 1, t, where, *keep).reshape(x.shape), 0
-        return operator()(x, dim + 1, t, where, *keep), 0
-
-    return rule
-
-
-def batch_first(t: Tensor, dim: int | None, size: int) -> Tensor:
-    return t.expand(size, *t.shape) if dim is None else t.movedim(dim, 0)
-
-
-def along_batch(t: Any, dim: int | None, axes: int) -> Any:
-    """What broadcasts against tensors of so many axes and the batch before them."""
-    if not isinstance(t, Tensor) or dim is None:
-        return t
-    t = t.movedim(dim, 0)
-    return t.reshape(t.shape[0], *(1,) * (axes - t.dim() + 1), *t.shape[1:])
-
-
 def is_one(temperature: Any) -> bool:
     return type(temperature) is float and temperature == 1.0
 
@@ -431,7 +390,7 @@ def along_any_axis(of: Rows) -> Callable[..., Tensor]:
     def forward(
         ctx: Any, x: Tensor, dim: int, temperature: Any, where: Any, keep_input: bool
     ) -> Tensor:
-        y = of.run("value", x, x, dim, temperature, where)
+        y = of.run_rows("value", x, x, dim, temperature, where)
         ctx.of_output = of.from_output is not None and not keep_input
         ctx.save_for_backward(y if ctx.of_output else x, where)
         ctx.dim, ctx.temperature = dim, temperature
@@ -439,7 +398,7 @@ def along_any_axis(of: Rows) -> Callable[..., Tensor]:
 
     def by_kernel(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
         mode = "backward_from_output" if ctx.of_output else "backward"
-        return of.run(mode, of.counted(dy, where), kept, ctx.dim, ctx.temperature, where)
+        return of.run_rows(mode, of.counted(dy, where), kept, ctx.dim, ctx.temperature, where)
 
     def by_graph(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
         dy = of.counted(densely(dy), where)
@@ -459,13 +418,13 @@ def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
     def forward(ctx: Any, x: Tensor) -> Tensor:
         y = value(x)
         if y is None:
-            y = of.run("value", x, x, x.dim() - 1, 1.0, None)
+            y = of.run_rows("value", x, x, x.dim() - 1, 1.0, None)
         ctx.save_for_backward(y if of_output else x)
         return y
 
     def by_kernel(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
         dx = slope(dy, kept)
-        return of.run(mode, dy, kept, kept.dim() - 1, 1.0, None) if dx is None else dx
+        return of.run_rows(mode, dy, kept, kept.dim() - 1, 1.0, None) if dx is None else dx
 
     def by_graph(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
         return of.gradient(densely(dy), kept, kept.dim() - 1, 1.0, None, of_output)
@@ -484,58 +443,6 @@ def pulled_back(
     return dx
 
 
-def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
-    """y in the order of memory that a new tensor like x has."""
-    if x.is_contiguous() and y.is_contiguous():
-        return y
-    out = torch.empty_like(x)
-    return y if y.stride() == out.stride() else out.copy_(y)
-
-
-def learns(temperature: Any) -> bool:
-    """Whether somebody may want a derivative by the temperature."""
-    return isinstance(temperature, Tensor) and (
-        (temperature.requires_grad and torch.is_grad_enabled())
-        or is_wrapped(temperature)
-        or (
-            forward_ad._current_level >= 0
-            and forward_ad.unpack_dual(temperature).tangent is not None
-        )
-    )
-
-
-def checked_temperature(temperature: Any, name: str = "temperature") -> Temperature:
-    """One positive number, or a tensor of them. What a tensor holds that is traced is known later:
-    operators look again.
-    """
-    if not isinstance(temperature, Tensor):
-        number = as_number(temperature, name)
-        if not 0 < number < math.inf:
-            raise ValueError(f"{name} must be positive and finite, not {temperature!r}")
-        return number
-    if temperature.is_complex() or temperature.dtype == torch.bool:
-        raise TypeError(f"temperature must be of real numbers, not of {temperature.dtype}")
-    known = values_of(temperature)
-    if known is None:
-        return temperature
-    with outside_transforms():
-        if not bool(((known > 0) & (known < math.inf)).all()):
-            shown = float(known) if known.dim() == 0 else known
-            raise ValueError(f"{name} must be positive and finite, not {shown}")
-    if temperature.dim() or learns(temperature):
-        return temperature
-    return float(temperature)
-
-
-def refusing(temperature: Temperature) -> Temperature:
-    """A temperature that is checked when what is compiled runs, if it is traced."""
-    if not isinstance(temperature, Tensor) or not torch.compiler.is_compiling():
-        return temperature
-    known = temperature.detach()
-    refused: Tensor = torch.ops.ogive.checked_temperature(known)
-    return temperature + (refused - known)
-
-
 def _returned(temperature: Tensor) -> Tensor:
     checked_temperature(temperature)
     return temperature.clone()
@@ -548,93 +455,69 @@ _check: Any = define(
 LIBRARY.impl("checked_temperature", _returned, "CUDA")
 
 
-def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
-    try:
-        temperature.expand(lead)
-    except RuntimeError:
-        raise ValueError(
-            f"{name}: temperature of shape {tuple(temperature.shape)} does not fit rows of shape "
-            f"{tuple(lead)}"
-        ) from None
+def public_rows(of: Rows) -> Callable[..., Tensor]:
+    def rows_function(
+        input: Any,
+        dim: int | None = -1,
+        _stacklevel: int | torch.dtype = 3,
+        dtype: torch.dtype | None = None,
+        *,
+        temperature: Temperature = 1.0,
+        where: Tensor | None = None,
+        lean: bool | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        plain = dtype is None and lean is None and where is None and out is None
+        if plain and type(_stacklevel) is int and is_one(temperature):
+            found = of.fast_value(input, dim)
+            if found is not None:
+                return found
+        if dim is None:
+            dim = implicit_dim(of.name, input)
+        if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
+            dtype = _stacklevel
+        if within_devices(input, temperature, where):
+            with unseen():
+                return rows_function(
+                    input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
+                    out=out,
+                )  # fmt: skip
+        x = input if dtype is None else input.to(dtype)
+        if out is not None:
+            return into(out, of.name, lambda x: of.call_rows(x, dim, temperature, where, lean), x)
+        return of.call_rows(x, dim, temperature, where, lean)
+
+    rows_function.__name__ = rows_function.__qualname__ = of.name
+    return rows_function
 
 
-def checked_mask(where: Tensor, x: Tensor, name: str) -> Tensor:
-    if not isinstance(where, Tensor):
-        raise TypeError(f"{name}: where must be a Tensor, not {type(where).__name__}")
-    if where.dtype != torch.bool:
-        raise TypeError(f"{name}: where must be a boolean mask, not of dtype {where.dtype}")
-    check_devices(name, x=x, where=where)
-    try:
-        where.expand(x.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"{name}: where of shape {tuple(where.shape)} does not fit x of shape {tuple(x.shape)}"
-        ) from None
-    return where
+def public_reduced_rows(of: Rows) -> Callable[..., Tensor]:
+    def reduced_rows(
+        input: Any,
+        dim: int | Sequence[int] = -1,
+        keepdim: bool = False,
+        *,
+        temperature: Temperature = 1.0,
+        where: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        if out is not None:
+            given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
+            given |= {"temperature": temperature, "where": where}
+            return into(out, of.name, partial(reduced_rows, **given), input)
+        whole = isinstance(dim, int)
+        y = of.fast_value(input, dim) if whole and is_one(temperature) and where is None else None
+        if y is None and within_devices(input, temperature, where):
+            with unseen():
+                return reduced_rows(input, dim, keepdim, temperature=temperature, where=where)
+        if not isinstance(dim, int):
+            return over_axes(of, input, dim, keepdim, temperature, where)
+        if y is None:
+            y = of.call_rows(input, dim, temperature, where, None)
+        return y.unsqueeze(dim) if keepdim and input.dim() else y
 
-
-def public(of: Rows) -> Callable[..., Tensor]:
-    if not of.reduces:
-
-        def function(
-            input: Any,
-            dim: int | None = -1,
-            _stacklevel: int | torch.dtype = 3,
-            dtype: torch.dtype | None = None,
-            *,
-            temperature: Temperature = 1.0,
-            where: Tensor | None = None,
-            lean: bool | None = None,
-            out: Tensor | None = None,
-        ) -> Tensor:
-            plain = dtype is None and lean is None and where is None and out is None
-            if plain and type(_stacklevel) is int and is_one(temperature):
-                found = of.at_once(input, dim)
-                if found is not None:
-                    return found
-            if dim is None:
-                dim = implicit_dim(of.name, input)
-            if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
-                dtype = _stacklevel
-            if within_devices(input, temperature, where):
-                with unseen():
-                    return function(
-                        input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
-                        out=out,
-                    )  # fmt: skip
-            x = input if dtype is None else input.to(dtype)
-            if out is not None:
-                return into(out, of.name, lambda x: of.call(x, dim, temperature, where, lean), x)
-            return of.call(x, dim, temperature, where, lean)
-
-    else:
-
-        def function(  # type: ignore[misc]
-            input: Any,
-            dim: int | Sequence[int] = -1,
-            keepdim: bool = False,
-            *,
-            temperature: Temperature = 1.0,
-            where: Tensor | None = None,
-            out: Tensor | None = None,
-        ) -> Tensor:
-            if out is not None:
-                given: dict[str, Any] = {"dim": dim, "keepdim": keepdim}
-                given |= {"temperature": temperature, "where": where}
-                return into(out, of.name, partial(function, **given), input)
-            whole = isinstance(dim, int)
-            y = of.at_once(input, dim) if whole and is_one(temperature) and where is None else None
-            if y is None and within_devices(input, temperature, where):
-                with unseen():
-                    return function(input, dim, keepdim, temperature=temperature, where=where)  # type: ignore[arg-type]
-            if not isinstance(dim, int):
-                return over_axes(of, input, dim, keepdim, temperature, where)
-            if y is None:
-                y = of.call(input, dim, temperature, where, None)
-            return y.unsqueeze(dim) if keepdim and input.dim() else y
-
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    reduced_rows.__name__ = reduced_rows.__qualname__ = of.name
+    return reduced_rows
 
 
 def over_axes(
@@ -648,215 +531,13 @@ def over_axes(
     if len(set(axes)) < len(axes):
         raise RuntimeError(f"{of.name}: dim = {tuple(dims)} names an axis twice")
     if not x.dim():
-        return of.call(x, 0, temperature, where, None)
+        return of.call_rows(x, 0, temperature, where, None)
     last = range(x.dim() - len(axes), x.dim())
     rows, mask = (
         t if t is None else t.movedim(axes, tuple(last)).flatten(last[0])
         for t in (x, where if where is None else checked_mask(where, x, of.name).expand(x.shape))
     )
-    y = of.call(rows, -1, temperature, mask, None)
+    y = of.call_rows(rows, -1, temperature, mask, None)
     for axis in sorted(axes) if keepdim else ():
         y = y.unsqueeze(axis)
     return y
-
-
-class DrawnRows:
-    """A function of a row and of noise, which a seed and the element's index decide."""
-
-    def __init__(self, card: Card):
-        self.card, self.name = card, card.name
-        self.function = of_noisy_rows(self)
-        self.define_operators()
-
-    def run(self, mode: str, dy: Any, x: Tensor, *rest: Any) -> Tensor:
-        dim, temperature, hard, seed = rest
-        if dim == x.dim() - 1 and x.numel() and lie_alike(x if dy is None else dy, x):
-            return self.run_dense(mode, dy, x, temperature, hard, int(seed))
-        rows = x.movedim(dim, -1)
-        lead, n = tuple(rows.shape[:-1]), rows.shape[-1]
-        out = torch.empty(rows.shape, dtype=x.dtype, device="cpu")
-        noise = (temperature, int(seed), first_indices(lead, n))
-        operands = (
-            (rows, *noise, hard, out) if dy is None
-            else (dy.movedim(dim, -1).to(x.dtype), rows, *noise, out)
-        )  # fmt: skip
-        _raw.rows(self.name, mode, x.dtype, n, lead, operands)
-        return out.movedim(-1, dim)
-
-    def run_dense(
-        self, mode: str, dy: Any, x: Tensor, temperature: float, hard: bool, seed: int
-    ) -> Tensor:
-        """The same where rows lie one after the other."""
-        n, size = x.size(-1), x.element_size()
-        count, steps = x.numel() // n, (n * size, size)
-        out = torch.empty_like(x)
-        first = first_indices((count,), n)
-        noise = temperature, seed, (first.data_ptr(), (8,))
-        at, to = (_raw.address(x), steps), (out.data_ptr(), steps)
-        operands: Any = (at, *noise, hard, to)
-        if dy is not None:
-            operands = (_raw.address(dy), steps), at, *noise, to
-        handle = _raw.handle_of(self.name, mode)
-        _native.raw_strided(handle, NUMBER_OF[x.dtype], (count,), n, operands)
-        return out
-
-    def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:
-        """The soft result, from the same noise."""
-        rows = x.movedim(dim, -1)
-        n = rows.shape[-1]
-        shape = tuple(rows.shape)
-        with nullcontext() if torch.compiler.is_compiling() else outside_transforms():
-            zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
-            y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
-        y = y.to(x.device)
-        # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
-        u = _formulas.Exponential(-1 / y)
-        z = _formulas.wide(rows)
-        (soft,) = self.card.formula(
-            _formulas.CONTEXT, _formulas.Row(z, n), _formulas.Row(u, n), temperature
-        )
-        found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
-        return found
-
-    def formed(self, x: Tensor, dim: int, temperature: Any, hard: bool, seed: Tensor) -> Tensor:
-        """The result in torch's operations: where it is hard, with the soft one's derivatives."""
-        y = self.by_formula(x, dim, temperature, seed)
-        if not hard:
-            return y
-        best = y.detach().argmax(dim, keepdim=True)
-        # By a difference of 0 (NaN in a row that holds one), which functionalize takes as well.
-        return torch.zeros_like(y).scatter(dim, best, 1.0) + (y - y.detach())
-
-    def call(self, input: Any, temperature: Any, hard: bool, dim: Any, seed: Tensor) -> Tensor:
-        x = floating(input, self.name)
-        scalar = x.dim() == 0
-        dim = checked_dim(dim, x, self.name)
-        if isinstance(temperature, Tensor):
-            if temperature.dim():
-                raise TypeError(f"{self.name}: tau must be one number")
-            check_devices(self.name, x=x, temperature=temperature)
-        way = route_of(*(t for t in (x, temperature) if isinstance(t, Tensor)))
-        temperature = checked_temperature(temperature, "tau")
-        if not isinstance(hard, bool):
-            raise TypeError(f"hard must be True or False, not {hard!r}")
-        if scalar:
-            x = x.reshape(1)
-        given = x, dim, temperature, hard, seed
-        y: Tensor
-        if isinstance(temperature, Tensor) or way in (TRANSFORMS, FORMULA):
-            y = by_torch(self.name, self.formed, x, dim, refusing(temperature), hard, seed)
-        elif way == KERNELS:
-            y = self.function(*given)
-        else:
-            y = by_operator(self.name, self.operator, self.formed, *given)
-        return y.reshape(()) if scalar else y
-
-    def checked(self, x: Tensor, dim: int, temperature: Any, seed: Tensor) -> int:
-        """The axis from 0 on; refuses what a direct call of an operator may get wrong."""
-        _raw.format_of(x.dtype)
-        checked_temperature(temperature)
-        checked_seed(seed)
-        if x.dim() == 0:
-            raise RuntimeError(f"{self.name}: x must have an axis")
-        return checked_dim(dim, x, self.name)
-
-    def define_operators(self) -> None:
-        self.backward_operator = define_mode(
-            self.card, "backward", self.checked_backward, self.second_order,
-            fake=lambda dy, *given: self.fake(*given), cuda=self.on_cuda(self.checked_backward),
-        )  # fmt: skip
-        self.operator = define_mode(
-            self.card, "value", self.checked_value,
-            lambda kept, dy: self.backward_operator(dy, *kept),
-            fake=self.fake, cuda=self.on_cuda(self.checked_value),
-        )  # fmt: skip
-
-    def on_cuda(self, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        def implementation(*args: Any) -> Tensor:
-            *tensors, dim, temperature, hard, seed = args
-
-            def by_kernel(kernels: Any) -> Tensor:
-                *dy, x = (t.movedim(dim, -1) for t in tensors)
-                y: Tensor = getattr(kernels, self.name)(x, temperature, hard, int(seed), *dy)
-                return y.movedim(-1, dim)
-
-            return on_gpu(  # type: ignore[no-any-return]
-                self.name, "value", tensors[-1], by_kernel, lambda: on_the_cpu(run, *args)
-            )
-
-        return implementation
-
-    def fake(self, x: Tensor, dim: int, *_: Any) -> Tensor:
-        dim = checked_dim(dim, x, self.name)
-        return x.new_empty(x.movedim(dim, -1).shape).movedim(-1, dim)
-
-    def checked_value(self, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor) -> Tensor:
-        dim = self.checked(x, dim, t, seed)
-        return self.run("value", None, x, dim, t, hard, seed)
-
-    def checked_backward(
-        self, dy: Tensor, x: Tensor, dim: int, t: float, hard: bool, seed: Tensor
-    ) -> Tensor:
-        dim = self.checked(x, dim, t, seed)
-        _raw.format_of(dy.dtype)
-        _raw.check_shape(dy, x.shape)
-        return self.run("backward", dy, x, dim, t, hard, seed)
-
-    def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, ...]:
-        dy, x, dim, temperature, _, seed = kept
-        return differentiated(
-            lambda dy, x: pulled_back(
-                lambda x: self.by_formula(x, dim, temperature, seed), dy, x, True
-            ),
-            (dy, x), g,
-        )  # fmt: skip
-
-
-def of_noisy_rows(of: DrawnRows) -> Callable[..., Tensor]:
-    """The eager Function of (x, dim, temperature, hard, seed)."""
-
-    def forward(
-        ctx: Any, x: Tensor, dim: int, temperature: float, hard: bool, seed: Tensor
-    ) -> Tensor:
-        ctx.save_for_backward(x, seed)  # as the operator does
-        # A checkpoint's recomputation draws another from a generator of the user's own.
-        ctx.seed = seed
-        ctx.rest = dim, temperature, hard
-        return of.run("value", None, x, dim, temperature, hard, seed)
-
-    def by_kernel(ctx: Any, dy: Tensor, x: Tensor, _: Tensor) -> Tensor:
-        return of.run("backward", dy, x, *ctx.rest, ctx.seed)
-
-    def by_graph(ctx: Any, dy: Tensor, x: Tensor, _: Tensor) -> Tensor:
-        (dim, temperature, _), seed = ctx.rest, ctx.seed
-        dy, further = densely(dy), torch.is_grad_enabled()
-        dx = pulled_back(lambda x: of.by_formula(x, dim, temperature, seed), dy, x, further)
-        if not is_plain(dy):
-            return dx
-        with torch.no_grad():
-            value = by_kernel(ctx, dy, x, seed)
-        return ValueOf.apply(value, dx)  # type: ignore[no-any-return]
-
-    return eager(forward, by_kernel, by_graph, others=4)
-
-
-def drawn_public(of: DrawnRows) -> Callable[..., Tensor]:
-    def function(
-        logits: Any,
-        tau: float = 1.0,
-        hard: bool = False,
-        eps: float = 1e-10,
-        dim: int = -1,
-        *,
-        seed: int | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        if eps != 1e-10:  # the noise is finite without it
-            warn_of_ignored(of.card, "eps", eps)
-        if within_devices(logits, tau):
-            with unseen():
-                return function(logits, tau, hard, eps, dim, seed=seed, generator=generator)
-        return of.call(logits, tau, hard, dim, drawn_seed(seed, generator))
-
-    function.__name__ = function.__qualname__ = of.name
-    return function

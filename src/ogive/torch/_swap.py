@@ -37,9 +37,9 @@ from ..calls.codegen import generated
 from ..catalog import Card, Parameter
 from . import nn
 from ._arguments import ignored
-from ._catalog import FUNCTIONS, approximations
-from ._dispatch import modes_without_effect
 from ._formats import FLOATS
+from ._public import FUNCTIONS, approximations
+from ._route import modes_without_effect
 
 
 @dataclass(frozen=True)

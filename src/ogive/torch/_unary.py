@@ -14,31 +14,26 @@ from .._ufuncs import check_order, check_parameter
 from ..calls.codegen import generated
 from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
-from . import _formulas, _raw
+from . import _formulas, _launch
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
-from ._dispatch import (
+from ._checks import as_number, floating
+from ._functions import eager
+from ._operators import define_mode, on_gpu, on_the_cpu, schema
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    Beside,
-    ValueOf,
-    as_number,
     by_operator,
     by_torch,
     densely,
-    elementwise_vmap,
-    floating,
     is_plain,
     needs_operator,
-    nested_forward,
-    primal,
     route,
     route_of,
     unseen,
     within_devices,
 )
-from ._functions import eager
-from ._library import define_mode, on_gpu, on_the_cpu, schema
+from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -52,20 +47,20 @@ class Unary:
         self.parameters = [p for p in card.parameters if p.operand]
         self.modes = modes(card.name)
         self.formula = _formulas.unary(card)
-        self.value = _raw.elementwise(card.name, "value")
-        self.backward = _raw.elementwise(card.name, "backward")
+        self.value = _launch.elementwise(card.name, "value")
+        self.backward = _launch.elementwise(card.name, "backward")
         self.straight = "second_derivative" not in self.modes
         self.second: Any = (
-            None if self.straight else _raw.elementwise(card.name, "second_derivative")
+            None if self.straight else _launch.elementwise(card.name, "second_derivative")
         )
         self.slope_of: Any = None if self.straight else _formulas.slope_from_output(card)
         self.from_output: Any = (
-            _raw.elementwise(card.name, "backward_from_output")
+            _launch.elementwise(card.name, "backward_from_output")
             if "backward_from_output" in self.modes and (self.straight or self.slope_of)
             else None
         )
-        self.lean = _raw.Lean(card.name) if "lean" in self.modes else None
-        self.in_place = _raw.in_place(card.name)
+        self.lean = _launch.Lean(card.name) if "lean" in self.modes else None
+        self.in_place = _launch.in_place(card.name)
         self.bound: dict[Numbers, Bound] = {}
         self.by_number: dict[float, Bound] = {}
         self.define_operators()
@@ -79,7 +74,7 @@ class Unary:
             return "bits"
         signs = zip(self.parameters, numbers, strict=True)
         if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
-            return "output"  # with a negative slope it would not tell the side
+            return "output"  # with a negative slope the sign of y does not give the sign of x
         if lean is None and self.lean is not None and not self.lean.needs_output:
             return "bits"  # two slopes: as exact, and a 32nd of the memory
         return "input"
@@ -158,7 +153,7 @@ class Unary:
         """The operator of a mode: checked on the CPU, and by Triton's kernel where there is one."""
         inputs = loop(self.name, mode).tensors
         end = inputs + len(self.parameters)
-        of_same_shape = _raw.same_shape(run, inputs)
+        of_same_shape = _launch.same_shape(run, inputs)
 
         def on_cpu(*args: Any) -> Any:
             self.check_numbers(args[inputs:end])
@@ -179,7 +174,7 @@ class Unary:
     def higher(self, x: Tensor, *rest: Any) -> Tensor:
         """The derivative of an order, by the formula."""
         *numbers, order = rest
-        _raw.format_of(x.dtype)
+        _launch.format_of(x.dtype)
         self.check_numbers(tuple(numbers))
         if not 0 <= order <= MOST_ORDERS:
             raise ValueError(f"{self.name}: order = {order} is not between 0 and {MOST_ORDERS}")
@@ -243,7 +238,7 @@ class Unary:
 
     # The call.
 
-    def call(
+    def call_unary(
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
         """Any way but the short one that the public function takes by itself."""
@@ -299,7 +294,7 @@ class Unary:
         if way == KERNELS and plan == "output":
             return self.bind(numbers).keeping("output in place")(x)
         # Backward needs x as it was.
-        return x.copy_(self.call(x.clone(), numbers, False, lean))
+        return x.copy_(self.call_unary(x.clone(), numbers, False, lean))
 
 
 MOST_KEPT = 64
@@ -311,7 +306,7 @@ class Bound:
 
     def __init__(self, of: Unary, numbers: Numbers):
         self.of, self.numbers = of, numbers
-        self.value: Callable[[Tensor], Tensor] = _raw.elementwise(of.name, "value", *numbers)
+        self.value: Callable[[Tensor], Tensor] = _launch.elementwise(of.name, "value", *numbers)
         self.applied: dict[str, Callable[[Tensor], Tensor]] = {}
         self.apply = self.keeping(of.plan(numbers, None))
 
@@ -328,7 +323,7 @@ class Bound:
 
 def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
     """Keeps the input."""
-    dx_of = _raw.elementwise(of.name, "backward", *numbers)
+    dx_of = _launch.elementwise(of.name, "backward", *numbers)
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
@@ -343,7 +338,7 @@ def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
 
 def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
     """Keeps the output, which is the next layer's input anyway."""
-    dx_of = _raw.elementwise(of.name, "backward_from_output", *numbers)
+    dx_of = _launch.elementwise(of.name, "backward_from_output", *numbers)
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
         y = value(x)
@@ -368,7 +363,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
     """Keeps a bit per element, and the output if the function needs it."""
     if of.lean is None:
         raise ValueError(f"{of.name} has no lean form")
-    lean: _raw.Lean = of.lean
+    lean: _launch.Lean = of.lean
 
     class LinearInDy(Function):
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
@@ -439,12 +434,12 @@ def no_second(name: str) -> str:
     )
 
 
-def lean_operators(of: Unary, lean: _raw.Lean) -> tuple[Any, Any]:
+def lean_operators(of: Unary, lean: _launch.Lean) -> tuple[Any, Any]:
     """``name_lean`` and ``name_lean_backward``."""
     name, kept_count = of.name, 1 + lean.needs_output
 
     def lean_value(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
-        _raw.format_of(x.dtype)
+        _launch.format_of(x.dtype)
         of.check_numbers(numbers)
         return lean.forward(x, *numbers)
 
@@ -454,14 +449,14 @@ def lean_operators(of: Unary, lean: _raw.Lean) -> tuple[Any, Any]:
     def lean_backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
-        _raw.format_of(dy.dtype)
+        _launch.format_of(dy.dtype)
         of.check_numbers(rest[kept_count + 1 :])
         check_dense(dy.shape, strides)
         for y in outputs:
-            _raw.check_shape(y, dy.shape)
+            _launch.check_shape(y, dy.shape)
             if y.dtype is not dy.dtype or y.stride() != tuple(strides):
                 raise RuntimeError(f"{name}: y is not the output that was kept")
-        _raw.check_shape(bits, ((dy.numel() + 7) // 8,))
+        _launch.check_shape(bits, ((dy.numel() + 7) // 8,))
         if bits.dtype is not torch.uint8 or not bits.is_contiguous():
             raise RuntimeError(f"{name}: bits are not those that were kept")
         return lean.backward(dy, kept, tuple(strides), *rest[kept_count + 1 :])
@@ -594,7 +589,7 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
     return Backward, Value
 
 
-def public(
+def public_unary(
     of: Unary, forms: dict[str, Callable[..., Tensor]] | None = None
 ) -> Callable[..., Tensor]:
     """The function with the card's parameters in its signature, written out and compiled.
@@ -651,7 +646,7 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
 """
     scope: dict[str, Any] = {
         "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
-        "grad_enabled": _grad_enabled, "call": of.call,
+        "grad_enabled": _grad_enabled, "call": of.call_unary,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip

@@ -19,7 +19,7 @@ from .. import catalog
 from ..calls.codegen import generated
 from ..catalog import Card
 from ._arguments import ignored
-from ._catalog import FUNCTIONS
+from ._public import FUNCTIONS
 
 __all__: list[str] = []
 

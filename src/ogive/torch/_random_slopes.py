@@ -1,4 +1,6 @@
-"""Unary functions with a parameter that is drawn in training: RReLU."""
+"""Unary functions with a parameter that is random in training: RReLU. And the seeds of all that is
+random.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,18 @@ from torch.autograd import Function
 
 from .. import _native
 from ..calls.loop import loop
-from . import _raw
-from ._dispatch import (
+from . import _launch
+from ._checks import as_number, floating
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import ONE_THREAD, same_dense_layout
+from ._operators import define_mode, on_gpu, on_the_cpu
+from ._route import (
     FORMULA,
     KERNELS,
     OPERATOR,
-    as_number,
     by_operator,
     densely,
-    elementwise_vmap,
-    floating,
     has_no_operator,
     kind_of,
     needs_operator,
@@ -32,17 +36,13 @@ from ._dispatch import (
     unseen,
     within_devices,
 )
-from ._formats import NUMBER_OF
-from ._functions import eager
-from ._library import define_mode, on_gpu, on_the_cpu
-from ._raw import lie_alike
-from ._unary import Unary
-from ._unary import public as evaluation
+from ._transforms import elementwise_vmap
+from ._unary import Unary, public_unary
 
 SEEDS = (1 << 63) - 1
 
 
-def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
+def seed_tensor(seed: int | None, generator: torch.Generator | None) -> Tensor:
     """The key of the counter-based generator: given, or drawn from torch's."""
     if seed is not None:
         try:
@@ -82,27 +82,25 @@ def few_first_indices(rows: int, n: int) -> Any:
     return np.arange(rows, dtype=np.int64) * n
 
 
-ONE_THREAD = 1 << 15
-"""So many elements one thread goes through, as one long row."""
-
-
-class Drawn:
+class RandomSlopes:
     """The training form, in which each element's slope is drawn from the seed and its index."""
 
     def __init__(self, of: Unary):
         self.of, self.name = of, of.name
-        self.evaluate = evaluation(of)
-        self.handles = {m: _raw.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")}
+        self.evaluate = public_unary(of)
+        self.handles = {
+            m: _launch.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")
+        }
         self.define_operators()
-        self.function, self.apply = drawn_functions(self)
+        self.transformed, self.apply = random_functions(self)
 
-    def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
+    def run_kernel(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
         like = tensors[-1]
         n = like.numel()
-        if 0 < n <= ONE_THREAD and lie_alike(tensors[0], like):
+        if 0 < n <= ONE_THREAD and same_dense_layout(tensors[0], like):
             found = torch.empty_like(like)
             step = (like.element_size(),)
-            read = [(_raw.address(t), step) for t in tensors]
+            read = [(_launch.address(t), step) for t in tensors]
             result = found.data_ptr(), step
             _native.raw_strided(
                 self.handles[mode], NUMBER_OF[like.dtype], (), n,
@@ -113,23 +111,25 @@ class Drawn:
         out = torch.empty(rows[0].shape, dtype=like.dtype, device="cpu")
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
         operands = (*rows, *numbers, seed, first_indices(lead, n), out)
-        _raw.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
+        _launch.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
         return out.reshape(like.shape)
 
-    def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+    def random_value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
         key = checked_seed(seed) if isinstance(seed, Tensor) else seed
-        return self.run("value", (x,), (lower, upper), key)
+        return self.run_kernel("value", (x,), (lower, upper), key)
 
-    def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+    def random_backward(
+        self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any
+    ) -> Tensor:
         key = checked_seed(seed) if isinstance(seed, Tensor) else seed
-        return self.run("backward", (dy, x), (lower, upper), key)
+        return self.run_kernel("backward", (dy, x), (lower, upper), key)
 
     def define_operators(self) -> None:
         self.backward_operator = self.define(
-            "backward", self.backward, self.first_order, lambda inputs, output: inputs[1:]
+            "backward", self.random_backward, self.first_order, lambda inputs, output: inputs[1:]
         )
         self.operator = self.define(
-            "value", self.value, self.first_order, lambda inputs, output: inputs
+            "value", self.random_value, self.first_order, lambda inputs, output: inputs
         )
 
     def define(self, mode: str, run: Any, pull_back: Any, keeps: Any) -> Any:
@@ -146,7 +146,7 @@ class Drawn:
         def fake(*args: Any) -> Tensor:
             return torch.empty_like(args[0], memory_format=torch.contiguous_format)
 
-        checked = _raw.same_shape(run, loop(self.name, f"sampled_{mode}").tensors)
+        checked = _launch.same_shape(run, loop(self.name, f"sampled_{mode}").tensors)
         return define_mode(
             self.of.card, f"sampled_{mode}", checked, pull_back, keeps=keeps, fake=fake,
             cuda=on_cuda,
@@ -178,11 +178,11 @@ class Drawn:
             if x.requires_grad and torch.is_grad_enabled():
                 return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
             lower, upper = numbers
-            return self.value(x, lower, upper, seed)
-        return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
+            return self.random_value(x, lower, upper, seed)
+        return self.transformed.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
 
 
-def drawn_functions(of: Drawn) -> tuple[Any, Any]:
+def random_functions(of: RandomSlopes) -> tuple[Any, Any]:
     """The Function that torch.func and forward mode take, and the eager one."""
 
     class Backward(Function):
@@ -234,7 +234,7 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
             key = key_of(seed)
             return by_operator(
                 of.name, lambda dy: of.backward_operator(dy, x, lower, upper, key),
-                lambda dy: dy * of.backward(torch.ones_like(x), x, lower, upper, key),
+                lambda dy: dy * of.random_backward(torch.ones_like(x), x, lower, upper, key),
                 densely(dy),
             )  # fmt: skip
         return Backward.apply(dy, x, lower, upper, seed)
@@ -254,21 +254,21 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
     def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
         ctx.save_for_backward(x)
         ctx.rest = lower, upper, seed
-        return of.value(x, lower, upper, seed)
+        return of.random_value(x, lower, upper, seed)
 
     eager_value = eager(
         forward,
-        lambda ctx, dy, x: of.backward(dy, x, *ctx.rest),
+        lambda ctx, dy, x: of.random_backward(dy, x, *ctx.rest),
         lambda ctx, dy, x: pulled_back(dy, x, *ctx.rest),
         others=3,
     )
     return Value, eager_value
 
 
-def public(of: Drawn) -> Callable[..., Tensor]:
+def public_random_slopes(of: RandomSlopes) -> Callable[..., Tensor]:
     low, high = (p.default for p in of.of.parameters)
 
-    def function(
+    def random_slopes(
         input: Any,
         lower: float = low,
         upper: float = high,
@@ -288,10 +288,10 @@ def public(of: Drawn) -> Callable[..., Tensor]:
             return of.evaluate(input, *numbers, inplace, lean=lean)
         if within_devices(input):
             with unseen():
-                return function(
+                return random_slopes(
                     input, lower, upper, True, inplace, seed=seed, generator=generator, lean=lean
                 )
-        key = drawn_seed(seed, generator)
+        key = seed_tensor(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)
         if floating(input, of.name) is not input:
@@ -299,5 +299,5 @@ def public(of: Drawn) -> Callable[..., Tensor]:
         kept = input.requires_grad and torch.is_grad_enabled()  # backward needs it as it was
         return input.copy_(of.train(input.clone() if kept else input, numbers, key))
 
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    random_slopes.__name__ = random_slopes.__qualname__ = of.name
+    return random_slopes

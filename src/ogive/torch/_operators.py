@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..calls.loop import loop
 from ..catalog import Card
-from ._dispatch import elementwise_vmap, warn_of_fallback
+from ._transforms import elementwise_vmap
+from ._warn import warn_of_fallback
 
 LIBRARY = torch.library.Library("ogive", "FRAGMENT")
 

@@ -56,7 +56,7 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     given = parameters if numbers else [f"float({p})" for p in parameters]
     operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
     code = f"""
-def run({taken}):
+def {name}_{mode}({taken}):
     if {" and ".join(plain)}:
         {"; ".join(f"{r} = like({last})" for r in results)}
         flat({handle_of(name, mode)}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
@@ -70,7 +70,7 @@ def run({taken}):
         "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
-    return generated("run", code, scope, f"raw {mode} {name}")
+    return generated(f"{name}_{mode}", code, scope, f"raw {mode} {name}")
 
 
 def plainly(tensors: Sequence[str]) -> list[str]:
@@ -119,20 +119,24 @@ def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
 def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """The kernel for callers whom nobody has checked."""
 
-    def checked(*args: Any) -> Any:
+    def of_one_shape(*args: Any) -> Any:
         last = args[inputs - 1]
         for t in args[:inputs]:
             format_of(t.dtype)
             check_shape(t, last.shape)
         return run(*args)
 
-    return checked
+    return of_one_shape
 
 
-def lie_alike(dy: Tensor, x: Tensor) -> bool:
-    """Whether both lie dense, in the order of their axes, in one format."""
-    plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
-    return plain and dy.dtype is x.dtype
+def has_dense_layout(x: Tensor) -> bool:
+    """Whether elements lie one after the other in the order of its axes, with their own signs."""
+    return x.is_contiguous() and not x.is_neg()
+
+
+def same_dense_layout(dy: Tensor, x: Tensor) -> bool:
+    """The same of two tensors, in one format."""
+    return has_dense_layout(x) and has_dense_layout(dy) and dy.dtype is x.dtype
 
 
 def check_shape(t: Tensor, shape: Sequence[int]) -> None:
@@ -145,7 +149,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
     handle, flat = handle_of(name, "value"), _native.raw_flat
     written = torch.autograd.graph.increment_version
 
-    def run(x: Tensor, *numbers: float) -> Tensor:
+    def write_over(x: Tensor, *numbers: float) -> Tensor:
         if x.is_contiguous() and not x.is_neg():
             at = address(x)
             flat(handle, NUMBER_OF[x.dtype], x.numel(), at, *map(float, numbers), at)
@@ -154,7 +158,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
             return x
         return x.copy_(_any_layouts(handle, (x,), numbers, 1)[0])
 
-    return run
+    return write_over
 
 
 def _any_layouts(
@@ -213,7 +217,7 @@ def format_of(dtype: torch.dtype) -> int:
 
 
 class Lean:
-    """The two kernels of a function whose backward needs a bit an element.
+    """The two kernels of a function whose backward needs a bit per element.
 
     ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
     ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
@@ -311,7 +315,7 @@ def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
     plain = plainly(tensors)
     operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
     code = f"""
-def run({", ".join([*tensors, *defaults])}):
+def {name}_{mode}({", ".join([*tensors, *defaults])}):
     if {" and ".join(plain)} and {last}.dim() and {last}.numel():
         n = {last}.size(-1)
         y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
@@ -322,4 +326,16 @@ def run({", ".join([*tensors, *defaults])}):
         "like": torch.empty_like, "rows": _native.raw_rows, "formats": NUMBER_OF,
         "handle": handle_of(name, mode),
     }  # fmt: skip
-    return generated("run", code, scope, f"raw rows {mode} {name}")
+    return generated(f"{name}_{mode}", code, scope, f"raw rows {mode} {name}")
+
+
+def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
+    """y in the order of memory that a new tensor like x has."""
+    if x.is_contiguous() and y.is_contiguous():
+        return y
+    out = torch.empty_like(x)
+    return y if y.stride() == out.stride() else out.copy_(y)
+
+
+ONE_THREAD = 1 << 15
+"""So many elements one thread goes through, as one long row."""
