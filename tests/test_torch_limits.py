@@ -23,7 +23,6 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive import _heads as numpy_heads  # noqa: E402
 from ogive.torch import _drawn, _heads, _parallel, _unary  # noqa: E402
 from torch_cases import same_bits  # noqa: E402
 

@@ -8,15 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._ufuncs import seed_key, ufunc
 from .calls.arrays import (
     as_array,
     as_out,
-    as_parameter,
-    as_plain,
-    at,
     checked_axis,
-    first,
     first_indices,
     is_dask,
     rewrap,
@@ -24,7 +19,9 @@ from .calls.arrays import (
     row_back,
     row_last,
 )
+from .calls.checks import checked_switch, row_temperature, seed_key
 from .calls.loop import Loop, loop
+from .calls.ufuncs import ufunc
 from .catalog import Card
 
 
@@ -41,26 +38,6 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
         "jacobian": jacobian,
     }
     return makers[mode](card)
-
-
-def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
-    """A temperature that is positive, and no larger than one for each row; as float64."""
-    if type(temperature) is float and 0 < temperature < np.inf:
-        return temperature
-    values = np.asarray(as_parameter(as_plain(temperature, "temperature"), "temperature"))
-    fine = (values > 0) & (values < np.inf)
-    if not fine.all():
-        index = first(~fine)
-        raise ValueError(
-            f"{at('temperature', index)} must be positive and finite, not {values[index]}"
-        )
-    try:
-        fits = np.broadcast_shapes(values.shape, lead) == lead
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"temperature of shape {values.shape} does not fit the rows' {lead}")
-    return values
 
 
 def row_out(out: Any, shape: tuple[int, ...]) -> Any:
@@ -129,7 +106,7 @@ def value(card: Card) -> Callable[..., Any]:
         out: Any = None,
     ) -> Any:
         rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         target = None if out is None else row_out(out, _shape(rows, axis, reduces))
         target = target if target is None or reduces else row_last(target, axis)
         mask = row_mask(where, rows, axis)
@@ -165,7 +142,7 @@ def backward(card: Card) -> Callable[..., Any]:
         dy: Any, x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None, out: Any = None
     ) -> Any:
         rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         expected = _shape(rows, axis, reduces)
         if upstream.shape != expected and (upstream.ndim or not reduces):
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
@@ -197,7 +174,7 @@ def backward_from_output(card: Card) -> Callable[..., Any]:
 
     def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
         rows, upstream = as_array(y, of_y), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
         target = None if out is None else row_last(row_out(out, rows.shape), axis)
@@ -225,7 +202,7 @@ def jacobian(card: Card) -> Callable[..., Any]:
 
     def call(x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None) -> Any:
         rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         length = rows.shape[axis]
         mask = row_mask(where, rows, axis)
         rows = row_last(rows, axis)
@@ -259,7 +236,7 @@ def drawn_value(card: Card) -> Callable[..., Any]:
     ) -> Any:
         key = seed_key(card.name, seed)
         rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         target = row_out(out, rows.shape)
         last = row_last(rows, axis)
         operands = (
@@ -293,7 +270,7 @@ def drawn_backward(card: Card) -> Callable[..., Any]:
         key = seed_key(card.name, seed)
         checked_switch("hard", hard)  # the gradient is that of the soft result
         rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         if upstream.shape != rows.shape:
             raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {rows.shape}")
         target = row_out(out, rows.shape)
@@ -323,7 +300,7 @@ def drawn_jacobian(card: Card) -> Callable[..., Any]:
         key = seed_key(card.name, seed)
         checked_switch("hard", hard)
         rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         rows = row_last(rows, axis)
         dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
@@ -337,9 +314,3 @@ def drawn_jacobian(card: Card) -> Callable[..., Any]:
         return kernel(*in_chunks(taken, operands))
 
     return call
-
-
-def checked_switch(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
