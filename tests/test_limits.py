@@ -246,7 +246,7 @@ def test_the_sum_and_mean_of_any_number_of_losses_are_those_of_each(card: Card) 
     target = random.integers(0, 2, PATTERN) if rows else random.random(PATTERN)
     value, both = (public(card.name, mode) for mode in ("value", "value_and_grad"))
     each, slopes = both(z, target, reduction="none")
-    most = limit("_heads.py:CHUNK")
+    most = limit("calls/losses.py:CHUNK")
     for n in (most - 1, most, most + 1, 2 * most + 1) if rows else sizes_of("losses"):
         # Each time the pattern comes it is another one, so that no two chunks have the same sum.
         turned = np.arange(n) * (1 + np.arange(n) // PATTERN) % PATTERN
@@ -280,15 +280,14 @@ def judge_linear(x: Any, W: Any, labels: Any, what: str) -> None:
 
 def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
     random = np.random.default_rng(8)
-    folder = "catalog/heads/linear_cross_entropy.py"
-    few = limit(f"{folder}:FEW_ROWS")
-    wide = limit(f"{folder}:SMALL") // 4 // few + 1  # so wide that no more rows fit a chunk
+    few = limit("calls/losses.py:FEW_ROWS")
+    wide = limit("calls/losses.py:SMALL") // 4 // few + 1  # so wide that no more rows fit a chunk
     W = random.normal(0, 1, (wide, 2)).astype(np.float32)
     for n in (few - 1, few, few + 1, 2 * few + 1):
         x = random.normal(0, 1, (n, 2)).astype(np.float32)
         judge_linear(x, W, random.integers(0, wide, n), f"{n} rows")
     inner = 64
-    piece = limit(f"{folder}:PIECE") // (4 * inner)
+    piece = limit("_linear.py:PIECE") // (4 * inner)
     W = random.normal(0, 1, (2 * piece + 1, inner)).astype(np.float16)  # widened in pieces
     x = random.normal(0, 0.3, (2, inner)).astype(np.float32)
     for n in (piece, piece + 1, 2 * piece + 1):
@@ -300,7 +299,7 @@ def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
 
 
 def test_arrays_of_parameters_are_searched_up_to_a_size_and_work_beyond_it() -> None:
-    most = limit("_ufuncs.py:MOST_CHECKED")
+    most = limit("calls/checks.py:MOST_CHECKED")
     for n in (most - 1, most, most + 1, 2 * most + 1):
         alphas = np.full(n, 0.5)
         x = repeated(np.array([-1.0, 2.0, -0.25]), n)

@@ -11,13 +11,13 @@ import pytest
 
 from cases import DTYPE_IDS, DTYPES, check_python
 from ogive import _native
-from ogive._ufuncs import ufunc
+from ogive.calls.ufuncs import ufunc
 
 # Every mode of the op table that divides by a temperature, called as its loop is.
 ENDING = """
 import numpy as np
 import ogive
-from ogive._ufuncs import ufunc
+from ogive.calls.ufuncs import ufunc
 from ogive.calls.loop import loop, modes
 
 inf, nan = np.inf, np.nan

@@ -23,7 +23,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive import _heads as numpy_heads  # noqa: E402
+from ogive.calls import losses as calls_losses  # noqa: E402
 from ogive.torch import _heads, _launch, _parallel, _random_slopes, _unary  # noqa: E402
 from torch_cases import same_bits  # noqa: E402
 
@@ -92,7 +92,7 @@ def test_losses_of_elements(
 
     for n in around(_heads.ONE_THREAD, _heads.ROW, 2 * _heads.ROW):
         compare(n)
-    monkeypatch.setattr(numpy_heads, "CHUNK", 8)
+    monkeypatch.setattr(calls_losses, "CHUNK", 8)
     for n in around(8, 16):
         compare(n)
 
@@ -111,7 +111,7 @@ def test_losses_of_rows(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for rows in around(_heads.SCRATCH.most):
         compare(rows)
-    monkeypatch.setattr(numpy_heads, "CHUNK", 8)
+    monkeypatch.setattr(calls_losses, "CHUNK", 8)
     for rows in around(8, 16):
         compare(rows)
 

@@ -12,8 +12,8 @@ import pytest
 
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits
-from ogive._ufuncs import ufunc
 from ogive.calls.loop import Loop, loop, modes
+from ogive.calls.ufuncs import ufunc
 
 # Where the second operand is a double, NumPy folds doubles alone.
 FOLDED = {"TT": DTYPES, "Td": DTYPES[-1:]}

@@ -11,8 +11,8 @@ import numpy as np
 
 from . import _gated, _heads, _lean, _rows, _unary, catalog
 from ._docstrings import docstring
-from ._ufuncs import once
 from .calls import loop
+from .calls.ufuncs import once
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._ufuncs import check_order, check_parameter
 from .calls.arrays import (
     as_array,
     as_logits,
@@ -19,6 +18,7 @@ from .calls.arrays import (
     is_dask,
     rewrap,
 )
+from .calls.checks import check_order, check_parameter
 from .calls.codegen import generated
 from .calls.formats import NUMBER_OF
 from .calls.loop import loop

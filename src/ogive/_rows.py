@@ -8,15 +8,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ._ufuncs import seed_key, ufunc
 from .calls.arrays import (
     as_array,
     as_out,
-    as_parameter,
-    as_plain,
-    at,
     checked_axis,
-    first,
     first_indices,
     is_dask,
     rewrap,
@@ -24,8 +19,10 @@ from .calls.arrays import (
     row_back,
     row_last,
 )
+from .calls.checks import checked_switch, row_temperature, seed_key
 from .calls.codegen import generated
 from .calls.loop import Loop, loop
+from .calls.ufuncs import ufunc
 from .catalog import Card
 
 INPUTS = {
@@ -43,19 +40,18 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
     """
     # A mask is in the output already.
     taken = [p for p in card.parameters if not (p.role == "mask" and mode.endswith("output"))]
-    signature = [f"{name}: Any" for name in INPUTS[mode]]
-    signature += [f"{p.name}: {TYPES.get(p.role, 'Any')} = {p.default!r}" for p in taken]
+    signature = [f"{name}: 'Any'" for name in INPUTS[mode]]
+    signature += [f"{p.name}: {TYPES.get(p.role, 'Any')!r} = {p.default!r}" for p in taken]
     scope: dict[str, Any] = {}
     if mode == "jacobian":
         scope["run"] = jacobian_rows(card)
-        lines = [
-            f"return run({', '.join([*INPUTS[mode], *(f'{p.name}={p.name}' for p in taken)])})"
-        ]
+        given = ", ".join(f"{p.name}={p.name}" for p in taken)
+        lines = [f"return run(x, {given})"]
     else:
-        signature.append("out: Any = None")
+        signature.append("out: 'Any' = None")
         lines, scope = call_of_kernel(card, mode)
     code = f"""
-def {card.name}({", ".join(signature)}) -> Any:
+def {card.name}({", ".join(signature)}) -> 'Any':
     {NEXT_LINE.join(lines)}
 """
     return generated(card.name, code, scope, f"{mode} {card.name}")
@@ -88,7 +84,7 @@ def call_of_kernel(card: Card, mode: str) -> tuple[list[str], dict[str, Any]]:
         "hard = checked_switch('hard', hard)" if card.has("switch") else "",
         f"rows = as_array({x}, of_{x})",
         "upstream = as_array(dy, of_dy)" if pulls else "",
-        "axis = checked_axis(rows, axis, name)",
+        "axis = checked_axis(rows.ndim, axis, name)",
         f"expected = {expected}" if pulls else "",
         f"if {misfit}: refuse_gradient(upstream, expected, {of_output})" if pulls else "",
         f"target = None if out is None else {last[of_rows or pulls].format(target)}",
@@ -131,7 +127,7 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
         key = seed_key(card.name, seed) if card.draws else None
         checked_switch("hard", hard)
         rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
+        axis = checked_axis(rows.ndim, axis, card.name)
         masks = (row_mask(where, rows, axis),) if masked else ()
         rows = row_last(rows, axis)
         dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
@@ -148,26 +144,6 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
         return kernel(*in_chunks(taken, operands))
 
     return run_jacobian
-
-
-def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
-    """A temperature that is positive, and no larger than one for each row; as float64."""
-    if type(temperature) is float and 0 < temperature < np.inf:
-        return temperature
-    values = np.asarray(as_parameter(as_plain(temperature, "temperature"), "temperature"))
-    fine = (values > 0) & (values < np.inf)
-    if not fine.all():
-        index = first(~fine)
-        raise ValueError(
-            f"{at('temperature', index)} must be positive and finite, not {values[index]}"
-        )
-    try:
-        fits = np.broadcast_shapes(values.shape, lead) == lead
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"temperature of shape {values.shape} does not fit the rows' {lead}")
-    return values
 
 
 def row_out(out: Any, shape: tuple[int, ...]) -> Any:
@@ -221,9 +197,3 @@ def in_chunks(taken: Loop, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return held.asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
 
     return tuple(alike(*pair) for pair in given)
-
-
-def checked_switch(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from ._docstrings import docstring
-from ._ufuncs import check_order, check_parameter, rounded, seed_key, ufunc
 from .calls.arrays import as_array, as_parameter, as_plain, first_indices, is_dask, rewrap
+from .calls.checks import check_order, check_parameter, seed_key
 from .calls.codegen import generated
+from .calls.ufuncs import rounded, ufunc
 from .catalog import Card, Parameter
 
 INPUTS = {

@@ -14,9 +14,9 @@ import numpy as np
 
 from . import catalog, value_grad_hess
 from ._api import modes
-from ._heads import HESSIANS, checked_weights
-from ._ufuncs import rounded
 from .calls.arrays import as_plain, at, check_real, first
+from .calls.checks import HESSIANS, checked_weights
+from .calls.ufuncs import rounded
 
 __all__ = ["Objective", "lightgbm", "xgboost"]
 

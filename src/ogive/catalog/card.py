@@ -42,6 +42,10 @@ class Parameter:
     """What kind of argument it is."""
     learnable: bool = False
     """True where networks train it: ``backward`` then returns its gradient after dx."""
+    as_operands: Callable[[float | None], tuple[float, ...]] | None = None
+    """Losses: what the kernel takes in place of the number, which may then be None."""
+    unweighted: bool = False
+    """Losses: the factor of a term that weights of classes do not multiply."""
     any_sign: bool = False
     """The output determines the slope where the parameter is negative too."""
 
@@ -154,6 +158,9 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+    recomputes: bool = False
+    """Heads whose gradient from labels, without other options, costs less to compute once more than
+    to keep."""
     returns: str = ""
     """Heads whose ``value_and_grad`` returns other than (loss, dz): what it returns."""
     out: str = ""

@@ -6,7 +6,7 @@ The products are torch's; in between, a chunk's logits become their own gradient
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,24 +14,22 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import _heads
-from ..catalog.heads import linear_cross_entropy as linear_head
-from ..catalog.heads.linear_cross_entropy import checked_chunk
+from ..calls.codegen import generated
+from ..calls.losses import checked_chunk, inverse
 from . import _launch
 from ._checks import check_devices, floating
 from ._functions import applier
 from ._heads import (
     IGNORED,
-    Form,
     Head,
     asked_again,
-    check_forms,
     checked_labels,
     checked_probabilities,
     checked_weights,
     counted,
+    declared,
+    hinted,
     ignored,
-    inverse,
     is_compiling,
     mean_over,
     pulled_back,
@@ -62,7 +60,7 @@ class Linear:
     """The loss of x Wᵀ + bias, by the head of the logits."""
 
     def __init__(self, head: Head):
-        self.head, self.name = head, linear_head.card.name
+        self.head, self.name = head, "linear_cross_entropy"
         self.apply = applier(linear_function(self))
         self.define_operators()
 
@@ -106,7 +104,7 @@ class Linear:
             if how == "mean":
                 weights, total = mean_over(goal, weights, 0)
             goal = goal.reshape(count, losses_of_row)
-        factor: Any = inverse(total)
+        factor = inverse(total)  # type: ignore[arg-type]
         if upstream is not None:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
             if mode == "labels":  # of which nothing comes is not asked for
@@ -235,9 +233,9 @@ class Linear:
         of = self
         names = (*self.head.options, "chunk_rows")
         schema = (
-            "(Tensor x, Tensor W, Tensor? bias, Tensor target, Tensor? weight, int? ignore_index, "
-            "float label_smoothing, float z_loss, float? softcap, float temperature, "
-            "str reduction, int? chunk_rows, bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
+            "(Tensor x, Tensor W, Tensor? bias, Tensor target, "
+            f"{', '.join(map(declared, self.head.options.values()))}, int? chunk_rows, "
+            "bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
         )
 
         def cpu(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
@@ -293,14 +291,8 @@ class Linear:
         """Refuses what does not fit, without a look at the elements, which a device would be waited
         for. The options of one number, as the kernel takes them.
         """
-        _heads.checked_reduction(options["reduction"])
-        logits = Form(torch.Size((*x.shape[:-1], *W.shape[:-1])), work_format(x, W))
-        rest = tuple(
-            (name, Form(v.shape, v.dtype) if isinstance(v, Tensor) else v)
-            for name, v in options.items() if name in ("weight", "ignore_index")
-        )  # fmt: skip
-        dim = len(logits.shape) - 1
-        check_forms(self.head, logits, Form(target.shape, target.dtype), dim, rest)
+        shape = (*x.shape[:-1], *W.shape[:-1])
+        self.head.check(shape, target, len(shape) - 1, options)
         checked_chunk(options["chunk_rows"], (1, 1), 1)
         return self.head.checked_numbers(options)
 
@@ -506,38 +498,37 @@ def linear_function(of: Linear) -> type[Function]:
     return LinearFunction
 
 
-def public(of: Linear) -> Any:
-    def linear_cross_entropy(
-        input: Any,
-        linear_weight: Any,
-        target: Any,
-        *,
-        linear_bias: Tensor | None = None,
-        weight: Tensor | None = None,
-        reduction: str = "mean",
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        options: Any = None,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        temperature: float = 1.0,
-        chunk_rows: int | None = None,
-        create_graph: bool = False,
-    ) -> Tensor:
-        if within_devices(input, linear_weight, target, linear_bias, weight):
-            with unseen():
-                return linear_cross_entropy(
-                    input, linear_weight, target, linear_bias=linear_bias, weight=weight,
-                    reduction=reduction, ignore_index=ignore_index,
-                    label_smoothing=label_smoothing, options=options, z_loss=z_loss,
-                    softcap=softcap, temperature=temperature, chunk_rows=chunk_rows,
-                    create_graph=create_graph,
-                )  # fmt: skip
-        given = {
-            "weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing,
-            "z_loss": z_loss, "softcap": softcap, "temperature": temperature,
-            "reduction": reduction, "chunk_rows": rows_at_a_time(options, chunk_rows),
-        }  # fmt: skip
-        return of.call(input, linear_weight, target, linear_bias, given)
+TORCH_S = ("linear_bias", "weight", "reduction", "ignore_index", "label_smoothing", "options")
+"""What torch's own function takes by keyword, in its order."""
 
-    return linear_cross_entropy
+
+def public(of: Linear) -> Callable[..., Tensor]:
+    """The function with torch's parameters in torch's order, and the loss's others by keyword."""
+    losses = of.head.options
+    own = {
+        "linear_bias": "linear_bias: 'Tensor | None' = None", "options": "options: 'Any' = None",
+        "chunk_rows": "chunk_rows: 'int | None' = None",
+        "create_graph": "create_graph: 'bool' = False",
+        **{name: hinted(p) for name, p in losses.items()},
+    }  # fmt: skip
+    names = [*TORCH_S, *(n for n in losses if n not in TORCH_S), "chunk_rows", "create_graph"]
+    given = "".join(f"{name!r}: {name}, " for name in losses)
+    code = f"""
+def {of.name}(
+    input: 'Any', linear_weight: 'Any', target: 'Any', *, {", ".join(own[name] for name in names)}
+) -> 'Tensor':
+    if within_devices(input, linear_weight, target, linear_bias, {", ".join(of.head.weights)}):
+        with unseen():
+            return again(
+                input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
+            )
+    given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
+    return call(input, linear_weight, target, linear_bias, given)
+"""
+    scope: dict[str, Any] = {
+        "Any": Any, "Tensor": Tensor, "__name__": __name__, "call": of.call,
+        "rows_at_a_time": rows_at_a_time,
+        "unseen": unseen, "within_devices": within_devices,
+    }  # fmt: skip
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .._ufuncs import check_order, check_parameter
+from ..calls.checks import check_order, check_parameter
 from ..calls.codegen import generated
 from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
