@@ -383,6 +383,19 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
         there("gelu", logits(2, 3))
 
 
+def test_an_error_inside_a_kernel_is_not_taken_for_its_absence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise NotImplementedError("inside")
+
+    kernels = importlib.import_module("ogive.torch._triton")
+    for name, kernel in (("gelu", "unary"), ("softmax", "rows"), ("swiglu", "gated")):
+        monkeypatch.setattr(kernels, kernel, broken)
+        with pytest.raises(NotImplementedError, match="inside"):
+            there(name, *arguments(name, logits(2, 3)))
+
+
 def _fresh(cached: Any) -> Any:
     """A cached function that has been called by nobody."""
     return cache(cached.__wrapped__)

@@ -34,7 +34,7 @@ from ._checks import check_devices, checked_dim, floating
 from ._formats import HALVES, NUMBER_OF
 from ._functions import applier
 from ._launch import ONE_THREAD, laid_out_as, same_dense_layout
-from ._operators import define, on_cuda
+from ._operators import define, on_gpu
 from ._route import (
     FORMULA,
     KERNELS,
@@ -683,17 +683,16 @@ class Head:
         self.check(z.shape, target, dim, options)
 
         def by_triton(kernels: Any) -> tuple[Tensor, Tensor | None]:
-            kernel = getattr(kernels, self.name, None)
-            if kernel is None:
-                raise NotImplementedError
-            run = over_rows if self.over_rows else over_elements
+            kernel, run = (
+                getattr(kernels, self.name),
+                over_rows if self.over_rows else over_elements,
+            )
             loss, dz = run(kernel, z, target, dim, options, gradient, upstream)
             if dz is not None and upstream is not None and upstream.dim():
                 dz = self.scaled(dz, upstream, dim)
             return loss, dz if dz is None else laid_out_as(z, dz)
 
         def by_torch() -> tuple[Tensor, Tensor | None]:
-            warn_of_fallback(self.name, z.device.type)
             with torch.enable_grad():
                 x = z.detach().requires_grad_()
                 loss = self.by_formula(x, target, dim, options)
@@ -703,7 +702,9 @@ class Head:
                 (dz,) = torch.autograd.grad(loss, x, dy)
             return loss.detach(), laid_out_as(z, dz)
 
-        found: tuple[Tensor, Tensor | None] = on_cuda(by_triton, by_torch)
+        found: tuple[Tensor, Tensor | None] = on_gpu(
+            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch
+        )
         return found
 
     # Derivatives. `given` is (logits, target, samples, dim, *options) throughout.

@@ -37,7 +37,7 @@ from ._heads import (
     substituted,
     total_weight,
 )
-from ._operators import define, on_cuda
+from ._operators import define, on_gpu
 from ._route import (
     FORMULA,
     KERNELS,
@@ -257,10 +257,12 @@ class Linear:
             *values, wanted = rest
             given = dict(zip(names, values, strict=True))
             of.check(x, W, target, given)
-            found = on_cuda(
+            found = on_gpu(
+                of.name, "value_and_grad", x,
                 lambda kernels: of.by_triton(kernels, x, W, bias, target, given),
                 lambda: of.by_torch(x, W, bias, target, given, wanted),
-            )
+                plain=given["reduction"] != "none" and W.dim() == 2,
+            )  # fmt: skip
             return tuple(
                 x.new_empty(0) if t is None or (k and not wanted[k - 1]) else t.contiguous()
                 for k, t in enumerate(found)
@@ -302,8 +304,6 @@ class Linear:
         """The loss and all gradients from a GPU's kernel."""
         rest = {name: options[name] for name in (*self.head.options, "chunk_rows")}
         how = rest.pop("reduction")
-        if how == "none" or W.dim() > 2:
-            raise NotImplementedError
         form, classes = torch.promote_types(x.dtype, W.dtype), len(W)
         rows = x.reshape(-1, x.shape[-1]).to(form)
         total: Any = max(len(rows), 1)
@@ -329,7 +329,6 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
     ) -> tuple[Any, ...]:
         """The same by the formula."""
-        warn_of_fallback(self.name, x.device.type)
         with torch.enable_grad():
             leaves: list[Any] = [
                 t if t is None else t.detach().requires_grad_(want)

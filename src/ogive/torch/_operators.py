@@ -202,18 +202,6 @@ def on_gpu(
         return otherwise()
 
 
-def on_cuda(call: Callable[[ModuleType], Any], otherwise: Callable[[], Any]) -> Any:
-    """A result from Triton's kernels, or from torch where they have none."""
-    kernels = triton()
-    if kernels is not None:
-        try:
-            return call(kernels)
-        except NotImplementedError:
-            pass
-    with autograd_inside():
-        return otherwise()
-
-
 _AUTOGRAD = (torch._C.DispatchKey.AutogradFunctionality, torch._C.DispatchKey.AutogradOther)
 
 
