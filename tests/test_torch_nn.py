@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,3 +232,11 @@ def test_hard_tanh_has_the_bounds_it_is_given(bounds: tuple[float, float]) -> No
     (dx,) = torch.autograd.grad(y.nan_to_num().sum(), x)
     assert dx[:-1].tolist() == [float(low < v < high) for v in x.tolist()[:-1]]
     assert "min_val" in repr(layer)
+
+
+@pytest.mark.parametrize("module", [ot, ot.nn], ids=["functions", "modules"])
+def test_stubs_name_what_exists(module: Any) -> None:
+    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
+    declared = {n.name for n in stub.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    imported = {a.asname for n in stub.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert declared <= set(module.__all__) <= declared | imported

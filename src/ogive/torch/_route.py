@@ -1,13 +1,7 @@
-"""Which way a call goes, and what all ways share.
+"""Which way a call goes: README.md draws them. And what a tensor is, as far as that decides it.
 
-An old-style autograd.Function around the raw kernel (4 us); a Function with ``setup_context``,
-``jvp`` and ``vmap`` where torch.func or forward-mode derivatives ask for it (15 us); a registered
-operator for whatever traces or wraps tensors: compile, export, fake tensors, subclasses, other
-devices. It is opaque to a compiler on purpose. Inductor would fuse torch's own formula into its
-neighbours, and lose with it the tails and the bits that a model is given Ogive for.
-
-Where both meet, a transform inside what is compiled, neither will do: an operator has no rule for
-forward mode, and gives a tangent of 0 without a word. There torch's formula goes in.
+Where a transform meets a compiler, neither a Function nor an operator will do: an operator has no
+rule for forward mode, and gives a tangent of 0 without a word. There torch's formula goes in.
 """
 
 from __future__ import annotations
