@@ -35,7 +35,7 @@ RETURNS = {
     "second_derivative": "f''(x), of the shape and dtype of x",
     "backward": "dx, of the shape and dtype of x",
     "backward_from_output": "dx, of the shape and dtype of y",
-    "lean": "(y, mask): y of the shape and dtype of x, mask a uint8 array of one bit an element",
+    "lean": "(y, mask): y of the shape and dtype of x, mask a uint8 array of one bit per element",
     "lean_backward": "dx, of the shape and dtype of dy",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
     "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
@@ -171,7 +171,7 @@ def results(card: Card, mode: str) -> list[str]:
 
 def returns(card: Card, mode: str) -> str:
     if mode == "value" and card.kind == "heads":
-        return "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
+        return "loss, in the dtype of the logits: one number, or one per row for reduction='none'"
     if mode == "value_and_grad" and card.returns:
         return card.returns
     text = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode].format(name=card.name)

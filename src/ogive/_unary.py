@@ -40,7 +40,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     """A function with the card's parameters in its signature.
 
     The source is written out and compiled, as `collections.namedtuple` does: a closure over
-    ``*args`` would have no signature of its own and cost half a microsecond a call.
+    ``*args`` would have no signature of its own and cost half a microsecond per call.
     """
     inputs, operands = ", ".join(INPUTS[mode]), [p.name for p in card.parameters if p.operand]
     signature = ", ".join(f"{p.name}={p.default!r}" for p in card.parameters)

@@ -95,8 +95,8 @@ def learns(temperature: Any) -> bool:
 
 
 def checked_temperature(temperature: Any, name: str = "temperature") -> Temperature:
-    """One positive number, or a tensor of them. What a tensor holds that is traced is known later:
-    operators look again.
+    """One positive number, or a tensor of them. The values of a traced tensor are not known yet:
+    operators check them.
     """
     if not isinstance(temperature, Tensor):
         number = as_number(temperature, name)

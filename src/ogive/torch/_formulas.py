@@ -72,9 +72,9 @@ def _is_one(x: Any) -> bool:
 
 
 class Row(list[Any]):
-    """The numbers of a row as a list of one: a tensor whose last axis they are.
+    """A row as a list of one item: a tensor whose last axis holds its elements.
 
-    Formulas go over a row element by element; so they go over all rows at once.
+    Formulas loop over a row's elements; with this they treat all rows at once.
     """
 
     def __init__(self, values: Any, length: int):
@@ -225,8 +225,8 @@ STEPS = Steps()
 
 
 def derivative(card: Card, order: int) -> Callable[..., Tensor]:
-    """f's derivative of an order, of (x, *parameters), in float64. Where steps overflow on the way
-    it has vanished long since.
+    """f's derivative of an order, of (x, *parameters), in float64. Where intermediate steps
+    overflow, the derivative has underflowed to 0 long before.
     """
     program = tape.with_parameters(card.name, (order,))
 
@@ -307,7 +307,7 @@ def rows(card: Card) -> Callable[..., Tensor]:
         if where is not None:
             where = where.expand(x.shape)
             z = torch.where(where, z, 0)  # what is masked has no derivative by the temperature
-        z = apart(z / temperature, where, reverses, shifts)
+        z = spread(z / temperature, where, reverses, shifts)
         found = card.formula(CONTEXT, Row(z, x.shape[-1]))
         y: Tensor = _value(found).squeeze(-1) if reduces else _value(found[0])
         if where is not None:
@@ -317,10 +317,10 @@ def rows(card: Card) -> Callable[..., Tensor]:
     return function
 
 
-def apart(z: Tensor, where: Tensor | None, reverses: bool, shifts: bool) -> Tensor:
-    """Rows from their largest element down, or from the smallest up, where only differences count,
-    so that none is lost to rounding; and what is masked so far from the others that it has no
-    share, at a number, since even 0 times an infinity would spoil the row's derivatives.
+def spread(z: Tensor, where: Tensor | None, reverses: bool, shifts: bool) -> Tensor:
+    """Rows minus their largest element (or smallest), where only differences count, so that none is
+    lost to rounding. Masked elements get a finite value so far from the others that their share is
+    0: an infinite one would make the row's derivatives NaN.
     """
     sign = -1 if reverses else 1
     falling = sign * z.detach()
@@ -333,7 +333,7 @@ def apart(z: Tensor, where: Tensor | None, reverses: bool, shifts: bool) -> Tens
     if where is None:
         return z
     below = most - most.abs() - 1e4
-    # Of an infinite one the row's values tell, and of a NaN; a row of nothing is replaced whole.
+    # Infinities and NaNs show in the row's values; a row of no elements is replaced whole.
     below = torch.where(most == math.inf, 0, torch.where(below.isfinite(), below, most))
     return torch.where(where, z, sign * torch.where(where.any(-1, keepdim=True), below, 0))
 
@@ -354,7 +354,7 @@ def pull_back(card: Card) -> Callable[[Tensor, Tensor, Any], Tensor]:
 
 
 def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
-    """Losses of (z, target, **options): one a row of logits, classes last, or one an element.
+    """Losses of (z, target, **options): one per row of logits, classes last, or one per element.
 
     ``target`` are probabilities, or labels of rows of which those below 0 count nothing.
     """

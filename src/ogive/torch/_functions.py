@@ -48,7 +48,7 @@ def eager(
     *,
     others: int = 0,
 ) -> Callable[..., Any]:
-    """``apply`` of a Function of the old style: one with ``setup_context`` costs 10 us a call more.
+    """``apply`` of an old-style Function: one with ``setup_context`` costs 10 us more per call.
 
     ``forward(ctx, *inputs)`` saves what backward needs; ``by_kernel(ctx, dy, *saved)`` and
     ``by_graph(ctx, dy, *saved)`` give the gradients of the first inputs, the latter with

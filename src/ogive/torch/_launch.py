@@ -40,8 +40,8 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     """The kernel as a function of its tensors, and of its parameters unless they are given here.
 
     Results are new and have the layout of the last tensor. Tensors have one shape: autograd sees
-    to it, and `same_shape` where nobody else does. The source is written out and compiled, since
-    a small tensor pays a tenth of its time for each star and loop.
+    to it, and `same_shape` in direct calls of operators. The source is written out and compiled:
+    each ``*args`` and each loop would cost a small tensor a tenth of its time.
     """
     taken_by = loop(name, mode)
     if not taken_by.elementwise:
@@ -94,7 +94,7 @@ def at(tensor: str) -> str:
 
 
 def address(t: Tensor) -> int:
-    """Where a tensor lies; refused where that is nowhere."""
+    """A tensor's address; refused where it has no memory."""
     found = t.data_ptr()
     if (not found or t.storage_offset()) and t.untyped_storage().data_ptr() == 0 and t.numel():
         raise RuntimeError(
@@ -117,7 +117,7 @@ def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
 
 
 def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
-    """The kernel for callers whom nobody has checked."""
+    """The kernel with checks of formats and shapes, for direct calls of operators."""
 
     def of_one_shape(*args: Any) -> Any:
         last = args[inputs - 1]
@@ -176,7 +176,7 @@ def _any_layouts(
     out = tuple(torch.empty_like(last) for _ in range(results))
     strides = out[0].stride()
     if all(isinstance(p, float) for p in numbers) and all(t.stride() == strides for t in tensors):
-        # They lie dense, in one order of axes, since a new tensor does.
+        # All are dense with the axes in one order, since a new tensor is.
         _native.raw_flat(
             handle, form, last.numel(), *map(address, tensors), *numbers,  # type: ignore[arg-type]
             *map(address, out),
@@ -302,8 +302,8 @@ def rows(
 
 
 def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
-    """A kernel over the last axis of tensors that lie dense, as a function of them and, if they are
-    others, of temperature and mask; None where the tensors do not, or have no rows. Written out as
+    """A kernel over the last axis of dense tensors, as a function of them, temperature and mask;
+    None where the tensors are not dense, or have no rows. Written out as
     `elementwise` is, for small tensors.
     """
     of = loop(name, mode)

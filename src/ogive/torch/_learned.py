@@ -90,7 +90,7 @@ class Learned:
         return self.of_many["backward"](dy, x, weight)
 
     def run_dense(self, mode: str, weight: Tensor, *tensors: Tensor) -> None:
-        """A kernel on tensors of one shape that lie dense, the result the last."""
+        """A kernel on dense tensors of one shape, the result the last."""
         x = tensors[-1]
         shape, steps, weight_steps = dense_steps(tuple(x.shape), x.element_size())
         wide = _launch.wide(weight).contiguous()
@@ -145,7 +145,7 @@ class Learned:
         return total.reshape(weight.shape).to(weight.dtype)
 
     def to_channels(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        """The same in the same order, of tensors that lie dense."""
+        """The same in the same order, of dense tensors."""
         plan = dense_sums(tuple(x.shape), x.element_size())
         wide = _launch.wide(weight).contiguous()
         total = torch.empty(plan.lead, dtype=torch.float64, device="cpu")
@@ -161,7 +161,7 @@ class Learned:
     def of_one_dense(
         self, dy: Tensor, x: Tensor, weight: Tensor, wants_x: bool, wants_weight: bool
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Both gradients where one weight counts for tensors that lie dense."""
+        """Both gradients of dense tensors with one weight."""
         dx = dw = None
         form, n, number = NUMBER_OF[x.dtype], x.numel(), float(weight.item())
         at = _launch.address(dy), _launch.address(x)
@@ -319,8 +319,8 @@ def dense_steps(shape: Ints, size: int) -> tuple[Ints, Ints, Ints]:
 
 
 class Sums(NamedTuple):
-    """How a dense tensor is summed to one number a channel: rows of n along its longest other axis,
-    and their sums along the rest.
+    """How a dense tensor is summed to one number per channel: rows of n along its longest other
+    axis, and their sums along the rest.
     """
 
     lead: Ints

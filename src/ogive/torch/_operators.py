@@ -101,7 +101,7 @@ def define_mode(
 
     ``keeps(inputs, output)`` are what backward needs, all inputs unless it says otherwise, and
     ``pull_back(kept, *gradients)`` gives the gradients of the first inputs; the others have none.
-    ``signature`` and ``suffix`` stand in where the operator is not quite the mode.
+    ``signature`` and ``suffix`` are for operators that are not quite the kernel's mode.
     """
     signature, suffix = signature or schema(card, mode), suffix or mode
     last, results = loop(card.name, mode).tensors - 1, signature.split("->")[1].count("Tensor")
@@ -139,8 +139,8 @@ SAVED = object()
 
 
 def below_modes(run: Callable[..., Any]) -> Callable[..., Any]:
-    """An implementation in which no mode sees torch's calls, nor has new tensors lie elsewhere, as
-    in C++: a context of a device is one.
+    """An implementation whose calls of torch no TorchFunctionMode sees, as those of C++ are not
+    seen: the context of a device, for instance, would move new tensors.
     """
 
     @wraps(run)

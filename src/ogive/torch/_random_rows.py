@@ -61,7 +61,7 @@ class RandomRows:
     def run_dense(
         self, mode: str, dy: Any, x: Tensor, temperature: float, hard: bool, seed: int
     ) -> Tensor:
-        """The same where rows lie one after the other."""
+        """The same of dense rows."""
         n, size = x.size(-1), x.element_size()
         count, steps = x.numel() // n, (n * size, size)
         out = torch.empty_like(x)
@@ -84,7 +84,7 @@ class RandomRows:
             zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
             y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
         y = y.to(x.device)
-        # y is softmax of the noise g alone, so g is log y up to a number a row: u = e^(-1/y).
+        # y is softmax of the noise g alone, so g is log y up to a constant per row: u = e^(-1/y).
         u = _formulas.Exponential(-1 / y)
         z = _formulas.wide(rows)
         (soft,) = self.card.formula(

@@ -43,7 +43,7 @@ SEEDS = (1 << 63) - 1
 
 
 def seed_tensor(seed: int | None, generator: torch.Generator | None) -> Tensor:
-    """The key of the counter-based generator: given, or drawn from torch's."""
+    """The key of the counter-based generator: the seed, or a random number of torch's generator."""
     if seed is not None:
         try:
             number = operator.index(seed)

@@ -38,7 +38,7 @@ for _key in ("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU"):
 is_batched_gradient = torch._C._functorch.is_legacy_batchedtensor
 """Whether a gradient is one of ``is_grads_batched``, which no transform of torch.func announces.
 
-Operators take it, a call for each sample; a Function would lose what autograd records of it.
+Operators take it, one call per sample; a Function would lose what autograd records of it.
 """
 
 
@@ -48,11 +48,11 @@ def is_batched(t: Tensor) -> bool:
 
 
 def is_plain(t: Tensor) -> bool:
-    """Whether kernels may read a tensor where it lies: the one place that decides it.
+    """Whether kernels may read a tensor's memory: the one place that decides it.
 
-    Its dispatch keys tell all that torch puts in front of memory: a ZeroTensor, which has no
-    storage, a negative bit, sparse, quantised, nested and wrapped tensors.
-    Memory may be missing all the same, where somebody freed it; torch's own functions read that.
+    Its dispatch keys say what stands between a tensor and its memory: a ZeroTensor, which has no
+    storage, a negative bit, sparse, quantised, nested and wrapped tensors. And its memory may have
+    been freed.
     """
     return has_plain_keys(t) and has_memory(t)
 
@@ -72,7 +72,7 @@ def refuse_freed(*tensors: Tensor) -> None:
 
 
 def is_dense(t: Tensor) -> bool:
-    """Whether it has an element at each place, wherever that is."""
+    """Whether it stores every element, with whatever strides."""
     if t.is_quantized or (t.is_nested and type(t) in PLAIN):
         return False
     return t.layout is torch.strided or t.layout is torch.jagged
@@ -84,7 +84,7 @@ def has_no_operator(t: Tensor) -> bool:
 
 
 def route(x: Tensor) -> int:
-    """Which of the ways a call on x goes, at a first look: KERNELS for what is plain as a rule.
+    """Which way a call on x goes, by a quick look: KERNELS where x is plain as a rule.
 
     `is_plain` has the last word, where a kernel finds no memory.
     """
@@ -112,12 +112,13 @@ unseen = torch._C.DisableTorchFunction
 
 modes_without_effect: set[type] = {DeviceContext}
 """Modes that do nothing to a call of ours. That of a device (``with torch.device(…)``,
-``torch.set_default_device``) has a say in new tensors alone, and Ogive's lie where their inputs do.
+``torch.set_default_device``) concerns new tensors alone, and Ogive's results are on their inputs'
+device.
 """
 
 
 def within_devices(*given: Any) -> bool:
-    """Whether such modes are all that keeps plain tensors from the short way."""
+    """Whether such modes are all that keeps plain tensors from KERNELS."""
     if _traced():
         return False
     for k in range(_function_modes()):
@@ -146,7 +147,7 @@ def route_of(*tensors: Tensor) -> int:
 
 
 def is_wrapped(t: Tensor) -> bool:
-    """Whether a transform of torch.func looks on; where dynamo traces, it is not known."""
+    """Whether a transform of torch.func wraps it; unknown while dynamo traces."""
     return not _traced() and _is_wrapped(t)
 
 
@@ -206,7 +207,7 @@ def by_torch(
 
 
 def kind_of(t: Tensor) -> str:
-    """What sets a tensor apart from plain ones, in a word."""
+    """A word for what is not plain about a tensor."""
     if t.is_quantized:
         return "quantized"
     if t.layout is not torch.strided:
@@ -217,6 +218,6 @@ def kind_of(t: Tensor) -> str:
 
 
 def densely(t: Tensor) -> Tensor:
-    """A gradient with an element at each place, as operators read it."""
+    """A gradient that stores every element, as operators need it."""
     refuse_freed(t)
     return t if is_dense(t) or t.layout is torch.strided else t.to_dense()

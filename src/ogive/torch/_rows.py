@@ -523,7 +523,7 @@ def public_reduced_rows(of: Rows) -> Callable[..., Tensor]:
 def over_axes(
     of: Rows, x: Any, dims: Sequence[int], keepdim: bool, temperature: Temperature, where: Any
 ) -> Tensor:
-    """What reduces a row, over the elements of several axes as one row."""
+    """A function that reduces rows, with the elements of several axes as one row."""
     x = floating(x, of.name)
     if not isinstance(dims, (tuple, list)):
         raise TypeError(f"{of.name}: dim must be an integer, or several, not {dims!r}")

@@ -76,7 +76,7 @@ class Unary:
         if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
             return "output"  # with a negative slope the sign of y does not give the sign of x
         if lean is None and self.lean is not None and not self.lean.needs_output:
-            return "bits"  # two slopes: as exact, and a 32nd of the memory
+            return "bits"  # two slopes: as exact, and 1/32 of the memory
         return "input"
 
     def bind(self, numbers: Numbers) -> Bound:
@@ -97,7 +97,7 @@ class Unary:
         return self.differentiable_backward.apply(dy, x, *numbers)  # type: ignore[no-any-return]
 
     def pulled_back_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
-        """The same from y, which leads on to x, being this function's result."""
+        """The same from y, which is this function's result and so part of x's graph."""
         if needs_operator(dy, y):
             return self.by_operator(self.output_operator, dy, y, numbers)
         with torch.no_grad():
@@ -241,7 +241,7 @@ class Unary:
     def call_unary(
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
-        """Any way but the short one that the public function takes by itself."""
+        """Every way but the fast path, which the public function takes by itself."""
         if inplace not in (True, False):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
@@ -293,7 +293,7 @@ class Unary:
             return self.in_place(x, *numbers)
         if way == KERNELS and plan == "output":
             return self.bind(numbers).keeping("output in place")(x)
-        # Backward needs x as it was.
+        # Backward needs the old x.
         return x.copy_(self.call_unary(x.clone(), numbers, False, lean))
 
 
@@ -423,7 +423,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
 
 
 def of_ones(dy: Tensor, strides: Any) -> Tensor:
-    """A plain gradient of ones, which lies as the result did."""
+    """A gradient of ones with the strides of the result."""
     return torch.empty_strided(dy.shape, strides, dtype=dy.dtype, device="cpu").fill_(1)
 
 
@@ -486,7 +486,7 @@ def lean_operators(of: Unary, lean: _launch.Lean) -> tuple[Any, Any]:
 
 
 def check_dense(shape: torch.Size, strides: Any) -> None:
-    """Refuses strides with which elements would not lie side by side, each once."""
+    """Refuses strides that leave gaps between elements, or overlap."""
     reach = 1
     fits = len(strides) == len(shape)
     for step, size in sorted(zip(strides, shape, strict=False)):
@@ -594,8 +594,8 @@ def public_unary(
 ) -> Callable[..., Tensor]:
     """The function with the card's parameters in its signature, written out and compiled.
 
-    A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
-    the functions that torch's argument ``approximate`` chooses besides.
+    A closure over ``*args`` would have no signature and cost half a microsecond per call. `forms`
+    are the functions that torch's argument ``approximate`` chooses besides.
     """
     parameters, extra = of.parameters, ignored(of.card)
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
