@@ -67,8 +67,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     scope: dict[str, Any] = {"direct": ufunc(card.name, mode), "as_parameter": as_parameter}
     scope |= {"inf": math.inf, "plain": (float, int)}
     for p in bounded:  # a number that fits costs two comparisons and no call
-        low, high = p.domain
-        fits = f"type({p.name}) in plain and {low!r} < {p.name} < {high!r}"
+        fits = f"type({p.name}) in plain and {p.fits(p.name)}"
         lines.insert(1, f"    if not ({fits}): check_{p.name}({p.name})")
         scope[f"check_{p.name}"] = partial(check_parameter, p)
     if card.ordered:
