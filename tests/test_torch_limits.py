@@ -23,14 +23,14 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive.calls import losses as calls_losses  # noqa: E402
+from ogive.calls import losses as numpy_losses  # noqa: E402
 from ogive.torch import _heads, _launch, _parallel, _random_slopes, _unary  # noqa: E402
 from torch_cases import same_bits  # noqa: E402
 
 near = torch.testing.assert_close
 HELD = {
     "_launch.ONE_THREAD", "_random_slopes.KEPT_ROWS", "_random_slopes.ONE_THREAD",
-    "_heads.FEW", "_heads.ROW", "_heads.ONE_THREAD",
+    "_heads.CHUNK", "_heads.FEW", "_heads.ROW", "_heads.ONE_THREAD",
     "_parallel.FEW_ROWS", "_parallel.SMALL", "_parallel.SOME", "_unary.MOST_KEPT",
     "_unary.MOST_ORDERS", "_triton.heads.CHUNK_BYTES",
     "_triton.draws.BLOCK", "_triton.elementwise.BLOCK", "_triton.heads.BINARY_BLOCK",
@@ -92,7 +92,8 @@ def test_losses_of_elements(
 
     for n in around(_heads.ONE_THREAD, _heads.ROW, 2 * _heads.ROW):
         compare(n)
-    monkeypatch.setattr(calls_losses, "CHUNK", 8)
+    for module in (numpy_losses, _heads):
+        monkeypatch.setattr(module, "CHUNK", 8)
     for n in around(8, 16):
         compare(n)
 
@@ -111,7 +112,8 @@ def test_losses_of_rows(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for rows in around(_heads.SCRATCH.most):
         compare(rows)
-    monkeypatch.setattr(calls_losses, "CHUNK", 8)
+    for module in (numpy_losses, _heads):
+        monkeypatch.setattr(module, "CHUNK", 8)
     for rows in around(8, 16):
         compare(rows)
 

@@ -22,27 +22,28 @@ import numpy as np
 
 import ogive
 from ogive._api import PUBLIC_MODES, build, modes
+from ogive.catalog import Card
 
 PACKAGE = Path(__file__).parent.parent / "src" / "ogive"
 HEAD = "# Written by tools/stub.py; do not edit.\n"
 TYPES = {
     "axis": "int",
-    "training": "bool",
-    "hard": "bool",
+    "switch": "bool",
     "seed": "int | None",
-    "ignore_index": "int | None",
-    "softcap": "float | None",
-    "label_smoothing": "float",
-    "z_loss": "float",
-    "gamma": "float",
+    "label": "int | None",
     "reduction": 'Literal["mean", "sum", "none"]',
-    "accumulate": 'Literal["float32", "float64"] | None',
-    "chunk_rows": "int | None",
+    "choice": 'Literal["float32", "float64"] | None',
+    "count": "int | None",
+    "weights": "ArrayLike | None",
+    "bias": "ArrayLike | None",
+    "mask": "ArrayLike | None",
+}
+"""Types of a card's parameters by their role; of numbers, see `annotated`."""
+OTHERS = {
     "hessian": 'Literal["exact", "abs", "upper"]',
     "out": "Any",
     "kwargs": "Any",
 }
-OPTIONAL = ("weight", "pos_weight", "bias")
 BASE = """\
 from types import ModuleType
 
@@ -73,19 +74,17 @@ def set_num_threads(n: int, /) -> None: ...
 """
 
 
-def annotated(parameter: inspect.Parameter, kind: str) -> str:
-    name = parameter.name
+def annotated(parameter: inspect.Parameter, card: Card) -> str:
+    name, own = parameter.name, {p.name: p for p in card.parameters}
     if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-        return f"**{name}: {TYPES[name]}"
-    kind_type = TYPES.get(name, "ArrayLike")
-    if name == "where":
-        kind_type = "ArrayLike | None" if kind == "rows" else "ArrayLike"
-    elif name == "temperature" and kind == "heads":
-        kind_type = "float"
-    elif name in OPTIONAL and parameter.default is None:
-        kind_type = "ArrayLike | None"
+        return f"**{name}: {OTHERS[name]}"
+    kind = OTHERS.get(name, "ArrayLike")
+    if name in own:
+        kind = TYPES.get(own[name].role, "ArrayLike")
+        if card.kind == "heads" and own[name].operand:
+            kind = "float | None" if own[name].as_operands is not None else "float"
     default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
-    return f"{name}: {kind_type}{default}"
+    return f"{name}: {kind}{default}"
 
 
 def declaration(name: str, mode: str) -> str:
@@ -97,7 +96,7 @@ def declaration(name: str, mode: str) -> str:
     for parameter in inspect.signature(built).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in parts:
             parts.append("*")
-        parts.append(annotated(parameter, card.kind))
+        parts.append(annotated(parameter, card))
     pair = mode in ("value_and_grad", "lean") or (
         mode == "backward" and (card.kind == "gated" or card.learns)
     )

@@ -48,8 +48,7 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     order = f"check_order({', '.join(card.ordered)})" if card.ordered else ""
     # A number that fits costs two comparisons and no call.
     bounds = [
-        f"if not (type({p.name}) in plain and {p.domain[0]!r} < {p.name} < {p.domain[1]!r}): "
-        f"check_{p.name}({p.name})"
+        f"if not (type({p.name}) in plain and {p.fits(p.name)}): check_{p.name}({p.name})"
         for p in reversed(bounded)
     ]
     conversions = [f"if type({p}) is not float: {p} = as_parameter({p}, {p!r})" for p in operands]

@@ -39,8 +39,7 @@ def check_parameter(parameter: Parameter, given: Any) -> None:
     check_real(values.dtype, parameter.name)
     if values.dtype.kind == "V":
         values = values.astype(np.float64)
-    low, high = parameter.domain
-    bad = ~((values > low) & (values < high))
+    bad = ~np.asarray(parameter.holds(values))
     if bad.any():
         index = first(bad)
         raise ValueError(
@@ -105,7 +104,7 @@ def broadcasts(shape: Shape, to: Shape) -> bool:
 
 def checked_number(parameter: Parameter, value: Any) -> float:
     """An option that must be one real number of its domain."""
-    name, (low, high) = parameter.name, parameter.domain
+    name = parameter.name
     if type(value) is not float:
         number_like = isinstance(value, (int, float, np.generic, np.ndarray))
         if not number_like or np.ndim(value) or isinstance(value, (bool, np.bool_)):
@@ -116,7 +115,7 @@ def checked_number(parameter: Parameter, value: Any) -> float:
         number = float(value)
     except OverflowError:
         raise ValueError(f"{name} = {value} is beyond float64") from None
-    if not low < number < high:
+    if not parameter.holds(number):
         raise ValueError(f"{name} must be in {parameter.interval}, not {number!r}")
     return number
 

@@ -110,8 +110,7 @@ def written_checks(numbers: tuple[Any, ...]) -> Callable[..., tuple[float, ...]]
     """
     each = []
     for k, p in enumerate(numbers):
-        low, high = p.domain
-        fits = f"type({p.name}) is float and {low!r} < {p.name} < {high!r}"
+        fits = f"type({p.name}) is float and {p.fits(p.name)}"
         if p.as_operands is not None:
             fits = f"{p.name} is None or {fits}"
         checked = f"{p.name} if {fits} else number(parameters[{k}], {p.name})"

@@ -58,9 +58,22 @@ class Parameter:
     def interval(self) -> str:
         """The domain as mathematics writes it."""
         low, high = self.domain
-        return ("[0" if low == BELOW_ZERO else f"({low:g}") + (
-            ", 1]" if high == ABOVE_ONE else f", {high:g})"
-        )
+        left = "[0" if low is BELOW_ZERO else f"({low:g}"
+        return left + (", 1]" if high is ABOVE_ONE else f", {high:g})")
+
+    def fits(self, x: str) -> str:
+        """The condition, in Python, that a number is in the domain. A processor that flushes
+        subnormals does not tell BELOW_ZERO from 0, so an end that belongs to it is compared by <=.
+        """
+        low, high = self.domain
+        left = "0.0 <=" if low is BELOW_ZERO else f"{low!r} <"
+        return f"{left} {x} {'<= 1.0' if high is ABOVE_ONE else f'< {high!r}'}"
+
+    def holds(self, x: Any) -> Any:
+        """Whether a number is in the domain; for an array, which are."""
+        low, high = self.domain
+        above = x >= 0 if low is BELOW_ZERO else x > low
+        return above & (x <= 1 if high is ABOVE_ONE else x < high)
 
 
 @dataclass(frozen=True, kw_only=True)

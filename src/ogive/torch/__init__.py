@@ -5,9 +5,10 @@
 
 Functions take torch's arguments. ``lean`` says what is kept for backward: ``None`` the least that
 is exact (the output, where the slope is a function of it; one bit per element, where the slope has
-two values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and bits
-instead of outputs for the ReLU family, ``False`` the input. On a GPU no bits are kept, and ``True``
-is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, and else NaN.
+two values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and
+bits instead of outputs for the ReLU family, ``False`` the input. On a GPU no bits are kept, and
+``True`` is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, and else
+NaN.
 """
 
 from __future__ import annotations

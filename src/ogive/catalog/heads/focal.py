@@ -1,13 +1,14 @@
 """Focal loss of logits against labels or target probabilities."""
 
 import math
+from typing import Any
 
 from ogive.catalog.card import BELOW_ZERO, Card, Parameter, Peer
 
 from . import cross_entropy
 
 
-def power(m, r, gamma):
+def power(m: Any, r: Any, gamma: Any) -> Any:
     # A whole gamma multiplies, so that 0^0 is 1 and derivatives stay sharp at 0.
     if not isinstance(gamma, int):
         return m.exp(gamma * m.log(r))
