@@ -178,7 +178,7 @@ def test_more_parameters_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     x = numbers(5)
     slopes = [k / 128 for k in range(_unary.MOST_KEPT + 2)]
     for slope in (*slopes, *slopes):
-        near(of.call(x, (slope,), False, None), F.leaky_relu(x, slope))
+        near(of.call_unary(x, (slope,), False, None), F.leaky_relu(x, slope))
     assert len(of.bound) == len(of.by_number) == _unary.MOST_KEPT
 
 

@@ -78,19 +78,18 @@ class RandomRows:
     def by_formula(self, x: Tensor, dim: int, temperature: float, seed: Tensor) -> Tensor:
         """The soft result, from the same noise."""
         rows = x.movedim(dim, -1)
-        n = rows.shape[-1]
         shape = tuple(rows.shape)
         with nullcontext() if torch.compiler.is_compiling() else outside_transforms():
             zeros = torch.zeros(shape, dtype=torch.float64, device="cpu")
             y = self.operator(zeros, len(shape) - 1, 1.0, False, seed)
         y = y.to(x.device)
         # y is softmax of the noise g alone, so g is log y up to a constant per row: u = e^(-1/y).
-        u = _formulas.Exponential(-1 / y)
+        u = _formulas.exponential(-1 / y)
         z = _formulas.wide(rows)
         (soft,) = self.card.formula(
-            _formulas.CONTEXT, _formulas.Row(z, n), _formulas.Row(u, n), temperature
+            _formulas.CONTEXT, _formulas.row(z), _formulas.row(u), temperature
         )
-        found: Tensor = soft.tensor().to(x.dtype).movedim(-1, dim)
+        found: Tensor = soft.array().to(x.dtype).movedim(-1, dim)
         return found
 
     def formed(self, x: Tensor, dim: int, temperature: Any, hard: bool, seed: Tensor) -> Tensor:
