@@ -93,10 +93,8 @@ def row_temperature(temperature: Any, lead: Shape) -> Any:
 
 def broadcasts(shape: Shape, to: Shape) -> bool:
     """Whether an array of one shape can stand for one of another."""
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
+    pairs = zip(reversed(shape), reversed(to), strict=False)
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in pairs)
 
 
 # Options of losses.

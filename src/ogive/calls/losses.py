@@ -138,10 +138,8 @@ def evaluate(
 ) -> Any:  # fmt: skip
     """The loss, with its gradient and a kind of Hessian where asked."""
     logits = as_logits(z, of.name)
-    if of.over_rows:
-        axis, lay = checked_axis(logits.ndim, axis, of.name), row_last
-    else:
-        axis, lay = -1, at_least_a_row
+    axis = checked_axis(logits.ndim, axis, of.name) if of.over_rows else -1
+    lay: Callable[[Array, int], Array] = row_last if of.over_rows else at_least_a_row
     how, shape = checks.checked_reduction(reduction), logits.shape
     values = of.checked_numbers(*numbers)
     own: list[Any] = [
@@ -166,7 +164,8 @@ def evaluate(
         dz, h = checks.checked_outs(out, logits)
     elif gradient:
         dz = checks.checked_out(out, logits)
-    rows, slopes, bends = (a if a is None else lay(a, axis) for a in (logits, dz, h))
+    rows = lay(logits, axis)
+    slopes, bends = (a if a is None else lay(a, axis) for a in (dz, h))
     factor = inverse(total)
     if not of.over_rows and kind is None and are_packed(rows, goal, slopes, own):
         value = packed(of, rows, goal, slopes, (values, factor), how, total)

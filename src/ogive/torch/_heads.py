@@ -205,7 +205,9 @@ class Head:
             weights = checks.checked_weights("weight", as_array(weight))
             if how == "mean":
                 weights, total, _ = mean_weights("labels", room.known(count), weights)
-        factor, after, by = inverse(total), None, None
+        factor: Any = inverse(total)
+        after: Any = None
+        by: Any = None
         if upstream is not None:
             factor, after = factor_of(total, upstream, z.dtype)
             if not isinstance(factor, Tensor):
@@ -377,7 +379,7 @@ class Head:
         given = [options[name] for name in self.numbers]
         if all(map(operator.is_, given, self.usual)):
             return self.usual_numbers
-        return self.checked_options(*(  # type: ignore[no-any-return]
+        return self.checked_options(*(
             v.item() if isinstance(v, Tensor) and v.dim() == 0 else v for v in given
         ))  # fmt: skip
 
@@ -1279,7 +1281,7 @@ def public(of: Head) -> Callable[..., Tensor]:
     """
     names = torch_parameters(of.card)
     defaults = {**of.defaults, "size_average": None, "reduce": None}
-    keyword = {"dim": None} if of.over_rows else {}
+    keyword: Options = {"dim": None} if of.over_rows else {}
     keyword |= {k: v for k, v in of.defaults.items() if k not in names} | {"create_graph": True}
     defaults |= keyword
     taken = ["input", "target", *names, "*", *keyword]

@@ -104,7 +104,7 @@ class Linear:
             if how == "mean":
                 weights, total = mean_over(goal, weights, 0)
             goal = goal.reshape(count, losses_of_row)
-        factor = inverse(total)  # type: ignore[arg-type]
+        factor: Any = inverse(total)  # type: ignore[arg-type]
         if upstream is not None:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
             if mode == "labels":  # of which nothing comes is not asked for
@@ -525,9 +525,10 @@ def {of.name}(
     return call(input, linear_weight, target, linear_bias, given)
 """
     scope: dict[str, Any] = {
-        "Any": Any, "Tensor": Tensor, "__name__": __name__, "call": of.call,
+        "Any": Any, "Tensor": Tensor, "call": of.call,
         "rows_at_a_time": rows_at_a_time,
         "unseen": unseen, "within_devices": within_devices,
     }  # fmt: skip
-    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
-    return scope["again"]  # type: ignore[no-any-return]
+    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    function.__module__ = __name__
+    return function

@@ -105,8 +105,9 @@ def _public(
 def {name}({", ".join(taken)}) -> 'Tensor':
     return run({", ".join([*inputs, *extra])}, {{{given}}})
 """
-    scope = {"Any": Any, "Tensor": Tensor, "__name__": __name__, "run": run}
+    scope = {"Any": Any, "Tensor": Tensor, "run": run}
     function = generated(name, code, scope, f"torch {name}")
+    function.__module__ = __name__
     function.__doc__ = doc.format(options=", ".join(rest))
     return function
 
