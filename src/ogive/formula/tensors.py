@@ -136,7 +136,8 @@ class Row(list[Any]):
 
     def __init__(self, m: Arrays, values: Any):
         super().__init__([values])
-        self.m, self.length = m, values.shape[-1]
+        self.m = m
+        self.length: int = values.shape[-1]
 
     def __len__(self) -> int:
         return self.length

@@ -100,8 +100,12 @@ class TorchArrays:
 ARRAYS: Any = TorchArrays()
 FORMULAS = Formulas(ARRAYS)
 CONTEXT = FORMULAS.context
-derivative, slope_from_output = FORMULAS.derivative, FORMULAS.slope_from_output
-pull_back, head, wide = FORMULAS.pull_back, FORMULAS.head, ARRAYS.wide
+OfTensors = Callable[..., Tensor]
+derivative: Callable[[Card, int], OfTensors] = FORMULAS.derivative
+slope_from_output: Callable[[Card], OfTensors | None] = FORMULAS.slope_from_output
+pull_back: Callable[[Card], OfTensors] = FORMULAS.pull_back
+head: Callable[[Card, bool], OfTensors] = FORMULAS.head
+wide: OfTensors = ARRAYS.wide
 
 
 def exponential(log: Tensor) -> Exponential:
