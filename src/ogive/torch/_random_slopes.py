@@ -36,7 +36,7 @@ from ._route import (
     unseen,
     within_devices,
 )
-from ._transforms import elementwise_vmap
+from ._transforms import elementwise_vmap, saving
 from ._unary import Unary, public_unary
 
 SEEDS = (1 << 63) - 1
@@ -190,11 +190,7 @@ def random_functions(of: RandomSlopes) -> tuple[Any, Any]:
         def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
             return of.backward_operator(dy, x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            _, x, *ctx.rest = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(1, 2)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
@@ -213,11 +209,7 @@ def random_functions(of: RandomSlopes) -> tuple[Any, Any]:
         def forward(x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
             return of.operator(x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.rest = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:

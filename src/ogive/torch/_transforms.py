@@ -33,6 +33,19 @@ def with_memory(t: Tensor) -> Tensor:
     return torch.zeros(t.shape, dtype=t.dtype, device=t.device)
 
 
+def saving(first: int, last: int) -> Any:
+    """``setup_context`` of a Function that keeps some of its inputs, tensors, for backward and
+    forward mode, and what comes after them in ``ctx.rest``.
+    """
+
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs[first:last])
+        ctx.save_for_forward(*inputs[first:last])
+        ctx.rest = inputs[last:]
+
+    return staticmethod(setup_context)
+
+
 class ValueOf(Function):
     """The first tensor's value with the second's derivatives, of any order and in any mode.
 

@@ -33,7 +33,7 @@ from ._route import (
     unseen,
     within_devices,
 )
-from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal
+from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal, saving
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -511,44 +511,37 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
                 return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
             return of.higher_operator(x, *numbers, order)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.order, *ctx.numbers = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            return g * Derivative.apply(x, ctx.order + 1, *ctx.numbers), None, *nones
+            (x,), (order, *numbers) = ctx.saved_tensors, ctx.rest
+            return g * Derivative.apply(x, order + 1, *numbers), None, *nones
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
+            order, *numbers = ctx.rest
             with nested_forward():
                 (x,) = map(primal, ctx.saved_tensors)
-                return x_t * Derivative.apply(x, ctx.order + 1, *ctx.numbers)
+                return x_t * Derivative.apply(x, order + 1, *numbers)
 
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, *numbers: float) -> Tensor:
             return of.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            dy, x, *ctx.numbers = inputs
-            ctx.save_for_backward(dy, x)
-            ctx.save_for_forward(dy, x)
+        setup_context = saving(0, 2)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             dy, x = ctx.saved_tensors
-            to_dy = of.pulled_back(g, x, ctx.numbers) if ctx.needs_input_grad[0] else None
+            to_dy = of.pulled_back(g, x, ctx.rest) if ctx.needs_input_grad[0] else None
             to_x = None
             if ctx.needs_input_grad[1]:
                 to_x = (
                     torch.zeros_like(x)
                     if of.straight
-                    else g * dy * Derivative.apply(x, 2, *ctx.numbers)
+                    else g * dy * Derivative.apply(x, 2, *ctx.rest)
                 )
             return to_dy, to_x, *nones
 
@@ -558,9 +551,9 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
                 dy, x = map(primal, ctx.saved_tensors)
                 total = torch.zeros_like(dy)
                 if dy_t is not None:
-                    total = total + Backward.apply(dy_t, x, *ctx.numbers)
+                    total = total + Backward.apply(dy_t, x, *ctx.rest)
                 if x_t is not None and not of.straight:
-                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.numbers)
+                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.rest)
                 return total
 
     class Value(Function):
@@ -568,21 +561,17 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
         def forward(x: Tensor, *numbers: float) -> Tensor:
             return of.operator(x, *numbers)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.numbers = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            return of.pulled_back(dy, x, ctx.numbers), *nones
+            return of.pulled_back(dy, x, ctx.rest), *nones
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:
             (x,) = ctx.saved_tensors
-            return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
+            return Backward.apply(x_t, x, *ctx.rest)  # type: ignore[no-any-return]
 
     for each in (Derivative, Backward, Value):
         each.vmap = staticmethod(elementwise_vmap(partial(getattr, each, "apply")))  # type: ignore[method-assign]
