@@ -19,6 +19,7 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python tools/torch_table.py --passed
 
 fuzz: $(VENV)/.test  ## random calls against plain calls and formulas; ARGS="--seconds 600 --seed 1"
 	$(BIN)/python tests/fuzz.py $(ARGS)
@@ -86,6 +87,7 @@ $(VENV)/.study: $(VENV)/.native
 $(VENV)/.test: $(VENV)/.native
 	$(BIN)/python -m pip install --quiet --no-build-isolation \
 		-Cbuild-dir=build/editable --editable ".[test]"
+	$(BIN)/python tools/stub.py
 	touch $@
 
 $(VENV)/.mutate: $(VENV)/.test

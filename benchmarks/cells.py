@@ -14,6 +14,7 @@ import numpy as np
 
 import ogive
 from ogive import catalog
+from ogive.calls.formats import DTYPES
 
 Array = np.ndarray[Any, Any]
 
@@ -61,12 +62,7 @@ class Cell:
 
 
 def dtype_of(format: str) -> np.dtype[Any]:
-    if format == "bf16":
-        import ml_dtypes  # needed only for bf16
-
-        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-        return bfloat16
-    return np.dtype(FORMATS[format])
+    return DTYPES[FORMATS[format]]
 
 
 def function_of(name: str, mode: str) -> Callable[..., Any]:
@@ -74,7 +70,7 @@ def function_of(name: str, mode: str) -> Callable[..., Any]:
     home = ogive if mode == "value" else getattr(ogive, mode)
     function: Callable[..., Any] = getattr(home, name)
     card = catalog.find(name)
-    if card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
+    if card.kind == "rows" and card.draws:
         return partial(function, seed=7)
     return function
 
@@ -136,8 +132,8 @@ def has_shape(card: catalog.Card, shape: tuple[int, ...]) -> bool:
 
 
 def has_classes(card: catalog.Card) -> bool:
-    """Whether a head's targets are class labels along an axis."""
-    return card.kind == "heads" and any(p.name == "axis" for p in card.parameters)
+    """Whether a head's targets are labels of classes along an axis."""
+    return card.kind == "heads" and card.has("axis")
 
 
 def outputs(card: catalog.Card, mode: str, shape: tuple[int, ...]) -> tuple[str, ...]:

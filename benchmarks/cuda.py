@@ -88,7 +88,7 @@ def references(stride: int = 400_009) -> Arrays:
                 results = gated.results(find(name), *used)
                 keys = ("dy", "a", "b", *gated.RESULTS)
                 for key, array in zip(keys, (*operands, *results), strict=True):
-                    bits = array.view(np.uint16) if array.dtype.itemsize == 2 else array
+                    bits = array.view(np.uint16) if array.dtype.name in HALVES else array
                     found[f"{name}/{key}/{fmt.name}"] = bits
         found |= _row_references()
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 import ogive
+from ogive.calls.loop import loop
 from timing import Effort, Spread, Timed, race, ratios
 
 ELEMENTS = 1 << 16
@@ -21,9 +22,7 @@ def cost(name: str) -> tuple[Spread, Spread]:
     value, backward = getattr(ogive, name), getattr(ogive.backward, name)
     lean, lean_backward = getattr(ogive.lean, name), getattr(ogive.lean_backward, name)
     y, mask = lean(x)
-    kept = (
-        (y, mask) if ogive._native.entries()[name]["lean_backward"].startswith("T T") else (mask,)
-    )
+    kept = (y, mask) if loop(name, "lean_backward").tensors == 2 else (mask,)
     found = []
     for ours, plain in (
         (lambda: lean(x), lambda: value(x)),

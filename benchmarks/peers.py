@@ -477,7 +477,7 @@ def on_tensors(cell: Cell, inputs: tuple[Array, ...]) -> dict[str, Call]:
     card = catalog.find(cell.function)
     tensors = [as_tensor(a) for a in inputs]
     few = [t[:2] if len(cell.shape) == 2 else t[:1024] for t in tensors]
-    if any(p.learnable for p in card.parameters):
+    if card.learns:
         weight = torch.full((1,), PRELU, dtype=tensors[0].dtype)
         tensors, few = [*tensors, weight], [*few, weight]
     wrap = {"value": lambda f: f, "backward": torch_backward, "value_and_grad": torch_with_gradient}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import ogive
-from cases import flat, public, public_modes
+from cases import flat, other_number, public, public_modes
 from fuzz_numpy import BAD_OPTIONS
 from ogive._lean import inputs as lean_inputs
 from ogive._unary import INPUTS
@@ -319,7 +319,12 @@ def wrong(problem: Problem, name: str) -> list[Any]:
                 below = [-0.5] if p.domain[0] == BELOW_ZERO else []
                 return below or [end for end in p.domain if np.isfinite(end)]
     of_numpy = problem.function.card.kind in ("unary", "gated") and name in FORMS
-    return [] if of_numpy else WRONG[name](problem)
+    if of_numpy:
+        return []
+    if name not in WRONG:
+        (p,) = (p for p in problem.function.card.parameters if p.name == name)
+        return [np.nan, "1", 10**400, *(end for end in p.domain if not p.holds(end))]
+    return WRONG[name](problem)
 
 
 def varied(function: Function, name: str) -> Values:
@@ -329,6 +334,8 @@ def varied(function: Function, name: str) -> Values:
     own = {p.name for p in function.card.parameters if p.operand}
     if function.card.kind == "unary" and name in own:
         return lambda problem: problem.operand(name)
+    if name not in VARIED:  # an option of a loss
+        return constant(*(other_number(p) for p in function.card.parameters if p.name == name))
     return VARIED[name]
 
 

@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +22,11 @@ import numpy as np
 
 import ogive
 from ogive._api import PUBLIC_MODES
+from ogive.calls import formats
+from ogive.catalog import Card, Parameter
 
 BF16 = np.dtype(ml_dtypes.bfloat16)
-DTYPES = (np.dtype(np.float16), BF16, np.dtype(np.float32), np.dtype(np.float64))
+DTYPES, HALVES = tuple(formats.NUMBER_OF), formats.HALVES
 DTYPE_IDS = [dtype.name for dtype in DTYPES]
 
 
@@ -81,9 +83,7 @@ def calls(kind: str) -> list[Call]:
 
 
 # Without those that draw noise, whose results depend on the place of a row.
-PLAIN_ROWS = [
-    card.name for card in ogive.catalog("rows") if all(p.name != "seed" for p in card.parameters)
-]
+PLAIN_ROWS = [card.name for card in ogive.catalog("rows") if not card.draws]
 UNARY = calls("unary")
 GATED = [
     call
@@ -106,7 +106,7 @@ DRAWN_ROWS = [
 SAMPLED = [
     Call(call.name, call.mode, call.inputs, "training", {"training": True, "seed": 7})
     for call in UNARY
-    if any(p.name == "seed" for p in ogive.card(call.name).parameters)
+    if ogive.card(call.name).draws
 ]
 
 
@@ -128,32 +128,60 @@ def other_parameters(name: str) -> list[tuple[float, ...]]:
     return [parameters for parameters in chosen if parameters]
 
 
-def head_calls() -> dict[str, Callable[..., Any]]:
-    """Value and gradient of each head for a two-dimensional batch of logits, by name."""
+def other_number(p: Parameter) -> float:
+    """A number of a parameter's domain that is not its default."""
+    low, high = p.domain
+    if math.isfinite(high):
+        return low + 0.3 * (high - low)
+    return 0.75 * p.default if p.default else low + 0.75
 
-    def labels_of(z: Any) -> Any:
-        return np.arange(len(z)) % z.shape[1]
 
-    def shares_of(z: Any) -> Any:
+@dataclass(frozen=True)
+class HeadCall:
+    """Value and gradient of a loss for a two-dimensional batch of logits."""
+
+    card: Card
+    variant: str
+    """"labels" or "shares" by themselves; "options": every number another than its default;
+    "weights": of classes or elements, and a label that is ignored."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.card.name}-{self.variant}"
+
+    def target(self, z: Any) -> Any:
+        if self.card.over_rows and self.variant != "shares":
+            return np.arange(len(z)) % z.shape[1]
         return (np.arange(z.size).reshape(z.shape) % 5 / 4).astype(z.dtype)
 
-    grad = ogive.value_and_grad
-    return {
-        "cross_entropy-labels": lambda z, **o: grad.cross_entropy(z, labels_of(z), **o),
-        "cross_entropy-shares": lambda z, **o: grad.cross_entropy(z, shares_of(z), **o),
-        "cross_entropy-options": lambda z, **o: grad.cross_entropy(
-            z, labels_of(z), label_smoothing=0.1, z_loss=1e-3, softcap=30, temperature=1.5, **o
-        ),
-        "binary_cross_entropy": lambda z, **o: grad.binary_cross_entropy(z, shares_of(z), **o),
-        "focal-labels": lambda z, **o: grad.focal(z, labels_of(z), **o),
-        "focal-options": lambda z, **o: grad.focal(
-            z, shares_of(z), gamma=0.7, label_smoothing=0.1, **o
-        ),
-        "sparsemax_loss-labels": lambda z, **o: grad.sparsemax_loss(z, labels_of(z), **o),
-        "sparsemax_loss-shares": lambda z, **o: grad.sparsemax_loss(z, shares_of(z), **o),
-        "sigmoid_focal": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), **o),
-        "sigmoid_focal-options": lambda z, **o: grad.sigmoid_focal(z, shares_of(z), None, 1.5, **o),
-    }
+    def options(self, z: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for p in self.card.parameters:
+            if self.variant == "options" and p.role == "number":
+                found[p.name] = other_number(p)
+            elif self.variant == "weights" and p.role == "weights":
+                found[p.name] = (np.arange(z.shape[1]) % 7 + 1) / 4
+            elif self.variant == "weights" and p.role == "label":
+                found[p.name] = 1
+        return found
+
+    def __call__(self, z: Any, **more: Any) -> Any:
+        function = public(self.card.name, "value_and_grad")
+        return function(z, self.target(z), **self.options(z), **more)
+
+
+def head_calls() -> list[HeadCall]:
+    """Each loss of logits: with each kind of target, with other numbers, with weights."""
+    return [
+        HeadCall(card, variant)
+        for card in ogive.catalog("heads")
+        if not card.layer
+        for variant in ("labels", "shares", "options", "weights")
+        if (card.over_rows or variant != "labels") and (card.has("number") or variant != "options")
+    ]
+
+
+HEADS = head_calls()
 
 
 def values(dtype: np.dtype[Any], *, count: int = 600, finite: bool = False) -> Any:

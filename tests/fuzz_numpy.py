@@ -15,7 +15,7 @@ import pytest
 
 import ogive
 import oracle
-from cases import BF16, DTYPES, bits, public, public_modes
+from cases import BF16, DTYPES, HALVES, bits, public, public_modes
 from ogive.catalog import Card
 
 TOLERANCE = {np.dtype(np.float16): 4e-3, BF16: 3e-2, np.dtype(np.float32): 2e-5,
@@ -275,7 +275,7 @@ def rows_problem(draw: Draw, dtype: Any, most: int) -> tuple[Any, int, Any, Any]
 
 
 def numpy_rows(draw: Draw) -> None:
-    cards = [c for c in ogive.catalog("rows") if all(p.name != "seed" for p in c.parameters)]
+    cards = [c for c in ogive.catalog("rows") if not c.draws]
     card = draw.pick("function", cards)
     draw.said[-1] = f"function={card.name}"
     mode = draw.pick("mode", public_modes(card.name))
@@ -336,7 +336,7 @@ def numpy_rows(draw: Draw) -> None:
         g = np.where(where, oracle.exact(dy), 0) if where is not None and dy.shape == x.shape \
             else oracle.exact(dy)  # fmt: skip
         found, smooth = oracle.pulled_back(lambda z: finite(f(z)), exact, g)
-        scale = 8 if mode == "backward_from_output" and dtype.itemsize < 4 else 1
+        scale = 8 if mode == "backward_from_output" and dtype in HALVES else 1
         near(oracle.exact(plain) / scale, found / scale, dtype, "formula", smooth)
     elif mode == "jacobian" and x.ndim == 1:
         step = oracle.STEP
@@ -364,7 +364,7 @@ LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint6
 def heads_problem(draw: Draw, card: Card, dtype: Any, most: int = 40) -> tuple[Any, ...]:
     """Logits, target, axis (None where each element has a loss) and options."""
     parameters = {p.name: p for p in card.parameters}
-    over_rows = "axis" in parameters
+    over_rows = card.over_rows
     shape = draw.say("shape", draw.shape(most, least=1 if over_rows else 0, axes=3))
     axis = None
     if over_rows:
@@ -377,7 +377,7 @@ def heads_problem(draw: Draw, card: Card, dtype: Any, most: int = 40) -> tuple[A
         n = shape[axis]
         form = draw.pick("labels", LABELS)
         target = draw.random.integers(0, n, lead).astype(form)
-        if "ignore_index" in parameters and draw.chance(0.6):
+        if card.has("label") and draw.chance(0.6):
             fits = [k for k in (-100, -1, 255, n - 1, n) if np.iinfo(form).min <= k]
             fits = [k for k in fits if k <= np.iinfo(form).max]
             ignored = int(draw.pick("ignore_index", fits))
@@ -390,11 +390,9 @@ def heads_problem(draw: Draw, card: Card, dtype: Any, most: int = 40) -> tuple[A
             target = target / target.sum(axis=axis, keepdims=True)
         target = target.astype(dtype)
     for name, p in parameters.items():
-        if name in ("axis", "ignore_index", "reduction", "accumulate", "chunk_rows", "bias"):
+        if p.role not in ("weights", "number") or not draw.chance(0.5):
             continue
-        if not draw.chance(0.5):
-            continue
-        if name.endswith("weight"):
+        if p.role == "weights":
             size = (shape[axis],) if over_rows else draw.pick(f"{name} of", [shape, shape[-1:]])
             options[name] = draw.say(name, draw.random.uniform(0.1, 2, size).round(3))
         else:
@@ -406,7 +404,7 @@ def heads_problem(draw: Draw, card: Card, dtype: Any, most: int = 40) -> tuple[A
 
 
 def plain_heads() -> list[Card]:
-    return [card for card in ogive.catalog("heads") if not card.inputs]
+    return [card for card in ogive.catalog("heads") if not card.layer]
 
 
 def numpy_heads(draw: Draw) -> None:

@@ -188,7 +188,7 @@ def torch_elementwise(draw: Draw) -> None:
     found = backward(dy, *arrays, *given)
     function = getattr(ot, card.name)
     xs = [laid_out(draw, "x", tensor(a)) for a in arrays]
-    learns = any(p.learnable for p in card.parameters)
+    learns = card.learns
     gradients = list(found) if isinstance(found, tuple) else [found]
     options: dict[str, Any] = {}
     if learns:
@@ -207,7 +207,7 @@ def torch_elementwise(draw: Draw) -> None:
 
 
 def torch_rows(draw: Draw) -> None:
-    cards = [c for c in ogive.catalog("rows") if all(p.name != "seed" for p in c.parameters)]
+    cards = [c for c in ogive.catalog("rows") if not c.draws]
     card = draw.pick("function", cards)
     draw.said[-1] = f"function={card.name}"
     dtype = draw.pick("dtype", FORMATS)
@@ -229,6 +229,11 @@ def torch_rows(draw: Draw) -> None:
     )  # fmt: skip
 
 
+def given_tensors(card: Card, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a loss with its weights as tensors."""
+    return {k: tensor(v) if k in card.weights else v for k, v in options.items()}
+
+
 def torch_heads(draw: Draw) -> None:
     card: Card = draw.pick("function", plain_heads())
     draw.said[-1] = f"function={card.name}"
@@ -236,10 +241,10 @@ def torch_heads(draw: Draw) -> None:
     z, target, axis, options = heads_problem(draw, card, dtype)
     given = options if axis is None else {**options, "axis": axis}
     expected, gradient = getattr(ogive.value_and_grad, card.name)(z, target, **given)
-    ours: dict[str, Any] = {k: tensor(v) if k.endswith("weight") else v for k, v in options.items()}
+    ours = given_tensors(card, options)
     if axis is not None:
         ours |= {"dim": axis, "ignore_index": options.get("ignore_index")}
-    if "ignore_index" not in {p.name for p in card.parameters}:
+    if not card.has("label"):
         ours.pop("ignore_index", None)
     dy = draw.numbers(np.shape(expected), dtype, 1.0)
     if axis is None or not dy.ndim:
@@ -289,10 +294,10 @@ def torch_bad(draw: Draw) -> None:
     dtype = draw.pick("dtype", FORMATS)
     z, target, axis, options = heads_problem(draw, card, dtype)
     target, options = spoiled(draw, card, z, target, axis, options)
-    ours: dict[str, Any] = {k: tensor(v) if k.endswith("weight") else v for k, v in options.items()}
+    ours = given_tensors(card, options)
     if axis is not None:
         ours["dim"] = axis
-        if "ignore_index" in {p.name for p in card.parameters}:
+        if card.has("label"):
             ours["ignore_index"] = options.get("ignore_index")
     x, goal = tensor(z), tensor(target)
 

@@ -18,14 +18,15 @@ from cases import (
     DTYPES,
     ELEMENTWISE,
     FLUSH,
+    HEADS,
     PLAIN_ROWS,
     ROWS,
     SAMPLED,
     Call,
+    HeadCall,
     assert_same_bits,
     bits,
     flushing_subnormals,
-    head_calls,
     operands,
     other_parameters,
     read_mxcsr,
@@ -40,6 +41,7 @@ LARGE = 200_003  # three threads share it, and no vector width divides it
 
 elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
 rows = pytest.mark.parametrize("call", ROWS, ids=lambda call: call.id)
+heads = pytest.mark.parametrize("run", HEADS, ids=lambda run: run.id)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 
 
@@ -188,10 +190,11 @@ def test_threads_do_not_change_the_bits_of_rows(call: Call, dtype: Any) -> None:
             assert_same_bits(call(*arrays), expected, f"{threads} threads, {count}x{length}")
 
 
-@pytest.mark.parametrize("head", head_calls())
+@heads
 @every_dtype
-def test_threads_strides_and_batches_do_not_change_the_bits_of_heads(head: str, dtype: Any) -> None:
-    run = head_calls()[head]
+def test_threads_strides_and_batches_do_not_change_the_bits_of_heads(
+    run: HeadCall, dtype: Any
+) -> None:
     random = np.random.default_rng(5)
     for count, length in ((20_011, 10), (131, 1003)):
         z = (random.normal(0, 2, (count, length))).astype(dtype)
@@ -218,7 +221,7 @@ def test_the_gradient_of_a_learned_parameter_has_the_same_bits_in_any_layout() -
     dy, x = random.normal(0, 1, (2, 40, 30, 50)).astype(np.float32)
     weight = random.uniform(0, 1, (30, 1))
     for name in ogive.catalog.names("unary"):
-        if not any(p.learnable for p in ogive.card(name).parameters):
+        if not ogive.card(name).learns:
             continue
         backward = getattr(ogive.backward, name)
         for w in (weight, 0.25):
@@ -253,10 +256,10 @@ def everything() -> dict[str, str]:
         for call in [*ROWS, *DRAWN_ROWS]:
             results = [call(*batch(call, dtype, 8, n)) for n in (1, 2, 3, 10, 33, 257, 1000)]
             note(f"{call.id}-{dtype.name}", *results)
-        for name, run in head_calls().items():
+        for run in HEADS:
             for how in ("mean", "none"):
                 z = batch(ROWS[0], dtype, 50, 33)[0]
-                note(f"{name}-{how}-{dtype.name}", *run(z, reduction=how))
+                note(f"{run.id}-{how}-{dtype.name}", *run(z, reduction=how))
     return digests
 
 
@@ -321,12 +324,11 @@ def test_a_flush_to_zero_mode_changes_no_bits_of_rows(call: Call, dtype: Any) ->
 
 @needs_flush
 @pytest.mark.parametrize("how", ["mean", "sum", "none"])
-@pytest.mark.parametrize("head", head_calls())
+@heads
 @pytest.mark.parametrize("dtype", DTYPES[1:], ids=DTYPE_IDS[1:])
-def test_a_flush_to_zero_mode_changes_no_bits_of_heads(head: str, how: str, dtype: Any) -> None:
+def test_a_flush_to_zero_mode_changes_no_bits_of_heads(run: HeadCall, how: str, dtype: Any) -> None:
     z = np.zeros((3, 2), dtype)
     z[:, 0] = 95  # a loss of e^-95, subnormal in f32
-    run = head_calls()[head]
     expected = run(z[:1], reduction=how), run(z, reduction=how)
     with flushing_subnormals():
         got = run(z[:1], reduction=how), run(z, reduction=how)

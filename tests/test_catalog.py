@@ -15,8 +15,9 @@ import ogive
 from cases import public, public_modes
 from ogive import _native
 from ogive._api import PUBLIC_MODES
+from ogive.calls.loop import Operand, loop
 from ogive.catalog import find
-from ogive.catalog.card import BELOW_ZERO, Card, Parameter
+from ogive.catalog.card import ABOVE_ONE, BELOW_ZERO, Card, Parameter
 
 PACKAGE = Path(ogive.__file__).parent
 CATALOG = PACKAGE / "catalog"
@@ -72,8 +73,8 @@ def test_the_card_is_filed_under_its_own_name(card: Card) -> None:
 def test_kernel_card_and_signature_have_the_same_parameters(card: Card) -> None:
     names = [p.name for p in card.parameters]
     if card.kind == "unary":
-        operands = _native.entries()[card.name]["value"].split("->")[0].split()
-        assert operands[1:] == ["d"] * sum(p.operand for p in card.parameters)
+        numbers = loop(card.name, "value").numbers
+        assert numbers == (Operand("d", row=False),) * sum(p.operand for p in card.parameters)
         taken = list(inspect.signature(card.formula).parameters)
         assert taken[2:] == [p.name for p in card.parameters if p.operand]
     for mode in public_modes(card.name):
@@ -157,7 +158,7 @@ def test_a_domain_is_written_with_the_ends_that_belong_to_it() -> None:
     inf = float("inf")
     written = {
         (0.0, inf): "(0, inf)", (BELOW_ZERO, inf): "[0, inf)", (-inf, inf): "(-inf, inf)",
-        (-1.0, 2.5): "(-1, 2.5)", (BELOW_ZERO, 1.0): "[0, 1)",
+        (-1.0, 2.5): "(-1, 2.5)", (BELOW_ZERO, 1.0): "[0, 1)", (BELOW_ZERO, ABOVE_ONE): "[0, 1]",
     }  # fmt: skip
     for domain, text in written.items():
         assert Parameter(name="a", default=1, doc="", domain=domain).interval == text

@@ -23,7 +23,7 @@ from ogive.catalog import Claims, find, names
 from ogive.formula import sympy as symbolic
 from ogive.formula import tape
 from ogive.reference import arb as enclosures
-from ogive.reference import measure, ulp
+from ogive.reference import ulp
 
 UNARY = names("unary")
 BITS = 120
@@ -432,7 +432,7 @@ def uses_threshold(name: str) -> bool:
         result = card.formula(
             program, logits, *([[program.input(f"u{i}") for i in range(3)]] if draws(name) else [])
         )
-    elif card.kind == "heads" and measure.has_classes(card) and not card.inputs:
+    elif card.kind == "heads" and card.over_rows and not card.layer:
         result = card.formula(program, logits, [program.input(f"t{i}") for i in range(3)])
     else:
         return False
@@ -441,7 +441,7 @@ def uses_threshold(name: str) -> bool:
 
 
 def draws(name: str) -> bool:
-    return any(p.name == "seed" for p in find(name).parameters)
+    return find(name).draws
 
 
 def run_row(subject: Subject, z: list[Any]) -> list[Any]:

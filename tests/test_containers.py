@@ -129,7 +129,7 @@ def test_a_number_a_row_keeps_the_labels_of_the_rows() -> None:
     assert np.ndim(ogive.logsumexp(frame(X)["A"])) == 0
 
 
-LOGIT_HEADS = [card.name for card in ogive.catalog("heads") if not card.inputs]
+LOGIT_HEADS = [card.name for card in ogive.catalog("heads") if not card.layer]
 
 
 @pytest.mark.parametrize("name", LOGIT_HEADS)

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import DTYPE_IDS, DTYPES, ELEMENTWISE, ROWS, Call, assert_same_bits, public_modes
+from cases import (
+    DTYPE_IDS,
+    DTYPES,
+    ELEMENTWISE,
+    HEADS,
+    ROWS,
+    Call,
+    HeadCall,
+    assert_same_bits,
+    public_modes,
+)
 from ogive.catalog.card import Card
 from ogive.reference import arb as enclosures
 from ogive.reference import ulp
@@ -255,6 +265,28 @@ def test_a_nan_spoils_its_own_row_and_no_other(dtype: Any) -> None:
             assert got[1].all() or call.mode == "backward_from_output"
             assert got[1].any()
             assert not got[[0, 2]].any()
+
+
+@every_dtype
+@pytest.mark.parametrize("run", HEADS, ids=lambda run: run.id)
+def test_a_nan_spoils_its_own_loss_and_no_other(run: HeadCall, dtype: Any) -> None:
+    for length in (1, 2, 17, 300):
+        z = np.ones((4, length), dtype)
+        z[2, length // 2] = NAN
+        loss, dz = (np.isnan(a) for a in run(z, reduction="none"))
+        spoiled = np.isnan(z.astype(float))
+        if run.card.over_rows:
+            spoiled[2] = True
+        assert np.array_equal(dz, spoiled)
+        assert np.array_equal(loss, spoiled[:, 0] if run.card.over_rows else spoiled)
+
+
+@every_dtype
+@pytest.mark.parametrize("run", HEADS, ids=lambda run: run.id)
+def test_the_mean_loss_of_nothing_is_0(run: HeadCall, dtype: Any) -> None:
+    loss, dz = run(np.zeros((0, 3), dtype))
+    assert loss == 0
+    assert (loss.dtype, dz.dtype, dz.shape) == (dtype, dtype, (0, 3))
 
 
 @every_dtype

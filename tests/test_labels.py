@@ -13,10 +13,11 @@ import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits, flat, public, public_modes
 from ogive import _native
 from ogive.calls.formats import NUMBER_OF
+from ogive.calls.loop import Loop, Operand, loop, modes
 
 HEADS = [
     card.name for card in ogive.catalog("heads")
-    if any(p.name == "ignore_index" for p in card.parameters)
+    if card.has("label")
 ]  # fmt: skip
 CALLS = [(name, mode) for name in HEADS for mode in public_modes(name)]
 every_call = pytest.mark.parametrize(("name", "mode"), CALLS)
@@ -114,27 +115,22 @@ def test_a_label_beyond_int64_may_be_the_one_that_is_ignored(name: str) -> None:
         assert_same_bits(a, b)
 
 
-def kernels_of_labels() -> list[tuple[str, str, str]]:
-    return [
-        (name, mode, operands)
-        for name, modes in _native.entries().items()
-        for mode, operands in modes.items()
-        if " l " in operands
-        and name in ogive.catalog.names("heads")
-    ]  # fmt: skip
+def kernels_of_labels() -> list[Loop]:
+    every = [loop(name, mode) for name in ogive.catalog.names("heads") for mode in modes(name)]
+    return [each for each in every if any(operand.kind == "l" for operand in each.operands)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 @pytest.mark.parametrize("classes", [2, 5, 300])
-@pytest.mark.parametrize(("name", "mode", "operands"), kernels_of_labels())
+@pytest.mark.parametrize("kernel", kernels_of_labels(), ids=lambda k: f"{k.name}-{k.mode}")
 def test_no_kernel_indexes_with_a_label_that_nobody_checked(
-    name: str, mode: str, operands: str, classes: int, dtype: Any
+    kernel: Loop, classes: int, dtype: Any
 ) -> None:
     """Labels may lie in memory that another thread writes to after the check."""
+    name, mode = kernel.name, kernel.mode
     labels = np.array([1, classes, classes + 1, -1, 2**31, 2**40, -(2**40), 2**63 - 1, 0, -(2**63)])
     fits, ignored = (labels >= 0) & (labels < classes), labels < 0
-    read, written = (text.split() for text in operands.split("->"))
-    numbers = read.count("d")
+    numbers = kernel.operands.count(Operand("d", row=False))
     for leading in (0.0, 0.5):  # the plain loss, and one with all options
         for kind in (0.0, 1.0, 2.0) if "hessian" in mode else (0.0,):
             given: list[float] = [leading] * numbers
@@ -144,19 +140,19 @@ def test_no_kernel_indexes_with_a_label_that_nobody_checked(
             if "hessian" in mode:
                 given[-1] = kind
             rest, inputs = iter(given), []
-            for operand in read:
-                if operand == "T(n)":
+            for operand in kernel.operands:
+                if operand.kind == "T":
                     inputs.append(np.zeros((len(labels), classes), dtype))
-                elif operand == "l":
+                elif operand.kind == "l":
                     inputs.append(labels)
-                elif operand == "d(n)":
+                elif operand.row:
                     inputs.append(1.0)
                 else:
                     inputs.append(next(rest))
             results = [
-                np.zeros((len(labels), classes) if "n" in out else len(labels), dtype if "T" in out
-                         else float)
-                for out in written
+                np.zeros((len(labels), classes) if out.row else len(labels),
+                         dtype if out.kind == "T" else float)
+                for out in kernel.results
             ]  # fmt: skip
             _native.call(name, mode, NUMBER_OF[dtype], (*inputs, *results))
             # A negative class weight is no mark of an ignored row.

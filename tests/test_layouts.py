@@ -13,11 +13,14 @@ from cases import (
     DTYPE_IDS,
     DTYPES,
     ELEMENTWISE,
+    HEADS,
     ROWS,
     UNARY,
     Call,
+    HeadCall,
     assert_same_bits,
     operands,
+    values,
 )
 
 elementwise = pytest.mark.parametrize("call", ELEMENTWISE, ids=lambda call: call.id)
@@ -258,6 +261,27 @@ def test_rows_in_place_and_into_out(call: Call, dtype: Any) -> None:
                 mine = [source if j == place else a for j, a in enumerate(given)]
                 call(*mine, axis=axis, out=source[::-1])
                 assert_same_bits(source[::-1], expected, "out reversed")
+
+
+@every_dtype
+@pytest.mark.parametrize("run", HEADS, ids=lambda run: run.id)
+def test_losses_of_logits_in_any_memory(run: HeadCall, dtype: Any) -> None:
+    z = values(dtype, finite=True).reshape(20, 30)
+    loss, dz = run(z, reduction="none")
+    for layout, view in odd_views(z).items():
+        got_loss, got_dz = run(view, reduction="none")
+        assert_same_bits(got_loss, loss, layout)
+        assert_same_bits(got_dz, dz, layout)
+    for layout, out in odd_views(np.zeros_like(dz)).items():
+        if out.flags.writeable and out.flags.aligned and out.dtype.isnative:
+            assert run(z, reduction="none", out=out)[1] is out
+            assert_same_bits(np.asarray(out), dz, f"out in {layout}")
+    source = z.copy()
+    run(source, reduction="none", out=source)
+    assert_same_bits(source, dz, "in place")
+    source = z.copy()
+    run(source, reduction="none", out=source[::-1])
+    assert_same_bits(source[::-1], dz, "out reversed")
 
 
 @rows

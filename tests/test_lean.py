@@ -11,7 +11,7 @@ import pytest
 
 import lean as sweep  # tools/lean.py
 import ogive
-from cases import BF16, DTYPE_IDS, DTYPES, assert_same_bits, other_parameters, values
+from cases import BF16, DTYPE_IDS, DTYPES, HALVES, assert_same_bits, other_parameters, values
 from ogive._lean import inputs
 from ogive.reference.ulp import BFLOAT16, FLOAT16
 
@@ -80,7 +80,7 @@ def test_the_output_is_that_of_the_function(name: str, dtype: Any) -> None:
 @every_dtype
 def test_dx_from_the_mask_has_the_bits_of_dx_from_the_input(name: str, dtype: Any) -> None:
     sets = [values(dtype, count=3000)]
-    if dtype.itemsize == 2:
+    if dtype in HALVES:
         sets.append(every_half(dtype))
     if dtype == np.float32:
         sets.append(np.arange(0, 1 << 32, 65_521, dtype=np.uint64).astype(np.uint32).view(dtype))

@@ -30,7 +30,7 @@ from cases import (
 from limits import LIMITS, LOOPED_OVER, NO_SIZES, around, constants, limit, sizes_of, values
 from ogive._lean import inputs
 from ogive.catalog import Card
-from ogive.catalog.heads.linear_cross_entropy import checked_chunk
+from ogive.calls.losses import checked_chunk
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 FLOATS = [np.dtype(np.float32), np.dtype(np.float64)]
@@ -208,8 +208,9 @@ def test_any_number_of_rows_has_the_bits_of_few(dtype: Any) -> None:
 
 # Losses.
 
-CLASSES = [card for card in ogive.catalog("heads") if "axis" in [p.name for p in card.parameters]]
-ELEMENTS = [card for card in ogive.catalog("heads") if card not in CLASSES and not card.inputs]
+LOSSES = [card for card in ogive.catalog("heads") if not card.layer]
+CLASSES = [card for card in LOSSES if card.over_rows]
+ELEMENTS = [card for card in LOSSES if not card.over_rows]
 
 
 @every_float
@@ -261,7 +262,7 @@ def test_the_sum_and_mean_of_any_number_of_losses_are_those_of_each(card: Card) 
     target = random.integers(0, 2, PATTERN) if rows else random.random(PATTERN)
     value, both = (public(card.name, mode) for mode in ("value", "value_and_grad"))
     each, slopes = both(z, target, reduction="none")
-    most = limit("_heads.py:CHUNK")
+    most = limit("calls/losses.py:CHUNK")
     for n in (most - 1, most, most + 1, 2 * most + 1) if rows else sizes_of("losses"):
         # Each time the pattern comes it is another one, so that no two chunks have the same sum.
         turned = np.arange(n) * (1 + np.arange(n) // PATTERN) % PATTERN
@@ -295,15 +296,14 @@ def judge_linear(x: Any, W: Any, labels: Any, what: str) -> None:
 
 def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
     random = np.random.default_rng(8)
-    folder = "catalog/heads/linear_cross_entropy.py"
-    few = limit(f"{folder}:FEW_ROWS")
-    wide = limit(f"{folder}:SMALL") // 4 // few + 1  # so wide that no more rows fit a chunk
+    few = limit("calls/losses.py:FEW_ROWS")
+    wide = limit("calls/losses.py:SMALL") // 4 // few + 1  # so wide that no more rows fit a chunk
     W = random.normal(0, 1, (wide, 2)).astype(np.float32)
     for n in (few - 1, few, few + 1, 2 * few + 1):
         x = random.normal(0, 1, (n, 2)).astype(np.float32)
         judge_linear(x, W, random.integers(0, wide, n), f"{n} rows")
     inner = 64
-    piece = limit(f"{folder}:PIECE") // (4 * inner)
+    piece = limit("_linear.py:PIECE") // (4 * inner)
     W = random.normal(0, 1, (2 * piece + 1, inner)).astype(np.float16)  # widened in pieces
     x = random.normal(0, 0.3, (2, inner)).astype(np.float32)
     for n in (piece, piece + 1, 2 * piece + 1):
@@ -315,14 +315,14 @@ def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
 
 
 def test_the_logits_of_a_chunk_take_little_memory_however_many_classes_there_are() -> None:
-    most = limit("catalog/heads/linear_cross_entropy.py:LARGE")
+    most = limit("calls/losses.py:LARGE")
     for classes in around(most // 4 // 8, most // 4):
         rows = checked_chunk(None, (classes, 2), itemsize=4)
         assert rows == max(1, most // (4 * classes)), f"{classes} classes"
 
 
 def test_arrays_of_parameters_are_searched_up_to_a_size_and_work_beyond_it() -> None:
-    most = limit("_ufuncs.py:MOST_CHECKED")
+    most = limit("calls/checks.py:MOST_CHECKED")
     for n in (most - 1, most, most + 1, 2 * most + 1):
         alphas = np.full(n, 0.5)
         x = repeated(np.array([-1.0, 2.0, -0.25]), n)

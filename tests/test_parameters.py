@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ogive
-from cases import DTYPE_IDS, DTYPES, assert_same_bits
+from cases import DTYPE_IDS, DTYPES, HALVES, assert_same_bits
 
 BOUNDS = [
     (-1, 1), (-0.7, 1.6), (0, 6), (-math.inf, 0.3), (0, math.inf), (0.1, 0.1), (0, 0),
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:Runtim
 
 def every_half(dtype: Any) -> Any:
     """All halves, or as many floats from one end to the other."""
-    if dtype.itemsize == 2:
+    if dtype in HALVES:
         return np.arange(1 << 16, dtype=np.uint16).view(dtype)
     widened = np.arange(1 << 16, dtype=np.uint16).view(ml_dtypes.bfloat16).astype(dtype)
     return np.concatenate([widened, widened * dtype.type(0.9)])

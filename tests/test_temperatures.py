@@ -11,14 +11,14 @@ import pytest
 
 from cases import DTYPE_IDS, DTYPES, check_python
 from ogive import _native
-from ogive._ufuncs import ufunc
+from ogive.calls.ufuncs import ufunc
 
 # Every mode of the op table that divides by a temperature, called as its loop is.
 ENDING = """
 import numpy as np
 import ogive
-from ogive import _native
-from ogive._ufuncs import ufunc
+from ogive.calls.ufuncs import ufunc
+from ogive.calls.loop import loop, modes
 
 inf, nan = np.inf, np.nan
 rows = np.array([
@@ -28,10 +28,10 @@ rows = np.array([
 ])
 bad = [0.0, -0.0, -1.0, nan, inf, -inf, -5e-324]
 good = [5e-324, 1e-308, 1e-3, 1.0, 1e308]
-for name, modes in _native.entries().items():
-    for mode, operands in modes.items():
-        if not operands.endswith(("d ?(n) -> T(n)", "d ?(n) -> T", "T(n) T(n) d -> T(n)")):
-            continue
+for card in ogive.catalog("rows"):
+    name = card.name
+    for mode in () if card.draws else modes(name):
+        taken = loop(name, mode)
         call = ufunc(name, mode)
         inputs = 1 if mode == "value" else 2
         for dtype in (np.float16, np.float32, np.float64):
@@ -41,8 +41,9 @@ for name, modes in _native.entries().items():
                 for t in bad + good:
                     for mask in (np.True_, np.arange(n) % 3 != 1):
                         z = x[:, :n]
-                        dy = np.ones(len(z), dtype) if operands.startswith("T T(n)") else z[::-1]
-                        masks = (np.broadcast_to(mask, n),) if "?" in operands else ()
+                        dy = z[::-1] if taken.operands[0].row else np.ones(len(z), dtype)
+                        masked = taken.operands[-1].kind == "?"
+                        masks = (np.broadcast_to(mask, n),) if masked else ()
                         got = call(*(dy, z)[2 - inputs :], t, *masks)
                         if t in bad or t != t:
                             assert np.isnan(got).all(), (name, mode, dtype, n, t)

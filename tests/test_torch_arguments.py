@@ -16,18 +16,18 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive.torch import _dispatch  # noqa: E402
+from ogive.torch import _warn  # noqa: E402
 
 X = torch.linspace(-3, 3, 12, dtype=torch.float64).reshape(3, 4) + 0.1
 
 
 @pytest.fixture(autouse=True)
 def _each_warning_comes_again() -> Iterator[None]:
-    before = set(_dispatch._warned)
-    _dispatch._warned.clear()
+    before = set(_warn._warned)
+    _warn._warned.clear()
     yield
-    _dispatch._warned.clear()
-    _dispatch._warned.update(before)
+    _warn._warned.clear()
+    _warn._warned.update(before)
 
 
 def shared(kind: str) -> list[tuple[str, Any]]:

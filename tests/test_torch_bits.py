@@ -39,7 +39,7 @@ def test_values_have_numpy_s_bits(case: Case, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_gradients_that_keep_the_input_have_numpy_s_bits(case: Case, dtype: torch.dtype) -> None:
     card = case.card
-    if case.variant or card.kind == "rows" or any(p.learnable for p in card.parameters):
+    if case.variant or card.kind == "rows" or card.learns:
         pytest.skip("the ways to call it are many; test_torch_autograd has their derivatives")
     xs = [x.requires_grad_() for x in special(case, dtype)]
     y = (

@@ -21,8 +21,8 @@ pytest.importorskip("ogive.torch._triton")
 
 import ogive.torch  # noqa: E402
 from ogive.catalog import find, names  # noqa: E402
-from ogive.torch import _dispatch, _library  # noqa: E402
-from ogive.torch._library import ON_CUDA  # noqa: E402
+from ogive.torch import _operators, _warn  # noqa: E402
+from ogive.torch._operators import ON_CUDA  # noqa: E402
 from ogive.torch._triton import seam  # noqa: E402
 
 pytestmark = [
@@ -33,7 +33,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _nobody_has_been_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_dispatch, "_warned", set())
+    monkeypatch.setattr(_warn, "_warned", set())
 
 
 def here(name: str, *args: Any) -> Any:
@@ -350,7 +350,7 @@ def test_triton_is_looked_for_once(missing: str, monkeypatch: pytest.MonkeyPatch
         looks.append(name)
         raise ModuleNotFoundError(name, name=missing)
 
-    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(_operators, "triton", _fresh(_operators.triton))
     monkeypatch.setattr(importlib, "import_module", absent)
     x = logits(2, 3)
     torch.testing.assert_close(there("gelu", x), here("gelu", x))
@@ -367,7 +367,7 @@ def test_without_triton_a_function_says_what_it_does_without(
     def absent(module: str, *_: Any) -> ModuleType:
         raise ModuleNotFoundError(module, name="triton")
 
-    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(_operators, "triton", _fresh(_operators.triton))
     monkeypatch.setattr(importlib, "import_module", absent)
     with pytest.warns(RuntimeWarning, match=rf"^ogive\.torch\.{base_of(name)} .* cpu tensors"):
         check_same(name, *arguments(name, logits(2, 3)))
@@ -377,10 +377,23 @@ def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(name: str, *_: Any) -> ModuleType:
         raise ImportError(name, name="ogive.torch._triton.heads")
 
-    monkeypatch.setattr(_library, "triton", _fresh(_library.triton))
+    monkeypatch.setattr(_operators, "triton", _fresh(_operators.triton))
     monkeypatch.setattr(importlib, "import_module", broken)
     with pytest.raises(ImportError):
         there("gelu", logits(2, 3))
+
+
+def test_an_error_inside_a_kernel_is_not_taken_for_its_absence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise NotImplementedError("inside")
+
+    kernels = importlib.import_module("ogive.torch._triton")
+    for name, kernel in (("gelu", "unary"), ("softmax", "rows"), ("swiglu", "gated")):
+        monkeypatch.setattr(kernels, kernel, broken)
+        with pytest.raises(NotImplementedError, match="inside"):
+            there(name, *arguments(name, logits(2, 3)))
 
 
 def _fresh(cached: Any) -> Any:

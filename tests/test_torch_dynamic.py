@@ -75,7 +75,7 @@ def test_a_program_takes_other_sizes(case: Case, strict: bool) -> None:
 
 PARAMETERS = [
     card.name for card in ogive.catalog("unary")
-    if any(p.operand for p in card.parameters) and not any(p.learnable for p in card.parameters)
+    if any(p.operand for p in card.parameters) and not card.learns
 ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_losses_take_other_sizes(case: Case) -> None:
     g = compiled(lambda *given: f(*given), dynamic=True)
     for shape in ((4, 3), (7, 5)):
         xs = samples(case, torch.float32, shape)
-        if case.card.inputs:
+        if case.card.layer:
             x, w = xs
             xs = [x, w] if shape[0] == 4 else [torch.cat([x, x]), w]
         xs = [x.detach().requires_grad_() for x in xs]

@@ -10,13 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from ogive.torch import _dispatch, _library  # noqa: E402
+from ogive.torch import _operators, _warn  # noqa: E402
 
 
 def there(name: str, *args: Any) -> Any:
     """As below an operator, where nothing is recorded for autograd."""
     with torch._C._AutoDispatchBelowAutograd():
-        return _library.ON_CUDA[name](*args)
+        return _operators.ON_CUDA[name](*args)
 
 
 @pytest.fixture(params=["triton", "torch"])
@@ -26,8 +26,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
         if not pytest.importorskip("ogive.torch._triton").seam.INTERPRETED:
             pytest.skip("the kernels need tensors of the GPU")
     else:
-        monkeypatch.setattr(_library, "triton", lambda: None)
-        monkeypatch.setattr(_dispatch, "_warned", set())
+        monkeypatch.setattr(_operators, "triton", lambda: None)
+        monkeypatch.setattr(_warn, "_warned", set())
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         yield request.param

@@ -168,7 +168,7 @@ def ways(f: Public, given: Given) -> list[Callable[..., Found]]:
 
 def refusal(f: Public, given: Given) -> str:
     """What the error says of arguments that exclude each other; nothing of others."""
-    if f.kind == "parallel" and f.card.inputs and given.get("reduction") == "none":
+    if f.kind == "parallel" and f.card.layer and given.get("reduction") == "none":
         return "each row|reduction"
     target, ignored = given.get("target"), given.get("ignore_index", -100)
     if f.kind not in ("over rows", "linear", "parallel"):

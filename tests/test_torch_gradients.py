@@ -166,7 +166,7 @@ def test_slopes_drawn_in_place_have_the_gradient_of_those_beside() -> None:
 
 
 def test_a_seed_is_drawn_where_its_generator_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ogive.torch import _drawn
+    from ogive.torch import _random_slopes
 
     class Elsewhere:
         device = "meta"
@@ -179,7 +179,7 @@ def test_a_seed_is_drawn_where_its_generator_is(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(torch, "randint", randint)
     there: Any = Elsewhere()
-    assert _drawn.drawn_seed(None, there).device.type == "cpu"
+    assert _random_slopes.seed_tensor(None, there).device.type == "cpu"
     assert asked == [(there, "meta")]
 
 
@@ -255,18 +255,18 @@ def test_prelu_refuses_weights_that_cannot_be_trained(dtype: torch.dtype, count:
 
 
 def test_integers_reach_no_kernel_as_addresses() -> None:
-    from ogive.torch import _raw
+    from ogive.torch import _launch
 
     x, dy = torch.randn(5), torch.randn(5)
     number: Any = 1
-    assert torch.equal(_raw.elementwise("leaky_relu", "value")(x, number), ot.leaky_relu(x, 1.0))
-    assert torch.equal(_raw.elementwise("leaky_relu", "value", number)(x), ot.leaky_relu(x, 1.0))
-    lean = _raw.Lean("leaky_relu")
+    assert torch.equal(_launch.elementwise("leaky_relu", "value")(x, number), ot.leaky_relu(x, 1.0))
+    assert torch.equal(_launch.elementwise("leaky_relu", "value", number)(x), ot.leaky_relu(x, 1.0))
+    lean = _launch.Lean("leaky_relu")
     y, bits = lean.forward(x, number)
     assert torch.equal(y, x)
     assert torch.equal(lean.backward(dy, (bits,), y.stride(), number), dy)
     assert torch.equal(torch.ops.ogive.prelu(x, torch.tensor(1)), x)
-    assert torch.equal(_raw.in_place("leaky_relu")(x.clone(), number), x)
+    assert torch.equal(_launch.in_place("leaky_relu")(x.clone(), number), x)
 
 
 def test_the_gradient_at_a_nan_is_as_the_page_says() -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from ogive.torch._formats import HALVES  # noqa: E402
 from ogive.torch._heads import FEW  # noqa: E402
 from torch_cases import same_bits, to_numpy  # noqa: E402
 
@@ -251,7 +252,7 @@ def test_a_gradient_times_what_comes_from_upstream_is_rounded_once(
             dy = scale * (1 + torch.arange(loss.numel(), dtype=form).reshape(loss.shape))
             found.append(torch.autograd.grad(loss, z, dy)[0].double())
         eps = torch.finfo(dtype).eps
-        unit, least = (0.502 if dtype.itemsize == 2 else 1.2) * eps, torch.finfo(dtype).tiny * eps
+        unit, least = (0.502 if dtype in HALVES else 1.2) * eps, torch.finfo(dtype).tiny * eps
         if name == "sigmoid_focal" and loss.dim():
             unit *= 2  # its kernel has one factor for all
         assert ((found[0] - found[1]).abs() <= unit * found[1].abs() + least).all()

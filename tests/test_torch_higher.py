@@ -18,7 +18,7 @@ from torch_kinds import Wrapped  # noqa: E402
 Tensor = torch.Tensor
 UNARY = [
     card.name for card in ogive.catalog("unary")
-    if not any(p.learnable or p.name == "seed" for p in card.parameters) and card.name != "rrelu"
+    if not card.learns and not card.draws
 ]  # fmt: skip
 STRAIGHT = [name for name in UNARY if name not in dir(ogive.second_derivative)]
 SMOOTH = [name for name in UNARY if name not in STRAIGHT]

@@ -23,13 +23,9 @@ INTEGERS = [
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32,
     torch.uint64, torch.bool,
 ]  # fmt: skip
-ROWS = [
-    card.name
-    for card in ogive.catalog("heads")
-    if any(p.name == "ignore_index" for p in card.parameters) and not card.inputs
-]
+ROWS = [card.name for card in ogive.catalog("heads") if card.has("label") and not card.layer]
 ELEMENTS = [
-    card.name for card in ogive.catalog("heads") if card.name not in ROWS and not card.inputs
+    card.name for card in ogive.catalog("heads") if card.name not in ROWS and not card.layer
 ]
 Way = Callable[..., Any]
 

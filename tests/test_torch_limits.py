@@ -23,13 +23,14 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive import _heads as numpy_heads  # noqa: E402
-from ogive.torch import _drawn, _heads, _parallel, _unary  # noqa: E402
+from ogive.calls import losses as numpy_losses  # noqa: E402
+from ogive.torch import _heads, _launch, _parallel, _random_slopes, _unary  # noqa: E402
 from torch_cases import same_bits  # noqa: E402
 
 near = torch.testing.assert_close
 HELD = {
-    "_drawn.KEPT_ROWS", "_drawn.ONE_THREAD", "_heads.FEW", "_heads.ROW", "_heads.ONE_THREAD",
+    "_launch.ONE_THREAD", "_random_slopes.KEPT_ROWS", "_random_slopes.ONE_THREAD",
+    "_heads.CHUNK", "_heads.FEW", "_heads.ROW", "_heads.ONE_THREAD",
     "_parallel.FEW_ROWS", "_parallel.SMALL", "_parallel.SOME", "_unary.MOST_KEPT",
     "_unary.MOST_ORDERS", "_triton.heads.CHUNK_BYTES",
     "_triton.draws.BLOCK", "_triton.elementwise.BLOCK", "_triton.heads.BINARY_BLOCK",
@@ -91,7 +92,8 @@ def test_losses_of_elements(
 
     for n in around(_heads.ONE_THREAD, _heads.ROW, 2 * _heads.ROW):
         compare(n)
-    monkeypatch.setattr(numpy_heads, "CHUNK", 8)
+    for module in (numpy_losses, _heads):
+        monkeypatch.setattr(module, "CHUNK", 8)
     for n in around(8, 16):
         compare(n)
 
@@ -110,7 +112,8 @@ def test_losses_of_rows(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for rows in around(_heads.SCRATCH.most):
         compare(rows)
-    monkeypatch.setattr(numpy_heads, "CHUNK", 8)
+    for module in (numpy_losses, _heads):
+        monkeypatch.setattr(module, "CHUNK", 8)
     for rows in around(8, 16):
         compare(rows)
 
@@ -129,14 +132,14 @@ def test_a_gradient_is_kept_for_few_logits_alone(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_drawn() -> None:
-    for n in around(_drawn.ONE_THREAD):
+    for n in around(_launch.ONE_THREAD):
         x = numbers(n, dtype=torch.float32).requires_grad_()
         y = ot.rrelu(x, training=True, seed=5)
         (dx,) = torch.autograd.grad(y.sum(), x)
         x = x.detach().numpy()
         assert same_bits(y, ogive.rrelu(x, training=True, seed=5))
         assert same_bits(dx, ogive.backward.rrelu(np.ones_like(x), x, training=True, seed=5))
-    for rows in around(_drawn.KEPT_ROWS):
+    for rows in around(_random_slopes.KEPT_ROWS):
         for x in (numbers(rows, 3), numbers(3, rows).T, numbers(rows, 6)[:, ::2]):
             found = ot.gumbel_softmax(x, seed=5)
             assert same_bits(found, ogive.gumbel_softmax(x.numpy(), seed=5)), rows
@@ -175,7 +178,7 @@ def test_more_parameters_than_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     x = numbers(5)
     slopes = [k / 128 for k in range(_unary.MOST_KEPT + 2)]
     for slope in (*slopes, *slopes):
-        near(of.call(x, (slope,), False, None), F.leaky_relu(x, slope))
+        near(of.call_unary(x, (slope,), False, None), F.leaky_relu(x, slope))
     assert len(of.bound) == len(of.by_number) == _unary.MOST_KEPT
 
 

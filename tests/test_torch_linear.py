@@ -21,7 +21,7 @@ from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E4
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
-from ogive.torch import _dispatch  # noqa: E402
+from ogive.torch import _warn  # noqa: E402
 
 ROWS, WIDTH, CLASSES = 6, 4, 5
 Tensors = tuple[Any, ...]
@@ -417,7 +417,7 @@ def test_class_weights_of_any_size_weigh_a_mean(size: float, way: str) -> None:
 
 
 def test_torch_s_options_of_chunks_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_dispatch, "_warned", set())
+    monkeypatch.setattr(_warn, "_warned", set())
     leaves, Options = layer(), torch.nn.LinearCrossEntropyOptions
 
     def gradients(**given: Any) -> Any:

@@ -19,7 +19,7 @@ SHARED = [
     (card.name, peer.name.rpartition(".")[2], card.title)
     for card in ogive.catalog("heads")
     for peer in card.peers
-    if peer.name.startswith("torch.nn.functional.") and not card.inputs
+    if peer.name.startswith("torch.nn.functional.") and not card.layer
 ]
 every_shared = pytest.mark.parametrize(("name", "theirs", "title"), SHARED)
 DEPRECATED = "size_average and reduce args will be deprecated"
@@ -90,7 +90,7 @@ def test_what_torch_has_deprecated_is_taken_with_its_warning(
         torch.testing.assert_close(ours, exact)
 
 
-@pytest.mark.parametrize("name", [c.name for c in ogive.catalog("heads") if not c.inputs])
+@pytest.mark.parametrize("name", [c.name for c in ogive.catalog("heads") if not c.layer])
 def test_an_argument_that_nobody_has_is_named(name: str) -> None:
     z, t = data(name)
     for call in (getattr(ot, name), getattr(ot.nn, ogive.card(name).title)):

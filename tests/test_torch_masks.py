@@ -14,10 +14,10 @@ torch = pytest.importorskip("torch")
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive.torch import _dispatch, _rows  # noqa: E402
+from ogive.torch import _route, _rows  # noqa: E402
 
 Tensor = torch.Tensor
-NAMES = [c.name for c in ogive.catalog("rows") if all(p.name != "seed" for p in c.parameters)]
+NAMES = [c.name for c in ogive.catalog("rows") if not c.draws]
 MASK = torch.tensor(
     [[1, 1, 0, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], dtype=torch.bool
 )
@@ -89,9 +89,9 @@ def test_what_is_masked_counts_nowhere(
         torch.testing.assert_close(found, dx.detach())
         return
     if way == "formula":
-        monkeypatch.setattr(_rows, "route_of", lambda *_: _dispatch.FORMULA)
+        monkeypatch.setattr(_rows, "route_of", lambda *_: _route.FORMULA)
     if way == "operator":
-        monkeypatch.setattr(_rows, "route_of", lambda *_: _dispatch.OPERATOR)
+        monkeypatch.setattr(_rows, "route_of", lambda *_: _route.OPERATOR)
     if way == "compiled":
         torch._dynamo.reset()
         call = torch.compile(call, backend="aot_eager", fullgraph=True)

@@ -17,10 +17,13 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
+import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
 from torch_calls import PUBLIC, ROW, Given, Public, fresh, some  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+WEIGHTS = {"weight", *itertools.chain(*(card.weights for card in ogive.catalog("heads")))}
+"""Tensors that modules keep."""
 BY_FUNCTION = {f.function: f for f in PUBLIC}
 MODULES: Given = {
     "num_parameters": [ROW], "init": [0.4], "device": ["meta"], "dtype": [torch.float64],
@@ -63,7 +66,7 @@ def constructor(cls: Any) -> dict[str, None]:
 
 def values(cls: Any, name: str) -> list[Any]:
     tried = MODULES.get(name, function_of(cls).varied.get(name, ()))
-    return [v for v in tried if not isinstance(v, torch.Tensor) or name.endswith("weight")]
+    return [v for v in tried if not isinstance(v, torch.Tensor) or name in WEIGHTS]
 
 
 def made(cls: Any, **given: Any) -> Any:
@@ -131,7 +134,7 @@ def check(cls: Any, given: Given) -> None:
     options = fresh(given)
     layer, plain = made(cls, **options), made(cls)
     for name, value in options.items():
-        assert name.endswith("weight") or getattr(layer, name, value) is value, what
+        assert name in WEIGHTS or getattr(layer, name, value) is value, what
         shown = name not in UNSHOWN and (cls.__name__, name) not in SHOWN_AS_TORCH_S
         if shown and getattr(plain, name, None) != value:
             assert f"{name}={value}".replace("'", "") in repr(layer).replace("'", ""), what

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,13 +178,13 @@ def test_integers_become_the_default_dtype() -> None:
 
 
 def test_a_device_without_kernels_gets_torch_s_formula_and_one_warning() -> None:
-    from ogive.torch import _dispatch
+    from ogive.torch import _warn
 
-    _dispatch._warned.clear()
+    _warn._warned.clear()
 
     def twice() -> None:
         for _ in range(2):
-            _dispatch.warn_of_fallback("gelu", torch.device("xpu"))
+            _warn.warn_of_fallback("gelu", torch.device("xpu"))
 
     with pytest.warns(RuntimeWarning, match="gelu has no kernel for xpu") as caught:
         twice()
@@ -195,7 +197,7 @@ def test_the_formula_for_other_devices_is_the_function(card: Card) -> None:
 
     x = torch.linspace(-6, 6, 49, dtype=torch.float64) + 0.01
     operands = [p.default for p in card.parameters if p.operand]
-    if any(p.learnable for p in card.parameters):
+    if card.learns:
         expected = getattr(ogive, card.name)(x.numpy(), *operands)
         found = card.formula(_formulas.CONTEXT, x, *operands)
     else:
@@ -230,3 +232,11 @@ def test_hard_tanh_has_the_bounds_it_is_given(bounds: tuple[float, float]) -> No
     (dx,) = torch.autograd.grad(y.nan_to_num().sum(), x)
     assert dx[:-1].tolist() == [float(low < v < high) for v in x.tolist()[:-1]]
     assert "min_val" in repr(layer)
+
+
+@pytest.mark.parametrize("module", [ot, ot.nn], ids=["functions", "modules"])
+def test_stubs_name_what_exists(module: Any) -> None:
+    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
+    declared = {n.name for n in stub.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    imported = {a.asname for n in stub.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    assert declared <= set(module.__all__) <= declared | imported

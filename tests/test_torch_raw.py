@@ -15,7 +15,7 @@ import ogive  # noqa: E402
 import ogive.torch  # noqa: E402
 from ogive import _native  # noqa: E402
 from ogive.catalog import find  # noqa: E402
-from ogive.torch import _raw  # noqa: E402
+from ogive.torch import _launch  # noqa: E402
 from torch_cases import same_bits, to_numpy  # noqa: E402
 
 
@@ -88,7 +88,7 @@ def test_axes_that_are_walked_as_one_are_the_same_elements(shape: tuple[int, ...
 
 def test_a_parameter_for_each_element_is_read_where_it_lies() -> None:
     x, slopes = torch.randn(3, 4, 5), torch.rand(4, 1, dtype=torch.float64)
-    run = _raw.with_tensor_parameters("leaky_relu", "value")
+    run = _launch.with_tensor_parameters("leaky_relu", "value")
     expected = ogive.leaky_relu(x.numpy(), slopes.numpy())
     assert np.array_equal(run(x, slopes).numpy(), expected)
 
@@ -107,7 +107,9 @@ def test_a_few_elements_have_the_bits_that_they_have_among_many(
     x = x.roll(200).to(dtype)
     dy = torch.linspace(-2, 2, len(x)).to(dtype)
     for card in ogive.catalog("unary"):
-        run = _raw.elementwise(card.name, mode, *(p.default for p in card.parameters if p.operand))
+        run = _launch.elementwise(
+            card.name, mode, *(p.default for p in card.parameters if p.operand)
+        )
         given = (x,) if mode == "value" else (dy, x)
         many = run(*given)
         for few in (slice(0, 512), slice(200, 217), slice(3, 4)):
@@ -117,7 +119,7 @@ def test_a_few_elements_have_the_bits_that_they_have_among_many(
         return
     for card in ogive.catalog("rows"):
         of = getattr(ogive.torch, card.name)
-        drawn = {"seed": 3} if any(p.name == "seed" for p in card.parameters) else {}
+        drawn = {"seed": 3} if card.draws else {}
         rows = x[:1300].view(130, 10)
         assert same_bits(of(rows[:40], dim=-1, **drawn), to_numpy(of(rows, dim=-1, **drawn)[:40]))
 

@@ -29,7 +29,7 @@ class Through(TorchDispatchMode):
 
 def options(case: Case) -> list[dict[str, Any]]:
     takes = "lean" in inspect.signature(getattr(ot, case.name)).parameters
-    learns = any(p.learnable for p in case.card.parameters)
+    learns = case.card.learns
     if learns or not takes or case.variant == "training":
         return [{}]
     return [{"lean": lean} for lean in (None, True, False)]

@@ -25,10 +25,8 @@ def test_it_passes(column: str, case: Case) -> None:
     table.COLUMNS[column](case)
 
 
-def test_the_page_is_what_these_tests_allow_it_to_say() -> None:
-    passed = {name: dict.fromkeys(table.COLUMNS, table.PASS) for name in names()}
-    assert {case.name for case in table.EVERY} == passed.keys()
-    assert table.PAGE.read_text() == "".join(table.page(passed))
+def test_every_function_has_a_case() -> None:
+    assert {case.name for case in table.EVERY} == set(names())
 
 
 GELU = next(case for case in CASES if case.id == "gelu")

@@ -373,7 +373,7 @@ def test_slopes_are_those_that_the_cpu_draws(dtype: Any, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
-    from ogive.torch import _library
+    from ogive.torch import _operators
 
     x = 3 * torch.randn(9, 17, generator=torch.Generator().manual_seed(4))
     x[0, 3] = torch.inf
@@ -394,7 +394,7 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
         found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
         near["atol"] = 1e-14
         torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
-    assert {"gumbel_softmax", "rrelu_sampled"} <= _library.ON_CUDA.keys()
+    assert {"gumbel_softmax", "rrelu_sampled"} <= _operators.ON_CUDA.keys()
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)
 
 

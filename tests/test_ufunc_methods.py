@@ -12,18 +12,26 @@ import pytest
 
 import ogive
 from cases import DTYPE_IDS, DTYPES, assert_same_bits
-from ogive import _native
-from ogive._ufuncs import ufunc
+from ogive.calls.loop import Loop, loop, modes
+from ogive.calls.ufuncs import ufunc
 
 # Where the second operand is a double, NumPy folds doubles alone.
-FOLDED = {"T T -> T": DTYPES, "T d -> T": DTYPES[-1:]}
+FOLDED = {"TT": DTYPES, "Td": DTYPES[-1:]}
+
+
+def folds(of: Loop) -> Any:
+    """The formats in which two numbers give one."""
+    read = "".join(operand.kind for operand in of.operands)
+    return FOLDED.get(read, ()) if of.elementwise and len(of.results) == 1 else ()
+
+
 every_fold = pytest.mark.parametrize(
     ("name", "mode", "dtype"),
     [
         pytest.param(name, mode, dtype, id=f"{mode}-{name}-{dtype}")
-        for name, modes in _native.entries().items()
-        for mode, operands in modes.items()
-        for dtype in FOLDED.get(operands, ())
+        for name in ogive.catalog.names()
+        for mode in modes(name)
+        for dtype in folds(loop(name, mode))
     ],
 )
 # Around the width of a vector, groups of four of them, and blocks.

@@ -261,7 +261,7 @@ def of_drawn_rows(card: Card, given: Given) -> Any:
 
 
 def of_head(card: Card, given: Given) -> Any:
-    over_rows = any(p.name == "axis" for p in card.parameters)
+    over_rows = card.over_rows
     rest = as_axis(given, 1)
     if "reduce" in given or "size_average" in given:
         summed = given.get("size_average", True)
@@ -316,35 +316,34 @@ def of(name: str, function: Callable[..., Any]) -> Public:
     split = name.startswith("vocab_parallel")
     whole = name.removeprefix("vocab_parallel_")
     card = ogive.card(whole) if whole in ogive.catalog.names() else by_torch_s_name(name)
-    taken = {p.name for p in card.parameters}
     cube = some(ROW, ROW, ROW)
     x, W = some(ROW, ROW, 2, seed=1), some(ROW, 2, seed=2)
     reference: Callable[..., Any]
     if split:
         kind, reference = "parallel", of_shards
-        first = {"input": x, "weight_shard": W} if card.inputs else {"logits_shard": cube}
+        first = {"input": x, "weight_shard": W} if card.layer else {"logits_shard": cube}
         first["target"] = labels(ROW, ROW)
     elif card.kind == "unary":
         kind, reference, first = "unary", partial(of_unary, card), {"input": some(2, ROW, 2)}
-        if "training" in taken:
+        if card.draws:
             reference = partial(of_drawn, card)
-        elif any(p.learnable for p in card.parameters):
+        elif card.learns:
             kind, reference, first["weight"] = "learned", partial(of_learned, card), some(1)
     elif card.kind == "gated":
         kind, reference, first = "gated", partial(of_gated, card), {"a": some(4, ROW, 2)}
-    elif card.kind == "rows" and "seed" in taken:
+    elif card.kind == "rows" and card.draws:
         kind, reference, first = "drawn rows", partial(of_drawn_rows, card), {"logits": cube}
     elif card.kind == "rows":
         kind, reference, first = "rows", partial(of_rows, card), {"input": cube}
         if "keepdim" in inspect.signature(function).parameters:
             kind = "reduces"
-    elif card.inputs:
+    elif card.layer:
         kind, reference = "linear", of_linear
         first = {"input": x[0], "linear_weight": W, "target": labels(ROW)}
     else:
         kind, reference = "elements", partial(of_head, card)
         first = {"input": cube, "target": chances(ROW, ROW, ROW, seed=6)}
-        if "axis" in taken:
+        if card.over_rows:
             kind, first["target"] = "over rows", labels(ROW, ROW)
     return Public(name, function, card, kind, first, reference, higher=not split)
 

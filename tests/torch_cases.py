@@ -17,14 +17,11 @@ import torch
 
 import ogive
 import ogive.torch
+from ogive.calls.formats import NUMBER_OF
 from ogive.catalog import Card
+from ogive.torch._formats import FLOATS
 
-DTYPES = {
-    torch.float16: np.dtype(np.float16),
-    torch.bfloat16: np.dtype(ml_dtypes.bfloat16),
-    torch.float32: np.dtype(np.float32),
-    torch.float64: np.dtype(np.float64),
-}
+DTYPES = dict(zip(FLOATS, NUMBER_OF, strict=True))
 
 IGNORED = -100
 
@@ -61,7 +58,7 @@ def cases() -> list[Case]:
         if card.kind == "heads":
             continue
         names = {p.name for p in card.parameters}
-        if any(p.learnable for p in card.parameters):
+        if card.learns:
             channels = torch.tensor([0.125, 0.25, -0.25])  # exact in every format
             found.append(Case(card.name, 1, lambda x, f=f: f(x, 0.3), lambda x, g=g: g(x, 0.3)))
             found.append(
@@ -148,21 +145,21 @@ def head_cases() -> list[Case]:
     found: list[Case] = []
     for card in ogive.catalog("heads"):
         f, g = getattr(ogive.torch, card.name), getattr(ogive, card.name)
-        over_rows = any(p.name == "axis" for p in card.parameters)
-        axis = -1 if card.inputs else 1 if over_rows else None
+        over_rows = card.has("axis")
+        axis = -1 if card.layer else 1 if over_rows else None
         for make in (labels, shares) if axis is not None else (shares,):
             given = {"axis": axis} if over_rows else {}
             given |= {"ignore_index": IGNORED} if make is labels else {}
             target = partial(target_of, make, axis)
             found.append(
                 Case(
-                    card.name, len(card.inputs) - 1 if card.inputs else 1,
+                    card.name, len(card.inputs) - 1 if card.layer else 1,
                     lambda *xs, f=f, target=target, **o: f(*xs, target(*xs), **o),
                     lambda *xs, g=g, target=target, given=given: g(
                         *xs, target(*xs).numpy(), **given
                     ),
                     "" if axis is None else make.__name__,
-                    shapes=((2, 4, 3), (5, 3)) if card.inputs else (), target=target,
+                    shapes=((2, 4, 3), (5, 3)) if card.layer else (), target=target,
                 )
             )  # fmt: skip
     return found

@@ -172,7 +172,7 @@ def places(case: Case, generator: torch.Generator) -> Iterator[tuple[str, Call, 
     names = {p.name for p in case.card.parameters}
     if case.card.kind == "gated":
         yield f"{case.id} of halves", lambda x: f(x, dim=-1), [some(3, 4)]
-    if any(p.learnable for p in case.card.parameters):
+    if case.card.learns:
         for count in (1, 4):
             yield f"{case.id} of {count}", f, [some(3, 4), some(count)]
     if case.card.kind == "rows" and "seed" not in names:
@@ -187,7 +187,7 @@ def places(case: Case, generator: torch.Generator) -> Iterator[tuple[str, Call, 
 def head_places(case: Case, generator: torch.Generator) -> Iterator[tuple[str, Call, list[Tensor]]]:
     """The same of a loss: its logits or what they come from, target and weights."""
     f = getattr(ot, case.name)
-    shapes = ((3, 4), (5, 4)) if case.card.inputs else ((3, 4),)
+    shapes = ((3, 4), (5, 4)) if case.card.layer else ((3, 4),)
     xs = [torch.randn(shape, generator=generator) for shape in shapes]
     assert case.target is not None
     target = case.target(*xs)
@@ -197,7 +197,7 @@ def head_places(case: Case, generator: torch.Generator) -> Iterator[tuple[str, C
             lambda *given, reduction=reduction: f(*given, reduction=reduction),
             [*xs, target if target.dtype == torch.int64 else target.float()],
         )
-    weight = torch.rand(xs[-1].shape[0] if case.card.inputs else 4, generator=generator) + 0.5
+    weight = torch.rand(xs[-1].shape[0] if case.card.layer else 4, generator=generator) + 0.5
     yield (
         f"{case.id} of weights",
         lambda x, *rest: f(x, *rest[:-1], weight=rest[-1]),

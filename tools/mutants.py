@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path("src/ogive")
 KERNELS = "kernels"
 COMPILED = (".hpp", ".cpp")
-LOSSES = ("_heads.py", "_linear.py", "_parallel.py", "objectives.py")
+LOSSES = ("_heads.py", "_linear.py", "_parallel.py", "losses.py", "objectives.py")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def folder_of(file: str) -> str:
     if not rest:
         alone = "study" if folder in ("cli.py", "__main__.py") else "numpy"
         return "losses" if folder in LOSSES else alone
-    if (folder, rest[0]) == ("catalog", "heads") or (folder == "torch" and rest[0] in LOSSES):
+    if (folder, rest[0]) == ("catalog", "heads"):
+        return "losses"
+    if folder in ("calls", "torch") and rest[0] in LOSSES:
         return "losses"
     return folder
 

@@ -58,22 +58,21 @@ def by_formula(case: Case, *xs: torch.Tensor) -> torch.Tensor | None:
     its defaults.
     """
     card = case.card
-    names = {p.name for p in card.parameters}
-    if card.kind == "heads" and not card.inputs and case.target is not None:
-        (z,), target, over_rows = xs, case.target(*xs), "axis" in names
+    if card.kind == "heads" and not card.layer and case.target is not None:
+        (z,), target, over_rows = xs, case.target(*xs), card.over_rows
         if over_rows:
             target = target.movedim(1, -1) if target.shape == z.shape else target
             z = z.movedim(1, -1)
         losses = _formulas.head(card, over_rows)(z, target)
         counted = target >= 0 if target.dim() < z.dim() else torch.ones_like(losses)
         return losses.sum() / counted.sum()
-    if card.kind == "heads" or case.variant or any(p.learnable for p in card.parameters):
+    if card.kind == "heads" or case.variant or card.learns:
         return None
     if card.kind == "unary":
         return _formulas.unary(card)(*xs, *(p.default for p in card.parameters if p.operand))
     if card.kind == "gated":
         return _formulas.gated(card)(*xs)
-    return None if "seed" in names else _formulas.rows(card)(*xs)
+    return None if card.draws else _formulas.rows(card)(*xs)
 
 
 def forward(case: Case) -> None:
@@ -81,7 +80,7 @@ def forward(case: Case) -> None:
     for dtype in DTYPES:
         xs = samples(case, dtype)
         y, expected = case.torch(*xs), case.numpy(*map(to_numpy, xs))
-        if case.card.inputs:  # BLAS computes its products, in another order
+        if case.card.layer:  # BLAS computes its products, in another order
             eps = torch.finfo(dtype).eps
             assert to_numpy(y).dtype == expected.dtype, f"{y.dtype} from {dtype}"
             near(float(y), float(expected), rtol=2 * eps, atol=0)
@@ -235,7 +234,7 @@ def autocast(case: Case) -> None:
         wanted = torch.float32 if loss else dtype
         assert y.dtype == wanted, f"{y.dtype} from {dtype}"
         plain = case.torch(*(x.to(wanted) for x in xs))
-        if case.card.inputs:  # the layer multiplies bfloat16 numbers
+        if case.card.layer:  # the layer multiplies bfloat16 numbers
             near(y, plain, rtol=2.0**-7, atol=0)
         else:
             assert same_bits(y, to_numpy(plain)), f"not the bits of {wanted} in {dtype}"
@@ -282,7 +281,7 @@ def bf16(case: Case) -> None:
     if every:
         xs = [torch.arange(1 << 16, dtype=torch.int32).to(torch.int16).view(torch.bfloat16)]
     takes_lean = "lean" in inspect.signature(getattr(ogive.torch, case.name)).parameters
-    learnable = any(p.learnable for p in card.parameters)
+    learnable = card.learns
     kept = {"lean": False} if takes_lean and case.variant != "training" and not learnable else {}
     found = []
     for dtype in (torch.bfloat16, torch.float64):
@@ -332,7 +331,7 @@ def straight() -> list[str]:
 def page(cells: Cells) -> Iterator[str]:
     """The table in Markdown."""
     yield "# What was checked in PyTorch\n\n"
-    yield "Written by `python tools/torch_table.py --write`: each entry of the catalog in each "
+    yield "Written by `make test`, whose tests these checks are: each entry of the catalog in each "
     yield "mode of PyTorch on a CPU.\nA mark says that all ways of calling it passed:\n\n"
     for name, check in COLUMNS.items():
         yield f"- **{name}**: {' '.join(str(check.__doc__).split())}\n"
@@ -345,6 +344,10 @@ def page(cells: Cells) -> Iterator[str]:
     yield "double backward is checked\nfor dy only: " + ", ".join(straight()) + ".\n"
 
 
+def all_passed() -> Cells:
+    return {name: dict.fromkeys(COLUMNS, PASS) for name in ogive.catalog.names()}
+
+
 SOME = typer.Option(help="Only these; may be repeated.")
 
 
@@ -353,8 +356,12 @@ def main(
     columns: Annotated[list[str] | None, SOME] = None,
     write: Annotated[bool, typer.Option(help="Write docs/torch_table.md.")] = False,
     check: Annotated[bool, typer.Option(help="Fail where docs/torch_table.md is stale.")] = False,
+    passed: Annotated[bool, typer.Option(help="Write it; the tests have just passed.")] = False,
 ) -> None:
     """Check every function of the catalog in every mode of PyTorch."""
+    if passed:
+        PAGE.write_text("".join(page(all_passed())))
+        return
     cards = [card for card in ogive.catalog() if not functions or card.name in functions]
     chosen = [column for column in COLUMNS if not columns or column in columns]
     if (write or check) and (functions or columns):

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _gated, _heads, _lean, _native, _rows, _unary, catalog
+from . import _gated, _heads, _lean, _rows, _unary, catalog
 from ._docstrings import docstring
-from ._ufuncs import once
+from .calls import loop
+from .calls.ufuncs import once
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",
@@ -38,7 +39,7 @@ def namespace(module: str, mode: str) -> tuple[Callable[[str], Any], Callable[[]
 @cache
 def modes(name: str) -> tuple[str, ...]:
     """The public modes of a function, derived from its kernel."""
-    kernel, kind = _native.entries().get(name, {}), catalog.kinds()[name]
+    kernel, kind = loop.modes(name), catalog.kinds()[name]
     if kind == "heads":
         has = {"value", "value_and_grad"} if kernel else set()
         if any(each.endswith("_hessian") for each in kernel):

@@ -35,7 +35,7 @@ RETURNS = {
     "second_derivative": "f''(x), of the shape and dtype of x",
     "backward": "dx, of the shape and dtype of x",
     "backward_from_output": "dx, of the shape and dtype of y",
-    "lean": "(y, mask): y of the shape and dtype of x, mask a uint8 array of one bit an element",
+    "lean": "(y, mask): y of the shape and dtype of x, mask a uint8 array of one bit per element",
     "lean_backward": "dx, of the shape and dtype of dy",
     "jacobian": "of shape (..., n, n), the row's axis moved last; (..., n) where the row reduces",
     "value_and_grad": "(loss, dz): dz has the shape and dtype of the logits",
@@ -74,7 +74,7 @@ def lean_notes(card: Card, mode: str) -> list[str]:
     """What the mask means, and what a learned parameter still needs."""
     kept = lean_inputs(card.name, "lean_backward")
     notes = [MASK, "", (SIDES if "y" in kept else SLOPES).format(name=card.name)]
-    if mode == "lean_backward" and any(p.learnable for p in card.parameters):
+    if mode == "lean_backward" and card.learns:
         notes += ["", "The gradient of the parameter is not among the results: it needs x."]
     return notes
 
@@ -95,85 +95,121 @@ def lean_example(card: Card) -> list[str]:
 
 def docstring(card: Card, mode: str) -> str:
     """numpydoc text for one public mode of a function."""
-    first: tuple[str, ...] = ("x",)
-    if mode in ("backward", "backward_from_output"):
-        first = ("dy", "x" if mode == "backward" else "y")
-    if card.kind == "gated":
-        first = ("dy", "a", "b") if mode == "backward" else ("a", "b")
+    leads = GATED_LEADS if card.kind == "gated" else LEADS
+    sections = {
+        "Parameters": parameters(card, mode),
+        "Returns": [returns(card, mode)],
+        "Raises": raises(card, mode),
+        "Notes": notes(card, mode),
+        "References": [f"- {paper}" for paper in card.papers],
+        "Examples": examples(card, mode),
+    }
+    titled = [
+        "\n".join([title, "-" * len(title), *lines]) for title, lines in sections.items() if lines
+    ]
+    parts = [
+        leads[mode].format(name=card.name, summary=card.summary),
+        "Formula (``m`` is mathematics)::",
+        textwrap.indent(formula_text(card), "    "),
+        *titled,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def parameters(card: Card, mode: str) -> list[str]:
+    """The inputs, the card's parameters, and where results go."""
     lean = mode in LEAN_MODES
-    if lean:
-        first = tuple(name for name in lean_inputs(card.name, mode) if name != "mask")
-    lead = (GATED_LEADS if card.kind == "gated" else LEADS)[mode].format(
-        name=card.name, summary=card.summary
-    )
-    formula = textwrap.indent(formula_text(card), "    ")
-    parts = [lead, "", "Formula (``m`` is mathematics)::", "", formula, ""]
-    parts += ["Parameters", "----------"]
     if card.kind == "heads":
-        for name, text in card.inputs or HEAD_INPUTS:
-            parts += [f"{name} : array_like", f"    {text}"]
+        inputs = [(f"{name} : array_like", text) for name, text in card.inputs or HEAD_INPUTS]
+        lines = [line for name, text in inputs for line in (name, f"    {text}")]
     else:
-        parts += [f"{name} : {SHAPES[card.kind]}" for name in first]
+        lines = [f"{name} : {SHAPES[card.kind]}" for name in input_names(card, mode)]
     if mode == "lean_backward":
-        parts += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
+        lines += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
     for p in card.parameters:
         # A mask is in the output already.
-        if (lean and not p.operand) or (mode == "backward_from_output" and p.name == "where"):
+        if (lean and not p.operand) or (mode == "backward_from_output" and p.role == "mask"):
             continue
-        parts += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
+        lines += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
+    return lines + results(card, mode)
+
+
+def input_names(card: Card, mode: str) -> tuple[str, ...]:
+    """The arrays that a function takes first, but for the mask that `lean` gives."""
+    if mode in LEAN_MODES:
+        return tuple(name for name in lean_inputs(card.name, mode) if name != "mask")
+    if card.kind == "gated":
+        return ("dy", "a", "b") if mode == "backward" else ("a", "b")
+    if mode in ("backward", "backward_from_output"):
+        return ("dy", "x" if mode == "backward" else "y")
+    return ("x",)
+
+
+def results(card: Card, mode: str) -> list[str]:
+    """What the function takes to put results in, and a ufunc's keywords."""
+    learned = card.learns and mode == "backward"
     if mode == "value_and_grad":
-        parts += [
-            "out : ndarray, optional",
-            f"    {card.out or 'Takes the gradient; may be the logits themselves'}.",
-        ]
-    elif mode == "value_grad_hess":
+        taken = card.out or "Takes the gradient; may be the logits themselves"
+        return ["out : ndarray, optional", f"    {taken}."]
+    if mode == "value_grad_hess":
         kinds = [f"    - {kind!r}: {text}" for kind, text in card.hessians]
-        parts += ["hessian : default 'exact'", "    What h is:", "", *kinds, ""]
-        parts += [
-            "out : (dz, h), optional",
-            "    Takes them; dz or h may be the logits themselves.",
-        ]
-    elif mode == "lean":
-        parts += ["out : (y, mask), optional", "    Takes them; y may be x; either may be None."]
-    elif card.kind == "gated" and mode == "backward":
-        parts += ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]
+        return [
+            "hessian : default 'exact'", "    What h is:", "", *kinds, "",
+            "out : (dz, h), optional", "    Takes them; dz or h may be the logits themselves.",
+        ]  # fmt: skip
+    if mode == "lean":
+        return ["out : (y, mask), optional", "    Takes them; y may be x; either may be None."]
+    if card.kind == "gated" and mode == "backward":
+        lines = ["out : pair of ndarray, optional", "    Take da and db; may be inputs."]
     elif card.kind in ("unary", "gated") or (card.kind == "rows" and mode != "jacobian"):
-        parts += ["out : ndarray, optional", "    Takes the result; may be an input."]
-    learned = [p.name for p in card.parameters if p.learnable and mode == "backward"]
-    if card.kind in ("unary", "gated") and not lean and not learned:
-        parts += UFUNC
-    if mode == "value" and card.kind == "heads":
-        returns = "loss, in the dtype of the logits: one number, or one a row for reduction='none'"
+        lines = ["out : ndarray, optional", "    Takes the result; may be an input."]
     else:
-        returns = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode]
-        returns = (mode == "value_and_grad" and card.returns) or returns.format(name=card.name)
-        returns += "".join(f"; and d{name}, of the shape of {name}" for name in learned)
-    parts += ["", "Returns", "-------", returns, ""]
-    parts += ["Raises", "------", "TypeError", "    Complex numbers, objects, long double."]
-    for p in card.parameters:
-        if card.kind == "unary" and p.operand and p.domain != Parameter.domain:
-            parts += ["ValueError", f"    {p.name} outside {p.interval}."]
+        lines = []
+    ufunc = card.kind in ("unary", "gated") and mode not in LEAN_MODES and not learned
+    return lines + UFUNC if ufunc else lines
+
+
+def returns(card: Card, mode: str) -> str:
+    if mode == "value" and card.kind == "heads":
+        return "loss, in the dtype of the logits: one number, or one per row for reduction='none'"
+    if mode == "value_and_grad" and card.returns:
+        return card.returns
+    text = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode].format(name=card.name)
+    learned = [p.name for p in card.parameters if p.learnable and mode == "backward"]
+    return text + "".join(f"; and d{name}, of the shape of {name}" for name in learned)
+
+
+def raises(card: Card, mode: str) -> list[str]:
+    errors = [
+        f"{p.name} outside {p.interval}." for p in card.parameters
+        if card.kind == "unary" and p.operand and p.domain != Parameter.domain
+    ]  # fmt: skip
     if card.ordered:
-        parts += ["ValueError", f"    {' above '.join(card.ordered)}."]
+        errors.append(f"{' above '.join(card.ordered)}.")
     if card.kind not in ("unary", "gated"):
-        parts += ["ValueError", "    Shapes, labels or options that do not fit; both are named."]
-    if lean:
-        parts += [
-            "ValueError",
-            "    Shapes that do not fit; a parameter that is not one number.",
-        ]
-    notes = lean_notes(card, mode) if lean else []
-    notes += [text for text in (card.edges, card.notes) if text]
+        errors.append("Shapes, labels or options that do not fit; both are named.")
+    if mode in LEAN_MODES:
+        errors.append("Shapes that do not fit; a parameter that is not one number.")
+    lines = ["TypeError", "    Complex numbers, objects, long double."]
+    return lines + [line for error in errors for line in ("ValueError", f"    {error}")]
+
+
+def notes(card: Card, mode: str) -> list[str]:
+    lines = lean_notes(card, mode) if mode in LEAN_MODES else []
+    lines += [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:
-        notes.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
-    if notes:
-        parts += ["", "Notes", "-----", *notes]
-    if card.papers:
-        parts += ["", "References", "----------", *(f"- {paper}" for paper in card.papers)]
-    if mode in ("value", "derivative", "second_derivative") and card.kind == "unary":
-        call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
-        parts += ["", "Examples", "--------", ">>> import numpy as np, ogive",
-                  f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape", "(3,)"]  # fmt: skip
-    if lean:
-        parts += ["", "Examples", "--------", *lean_example(card)]
-    return "\n".join(parts) + "\n"
+        lines.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
+    return lines
+
+
+def examples(card: Card, mode: str) -> list[str]:
+    if mode in LEAN_MODES:
+        return lean_example(card)
+    if card.kind != "unary" or mode not in ("value", "derivative", "second_derivative"):
+        return []
+    call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
+    return [
+        ">>> import numpy as np, ogive",
+        f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape",
+        "(3,)",
+    ]

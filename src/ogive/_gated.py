@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._docstrings import docstring
-from ._ufuncs import ufunc
 from .calls.arrays import is_dask, is_labelled
+from .calls.ufuncs import ufunc
 from .catalog import Card
 
 

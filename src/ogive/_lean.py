@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from . import _native
-from ._ufuncs import check_order, check_parameter
 from .calls.arrays import (
     as_array,
     as_logits,
@@ -19,8 +18,10 @@ from .calls.arrays import (
     is_dask,
     rewrap,
 )
+from .calls.checks import check_order, check_parameter
 from .calls.codegen import generated
 from .calls.formats import NUMBER_OF
+from .calls.loop import loop
 from .catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
@@ -31,8 +32,7 @@ def inputs(name: str, mode: str) -> tuple[str, ...]:
     """The arrays a mode takes; backward also takes y if the bit does not determine the slope."""
     if mode == "lean":
         return ("x",)
-    needs_output = _native.entries()[name][mode].startswith("T T")
-    return ("dy", "y", "mask") if needs_output else ("dy", "mask")
+    return ("dy", "y", "mask") if loop(name, mode).tensors == 2 else ("dy", "mask")
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from ._ufuncs import seed_key, ufunc
 from .calls.arrays import (
     as_array,
     as_out,
-    as_parameter,
-    as_plain,
-    at,
     checked_axis,
-    first,
     first_indices,
     is_dask,
     rewrap,
@@ -24,42 +19,131 @@ from .calls.arrays import (
     row_back,
     row_last,
 )
+from .calls.checks import checked_switch, row_temperature, seed_key
+from .calls.codegen import generated
+from .calls.loop import Loop, loop
+from .calls.ufuncs import ufunc
 from .catalog import Card
+
+INPUTS = {
+    "value": ("x",), "backward": ("dy", "x"), "backward_from_output": ("dy", "y"),
+    "jacobian": ("x",),
+}  # fmt: skip
+TYPES = {"axis": "int", "switch": "bool"}
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
-    """One mode of a rows function."""
-    if any(p.name == "seed" for p in card.parameters):
-        return {"value": drawn_value, "backward": drawn_backward, "jacobian": drawn_jacobian}[mode](
-            card
-        )
-    makers = {
-        "value": value,
-        "backward": backward,
-        "backward_from_output": backward_from_output,
-        "jacobian": jacobian,
-    }
-    return makers[mode](card)
+    """One mode of a function of rows, along any axis.
+
+    It is written out and compiled: its signature has the card's parameters, and to bind arguments
+    at call time, or to ask again what they are, costs more than a short row.
+    """
+    # A mask is in the output already.
+    taken = [p for p in card.parameters if not (p.role == "mask" and mode.endswith("output"))]
+    signature = [f"{name}: 'Any'" for name in INPUTS[mode]]
+    signature += [f"{p.name}: {TYPES.get(p.role, 'Any')!r} = {p.default!r}" for p in taken]
+    scope: dict[str, Any] = {}
+    if mode == "jacobian":
+        scope["run"] = jacobian_rows(card)
+        given = ", ".join(f"{p.name}={p.name}" for p in taken)
+        lines = [f"return run(x, {given})"]
+    else:
+        signature.append("out: 'Any' = None")
+        lines, scope = call_of_kernel(card, mode)
+    code = f"""
+def {card.name}({", ".join(signature)}) -> 'Any':
+    {NEXT_LINE.join(lines)}
+"""
+    return generated(card.name, code, scope, f"{mode} {card.name}")
 
 
-def row_temperature(temperature: Any, lead: tuple[int, ...]) -> Any:
-    """A temperature that is positive, and no larger than one for each row; as float64."""
-    if type(temperature) is float and 0 < temperature < np.inf:
-        return temperature
-    values = np.asarray(as_parameter(as_plain(temperature, "temperature"), "temperature"))
-    fine = (values > 0) & (values < np.inf)
-    if not fine.all():
-        index = first(~fine)
-        raise ValueError(
-            f"{at('temperature', index)} must be positive and finite, not {values[index]}"
-        )
-    try:
-        fits = np.broadcast_shapes(values.shape, lead) == lead
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"temperature of shape {values.shape} does not fit the rows' {lead}")
-    return values
+NEXT_LINE = "\n    "
+
+
+def call_of_kernel(card: Card, mode: str) -> tuple[list[str], dict[str, Any]]:
+    """The lines of a mode that is one call of its kernel, and the names in them."""
+    taken, pulls, *_, x = loop(card.name, mode), mode != "value", *INPUTS[mode]
+    of_output, of_rows = x == "y", loop(card.name, "value").results[0].row
+    masked = any(n.kind == "?" and n.row for n in taken.numbers)
+    lead = "rows.shape[:axis] + rows.shape[axis + 1 :]"
+    expected = "rows.shape" if of_rows else lead
+    misfit = "upstream.shape != expected" + ("" if of_rows else " and upstream.ndim")
+    # What a kernel takes, in the order of the op table.
+    last = {True: "row_last({}, axis)", False: "{}"}
+    operands = [last[of_rows].format("upstream")] if pulls else []
+    operands += ["last", f"row_temperature(temperature, {lead})"]
+    operands += ["mask"] if masked else []
+    operands += ["key", "first_indices(last)"] if card.draws else []
+    # The gradient is that of the soft result.
+    operands += ["hard"] if card.has("switch") and not pulls else []
+    arrays = ["rows", *(["upstream"] if pulls else []), *(["mask"] if masked else [])]
+    plain = " is ".join([*(f"type({array})" for array in arrays), "ndarray"])
+    target = f"row_out(out, {'rows.shape' if pulls else expected})"
+    lines = [
+        "key = seed_key(name, seed)" if card.draws else "",
+        "hard = checked_switch('hard', hard)" if card.has("switch") else "",
+        f"rows = as_array({x}, of_{x})",
+        "upstream = as_array(dy, of_dy)" if pulls else "",
+        "axis = checked_axis(rows.ndim, axis, name)",
+        f"expected = {expected}" if pulls else "",
+        f"if {misfit}: refuse_gradient(upstream, expected, {of_output})" if pulls else "",
+        f"target = None if out is None else {last[of_rows or pulls].format(target)}",
+        "mask = row_mask(where, rows, axis)" if masked else "",
+        "last = row_last(rows, axis)",
+        f"operands = {', '.join(operands)}",
+        f"if not {plain}: operands = in_chunks(taken, operands)",
+        "result = kernel(*operands, out=target)",
+        "if out is not None: return out",
+        f"return rewrap({x}, row_back(result, axis))" if of_rows or pulls
+        else f"return rewrap_reduced({x}, result, axis)",
+    ]  # fmt: skip
+    scope: dict[str, Any] = {
+        "kernel": ufunc(card.name, mode), "taken": taken, "name": card.name, "ndarray": np.ndarray,
+        "as_array": as_array, "checked_axis": checked_axis, "checked_switch": checked_switch,
+        "first_indices": first_indices, "in_chunks": in_chunks, "refuse_gradient": refuse_gradient,
+        "rewrap": rewrap, "rewrap_reduced": rewrap_reduced, "row_back": row_back,
+        "row_last": row_last, "row_mask": row_mask, "row_out": row_out,
+        "row_temperature": row_temperature, "seed_key": seed_key,
+        **{f"of_{n}": f"{mode}.{card.name}: {n}".removeprefix("value.") for n in INPUTS[mode]},
+    }  # fmt: skip
+    return list(filter(None, lines)), scope
+
+
+def refuse_gradient(dy: Any, expected: tuple[int, ...], of_output: bool) -> NoReturn:
+    fits = "y of shape" if of_output else "the output's"
+    raise ValueError(f"dy of shape {dy.shape} does not fit {fits} {expected}")
+
+
+def jacobian_rows(card: Card) -> Callable[..., Any]:
+    """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
+    kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
+    reduces = loop(card.name, "value").reduces
+    masked = any(n.kind == "?" for n in taken.numbers)
+    of_x = f"jacobian.{card.name}: x"
+
+    def run_jacobian(
+        x: Any, axis: int, temperature: Any, where: Any = None, hard: Any = False, seed: Any = None
+    ) -> Any:
+        key = seed_key(card.name, seed) if card.draws else None
+        checked_switch("hard", hard)
+        rows = as_array(x, of_x)
+        axis = checked_axis(rows.ndim, axis, card.name)
+        masks = (row_mask(where, rows, axis),) if masked else ()
+        rows = row_last(rows, axis)
+        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
+        temperature = row_temperature(temperature, rows.shape[:-1])
+        if reduces:
+            dy = np.ones(rows.shape[:-1], dtype)
+        else:  # each row against all unit vectors
+            dy = np.eye(rows.shape[-1], dtype=dtype)
+            temperature = temperature[..., np.newaxis] if np.ndim(temperature) else temperature
+            masks = tuple(mask[..., np.newaxis, :] if mask.ndim > 1 else mask for mask in masks)
+            rows = rows[..., np.newaxis, :]
+        noise = (key, first_indices(rows)) if card.draws else ()
+        operands = (dy, rows, temperature, *noise, *masks)
+        return kernel(*in_chunks(taken, operands))
+
+    return run_jacobian
 
 
 def row_out(out: Any, shape: tuple[int, ...]) -> Any:
@@ -93,7 +177,7 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     return row_last(mask, axis)
 
 
-def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+def in_chunks(taken: Loop, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands of a gufunc with the chunks that the dask array among them has, if there is one:
     dask does not look for them itself.
     """
@@ -101,8 +185,7 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return operands
     import dask.array
 
-    cores = [part.count("n") for part in str(loop.signature).split("->")[0].split(",")]
-    given = [(a, np.ndim(a) - core) for a, core in zip(operands, cores, strict=True)]
+    given = [(a, np.ndim(a) - of.row) for a, of in zip(operands, taken.operands, strict=True)]
     like, most = max((pair for pair in given if is_dask(pair[0])), key=lambda pair: pair[1])
 
     def alike(operand: Any, lead: int) -> Any:
@@ -114,229 +197,3 @@ def in_chunks(loop: np.ufunc, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         return held.asarray(operand).rechunk((*chunks, *operand.shape[lead:]))
 
     return tuple(alike(*pair) for pair in given)
-
-
-def value(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "value")
-    reduces = not str(loop.signature).endswith("(n)")
-    of_x = f"{card.name}: x"
-
-    def call(
-        x: Any,
-        axis: int = -1,
-        temperature: Any = 1.0,
-        where: Any = None,
-        out: Any = None,
-    ) -> Any:
-        rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
-        target = None if out is None else row_out(out, _shape(rows, axis, reduces))
-        target = target if target is None or reduces else row_last(target, axis)
-        mask = row_mask(where, rows, axis)
-        operands = (
-            row_last(rows, axis),
-            row_temperature(temperature, _shape(rows, axis, True)),
-            mask,
-        )
-        if type(rows) is not np.ndarray or type(mask) is not np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
-        if out is not None:
-            return out
-        if reduces:
-            return rewrap_reduced(x, result, axis)
-        result = row_back(result, axis)
-        return rewrap(x, result)
-
-    return call
-
-
-def _shape(rows: Any, axis: int, reduces: bool) -> tuple[int, ...]:
-    shape: tuple[int, ...] = rows.shape
-    return shape[:axis] + shape[axis + 1 :] if reduces else shape
-
-
-def backward(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
-    reduces = str(loop.signature).startswith("()")
-    of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
-
-    def call(
-        dy: Any, x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None, out: Any = None
-    ) -> Any:
-        rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
-        expected = _shape(rows, axis, reduces)
-        if upstream.shape != expected and (upstream.ndim or not reduces):
-            raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {expected}")
-        target = None if out is None else row_last(row_out(out, rows.shape), axis)
-        mask = row_mask(where, rows, axis)
-        operands = (
-            upstream if reduces else row_last(upstream, axis),
-            row_last(rows, axis),
-            row_temperature(temperature, _shape(rows, axis, True)),
-            mask,
-        )
-        if not type(upstream) is type(rows) is type(mask) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
-        if out is not None:
-            return out
-        result = row_back(result, axis)
-        return rewrap(x, result)
-
-    return call
-
-
-def backward_from_output(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward_from_output")
-    of_dy, of_y = (f"backward_from_output.{card.name}: {name}" for name in ("dy", "y"))
-
-    def call(dy: Any, y: Any, axis: int = -1, temperature: Any = 1.0, out: Any = None) -> Any:
-        rows, upstream = as_array(y, of_y), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
-        if upstream.shape != rows.shape:
-            raise ValueError(f"dy of shape {upstream.shape} does not fit y of shape {rows.shape}")
-        target = None if out is None else row_last(row_out(out, rows.shape), axis)
-        operands = (
-            row_last(upstream, axis),
-            row_last(rows, axis),
-            row_temperature(temperature, _shape(rows, axis, True)),
-        )
-        if not type(upstream) is type(rows) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target)
-        if out is not None:
-            return out
-        result = row_back(result, axis)
-        return rewrap(y, result)
-
-    return call
-
-
-def jacobian(card: Card) -> Callable[..., Any]:
-    """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
-    loop = ufunc(card.name, "backward")
-    reduces = str(loop.signature).startswith("()")
-    of_x = f"jacobian.{card.name}: x"
-
-    def call(x: Any, axis: int = -1, temperature: Any = 1.0, where: Any = None) -> Any:
-        rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
-        length = rows.shape[axis]
-        mask = row_mask(where, rows, axis)
-        rows = row_last(rows, axis)
-        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
-        temperature = row_temperature(temperature, rows.shape[:-1])
-        operands = (
-            np.ones(rows.shape[:-1], dtype) if reduces else np.eye(length, dtype=dtype),
-            rows if reduces else rows[..., np.newaxis, :],
-            temperature[..., np.newaxis] if np.ndim(temperature) and not reduces else temperature,
-            mask[..., np.newaxis, :] if mask.ndim > 1 and not reduces else mask,
-        )
-        if not type(rows) is type(mask) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        return loop(*operands)
-
-    return call
-
-
-def drawn_value(card: Card) -> Callable[..., Any]:
-    """A function of a row and of noise, which a seed and the element's index decide."""
-    loop = ufunc(card.name, "value")
-    of_x = f"{card.name}: x"
-
-    def call(
-        x: Any,
-        axis: int = -1,
-        temperature: Any = 1.0,
-        hard: bool = False,
-        seed: Any = None,
-        out: Any = None,
-    ) -> Any:
-        key = seed_key(card.name, seed)
-        rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
-        target = row_out(out, rows.shape)
-        last = row_last(rows, axis)
-        operands = (
-            last,
-            row_temperature(temperature, last.shape[:-1]),
-            key,
-            first_indices(last),
-            checked_switch("hard", hard),
-        )
-        if type(rows) is not np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target if target is None else row_last(target, axis))
-        return out if out is not None else rewrap(x, row_back(result, axis))
-
-    return call
-
-
-def drawn_backward(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
-    of_dy, of_x = f"backward.{card.name}: dy", f"backward.{card.name}: x"
-
-    def call(
-        dy: Any,
-        x: Any,
-        axis: int = -1,
-        temperature: Any = 1.0,
-        hard: bool = False,
-        seed: Any = None,
-        out: Any = None,
-    ) -> Any:
-        key = seed_key(card.name, seed)
-        checked_switch("hard", hard)  # the gradient is that of the soft result
-        rows, upstream = as_array(x, of_x), as_array(dy, of_dy)
-        axis = checked_axis(rows, axis, card.name)
-        if upstream.shape != rows.shape:
-            raise ValueError(f"dy of shape {upstream.shape} does not fit the output's {rows.shape}")
-        target = row_out(out, rows.shape)
-        last = row_last(rows, axis)
-        operands = (
-            row_last(upstream, axis),
-            last,
-            row_temperature(temperature, last.shape[:-1]),
-            key,
-            first_indices(last),
-        )
-        if not type(upstream) is type(rows) is np.ndarray:
-            operands = in_chunks(loop, operands)
-        result = loop(*operands, out=target if target is None else row_last(target, axis))
-        return out if out is not None else rewrap(x, row_back(result, axis))
-
-    return call
-
-
-def drawn_jacobian(card: Card) -> Callable[..., Any]:
-    loop = ufunc(card.name, "backward")
-    of_x = f"jacobian.{card.name}: x"
-
-    def call(
-        x: Any, axis: int = -1, temperature: Any = 1.0, hard: bool = False, seed: Any = None
-    ) -> Any:
-        key = seed_key(card.name, seed)
-        checked_switch("hard", hard)
-        rows = as_array(x, of_x)
-        axis = checked_axis(rows, axis, card.name)
-        rows = row_last(rows, axis)
-        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
-        temperature = row_temperature(temperature, rows.shape[:-1])
-        operands = (
-            np.eye(rows.shape[-1], dtype=dtype),
-            rows[..., np.newaxis, :],
-            temperature[..., np.newaxis] if np.ndim(temperature) else temperature,
-            key,
-            first_indices(rows)[..., np.newaxis],
-        )
-        return loop(*in_chunks(loop, operands))
-
-    return call
-
-
-def checked_switch(name: str, value: Any) -> bool:
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)

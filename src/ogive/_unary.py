@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _native
 from ._docstrings import docstring
-from ._ufuncs import check_order, check_parameter, rounded, seed_key, ufunc
 from .calls.arrays import as_array, as_parameter, as_plain, first_indices, is_dask, rewrap
+from .calls.checks import check_order, check_parameter, seed_key
 from .calls.codegen import generated
+from .calls.ufuncs import rounded, ufunc
 from .catalog import Card, Parameter
 
 INPUTS = {
@@ -31,7 +31,7 @@ def function(card: Card, mode: str) -> Any:
     if not card.parameters:
         return ufunc(card.name, mode, docstring(card, mode))
     made = with_defaults(card, mode)
-    if mode == "backward" and "parameter_backward" in _native.entries()[card.name]:
+    if mode == "backward" and card.learns:
         return with_parameter_gradient(card, made)
     return made
 
@@ -40,43 +40,41 @@ def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
     """A function with the card's parameters in its signature.
 
     The source is written out and compiled, as `collections.namedtuple` does: a closure over
-    ``*args`` would have no signature of its own and cost half a microsecond a call.
+    ``*args`` would have no signature of its own and cost half a microsecond per call.
     """
-    inputs = ", ".join(INPUTS[mode])
-    signature = [f"{p.name}={p.default!r}" for p in card.parameters]
-    operands = [p.name for p in card.parameters if p.operand]
-    drawn = f"sampled_{mode}" in _native.entries()[card.name]
-    lines = [
-        f"def {card.name}({inputs}, {', '.join(signature)}, out=None, *, where=True, **kwargs):",
-        "    if out is None and where is True and not kwargs:",
-        f"        return direct({inputs}, {', '.join(operands)})",
-        f"    return direct({inputs}, {', '.join(operands)}, out=out, where=where, **kwargs)",
-    ]
+    inputs, operands = ", ".join(INPUTS[mode]), [p.name for p in card.parameters if p.operand]
+    signature = ", ".join(f"{p.name}={p.default!r}" for p in card.parameters)
     bounded = [p for p in card.parameters if p.operand and p.domain != Parameter.domain]
-    if drawn:
-        lines[1:1] = [
-            "    if training:",
-            "        if where is not True or kwargs:",
-            "            raise TypeError('where and further keywords need training=False')",
-            f"        return sampled(({inputs},), {', '.join(operands)}, seed, out)",
-        ]
-    lines[1:1] = [
-        f"    if type({name}) is not float: {name} = as_parameter({name}, {name!r})"
-        for name in operands
+    order = f"check_order({', '.join(card.ordered)})" if card.ordered else ""
+    # A number that fits costs two comparisons and no call.
+    bounds = [
+        f"if not (type({p.name}) in plain and {p.fits(p.name)}): check_{p.name}({p.name})"
+        for p in reversed(bounded)
     ]
-    scope: dict[str, Any] = {"direct": ufunc(card.name, mode), "as_parameter": as_parameter}
-    scope |= {"inf": math.inf, "plain": (float, int)}
-    for p in bounded:  # a number that fits costs two comparisons and no call
-        low, high = p.domain
-        fits = f"type({p.name}) in plain and {low!r} < {p.name} < {high!r}"
-        lines.insert(1, f"    if not ({fits}): check_{p.name}({p.name})")
-        scope[f"check_{p.name}"] = partial(check_parameter, p)
-    if card.ordered:
-        lines.insert(1, f"    check_order({', '.join(card.ordered)})")
-        scope["check_order"] = partial(check_order, card.ordered)
-    if drawn:
+    conversions = [f"if type({p}) is not float: {p} = as_parameter({p}, {p!r})" for p in operands]
+    in_training = f"""if training:
+        if where is not True or kwargs:
+            raise TypeError('where and further keywords need training=False')
+        return sampled(({inputs},), {", ".join(operands)}, seed, out)"""
+    checks = [order, *bounds, *conversions, in_training if card.draws else ""]
+    code = f"""
+def {card.name}({inputs}, {signature}, out=None, *, where=True, **kwargs):
+    {NEXT_LINE.join(filter(None, checks))}
+    if out is None and where is True and not kwargs:
+        return direct({inputs}, {", ".join(operands)})
+    return direct({inputs}, {", ".join(operands)}, out=out, where=where, **kwargs)
+"""
+    scope: dict[str, Any] = {
+        "direct": ufunc(card.name, mode), "as_parameter": as_parameter, "inf": math.inf,
+        "plain": (float, int), "check_order": partial(check_order, card.ordered),
+        **{f"check_{p.name}": partial(check_parameter, p) for p in bounded},
+    }  # fmt: skip
+    if card.draws:
         scope["sampled"] = sampled(card.name, mode)
-    return generated(card.name, "\n".join(lines), scope, f"{mode} {card.name}")
+    return generated(card.name, code, scope, f"{mode} {card.name}")
+
+
+NEXT_LINE = "\n    "
 
 
 def sampled(name: str, mode: str) -> Callable[..., Any]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from . import catalog, value_grad_hess
 from ._api import modes
-from ._heads import HESSIANS, checked_weights
-from ._ufuncs import rounded
 from .calls.arrays import as_plain, at, check_real, first
+from .calls.checks import HESSIANS, checked_weights
+from .calls.ufuncs import rounded
 
 __all__ = ["Objective", "lightgbm", "xgboost"]
 
@@ -56,7 +56,7 @@ class Objective:
                 raise TypeError(f"the objective {self.name} has no option {option!r}")
         # One sample is enough to find an option that is wrong in itself.
         classes = max((np.size(v) for v in self.options.values()), default=1)
-        shape = (1, max(classes, 2)) if _has_classes(self.name) else (1,)
+        shape = (1, max(classes, 2)) if catalog.find(self.name).over_rows else (1,)
         head(np.zeros(shape), np.zeros(1, np.int64), **self.options)
 
     @property
@@ -115,7 +115,7 @@ class Objective:
     def _target(self, labels: Array, z: Array) -> Array:
         """Labels in the head's form; the libraries store them as floats."""
         check_real(labels.dtype, "labels")
-        if not _has_classes(self.name):
+        if not catalog.find(self.name).over_rows:
             if labels.size != z.size or labels.shape[:1] != z.shape[:1]:
                 raise ValueError(
                     f"labels of shape {labels.shape} do not fit scores of shape {z.shape}"
@@ -148,12 +148,8 @@ def _heads() -> list[str]:
     return [
         name
         for name in catalog.names("heads")
-        if "value_grad_hess" in modes(name) and not catalog.find(name).inputs
+        if "value_grad_hess" in modes(name) and not catalog.find(name).layer
     ]
-
-
-def _has_classes(name: str) -> bool:
-    return any(p.name == "axis" for p in catalog.find(name).parameters)
 
 
 def xgboost(name: str, *, hessian: Kind = "library", **options: Any) -> Objective:

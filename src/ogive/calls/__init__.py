@@ -1,6 +1,10 @@
 """What a call is, once for every framework.
 
+``loop``     what each kernel takes and gives
 ``formats``  one record for each format of floating-point numbers
 ``arrays``   arrays as they are given: their containers, coercion and axes
+``ufuncs``   the native (g)ufuncs
+``checks``   what is refused: numbers, labels, weights and options that do not fit
+``losses``   losses by one driver: check, plan, run, reduce
 ``codegen``  functions that are written out as text
 """

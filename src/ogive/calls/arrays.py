@@ -38,7 +38,12 @@ def as_parameter(value: Any, name: str) -> Any:
 def check_real(dtype: np.dtype[Any], name: str) -> None:
     """Refuses what is not a real number that float64 holds."""
     if not (dtype.kind in "biuf" and dtype.itemsize <= 8) and dtype != BFLOAT16:
-        raise TypeError(f"{name} must be real numbers that float64 holds, not of dtype {dtype}")
+        raise not_real(name, dtype)
+
+
+def not_real(name: str, dtype: Any) -> TypeError:
+    dtype = str(dtype).removeprefix("torch.")
+    return TypeError(f"{name} must be real numbers that float64 holds, not of dtype {dtype}")
 
 
 def first(bad: Any) -> tuple[int, ...]:
@@ -253,13 +258,13 @@ def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
     return values
 
 
-def checked_axis(x: Any, axis: Any, name: str) -> int:
+def checked_axis(ndim: int, axis: Any, name: str) -> int:
     """An axis, counted from 0."""
     try:
         number = operator.index(axis)
     except TypeError:
         raise TypeError(f"{name}: axis must be an integer, not {axis!r}") from None
-    found: int = normalize_axis_index(number, x.ndim, f"{name}: axis")
+    found: int = normalize_axis_index(number, ndim, f"{name}: axis")
     return found
 
 

@@ -15,6 +15,6 @@ def generated(name: str, text: str, scope: dict[str, Any], what: str = "") -> Ca
     """
     filename = f"<ogive {what or name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    exec(compile(text, filename, "exec"), scope)
+    exec(compile(text, filename, "exec", dont_inherit=True), scope)
     function: Callable[..., Any] = scope[name]
     return function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,11 +43,12 @@ try:
 except ImportError:
     BFLOAT16 = None
 
-_dtypes = {
-    each: BFLOAT16 if each.name == "bfloat16" else np.dtype(each.name)
+DTYPES: dict[str, np.dtype[Any]] = {
+    each.name: np.dtype(each.name) if BFLOAT16 is None or each.name != "bfloat16" else BFLOAT16
     for each in FORMATS
-    if each.name != "bfloat16" or BFLOAT16 is not None
+    if BFLOAT16 is not None or each.name != "bfloat16"
 }
-NUMBER_OF = {dtype: each.number for each, dtype in _dtypes.items()}
+"""NumPy's dtypes by name."""
+NUMBER_OF = {DTYPES[each.name]: each.number for each in FORMATS if each.name in DTYPES}
 """The number of each dtype of NumPy arrays."""
-HALVES = tuple(dtype for each, dtype in _dtypes.items() if each.is_half)
+HALVES = tuple(DTYPES[each.name] for each in FORMATS if each.is_half and each.name in DTYPES)

@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 Kind = Literal["unary", "gated", "rows", "heads"]
-
+Role = Literal[
+    "number",  # a real number; of unary functions and rows also an array of them
+    "weights",  # losses: an array of weights, of classes or of elements
+    "axis",
+    "mask",  # an array of bool
+    "seed",
+    "switch",  # True or False
+    "label",  # the label of rows that do not count
+    "reduction",
+    "bias",  # layers: an array, one number for each class
+    "choice",  # one of a few words
+    "count",  # a positive integer
+]
 
 BELOW_ZERO = -math.ulp(0.0)
 """The lower end of a domain to which 0 itself belongs."""
+ABOVE_ONE = math.nextafter(1.0, math.inf)
+"""The upper end of a domain to which 1 itself belongs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,18 +38,42 @@ class Parameter:
     """One sentence, without the default."""
     domain: tuple[float, float] = (-math.inf, math.inf)
     """Open interval of values for which the formula makes sense; others raise a ValueError."""
+    role: Role = "number"
+    """What kind of argument it is."""
     learnable: bool = False
     """True where networks train it: ``backward`` then returns its gradient after dx."""
-    operand: bool = True
-    """Unary only: False for a switch or seed that no formula sees."""
+    as_operands: Callable[[float | None], tuple[float, ...]] | None = None
+    """Losses: what the kernel takes in place of the number, which may then be None."""
+    unweighted: bool = False
+    """Losses: the factor of a term that weights of classes do not multiply."""
     any_sign: bool = False
     """The output determines the slope where the parameter is negative too."""
+
+    @property
+    def operand(self) -> bool:
+        """A number, which formula and kernel take."""
+        return self.role == "number"
 
     @property
     def interval(self) -> str:
         """The domain as mathematics writes it."""
         low, high = self.domain
-        return f"[0, {high:g})" if low == BELOW_ZERO else f"({low:g}, {high:g})"
+        left = "[0" if low is BELOW_ZERO else f"({low:g}"
+        return left + (", 1]" if high is ABOVE_ONE else f", {high:g})")
+
+    def fits(self, x: str) -> str:
+        """The condition, in Python, that a number is in the domain. A processor that flushes
+        subnormals does not tell BELOW_ZERO from 0, so an end that belongs to it is compared by <=.
+        """
+        low, high = self.domain
+        left = "0.0 <=" if low is BELOW_ZERO else f"{low!r} <"
+        return f"{left} {x} {'<= 1.0' if high is ABOVE_ONE else f'< {high!r}'}"
+
+    def holds(self, x: Any) -> Any:
+        """Whether a number is in the domain; for an array, which are."""
+        low, high = self.domain
+        above = x >= 0 if low is BELOW_ZERO else x > low
+        return above & (x <= 1 if high is ABOVE_ONE else x < high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +171,44 @@ class Card:
     """What happens at NaN, infinities and kinks, where a reader might guess wrong."""
     notes: str = ""
     """What a user should know before choosing it."""
+    recomputes: bool = False
+    """Heads whose gradient from labels, without other options, costs less to compute once more than
+    to keep."""
     returns: str = ""
     """Heads whose ``value_and_grad`` returns other than (loss, dz): what it returns."""
     out: str = ""
     """What such a head takes as ``out``."""
     hessians: tuple[tuple[str, str], ...] = ()
     """Heads with ``value_grad_hess``: what each kind of diagonal Hessian is."""
+
+    @property
+    def draws(self) -> bool:
+        """It is random: a seed is among its parameters."""
+        return self.has("seed")
+
+    @property
+    def learns(self) -> bool:
+        """Networks train one of its parameters."""
+        return any(p.learnable for p in self.parameters)
+
+    @property
+    def layer(self) -> bool:
+        """A loss that takes other arrays than (z, target)."""
+        return bool(self.inputs)
+
+    @property
+    def over_rows(self) -> bool:
+        """Each result follows from a whole row; in losses, from the logits of all classes."""
+        return self.layer or self.has("axis")
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The names of its parameters that are arrays of weights."""
+        return tuple(p.name for p in self.parameters if p.role == "weights")
+
+    def has(self, role: Role) -> bool:
+        """Whether one of its parameters is of that kind."""
+        return any(p.role == role for p in self.parameters)
 
     def __repr__(self) -> str:
         return type(self).display().text(self)

@@ -1,6 +1,7 @@
 """What can be done with a card's formula: differentiate it, run it on arrays, print it.
 
 ``tape``   the formula as a list of operations: simplified, differentiated, run in any arithmetic
+``tensors``  the formula in torch's or JAX's operations, stable and with all derivatives
 ``numpy``  values at float64 points, for plots
 ``sympy``  the formula as an expression, for LaTeX
 

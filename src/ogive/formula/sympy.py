@@ -72,25 +72,21 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
         raise ValueError(f"{card.name} is not a function of one variable")
     x = sp.IndexedBase("z" if card.kind == "heads" else "x", real=True)[_INDEX]
     if card.kind == "rows":
-        drawn = [[sp.IndexedBase("u", positive=True)[_INDEX]]] if _draws(card) else []
+        drawn = [[sp.IndexedBase("u", positive=True)[_INDEX]]] if card.draws else []
         result = card.formula(_Symbolic(), [x], *drawn)
         return result[0].subs(_INDEX, _OUTPUT) if isinstance(result, list) else result
-    if not card.inputs and all(p.name != "axis" for p in card.parameters):  # single logits
+    if not card.over_rows:  # single logits
         return sp.sympify(
             card.formula(Context(), sp.Symbol("z", real=True), sp.Symbol("t", real=True))
         )
     t = sp.IndexedBase("t", real=True)[_INDEX]
-    if card.inputs:  # a linear layer is shown as one symbol
+    if card.layer:  # a linear layer is shown as one symbol
         inputs = sp.IndexedBase("x", real=True)[_INPUT]
         W = sp.IndexedBase("W", real=True)[_INDEX, _INPUT]
         loss = sp.sympify(card.formula(_Symbolic(), [inputs], [[W]], [t]))
         product = sp.IndexedBase("Wx", real=True)[_INDEX]
         return loss.xreplace({_Symbolic.sum([W * inputs]): product})
     return sp.sympify(card.formula(_Symbolic(), [x], [t]))
-
-
-def _draws(card: Card) -> bool:
-    return any(p.name == "seed" for p in card.parameters)
 
 
 def parameter_symbols(card: Card) -> list[sp.Symbol]:

@@ -204,9 +204,8 @@ def rows(huge: bool = True) -> Iterator[Row]:
 
 def row_error(card: Card, row: Row) -> Measured:
     """The worst element of one row of a row function."""
-    drawn = any(p.name == "seed" for p in card.parameters)
-    given = {"seed": SEED} if drawn else {}
-    u = uniform(SEED, row.z.size) if drawn else None
+    given = {"seed": SEED} if card.draws else {}
+    u = uniform(SEED, row.z.size) if card.draws else None
     got = np.atleast_1d(function(card, "value")(row.z, **given))
     exact = arb.row(card, row.z.tolist(), u=u, bits=48)
     return _worst(row.z, got, exact)
@@ -219,26 +218,21 @@ def _worst(z: npt.NDArray[Any], got: npt.NDArray[Any], exact: list[Any]) -> Meas
     return Measured(len(errors), errors[worst], float(np.ravel(z)[worst % z.size]), wrong, z.size)
 
 
-def has_classes(card: Card) -> bool:
-    """Whether a head works on rows of classes rather than on single logits."""
-    return bool(card.inputs) or any(p.name == "axis" for p in card.parameters)
-
-
 def head_error(card: Card, row: Row) -> dict[str, Measured]:
     """Errors of a head's loss and gradient on one row; the target is the first class, or t = 0."""
     judge = getattr(ogive.value_and_grad, card.name)
-    if not has_classes(card):
+    if not card.over_rows:
         loss, gradient = judge(row.z, np.zeros_like(row.z), reduction="none")
         exact = [arb.head(card, float(z), 0.0, bits=48) for z in row.z]
         losses, slopes = [e[0] for e in exact], [e[1][0] for e in exact]
     else:
         target = np.eye(1, row.z.size)[0].tolist()
-        if card.inputs:  # an identity layer, so that its inputs are the logits
+        if card.layer:  # an identity layer, so that its inputs are the logits
             layer = np.eye(row.z.size, dtype=np.float32)
             loss, (gradient, _, _) = judge(row.z[None], layer, [0], reduction="none")
         else:
             loss, gradient = judge(row.z[None], [0], reduction="none")
-        rows = find("cross_entropy") if card.inputs else card
+        rows = find("cross_entropy") if card.layer else card
         one, slopes = arb.head(rows, row.z.tolist(), target, bits=48)
         losses = [one]
     return {

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, fmpz
 
+from ..calls.formats import DTYPES
+
 
 @dataclass(frozen=True)
 class Format:
@@ -30,12 +32,7 @@ class Format:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        if self.name == "bfloat16":
-            import ml_dtypes  # only this format needs it
-
-            found: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-            return found
-        return np.dtype(self.name)
+        return DTYPES[self.name]
 
     def ulp_exponent(self, exponent: int) -> int:
         """log2 of the ulp of numbers in [2^exponent, 2^(exponent + 1))."""

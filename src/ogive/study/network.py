@@ -45,7 +45,7 @@ class Activation:
         self.name = self.card.name
         learnable = [p for p in self.card.parameters if p.learnable]
         self.initial_slope: float | None = learnable[0].default if learnable else None
-        self.is_random = any(p.name == "training" for p in self.card.parameters)
+        self.is_random = self.card.draws
         self._value = getattr(ogive, self.name)
         self._derivative = getattr(ogive.derivative, self.name)
         self._backward = getattr(ogive.backward, self.name)

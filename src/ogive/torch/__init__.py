@@ -4,10 +4,11 @@
     loss = ogive.torch.cross_entropy(z, target)    layer = ogive.torch.nn.GELU()
 
 Functions take torch's arguments. ``lean`` says what is kept for backward: ``None`` the least that
-is exact (the output, where it tells the slope; one bit an element, where the slope takes two
-values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and bits
-instead of outputs for the ReLU family, ``False`` the input. On a GPU no bits are kept, and ``True``
-is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, and else NaN.
+is exact (the output, where the slope is a function of it; one bit per element, where the slope has
+two values; else the input), ``True`` the output and one bit for GELU, SiLU and Mish as well, and
+bits instead of outputs for the ReLU family, ``False`` the input. On a GPU no bits are kept, and
+``True`` is as ``None``. The gradient at a NaN is dy times a slope where bits are kept, and else
+NaN.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import nn
-from ._catalog import FUNCTIONS, TORCH_NAMES
 from ._parallel import vocab_parallel_cross_entropy, vocab_parallel_linear_cross_entropy
+from ._public import FUNCTIONS, TORCH_NAMES
 from ._swap import Report, swap, unswap
 
 globals().update(FUNCTIONS | TORCH_NAMES)

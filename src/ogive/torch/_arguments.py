@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..calls.codegen import generated
 from ..catalog import Card
-from ._dispatch import warn_once
+from ._warn import warn_once
 
 
 def ignored(card: Card) -> tuple[tuple[str, float], ...]:

@@ -9,36 +9,31 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from .. import _native
 from ..catalog import Card
-from . import _formulas, _raw
-from ._dispatch import (
+from . import _formulas, _launch
+from ._checks import check_devices, checked_dim, floating
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import Ints, same_dense_layout
+from ._operators import define_mode, on_gpu
+from ._route import (
     FORMULA,
     KERNELS,
     PLAIN,
     TRANSFORMS,
-    ValueOf,
-    applier,
     by_operator,
     by_torch,
-    check_devices,
-    checked_dim,
     densely,
-    elementwise_vmap,
-    floating,
     is_plain,
     needs_operator,
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
-from ._formats import NUMBER_OF
-from ._library import define, on_cuda
-from ._raw import Ints, lie_alike
+from ._transforms import ValueOf, elementwise_vmap, value_alone
 from ._unary import Unary
 
 grad_enabled = torch.is_grad_enabled
@@ -48,13 +43,13 @@ class Gated:
     def __init__(self, card: Card, gate: Unary):
         self.card, self.name, self.gate = card, card.name, gate
         self.formula = _formulas.gated(card)
-        self.value = _raw.elementwise(card.name, "value")
-        self.backward = _raw.elementwise(card.name, "backward")
-        self.handles = {m: _raw.handle_of(card.name, m) for m in ("value", "backward")}
-        self.apply = applier(gated_function(self))
-        self.apply_to_halves = applier(function_of_halves(self))
-        self.kernel = transformed_value(self)
+        self.value = _launch.elementwise(card.name, "value")
+        self.backward = _launch.elementwise(card.name, "backward")
+        self.handles = {m: _launch.handle_of(card.name, m) for m in ("value", "backward")}
+        self.apply = of_two_tensors(self)
+        self.apply_to_halves = of_both_halves(self)
         self.define_operators()
+        self.value_alone = value_alone(self.operator, elementwise_vmap)
 
     def product(self, a: Tensor, b: Tensor) -> Tensor:
         """a f(b) from parts that have every derivative."""
@@ -81,11 +76,11 @@ class Gated:
         """The value of the halves of x along an axis, or dx: each half is read, and written, where
         it lies.
         """
-        if not lie_alike(x if dy is None else dy, x):
+        if not same_dense_layout(x if dy is None else dy, x):
             a, b = x.chunk(2, dim)
             return self.value(a, b) if dy is None else torch.cat(self.backward(dy, a, b), dim)
         loop, shape, step, whole, half = dense_halves(x.shape, dim, x.element_size())
-        at = _raw.address(x)
+        at = _launch.address(x)
         operands: Any = (at, whole), (at + step, whole)
         if dy is None:
             found = x.new_empty(shape)
@@ -93,7 +88,7 @@ class Gated:
         else:
             found = torch.empty_like(x)
             at = found.data_ptr()
-            operands = (_raw.address(dy), half), *operands, (at, whole), (at + step, whole)
+            operands = (_launch.address(dy), half), *operands, (at, whole), (at + step, whole)
         handle = self.handles["value" if dy is None else "backward"]
         _native.raw_strided(handle, NUMBER_OF[x.dtype], loop, 1, operands)
         return found
@@ -103,7 +98,7 @@ class Gated:
             try:
                 dim = checked_halves(x, dim, self.name)
                 if grad_enabled() and x.requires_grad:
-                    return self.apply_to_halves(x, dim)  # type: ignore[no-any-return]
+                    return self.apply_to_halves(x, dim)
                 return self.of_halves(x, dim)
             except RuntimeError:
                 if is_plain(x):
@@ -112,9 +107,9 @@ class Gated:
             with unseen():
                 return self.call_on_halves(x, dim)
         a, b = halves(floating(x, self.name), dim, self.name)
-        return self.call(a, b)
+        return self.call_gated(a, b)
 
-    def call(self, a: Any, b: Any) -> Tensor:
+    def call_gated(self, a: Any, b: Any) -> Tensor:
         a, b = floating(a, self.name), floating(b, self.name)
         check_devices(self.name, a=a, b=b)
         if a.dtype is not b.dtype:
@@ -125,143 +120,88 @@ class Gated:
         way = route_of(a, b)
         if way == KERNELS:
             if (a.requires_grad or b.requires_grad) and torch.is_grad_enabled():
-                return self.apply(a, b)  # type: ignore[no-any-return]
+                return self.apply(a, b)
             return self.value(a, b)  # type: ignore[no-any-return]
         if way == TRANSFORMS:
-            value = self.kernel.apply(a.detach(), b.detach())
+            value = self.value_alone.apply(a.detach(), b.detach())
             return ValueOf.apply(value, self.product(a, b))  # type: ignore[no-any-return]
         if way == FORMULA:
             return by_torch(self.name, self.formula, a, b)  # type: ignore[no-any-return]
         return by_operator(self.name, self.operator, self.formula, a, b)  # type: ignore[no-any-return]
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-
-        def fallback(dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-            warn_of_fallback(name, a.device.type)
-            with torch.enable_grad():
-                given = [t.detach().requires_grad_() for t in (a, b)]
-                da, db = torch.autograd.grad(of.formula(*given), given, dy)
-            return da, db
-
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        gate, gate_backward = (
-            self.gate.operator,
-            getattr(torch.ops.ogive, f"{self.gate.name}_backward"),
-        )
-
-        def second_order(ctx: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:
-            """Back through da = dy f(b) and db = dy a f'(b)."""
-            dy, a, b = ctx.saved_tensors
-            g_dy, g_a, g_b = 0, 0, 0
-            if to_a is not None:
-                g_dy = g_dy + to_a * gate(b)
-                g_b = g_b + gate_backward(to_a * dy, b)
-            if to_b is not None:
-                slope = gate_backward(to_b, b)
-                g_dy, g_a = g_dy + a * slope, g_a + dy * slope
-                if not of.gate.straight:
-                    second = getattr(torch.ops.ogive, f"{of.gate.name}_second_derivative")
-                    g_b = g_b + to_b * dy * a * second(b)
-            return g_dy, g_a if to_b is not None else None, g_b
-
-        backward_op = define(
-            f"{name}_backward", "(Tensor dy, Tensor a, Tensor b) -> (Tensor, Tensor)",
-            _raw.same_shape(self.backward, 3),
-            lambda dy, a, b: (torch.empty_like(b), torch.empty_like(b)),
-            cuda=lambda dy, a, b: on_cuda(
-                lambda kernels: kernels.gated(name, "backward", (dy, a, b), ()),
-                lambda: fallback(dy, a, b),
+        self.backward_operator = define_mode(
+            self.card, "backward", _launch.same_shape(self.backward, 3), self.second_order,
+            cuda=lambda dy, a, b: on_gpu(
+                self.name, "backward", b,
+                lambda kernels: kernels.gated(self.name, "backward", (dy, a, b), ()),
+                lambda: self.gradients_by_formula(dy, a, b),
             ),
-            backward=second_order, setup_context=save, vmap=elementwise_vmap(lambda: backward_op),
+            elementwise=True,
+        )  # fmt: skip
+        self.operator = define_mode(
+            self.card, "value", _launch.same_shape(self.value, 2),
+            lambda kept, dy: self.backward_operator(dy, *kept),
+            cuda=lambda a, b: on_gpu(
+                self.name, "value", b,
+                lambda kernels: kernels.gated(self.name, "value", (a, b), ()),
+                lambda: self.formula(a, b),
+            ),
+            elementwise=True,
         )  # fmt: skip
 
-        self.backward_operator = backward_op
+    def gradients_by_formula(self, dy: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+        with torch.enable_grad():
+            given = [t.detach().requires_grad_() for t in (a, b)]
+            return torch.autograd.grad(self.formula(*given), given, dy)
 
-        def from_formula(a: Tensor, b: Tensor) -> Tensor:
-            warn_of_fallback(name, a.device.type)
-            return of.formula(a, b)
-
-        self.operator = define(
-            name, "(Tensor a, Tensor b) -> Tensor",
-            _raw.same_shape(self.value, 2), lambda a, b: torch.empty_like(b),
-            cuda=lambda a, b: on_cuda(
-                lambda kernels: kernels.gated(name, "value", (a, b), ()), lambda: from_formula(a, b)
-            ),
-            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
-            vmap=elementwise_vmap(lambda: self.operator),
-        )  # fmt: skip
-
-
-def gated_function(of: Gated) -> type[Function]:
-    class GatedFunction(Function):
-        @staticmethod
-        def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
-            ctx.save_for_backward(a, b)
-            return of.value(a, b)  # type: ignore[no-any-return]
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            a, b = ctx.saved_tensors
-            if not torch.is_grad_enabled():
-                try:
-                    return of.backward(dy, a, b)
-                except RuntimeError:
-                    if all(map(is_plain, (dy, a, b))):
-                        raise
-            return of.pulled_back(dy, a, b)
-
-    return GatedFunction
+    def second_order(self, kept: Any, to_a: Any, to_b: Any) -> tuple[Any, Any, Any]:
+        """Back through da = dy f(b) and db = dy a f'(b)."""
+        (dy, a, b), gate = kept, self.gate
+        g_dy, g_a, g_b = 0, 0, 0
+        if to_a is not None:
+            g_dy = g_dy + to_a * gate.operator(b)
+            g_b = g_b + gate.backward_operator(to_a * dy, b)
+        if to_b is not None:
+            slope = gate.backward_operator(to_b, b)
+            g_dy, g_a = g_dy + a * slope, g_a + dy * slope
+            if not gate.straight:
+                g_b = g_b + to_b * dy * a * gate.second_operator(b)
+        return g_dy, g_a if to_b is not None else None, g_b
 
 
-def function_of_halves(of: Gated) -> type[Function]:
-    class OfHalves(Function):
-        """Of one tensor, which alone is kept: its gradient is made whole, not put together."""
+def of_two_tensors(of: Gated) -> Callable[..., Tensor]:
+    """The eager Function of a and b."""
 
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
-            ctx.save_for_backward(x)
-            ctx.dim = dim
-            return of.of_halves(x, dim)
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return of.value(a, b)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            if not grad_enabled():
-                try:
-                    return of.of_halves(x, ctx.dim, dy), None
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(x):
-                        raise
-            return torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim), None
-
-    return OfHalves
+    return eager(
+        forward,
+        lambda ctx, dy, a, b: of.backward(dy, a, b),
+        lambda ctx, dy, a, b: of.pulled_back(dy, a, b),
+    )
 
 
-def transformed_value(of: Gated) -> Any:
-    class Kernel(Function):
-        """The value alone; `ValueOf` knows its derivatives."""
+def of_both_halves(of: Gated) -> Callable[..., Tensor]:
+    """That of one tensor, which alone is kept: its gradient is made whole, not put together."""
 
-        @staticmethod
-        def forward(a: Tensor, b: Tensor) -> Tensor:
-            return of.operator(a, b)  # type: ignore[no-any-return]
+    def forward(ctx: Any, x: Tensor, dim: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.dim = dim
+        return of.of_halves(x, dim)
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            pass
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            return None, None
-
-    Kernel.vmap = staticmethod(elementwise_vmap(lambda: Kernel.apply))  # type: ignore[method-assign]
-    return Kernel
+    return eager(
+        forward,
+        lambda ctx, dy, x: of.of_halves(x, ctx.dim, dy),
+        lambda ctx, dy, x: torch.cat(of.pulled_back(dy, *x.chunk(2, ctx.dim)), ctx.dim),
+        others=1,
+    )
 
 
-def public(of: Gated) -> Callable[..., Tensor]:
-    def function(a: Any, b: Any = None, dim: int = -1) -> Tensor:
+def public_gated(of: Gated) -> Callable[..., Tensor]:
+    def gated(a: Any, b: Any = None, dim: int = -1) -> Tensor:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
             return of.call_on_halves(a, dim if b is None else b)
         if (
@@ -270,18 +210,18 @@ def public(of: Gated) -> Callable[..., Tensor]:
         ):  # fmt: skip
             try:
                 if grad_enabled() and (a.requires_grad or b.requires_grad):
-                    return of.apply(a, b)  # type: ignore[no-any-return]
+                    return of.apply(a, b)
                 return of.value(a, b)  # type: ignore[no-any-return]
             except RuntimeError:
                 if is_plain(a) and is_plain(b):
                     raise
         if within_devices(a, b):
             with unseen():
-                return function(a, b)
-        return of.call(a, b)
+                return gated(a, b)
+        return of.call_gated(a, b)
 
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    gated.__name__ = gated.__qualname__ = of.name
+    return gated
 
 
 @lru_cache(256)

@@ -7,15 +7,13 @@ the factor of each row, and rounds once. The checks and the bits are those of Nu
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 import operator
 import threading
-import typing
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,41 +22,37 @@ from torch._functorch.pyfunctorch import retrieve_current_functorch_interpreter
 from torch.autograd import Function, forward_ad
 from torch.nn._reduction import legacy_get_string
 
-from .. import _heads, _native
+from .. import _native
+from ..calls import checks
+from ..calls.arrays import checked_axis, not_real
 from ..calls.codegen import generated
 from ..calls.formats import ANY_NAME, BFLOAT16
-from ..catalog import Card
-from ..catalog.heads import cross_entropy
-from . import _formulas, _raw
-from ._dispatch import (
+from ..calls.losses import CHUNK, inverse, loss_of, mean_weights
+from ..catalog import Card, Parameter
+from . import _formulas, _launch
+from ._checks import check_devices, checked_dim, floating
+from ._formats import HALVES, NUMBER_OF
+from ._functions import applier
+from ._launch import ONE_THREAD, laid_out_as, same_dense_layout
+from ._operators import define, on_gpu
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    applier,
-    batched,
     by_operator,
-    check_devices,
-    checked_dim,
     densely,
-    floating,
     is_batched,
     is_dense,
     is_plain,
     kind_of,
     needs_operator,
-    outside_transforms,
     route,
     route_of,
     unseen,
-    warn_of_fallback,
-    with_memory,
     within_devices,
 )
-from ._drawn import ONE_THREAD
-from ._formats import HALVES, NUMBER_OF
-from ._library import define, on_cuda
-from ._raw import lie_alike
-from ._rows import laid_out_as
+from ._transforms import batched, with_memory
+from ._warn import warn_of_fallback
 
 IGNORED = -100
 """torch's label of rows that do not count."""
@@ -88,20 +82,6 @@ def as_tensor(array: Any) -> Tensor:
     return torch.from_numpy(array)
 
 
-class Form(NamedTuple):
-    """What is known of a tensor without a look at its elements."""
-
-    shape: torch.Size
-    dtype: torch.dtype
-
-    def stand_in(self) -> Any:
-        """An array of that shape and kind, of zeros that take no memory."""
-        without = BFLOAT16 is None and self.dtype == torch.bfloat16
-        with outside_transforms():
-            one = as_array(torch.zeros((), dtype=torch.float32 if without else self.dtype))
-        return np.broadcast_to(one, self.shape)
-
-
 class Scratch(threading.local):
     """Memory for labels and losses of a few rows, each thread's own."""
 
@@ -122,38 +102,24 @@ class Head:
     """One loss of logits and targets."""
 
     def __init__(self, card: Card):
-        self.card, self.name = card, card.name
-        module = importlib.import_module(f"ogive.catalog.heads.{card.name}")
-        self.evaluate = module.evaluate
-        taken = inspect.signature(self.evaluate).parameters
-        self.over_rows = "axis" in taken
-        self.options = {
-            name: p for name, p in taken.items()
-            if name not in ("z", "target", "axis", "gradient", "hessian", "out")
-        }  # fmt: skip
-        self.defaults = {name: p.default for name, p in self.options.items()}
-        if "ignore_index" in self.defaults:
-            self.defaults["ignore_index"] = IGNORED
+        self.card, self.name, self.of = card, card.name, loss_of(card.name)
+        self.over_rows, self.most, self.weights = card.over_rows, self.of.most, card.weights
+        self.options = {p.name: p for p in card.parameters if p.role != "axis"}
+        self.defaults = {
+            name: IGNORED if p.role == "label" else p.default for name, p in self.options.items()
+        }
         self.formula = _formulas.head(card, self.over_rows)
-        self.checked_options = module.checked_options
-        self.numbers = tuple(inspect.signature(self.checked_options).parameters)
-        self.usual = tuple(taken[name].default for name in self.numbers)
-        self.usual_numbers: tuple[float, ...] = self.checked_options(*self.usual)
-        self.weights = tuple(name for name in self.options if name.endswith("weight"))
-        self.most = math.inf if self.over_rows else 1.0
-        mode = "labels" if self.over_rows else "probabilities"
-        self.handle = _raw.handle_of(self.name, mode)
-        # Of the kernel's operands between the target and the two results, which are arrays.
-        *self.arrays, self.factor_each = (
-            kind.endswith("(n)") for kind in _raw.kinds_of(self.name, mode)[2:-2]
-        )
+        self.checked_options = self.of.checked_numbers
+        self.numbers = tuple(p.name for p in self.of.numbers)
+        self.usual = tuple(p.default for p in self.of.numbers)
+        self.usual_numbers = self.checked_options(*self.usual)
+        self.handle = _launch.handle_of(self.name, "labels" if self.over_rows else "probabilities")
         self.usual_between = self.between(self.usual_numbers)
         self.between_of = lru_cache(256, typed=True)(
             lambda *numbers: self.between(self.checked_options(*numbers))
         )
         self.apply = applier(head_function(self))
         self.loss, self.gradient = transformed(self)
-        self.quick = getattr(module, "LANES_TAKE_LABELS", False)
         self.define_operators()
 
     # The kernels.
@@ -169,7 +135,7 @@ class Head:
         """
         if samples and any(isinstance(options[name], Tensor) for name in self.numbers):
             return self.run_in_turn(z, target, dim, options, gradient, upstream, samples)
-        how = _heads.checked_reduction(options["reduction"])
+        how = checks.checked_reduction(options["reduction"])
         numbers = self.checked_numbers(options)
         if not samples and (dim == z.dim() - 1 or not self.over_rows):
             weight = options["weight"]
@@ -178,7 +144,7 @@ class Head:
                 done = self.run_dense(z, target, weight, how, ignored, between, gradient, upstream)
                 if done is not None:
                     return done
-        self.check(z, target, dim, options, samples)
+        self.check(z.shape[samples:], target, dim, options, samples)
         run = self.run_rows if self.over_rows else self.run_elements
         return run(z, target, samples, dim, options, numbers, gradient, upstream)
 
@@ -207,7 +173,7 @@ class Head:
         errors included.
         """
         count = target.numel()
-        if not 0 < count <= _heads.CHUNK or not z.is_contiguous() or z.is_neg():
+        if not 0 < count <= CHUNK or not z.is_contiguous() or z.is_neg():
             return None
         room = SCRATCH if count <= SCRATCH.most else Scratch(count)
         if self.over_rows:
@@ -221,13 +187,13 @@ class Head:
                     return None
                 target = target.resolve_neg().long().contiguous()
             rows, goal = count, room.labels
-            kept = _native.raw_labels(_raw.address(target), count, n, ignored, goal)
+            kept = _native.raw_labels(_launch.address(target), count, n, ignored, goal)
             if kept < 0:
                 return None
         else:
             # One long row, which is one thread's.
-            rows, n, kept, goal = 1, count, count, _raw.address(target)
-            if n > ONE_THREAD or target.shape != z.shape or not lie_alike(target, z):
+            rows, n, kept, goal = 1, count, count, _launch.address(target)
+            if n > ONE_THREAD or target.shape != z.shape or not same_dense_layout(target, z):
                 return None
             least, most = torch.aminmax(target)
             if not (least.item() >= 0 and most.item() <= 1):  # of which a NaN is neither
@@ -236,10 +202,12 @@ class Head:
         if weight is not None:
             if weight.dim() != 1 or len(weight) != n:
                 return None
-            weights = _heads.checked_weights("weight", as_array(weight))
+            weights = checks.checked_weights("weight", as_array(weight))
             if how == "mean":
-                weights, total, _ = cross_entropy.mean_weights("labels", room.known(count), weights)
-        factor, after, by = inverse(total), None, None
+                weights, total, _ = mean_weights("labels", room.known(count), weights)
+        factor: Any = inverse(total)
+        after: Any = None
+        by: Any = None
         if upstream is not None:
             factor, after = factor_of(total, upstream, z.dtype)
             if not isinstance(factor, Tensor):
@@ -248,20 +216,20 @@ class Head:
             elif not self.over_rows:
                 return None
             else:
-                by, factor = factor, _raw.address(factor)
+                by, factor = factor, _launch.address(factor)
                 after = after if after is None else after.unsqueeze(-1)
                 room.known(count)[by.view(-1).numpy() == 0] = -1
         form, losses = NUMBER_OF[z.dtype], room.losses
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
         if weight is None:
-            operands = _raw.address(z), goal, *between, factor, losses, into
+            operands = _launch.address(z), goal, *between, factor, losses, into
             _native.raw_rows(self.handle, form, rows, n, *operands)
         else:
             size, (_, *numbers) = z.element_size(), between
             steps = n * size, size
             _native.raw_strided(self.handle, form, (rows,), n, (
-                (_raw.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
+                (_launch.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
                 factor if by is None else (factor, (8,)), (losses, (8,)),
                 None if into is None else (into, steps),
             ))  # fmt: skip
@@ -312,7 +280,9 @@ class Head:
         dz = torch.empty_like(z) if gradient else None
         between = self.between(numbers, (weights,))
         into = None if dz is None else dz.movedim(axis, -1)
-        _raw.rows(self.name, mode, z.dtype, classes, lead, (rows, goal, *between, by, losses, into))
+        _launch.rows(
+            self.name, mode, z.dtype, classes, lead, (rows, goal, *between, by, losses, into)
+        )
         if upstream is not None:
             if dz is not None and after is not None:
                 dz.mul_(across(after, lead).unsqueeze(axis) if isinstance(after, Tensor) else after)
@@ -339,7 +309,7 @@ class Head:
             return upstream, torch.zeros_like(z)
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         factors = by
-        if isinstance(by, Tensor) and (z.dtype not in HALVES or not self.factor_each):
+        if isinstance(by, Tensor) and (z.dtype not in HALVES or not self.of.factor_each):
             # Float lanes want one factor for all; halves, whose digits are few, are rounded once.
             rest: Tensor = by if after is None else by * after
             by, after = 1.0, rest.to(z.dtype) if how == "none" else rest
@@ -369,10 +339,10 @@ class Head:
         cache.
         """
         z, *rest = given
-        losses = torch.empty(min(len(z), _heads.CHUNK), dtype=torch.float64)
+        losses = torch.empty(min(len(z), CHUNK), dtype=torch.float64)
         sums = []
-        for begin in range(0, len(z), _heads.CHUNK):
-            some = slice(begin, begin + _heads.CHUNK)
+        for begin in range(0, len(z), CHUNK):
+            some = slice(begin, begin + CHUNK)
             own = losses[: len(z[some])]
             *tensors, into = (t[some] if isinstance(t, Tensor) else t for t in (z, *rest))
             self.launch(numbers, (*tensors, own, into))
@@ -402,43 +372,48 @@ class Head:
             if isinstance(by, Tensor):
                 by = by.double()
             operands = z, goal, *between, by, losses, dz
-            _raw.rows(self.name, "probabilities", z.dtype, shape[-1], shape[:-1], operands)
+            _launch.rows(self.name, "probabilities", z.dtype, shape[-1], shape[:-1], operands)
 
     def checked_numbers(self, options: Options) -> tuple[float, ...]:
         """The options of one number, as the kernel takes them."""
         given = [options[name] for name in self.numbers]
         if all(map(operator.is_, given, self.usual)):
             return self.usual_numbers
-        return self.checked_options(*(  # type: ignore[no-any-return]
+        return self.checked_options(*(
             v.item() if isinstance(v, Tensor) and v.dim() == 0 else v for v in given
         ))  # fmt: skip
 
     def between(
-        self, numbers: Sequence[float], weights: Sequence[Any] = (None, None)
+        self, numbers: Sequence[float], weights: Sequence[Any] | None = None
     ) -> tuple[Any, ...]:
         """The kernel's operands between target and factor, in its order."""
-        number, weight = iter(numbers), iter(weights)
-        each = [next(weight) if array else next(number) for array in self.arrays]
-        return tuple(1.0 if operand is None else operand for operand in each)
+        each = [1.0 if w is None else w for w in weights or (None,) * len(self.weights)]
+        return self.of.between(each, numbers)
 
     def check(
-        self, z: Tensor, target: Tensor, dim: int, options: Options, samples: int = 0
+        self, shape: Sequence[int], target: Tensor, dim: int, options: Options, samples: int = 0
     ) -> None:
-        """Refuses shapes, formats and options that do not fit, without a look at the elements."""
-        _heads.checked_reduction(options["reduction"])
-        rest = tuple(
-            (name, Form(v.shape[samples:], v.dtype) if isinstance(v, Tensor) else v)
-            for name, v in options.items()
-            if name not in self.numbers and name != "reduction"
-        )
-        forms = (Form(t.shape[samples:], t.dtype) for t in (z, target))
-        check_forms(self, *forms, dim, rest)
+        """Refuses shapes, formats and options that do not fit logits of that shape, without a look
+        at the elements: a device would be waited for.
+        """
+        checks.checked_reduction(options["reduction"])
+        if self.over_rows:
+            dim = checked_axis(len(shape), dim, self.name)
+        weights = [options[name] for name in self.weights]
+        for name, t in (*zip(self.weights, weights, strict=True), ("target", target)):
+            if t is not None and t.dtype.is_complex:
+                raise not_real(name, t.dtype)
+        self.of.checked_mode(
+            tuple(shape), dim, [None if w is None else tuple(w.shape[samples:]) for w in weights],
+            tuple(target.shape[samples:]), target.dtype, target.dtype in INTEGERS,
+            options.get("ignore_index"),
+        )  # fmt: skip
 
     # The formula.
 
     def by_formula(self, z: Tensor, target: Tensor, dim: int, options: Options) -> Tensor:
         """The same in torch's operations, with its derivatives of any order."""
-        reduction = _heads.checked_reduction(options["reduction"])
+        reduction = checks.checked_reduction(options["reduction"])
         rest = {k: v for k, v in options.items() if k not in ("reduction", "ignore_index")}
         rows = z.movedim(dim, -1) if self.over_rows else z
         hard = self.over_rows and target.dim() < z.dim()
@@ -487,7 +462,7 @@ class Head:
         """The loss of plain tensors of which only the logits learn, under no transform and no
         autocast; `numbers` are None where they are the usual ones. None for the rest.
         """
-        if route(z) != KERNELS or how not in _heads.REDUCTIONS:
+        if route(z) != KERNELS or how not in checks.REDUCTIONS:
             return None
         if not is_plain(z) or not isinstance(target, Tensor) or not is_plain(target):
             return None
@@ -564,7 +539,7 @@ class Head:
             warn_of_fallback(self.name, z.device.type)
         if not known or way == FORMULA or any(isinstance(options[n], Tensor) for n in self.numbers):
             if not is_compiling():
-                self.check(z, target, where, options)
+                self.check(z.shape, target, where, options)
             return self.by_formula(z, target, where, options)
         alone = not (create_graph or further) and z.requires_grad and grad_enabled()
         return by_operator(  # type: ignore[no-any-return]
@@ -593,7 +568,7 @@ class Head:
         """
         if options["reduction"] == "none":
             return True  # what comes from upstream is hardly 1 for each
-        if not self.quick or z.numel() <= FEW or z.dtype is torch.float64:
+        if not self.card.recomputes or z.numel() <= FEW or z.dtype is torch.float64:
             return False
         return z.dim() > target.dim() and self.checked_numbers(options) is self.usual_numbers
 
@@ -606,10 +581,7 @@ class Head:
 
     def define_operators(self) -> None:
         of = self
-        kinds = {int: "int", float: "float", str: "str", Any: "Tensor?", int | None: "int?",
-                 float | None: "float?"}  # fmt: skip
-        hints = typing.get_type_hints(self.evaluate)
-        given = "".join(f", {kinds[hints[name]]} {name}" for name in self.options)
+        given = "".join(f", {declared(p)}" for p in self.options.values())
 
         def options_of(values: Sequence[Any]) -> Options:
             return dict(zip(of.options, values, strict=True))
@@ -710,20 +682,19 @@ class Head:
         upstream: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         self.checked_numbers(options)
-        self.check(z, target, dim, options)
+        self.check(z.shape, target, dim, options)
 
         def by_triton(kernels: Any) -> tuple[Tensor, Tensor | None]:
-            kernel = getattr(kernels, self.name, None)
-            if kernel is None:
-                raise NotImplementedError
-            run = over_rows if self.over_rows else over_elements
+            kernel, run = (
+                getattr(kernels, self.name),
+                over_rows if self.over_rows else over_elements,
+            )
             loss, dz = run(kernel, z, target, dim, options, gradient, upstream)
             if dz is not None and upstream is not None and upstream.dim():
                 dz = self.scaled(dz, upstream, dim)
             return loss, dz if dz is None else laid_out_as(z, dz)
 
         def by_torch() -> tuple[Tensor, Tensor | None]:
-            warn_of_fallback(self.name, z.device.type)
             with torch.enable_grad():
                 x = z.detach().requires_grad_()
                 loss = self.by_formula(x, target, dim, options)
@@ -733,7 +704,9 @@ class Head:
                 (dz,) = torch.autograd.grad(loss, x, dy)
             return loss.detach(), laid_out_as(z, dz)
 
-        found: tuple[Tensor, Tensor | None] = on_cuda(by_triton, by_torch)
+        found: tuple[Tensor, Tensor | None] = on_gpu(
+            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch
+        )
         return found
 
     # Derivatives. `given` is (logits, target, samples, dim, *options) throughout.
@@ -788,6 +761,25 @@ class Head:
         for k, dx in zip(which, pulled_back(gradient, xs, g), strict=True):
             found[k] = dx
         return found
+
+
+SCHEMA = {"weights": "Tensor?", "label": "int?", "number": "float", "reduction": "str"}
+"""Types of options in operators, by their role."""
+
+
+def declared(p: Parameter) -> str:
+    """An option in an operator's schema."""
+    return f"{SCHEMA[p.role]}{'?' if p.as_operands is not None else ''} {p.name}"
+
+
+HINTS = {"weights": "Tensor | None", "label": "int | None", "number": "float", "reduction": "str"}
+"""Their types in signatures."""
+
+
+def hinted(p: Parameter, **defaults: Any) -> str:
+    """An option in a signature, with a default of its own for a role."""
+    hint = HINTS[p.role] + (" | None" if p.as_operands is not None else "")
+    return f"{p.name}: {hint!r} = {defaults.get(p.role, p.default)!r}"
 
 
 def nested(jvp: Callable[..., Any]) -> Callable[..., Any]:
@@ -1011,8 +1003,8 @@ asked_again: Callable[[], bool] = torch._C._autograd._get_current_graph_task_kee
 
 ROW = 1 << 12
 """Elements of a piece that one thread takes."""
-SUMMED = _raw.handle_of("summed", "value")
-NARROWED = _raw.handle_of("narrowed", "value")
+SUMMED = _launch.handle_of("summed", "value")
+NARROWED = _launch.handle_of("narrowed", "value")
 INTEGERS = frozenset((
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool, torch.uint16,
     torch.uint32, torch.uint64,
@@ -1027,11 +1019,11 @@ def checked_labels(target: Tensor, classes: int, ignored: int | None) -> tuple[T
     if target.dtype is not torch.uint64 and (ignored is None or ignored in LONGS):
         wide = target.long().contiguous()
         labels = torch.empty_like(wide)
-        at = _raw.address(wide), wide.numel(), classes, ignored, labels.data_ptr()
+        at = _launch.address(wide), wide.numel(), classes, ignored, labels.data_ptr()
         kept = _native.raw_labels(*at)
         if kept >= 0:
             return labels, kept
-    array = _heads.checked_labels(target.numpy(), classes, ignored)  # which says what is wrong
+    array = checks.checked_labels(target.numpy(), classes, ignored)  # which says what is wrong
     labels = torch.from_numpy(np.array(array))
     return labels, int((labels >= 0).sum())
 
@@ -1051,13 +1043,13 @@ def checked_probabilities(target: Tensor, dtype: torch.dtype, most: float) -> Te
         dtype = torch.float32
     given = target.float() if target.dtype is torch.bfloat16 else target
     form = as_array(torch.empty(0, dtype=dtype)).dtype
-    return as_tensor(_heads.checked_probabilities(as_array(given), form, most)).to(dtype)
+    return as_tensor(checks.checked_probabilities(as_array(given), form, most)).to(dtype)
 
 
 def checked_weights(name: str, weight: Tensor) -> Tensor:
     """Weights in float64."""
     weight = weight.float() if weight.dtype is torch.bfloat16 else weight
-    return torch.from_numpy(_heads.checked_weights(name, as_array(weight)))
+    return torch.from_numpy(checks.checked_weights(name, as_array(weight)))
 
 
 def fitted(weight: Tensor, shape: Sequence[int], samples: int) -> Tensor:
@@ -1073,7 +1065,7 @@ def mean_over(
     lead = labels.shape[:samples]
     if not samples:
         array = None if weights is None else weights.numpy()
-        array, total, _ = cross_entropy.mean_weights("labels", labels.numpy(), array)
+        array, total, _ = mean_weights("labels", labels.numpy(), array)
         return array if array is None else torch.from_numpy(array), total
     if weights is None:
         counts = (labels >= 0).reshape(*lead, -1).sum(-1).double()
@@ -1094,7 +1086,7 @@ def factor_of(
     """What the kernel multiplies the gradient by, and what it is multiplied by afterwards, if by
     anything.
     """
-    base = inverse(total)
+    base: Any = total.reciprocal() if isinstance(total, Tensor) else inverse(total)
     if upstream is None:
         return base, None
     if not any(upstream.stride()):  # one number for all
@@ -1115,12 +1107,6 @@ def factor_of(
     if least >= 0:
         return by, None
     return by.abs(), torch.where(by < 0, -1, 1).to(dtype)  # float lanes take none below 0
-
-
-def inverse(total: float | Tensor) -> Any:
-    if isinstance(total, Tensor):
-        return total.reciprocal()
-    return 1 / total if total else math.copysign(math.inf, total)
 
 
 LEAST = 2.0**-30
@@ -1167,8 +1153,8 @@ def reduced(
     if not calls or not count:
         return out
     losses = losses.reshape(calls, count)
-    if count > _heads.CHUNK:
-        pieces = losses.split(_heads.CHUNK, 1)
+    if count > CHUNK:
+        pieces = losses.split(CHUNK, 1)
         losses = torch.stack([reduced(p, "sum", 1.0, torch.float64, 1) for p in pieces], 1)
     losses = losses.contiguous()
     divisor: Any = 1.0
@@ -1187,50 +1173,13 @@ def reduced(
     return out
 
 
-@lru_cache(256)
-def check_forms(
-    of: Head, z: Form, target: Form, dim: int, options: tuple[tuple[str, Any], ...]
-) -> None:
-    """The CPU's own checks, on stand-ins; on none of the rows once the shapes fit each other."""
-    given, shape = dict(options), z.shape
-    fits, smallest = target.shape == shape, (0,) * len(shape)
-    if of.over_rows:
-        given["axis"] = dim
-        lead = shape[:dim] + shape[dim + 1 :]
-        labels = target.shape == lead and not target.dtype.is_floating_point
-        fits = (fits or labels) and 0 not in shape[dim : dim + 1]
-        smallest = tuple(n if axis == dim else 0 for axis, n in enumerate(shape))
-        target_smallest = (0,) * len(lead) if labels else smallest
-    else:
-        target_smallest = smallest
-    for name, form in options:
-        if isinstance(form, Form):
-            given[name] = form.stand_in()
-            if of.over_rows:
-                fits = fits and form.shape == shape[dim : dim + 1]
-            elif broadcasts(form.shape, shape):
-                del given[name]
-            else:
-                fits = False
-    if fits:
-        z, target = z._replace(shape=smallest), target._replace(shape=target_smallest)  # type: ignore[arg-type]
-    of.evaluate(z.stand_in(), target.stand_in(), gradient=False, **given)
-
-
-def broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    try:
-        return bool(torch.broadcast_shapes(shape, to) == to)
-    except RuntimeError:
-        return False
-
-
 def ignored(ignore_index: Any, target: Tensor) -> int | None:
     """The label that does not count. Among probabilities there is none; as in torch, to name a
     class is an error there, and its default is not.
     """
     number: int | None = ignore_index
     if type(ignore_index) is not int:
-        number = _heads.checked_ignore_index(ignore_index)
+        number = checks.checked_ignore_index(ignore_index)
     if not target.is_floating_point():
         return number
     if number is not None and number >= 0:
@@ -1332,7 +1281,7 @@ def public(of: Head) -> Callable[..., Tensor]:
     """
     names = torch_parameters(of.card)
     defaults = {**of.defaults, "size_average": None, "reduce": None}
-    keyword = {"dim": None} if of.over_rows else {}
+    keyword: Options = {"dim": None} if of.over_rows else {}
     keyword |= {k: v for k, v in of.defaults.items() if k not in names} | {"create_graph": True}
     defaults |= keyword
     taken = ["input", "target", *names, "*", *keyword]

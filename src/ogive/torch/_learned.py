@@ -11,39 +11,33 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from .. import _native
 from .._unary import broadcast_axes
 from ..catalog import Card
-from . import _formulas, _raw
-from ._dispatch import (
+from . import _formulas, _launch
+from ._checks import as_number, check_devices, floating
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import Ints, has_dense_layout, same_dense_layout
+from ._operators import autograd_inside, define_mode, on_gpu
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    Beside,
-    ValueOf,
-    applier,
-    as_number,
     by_operator,
     by_torch,
-    check_devices,
     densely,
-    floating,
     is_batched,
     is_plain,
     is_plain_on_cpu,
     needs_operator,
-    outside_transforms,
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
-from ._formats import NUMBER_OF
-from ._library import autograd_inside, define, on_cuda
-from ._raw import Ints, lie_alike
+from ._transforms import Beside, ValueOf, outside_transforms
 
 grad_enabled = torch.is_grad_enabled
 
@@ -54,11 +48,11 @@ class Learned:
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
         (self.parameter,) = card.parameters
-        self.of_one = {m: _raw.elementwise(card.name, m) for m in ("value", "backward")}
-        self.of_many = {m: _raw.with_tensor_parameters(card.name, m) for m in self.of_one}
-        self.slopes = _raw.handle_of(card.name, "backward")
-        self.products = _raw.handle_of(card.name, "parameter_backward")
-        self.apply = applier(learned_function(self))
+        self.of_one = {m: _launch.elementwise(card.name, m) for m in ("value", "backward")}
+        self.of_many = {m: _launch.with_tensor_parameters(card.name, m) for m in self.of_one}
+        self.slopes = _launch.handle_of(card.name, "backward")
+        self.products = _launch.handle_of(card.name, "parameter_backward")
+        self.apply = of_trained_weight(self)
         self.define_operators()
 
     def formula(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -68,7 +62,7 @@ class Learned:
     def value(self, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["value"](x, weight.item())  # type: ignore[no-any-return]
-        if lie_alike(x, x) and of_channels(weight, x):
+        if has_dense_layout(x) and of_channels(weight, x):
             y = torch.empty_like(x)
             self.run_dense("value", weight, x, y)
             return y
@@ -76,7 +70,7 @@ class Learned:
 
     def check_operands(self, x: Tensor, weight: Tensor) -> None:
         """Refuses what a direct call of an operator may get wrong."""
-        _raw.format_of(x.dtype)
+        _launch.format_of(x.dtype)
         if weight.is_complex():
             raise RuntimeError(f"{self.name}: weight must be of real numbers, not {weight.dtype}")
         if weight.numel() != 1:
@@ -89,32 +83,32 @@ class Learned:
     def to_x(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         if weight.numel() == 1:
             return self.of_one["backward"](dy, x, weight.item())  # type: ignore[no-any-return]
-        if lie_alike(dy, x) and of_channels(weight, x):
+        if same_dense_layout(dy, x) and of_channels(weight, x):
             dx = torch.empty_like(x)
             self.run_dense("backward", weight, dy, x, dx)
             return dx
         return self.of_many["backward"](dy, x, weight)
 
     def run_dense(self, mode: str, weight: Tensor, *tensors: Tensor) -> None:
-        """A kernel on tensors of one shape that lie dense, the result the last."""
+        """A kernel on dense tensors of one shape, the result the last."""
         x = tensors[-1]
         shape, steps, weight_steps = dense_steps(tuple(x.shape), x.element_size())
-        wide = _raw.wide(weight).contiguous()
-        *read, y = [(_raw.address(t), steps) for t in tensors]
+        wide = _launch.wide(weight).contiguous()
+        *read, y = [(_launch.address(t), steps) for t in tensors]
         operands = (*read, (wide.data_ptr(), weight_steps), y)
         _native.raw_strided(
-            _raw.handle_of(self.name, mode), NUMBER_OF[x.dtype], shape, 1, operands
+            _launch.handle_of(self.name, mode), NUMBER_OF[x.dtype], shape, 1, operands
         )  # fmt: skip
 
     def gradients(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         self.check_operands(x, weight)
-        _raw.format_of(dy.dtype)
-        _raw.check_shape(dy, x.shape)
+        _launch.format_of(dy.dtype)
+        _launch.check_shape(dy, x.shape)
         return self.to_x(dy, x, weight), self.to_weight(dy, x, weight)
 
     def to_weight(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         """dy df/dweight summed in float64, in one order, over the axes weight is repeated along."""
-        if lie_alike(dy, x) and of_channels(weight, x):
+        if same_dense_layout(dy, x) and of_channels(weight, x):
             return self.to_channels(dy, x, weight)
         shape = x.shape
         dtype = torch.promote_types(dy.dtype, x.dtype)
@@ -125,12 +119,12 @@ class Learned:
             step = x.element_size()
             _native.raw_strided(
                 self.products, NUMBER_OF[dtype], (), len(x),
-                ((_raw.address(dy), (step * dy.stride(0),)),
-                 (_raw.address(x), (step * x.stride(0),)),
+                ((_launch.address(dy), (step * dy.stride(0),)),
+                 (_launch.address(x), (step * x.stride(0),)),
                  float(weight.item()), (sum_.data_ptr(), ())),
             )  # fmt: skip
             return sum_.to(weight.dtype).reshape(weight.shape)
-        wide = _raw.wide(weight)
+        wide = _launch.wide(weight)
         summed = broadcast_axes(tuple(weight.shape), tuple(shape))
         lead: tuple[int, ...] = ()
         if summed:
@@ -141,7 +135,9 @@ class Learned:
             rows = [t.unsqueeze(-1) for t in (dy, x, wide.expand(shape))]
             lead = tuple(shape)
         total = torch.empty(lead, dtype=torch.float64, device="cpu")
-        _raw.rows(self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total))
+        _launch.rows(
+            self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total)
+        )
         if summed:
             rest = tuple(axis - (axis > core) for axis in summed if axis != core)
             if rest:  # NumPy's order of summation, as everywhere else
@@ -149,13 +145,13 @@ class Learned:
         return total.reshape(weight.shape).to(weight.dtype)
 
     def to_channels(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-        """The same in the same order, of tensors that lie dense."""
+        """The same in the same order, of dense tensors."""
         plan = dense_sums(tuple(x.shape), x.element_size())
-        wide = _raw.wide(weight).contiguous()
+        wide = _launch.wide(weight).contiguous()
         total = torch.empty(plan.lead, dtype=torch.float64, device="cpu")
         _native.raw_strided(
             self.products, NUMBER_OF[x.dtype], plan.lead, plan.n,
-            ((_raw.address(dy), plan.steps), (_raw.address(x), plan.steps),
+            ((_launch.address(dy), plan.steps), (_launch.address(x), plan.steps),
              (wide.data_ptr(), plan.weight_steps), (total.data_ptr(), plan.total_steps)),
         )  # fmt: skip
         if plan.rest:
@@ -165,10 +161,10 @@ class Learned:
     def of_one_dense(
         self, dy: Tensor, x: Tensor, weight: Tensor, wants_x: bool, wants_weight: bool
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Both gradients where one weight counts for tensors that lie dense."""
+        """Both gradients of dense tensors with one weight."""
         dx = dw = None
         form, n, number = NUMBER_OF[x.dtype], x.numel(), float(weight.item())
-        at = _raw.address(dy), _raw.address(x)
+        at = _launch.address(dy), _launch.address(x)
         if wants_x:
             dx = torch.empty_like(x)
             _native.raw_flat(self.slopes, form, n, *at, number, dx.data_ptr())
@@ -217,7 +213,7 @@ class Learned:
         )
         return found
 
-    def checked(self, weight: Any, x: Tensor) -> Tensor:
+    def checked_weight(self, weight: Any, x: Tensor) -> Tensor:
         """One weight, or one for each channel."""
         if not isinstance(weight, Tensor):
             number = as_number(weight, f"{self.name}: {self.parameter.name}")
@@ -245,9 +241,9 @@ class Learned:
         """The weights in the shape that broadcasts against x."""
         return weight.reshape(() if weight.numel() == 1 else (-1, *(1,) * (x.dim() - 2)))
 
-    def call(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
+    def call_learned(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
         x = floating(input, self.name)
-        weight = self.checked(weight, x)
+        weight = self.checked_weight(weight, x)
         check_devices(self.name, x=x, weight=weight)
         way = route_of(x, weight)
         if way == KERNELS:
@@ -259,64 +255,49 @@ class Learned:
 
     def by_kernel(self, x: Tensor, weight: Tensor) -> Tensor:
         if grad_enabled() and (x.requires_grad or weight.requires_grad):
-            return self.apply(x, weight)  # type: ignore[no-any-return]
+            return self.apply(x, weight)
         return self.value(x, self.shaped(weight, x))
 
     def define_operators(self) -> None:
-        name, of, weight = self.name, self, self.parameter.name
-
-        def cuda(dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-            def by_torch(*wanted: int) -> tuple[Tensor, ...]:
-                given = [t.detach().requires_grad_() for t in (x, weight)]
-                with torch.enable_grad():
-                    y = of.formula(*given)
-                return torch.autograd.grad(y, [given[k] for k in wanted], dy)
-
-            def by_triton(kernels: Any) -> tuple[Tensor, ...]:
-                dx = kernels.unary(name, "backward", (dy, x), (weight,))
-                with autograd_inside():
-                    return dx, *by_torch(1)  # the weight's is a sum, which torch has
-
-            def fallback() -> tuple[Tensor, ...]:
-                warn_of_fallback(name, x.device.type)
-                return by_torch(0, 1)
-
-            dx, dw = on_cuda(by_triton, fallback)
-            return dx, dw
-
-        def value_by_formula(x: Tensor, weight: Tensor) -> Tensor:
-            warn_of_fallback(name, x.device.type)
-            return of.formula(x, weight)
-
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        def second_order(ctx: Any, *g: Tensor) -> tuple[Any, ...]:
-            dy, x, w = ctx.saved_tensors
-            with torch.enable_grad():
-                given = [t if t.requires_grad else t.detach().requires_grad_() for t in (dy, x, w)]
-                first = torch.autograd.grad(
-                    of.formula(*given[1:]), given[1:], given[0], create_graph=True
-                )
-                return torch.autograd.grad(
-                    first, given, g, allow_unused=True, create_graph=torch.is_grad_enabled()
-                )
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x, Tensor {weight}) -> (Tensor, Tensor)",
-            self.gradients, lambda dy, x, w: (torch.empty_like(x), torch.empty_like(w)),
-            cuda=cuda, backward=second_order, setup_context=save,
+        self.backward_operator = define_mode(
+            self.card, "backward", self.gradients, self.second_order, cuda=self.gradients_on_cuda,
+            fake=lambda dy, x, weight: (torch.empty_like(x), torch.empty_like(weight)),
         )  # fmt: skip
-        self.backward_operator = backward_op
-        self.operator = define(
-            name, f"(Tensor x, Tensor {weight}) -> Tensor",
-            self.checked_value, lambda x, w: torch.empty_like(x),
-            cuda=lambda x, w: on_cuda(
-                lambda kernels: kernels.unary(name, "value", (x,), (w,)),
-                lambda: value_by_formula(x, w),
+        self.operator = define_mode(
+            self.card, "value", self.checked_value,
+            lambda kept, dy: self.backward_operator(dy, *kept),
+            cuda=lambda x, weight: on_gpu(
+                self.name, "value", x,
+                lambda kernels: kernels.unary(self.name, "value", (x,), (weight,)),
+                lambda: self.formula(x, weight),
             ),
-            backward=lambda ctx, dy: backward_op(dy, *ctx.saved_tensors), setup_context=save,
         )  # fmt: skip
+
+    def gradients_on_cuda(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        def by_formula(*wanted: int) -> tuple[Tensor, ...]:
+            given = [t.detach().requires_grad_() for t in (x, weight)]
+            with torch.enable_grad():
+                y = self.formula(*given)
+            return torch.autograd.grad(y, [given[k] for k in wanted], dy)
+
+        def by_kernel(kernels: Any) -> tuple[Tensor, ...]:
+            dx = kernels.unary(self.name, "backward", (dy, x), (weight,))
+            with autograd_inside():
+                return dx, *by_formula(1)  # the weight's is a sum, which torch has
+
+        return on_gpu(  # type: ignore[no-any-return]
+            self.name, "backward", x, by_kernel, lambda: by_formula(0, 1)
+        )
+
+    def second_order(self, kept: Any, *g: Tensor) -> tuple[Any, ...]:
+        with torch.enable_grad():
+            given = [t if t.requires_grad else t.detach().requires_grad_() for t in kept]
+            first = torch.autograd.grad(
+                self.formula(*given[1:]), given[1:], given[0], create_graph=True
+            )
+            return torch.autograd.grad(
+                first, given, g, allow_unused=True, create_graph=torch.is_grad_enabled()
+            )
 
 
 def of_channels(weight: Tensor, x: Tensor) -> bool:
@@ -338,8 +319,8 @@ def dense_steps(shape: Ints, size: int) -> tuple[Ints, Ints, Ints]:
 
 
 class Sums(NamedTuple):
-    """How a dense tensor is summed to one number a channel: rows of n along its longest other axis,
-    and their sums along the rest.
+    """How a dense tensor is summed to one number per channel: rows of n along its longest other
+    axis, and their sums along the rest.
     """
 
     lead: Ints
@@ -367,35 +348,27 @@ def dense_sums(shape: Ints, size: int) -> Sums:
     )
 
 
-def learned_function(of: Learned) -> type[Function]:
-    class LearnedFunction(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-            ctx.save_for_backward(x, weight)
-            return of.value(x, weight if weight.numel() == 1 else of.shaped(weight, x))
+def of_trained_weight(of: Learned) -> Callable[..., Tensor]:
+    """The eager Function of x and weight."""
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            x, weight = ctx.saved_tensors
-            if not grad_enabled():
-                wants_x, wants_weight = ctx.needs_input_grad
-                try:
-                    if weight.numel() == 1 and lie_alike(dy, x):
-                        return of.of_one_dense(dy, x, weight, wants_x, wants_weight)
-                    shaped = of.shaped(weight, x)
-                    dx = of.to_x(dy, x, shaped) if wants_x else None
-                    dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
-                    return dx, dw
-                except RuntimeError:
-                    if all(map(is_plain, (dy, x, weight))):
-                        raise
-            return of.pulled_back(dy, x, weight)
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return of.value(x, weight if weight.numel() == 1 else of.shaped(weight, x))
 
-    return LearnedFunction
+    def by_kernel(ctx: Any, dy: Tensor, x: Tensor, weight: Tensor) -> Any:
+        wants_x, wants_weight = ctx.needs_input_grad
+        if weight.numel() == 1 and same_dense_layout(dy, x):
+            return of.of_one_dense(dy, x, weight, wants_x, wants_weight)
+        shaped = of.shaped(weight, x)
+        dx = of.to_x(dy, x, shaped) if wants_x else None
+        dw = of.to_weight(dy, x, shaped).reshape(weight.shape) if wants_weight else None
+        return dx, dw
+
+    return eager(forward, by_kernel, lambda ctx, dy, x, weight: of.pulled_back(dy, x, weight))
 
 
-def public(of: Learned) -> Callable[..., Tensor]:
-    def function(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
+def public_learned(of: Learned) -> Callable[..., Tensor]:
+    def learned(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
         if (
             route(input) == KERNELS and is_plain_on_cpu(weight) and weight.numel() == 1
             and input.dtype in NUMBER_OF and weight.is_floating_point()
@@ -407,8 +380,8 @@ def public(of: Learned) -> Callable[..., Tensor]:
                     raise
         if within_devices(input, weight):
             with unseen():
-                return function(input, weight, lean=lean)
-        return of.call(input, weight, lean)
+                return learned(input, weight, lean=lean)
+        return of.call_learned(input, weight, lean)
 
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    learned.__name__ = learned.__qualname__ = of.name
+    return learned

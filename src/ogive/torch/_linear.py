@@ -6,7 +6,7 @@ The products are torch's; in between, a chunk's logits become their own gradient
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,40 +14,22 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import _heads
-from ..catalog.heads import linear_cross_entropy as linear_head
-from ..catalog.heads.linear_cross_entropy import checked_chunk
-from . import _raw
-from ._dispatch import (
-    FORMULA,
-    KERNELS,
-    TRANSFORMS,
-    ValueOf,
-    applier,
-    by_operator,
-    check_devices,
-    densely,
-    floating,
-    is_batched,
-    needs_operator,
-    route_of,
-    unseen,
-    warn_of_argument,
-    warn_of_fallback,
-    within_devices,
-)
+from ..calls.codegen import generated
+from ..calls.losses import checked_chunk, inverse
+from . import _launch
+from ._checks import check_devices, floating
+from ._functions import applier
 from ._heads import (
     IGNORED,
-    Form,
     Head,
     asked_again,
-    check_forms,
     checked_labels,
     checked_probabilities,
     checked_weights,
     counted,
+    declared,
+    hinted,
     ignored,
-    inverse,
     is_compiling,
     mean_over,
     pulled_back,
@@ -55,7 +37,21 @@ from ._heads import (
     substituted,
     total_weight,
 )
-from ._library import define, on_cuda
+from ._operators import define, on_gpu
+from ._route import (
+    FORMULA,
+    KERNELS,
+    TRANSFORMS,
+    by_operator,
+    densely,
+    is_batched,
+    needs_operator,
+    route_of,
+    unseen,
+    within_devices,
+)
+from ._transforms import ValueOf
+from ._warn import warn_of_argument, warn_of_fallback
 
 Options = dict[str, Any]
 
@@ -64,7 +60,7 @@ class Linear:
     """The loss of x Wᵀ + bias, by the head of the logits."""
 
     def __init__(self, head: Head):
-        self.head, self.name = head, linear_head.card.name
+        self.head, self.name = head, "linear_cross_entropy"
         self.apply = applier(linear_function(self))
         self.define_operators()
 
@@ -108,7 +104,7 @@ class Linear:
             if how == "mean":
                 weights, total = mean_over(goal, weights, 0)
             goal = goal.reshape(count, losses_of_row)
-        factor: Any = inverse(total)
+        factor: Any = inverse(total)  # type: ignore[arg-type]
         if upstream is not None:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
             if mode == "labels":  # of which nothing comes is not asked for
@@ -139,7 +135,7 @@ class Linear:
                 scale = (upstream[some] * factor).reshape(-1)
             logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
             between = self.head.between(numbers, (weights,))
-            _raw.rows(
+            _launch.rows(
                 self.head.name, mode, work, classes, (len(losses),),
                 (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip
@@ -237,9 +233,9 @@ class Linear:
         of = self
         names = (*self.head.options, "chunk_rows")
         schema = (
-            "(Tensor x, Tensor W, Tensor? bias, Tensor target, Tensor? weight, int? ignore_index, "
-            "float label_smoothing, float z_loss, float? softcap, float temperature, "
-            "str reduction, int? chunk_rows, bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
+            "(Tensor x, Tensor W, Tensor? bias, Tensor target, "
+            f"{', '.join(map(declared, self.head.options.values()))}, int? chunk_rows, "
+            "bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
         )
 
         def cpu(x: Tensor, W: Tensor, bias: Any, target: Tensor, *rest: Any) -> tuple[Tensor, ...]:
@@ -261,10 +257,12 @@ class Linear:
             *values, wanted = rest
             given = dict(zip(names, values, strict=True))
             of.check(x, W, target, given)
-            found = on_cuda(
+            found = on_gpu(
+                of.name, "value_and_grad", x,
                 lambda kernels: of.by_triton(kernels, x, W, bias, target, given),
                 lambda: of.by_torch(x, W, bias, target, given, wanted),
-            )
+                plain=given["reduction"] != "none" and W.dim() == 2,
+            )  # fmt: skip
             return tuple(
                 x.new_empty(0) if t is None or (k and not wanted[k - 1]) else t.contiguous()
                 for k, t in enumerate(found)
@@ -295,14 +293,8 @@ class Linear:
         """Refuses what does not fit, without a look at the elements, which a device would be waited
         for. The options of one number, as the kernel takes them.
         """
-        _heads.checked_reduction(options["reduction"])
-        logits = Form(torch.Size((*x.shape[:-1], *W.shape[:-1])), work_format(x, W))
-        rest = tuple(
-            (name, Form(v.shape, v.dtype) if isinstance(v, Tensor) else v)
-            for name, v in options.items() if name in ("weight", "ignore_index")
-        )  # fmt: skip
-        dim = len(logits.shape) - 1
-        check_forms(self.head, logits, Form(target.shape, target.dtype), dim, rest)
+        shape = (*x.shape[:-1], *W.shape[:-1])
+        self.head.check(shape, target, len(shape) - 1, options)
         checked_chunk(options["chunk_rows"], (1, 1), 1)
         return self.head.checked_numbers(options)
 
@@ -312,8 +304,6 @@ class Linear:
         """The loss and all gradients from a GPU's kernel."""
         rest = {name: options[name] for name in (*self.head.options, "chunk_rows")}
         how = rest.pop("reduction")
-        if how == "none" or W.dim() > 2:
-            raise NotImplementedError
         form, classes = torch.promote_types(x.dtype, W.dtype), len(W)
         rows = x.reshape(-1, x.shape[-1]).to(form)
         total: Any = max(len(rows), 1)
@@ -339,7 +329,6 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options, wanted: Any
     ) -> tuple[Any, ...]:
         """The same by the formula."""
-        warn_of_fallback(self.name, x.device.type)
         with torch.enable_grad():
             leaves: list[Any] = [
                 t if t is None else t.detach().requires_grad_(want)
@@ -508,38 +497,38 @@ def linear_function(of: Linear) -> type[Function]:
     return LinearFunction
 
 
-def public(of: Linear) -> Any:
-    def linear_cross_entropy(
-        input: Any,
-        linear_weight: Any,
-        target: Any,
-        *,
-        linear_bias: Tensor | None = None,
-        weight: Tensor | None = None,
-        reduction: str = "mean",
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        options: Any = None,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        temperature: float = 1.0,
-        chunk_rows: int | None = None,
-        create_graph: bool = False,
-    ) -> Tensor:
-        if within_devices(input, linear_weight, target, linear_bias, weight):
-            with unseen():
-                return linear_cross_entropy(
-                    input, linear_weight, target, linear_bias=linear_bias, weight=weight,
-                    reduction=reduction, ignore_index=ignore_index,
-                    label_smoothing=label_smoothing, options=options, z_loss=z_loss,
-                    softcap=softcap, temperature=temperature, chunk_rows=chunk_rows,
-                    create_graph=create_graph,
-                )  # fmt: skip
-        given = {
-            "weight": weight, "ignore_index": ignore_index, "label_smoothing": label_smoothing,
-            "z_loss": z_loss, "softcap": softcap, "temperature": temperature,
-            "reduction": reduction, "chunk_rows": rows_at_a_time(options, chunk_rows),
-        }  # fmt: skip
-        return of.call(input, linear_weight, target, linear_bias, given)
+TORCH_S = ("linear_bias", "weight", "reduction", "ignore_index", "label_smoothing", "options")
+"""What torch's own function takes by keyword, in its order."""
 
-    return linear_cross_entropy
+
+def public(of: Linear) -> Callable[..., Tensor]:
+    """The function with torch's parameters in torch's order, and the loss's others by keyword."""
+    losses = of.head.options
+    own = {
+        "linear_bias": "linear_bias: 'Tensor | None' = None", "options": "options: 'Any' = None",
+        "chunk_rows": "chunk_rows: 'int | None' = None",
+        "create_graph": "create_graph: 'bool' = False",
+        **{name: hinted(p) for name, p in losses.items()},
+    }  # fmt: skip
+    names = [*TORCH_S, *(n for n in losses if n not in TORCH_S), "chunk_rows", "create_graph"]
+    given = "".join(f"{name!r}: {name}, " for name in losses)
+    code = f"""
+def {of.name}(
+    input: 'Any', linear_weight: 'Any', target: 'Any', *, {", ".join(own[name] for name in names)}
+) -> 'Tensor':
+    if within_devices(input, linear_weight, target, linear_bias, {", ".join(of.head.weights)}):
+        with unseen():
+            return again(
+                input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
+            )
+    given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
+    return call(input, linear_weight, target, linear_bias, given)
+"""
+    scope: dict[str, Any] = {
+        "Any": Any, "Tensor": Tensor, "call": of.call,
+        "rows_at_a_time": rows_at_a_time,
+        "unseen": unseen, "within_devices": within_devices,
+    }  # fmt: skip
+    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    function.__module__ = __name__
+    return function

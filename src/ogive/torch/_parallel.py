@@ -9,7 +9,7 @@ split. Softcap and temperature act on each logit alone, so on each rank by itsel
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,66 +17,32 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import _heads
-from ..catalog.heads.linear_cross_entropy import FEW_ROWS, SMALL
-from . import _formulas, _raw
-from ._catalog import FUNCTIONS
-from ._dispatch import check_devices, floating
-from ._heads import IGNORED, counted, inverse, of_moderate_size
+from ..calls import checks
+from ..calls.codegen import generated
+from ..calls.losses import FEW_ROWS, SMALL, inverse, loss_of
+from ..catalog import Parameter
+from . import _formulas, _launch
+from ._checks import check_devices, floating
+from ._heads import IGNORED, counted, hinted, of_moderate_size
+from ._public import FUNCTIONS
 
 Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
 """Columns of what a rank sends for each row; the row of a rank's own numbers comes last."""
 
 
-def vocab_parallel_cross_entropy(
-    logits_shard: Tensor,
-    target: Tensor,
-    *,
-    weight: Tensor | None = None,
-    group: Any = None,
-    vocab_start: int | None = None,
-    ignore_index: int | None = IGNORED,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
-    temperature: float = 1.0,
-    reduction: str = "mean",
+LOSS = loss_of("cross_entropy")
+OPTIONS = {p.name: p for p in LOSS.card.parameters if p.role != "axis"}
+COUNTED = ("label_smoothing", "z_loss", "softcap", "temperature")
+"""The numbers that `_Shards` counts."""
+
+
+def _of_logits(
+    logits_shard: Any, target: Any, group: Any, vocab_start: int | None, given: Options
 ) -> Tensor:
-    """Cross-entropy of logits of which each rank of a group holds some classes.
-
-    Parameters
-    ----------
-    logits_shard : Tensor
-        (..., classes of this rank), or a DTensor sharded along its last axis.
-    target : Tensor
-        Labels among all classes, the same on all ranks.
-    weight : Tensor, optional
-        Weights of all classes, the same on all ranks.
-    group : ProcessGroup, optional
-        The ranks that share the classes; by default all.
-    vocab_start : int, optional
-        The first class of this rank. Without it all shards must be of one size, in rank order.
-    ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
-        As in ``ogive.torch.cross_entropy``.
-
-    Returns
-    -------
-    Tensor
-        The loss, the same on all ranks. Backward needs no communication.
-
-    Examples
-    --------
-    On every rank, after ``torch.distributed.init_process_group()``::
-
-        loss = ogive.torch.vocab_parallel_cross_entropy(layer(x), labels)
-        loss.backward()
-    """
     name = "vocab_parallel_cross_entropy"
     logits_shard, group, vocab_start = _local(logits_shard, group, vocab_start)
-    options = _options(
-        weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
-    )
+    options = _checked_options(given)
     _check_kinds(name, target, logits_shard, "logits_shard", options)
     if target.shape != logits_shard.shape[:-1]:
         raise ValueError(
@@ -87,51 +53,12 @@ def vocab_parallel_cross_entropy(
     return _Loss.apply(z, target, group, vocab_start, options)  # type: ignore[no-any-return]
 
 
-def vocab_parallel_linear_cross_entropy(
-    input: Tensor,
-    weight_shard: Tensor,
-    target: Tensor,
-    *,
-    bias_shard: Tensor | None = None,
-    weight: Tensor | None = None,
-    group: Any = None,
-    vocab_start: int | None = None,
-    ignore_index: int | None = IGNORED,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
-    temperature: float = 1.0,
-    reduction: str = "mean",
-    chunk_rows: int | None = None,
-) -> Tensor:
-    """The same of a linear layer whose classes are split: a shard's logits are never whole.
-
-    The one collective carries what the input's gradient needs as well, so that backward is local:
-    ``input`` is the same on all ranks, and so is its gradient; each rank has that of its own
-    weights. The shard's logits are computed twice.
-
-    Parameters
-    ----------
-    input : Tensor
-        (..., d), the same on all ranks.
-    weight_shard, bias_shard : Tensor
-        This rank's classes: (classes, d) and (classes,).
-    target, weight, group, vocab_start, ignore_index, label_smoothing, z_loss, softcap, temperature,
-    reduction
-        As in `vocab_parallel_cross_entropy`; the reduction is "mean" or "sum".
-    chunk_rows : int, optional
-        Rows whose logits exist at a time.
-
-    Examples
-    --------
-    On every rank::
-
-        loss = ogive.torch.vocab_parallel_linear_cross_entropy(hidden, layer.weight, labels)
-    """
+def _of_layer(
+    input: Any, weight_shard: Any, target: Any, bias_shard: Any, group: Any,
+    vocab_start: int | None, chunk_rows: int | None, given: Options,
+) -> Tensor:  # fmt: skip
     weight_shard, group, vocab_start = _local(weight_shard, group, vocab_start, axis=0)
-    options = _options(
-        weight, ignore_index, label_smoothing, z_loss, softcap, temperature, reduction
-    )
+    options = _checked_options(given)
     name = "vocab_parallel_linear_cross_entropy"
     _check_kinds(name, target, input, "input", options)
     _check_kinds(name, target, weight_shard, "weight_shard", options)
@@ -161,25 +88,111 @@ def vocab_parallel_linear_cross_entropy(
         )
 
 
+def _public(
+    name: str, run: Callable[..., Tensor], inputs: tuple[str, ...], bias: str, more: str, doc: str
+) -> Callable[..., Tensor]:
+    """A function with the options of cross_entropy in its signature and docs."""
+    weights = [name for name, p in OPTIONS.items() if p.role == "weights"]
+    rest = [name for name in OPTIONS if name not in weights]
+    ranks = ["group: 'Any' = None", "vocab_start: 'int | None' = None"]
+    own = {name: hinted(p, label=IGNORED) for name, p in OPTIONS.items()}
+    taken = [f"{each}: 'Tensor'" for each in inputs] + ["*"] + ([bias] if bias else [])
+    taken += [*(own[each] for each in weights), *ranks, *(own[each] for each in rest)]
+    taken += [more] if more else []
+    extra = [each.partition(":")[0] for each in (bias, "group:", "vocab_start:", more) if each]
+    given = "".join(f"{each!r}: {each}, " for each in OPTIONS)
+    code = f"""
+def {name}({", ".join(taken)}) -> 'Tensor':
+    return run({", ".join([*inputs, *extra])}, {{{given}}})
+"""
+    scope = {"Any": Any, "Tensor": Tensor, "run": run}
+    function = generated(name, code, scope, f"torch {name}")
+    function.__module__ = __name__
+    function.__doc__ = doc.format(options=", ".join(rest))
+    return function
+
+
+vocab_parallel_cross_entropy = _public(
+    "vocab_parallel_cross_entropy", _of_logits, ("logits_shard", "target"), "", "",
+    """Cross-entropy of logits of which each rank of a group holds some classes.
+
+Parameters
+----------
+logits_shard : Tensor
+    (..., classes of this rank), or a DTensor sharded along its last axis.
+target : Tensor
+    Labels among all classes, the same on all ranks.
+weight : Tensor, optional
+    Weights of all classes, the same on all ranks.
+group : ProcessGroup, optional
+    The ranks that share the classes; by default all.
+vocab_start : int, optional
+    The first class of this rank. Without it all shards must be of one size, in rank order.
+{options}
+    As in ``ogive.torch.cross_entropy``.
+
+Returns
+-------
+Tensor
+    The loss, the same on all ranks. Backward needs no communication.
+
+Examples
+--------
+On every rank, after ``torch.distributed.init_process_group()``::
+
+    loss = ogive.torch.vocab_parallel_cross_entropy(layer(x), labels)
+    loss.backward()
+""",
+)  # fmt: skip
+vocab_parallel_linear_cross_entropy = _public(
+    "vocab_parallel_linear_cross_entropy", _of_layer, ("input", "weight_shard", "target"),
+    "bias_shard: 'Tensor | None' = None", "chunk_rows: 'int | None' = None",
+    """The same of a linear layer whose classes are split: a shard's logits are never whole.
+
+The one collective carries what the input's gradient needs as well, so that backward is local:
+``input`` is the same on all ranks, and so is its gradient; each rank has that of its own
+weights. The shard's logits are computed twice.
+
+Parameters
+----------
+input : Tensor
+    (..., d), the same on all ranks.
+weight_shard, bias_shard : Tensor
+    This rank's classes: (classes, d) and (classes,).
+target, weight, group, vocab_start,
+{options}
+    As in `vocab_parallel_cross_entropy`; the reduction is "mean" or "sum".
+chunk_rows : int, optional
+    Rows whose logits exist at a time.
+
+Examples
+--------
+On every rank::
+
+    loss = ogive.torch.vocab_parallel_linear_cross_entropy(hidden, layer.weight, labels)
+""",
+)  # fmt: skip
+
+
 def _as_losses_take_it(t: Tensor) -> Tensor:
     """Halves as float32 under autocast, where losses are float32."""
     return _formulas.wide(t) if torch.is_autocast_enabled(t.device.type) else t
 
 
-def _options(
-    weight: Tensor | None, ignore_index: int | None, label_smoothing: float, z_loss: float,
-    softcap: float | None, temperature: float, reduction: str,
-) -> dict[str, Any]:  # fmt: skip
+def _checked_options(given: Options) -> Options:
+    for p in LOSS.numbers:
+        if p.name not in COUNTED and given[p.name] != p.default:
+            raise NotImplementedError(f"{p.name} of logits whose classes are split")
     return {
-        "weight": None if weight is None else _checked_weights(weight),
-        "ignore_index": _heads.checked_ignore_index(ignore_index),
-        "smoothing": _heads.checked_number("label_smoothing", label_smoothing, 0, 1),
-        "z_loss": _heads.checked_number("z_loss", z_loss, 0),
-        "softcap": None if softcap is None else _heads.checked_number(
-            "softcap", softcap, 0, open_low=True),
-        "temperature": _heads.checked_number("temperature", temperature, 0, open_low=True),
-        "reduction": _heads.checked_reduction(reduction),
-    }  # fmt: skip
+        "weight": None if given["weight"] is None else _checked_weights(given["weight"]),
+        "ignore_index": checks.checked_ignore_index(given["ignore_index"]),
+        **{p.name: _number(p, given[p.name]) for p in LOSS.numbers},
+        "reduction": checks.checked_reduction(given["reduction"]),
+    }
+
+
+def _number(p: Parameter, value: Any) -> float | None:
+    return None if value is None and p.as_operands else checks.checked_number(p, value)
 
 
 def _checked_weights(weight: Any) -> Tensor:
@@ -281,7 +294,7 @@ class _Shards:
         self.kept = counted(target, options["ignore_index"])
         self.check(facts, target)
         self.target = target
-        smoothing, weight = options["smoothing"], options["weight"]
+        smoothing, weight = options["label_smoothing"], options["weight"]
         if weight is None:
             self.weight, all_weights = self.kept.double(), float(self.classes)
         else:
@@ -338,11 +351,8 @@ class _Shards:
         bad = self.kept & ((target < 0) | (target >= self.classes))
         if bool(bad.any()):
             at = int(bad.nonzero()[0])
-            ignored = self.options["ignore_index"]
-            raise _heads.LabelError(
-                f"target[{at}] = {int(target[at])}: labels must be in [0, {self.classes}) for "
-                f"{self.classes} classes"
-                + ("" if ignored is None else f", or ignore_index = {ignored}")
+            raise checks.label_error(
+                f"target[{at}]", int(target[at]), self.classes, self.options["ignore_index"]
             )
 
     def value(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
@@ -397,11 +407,11 @@ def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     label = torch.where(near, own, best)
     if z.device.type == "cpu":
         gap = torch.empty(rows, dtype=torch.float64)
-        numbers = options["softcap"] or 0.0, options["temperature"]
-        _raw.rows(  # with weight 1, no smoothing, no z-loss; the gradient's factor is of no use
-            "cross_entropy", "labels", z.dtype, classes, (rows,),
-            (z, label, 1.0, 0.0, 0.0, *numbers, 1.0, gap, None),
-        )  # fmt: skip
+        # Without weights, smoothing and z-loss; the gradient's factor is of no use.
+        own_numbers = {**options, "label_smoothing": 0.0, "z_loss": 0.0}
+        numbers = LOSS.checked_numbers(*(own_numbers[p.name] for p in LOSS.numbers))
+        operands = (z, label, *LOSS.between((1.0,), numbers), 1.0, gap, None)
+        _launch.rows("cross_entropy", "labels", z.dtype, classes, (rows,), operands)
     else:
         wide = _bounded(z, options)[0]
         gap = torch.logsumexp(wide, -1) - wide.gather(-1, label.unsqueeze(-1)).squeeze(-1)
@@ -410,7 +420,7 @@ def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     out[:, LSE] = lse
     out[:, GAP] = torch.where(near, gap, torch.where(owned, lost, 0))
     out[:, OWNED] = owned.double()
-    if options["smoothing"]:
+    if options["label_smoothing"]:
         out[:, TOTAL] = _weighted_sum(z, start, options)
     return out
 
@@ -498,7 +508,7 @@ class _LinearLoss(Function):
         shift = None if bias is None else bias.detach().to(work)
         (classes, width), rank = W.shape, dist.get_rank(group)
         start = _start(classes, rank, vocab_start)
-        smoothing, wants = options["smoothing"], ctx.needs_input_grad
+        smoothing, wants = options["label_smoothing"], ctx.needs_input_grad
         weights = options["weight"]
         if weights is not None:
             weights = weights[start : start + classes]

@@ -37,9 +37,9 @@ from ..calls.codegen import generated
 from ..catalog import Card, Parameter
 from . import nn
 from ._arguments import ignored
-from ._catalog import FUNCTIONS, approximations
-from ._dispatch import modes_without_effect
 from ._formats import FLOATS
+from ._public import FUNCTIONS, approximations
+from ._route import modes_without_effect
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ def obstacle(module: Any) -> str | None:
 
 
 def beyond(card: Card, given: dict[str, Any]) -> str | None:
-    """Which number torch takes and Ogive does not, or takes to no effect."""
+    """Which number torch takes and Ogive does not, or ignores."""
     for p in card.parameters:
         number, (low, high) = given.get(p.name), p.domain
         if isinstance(number, (int, float)) and not low < number < high and math.isfinite(low):

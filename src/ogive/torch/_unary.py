@@ -10,36 +10,30 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import _native
-from .._ufuncs import check_order, check_parameter
+from ..calls.checks import check_order, check_parameter
 from ..calls.codegen import generated
+from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
-from . import _formulas, _raw
+from . import _formulas, _launch
 from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
-from ._dispatch import (
+from ._checks import as_number, floating
+from ._functions import eager
+from ._operators import define_mode, on_gpu, on_the_cpu, schema
+from ._route import (
     FORMULA,
     KERNELS,
     TRANSFORMS,
-    Beside,
-    ValueOf,
-    applier,
-    as_number,
     by_operator,
     by_torch,
     densely,
-    elementwise_vmap,
-    floating,
     is_plain,
     needs_operator,
-    nested_forward,
-    primal,
     route,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
-from ._library import define, on_cuda, on_the_cpu
+from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal, saving
 
 _grad_enabled = torch.is_grad_enabled
 Numbers = tuple[float, ...]
@@ -51,22 +45,22 @@ class Unary:
     def __init__(self, card: Card):
         self.card, self.name = card, card.name
         self.parameters = [p for p in card.parameters if p.operand]
-        self.modes = _native.entries()[card.name]
+        self.modes = modes(card.name)
         self.formula = _formulas.unary(card)
-        self.value = _raw.elementwise(card.name, "value")
-        self.backward = _raw.elementwise(card.name, "backward")
+        self.value = _launch.elementwise(card.name, "value")
+        self.backward = _launch.elementwise(card.name, "backward")
         self.straight = "second_derivative" not in self.modes
         self.second: Any = (
-            None if self.straight else _raw.elementwise(card.name, "second_derivative")
+            None if self.straight else _launch.elementwise(card.name, "second_derivative")
         )
         self.slope_of: Any = None if self.straight else _formulas.slope_from_output(card)
         self.from_output: Any = (
-            _raw.elementwise(card.name, "backward_from_output")
+            _launch.elementwise(card.name, "backward_from_output")
             if "backward_from_output" in self.modes and (self.straight or self.slope_of)
             else None
         )
-        self.lean = _raw.Lean(card.name) if "lean" in self.modes else None
-        self.in_place = _raw.in_place(card.name)
+        self.lean = _launch.Lean(card.name) if "lean" in self.modes else None
+        self.in_place = _launch.in_place(card.name)
         self.bound: dict[Numbers, Bound] = {}
         self.by_number: dict[float, Bound] = {}
         self.define_operators()
@@ -80,9 +74,9 @@ class Unary:
             return "bits"
         signs = zip(self.parameters, numbers, strict=True)
         if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
-            return "output"  # with a negative slope it would not tell the side
+            return "output"  # with a negative slope the sign of y does not give the sign of x
         if lean is None and self.lean is not None and not self.lean.needs_output:
-            return "bits"  # two slopes: as exact, and a 32nd of the memory
+            return "bits"  # two slopes: as exact, and 1/32 of the memory
         return "input"
 
     def bind(self, numbers: Numbers) -> Bound:
@@ -103,7 +97,7 @@ class Unary:
         return self.differentiable_backward.apply(dy, x, *numbers)  # type: ignore[no-any-return]
 
     def pulled_back_from_output(self, dy: Tensor, y: Tensor, numbers: Numbers) -> Tensor:
-        """The same from y, which leads on to x, being this function's result."""
+        """The same from y, which is this function's result and so part of x's graph."""
         if needs_operator(dy, y):
             return self.by_operator(self.output_operator, dy, y, numbers)
         with torch.no_grad():
@@ -128,138 +122,100 @@ class Unary:
     # Operators: for whatever traces, wraps or moves tensors.
 
     def define_operators(self) -> None:
-        name, of = self.name, self
-        given = "".join(f", float {p.name}" for p in self.parameters)
-        count = len(self.parameters)
-
-        def checked(run: Any, inputs: int) -> Callable[..., Any]:
-            inner = _raw.same_shape(run, inputs)
-
-            def call(*args: Any) -> Any:
-                of.check_numbers(args[inputs : inputs + count])
-                return inner(*args)
-
-            return call if count else inner
-
-        def like_last(*args: Any) -> Tensor:
-            return torch.empty_like([a for a in args if isinstance(a, Tensor)][-1])
-
-        def cuda(mode: str, inputs: int, run: Any) -> Callable[..., Any]:
-            def impl(*args: Any) -> Any:
-                tensors, numbers = args[:inputs], args[inputs : inputs + count]
-                return on_cuda(
-                    lambda kernels: kernels.unary(name, mode, tensors, numbers),
-                    lambda: of.fallback(mode, tensors, numbers, run),
-                )
-
-            return impl
-
-        second_op: Any = None
-        higher_op: Any = None
-        backward_op: Any = None
-        output_op: Any = None
+        card = self.card
+        self.second_operator: Any = None
         if self.second is not None:
-
-            def save_x(ctx: Any, inputs: Any, output: Any) -> None:
-                x, *ctx.numbers = inputs
-                ctx.save_for_backward(x)
-
-            def third(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                (x,) = ctx.saved_tensors
-                return g * higher_op(x, *ctx.numbers, 3), *(None,) * count
-
-            second_op = define(
-                f"{name}_second_derivative", f"(Tensor x{given}) -> Tensor",
-                checked(self.second, 1), like_last,
-                cuda=cuda("second_derivative", 1, self.second), backward=third,
-                setup_context=save_x, vmap=elementwise_vmap(lambda: second_op),
+            self.second_operator = self.define(
+                "second_derivative", self.second,
+                lambda kept, g: g * self.higher_operator(*kept, 3),
             )  # fmt: skip
-
-            def higher(x: Tensor, *rest: Any) -> Tensor:
-                *numbers, order = rest
-                _raw.format_of(x.dtype)
-                of.check_numbers(tuple(numbers))
-                if not 0 <= order <= MOST_ORDERS:
-                    raise ValueError(f"{name}: order = {order} is not between 0 and {MOST_ORDERS}")
-                found = _formulas.derivative(of.card, order)(x, *numbers)
-                return torch.empty_like(x).copy_(found)
-
-            def yet_higher(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                (x,), (*numbers, order) = ctx.saved_tensors, ctx.numbers
-                return g * higher_op(x, *numbers, order + 1), *(None,) * (count + 1)
-
-            higher_op = define(
-                f"{name}_higher_derivative", f"(Tensor x{given}, int order) -> Tensor",
-                higher, lambda x, *_: torch.empty_like(x), cuda=higher, backward=yet_higher,
-                setup_context=save_x, vmap=elementwise_vmap(lambda: higher_op),
+            self.higher_operator = define_mode(
+                card, "second_derivative", self.higher,
+                lambda kept, g: g * self.higher_operator(*kept[:-1], kept[-1] + 1),
+                cuda=self.higher, elementwise=True, suffix="higher_derivative",
+                signature=schema(card, "second_derivative").replace(")", ", int order)", 1),
             )  # fmt: skip
-
-        def save_all(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs[:2])
-            ctx.numbers = inputs[2:]
-
-        def second_order(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-            dy, x = ctx.saved_tensors
-            to_dy = backward_op(g, x, *ctx.numbers)
-            to_x = torch.zeros_like(x) if second_op is None else g * dy * second_op(x, *ctx.numbers)
-            return to_dy, to_x, *(None,) * count
-
-        backward_op = define(
-            f"{name}_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            checked(self.backward, 2), like_last, cuda=cuda("backward", 2, self.backward),
-            backward=second_order, setup_context=save_all,
-            vmap=elementwise_vmap(lambda: backward_op),
-        )  # fmt: skip
+        self.backward_operator = self.define("backward", self.backward, self.second_order)
         if self.from_output is not None:
+            self.output_operator = self.define(
+                "backward_from_output", self.from_output, self.second_order_from_output
+            )
+        self.operator = self.define(
+            "value", self.value, self.first_order, keeps=self.kept_for_backward,
+            signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
+        )  # fmt: skip
+        if self.lean is not None:
+            self.lean_operator, self.lean_backward = lean_operators(self, self.lean)
 
-            def second_order_from_output(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-                dy, y = ctx.saved_tensors
-                to_dy, to_y = output_op(g, y, *ctx.numbers), torch.zeros_like(y)
-                if not of.straight:
-                    with torch.enable_grad():
-                        y = y if y.requires_grad else y.detach().requires_grad_()
-                        (to_y,) = torch.autograd.grad(
-                            of.slope_of(y, *ctx.numbers), y, g * dy,
-                            create_graph=torch.is_grad_enabled(),
-                        )  # fmt: skip
-                return to_dy, to_y, *(None,) * count
+    def define(
+        self, mode: str, run: Callable[..., Any], pull_back: Callable[..., Any], **more: Any
+    ) -> Any:
+        """The operator of a mode: checked on the CPU, and by Triton's kernel where there is one."""
+        inputs = loop(self.name, mode).tensors
+        end = inputs + len(self.parameters)
+        of_same_shape = _launch.same_shape(run, inputs)
 
-            output_op = define(
-                f"{name}_backward_from_output", f"(Tensor dy, Tensor y{given}) -> Tensor",
-                checked(self.from_output, 2), like_last,
-                cuda=cuda("backward_from_output", 2, self.from_output),
-                backward=second_order_from_output, setup_context=save_all,
-                vmap=elementwise_vmap(lambda: output_op),
+        def on_cpu(*args: Any) -> Any:
+            self.check_numbers(args[inputs:end])
+            return of_same_shape(*args[:end])
+
+        def on_cuda(*args: Any) -> Any:
+            tensors, numbers = args[:inputs], args[inputs:end]
+            return on_gpu(
+                self.name, mode, tensors[-1],
+                lambda kernels: kernels.unary(self.name, mode, tensors, numbers),
+                lambda: self.fallback(mode, tensors, numbers, run),
             )  # fmt: skip
 
-        def save(ctx: Any, inputs: Any, output: Tensor) -> None:
-            x, *ctx.numbers, keep_input = inputs
-            plan = of.plan(tuple(ctx.numbers), False if keep_input else None)
-            ctx.output = plan == "output"
-            ctx.save_for_backward(output if ctx.output else x)
+        return define_mode(
+            self.card, mode, on_cpu, pull_back, cuda=on_cuda, elementwise=True, **more
+        )
 
-        def first_order(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-            (kept,) = ctx.saved_tensors
-            dx = (output_op if ctx.output else backward_op)(dy, kept, *ctx.numbers)
-            return dx, *(None,) * (count + 1)
+    def higher(self, x: Tensor, *rest: Any) -> Tensor:
+        """The derivative of an order, by the formula."""
+        *numbers, order = rest
+        _launch.format_of(x.dtype)
+        self.check_numbers(tuple(numbers))
+        if not 0 <= order <= MOST_ORDERS:
+            raise ValueError(f"{self.name}: order = {order} is not between 0 and {MOST_ORDERS}")
+        found = _formulas.derivative(self.card, order)(x, *numbers)
+        return torch.empty_like(x).copy_(found)
 
-        self.operator = define(
-            name, f"(Tensor x{given}, bool keep_input=False) -> Tensor",
-            checked(lambda x, *rest: of.value(x, *rest[:count]), 1),
-            lambda x, *rest: torch.empty_like(x),
-            cuda=cuda("value", 1, self.value), backward=first_order, setup_context=save,
-            vmap=elementwise_vmap(lambda: of.operator),
-        )  # fmt: skip
-        self.backward_operator, self.output_operator = backward_op, output_op
-        self.second_operator, self.higher_operator = second_op, higher_op
-        if self.lean is not None:
-            self.lean_operator, self.lean_backward = lean_operators(self, self.lean, given)
+    def kept_for_backward(self, inputs: Any, output: Tensor) -> tuple[Any, ...]:
+        """What the operator keeps, the parameters, and whether that is the output."""
+        x, *numbers, keep_input = inputs
+        of_output = self.plan(tuple(numbers), False if keep_input else None) == "output"
+        return output if of_output else x, *numbers, of_output
+
+    def first_order(self, kept: Any, dy: Tensor) -> Tensor:
+        *given, of_output = kept
+        operator = self.output_operator if of_output else self.backward_operator
+        return operator(dy, *given)  # type: ignore[no-any-return]
+
+    def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        """Back through dy f'(x)."""
+        dy, x, *numbers = kept
+        to_dy = self.backward_operator(g, x, *numbers)
+        if self.straight:
+            return to_dy, torch.zeros_like(x)
+        return to_dy, g * dy * self.second_operator(x, *numbers)
+
+    def second_order_from_output(self, kept: Any, g: Tensor) -> tuple[Tensor, Tensor]:
+        """The same where f' is a function of y."""
+        dy, y, *numbers = kept
+        to_dy, to_y = self.output_operator(g, y, *numbers), torch.zeros_like(y)
+        if not self.straight:
+            with torch.enable_grad():
+                y = y if y.requires_grad else y.detach().requires_grad_()
+                (to_y,) = torch.autograd.grad(
+                    self.slope_of(y, *numbers), y, g * dy, create_graph=torch.is_grad_enabled()
+                )
+        return to_dy, to_y
 
     def fallback(
         self, mode: str, tensors: tuple[Tensor, ...], numbers: Numbers, run: Callable[..., Any]
     ) -> Any:
         """A mode where no kernel reaches: by torch's formula, or by a copy to the CPU."""
-        warn_of_fallback(self.name, tensors[-1].device.type)
         if mode == "value":
             return self.formula(*tensors, *numbers)
         if mode == "backward":
@@ -282,10 +238,10 @@ class Unary:
 
     # The call.
 
-    def call(
+    def call_unary(
         self, input: Any, numbers: tuple[Any, ...], inplace: bool, lean: bool | None
     ) -> Tensor:
-        """Any way but the short one that the public function takes by itself."""
+        """Every way but the fast path, which the public function takes by itself."""
         if inplace not in (True, False):  # an argument that only torch has, in its place
             raise TypeError(f"{self.name}: inplace must be True or False, not {inplace!r}")
         numbers = tuple(
@@ -337,8 +293,8 @@ class Unary:
             return self.in_place(x, *numbers)
         if way == KERNELS and plan == "output":
             return self.bind(numbers).keeping("output in place")(x)
-        # Backward needs x as it was.
-        return x.copy_(self.call(x.clone(), numbers, False, lean))
+        # Backward needs the old x.
+        return x.copy_(self.call_unary(x.clone(), numbers, False, lean))
 
 
 MOST_KEPT = 64
@@ -346,14 +302,11 @@ MOST_ORDERS = 12  # each has a longer formula than the one before
 
 
 class Bound:
-    """One function with its parameters fixed, for tensors that need neither tracing nor transforms.
-
-    Its autograd Functions are of the old style, without setup_context, which costs 10 us a call.
-    """
+    """A function with its parameters fixed, for tensors that are neither traced nor transformed."""
 
     def __init__(self, of: Unary, numbers: Numbers):
         self.of, self.numbers = of, numbers
-        self.value: Callable[[Tensor], Tensor] = _raw.elementwise(of.name, "value", *numbers)
+        self.value: Callable[[Tensor], Tensor] = _launch.elementwise(of.name, "value", *numbers)
         self.applied: dict[str, Callable[[Tensor], Tensor]] = {}
         self.apply = self.keeping(of.plan(numbers, None))
 
@@ -364,68 +317,53 @@ class Bound:
                 "input": from_input, "output": from_output, "output in place": over_input,
                 "bits": from_bits,
             }  # fmt: skip
-            self.applied[plan] = applier(makers[plan](self.of, self.value, self.numbers))
+            self.applied[plan] = makers[plan](self.of, self.value, self.numbers)
         return self.applied[plan]
 
 
-def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    return keeping_one(of, value, numbers, "backward", of.pulled_back)
+def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps the input."""
+    dx_of = _launch.elementwise(of.name, "backward", *numbers)
+
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return value(x)
+
+    return eager(
+        forward,
+        lambda ctx, dy, x: dx_of(dy, x),
+        lambda ctx, dy, x: of.pulled_back(dy, x, numbers),
+    )
 
 
-def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    return keeping_one(of, value, numbers, "backward_from_output", of.pulled_back_from_output)
+def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps the output, which is the next layer's input anyway."""
+    dx_of = _launch.elementwise(of.name, "backward_from_output", *numbers)
 
-
-def keeping_one(
-    of: Unary,
-    value: Callable[[Tensor], Tensor],
-    numbers: Numbers,
-    mode: str,
-    pulled_back: Callable[..., Tensor],
-) -> type[Function]:
-    """The Function that keeps what the backward kernel of a mode reads: the input or the output."""
-    dx_of = _raw.elementwise(of.name, mode, *numbers)
-    of_output = mode == "backward_from_output"
-
-    class KeepingOne(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            y = value(x)
-            ctx.save_for_backward(y if of_output else x)
-            return y
-
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (kept,) = ctx.saved_tensors
-            if not _grad_enabled():
-                try:
-                    return dx_of(dy, kept)
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(kept):
-                        raise
-            return pulled_back(dy, kept, numbers)
-
-    return KeepingOne
-
-
-def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
-    class OverInput(from_output(of, value, numbers)):  # type: ignore[misc]
-        """Writes over x and keeps the result, which is the next layer's input anyway."""
-
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            of.in_place(x, *numbers)
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = value(x)
+        if y is x:
             ctx.mark_dirty(x)
-            ctx.save_for_backward(x)
-            return x
+        ctx.save_for_backward(y)
+        return y
 
-    return OverInput
+    return eager(
+        forward,
+        lambda ctx, dy, y: dx_of(dy, y),
+        lambda ctx, dy, y: of.pulled_back_from_output(dy, y, numbers),
+    )
 
 
-def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> type[Function]:
+def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """The same, with the output in the memory of the input."""
+    return from_output(of, lambda x: of.in_place(x, *numbers), numbers)
+
+
+def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
+    """Keeps a bit per element, and the output if the function needs it."""
     if of.lean is None:
         raise ValueError(f"{of.name} has no lean form")
-    lean: _raw.Lean = of.lean
+    lean: _launch.Lean = of.lean
 
     class LinearInDy(Function):
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
@@ -443,7 +381,7 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             kept = ctx.saved_tensors
-            return pulled_back(g, ctx.strides, *kept), None, *(None for _ in kept)
+            return by_graph(ctx, g, *kept), None, *(None for _ in kept)
 
         @staticmethod
         def jvp(ctx: Any, dy_t: Any, *_: Any) -> Any:
@@ -456,7 +394,8 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             each = [LinearInDy.apply(one, strides, *kept) for one in dy.unbind(dims[0])]
             return torch.stack(each), 0
 
-    def pulled_back(dy: Tensor, strides: Any, *kept: Tensor) -> Any:
+    def by_graph(ctx: Any, dy: Tensor, *kept: Tensor) -> Any:
+        strides = ctx.strides
         if needs_operator(dy, *kept):
             return by_operator(
                 of.name, lambda dy: of.lean_backward(dy, *kept, strides, *numbers),
@@ -465,31 +404,26 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
             )  # fmt: skip
         return LinearInDy.apply(dy, strides, *kept)
 
-    class FromBits(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            y, bits = lean.forward(x, *numbers)
-            ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
-            ctx.strides = y.stride()
-            return y
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y, bits = lean.forward(x, *numbers)
+        ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
+        ctx.strides = y.stride()
+        return y
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            if not _grad_enabled():
-                try:
-                    return lean.backward(dy, ctx.saved_tensors, ctx.strides, *numbers)
-                except RuntimeError:
-                    if all(map(is_plain, (dy, *ctx.saved_tensors))):
-                        raise
-            elif lean.needs_output:
-                raise RuntimeError(no_second(of.name))
-            return pulled_back(dy, ctx.strides, *ctx.saved_tensors)
+    def once_or_by_graph(ctx: Any, dy: Tensor, *kept: Tensor) -> Any:
+        if lean.needs_output and _grad_enabled():
+            raise RuntimeError(no_second(of.name))
+        return by_graph(ctx, dy, *kept)
 
-    return FromBits
+    return eager(
+        forward,
+        lambda ctx, dy, *kept: lean.backward(dy, kept, ctx.strides, *numbers),
+        once_or_by_graph,
+    )
 
 
 def of_ones(dy: Tensor, strides: Any) -> Tensor:
-    """A plain gradient of ones, which lies as the result did."""
+    """A gradient of ones with the strides of the result."""
     return torch.empty_strided(dy.shape, strides, dtype=dy.dtype, device="cpu").fill_(1)
 
 
@@ -500,31 +434,29 @@ def no_second(name: str) -> str:
     )
 
 
-def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
+def lean_operators(of: Unary, lean: _launch.Lean) -> tuple[Any, Any]:
     """``name_lean`` and ``name_lean_backward``."""
-    name, count = of.name, len(of.parameters)
-    outputs = "Tensor y, " if lean.needs_output else ""
-    kept_count = 1 + lean.needs_output
+    name, kept_count = of.name, 1 + lean.needs_output
 
-    def forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
-        _raw.format_of(x.dtype)
+    def lean_value(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+        _launch.format_of(x.dtype)
         of.check_numbers(numbers)
         return lean.forward(x, *numbers)
 
-    def fake_forward(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
+    def fake_value(x: Tensor, *numbers: float) -> tuple[Tensor, Tensor]:
         return torch.empty_like(x), x.new_empty((x.numel() + 7) // 8, dtype=torch.uint8)
 
-    def backward(dy: Tensor, *rest: Any) -> Tensor:
+    def lean_backward(dy: Tensor, *rest: Any) -> Tensor:
         *kept, strides = rest[: kept_count + 1]
         *outputs, bits = kept
-        _raw.format_of(dy.dtype)
+        _launch.format_of(dy.dtype)
         of.check_numbers(rest[kept_count + 1 :])
         check_dense(dy.shape, strides)
         for y in outputs:
-            _raw.check_shape(y, dy.shape)
+            _launch.check_shape(y, dy.shape)
             if y.dtype is not dy.dtype or y.stride() != tuple(strides):
                 raise RuntimeError(f"{name}: y is not the output that was kept")
-        _raw.check_shape(bits, ((dy.numel() + 7) // 8,))
+        _launch.check_shape(bits, ((dy.numel() + 7) // 8,))
         if bits.dtype is not torch.uint8 or not bits.is_contiguous():
             raise RuntimeError(f"{name}: bits are not those that were kept")
         return lean.backward(dy, kept, tuple(strides), *rest[kept_count + 1 :])
@@ -532,41 +464,29 @@ def lean_operators(of: Unary, lean: _raw.Lean, given: str) -> tuple[Any, Any]:
     def fake_backward(dy: Tensor, *rest: Any) -> Tensor:
         return dy.new_empty_strided(dy.shape, rest[kept_count])
 
-    def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(*inputs[1 : 1 + kept_count])
-        ctx.rest = inputs[1 + kept_count :]
-
-    def second_order(ctx: Any, g: Tensor) -> Any:
+    def second_order(kept: Any, g: Tensor) -> Any:
         if lean.needs_output:
             raise RuntimeError(no_second(name))
-        nones = (None,) * (kept_count + 1 + count)
-        return backward_op(g, *ctx.saved_tensors, *ctx.rest), *nones
+        return backward_operator(g, *kept)
 
-    backward_op = define(
-        f"{name}_lean_backward",
-        f"(Tensor dy, {outputs}Tensor bits, SymInt[] strides{given}) -> Tensor",
-        backward, fake_backward, backward=second_order, setup_context=save_backward,
+    backward_operator = define_mode(
+        of.card, "lean_backward", lean_backward, second_order, fake=fake_backward,
+        keeps=lambda inputs, output: inputs[1:],
     )  # fmt: skip
 
-    def save(ctx: Any, inputs: Any, output: Any) -> None:
+    def kept_of_value(inputs: Any, output: Any) -> tuple[Any, ...]:
         y, bits = output
-        ctx.mark_non_differentiable(bits)
-        ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
-        ctx.strides, ctx.numbers = y.stride(), inputs[1:]
+        return *((y, bits) if lean.needs_output else (bits,)), y.stride(), *inputs[1:]
 
-    def first_order(ctx: Any, dy: Tensor, _: Any) -> Any:
-        dx = backward_op(dy, *ctx.saved_tensors, ctx.strides, *ctx.numbers)
-        return dx, *(None,) * count
-
-    operator = define(
-        f"{name}_lean", f"(Tensor x{given}) -> (Tensor, Tensor)", forward, fake_forward,
-        backward=first_order, setup_context=save,
+    operator = define_mode(
+        of.card, "lean", lean_value, lambda kept, dy, _: backward_operator(dy, *kept),
+        fake=fake_value, keeps=kept_of_value,
     )  # fmt: skip
-    return operator, backward_op
+    return operator, backward_operator
 
 
 def check_dense(shape: torch.Size, strides: Any) -> None:
-    """Refuses strides with which elements would not lie side by side, each once."""
+    """Refuses strides that leave gaps between elements, or overlap."""
     reach = 1
     fits = len(strides) == len(shape)
     for step, size in sorted(zip(strides, shape, strict=False)):
@@ -591,44 +511,37 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
                 return of.second_operator(x, *numbers)  # type: ignore[no-any-return]
             return of.higher_operator(x, *numbers, order)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, ctx.order, *ctx.numbers = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            return g * Derivative.apply(x, ctx.order + 1, *ctx.numbers), None, *nones
+            (x,), (order, *numbers) = ctx.saved_tensors, ctx.rest
+            return g * Derivative.apply(x, order + 1, *numbers), None, *nones
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Any:
+            order, *numbers = ctx.rest
             with nested_forward():
                 (x,) = map(primal, ctx.saved_tensors)
-                return x_t * Derivative.apply(x, ctx.order + 1, *ctx.numbers)
+                return x_t * Derivative.apply(x, order + 1, *numbers)
 
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, *numbers: float) -> Tensor:
             return of.backward_operator(dy, x, *numbers)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            dy, x, *ctx.numbers = inputs
-            ctx.save_for_backward(dy, x)
-            ctx.save_for_forward(dy, x)
+        setup_context = saving(0, 2)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
             dy, x = ctx.saved_tensors
-            to_dy = of.pulled_back(g, x, ctx.numbers) if ctx.needs_input_grad[0] else None
+            to_dy = of.pulled_back(g, x, ctx.rest) if ctx.needs_input_grad[0] else None
             to_x = None
             if ctx.needs_input_grad[1]:
                 to_x = (
                     torch.zeros_like(x)
                     if of.straight
-                    else g * dy * Derivative.apply(x, 2, *ctx.numbers)
+                    else g * dy * Derivative.apply(x, 2, *ctx.rest)
                 )
             return to_dy, to_x, *nones
 
@@ -638,9 +551,9 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
                 dy, x = map(primal, ctx.saved_tensors)
                 total = torch.zeros_like(dy)
                 if dy_t is not None:
-                    total = total + Backward.apply(dy_t, x, *ctx.numbers)
+                    total = total + Backward.apply(dy_t, x, *ctx.rest)
                 if x_t is not None and not of.straight:
-                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.numbers)
+                    total = total + x_t * dy * Derivative.apply(x, 2, *ctx.rest)
                 return total
 
     class Value(Function):
@@ -648,34 +561,30 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
         def forward(x: Tensor, *numbers: float) -> Tensor:
             return of.operator(x, *numbers)  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.numbers = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             (x,) = ctx.saved_tensors
-            return of.pulled_back(dy, x, ctx.numbers), *nones
+            return of.pulled_back(dy, x, ctx.rest), *nones
 
         @staticmethod
         def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:
             (x,) = ctx.saved_tensors
-            return Backward.apply(x_t, x, *ctx.numbers)  # type: ignore[no-any-return]
+            return Backward.apply(x_t, x, *ctx.rest)  # type: ignore[no-any-return]
 
     for each in (Derivative, Backward, Value):
         each.vmap = staticmethod(elementwise_vmap(partial(getattr, each, "apply")))  # type: ignore[method-assign]
     return Backward, Value
 
 
-def public(
+def public_unary(
     of: Unary, forms: dict[str, Callable[..., Tensor]] | None = None
 ) -> Callable[..., Tensor]:
     """The function with the card's parameters in its signature, written out and compiled.
 
-    A closure over ``*args`` would have no signature and cost half a microsecond a call. `forms` are
-    the functions that torch's argument ``approximate`` chooses besides.
+    A closure over ``*args`` would have no signature and cost half a microsecond per call. `forms`
+    are the functions that torch's argument ``approximate`` chooses besides.
     """
     parameters, extra = of.parameters, ignored(of.card)
     signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
@@ -726,7 +635,7 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
 """
     scope: dict[str, Any] = {
         "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
-        "grad_enabled": _grad_enabled, "call": of.call,
+        "grad_enabled": _grad_enabled, "call": of.call_unary,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip

@@ -1,12 +1,8 @@
 """Cross-entropy of logits against labels or target probabilities."""
 
-from typing import Any
+import math
 
-import numpy as np
-
-from ogive import _heads as heads
-from ogive.calls.arrays import as_logits, as_plain, checked_axis, row_last
-from ogive.catalog.card import Card, Parameter, Peer
+from ogive.catalog.card import ABOVE_ONE, BELOW_ZERO, Card, Parameter, Peer
 
 
 def formula(
@@ -41,10 +37,11 @@ card = Card(
     summary="Minus the expected log-probability that the softmax of the logits gives the target.",
     formula=formula,
     parameters=(
-        Parameter(name="axis", default=-1, doc="Axis of the classes."),
-        Parameter(name="weight", default=None, doc="Weight of each class."),
+        Parameter(name="axis", role="axis", default=-1, doc="Axis of the classes."),
+        Parameter(name="weight", role="weights", default=None, doc="Weight of each class."),
         Parameter(
             name="ignore_index",
+            role="label",
             default=None,
             doc="Label of rows that count neither in the loss nor in the mean.",
         ),
@@ -52,28 +49,31 @@ card = Card(
             name="label_smoothing",
             default=0.0,
             doc="Share eps of the target spread evenly over all K classes, eps/K each.",
-            domain=(0.0, 1.0),
+            domain=(BELOW_ZERO, ABOVE_ONE),
         ),
         Parameter(
             name="z_loss",
             default=0.0,
             doc="Factor of the squared log-partition that keeps logits near 0.",
-            domain=(0.0, float("inf")),
+            domain=(BELOW_ZERO, math.inf),
+            unweighted=True,
         ),
         Parameter(
             name="softcap",
             default=None,
             doc="Bound c on the logits, applied as c tanh(z/c).",
-            domain=(0.0, float("inf")),
+            domain=(0.0, math.inf),
+            as_operands=lambda c: (0.0 if c is None else c,),
         ),
         Parameter(
             name="temperature",
             default=1.0,
             doc="Divides the logits, after softcap.",
-            domain=(0.0, float("inf")),
+            domain=(0.0, math.inf),
         ),
         Parameter(
             name="reduction",
+            role="reduction",
             default="mean",
             doc="'mean' (over the summed row weights), 'sum' or 'none'.",
         ),
@@ -87,6 +87,7 @@ card = Card(
             "Hessian nowhere exceeds",
         ),
     ),
+    recomputes=True,
     row_claims=("gradient_is_softmax_minus_target", "gradient_sums_to_zero", "shift_invariant"),
     peers=(
         Peer(
@@ -115,158 +116,3 @@ card = Card(
     edges="Confident rows keep full relative accuracy in loss and gradient. The mean over no rows "
     "is 0 with gradient 0. Target rows need not sum to 1: the gradient is a sum(t) - t.",
 )
-
-
-LANES_TAKE_LABELS = True
-"""Labels without another option run in float lanes, several times as fast as all else."""
-
-
-def evaluate(
-    z: Any,
-    target: Any,
-    axis: int = -1,
-    weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-    softcap: float | None = None,
-    temperature: float = 1.0,
-    reduction: str = "mean",
-    *,
-    gradient: bool,
-    hessian: str | None = None,
-    out: Any = None,
-) -> Any:
-    """The loss, with its derivatives where asked, after every check has passed."""
-    logits = as_logits(z, "cross_entropy")
-    axis = checked_axis(logits, axis, "cross_entropy")
-    rows = row_last(logits, axis)
-    lead, classes = rows.shape[:-1], rows.shape[-1]
-    how = heads.checked_reduction(reduction)
-    options = checked_options(label_smoothing, z_loss, softcap, temperature)
-    if classes == 0:
-        raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
-    weights = checked_class_weights(weight, classes, logits.shape)
-    mode, operand = checked_target(target, logits.shape, axis, ignore_index)
-    if mode == "probabilities":
-        operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = 1.0
-    if how == "mean":
-        weights, total, own = mean_weights(mode, operand, weights)
-        options = (options[0], options[1] * own, *options[2:])
-
-    kind = None if hessian is None else heads.checked_hessian(hessian)
-    dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = heads.inverse(total)
-    loss = np.empty(lead)
-    into = {k: v if v is None else row_last(v, axis) for k, v in (("dz", dz), ("h", h))}
-    run(mode, rows, operand, weights, options, factor, loss=loss, kind=kind, **into)
-    value = heads.reduced(loss, how, total, logits.dtype)
-    return value if dz is None else (value, dz) if h is None else (value, dz, h)
-
-
-def checked_options(
-    label_smoothing: float, z_loss: float, softcap: float | None, temperature: float
-) -> tuple[float, ...]:
-    """The numbers among the options, as the kernel takes them."""
-    return (
-        heads.checked_number("label_smoothing", label_smoothing, 0, 1),
-        heads.checked_number("z_loss", z_loss, 0),
-        0.0 if softcap is None else heads.checked_number("softcap", softcap, 0, open_low=True),
-        heads.checked_number("temperature", temperature, 0, open_low=True),
-    )
-
-
-def checked_class_weights(weight: Any, classes: int, shape: tuple[int, ...]) -> Any:
-    """One weight a class, or None."""
-    weights = None if weight is None else heads.checked_weights("weight", weight)
-    if weights is not None and weights.shape != (classes,):
-        raise ValueError(
-            f"weight of shape {weights.shape} does not fit {classes} classes of logits of shape "
-            f"{shape}"
-        )
-    return weights
-
-
-def checked_target(
-    target: Any, shape: tuple[int, ...], axis: int, ignore_index: int | None
-) -> tuple[str, Any]:
-    """The kernel's mode for logits of that shape, and checked labels or unchecked probabilities."""
-    given = as_plain(target, "target")
-    lead = shape[:axis] + shape[axis + 1 :]
-    if given.shape == shape:
-        if ignore_index is not None:
-            raise ValueError("ignore_index applies to integer labels, not to probabilities")
-        return "probabilities", given
-    if given.shape != lead:
-        raise ValueError(
-            f"target of shape {given.shape} fits logits of shape {shape} neither as labels "
-            f"{lead} nor as probabilities {shape}"
-        )
-    if given.dtype.kind not in "biu":
-        raise TypeError(
-            f"target of dtype {given.dtype} and shape {given.shape}: labels must be integers, "
-            f"and probabilities must have the logits' shape {shape}"
-        )
-    return "labels", heads.checked_labels(given, shape[axis], ignore_index)
-
-
-def total_weight(mode: str, operand: Any, weights: Any) -> float:
-    """What a mean divides by: the weights of the rows that count, or inf where none does."""
-    if mode == "probabilities":
-        return float(np.prod(operand.shape[:-1])) or np.inf
-    kept = operand >= 0
-    if weights is None:
-        return float(np.count_nonzero(kept)) or np.inf
-    own = weights[operand[kept]]
-    total = float(np.sum(own))
-    return total if total or own.any() else np.inf
-
-
-def mean_weights(mode: str, operand: Any, weights: Any) -> tuple[Any, float, float]:
-    """Class weights, what a mean divides by, and what rows without a class count, on a scale where
-    nothing leaves the range: all three times one power of two, which changes no mean.
-    """
-    if weights is None:
-        return None, total_weight(mode, operand, None), 1.0
-    if mode == "probabilities":
-        size = float(np.max(np.abs(weights)))
-        return heads.lowered(weights, size, total_weight(mode, operand, None))
-    with np.errstate(over="ignore"):
-        total = total_weight(mode, operand, weights)
-    if not 2.0**-60 <= abs(total) <= 2.0**60:
-        counted = weights[operand[operand >= 0]]
-        if counted.any():
-            weights, total = heads.balanced(weights, counted)
-    return weights, total, 1.0
-
-
-def run(
-    mode: str,
-    rows: Any,
-    operand: Any,
-    weights: Any,
-    options: tuple[float, ...],
-    factor: float,
-    *,
-    loss: Any,
-    dz: Any,
-    h: Any = None,
-    kind: float | None = None,
-) -> None:
-    """The kernel on rows of logits; `dz` may be those rows."""
-    class_weight = 1.0 if weights is None else np.broadcast_to(weights, rows.shape)
-    heads.run(
-        "cross_entropy",
-        mode,
-        rows.dtype,
-        rows,
-        operand,
-        class_weight,
-        *options,
-        factor,
-        loss=loss,
-        dz=dz,
-        h=h,
-        kind=kind,
-    )

@@ -1,12 +1,9 @@
 """Focal loss of logits against labels or target probabilities."""
 
+import math
 from typing import Any
 
-import numpy as np
-
-from ogive import _heads as heads
-from ogive.calls.arrays import as_logits, checked_axis, row_last
-from ogive.catalog.card import Card, Parameter, Peer
+from ogive.catalog.card import BELOW_ZERO, Card, Parameter, Peer
 
 from . import cross_entropy
 
@@ -51,9 +48,14 @@ card = Card(
             name="gamma",
             default=2.0,
             doc="How much confident rows count less; 0 is cross_entropy.",
-            domain=(0.0, float("inf")),
+            domain=(BELOW_ZERO, math.inf),
         ),
-        Parameter(name="weight", default=None, doc="Weight of each class, the paper's alpha."),
+        Parameter(
+            name="weight",
+            role="weights",
+            default=None,
+            doc="Weight of each class, the paper's alpha.",
+        ),
         _shared["ignore_index"],
         _shared["label_smoothing"],
         _shared["reduction"],
@@ -92,65 +94,3 @@ card = Card(
     notes="Target probabilities t give sum_c t_c (1 - p_c)^gamma (-log p_c), linear in t. The loss "
     "is not convex; boosted trees and Newton steps want hessian='upper'.",
 )  # fmt: skip
-
-
-def evaluate(
-    z: Any,
-    target: Any,
-    axis: int = -1,
-    gamma: float = 2.0,
-    weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    reduction: str = "mean",
-    *,
-    gradient: bool,
-    hessian: str | None = None,
-    out: Any = None,
-) -> Any:
-    """The loss, with its derivatives where asked, after every check has passed."""
-    logits = as_logits(z, "focal")
-    axis = checked_axis(logits, axis, "focal")
-    rows = row_last(logits, axis)
-    lead, classes = rows.shape[:-1], rows.shape[-1]
-    how = heads.checked_reduction(reduction)
-    focus, smoothing = checked_options(gamma, label_smoothing)
-    if classes == 0:
-        raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
-    weights = cross_entropy.checked_class_weights(weight, classes, logits.shape)
-    mode, operand = cross_entropy.checked_target(target, logits.shape, axis, ignore_index)
-    if mode == "probabilities":
-        operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = 1.0
-    if how == "mean":
-        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
-
-    kind = None if hessian is None else heads.checked_hessian(hessian)
-    dz, h = heads.checked_outs(out, logits, kind is not None) if gradient else (None, None)
-    factor = heads.inverse(total)
-    loss = np.empty(lead)
-    heads.run(
-        "focal",
-        mode,
-        logits.dtype,
-        rows,
-        operand,
-        1.0 if weights is None else np.broadcast_to(weights, rows.shape),
-        focus,
-        smoothing,
-        factor,
-        loss=loss,
-        dz=dz if dz is None else row_last(dz, axis),
-        h=h if h is None else row_last(h, axis),
-        kind=kind,
-    )
-    value = heads.reduced(loss, how, total, logits.dtype)
-    return value if dz is None else (value, dz) if h is None else (value, dz, h)
-
-
-def checked_options(gamma: float, label_smoothing: float) -> tuple[float, float]:
-    """The numbers among the options, as the kernel takes them."""
-    return (
-        heads.checked_number("gamma", gamma, 0),
-        heads.checked_number("label_smoothing", label_smoothing, 0, 1),
-    )

@@ -1,11 +1,5 @@
 """Sparsemax loss of logits against labels or target probabilities."""
 
-from typing import Any
-
-import numpy as np
-
-from ogive import _heads as heads
-from ogive.calls.arrays import as_logits, checked_axis, row_last
 from ogive.catalog.card import Card, Parameter, Peer
 
 from . import cross_entropy
@@ -34,7 +28,7 @@ card = Card(
     formula=formula,
     parameters=(
         _shared["axis"],
-        Parameter(name="weight", default=None, doc="Weight of each class."),
+        Parameter(name="weight", role="weights", default=None, doc="Weight of each class."),
         _shared["ignore_index"],
         _shared["reduction"],
     ),
@@ -64,52 +58,3 @@ card = Card(
     "threshold that lies. Target rows need not sum to 1: with a sum c the loss is c times that of "
     "the row over c. The Hessian is constant between kinks, so there is no value_grad_hess.",
 )
-
-
-def evaluate(
-    z: Any,
-    target: Any,
-    axis: int = -1,
-    weight: Any = None,
-    ignore_index: int | None = None,
-    reduction: str = "mean",
-    *,
-    gradient: bool,
-    out: Any = None,
-) -> Any:
-    """The loss, with its gradient where asked, after every check has passed."""
-    logits = as_logits(z, "sparsemax_loss")
-    axis = checked_axis(logits, axis, "sparsemax_loss")
-    rows = row_last(logits, axis)
-    how = heads.checked_reduction(reduction)
-    classes = rows.shape[-1]
-    if classes == 0:
-        raise ValueError(f"logits of shape {logits.shape} have no classes along axis {axis}")
-    weights = cross_entropy.checked_class_weights(weight, classes, logits.shape)
-    mode, operand = cross_entropy.checked_target(target, logits.shape, axis, ignore_index)
-    if mode == "probabilities":
-        operand = row_last(heads.checked_probabilities(operand, logits.dtype, np.inf), axis)
-    total = 1.0
-    if how == "mean":
-        weights, total, _ = cross_entropy.mean_weights(mode, operand, weights)
-
-    dz = heads.checked_out(out, logits) if gradient else None
-    loss = np.empty(rows.shape[:-1])
-    heads.run(
-        "sparsemax_loss",
-        mode,
-        logits.dtype,
-        rows,
-        operand,
-        1.0 if weights is None else np.broadcast_to(weights, rows.shape),
-        heads.inverse(total),
-        loss=loss,
-        dz=dz if dz is None else row_last(dz, axis),
-    )
-    value = heads.reduced(loss, how, total, logits.dtype)
-    return value if dz is None else (value, dz)
-
-
-def checked_options() -> tuple[()]:
-    """There are no numbers among the options."""
-    return ()

@@ -18,7 +18,9 @@ card = Card(
     "the softmax of the logits, and it has a gradient.",
     formula=formula,
     parameters=(
-        Parameter(name="axis", default=-1, doc="Axis along which the result sums to 1."),
+        Parameter(
+            name="axis", role="axis", default=-1, doc="Axis along which the result sums to 1."
+        ),
         Parameter(
             name="temperature",
             default=1.0,
@@ -27,11 +29,13 @@ card = Card(
         ),
         Parameter(
             name="hard",
+            role="switch",
             default=False,
             doc="One-hot result, 1 at the draw; backward stays that of the soft one.",
         ),
         Parameter(
             name="seed",
+            role="seed",
             default=None,
             doc="Key of the counter-based generator, an integer that must be given: the same seed "
             "draws the same noise in backward.",

@@ -14,14 +14,16 @@ card = Card(
     summary="The log of the sum of all e^x_j: a smooth maximum, whose gradient is the softmax.",
     formula=formula,
     parameters=(
-        Parameter(name="axis", default=-1, doc="Axis that is reduced."),
+        Parameter(name="axis", role="axis", default=-1, doc="Axis that is reduced."),
         Parameter(
             name="temperature",
             default=1.0,
             doc="Divides the logits.",
             domain=(0.0, float("inf")),
         ),
-        Parameter(name="where", default=None, doc="Mask of the elements that take part."),
+        Parameter(
+            name="where", role="mask", default=None, doc="Mask of the elements that take part."
+        ),
     ),
     row_claims=("shift_equivariant", "above_maximum", "gradient_sums_to_one"),
     peers=(

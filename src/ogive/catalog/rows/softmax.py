@@ -22,14 +22,18 @@ card = Card(
     formula=formula,
     pull_back=pull_back,
     parameters=(
-        Parameter(name="axis", default=-1, doc="Axis along which the probabilities sum to 1."),
+        Parameter(
+            name="axis", role="axis", default=-1, doc="Axis along which the probabilities sum to 1."
+        ),
         Parameter(
             name="temperature",
             default=1.0,
             doc="Divides the logits: below 1 sharpens, above 1 flattens.",
             domain=(0.0, float("inf")),
         ),
-        Parameter(name="where", default=None, doc="Mask of the elements that take part."),
+        Parameter(
+            name="where", role="mask", default=None, doc="Mask of the elements that take part."
+        ),
     ),
     aliases=("softargmax",),
     row_claims=(

@@ -22,16 +22,16 @@ card = Card(
         Parameter(name="upper", default=1 / 3, doc="Greatest slope for x <= 0."),
         Parameter(
             name="training",
+            role="switch",
             default=False,
             doc="Draw slopes uniformly from (lower, upper); otherwise their mean is used.",
-            operand=False,
         ),
         Parameter(
             name="seed",
+            role="seed",
             default=None,
             doc="Key of the counter-based generator; training needs one, and the same seed draws "
             "the same slopes in backward.",
-            operand=False,
         ),
     ),
     claims=Claims(

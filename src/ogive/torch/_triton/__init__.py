@@ -10,7 +10,7 @@ import torch
 from ogive.catalog import find
 
 from .._formats import FLOATS
-from . import elementwise, row_functions, sparse_rows
+from . import draws, elementwise, heads, row_functions, sparse_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
@@ -28,11 +28,10 @@ __all__ = [
     "unary",
 ]
 
-HEADS = {"cross_entropy", "binary_cross_entropy", "linear_cross_entropy"}
-
 
 def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
-    """Whether there is a kernel for a function's mode and a tensor's format.
+    """Whether there is a kernel for a function's mode and for such a tensor: the one place that
+    decides it. Rows lie along the last axis.
 
     The device is not asked about: on one that Triton does not know, the kernel's launch fails.
     """
@@ -40,22 +39,27 @@ def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
         return False
     match find(name).kind:
         case "unary":
-            return elementwise.program(name, mode) is not None
+            return elementwise.program(name, mode.removeprefix("sampled_")) is not None
         case "gated":
             return mode in ("value", "backward")
+        case "rows" if hasattr(draws, name):
+            return mode in ("value", "backward")
+        case "rows" if name in sparse_rows.POWERS:
+            short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
+            return short and mode in ("value", "backward_from_output")
         case "rows":
-            have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}.get(mode, ())
-            return name in have or (bool(have) and name in sparse_rows.POWERS)
+            have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}
+            return name in have.get(mode, ())
         case _:
-            return name in HEADS and mode in ("value", "value_and_grad")
+            return hasattr(heads, name) and mode in ("value", "value_and_grad")
 
 
 def rows(
     name: str, mode: str, tensors: tuple[torch.Tensor, ...], parameters: tuple[float, ...] = ()
 ) -> torch.Tensor:
     """A row function's value, or its backward from the output, over the last axis."""
-    of = sparse_rows if name in sparse_rows.POWERS and supported(name, mode, tensors[-1]) else (
-        row_functions
-    )  # fmt: skip
+    if not supported(name, mode, tensors[-1]):
+        raise NotImplementedError(f"{mode} of {name}")
+    of = sparse_rows if name in sparse_rows.POWERS else row_functions
     found: torch.Tensor = of.rows(name, mode, tensors, parameters)
     return found

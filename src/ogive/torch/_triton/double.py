@@ -340,7 +340,7 @@ def root_share(a, c):
 
 @triton.jit
 def log(a):
-    """log of a normal number, for one value a row: 2^k (1 + f), 1 + f in [2/3, 4/3]."""
+    """log of a normal number, for one value per row: 2^k (1 + f), 1 + f in [2/3, 4/3]."""
     bits = a.to(tl.int64, bitcast=True)
     k = (bits - 0x3FE5555555555555) >> 52
     f = (bits - (k << 52)).to(tl.float64, bitcast=True) - 1.0

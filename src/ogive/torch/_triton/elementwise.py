@@ -36,13 +36,13 @@ def program(name: str, mode: str) -> tape.Program | None:
 def unary_source(name: str, mode: str, given: str) -> str:
     """The kernel of a unary function's mode as text.
 
-    ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor; or it is "drawn",
-    and all of them are one number for each element, between two and from a seed.
+    ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor; or it is
+    "random": then all of them are one random number per element, between two and from a seed.
     """
     steps = program(name, mode)
     assert steps is not None
     pulled = mode.startswith("backward")
-    count = len(tape.defaults(name)) if given == DRAWN else len(given)
+    count = len(tape.defaults(name)) if given == RANDOM else len(given)
     names = [f"p{k}" for k in range(count)]
     lines = [
         *_opening(["dy", "x"] if pulled else ["x"], ["out"], given),
@@ -97,11 +97,11 @@ def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
     ]
 
 
-DRAWN = "drawn"
+RANDOM = "random"
 
 
 def _parameters(given: str) -> list[str]:
-    if given == DRAWN:  # a formula of their mean has it from two that are the same
+    if given == RANDOM:  # a formula of their mean has it from two that are the same
         return ["p0 = between(p0_, at, p1_, p2_)", "p1 = p0"]
     # A number comes as its bits: a Python float would be passed on as a float32.
     return [
@@ -116,7 +116,7 @@ def _definition(
     name: str, lines: list[str], inputs: list[str], outputs: list[str], given: str
 ) -> str:
     arguments = [f"{each}_" for each in [*inputs, *outputs]]
-    for k, each in enumerate("nnn" if given == DRAWN else given):
+    for k, each in enumerate("nnn" if given == RANDOM else given):
         arguments += (
             [f"p{k}_: tl.int64"] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
         )
@@ -139,7 +139,7 @@ def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     # Triton reads a kernel's source as the inspect module finds it.
     what = f"{name} {mode} {arithmetic} {given}"
     function = generated(f"ogive_{name}_{mode}", text, scope, what)
-    of_each = "nnn" if given == DRAWN else given
+    of_each = "nnn" if given == RANDOM else given
     numbers = [f"p{k}_" for k, each in enumerate(of_each) if each == "n"]
     return triton.jit(function, do_not_specialize=numbers)
 
@@ -172,10 +172,10 @@ def unary(
 def sampled(
     name: str, mode: str, tensors: tuple[torch.Tensor, ...], low: float, high: float, seed: int
 ) -> torch.Tensor:
-    """A function whose parameter is drawn between two numbers for each element, in C order."""
+    """A function whose parameter is a random number per element, in C order, between two."""
     given = [t.contiguous() for t in tensors]
     out = torch.empty_like(given[-1])
-    made = kernel(name, mode, arithmetic_of(name, mode, out.dtype), DRAWN)
+    made = kernel(name, mode, arithmetic_of(name, mode, out.dtype), RANDOM)
     arguments = draws.slope_arguments(seed, low, high)
     _launch(made, [*(_like(t, out) for t in given), out], arguments, out.numel())
     return out

@@ -309,7 +309,7 @@ def cross_entropy(
     Parameters
     ----------
     target
-        Labels, one a row, or probabilities of the logits' shape. A label that is neither a class
+        Labels, one per row, or probabilities of the logits' shape. A label that is neither a class
         nor ``ignore_index`` gives NaN, and so does a probability that is negative and a weight that
         is infinite: asking for it on the host would wait for the device.
     factor

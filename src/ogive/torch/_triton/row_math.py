@@ -35,7 +35,7 @@ def power(d, FULL: tl.constexpr):
 
 @triton.jit
 def log1p(u):
-    """log(1 + u) of one number u >= 0 a row: 1 + u = 2^k (1 + f), 1 + f in [2/3, 4/3]."""
+    """log(1 + u) of one number u >= 0 per row: 1 + u = 2^k (1 + f), 1 + f in [2/3, 4/3]."""
     y = 1.0 + u
     y_low = tl.where(u > 1.0, 1.0 - (y - u), u - (y - 1.0))
     bits = y.to(tl.int64, bitcast=True)

@@ -15,7 +15,6 @@ import torch
 import triton
 import triton.language as tl
 
-from . import row_functions
 from .row_functions import bits, blocks, stored
 from .row_math import distances, greatest, number, parameter
 from .storage import widen
@@ -91,8 +90,6 @@ def rows(
     temperature = parameters[0] if parameters else 1.0
     *dy, x = (t.contiguous() for t in tensors)
     n, out = x.shape[-1], torch.empty_like(x)
-    if n > row_functions.LONGEST_BLOCK:
-        raise NotImplementedError(f"{name} of rows of {n}")
     if out.numel():
         how = {"enable_fp_fusion": False, "POWER": POWERS[name], **blocks(n)}
         del how["BLOCKS"]

@@ -6,37 +6,43 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from .. import _native, catalog
-from . import _arguments, _drawn, _gated, _heads, _learned, _linear, _rows, _unary
+from .. import catalog
+from . import _arguments, _heads, _linear
+from ._gated import Gated, public_gated
+from ._learned import Learned, public_learned
+from ._random_rows import RandomRows, public_random_rows
+from ._random_slopes import RandomSlopes, public_random_slopes
+from ._rows import Rows, public_reduced_rows, public_rows
+from ._unary import Unary, public_unary
 
 
 def build() -> dict[str, Callable[..., Any]]:
     """Every function of the catalog, from its card and what its kernels offer."""
     made: dict[str, Callable[..., Any]] = {}
-    unary: dict[str, _unary.Unary] = {}
+    unary: dict[str, Unary] = {}
     heads: dict[str, _heads.Head] = {}
     # The kinds one after another, and what has other forms after them.
     for card in sorted(
         map(catalog.find, catalog.names()),
         key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card))),
     ):
-        modes = _native.entries()[card.name]
-        if card.kind == "unary" and any(p.learnable for p in card.parameters):
-            made[card.name] = _learned.public(_learned.Learned(card))
+        if card.kind == "unary" and card.learns:
+            made[card.name] = public_learned(Learned(card))
         elif card.kind == "unary":
-            unary[card.name] = _unary.Unary(card)
-            if "sampled_value" in modes:
-                made[card.name] = _drawn.public(_drawn.Drawn(unary[card.name]))
+            unary[card.name] = Unary(card)
+            if card.draws:
+                made[card.name] = public_random_slopes(RandomSlopes(unary[card.name]))
             else:
                 forms = {form: made[name] for form, name in approximations(card).items()}
-                made[card.name] = _unary.public(unary[card.name], forms)
+                made[card.name] = public_unary(unary[card.name], forms)
         elif card.kind == "gated":
-            made[card.name] = _gated.public(_gated.Gated(card, unary[card.gate]))
-        elif card.kind == "rows" and any(p.name == "seed" for p in card.parameters):
-            made[card.name] = _rows.drawn_public(_rows.DrawnRows(card))
+            made[card.name] = public_gated(Gated(card, unary[card.gate]))
+        elif card.kind == "rows" and card.draws:
+            made[card.name] = public_random_rows(RandomRows(card))
         elif card.kind == "rows":
-            made[card.name] = _rows.public(_rows.Rows(card))
-        elif not card.inputs:
+            rows = Rows(card)
+            made[card.name] = public_reduced_rows(rows) if rows.reduces else public_rows(rows)
+        elif not card.layer:
             heads[card.name] = _heads.Head(card)
             made[card.name] = _heads.public(heads[card.name])
     # The one head of other arrays than logits and target is built on the head of its logits.

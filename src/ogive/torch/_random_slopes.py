@@ -1,4 +1,6 @@
-"""Unary functions with a parameter that is drawn in training: RReLU."""
+"""Unary functions with a parameter that is random in training: RReLU. And the seeds of all that is
+random.
+"""
 
 from __future__ import annotations
 
@@ -14,37 +16,34 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import _native
-from . import _raw
-from ._dispatch import (
+from ..calls.loop import loop
+from . import _launch
+from ._checks import as_number, floating
+from ._formats import NUMBER_OF
+from ._functions import eager
+from ._launch import ONE_THREAD, same_dense_layout
+from ._operators import define_mode, on_gpu, on_the_cpu
+from ._route import (
     FORMULA,
     KERNELS,
     OPERATOR,
-    applier,
-    as_number,
     by_operator,
     densely,
-    elementwise_vmap,
-    floating,
     has_no_operator,
-    is_plain,
     kind_of,
     needs_operator,
     route_of,
     unseen,
-    warn_of_fallback,
     within_devices,
 )
-from ._formats import NUMBER_OF
-from ._library import define, on_cuda, on_the_cpu
-from ._raw import lie_alike
-from ._unary import Unary
-from ._unary import public as evaluation
+from ._transforms import elementwise_vmap, saving
+from ._unary import Unary, public_unary
 
 SEEDS = (1 << 63) - 1
 
 
-def drawn_seed(seed: int | None, generator: torch.Generator | None) -> Tensor:
-    """The key of the counter-based generator: given, or drawn from torch's."""
+def seed_tensor(seed: int | None, generator: torch.Generator | None) -> Tensor:
+    """The key of the counter-based generator: the seed, or a random number of torch's generator."""
     if seed is not None:
         try:
             number = operator.index(seed)
@@ -83,28 +82,25 @@ def few_first_indices(rows: int, n: int) -> Any:
     return np.arange(rows, dtype=np.int64) * n
 
 
-ONE_THREAD = 1 << 15
-"""So many elements one thread goes through, as one long row."""
-
-
-class Drawn:
+class RandomSlopes:
     """The training form, in which each element's slope is drawn from the seed and its index."""
 
     def __init__(self, of: Unary):
         self.of, self.name = of, of.name
-        self.evaluate = evaluation(of)
-        self.handles = {m: _raw.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")}
+        self.evaluate = public_unary(of)
+        self.handles = {
+            m: _launch.handle_of(self.name, f"sampled_{m}") for m in ("value", "backward")
+        }
         self.define_operators()
-        self.function, kept = drawn_functions(self)
-        self.apply = applier(kept)
+        self.transformed, self.apply = random_functions(self)
 
-    def run(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
+    def run_kernel(self, mode: str, tensors: tuple[Tensor, ...], numbers: Any, seed: int) -> Tensor:
         like = tensors[-1]
         n = like.numel()
-        if 0 < n <= ONE_THREAD and lie_alike(tensors[0], like):
+        if 0 < n <= ONE_THREAD and same_dense_layout(tensors[0], like):
             found = torch.empty_like(like)
             step = (like.element_size(),)
-            read = [(_raw.address(t), step) for t in tensors]
+            read = [(_launch.address(t), step) for t in tensors]
             result = found.data_ptr(), step
             _native.raw_strided(
                 self.handles[mode], NUMBER_OF[like.dtype], (), n,
@@ -115,67 +111,50 @@ class Drawn:
         out = torch.empty(rows[0].shape, dtype=like.dtype, device="cpu")
         lead, n = tuple(out.shape[:-1]), out.shape[-1]
         operands = (*rows, *numbers, seed, first_indices(lead, n), out)
-        _raw.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
+        _launch.rows(self.name, f"sampled_{mode}", like.dtype, n, lead, operands)
         return out.reshape(like.shape)
 
-    def value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+    def random_value(self, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
         key = checked_seed(seed) if isinstance(seed, Tensor) else seed
-        return self.run("value", (x,), (lower, upper), key)
+        return self.run_kernel("value", (x,), (lower, upper), key)
 
-    def backward(self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any) -> Tensor:
+    def random_backward(
+        self, dy: Tensor, x: Tensor, lower: float, upper: float, seed: Any
+    ) -> Tensor:
         key = checked_seed(seed) if isinstance(seed, Tensor) else seed
-        return self.run("backward", (dy, x), (lower, upper), key)
+        return self.run_kernel("backward", (dy, x), (lower, upper), key)
 
     def define_operators(self) -> None:
-        name = self.name
-        given = "".join(f", float {p.name}" for p in self.of.parameters) + ", Tensor seed"
+        self.backward_operator = self.define(
+            "backward", self.random_backward, self.first_order, lambda inputs, output: inputs[1:]
+        )
+        self.operator = self.define(
+            "value", self.random_value, self.first_order, lambda inputs, output: inputs
+        )
 
-        def cuda(mode: str, run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def impl(*args: Any) -> Tensor:
-                *tensors, low, high, seed = args
-
-                def otherwise() -> Tensor:
-                    warn_of_fallback(name, args[0].device.type)
-                    return on_the_cpu(run, *args)  # type: ignore[no-any-return]
-
-                y: Tensor = on_cuda(
-                    lambda kernels: kernels.sampled(
-                        name, mode, tuple(tensors), low, high, int(seed)
-                    ),
-                    otherwise,
-                )
-                return y
-
-            return impl
+    def define(self, mode: str, run: Any, pull_back: Any, keeps: Any) -> Any:
+        def on_cuda(*args: Any) -> Any:
+            *tensors, low, high, seed = args
+            return on_gpu(
+                self.name, f"sampled_{mode}", tensors[-1],
+                lambda kernels: kernels.sampled(
+                    self.name, mode, tuple(tensors), low, high, int(seed)
+                ),
+                lambda: on_the_cpu(run, *args),
+            )  # fmt: skip
 
         def fake(*args: Any) -> Tensor:
             return torch.empty_like(args[0], memory_format=torch.contiguous_format)
 
-        def save(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.numbers, seed = inputs
-            ctx.save_for_backward(x, seed)
-
-        def save_backward(ctx: Any, inputs: Any, output: Any) -> None:
-            save(ctx, inputs[1:], output)
-
-        def first_order(ctx: Any, dy: Tensor) -> Any:
-            x, seed = ctx.saved_tensors
-            return backward_op(dy, x, *ctx.numbers, seed), None, None, None
-
-        def second_order(ctx: Any, g: Tensor) -> Any:
-            to_dy, *_ = first_order(ctx, g)
-            return to_dy, None, None, None, None
-
-        backward_op = define(
-            f"{name}_sampled_backward", f"(Tensor dy, Tensor x{given}) -> Tensor",
-            _raw.same_shape(self.backward, 2), fake, cuda=cuda("backward", self.backward),
-            backward=second_order, setup_context=save_backward,
+        checked = _launch.same_shape(run, loop(self.name, f"sampled_{mode}").tensors)
+        return define_mode(
+            self.of.card, f"sampled_{mode}", checked, pull_back, keeps=keeps, fake=fake,
+            cuda=on_cuda,
         )  # fmt: skip
-        self.backward_operator = backward_op
-        self.operator = define(
-            f"{name}_sampled", f"(Tensor x{given}) -> Tensor", _raw.same_shape(self.value, 1), fake,
-            cuda=cuda("value", self.value), backward=first_order, setup_context=save,
-        )  # fmt: skip
+
+    def first_order(self, kept: Any, dy: Tensor) -> Tensor:
+        """dx, which is linear in dy: what comes back to dy is the same of it."""
+        return self.backward_operator(dy, *kept)  # type: ignore[no-any-return]
 
     def train(self, input: Any, numbers: tuple[float, ...], seed: Tensor) -> Tensor:
         x = floating(input, self.name)
@@ -199,23 +178,19 @@ class Drawn:
             if x.requires_grad and torch.is_grad_enabled():
                 return self.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
             lower, upper = numbers
-            return self.value(x, lower, upper, seed)
-        return self.function.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
+            return self.random_value(x, lower, upper, seed)
+        return self.transformed.apply(x, *numbers, int(seed))  # type: ignore[no-any-return]
 
 
-def drawn_functions(of: Drawn) -> tuple[Any, Any]:
-    """The Function that torch.func and forward mode take, and a shorter one for all else."""
+def random_functions(of: RandomSlopes) -> tuple[Any, Any]:
+    """The Function that torch.func and forward mode take, and the eager one."""
 
     class Backward(Function):
         @staticmethod
         def forward(dy: Tensor, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
             return of.backward_operator(dy, x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            _, x, *ctx.rest = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(1, 2)
 
         @staticmethod
         def backward(ctx: Any, g: Tensor) -> Any:
@@ -234,11 +209,7 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
         def forward(x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
             return of.operator(x, lower, upper, key_of(seed))  # type: ignore[no-any-return]
 
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            x, *ctx.rest = inputs
-            ctx.save_for_backward(x)
-            ctx.save_for_forward(x)
+        setup_context = saving(0, 1)
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
@@ -255,7 +226,7 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
             key = key_of(seed)
             return by_operator(
                 of.name, lambda dy: of.backward_operator(dy, x, lower, upper, key),
-                lambda dy: dy * of.backward(torch.ones_like(x), x, lower, upper, key),
+                lambda dy: dy * of.random_backward(torch.ones_like(x), x, lower, upper, key),
                 densely(dy),
             )  # fmt: skip
         return Backward.apply(dy, x, lower, upper, seed)
@@ -272,31 +243,24 @@ def drawn_functions(of: Drawn) -> tuple[Any, Any]:
     Backward.vmap = staticmethod(vmap)  # type: ignore[method-assign]
     Value.vmap = staticmethod(elementwise_vmap(lambda: Value.apply))  # type: ignore[method-assign]
 
-    class Kept(Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
-            ctx.save_for_backward(x)
-            ctx.rest = lower, upper, seed
-            return of.value(x, lower, upper, seed)
+    def forward(ctx: Any, x: Tensor, lower: float, upper: float, seed: int) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.rest = lower, upper, seed
+        return of.random_value(x, lower, upper, seed)
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            (x,) = ctx.saved_tensors
-            if not torch.is_grad_enabled():
-                try:
-                    return of.backward(dy, x, *ctx.rest), None, None, None
-                except RuntimeError:
-                    if is_plain(dy) and is_plain(x):
-                        raise
-            return pulled_back(dy, x, *ctx.rest), None, None, None
-
-    return Value, Kept
+    eager_value = eager(
+        forward,
+        lambda ctx, dy, x: of.random_backward(dy, x, *ctx.rest),
+        lambda ctx, dy, x: pulled_back(dy, x, *ctx.rest),
+        others=3,
+    )
+    return Value, eager_value
 
 
-def public(of: Drawn) -> Callable[..., Tensor]:
+def public_random_slopes(of: RandomSlopes) -> Callable[..., Tensor]:
     low, high = (p.default for p in of.of.parameters)
 
-    def function(
+    def random_slopes(
         input: Any,
         lower: float = low,
         upper: float = high,
@@ -316,10 +280,10 @@ def public(of: Drawn) -> Callable[..., Tensor]:
             return of.evaluate(input, *numbers, inplace, lean=lean)
         if within_devices(input):
             with unseen():
-                return function(
+                return random_slopes(
                     input, lower, upper, True, inplace, seed=seed, generator=generator, lean=lean
                 )
-        key = drawn_seed(seed, generator)
+        key = seed_tensor(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)
         if floating(input, of.name) is not input:
@@ -327,5 +291,5 @@ def public(of: Drawn) -> Callable[..., Tensor]:
         kept = input.requires_grad and torch.is_grad_enabled()  # backward needs it as it was
         return input.copy_(of.train(input.clone() if kept else input, numbers, key))
 
-    function.__name__ = function.__qualname__ = of.name
-    return function
+    random_slopes.__name__ = random_slopes.__qualname__ = of.name
+    return random_slopes

@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import _native
 from ..calls.codegen import generated
 from ..calls.formats import ALL_NAMES
+from ..calls.loop import loop
 from ._formats import NUMBER_OF
 
 Number = float | Tensor
@@ -39,16 +40,15 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     """The kernel as a function of its tensors, and of its parameters unless they are given here.
 
     Results are new and have the layout of the last tensor. Tensors have one shape: autograd sees
-    to it, and `same_shape` where nobody else does. The source is written out and compiled, since
-    a small tensor pays a tenth of its time for each star and loop.
+    to it, and `same_shape` in direct calls of operators. The source is written out and compiled:
+    each ``*args`` and each loop would cost a small tensor a tenth of its time.
     """
-    read, written = (text.split() for text in _native.entries()[name][mode].split("->"))
-    if any("(n)" in each for each in (*read, *written)):
+    taken_by = loop(name, mode)
+    if not taken_by.elementwise:
         raise ValueError(f"{mode} of {name} is not elementwise")
-    count = read.count("T")
-    tensors = [f"t{i}" for i in range(count)]
-    parameters = [f"p{i}" for i in range(len(read) - count)]
-    results = [f"r{i}" for i in range(len(written))]
+    tensors = [f"t{i}" for i in range(taken_by.tensors)]
+    parameters = [f"p{i}" for i in range(len(taken_by.numbers))]
+    results = [f"r{i}" for i in range(len(taken_by.results))]
     last = tensors[-1]
     taken = ", ".join([*tensors, *(() if numbers else parameters)])
     plain = plainly(tensors)
@@ -56,7 +56,7 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     given = parameters if numbers else [f"float({p})" for p in parameters]
     operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
     code = f"""
-def run({taken}):
+def {name}_{mode}({taken}):
     if {" and ".join(plain)}:
         {"; ".join(f"{r} = like({last})" for r in results)}
         flat({handle_of(name, mode)}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
@@ -70,7 +70,7 @@ def run({taken}):
         "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
-    return generated("run", code, scope, f"raw {mode} {name}")
+    return generated(f"{name}_{mode}", code, scope, f"raw {mode} {name}")
 
 
 def plainly(tensors: Sequence[str]) -> list[str]:
@@ -94,7 +94,7 @@ def at(tensor: str) -> str:
 
 
 def address(t: Tensor) -> int:
-    """Where a tensor lies; refused where that is nowhere."""
+    """A tensor's address; refused where it has no memory."""
     found = t.data_ptr()
     if (not found or t.storage_offset()) and t.untyped_storage().data_ptr() == 0 and t.numel():
         raise RuntimeError(
@@ -109,36 +109,34 @@ def handle_of(name: str, mode: str) -> int:
     return _native.raw_handle(name, mode)
 
 
-@cache
-def kinds_of(name: str, mode: str) -> tuple[str, ...]:
-    """What each operand is: a letter, and "(n)" where it has a row."""
-    return tuple(_native.entries()[name][mode].replace("->", " ").split())
-
-
 def with_tensor_parameters(name: str, mode: str) -> Callable[..., Tensor]:
     """The same where parameters may be tensors, which broadcast against the others."""
     handle = handle_of(name, mode)
-    inputs = _native.entries()[name][mode].split("->")[0].count("T")
+    inputs = loop(name, mode).tensors
     return lambda *args: _any_layouts(handle, args[:inputs], args[inputs:], 1)[0]
 
 
 def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
-    """The kernel for callers whom nobody has checked."""
+    """The kernel with checks of formats and shapes, for direct calls of operators."""
 
-    def checked(*args: Any) -> Any:
+    def of_one_shape(*args: Any) -> Any:
         last = args[inputs - 1]
         for t in args[:inputs]:
             format_of(t.dtype)
             check_shape(t, last.shape)
         return run(*args)
 
-    return checked
+    return of_one_shape
 
 
-def lie_alike(dy: Tensor, x: Tensor) -> bool:
-    """Whether both lie dense, in the order of their axes, in one format."""
-    plain = x.is_contiguous() and dy.is_contiguous() and not (x.is_neg() or dy.is_neg())
-    return plain and dy.dtype is x.dtype
+def has_dense_layout(x: Tensor) -> bool:
+    """Whether elements lie one after the other in the order of its axes, with their own signs."""
+    return x.is_contiguous() and not x.is_neg()
+
+
+def same_dense_layout(dy: Tensor, x: Tensor) -> bool:
+    """The same of two tensors, in one format."""
+    return has_dense_layout(x) and has_dense_layout(dy) and dy.dtype is x.dtype
 
 
 def check_shape(t: Tensor, shape: Sequence[int]) -> None:
@@ -151,7 +149,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
     handle, flat = handle_of(name, "value"), _native.raw_flat
     written = torch.autograd.graph.increment_version
 
-    def run(x: Tensor, *numbers: float) -> Tensor:
+    def write_over(x: Tensor, *numbers: float) -> Tensor:
         if x.is_contiguous() and not x.is_neg():
             at = address(x)
             flat(handle, NUMBER_OF[x.dtype], x.numel(), at, *map(float, numbers), at)
@@ -160,7 +158,7 @@ def in_place(name: str) -> Callable[..., Tensor]:
             return x
         return x.copy_(_any_layouts(handle, (x,), numbers, 1)[0])
 
-    return run
+    return write_over
 
 
 def _any_layouts(
@@ -178,7 +176,7 @@ def _any_layouts(
     out = tuple(torch.empty_like(last) for _ in range(results))
     strides = out[0].stride()
     if all(isinstance(p, float) for p in numbers) and all(t.stride() == strides for t in tensors):
-        # They lie dense, in one order of axes, since a new tensor does.
+        # All are dense with the axes in one order, since a new tensor is.
         _native.raw_flat(
             handle, form, last.numel(), *map(address, tensors), *numbers,  # type: ignore[arg-type]
             *map(address, out),
@@ -219,7 +217,7 @@ def format_of(dtype: torch.dtype) -> int:
 
 
 class Lean:
-    """The two kernels of a function whose backward needs a bit an element.
+    """The two kernels of a function whose backward needs a bit per element.
 
     ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
     ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
@@ -230,9 +228,8 @@ class Lean:
     backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
-        entry = _native.entries()[name]
-        self.needs_output = entry["lean_backward"].startswith("T T")
-        numbers = [f"p{i}" for i in range(entry["lean"].split("->")[0].split().count("d"))]
+        self.needs_output = loop(name, "lean_backward").tensors == 2
+        numbers = [f"p{i}" for i in range(len(loop(name, "lean").numbers))]
         taken = "".join(f", {p}" for p in numbers)
         # A number that is no float would be an address.
         given = "".join(f"float({p}), " for p in numbers)
@@ -290,14 +287,13 @@ def rows(
 
     A tensor of fewer dimensions is the same for all rows.
     """
-    kinds = kinds_of(name, mode)
     operands = [t.resolve_neg() if isinstance(t, Tensor) else t for t in operands]
     given: list[Any] = []
-    for t, kind in zip(operands, kinds, strict=True):
+    for t, of in zip(operands, loop(name, mode).every, strict=True):
         if not isinstance(t, Tensor):
             given.append(t)
             continue
-        size, core = t.element_size(), int(kind.endswith("(n)"))
+        size, core = t.element_size(), int(of.row)
         steps = tuple(s * size for s in t.stride())
         if t.dim() - core != len(lead):  # one for all rows
             steps = (0,) * len(lead) + steps[t.dim() - core :]
@@ -306,25 +302,23 @@ def rows(
 
 
 def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
-    """A kernel over the last axis of tensors that lie dense, as a function of them and, if they are
-    others, of temperature and mask; None where the tensors do not, or have no rows. Written out as
+    """A kernel over the last axis of dense tensors, as a function of them, temperature and mask;
+    None where the tensors are not dense, or have no rows. Written out as
     `elementwise` is, for small tensors.
     """
-    kinds = kinds_of(name, mode)
-    *given, result = kinds
-    tensors = [f"t{i}" for i, kind in enumerate(given) if kind.startswith("T")]
-    numbers = [f"p{i}" for i, kind in enumerate(given) if not kind.startswith("T")]
+    of = loop(name, mode)
+    tensors = [f"t{i}" for i in range(of.tensors)]
+    numbers = [f"p{i}" for i in range(of.tensors, len(of.operands))]
     plainest = {"d": "1.0", "?": "True"}
-    defaults = [f"{p}={plainest[given[int(p[1:])][0]]}" for p in numbers]
+    defaults = [f"{p}={plainest[n.kind]}" for p, n in zip(numbers, of.numbers, strict=True)]
     last = tensors[-1]
     plain = plainly(tensors)
-    reduces = not result.endswith("(n)")
     operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
     code = f"""
-def run({", ".join([*tensors, *defaults])}):
+def {name}_{mode}({", ".join([*tensors, *defaults])}):
     if {" and ".join(plain)} and {last}.dim() and {last}.numel():
         n = {last}.size(-1)
-        y = {f"{last}.new_empty({last}.shape[:-1])" if reduces else f"like({last})"}
+        y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
         rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
         return y
 """
@@ -332,4 +326,16 @@ def run({", ".join([*tensors, *defaults])}):
         "like": torch.empty_like, "rows": _native.raw_rows, "formats": NUMBER_OF,
         "handle": handle_of(name, mode),
     }  # fmt: skip
-    return generated("run", code, scope, f"raw rows {mode} {name}")
+    return generated(f"{name}_{mode}", code, scope, f"raw rows {mode} {name}")
+
+
+def laid_out_as(x: Tensor, y: Tensor) -> Tensor:
+    """y in the order of memory that a new tensor like x has."""
+    if x.is_contiguous() and y.is_contiguous():
+        return y
+    out = torch.empty_like(x)
+    return y if y.stride() == out.stride() else out.copy_(y)
+
+
+ONE_THREAD = 1 << 15
+"""So many elements one thread goes through, as one long row."""

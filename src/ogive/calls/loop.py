@@ -1,0 +1,73 @@
+"""What each kernel takes and gives: the operand strings of the op table, parsed here alone.
+
+``"T T(n) d l -> T"`` names the operands one by one, and after the arrow the results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from .. import _native
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One array that a kernel reads or writes."""
+
+    kind: str
+    """"T" in the format of the call, "d" float64, "l" int64, "?" bool, "b" one bit per element."""
+    row: bool
+    """It has the axis of the row."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One mode of one function."""
+
+    name: str
+    mode: str
+    operands: tuple[Operand, ...]
+    results: tuple[Operand, ...]
+
+    @cached_property
+    def tensors(self) -> int:
+        """Operands in the format of the call. Kernels take them first, numbers after them."""
+        return sum(operand.kind == "T" for operand in self.operands)
+
+    @cached_property
+    def numbers(self) -> tuple[Operand, ...]:
+        """Operands of a format of their own."""
+        return tuple(operand for operand in self.operands if operand.kind != "T")
+
+    @cached_property
+    def every(self) -> tuple[Operand, ...]:
+        """Operands and then results, the order of a call."""
+        return self.operands + self.results
+
+    @cached_property
+    def elementwise(self) -> bool:
+        return not any(operand.row for operand in self.every)
+
+    @cached_property
+    def reduces(self) -> bool:
+        """Each row gives one number."""
+        return not self.elementwise and not any(result.row for result in self.results)
+
+
+def _parsed(text: str) -> tuple[Operand, ...]:
+    return tuple(Operand(word[0], word.endswith("(n)")) for word in text.split())
+
+
+_TABLE = _native.entries()
+
+
+@cache
+def loop(name: str, mode: str) -> Loop:
+    read, written = _TABLE[name][mode].split("->")
+    return Loop(name, mode, _parsed(read), _parsed(written))
+
+
+def modes(name: str) -> tuple[str, ...]:
+    """The modes that a function's kernel has, which are not all public."""
+    return tuple(_TABLE.get(name, ()))
