@@ -68,6 +68,15 @@ def test_the_card_is_filed_under_its_own_name(card: Card) -> None:
     assert (card.gate != "") == (card.kind == "gated")
 
 
+def test_every_card_names_its_paper_and_year_but_for_what_nobody_introduced() -> None:
+    assert {card.name for card in CARDS if not card.papers} == {
+        "identity", "tanhshrink", "log_softmax", "logsumexp", "softmin", "binary_cross_entropy",
+    }  # fmt: skip
+    for card in CARDS:
+        for paper in card.papers:
+            assert re.search(r"\b(1[7-9]|20)\d\d\b", paper), (card.name, paper)
+
+
 @every_card
 def test_kernel_card_and_signature_have_the_same_parameters(card: Card) -> None:
     names = [p.name for p in card.parameters]

@@ -247,6 +247,7 @@ def test_moments_are_those_at_the_parameters():
     wanted = 0.5 * math.sqrt(2 / (2 * math.pi)), 1.25, 0.625
     got = found.mean, found.square, found.slope_square
     assert got == pytest.approx(wanted, rel=1e-12)
+    assert {type(each) for each in got} == {float}  # shown as numbers, not as NumPy's
 
 
 def test_a_parameter_at_the_open_end_of_its_domain_is_refused():

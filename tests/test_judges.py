@@ -208,6 +208,22 @@ def test_a_wrong_result_of_a_gated_function_is_seen(
                 seen(honest[mode], found[mode], least, (name, mode, at, wrong))
 
 
+@pytest.mark.parametrize("fmt", FORMATS[:3], ids=lambda fmt: fmt.name)
+def test_what_overflows_rightly_is_no_error(
+    fmt: ulp.Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All three results of a function whose gate is a straight line far out."""
+    card, large = find("swiglu"), np.array([2.0 ** (fmt.greatest // 2 + 2)], fmt.dtype)
+    found = gated.measure(card, large, large, large, fmt)
+    for mode in gated.RESULTS:
+        assert (found[mode].worst, found[mode].wrong, found[mode].count) == (0, 0, 1), mode
+    top = np.array([math.ldexp(2 - math.ldexp(1, 1 - fmt.precision), fmt.greatest)], fmt.dtype)
+    monkeypatch.setattr(gated, "results", lambda *given: [top] * 3)
+    for each in gated.measure(card, large, large, large, fmt).values():
+        assert each.wrong == 1
+        assert each.worst >= 1
+
+
 VALUES = (NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 1e300, -1e300, 5e-324, 3.0e38, 65504.0)
 
 

@@ -204,7 +204,8 @@ def test_roots_of_the_slope_are_found() -> None:
 
 @pytest.mark.parametrize("name", UNARY)
 def test_plots_show_the_function(name: str) -> None:
-    card, x = find(name), np.linspace(-30, 30, 61)
+    small = np.array([1e-9, 1e-4, 0.03, 0.3, 0.9])  # where series take over
+    card, x = find(name), np.concatenate([np.linspace(-30, 30, 61), small, -small])
     for order, values in enumerate(
         (plots.value(card, x), plots.derivative(card, x), plots.second_derivative(card, x))
     ):
@@ -241,6 +242,12 @@ def test_slopes_of_gated_functions_agree_with_symbols(name: str) -> None:
 @pytest.mark.parametrize("name", names("gated") + names("rows") + names("heads"))
 def test_the_others_have_a_printed_formula(name: str) -> None:
     assert symbolic.latex(find(name))
+
+
+def test_a_function_of_whole_rows_has_no_printed_slope() -> None:
+    for name in names("rows") + names("heads"):
+        with pytest.raises(ValueError, match=f"^{name} is not a function of one variable$"):
+            symbolic.latex(find(name), 1)
 
 
 @pytest.mark.parametrize(
