@@ -244,6 +244,13 @@ def test_the_others_have_a_printed_formula(name: str) -> None:
     assert symbolic.latex(find(name))
 
 
+def test_a_formula_that_divides_by_0_is_refused_where_it_is_written() -> None:
+    x = tape.Tape().input("x")
+    for wrong in (lambda: x / 0, lambda: 1 / (x - x), lambda: x / (x * 0)):
+        with pytest.raises(ZeroDivisionError, match="the formula divides by 0"):
+            wrong()
+
+
 def test_a_function_of_whole_rows_has_no_printed_slope() -> None:
     for name in names("rows") + names("heads"):
         with pytest.raises(ValueError, match=f"^{name} is not a function of one variable$"):

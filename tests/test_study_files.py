@@ -1,5 +1,6 @@
 """Every file of tests/data, one trait each, has the right outcome or one clear line."""
 
+import bz2
 import gzip
 import itertools
 import lzma
@@ -560,6 +561,41 @@ def test_a_broken_file_is_refused_with_what_is_wrong_and_where(tmp_path):
         start, star, _ = message.partition("*")
         assert said.startswith(start), name
         assert (len(said) > len(start)) == bool(star), (name, said)
+
+
+def damaged(folder):
+    """Files of every kind that is unpacked, each with a byte of it wrong, or with its end lost."""
+    plain, x = (DATA / "plain.csv").read_bytes(), np.random.default_rng(0).normal(size=(30, 3))
+    np.savez(folder / "t.npz", x=x, y=np.arange(30) % 2)
+    np.save(folder / "t.npy", x)
+    pd.read_csv(DATA / "plain.csv").to_excel(folder / "t.xlsx", index=False)
+    for suffix, packer in (("gz", gzip), ("bz2", bz2), ("xz", lzma)):
+        (folder / f"t.csv.{suffix}").write_bytes(packer.compress(plain))
+    with zipfile.ZipFile(folder / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", plain)
+    draw = np.random.default_rng(1)
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        load(path)
+        for at in draw.integers(len(whole), size=30).tolist():
+            flipped = whole[:at] + bytes([whole[at] ^ draw.integers(1, 256)]) + whole[at + 1 :]
+            for content in (flipped, whole[:at]):
+                path.write_bytes(content)
+                yield path
+
+
+def test_whatever_is_damaged_in_a_file_it_is_read_or_refused_by_name(tmp_path):
+    pytest.importorskip("openpyxl")
+    refused = {}
+    for path in damaged(tmp_path):
+        try:
+            load(path)
+        except StudyError as error:
+            assert str(error).startswith(f"{path.name}: "), error
+            assert "\n" not in str(error)
+            refused[path.suffix] = refused.get(path.suffix, 0) + 1
+    assert set(refused) == {".npz", ".npy", ".xlsx", ".gz", ".bz2", ".xz", ".zip"}
+    assert min(refused.values()) > 20, refused
 
 
 def test_arrays_and_sheets_and_archives_without_a_table_are_refused(tmp_path):

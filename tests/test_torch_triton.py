@@ -5,6 +5,9 @@ Every card is met through the catalog, so that a new one is covered without an e
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from typing import Any
 
 import numpy as np
@@ -62,6 +65,15 @@ def error(got: Any, exact: Any) -> float:
 
 def pairs(only: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(n, m) for n in names("unary") for m in only if m in modes(n)]
+
+
+def test_whatever_states_no_types_is_compiled() -> None:
+    """The interpreter runs an undecorated function too; on a GPU no kernel can call it."""
+    for each in pkgutil.iter_modules(kernels.__path__, f"{kernels.__name__}."):
+        module = importlib.import_module(each.name)
+        for name, f in vars(module).items():
+            if inspect.isfunction(f) and f.__module__ == each.name:
+                assert "return" in f.__annotations__, f"{each.name}.{name}"
 
 
 @pytest.mark.parametrize(("name", "mode"), pairs(("value", "derivative", "second_derivative")))
