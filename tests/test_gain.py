@@ -58,7 +58,7 @@ CLOSED = {
 @pytest.mark.parametrize(
     ("name", "q"),
     # Not ELU from 40 on: the closed form itself, exp(2q) times a tail, loses its digits there.
-    [(n, q) for n in CLOSED for q in (1e-3, 0.3, 1.0, 2.7, 40.0, 1e4) if (n, q < 40) != ("elu", False)],
+    [(n, q) for n in CLOSED for q in (1e-3, 0.3, 1.0, 2.7, 40.0, 1e4) if n != "elu" or q < 40],
 )
 def test_moments_equal_their_closed_forms_to_1e_12(name, q):
     found = moments(name, q)

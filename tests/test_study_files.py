@@ -6,6 +6,7 @@ import itertools
 import lzma
 import re
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -586,16 +587,38 @@ def damaged(folder):
 
 def test_whatever_is_damaged_in_a_file_it_is_read_or_refused_by_name(tmp_path):
     pytest.importorskip("openpyxl")
-    refused = {}
+    refused = []
     for path in damaged(tmp_path):
         try:
             load(path)
         except StudyError as error:
-            assert str(error).startswith(f"{path.name}: "), error
-            assert "\n" not in str(error)
-            refused[path.suffix] = refused.get(path.suffix, 0) + 1
-    assert set(refused) == {".npz", ".npy", ".xlsx", ".gz", ".bz2", ".xz", ".zip"}
-    assert min(refused.values()) > 20, refused
+            refused.append((path, str(error)))
+    for path, said in refused:
+        assert said.startswith(f"{path.name}: "), said
+        assert "\n" not in said
+    kinds = Counter(path.suffix for path, _ in refused)
+    assert set(kinds) == {".npz", ".npy", ".xlsx", ".gz", ".bz2", ".xz", ".zip"}
+    assert min(kinds.values()) > 20, kinds
+
+
+def test_a_defect_met_while_a_file_is_read_is_not_said_to_be_the_files(tmp_path, monkeypatch):
+    """However the table is packed: what ends in the reader of a format is no StudyError."""
+    plain = (DATA / "plain.csv").read_bytes()
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("t.csv", plain)
+    for suffix, packer in (("gz", gzip), ("bz2", bz2), ("xz", lzma)):
+        (tmp_path / f"t.csv.{suffix}").write_bytes(packer.compress(plain))
+    np.savez(tmp_path / "t.npz", x=np.ones((30, 3)), y=np.arange(30) % 2)
+
+    def defect(*given, **options):
+        raise ValueError("a defect")
+
+    for place in ("separated.read", "arrays.from_npz"):
+        monkeypatch.setattr(f"ogive.study.{place}", defect)
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(ValueError, match=r"^a defect$") as caught:
+            load(path)
+        assert not isinstance(caught.value, StudyError), path
 
 
 def test_arrays_and_sheets_and_archives_without_a_table_are_refused(tmp_path):
