@@ -172,6 +172,16 @@ def test_a_domain_is_written_with_the_ends_that_belong_to_it() -> None:
         assert Parameter(name="a", default=1, doc="", domain=domain).interval == text
 
 
+def test_a_domain_is_an_interval_and_a_default_lies_in_it() -> None:
+    for card in CARDS:
+        for p in card.parameters:
+            low, high = p.domain
+            assert (type(low), type(high)) == (float, float), (card.name, p.name)
+            assert low < high, (card.name, p.name)
+            if type(p.default) in (int, float):
+                assert low <= p.default <= high, (card.name, p.name)
+
+
 def test_the_catalog_lists_the_cards_of_each_kind() -> None:
     assert [c.name for c in CARDS] == ogive.catalog.names()
     for kind in KINDS:

@@ -564,6 +564,22 @@ def test_a_broken_file_is_refused_with_what_is_wrong_and_where(tmp_path):
         assert (len(said) > len(start)) == bool(star), (name, said)
 
 
+def test_a_name_more_or_less_than_fields_and_a_blank_one_each_have_their_columns(tmp_path):
+    """Names in the first line, fields in each of the others, and what the columns are called."""
+    for head, fields, columns in (
+        ("a,b,c", 3, ("a", "b", "c")), ("a,b,c,", 3, ("a", "b", "c")),
+        ("a,b,", 3, ("a", "b", "column 3")), ("a,,b", 3, ("a", "column 2", "b")),
+        ("a,b,c,", 4, ("a", "b", "c", "column 4")), (",a,b,c", 4, ("a", "b", "c")),
+        ("a,b,c", 4, ("a", "b", "c")),  # the first column holds names of rows
+    ):  # fmt: skip
+        rows = [",".join(f"{k + fields * row}.5" for k in range(fields)) for row in range(12)]
+        (tmp_path / "t.csv").write_text("\n".join([head, *rows, ""]))
+        found = load(tmp_path / "t.csv", Options(task="regression"))
+        assert (*found.columns, found.target) == columns, (head, fields)
+        first = found.numbers[0].tolist()
+        assert first == [k + 0.5 for k in range(fields)][-len(columns) :][:-1], (head, fields)
+
+
 def damaged(folder):
     """Files of every kind that is unpacked, each with a byte of it wrong, or with its end lost."""
     plain, x = (DATA / "plain.csv").read_bytes(), np.random.default_rng(0).normal(size=(30, 3))
