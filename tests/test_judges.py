@@ -321,6 +321,23 @@ def test_points_reach_both_ends_and_both_sides_of_every_place() -> None:
     assert max(float(np.ptp(z)) for z in rows.values()) >= 200
 
 
+@pytest.mark.parametrize("fmt", FORMATS[:3], ids=lambda fmt: fmt.name)
+def test_operands_of_gated_functions_are_of_every_exponent_and_of_both_signs(
+    fmt: ulp.Format,
+) -> None:
+    x = gated.operands(fmt, 40_000, 0).astype(np.float64)
+    assert np.isfinite(x).all()
+    for sign in (-1, 1):
+        powers = np.unique(np.frexp(x[np.sign(x) == sign])[1] - 1)
+        assert set(range(fmt.least, fmt.greatest + 1)) <= set(powers.tolist())
+    assert 0.4 < (np.abs(np.abs(x) - 1.5) < 1.5).mean() < 0.9  # half of them as in networks
+    if fmt is not ulp.FLOAT32:
+        with np.errstate(invalid="ignore"):
+            every = fmt.every().astype(np.float64)
+        near = np.sort(np.repeat(every[np.abs(every) <= gated.FAR], 2))
+        np.testing.assert_array_equal(np.sort(gated.halves(fmt, 2).astype(np.float64)), near)
+
+
 def test_cutoffs_are_where_a_rounded_result_becomes_subnormal_0_or_its_limit() -> None:
     """Sigmoid is e^x far to the left, and 1 - e^-x far to the right."""
     ends = (
