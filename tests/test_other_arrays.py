@@ -251,7 +251,9 @@ def test_an_integer_beyond_64_bits_is_named_with_what_to_do() -> None:
         if is_elementwise(name, mode):
             continue  # NumPy refuses it
         for argument in arguments(name, mode)[0]:
-            with pytest.raises(ValueError, match="is an integer beyond 64 bits: give it as a float"):
+            with pytest.raises(
+                ValueError, match="is an integer beyond 64 bits: give it as a float"
+            ):
                 print(name, mode, argument, called(name, mode, {argument: lambda a: 2**70}))
 
 

@@ -36,6 +36,25 @@ ELEMENTWISE = ("value", "derivative", "second_derivative", "backward_from_output
 EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0], np.float32)
 
 
+@pytest.fixture(autouse=True)
+def what_lies_beyond_is_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A masked load that does not say what it finds past the end finds NaN there, not 0 as in the
+    interpreter.
+    """
+    from triton.runtime.interpreter import InterpreterBuilder, TensorHandle, _get_np_dtype
+
+    real = InterpreterBuilder.create_masked_load
+
+    def load(self: Any, pointers: Any, mask: Any, other: Any, *rest: Any) -> Any:
+        if other is None:
+            of = pointers.get_element_ty()
+            wrong = np.full_like(pointers.data, -1, dtype=np.int64)  # a NaN, or a number below 0
+            other = TensorHandle(wrong.view(_get_np_dtype(of))[..., : wrong.shape[-1]], of)
+        return real(self, pointers, mask, other, *rest)
+
+    monkeypatch.setattr(InterpreterBuilder, "create_masked_load", load)
+
+
 def tensor(x: Any) -> Any:
     x = np.ascontiguousarray(x)
     if x.dtype.name == "bfloat16":
