@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flint
@@ -242,6 +243,32 @@ def test_slopes_of_gated_functions_agree_with_symbols(name: str) -> None:
 @pytest.mark.parametrize("name", names("gated") + names("rows") + names("heads"))
 def test_the_others_have_a_printed_formula(name: str) -> None:
     assert symbolic.latex(find(name))
+
+
+def test_a_slope_found_from_the_result_is_the_slope() -> None:
+    """Each step a formula may take from x to its result, with a number or a parameter beside it."""
+    steps: dict[str, Callable[[Any, Any, Any], Any]] = {
+        "neg": lambda m, x, c: -m.exp(x), "add": lambda m, x, c: m.exp(x) + c,
+        "add to": lambda m, x, c: c + m.exp(x), "sub": lambda m, x, c: m.tanh(x) - c,
+        "sub from": lambda m, x, c: c - m.tanh(x), "mul": lambda m, x, c: c * m.logistic(x),
+        "mul by": lambda m, x, c: m.logistic(x) * c, "div": lambda m, x, c: m.expm1(x) / c,
+        "square": lambda m, x, c: (x * c + 3) * (x * c + 3), "expm1": lambda m, x, c: m.expm1(x / c),
+        "logistic": lambda m, x, c: m.logistic(c - x), "tanh": lambda m, x, c: m.tanh(x * c),
+        "softplus": lambda m, x, c: c * m.softplus(x / c), "exp": lambda m, x, c: m.exp(-x),
+        "two": lambda m, x, c: c - (m.exp(2 * x) + c) / 3, "line": lambda m, x, c: x,
+        "root": lambda m, x, c: (x + m.sqrt(x * x + c)) / 2,
+        "split": lambda m, x, c: m.split(x, 0, below=c * m.expm1(x), above=x),
+    }  # fmt: skip
+    for name, formula in steps.items():
+        t = tape.Tape()
+        x, y, c = t.input("x"), t.input("y"), t.parameter("c")
+        result = t.node(formula(t, x, c))
+        forward = tape.Program([x, c], [result, t.derivative(result, x)])
+        back = tape.Program([y, c], [t.slope_from_output(result, x, y)])
+        for at in (-0.75, 0.25, 0.5):
+            value, slope = forward.run(enclosures.CONTEXT, [arb(at), arb(0.625)])
+            (found,) = back.run(enclosures.CONTEXT, [value, arb(0.625)])
+            assert float(found) == pytest.approx(float(slope), rel=1e-12), (name, at)
 
 
 def test_a_formula_that_divides_by_0_is_refused_where_it_is_written() -> None:
