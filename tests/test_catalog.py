@@ -69,6 +69,15 @@ def test_the_card_is_filed_under_its_own_name(card: Card) -> None:
     assert (card.gate != "") == (card.kind == "gated")
 
 
+def test_every_card_names_its_paper_and_year_but_for_what_nobody_introduced() -> None:
+    assert {card.name for card in CARDS if not card.papers} == {
+        "identity", "tanhshrink", "log_softmax", "logsumexp", "softmin", "binary_cross_entropy",
+    }  # fmt: skip
+    for card in CARDS:
+        for paper in card.papers:
+            assert re.search(r"\b(1[7-9]|20)\d\d\b", paper), (card.name, paper)
+
+
 @every_card
 def test_kernel_card_and_signature_have_the_same_parameters(card: Card) -> None:
     names = [p.name for p in card.parameters]
@@ -162,6 +171,16 @@ def test_a_domain_is_written_with_the_ends_that_belong_to_it() -> None:
     }  # fmt: skip
     for domain, text in written.items():
         assert Parameter(name="a", default=1, doc="", domain=domain).interval == text
+
+
+def test_a_domain_is_an_interval_and_a_default_lies_in_it() -> None:
+    for card in CARDS:
+        for p in card.parameters:
+            low, high = p.domain
+            assert (type(low), type(high)) == (float, float), (card.name, p.name)
+            assert low < high, (card.name, p.name)
+            if type(p.default) in (int, float):
+                assert low <= p.default <= high, (card.name, p.name)
 
 
 def test_the_catalog_lists_the_cards_of_each_kind() -> None:

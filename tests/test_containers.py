@@ -129,6 +129,20 @@ def test_a_number_a_row_keeps_the_labels_of_the_rows() -> None:
     assert np.ndim(ogive.logsumexp(frame(X)["A"])) == 0
 
 
+def test_rows_of_one_element_keep_their_labels_too() -> None:
+    column = X[:, :1]
+    for axis, given in ((1, column), (0, column.T)):
+        labels = {"x": range(6)}
+        for made in (
+            xr.DataArray(given, dims=("x", "y") if axis else ("y", "x"), coords=labels),
+            xr.Variable(("x", "y") if axis else ("y", "x"), given), pd.DataFrame(given),
+        ):  # fmt: skip
+            got = ogive.logsumexp(made, axis=axis)
+            assert_same_bits(np.asarray(got), X[:, 0])
+            assert isinstance(made, pd.DataFrame) or got.dims == ("x",)
+            assert_same_bits(np.asarray(ogive.softmax(made, axis=axis)), np.ones_like(given))
+
+
 LOGIT_HEADS = [card.name for card in ogive.catalog("heads") if not card.layer]
 
 

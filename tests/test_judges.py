@@ -208,6 +208,22 @@ def test_a_wrong_result_of_a_gated_function_is_seen(
                 seen(honest[mode], found[mode], least, (name, mode, at, wrong))
 
 
+@pytest.mark.parametrize("fmt", FORMATS[:3], ids=lambda fmt: fmt.name)
+def test_what_overflows_rightly_is_no_error(
+    fmt: ulp.Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All three results of a function whose gate is a straight line far out."""
+    card, large = find("swiglu"), np.array([2.0 ** (fmt.greatest // 2 + 2)], fmt.dtype)
+    found = gated.measure(card, large, large, large, fmt)
+    for mode in gated.RESULTS:
+        assert (found[mode].worst, found[mode].wrong, found[mode].count) == (0, 0, 1), mode
+    top = np.array([math.ldexp(2 - math.ldexp(1, 1 - fmt.precision), fmt.greatest)], fmt.dtype)
+    monkeypatch.setattr(gated, "results", lambda *given: [top] * 3)
+    for each in gated.measure(card, large, large, large, fmt).values():
+        assert each.wrong == 1
+        assert each.worst >= 1
+
+
 VALUES = (NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 1e300, -1e300, 5e-324, 3.0e38, 65504.0)
 
 
@@ -303,6 +319,23 @@ def test_points_reach_both_ends_and_both_sides_of_every_place() -> None:
     rows = {row.name: row.z for row in measure.rows(huge=False)}
     assert len({len(z) for z in rows.values()}) >= 6
     assert max(float(np.ptp(z)) for z in rows.values()) >= 200
+
+
+@pytest.mark.parametrize("fmt", FORMATS[:3], ids=lambda fmt: fmt.name)
+def test_operands_of_gated_functions_are_of_every_exponent_and_of_both_signs(
+    fmt: ulp.Format,
+) -> None:
+    x = gated.operands(fmt, 40_000, 0).astype(np.float64)
+    assert np.isfinite(x).all()
+    for sign in (-1, 1):
+        powers = np.unique(np.frexp(x[np.sign(x) == sign])[1] - 1)
+        assert set(range(fmt.least, fmt.greatest + 1)) <= set(powers.tolist())
+    assert 0.4 < (np.abs(np.abs(x) - 1.5) < 1.5).mean() < 0.9  # half of them as in networks
+    if fmt is not ulp.FLOAT32:
+        with np.errstate(invalid="ignore"):
+            every = fmt.every().astype(np.float64)
+        near = np.sort(np.repeat(every[np.abs(every) <= gated.FAR], 2))
+        np.testing.assert_array_equal(np.sort(gated.halves(fmt, 2).astype(np.float64)), near)
 
 
 def test_cutoffs_are_where_a_rounded_result_becomes_subnormal_0_or_its_limit() -> None:

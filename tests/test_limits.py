@@ -29,8 +29,8 @@ from cases import (
 )
 from limits import LIMITS, LOOPED_OVER, NO_SIZES, around, constants, limit, sizes_of, values
 from ogive._lean import inputs
-from ogive.catalog import Card
 from ogive.calls.losses import checked_chunk
+from ogive.catalog import Card
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 FLOATS = [np.dtype(np.float32), np.dtype(np.float64)]

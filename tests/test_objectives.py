@@ -232,7 +232,7 @@ def test_data_that_do_not_fit_are_named() -> None:
         multi(LABELS, ONE)
     with pytest.raises(ValueError, match=r"labels of shape \(39,\).*\(40, 3\)"):
         multi(LABELS[:39], SCORES)
-    with pytest.raises(ValueError, match=r"label\[1\] = 0.5: classes must be whole"):
+    with pytest.raises(ValueError, match=r"label\[1\] = 0.5: classes .* numbers in \[0, 3\)$"):
         multi(np.r_[0, 0.5, LABELS[2:]], SCORES)
     with pytest.raises(ValueError, match=r"target\[3\] = 7"):
         multi(np.r_[LABELS[:3], 7, LABELS[4:]].astype(float), SCORES)

@@ -246,6 +246,17 @@ def test_what_has_no_plain_numbers_is_refused_with_a_reason(name: str, what: str
                 assert argument in str(raised.value) or name in str(raised.value)
 
 
+def test_an_integer_beyond_64_bits_is_named_with_what_to_do() -> None:
+    for name, mode in CALLS:
+        if is_elementwise(name, mode):
+            continue  # NumPy refuses it
+        for argument in arguments(name, mode)[0]:
+            with pytest.raises(
+                ValueError, match="is an integer beyond 64 bits: give it as a float"
+            ):
+                print(name, mode, argument, called(name, mode, {argument: lambda a: 2**70}))
+
+
 @pytest.mark.parametrize(
     ("name", "mode"),
     [call for call in CALLS if is_elementwise(*call) and call != ("prelu", "backward")],

@@ -432,6 +432,12 @@ def facts_are_claims(name):
 def test_the_facts_of_a_card_are_its_claims():
     for name in names("unary"):
         facts_are_claims(name)
+    for card in map(find, names("gated") + names("rows") + names("heads")):
+        found = dict(facts(card))
+        assert found.pop("gate", "") == card.gate
+        assert {key.replace(" ", "_") for key in found} == set(card.row_claims), card.name
+        assert not any("_" in key for key in found), card.name
+        assert set(found.values()) == {"yes"}, card.name
 
 
 @pytest.mark.parametrize("name", ["elu", "sigmoid", "gelu"])

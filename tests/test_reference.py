@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import flint
@@ -204,7 +205,8 @@ def test_roots_of_the_slope_are_found() -> None:
 
 @pytest.mark.parametrize("name", UNARY)
 def test_plots_show_the_function(name: str) -> None:
-    card, x = find(name), np.linspace(-30, 30, 61)
+    small = np.array([1e-9, 1e-4, 0.03, 0.3, 0.9])  # where series take over
+    card, x = find(name), np.concatenate([np.linspace(-30, 30, 61), small, -small])
     for order, values in enumerate(
         (plots.value(card, x), plots.derivative(card, x), plots.second_derivative(card, x))
     ):
@@ -241,6 +243,45 @@ def test_slopes_of_gated_functions_agree_with_symbols(name: str) -> None:
 @pytest.mark.parametrize("name", names("gated") + names("rows") + names("heads"))
 def test_the_others_have_a_printed_formula(name: str) -> None:
     assert symbolic.latex(find(name))
+
+
+def test_a_slope_found_from_the_result_is_the_slope() -> None:
+    """Each step a formula may take from x to its result, with a number or a parameter beside it."""
+    steps: dict[str, Callable[[Any, Any, Any], Any]] = {
+        "neg": lambda m, x, c: -m.exp(x), "add": lambda m, x, c: m.exp(x) + c,
+        "add to": lambda m, x, c: c + m.exp(x), "sub": lambda m, x, c: m.tanh(x) - c,
+        "sub from": lambda m, x, c: c - m.tanh(x), "mul": lambda m, x, c: c * m.logistic(x),
+        "mul by": lambda m, x, c: m.logistic(x) * c, "div": lambda m, x, c: m.expm1(x) / c,
+        "square": lambda m, x, c: (x * c + 3) * (x * c + 3), "expm1": lambda m, x, c: m.expm1(x / c),
+        "logistic": lambda m, x, c: m.logistic(c - x), "tanh": lambda m, x, c: m.tanh(x * c),
+        "softplus": lambda m, x, c: c * m.softplus(x / c), "exp": lambda m, x, c: m.exp(-x),
+        "two": lambda m, x, c: c - (m.exp(2 * x) + c) / 3, "line": lambda m, x, c: x,
+        "root": lambda m, x, c: (x + m.sqrt(x * x + c)) / 2,
+        "split": lambda m, x, c: m.split(x, 0, below=c * m.expm1(x), above=x),
+    }  # fmt: skip
+    for name, formula in steps.items():
+        t = tape.Tape()
+        x, y, c = t.input("x"), t.input("y"), t.parameter("c")
+        result = t.node(formula(t, x, c))
+        forward = tape.Program([x, c], [result, t.derivative(result, x)])
+        back = tape.Program([y, c], [t.slope_from_output(result, x, y)])
+        for at in (-0.75, 0.25, 0.5):
+            value, slope = forward.run(enclosures.CONTEXT, [arb(at), arb(0.625)])
+            (found,) = back.run(enclosures.CONTEXT, [value, arb(0.625)])
+            assert float(found) == pytest.approx(float(slope), rel=1e-12), (name, at)
+
+
+def test_a_formula_that_divides_by_0_is_refused_where_it_is_written() -> None:
+    x = tape.Tape().input("x")
+    for wrong in (lambda: x / 0, lambda: 1 / (x - x), lambda: x / (x * 0)):
+        with pytest.raises(ZeroDivisionError, match="the formula divides by 0"):
+            wrong()
+
+
+def test_a_function_of_whole_rows_has_no_printed_slope() -> None:
+    for name in names("rows") + names("heads"):
+        with pytest.raises(ValueError, match=f"^{name} is not a function of one variable$"):
+            symbolic.latex(find(name), 1)
 
 
 @pytest.mark.parametrize(

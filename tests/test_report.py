@@ -1,6 +1,8 @@
 """The report and the cards: complete, self-contained, safe with any text, written whole or not."""
 
+import base64
 import errno
+import gzip
 import io
 import json
 import os
@@ -18,6 +20,7 @@ from rich.console import Console
 
 from cases import check_python
 from ogive.catalog import find, names
+from ogive.catalog.text import facts
 from ogive.report import (
     accuracy,
     braille,
@@ -135,6 +138,12 @@ def test_embedded_json_cannot_end_its_script():
     assert json.loads(encoded) == {"name": NASTY}
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_json_does_not_have_is_not_written(value):
+    with pytest.raises(ValueError, match="JSON"):
+        page.embedded_json({"points": [1.0, value]})
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_card_has_a_page_with_its_formula(name, tmp_path):
     path = tmp_path / f"{name}.html"
@@ -143,7 +152,9 @@ def test_every_card_has_a_page_with_its_formula(name, tmp_path):
     assert len(html.encode()) < writer.REPORT_LIMIT
     assert "<math" in html
     # The charting library is there only where there is something to draw.
-    assert ("Bokeh" in html) == (find(name).kind == "unary")
+    library = "".join(re.findall(r'id="library">(.*?)</script>', html, re.S))
+    assert bool(library) == (find(name).kind == "unary")
+    assert not library or b"Bokeh" in gzip.decompress(base64.b64decode(library))
     assert "piecewise" not in html.split("<script>")[0].lower()
     text = Elements(html).text
     assert find(name).summary in text
@@ -152,15 +163,37 @@ def test_every_card_has_a_page_with_its_formula(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("width", [60, 120])
-def test_every_card_shows_in_the_terminal(name, width):
-    out = io.StringIO()
+def test_every_card_fits_into_a_narrow_terminal(name):
+    out, width = io.StringIO(), 60
     card_terminal.show(find(name), Console(file=out, width=width))
     text = out.getvalue()
     assert find(name).title in text
     assert all(len(line) <= width for line in text.splitlines())
     if find(name).kind == "unary":
         assert re.search("[\u2801-\u28ff]", text)
+
+
+def test_a_card_in_the_terminal_says_everything_that_the_card_does():
+    heads = {"Parameters": "parameter default meaning", "Elsewhere": "framework name differs"}
+    for card in map(find, names()):
+        out = io.StringIO()  # so wide that no line is broken
+        card_terminal.show(card, Console(file=out, width=3000))
+        lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+        rows = {
+            "Claims": [f"{fact} {value}" for fact, value in facts(card)],
+            "Parameters": [f"{p.name} {p.default} {p.doc}" for p in card.parameters],
+            "Elsewhere": [f"{p.framework} {p.name} {p.differs or '–'}" for p in card.peers],
+            "At the edges": [card.edges], "Notes": [card.notes], "Papers": card.papers,
+        }  # fmt: skip
+        for title, wanted in rows.items():
+            wanted = [" ".join(each.split()) for each in wanted if each]
+            assert (title in lines) == bool(wanted), (card.name, title)
+            if wanted:
+                wanted = [heads[title], *wanted] if title in heads else wanted
+                at = lines.index(title) + 1
+                assert lines[at : at + len(wanted)] == wanted, (card.name, title)
+        assert lines[:2] == [card.title, card.summary]
+        assert all(alias in lines[2] for alias in card.aliases), card.name
 
 
 def test_the_list_names_every_function():

@@ -1,10 +1,12 @@
 """Every file of tests/data, one trait each, has the right outcome or one clear line."""
 
+import bz2
 import gzip
 import itertools
 import lzma
 import re
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -560,6 +562,79 @@ def test_a_broken_file_is_refused_with_what_is_wrong_and_where(tmp_path):
         start, star, _ = message.partition("*")
         assert said.startswith(start), name
         assert (len(said) > len(start)) == bool(star), (name, said)
+
+
+def test_a_name_more_or_less_than_fields_and_a_blank_one_each_have_their_columns(tmp_path):
+    """Names in the first line, fields in each of the others, and what the columns are called."""
+    for head, fields, columns in (
+        ("a,b,c", 3, ("a", "b", "c")), ("a,b,c,", 3, ("a", "b", "c")),
+        ("a,b,", 3, ("a", "b", "column 3")), ("a,,b", 3, ("a", "column 2", "b")),
+        ("a,b,c,", 4, ("a", "b", "c", "column 4")), (",a,b,c", 4, ("a", "b", "c")),
+        ("a,b,c", 4, ("a", "b", "c")),  # the first column holds names of rows
+    ):  # fmt: skip
+        rows = [",".join(f"{k + fields * row}.5" for k in range(fields)) for row in range(12)]
+        (tmp_path / "t.csv").write_text("\n".join([head, *rows, ""]))
+        found = load(tmp_path / "t.csv", Options(task="regression"))
+        assert (*found.columns, found.target) == columns, (head, fields)
+        first = found.numbers[0].tolist()
+        assert first == [k + 0.5 for k in range(fields)][-len(columns) :][:-1], (head, fields)
+
+
+def damaged(folder):
+    """Files of every kind that is unpacked, each with a byte of it wrong, or with its end lost."""
+    plain, x = (DATA / "plain.csv").read_bytes(), np.random.default_rng(0).normal(size=(30, 3))
+    np.savez(folder / "t.npz", x=x, y=np.arange(30) % 2)
+    np.save(folder / "t.npy", x)
+    pd.read_csv(DATA / "plain.csv").to_excel(folder / "t.xlsx", index=False)
+    for suffix, packer in (("gz", gzip), ("bz2", bz2), ("xz", lzma)):
+        (folder / f"t.csv.{suffix}").write_bytes(packer.compress(plain))
+    with zipfile.ZipFile(folder / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", plain)
+    draw = np.random.default_rng(1)
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        load(path)
+        for at in draw.integers(len(whole), size=30).tolist():
+            flipped = whole[:at] + bytes([whole[at] ^ draw.integers(1, 256)]) + whole[at + 1 :]
+            for content in (flipped, whole[:at]):
+                path.write_bytes(content)
+                yield path
+
+
+def test_whatever_is_damaged_in_a_file_it_is_read_or_refused_by_name(tmp_path):
+    pytest.importorskip("openpyxl")
+    refused = []
+    for path in damaged(tmp_path):
+        try:
+            load(path)
+        except StudyError as error:
+            refused.append((path, str(error)))
+    for path, said in refused:
+        assert said.startswith(f"{path.name}: "), said
+        assert "\n" not in said
+    kinds = Counter(path.suffix for path, _ in refused)
+    assert set(kinds) == {".npz", ".npy", ".xlsx", ".gz", ".bz2", ".xz", ".zip"}
+    assert min(kinds.values()) > 20, kinds
+
+
+def test_a_defect_met_while_a_file_is_read_is_not_said_to_be_the_files(tmp_path, monkeypatch):
+    """However the table is packed: what ends in the reader of a format is no StudyError."""
+    plain = (DATA / "plain.csv").read_bytes()
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("t.csv", plain)
+    for suffix, packer in (("gz", gzip), ("bz2", bz2), ("xz", lzma)):
+        (tmp_path / f"t.csv.{suffix}").write_bytes(packer.compress(plain))
+    np.savez(tmp_path / "t.npz", x=np.ones((30, 3)), y=np.arange(30) % 2)
+
+    def defect(*given, **options):
+        raise ValueError("a defect")
+
+    for place in ("separated.read", "arrays.from_npz"):
+        monkeypatch.setattr(f"ogive.study.{place}", defect)
+    for path in sorted(tmp_path.iterdir()):
+        with pytest.raises(ValueError, match=r"^a defect$") as caught:
+            load(path)
+        assert not isinstance(caught.value, StudyError), path
 
 
 def test_arrays_and_sheets_and_archives_without_a_table_are_refused(tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
@@ -18,7 +19,7 @@ from ogive.study import StudyError, StudyResult
 from ogive.study.api import plan
 from ogive.study.conclude import conclude
 from ogive.study.journal import Journal
-from ogive.study.result import METRICS
+from ogive.study.result import METRICS, ModelTrial, Trial
 from ogive.study.statistics import SharedRows
 from study_cases import TINY, made_table, study, trials_of
 
@@ -148,6 +149,48 @@ def test_a_line_that_does_not_fit_its_schema_is_skipped_and_named(table, finishe
     assert reason in note
     assert (result.trials_trained, result.trials_resumed) == (1, TRIALS - 1)
     assert conclusions(result) == conclusions(first)
+
+
+FREE = {
+    "gradient_ratio", "predicted_gradient_ratio", "slopes", "scores.r2",
+    "tuning.rate", "tuning.seed",  # which must be those of the study's settings
+}  # fmt: skip
+"""What may have any sign; no other number of a record is below 0."""
+MORE = {"rate": (0, -0.1), "dead": (1.5,), "saturated": (1.5,), "scores.accuracy": (1.01,)}
+
+
+def numbers(value, name=""):
+    """Of a record: each number's name, and a function that puts another in its place."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, each in items:
+        path = f"{name}.{key}".lstrip(".") if isinstance(value, dict) else name
+        if isinstance(each, (dict, list)):
+            yield from numbers(each, path)
+        elif isinstance(each, (int, float)):
+            yield path, lambda other, key=key: value.__setitem__(key, other)
+
+
+def test_no_number_of_a_record_is_outside_its_range(finished):
+    lines = [json.loads(line) for line in finished[1].read_bytes().splitlines()[1:]]
+    network = next(line["trial"] for line in lines if "trial" in line)
+    model = next(line["model"] for line in lines if "trial" not in line)
+    network["slopes"] = [[0.25]]
+    refused = set()
+    for record, kind in ((network, Trial), (model, ModelTrial)):
+        whole = json.dumps(record)
+        msgspec.json.decode(whole, type=kind)
+        names = [name for name, _ in numbers(record)]
+        for at, name in enumerate(names):
+            for wrong in MORE.get(name, (-1,)):
+                hurt = json.loads(whole)
+                list(numbers(hurt))[at][1](wrong)
+                try:
+                    msgspec.json.decode(json.dumps(hurt), type=kind)
+                except msgspec.ValidationError:
+                    refused.add((name, wrong))
+                else:
+                    assert name in FREE, (name, wrong)
+    assert {(name, wrong) for name, many in MORE.items() for wrong in many} <= refused
 
 
 def test_scores_that_are_not_those_of_their_rows_are_skipped(table, finished, tmp_path):

@@ -313,6 +313,9 @@ def test_a_mean_over_weights_that_cancel_is_torch_s_and_over_none_is_zero() -> N
     losses = [f(z, t, cancel) for f in (ot.cross_entropy, F.cross_entropy)]
     assert losses[0].item() == losses[1].item()
     assert losses[0].isinf()
+    for name in ("cross_entropy", "focal", "sparsemax_loss"):  # torch's cross-entropy has NaN too
+        (dz,) = torch.autograd.grad(getattr(ot, name)(z, t, cancel), z)
+        assert not dz.isfinite().any(), name
     for nothing in (ot.cross_entropy(z, t, torch.zeros(3)), ot.cross_entropy(z, 0 * t - 100)):
         (dz,) = torch.autograd.grad(nothing, z)
         assert nothing.item() == 0

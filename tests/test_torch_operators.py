@@ -102,6 +102,16 @@ def test_compiled_code_refuses_a_temperature_when_it_runs(name: str) -> None:
             f(x, bad)
 
 
+def test_operators_refuse_tensors_of_two_devices_by_name() -> None:
+    for name in operators():
+        args = good(name)
+        arrays = [k for k, t in enumerate(args) if isinstance(t, torch.Tensor) and t.dim()]
+        for k in arrays if len(arrays) > 1 else ():
+            given = [*args[:k], args[k].to("meta"), *args[k + 1 :]]
+            with pytest.raises(RuntimeError, match=rf"^{name}: tensors are on different devices"):
+                print(name, k, getattr(torch.ops.ogive, name)(*given))
+
+
 @pytest.mark.filterwarnings("ignore:There is a performance drop")
 def test_operators_take_samples_of_each_tensor_along_any_axis() -> None:
     for name in operators():

@@ -5,6 +5,9 @@ Every card is met through the catalog, so that a new one is covered without an e
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 from typing import Any
 
 import numpy as np
@@ -31,6 +34,25 @@ pytestmark = [
 
 ELEMENTWISE = ("value", "derivative", "second_derivative", "backward_from_output")
 EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0], np.float32)
+
+
+@pytest.fixture(autouse=True)
+def what_lies_beyond_is_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A masked load that does not say what it finds past the end finds NaN there, not 0 as in the
+    interpreter.
+    """
+    from triton.runtime.interpreter import InterpreterBuilder, TensorHandle, _get_np_dtype
+
+    real = InterpreterBuilder.create_masked_load
+
+    def load(self: Any, pointers: Any, mask: Any, other: Any, *rest: Any) -> Any:
+        if other is None:
+            of = pointers.get_element_ty()
+            wrong = np.full_like(pointers.data, -1, dtype=np.int64)  # a NaN, or a number below 0
+            other = TensorHandle(wrong.view(_get_np_dtype(of))[..., : wrong.shape[-1]], of)
+        return real(self, pointers, mask, other, *rest)
+
+    monkeypatch.setattr(InterpreterBuilder, "create_masked_load", load)
 
 
 def tensor(x: Any) -> Any:
@@ -62,6 +84,15 @@ def error(got: Any, exact: Any) -> float:
 
 def pairs(only: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(n, m) for n in names("unary") for m in only if m in modes(n)]
+
+
+def test_whatever_states_no_types_is_compiled() -> None:
+    """The interpreter runs an undecorated function too; on a GPU no kernel can call it."""
+    for each in pkgutil.iter_modules(kernels.__path__, f"{kernels.__name__}."):
+        module = importlib.import_module(each.name)
+        for name, f in vars(module).items():
+            if inspect.isfunction(f) and f.__module__ == each.name:
+                assert "return" in f.__annotations__, f"{each.name}.{name}"
 
 
 @pytest.mark.parametrize(("name", "mode"), pairs(("value", "derivative", "second_derivative")))

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from . import arrays, separated
 from .errors import StudyError
 from .raw import Raw, from_frame, listed, named
 from .table import Options
+
+T = TypeVar("T")
 
 BUNDLED = ("digits", "breast_cancer", "wine", "iris")
 
@@ -134,29 +136,32 @@ def _openml(number: str) -> Raw:
 
 def _zip(data: bytes, name: str, options: Options) -> Raw:
     """An Excel file, an NPZ file, or one compressed table."""
+    members = [
+        entry
+        for entry in _unzipped(data, name, zipfile.ZipFile.infolist)
+        if not entry.is_dir() and not Path(entry.filename).name.startswith((".", "__"))
+        and not entry.filename.startswith("__MACOSX")
+    ]  # fmt: skip
+    inside = [entry.filename for entry in members]
+    if "[Content_Types].xml" in inside or "content.xml" in inside:
+        return _excel(data, name, options)
+    of_arrays = (".npz", ".zip") if inside else ".npz"
+    if all(member.endswith(".npy") for member in inside) and name.lower().endswith(of_arrays):
+        return arrays.from_npz(data, name, options)
+    if len(members) != 1:
+        raise StudyError(
+            f"{name}: holds {len(members)} files"
+            + (f" ({listed(inside)}); unpack it and name one" if members else "")
+        )
+    content = _unzipped(data, name, lambda archive: archive.read(members[0]))
+    return from_bytes(content, Path(inside[0]).name, options)
+
+
+def _unzipped(data: bytes, name: str, ask: Callable[[zipfile.ZipFile], T]) -> T:
+    """The result of `ask` on an archive; only errors of the archive are reported as damage."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [
-                entry
-                for entry in archive.infolist()
-                if not entry.is_dir() and not Path(entry.filename).name.startswith((".", "__"))
-                and not entry.filename.startswith("__MACOSX")
-            ]  # fmt: skip
-            inside = [entry.filename for entry in members]
-            if "[Content_Types].xml" in inside or "content.xml" in inside:
-                return _excel(data, name, options)
-            of_arrays = (".npz", ".zip") if inside else ".npz"
-            plain = all(member.endswith(".npy") for member in inside)
-            if plain and name.lower().endswith(of_arrays):
-                return arrays.from_npz(data, name, options)
-            if len(members) != 1:
-                raise StudyError(
-                    f"{name}: holds {len(members)} files"
-                    + (f" ({listed(inside)}); unpack it and name one" if members else "")
-                )
-            return from_bytes(archive.read(members[0]), Path(inside[0]).name, options)
-    except StudyError:
-        raise
+            return ask(archive)
     except Exception as error:  # of zipfile, of zlib, or ValueError for a damaged directory
         raise StudyError(f"{name}: is a damaged or locked ZIP file: {error}") from error
 
@@ -194,21 +199,18 @@ def _folder(path: Path) -> Raw:
 
 
 def _excel(data: bytes, name: str, options: Options) -> Raw:
-    try:
-        book = pd.ExcelFile(io.BytesIO(data))
-    except ImportError as error:
-        package = re.search(r"(openpyxl|xlrd|odfpy)", str(error))
-        wanted = package[0] if package else "openpyxl"
-        raise StudyError(f"{name}: Excel needs {wanted}: pip install {wanted}") from error
-    except Exception as error:  # each engine raises its own
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise StudyError(f"{name}: is not an Excel file that can be read: {reason}") from error
-    with book:
+    with _from_excel(lambda: pd.ExcelFile(io.BytesIO(data)), name) as book:
         sheets = [str(sheet) for sheet in book.sheet_names]
+        if not sheets:
+            raise StudyError(f"{name}: holds no sheet")
         sheet = _sheet(sheets, options.sheet, name)
-        frame = pd.read_excel(
-            book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False, na_values=[""]
-        )
+        frame = _from_excel(
+            lambda: pd.read_excel(
+                book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False,
+                na_values=[""],
+            ),
+            name,
+        )  # fmt: skip
     notes = []
     if len(sheets) > 1 and options.sheet is None:
         notes.append(f"Sheet {sheet!r} is the first of {len(sheets)}; --sheet names another")
@@ -242,6 +244,18 @@ def _excel(data: bytes, name: str, options: Options) -> Raw:
         warnings=warnings,
         index=tuple(names[:1]) if nameless else (),
     )
+
+
+def _from_excel(read: Callable[[], T], name: str) -> T:
+    try:
+        return read()
+    except ImportError as error:
+        package = re.search(r"(openpyxl|xlrd|odfpy)", str(error))
+        wanted = package[0] if package else "openpyxl"
+        raise StudyError(f"{name}: Excel needs {wanted}: pip install {wanted}") from error
+    except Exception as error:  # each engine has its own
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise StudyError(f"{name}: is not an Excel file that can be read: {reason}") from error
 
 
 def _sheet(sheets: list[str], wanted: str | None, name: str) -> str:
