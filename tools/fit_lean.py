@@ -4,9 +4,9 @@
 
 Near its minimum y0 = f(x0) such a function is a parabola, so on either side x is analytic in
 s = sqrt(y - y0), and in s = sqrt(log(y0/y)) too, which on the left follows the tail to its end. The
-first guess of x, which kernels/valley.hpp refines, is x0 + s p(z) with z in [-1, 1], which keeps p
-well-conditioned: on the right z = s scale - 1, up to where y and x are the same for a guess; on the
-left z = (11/7 s - 8)/(s + 8), down to the smallest double.
+first guess of x, which kernels/drivers/slope_from_output.hpp refines, is x0 + s p(z) with z in
+[-1, 1], which keeps p well-conditioned: on the right z = s scale - 1, up to where y and x are the
+same for a guess; on the left z = (11/7 s - 8)/(s + 8), down to the smallest double.
 """
 
 from __future__ import annotations
