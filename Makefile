@@ -24,7 +24,7 @@ test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 fuzz: $(VENV)/.test  ## random calls against plain calls and formulas; ARGS="--seconds 600 --seed 1"
 	$(BIN)/python tests/fuzz.py $(ARGS)
 
-sanitize: $(VENV)/.native  ## kernel loops in every layout under ASan and UBSan; QUICK=1 as in CI
+sanitize: $(VENV)/.own  ## kernel loops in every layout under ASan and UBSan; QUICK=1 as in CI
 	$(BIN)/cmake -G Ninja -S tests/native -B build/sanitize$(if $(QUICK),-quick) \
 		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DOGIVE_QUICK=$(or $(QUICK),0)
 	$(BIN)/cmake --build build/sanitize$(if $(QUICK),-quick)
@@ -49,12 +49,13 @@ calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answe
 mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 40 --only torch", ARGS="--changed"
 	$(BIN)/python tools/mutate.py $(ARGS)
 
-lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, the generated stub
+lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ header alone, the generated stub
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(BIN)/python tools/headers.py
 	$(BIN)/python tools/stub.py --check
 
 format: $(VENV)/.test  ## let ruff and clang-format rewrite the sources, and write the stub
@@ -71,15 +72,25 @@ $(VENV)/.created:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	touch $@
 
-# The compiled part, kept in build/ so that a change recompiles what depends on it.
-$(VENV)/.native: $(VENV)/.created $(NATIVE)
-	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "numpy>=2.0" "cmake>=3.24" ninja
-	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps \
-		-Cbuild-dir=build/editable --editable .
+# The compiled part, kept in build/ so that a change recompiles what depends on it: for the
+# instruction sets of the argument, or all.
+define compile
+	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "numpy>=2.0" "cmake>=3.26" ninja
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -Cbuild-dir=build/editable \
+		-Ccmake.define.OGIVE_INSTRUCTION_SETS=$(1) --editable .
 	$(BIN)/python tools/stub.py
+endef
+
+$(VENV)/.native: $(VENV)/.created $(NATIVE)
+	$(call compile,)
+	touch $(VENV)/.own $@
+
+# For this machine alone: a third of the work, enough to use the library here.
+$(VENV)/.own: $(VENV)/.created $(NATIVE)
+	$(call compile,native)
 	touch $@
 
-$(VENV)/.study: $(VENV)/.native
+$(VENV)/.study: $(VENV)/.own
 	$(BIN)/python -m pip install --quiet --no-build-isolation \
 		-Cbuild-dir=build/editable --editable ".[study]"
 	touch $@

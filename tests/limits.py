@@ -1,6 +1,6 @@
 """Sizes at which the code goes another way: blocks, chunks, shares of threads. Read from the code.
 
-A limit is named by its file in src/ogive and its own name, as "kernels/blocks.hpp:block_size".
+A limit is named by its file in src/ogive and its name, as "kernels/math/sums.hpp:partials".
 """
 
 from __future__ import annotations
@@ -19,39 +19,37 @@ LANES = {"baseline": 4, "avx2": 8, "avx512": 16}.get(ogive.isa(), 4)
 """Floats of a vector of the instruction set in use; the headers give one for each."""
 
 LIMITS: dict[str, str] = {
-    "kernels/lanes.hpp:lanes": "elements row rows",
-    "kernels/lanes_driver.hpp:vectors": "elements",
-    "kernels/lanes_driver.hpp:group": "elements",
-    "kernels/lanes_driver.hpp:size": "elements",
-    "kernels/blocks.hpp:block_size": "elements row",
-    "kernels/unary.hpp:line": "elements",
-    "kernels/unary.hpp:few": "elements",
-    "kernels/unary.hpp:size": "streamed",
-    "kernels/unary.hpp:ahead": "time",
-    "kernels/unary.hpp:streamed_bytes": "time",
-    "kernels/unary.hpp:ahead_bytes": "time",
-    "kernels/lean.hpp:word_bits": "elements",
-    "kernels/lean.hpp:line": "elements",
-    "kernels/lean.hpp:size": "streamed",
-    "kernels/lean.hpp:ahead": "time",
-    "kernels/lean.hpp:most": "elements",
-    "kernels/residency.hpp:least": "bytes",
-    "kernels/residency.hpp:most": "bytes",
-    "kernels/sums.hpp:lanes": "row",
-    "kernels/sparse_rows.hpp:lanes": "row",
-    "kernels/short_rows.hpp:longest": "row",
-    "kernels/float_rows.hpp:group": "row",
-    "kernels/float_rows.hpp:block": "row",
-    "kernels/float_rows.hpp:vectors": "row",
-    "kernels/float_rows.hpp:width": "row",
-    "kernels/float_rows.hpp:line": "row",
-    "kernels/float_rows.hpp:ahead": "time",
+    "kernels/simd/floats.hpp:lanes": "elements row rows",
+    "kernels/drivers/unary_floats.hpp:vectors": "elements",
+    "kernels/drivers/unary_floats.hpp:group": "elements",
+    "kernels/drivers/blocks.hpp:block_size": "elements row",
+    "kernels/drivers/elementwise.hpp:line": "elements",
+    "kernels/drivers/elementwise.hpp:few": "elements",
+    "kernels/drivers/elementwise.hpp:size": "streamed",
+    "kernels/drivers/elementwise.hpp:ahead": "time",
+    "kernels/drivers/elementwise.hpp:streamed_bytes": "time",
+    "kernels/drivers/elementwise.hpp:ahead_bytes": "time",
+    "kernels/drivers/unary_bits.hpp:word_bits": "elements",
+    "kernels/drivers/unary_bits.hpp:line": "elements",
+    "kernels/drivers/unary_bits.hpp:size": "streamed",
+    "kernels/drivers/unary_bits.hpp:ahead": "time",
+    "kernels/drivers/unary_bits.hpp:most": "elements",
+    "kernels/runtime/residency.hpp:least": "bytes",
+    "kernels/runtime/residency.hpp:most": "bytes",
+    "kernels/math/sums.hpp:partials": "row",
+    "kernels/drivers/threshold_rows.hpp:partials": "row",
+    "kernels/drivers/short_rows.hpp:longest": "row",
+    "kernels/drivers/long_rows.hpp:group": "row",
+    "kernels/drivers/long_rows.hpp:block": "row",
+    "kernels/drivers/long_rows.hpp:vectors": "row",
+    "kernels/drivers/long_rows.hpp:width": "row",
+    "kernels/drivers/long_rows.hpp:line": "row",
+    "kernels/drivers/long_rows.hpp:ahead": "time",
     "catalog/rows/softmax.hpp:near": "row",
-    "catalog/heads/binary_cross_entropy.hpp:lane_size": "row",
     "bindings/op_table.hpp:grain_elements": "elements rows",
     "bindings/op_table.hpp:bits_together": "elements",
     "bindings/op_table.hpp:few_elements": "elements",
-    "bindings/raw.cpp:briefly": "elements",
+    "bindings/raw.cpp:most_with_gil": "elements",
     "calls/losses.py:CHUNK": "losses",
     "calls/losses.py:ROW": "losses",
     "calls/losses.py:FEW_ROWS": "linear",
@@ -79,14 +77,17 @@ LOOPED_OVER = {"elements", "row", "losses"}
 NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
     "loss_at", "gradient_at", "into", "x", "temperature", "mask", "cores", "bits",  # places
+    "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
+    "rooms", "options", "smoothing", "most_numbers", "some",
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
-    "kernels/rows.hpp:size",  # bytes
+    "kernels/drivers/rows.hpp:size",  # bytes
     "catalog/text.py:WIDTH",  # columns
 }  # fmt: skip
 """Integer constants that count or place something else, by name, some by file and name."""
 
 OTHER_FOLDERS = (
-    "formula/", "study/", "report/", "reference/", "predict/", "cli.py", "kernels/internal/",
+    "formula/", "study/", "report/", "reference/", "predict/", "cli.py",
+    "kernels/drivers/internal/",
 )  # fmt: skip
 """Where no array is computed in pieces whose sizes a user's call would meet."""
 
@@ -149,7 +150,7 @@ def limit(key: str, itemsize: int = 4) -> int:
 def values(key: str, itemsize: int = 4) -> set[int]:
     """The values of all constants of that name in the file."""
     places = constants()[key]
-    if key == "kernels/lanes.hpp:lanes":
+    if key == "kernels/simd/floats.hpp:lanes":
         assert str(LANES) in [expression for _, expression in places]
         return {LANES}
     file = key.partition(":")[0]
@@ -158,7 +159,7 @@ def values(key: str, itemsize: int = 4) -> set[int]:
 
 def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
     """The value of an expression that stands at a place of a file."""
-    plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("lane_sum::", "sum_")
+    plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("ordered_sum::", "sum_")
     plain = plain.replace("sizeof(T)", str(itemsize)).replace("sizeof(float)", "4")
     plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
 
@@ -168,8 +169,8 @@ def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
         if isinstance(node, ast.BinOp):
             return int(OPERATORS[type(node.op)](value(node.left), value(node.right)))
         assert isinstance(node, ast.Name), expression
-        if node.id == "sum_lanes":
-            return int(constants()["kernels/sums.hpp:lanes"][0][1])
+        if node.id == "sum_partials":
+            return int(constants()["kernels/math/sums.hpp:partials"][0][1])
         before = [p for p in constants().get(f"{file}:{node.id}", []) if p[0] <= at]
         if before:
             return evaluated(before[-1][1], file, before[-1][0], itemsize)

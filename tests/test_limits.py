@@ -107,9 +107,11 @@ def test_large_results_have_the_bits_of_few_elements(what: str, dtype: Any) -> N
     count, call = STREAMED[what]
     few = np.random.default_rng(2).normal(0, 2, (count, PATTERN)).astype(dtype)
     expected = call(*few, out=np.empty_like(few[0]))
-    sizes = values("kernels/residency.hpp:least") | values("kernels/residency.hpp:most")
+    sizes = values("kernels/runtime/residency.hpp:least") | values(
+        "kernels/runtime/residency.hpp:most"
+    )
     least = max(sizes) // dtype.itemsize
-    block = limit("kernels/unary.hpp:size", dtype.itemsize)
+    block = limit("kernels/drivers/elementwise.hpp:size", dtype.itemsize)
     longest = least + 2 * block + 1
     given, right = [repeated(a, longest) for a in few], repeated(expected, longest)
     out = np.zeros(longest, dtype)
@@ -124,8 +126,8 @@ def test_large_results_have_the_bits_of_few_elements(what: str, dtype: Any) -> N
 
 
 def test_a_lean_gradient_that_is_streamed_has_the_bits_of_few_elements() -> None:
-    least = limit("kernels/residency.hpp:most") // 4
-    n = least + max(values("kernels/lean.hpp:size")) + 1
+    least = limit("kernels/runtime/residency.hpp:most") // 4
+    n = least + max(values("kernels/drivers/unary_bits.hpp:size")) + 1
     x, dy = np.random.default_rng(3).normal(0, 2, (2, PATTERN)).astype(np.float32)
     for name in ("silu", "relu"):
         forward, backward = public(name, "lean"), public(name, "lean_backward")
@@ -195,7 +197,7 @@ def test_any_number_of_rows_has_the_bits_of_few(dtype: Any) -> None:
     random = np.random.default_rng(5)
     n, few = 10, 7
     share = -(-limit("bindings/op_table.hpp:grain_elements") // n)
-    counts = [*around(limit("kernels/lanes.hpp:lanes")), *around(share)]
+    counts = [*around(limit("kernels/simd/floats.hpp:lanes")), *around(share)]
     for call in ROWS:
         x, dy = (3 * random.standard_normal((2, few, n))).astype(dtype)
         reduces = call.mode == "backward" and np.ndim(public(call.name, "value")(x[0])) == 0

@@ -34,7 +34,7 @@ def test_mutants_of_a_change_lie_in_it():
 
 
 def test_a_changed_kernel_has_mutants_unasked():
-    file = "src/ogive/kernels/sums.hpp"
+    file = "src/ogive/kernels/math/sums.hpp"
     found = mutants.drawn(50, 1, set(), {file: {15}})
     assert found
     assert all(m.file == file and m.line <= 15 <= m.last_line for m in found)

@@ -68,6 +68,17 @@ def test_rows_one_after_the_other_are_the_rows_of_any_strides() -> None:
     assert np.array_equal(loss.astype(np.float32), expected)
 
 
+def test_a_whole_number_is_no_address() -> None:
+    """Nor a number: taken for an address, a parameter of 1 would be read from nowhere."""
+    x, out = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
+    handle, at, to = _native.raw_handle("leaky_relu", "value"), x.ctypes.data, out.ctypes.data
+    with pytest.raises(TypeError, match="operand 1 is no address, and a number must be a float: 1"):
+        _native.raw_flat(handle, 2, 8, at, 1, to)
+    handle = _native.raw_handle("softmax", "value")
+    with pytest.raises(TypeError, match="operand 1 is no address"):
+        _native.raw_rows(handle, 2, 2, 4, at, 2, True, to)
+
+
 def test_strides_that_do_not_fit_are_refused() -> None:
     handle = _native.raw_handle("gelu", "value")
     x = np.zeros(4, np.float32)

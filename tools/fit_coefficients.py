@@ -1,4 +1,4 @@
-"""Fit every polynomial in src/ogive/kernels/coefficients.hpp and write that file.
+"""Fit every polynomial in src/ogive/kernels/math/coefficients.hpp and write that file.
 
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import mpmath as mp
 
 mp.mp.prec = 200
-TARGET = Path(__file__).parent.parent / "src/ogive/kernels/coefficients.hpp"
+TARGET = Path(__file__).parent.parent / "src/ogive/kernels/math/coefficients.hpp"
 
 Function = Callable[[mp.mpf], mp.mpf]
 
@@ -226,10 +226,13 @@ def main() -> None:
     )
     TARGET.write_text(
         "// Written by tools/fit_coefficients.py; do not edit.\n"
-        "// Included inside the namespace of one instruction set.\n"
+        "#pragma once\n\n"
+        '#include "runtime/isa.hpp"\n\n'
+        "namespace ogive::OGIVE_ISA {\nnamespace {\n\n"
         + constants
         + "\n"
         + "\n".join(parts)
+        + "\n} // namespace\n} // namespace ogive::OGIVE_ISA\n"
     )
 
     print("gelu", root_block(gelu_slope, -0.75, 19), sep="\n")

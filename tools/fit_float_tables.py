@@ -1,8 +1,8 @@
-"""Fit the tables and polynomials of the float-lane forms and write kernels/float_tables.hpp.
+"""Fit the tables and polynomials of the float-lane forms and write kernels/simd/float_tables.hpp.
 
     python tools/fit_float_tables.py          # needs mpmath (it comes with SymPy)
 
-It also prints the polynomial and the table that are stored in kernels/float_rows.hpp.
+It also prints the polynomial and the table that are stored in kernels/drivers/long_rows.hpp.
 
 The fits are weighted least squares at Chebyshev nodes in 160-bit arithmetic. Coefficients are
 rounded to float one after another, from the constant up, and the rest is fitted again each time, so
@@ -18,7 +18,7 @@ import mpmath as mp
 import numpy as np
 
 mp.mp.prec = 160
-TARGET = Path(__file__).parent.parent / "src/ogive/kernels/float_tables.hpp"
+TARGET = Path(__file__).parent.parent / "src/ogive/kernels/simd/float_tables.hpp"
 
 Function = Callable[[mp.mpf], mp.mpf]
 
@@ -301,8 +301,11 @@ def logarithm() -> list[str]:
 def main() -> None:
     TARGET.write_text(
         "// Written by tools/fit_float_tables.py; do not edit.\n"
-        "// Included inside the namespace of one instruction set.\n"
+        "#pragma once\n\n"
+        '#include "runtime/isa.hpp"\n\n'
+        "namespace ogive::OGIVE_ISA {\nnamespace {\n\n"
         + "\n".join([*exponential(), *normal_tail(), *logarithm(), *sigmoidal()])
+        + "\n} // namespace\n} // namespace ogive::OGIVE_ISA\n"
     )
     print(eighths())
 

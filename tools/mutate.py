@@ -317,7 +317,7 @@ class Trial:
     @cached_property
     def dispatch(self) -> tuple[str, Path]:
         """The unit that knows the available instruction sets, compiled for only one."""
-        (unit,) = self.units.including["src/ogive/kernels/dispatch.cpp"]
+        (unit,) = self.units.including["src/ogive/kernels/runtime/dispatch.cpp"]
         made = self.units.compiled(unit, self.copy.at)
         assert made is not None
         return unit, made.rename(self.copy.at / "dispatch.o")

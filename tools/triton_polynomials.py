@@ -17,10 +17,10 @@ TARGET = SOURCE / "torch/_triton/polynomials.py"
 
 # Name here: (header, name there).
 ARRAYS = {
-    "exp_tail": ("kernels/coefficients.hpp", "exp_f32"),
-    "atanh_tail": ("kernels/coefficients.hpp", "atanh_f32"),
-    "atanh_tail_full": ("kernels/coefficients.hpp", "atanh_f64"),
-    "normal_tail": ("kernels/coefficients.hpp", "normal_tail_product_f32"),
+    "exp_tail": ("kernels/math/coefficients.hpp", "exp_f32"),
+    "atanh_tail": ("kernels/math/coefficients.hpp", "atanh_f32"),
+    "atanh_tail_full": ("kernels/math/coefficients.hpp", "atanh_f64"),
+    "normal_tail": ("kernels/math/coefficients.hpp", "normal_tail_product_f32"),
     "erf_near": ("catalog/unary/erf.hpp", "near_f32"),
     "tanh_gap_near": ("catalog/unary/tanhshrink.hpp", "near_f32"),
     "tanh_gap_near_full": ("catalog/unary/tanhshrink.hpp", "near_f64"),
@@ -37,7 +37,7 @@ def array(header: str, name: str) -> list[float]:
 
 
 def number(name: str) -> float:
-    text = (SOURCE / "kernels/coefficients.hpp").read_text()
+    text = (SOURCE / "kernels/math/coefficients.hpp").read_text()
     found = re.search(rf"double {name} = (.*?);", text)
     if found is None:
         raise ValueError(f"coefficients.hpp has no number {name}")

@@ -27,9 +27,9 @@
 #include <string>
 #include <vector>
 
-#include "fp_environment.hpp"
-#include "isa.hpp"
-#include "table.hpp"
+#include "runtime/fp_environment.hpp"
+#include "runtime/isa.hpp"
+#include "runtime/table.hpp"
 
 #if defined(OGIVE_SANITIZED)
 #include <sanitizer/asan_interface.h>
@@ -618,11 +618,11 @@ private:
     steps.insert(steps.end(), core_steps.begin(), core_steps.end());
     for (placed &place : places) place.guard();
     under_way = [&] { describe(p, v.name.c_str()); };
-    const ptrdiff_t dims[3] = {p.rows, has_core_ ? p.n : 1, v.streaming};
+    const ogive::work todo{p.rows, has_core_ ? p.n : 1, v.streaming};
     bool good;
     {
       const ogive::fp_environment defaults;
-      good = p.run(args.data(), dims, steps.data());
+      good = p.run(args.data(), todo, steps.data());
     }
     ++calls;
     for (const placed &place : places) place.unguard();

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "../kernels/pool.hpp"
-#include "../kernels/residency.hpp"
+#include "runtime/pool.hpp"
+#include "runtime/residency.hpp"
 #include "raw.hpp"
 
 #if defined(_WIN32)
@@ -48,8 +48,9 @@ std::string signature(const std::vector<operand> &operands) {
 }
 
 bool run_parallel(call &c) {
-  const std::ptrdiff_t row = c.loop.rows ? std::max<std::ptrdiff_t>(c.dims[1], 1) : 1;
-  return ogive::bindings::parallel_for(c.dims[0], (grain_elements + row - 1) / row, run_piece, &c);
+  const std::ptrdiff_t row = std::max<std::ptrdiff_t>(c.todo.n, 1);
+  return ogive::bindings::parallel_for(c.todo.rows, (grain_elements + row - 1) / row, run_piece,
+                                       &c);
 }
 
 // How far the elements of a call of NumPy's may be worked on together, which depends on what an
@@ -62,7 +63,7 @@ enum class order {
 };
 
 order order_of(const call &c) {
-  const npy_intp last = c.dims[0] - 1;
+  const npy_intp last = c.todo.rows - 1;
   if (last <= 0) return order::any;
   const auto range = [&](int k) {
     const npy_intp reach = last * c.steps[k];
@@ -85,10 +86,10 @@ order order_of(const call &c) {
 
 bool run_one_by_one(const call &c) {
   const ogive::fp_environment defaults;
-  constexpr npy_intp one[3] = {1, 1, 0};
+  constexpr ogive::work one{1, 1, false};
   char *args[most_operands];
   std::copy(c.args, c.args + c.loop.operands, args);
-  for (npy_intp i = 0; i < c.dims[0]; ++i) {
+  for (npy_intp i = 0; i < c.todo.rows; ++i) {
     if (!c.loop.run(args, one, c.steps)) return false;
     for (int k = 0; k < c.loop.operands; ++k) args[k] += c.steps[k];
   }
@@ -96,9 +97,10 @@ bool run_one_by_one(const call &c) {
 }
 
 void numpy_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
-  call c{*static_cast<const bound_loop *>(data), args, dims, steps};
-  const int result = c.loop.inputs;
-  c.streaming = ogive::large_and_resident(args[result], dims[0] * steps[result]);
+  const bound_loop &loop = *static_cast<const bound_loop *>(data);
+  const int result = loop.inputs;
+  const bool streaming = ogive::large_and_resident(args[result], dims[0] * steps[result]);
+  call c{loop, args, {dims[0], loop.rows ? dims[1] : 1, streaming}, steps};
   // A gufunc's operands never overlap: NumPy copies them.
   const order how = c.loop.rows ? order::any : order_of(c);
   const bool good = how == order::any       ? run_parallel(c)
@@ -239,27 +241,14 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
 }
 
 PyObject *call_rows(PyObject *, PyObject *args) {
-  const char *kernel, *mode_text;
-  int format_number;
-  PyObject *operands_tuple;
-  if (!PyArg_ParseTuple(args, "ssiO!", &kernel, &mode_text, &format_number, &PyTuple_Type,
-                        &operands_tuple))
-    return nullptr;
-  const ogive::entry *const e = find(kernel);
-  if (e == nullptr) return nullptr;
-  const int m = find_mode(*e, mode_text);
-  if (m < 0) return nullptr;
-  const std::vector<operand> operands = parse(e->operands[m]);
-  if (PyTuple_Size(operands_tuple) != static_cast<Py_ssize_t>(operands.size()) ||
-      format_number < 0 || format_number >= ogive::formats) {
-    PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
-    return nullptr;
-  }
-  const bound_loop loop{e->run[m][format_number], static_cast<int>(operands.size()), 0, true};
+  asked_for asked;
+  if (!asked.parse_arguments(args)) return nullptr;
+  const std::vector<operand> &operands = asked.operands;
+  const bound_loop loop{asked.run, static_cast<int>(operands.size()), 0, true};
   strided_call c{loop, {}, {}, {}, {}, {}, 0};
   c.numbers.reserve(operands.size()); // data points into it
   for (std::size_t k = 0; k < operands.size(); ++k) {
-    PyObject *const item = PyTuple_GetItem(operands_tuple, static_cast<Py_ssize_t>(k));
+    PyObject *const item = PyTuple_GetItem(asked.given, static_cast<Py_ssize_t>(k));
     const bool number = PyFloat_Check(item) && operands[k].letter == 'd' && !operands[k].output;
     if (number || (item == Py_None && operands[k].output)) {
       if (number) c.numbers.push_back(PyFloat_AsDouble(item));
@@ -270,7 +259,7 @@ PyObject *call_rows(PyObject *, PyObject *args) {
     }
     auto *const array = reinterpret_cast<PyArrayObject *>(item);
     const int lead = PyArray_Check(item) ? PyArray_NDIM(array) - operands[k].core : -1;
-    const int size = size_of(operands[k].letter, format_number);
+    const int size = size_of(operands[k].letter, asked.format_number);
     if (lead < 0 || PyArray_ITEMSIZE(array) != size || !PyArray_ISBEHAVED_RO(array) ||
         (operands[k].output && !PyArray_ISWRITEABLE(array))) {
       PyErr_Format(PyExc_ValueError, "operand %d is not a native, aligned array of its format",
@@ -304,33 +293,15 @@ PyObject *call_rows(PyObject *, PyObject *args) {
 }
 
 PyObject *call_flat(PyObject *, PyObject *args) {
-  const char *kernel, *mode_text;
-  int format_number;
-  PyObject *given;
-  if (!PyArg_ParseTuple(args, "ssiO!", &kernel, &mode_text, &format_number, &PyTuple_Type, &given))
-    return nullptr;
-  const ogive::entry *const e = find(kernel);
-  if (e == nullptr) return nullptr;
-  const int m = find_mode(*e, mode_text);
-  if (m < 0) return nullptr;
-  const std::vector<operand> operands = parse(e->operands[m]);
-  if (PyTuple_Size(given) != static_cast<Py_ssize_t>(operands.size()) || format_number < 0 ||
-      format_number >= ogive::formats) {
-    PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
-    return nullptr;
-  }
-  flat_call c{e->run[m][format_number],
-              operands.data(),
-              static_cast<int>(operands.size()),
-              {},
-              {},
-              0,
-              false};
+  asked_for asked;
+  if (!asked.parse_arguments(args)) return nullptr;
+  const std::vector<operand> &operands = asked.operands;
+  flat_call c{asked.run, operands.data(), static_cast<int>(operands.size()), {}, {}, 0, false};
   std::vector<double> numbers(operands.size());
-  const int size = format_sizes[format_number];
+  const int size = format_sizes[asked.format_number];
   bool first_result = true;
   for (std::size_t k = 0; k < operands.size(); ++k) {
-    PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));
+    PyObject *const item = PyTuple_GetItem(asked.given, static_cast<Py_ssize_t>(k));
     if (operands[k].letter == 'd') {
       numbers[k] = PyFloat_AsDouble(item);
       if (PyErr_Occurred()) return nullptr;

@@ -10,8 +10,8 @@
 #include <cstring>
 #include <vector>
 
-#include "../kernels/dispatch.hpp"
-#include "../kernels/fp_environment.hpp"
+#include "runtime/dispatch.hpp"
+#include "runtime/fp_environment.hpp"
 
 namespace ogive::bindings {
 
@@ -64,6 +64,33 @@ inline int find_mode(const entry &e, const char *name) {
   return -1;
 }
 
+// A kernel's mode, and a format, as calls by name ask for them; the operands come as a tuple.
+struct asked_for {
+  loop run = nullptr;
+  int format_number = 0;
+  std::vector<operand> operands;
+  PyObject *given = nullptr;
+
+  // False, with an error set, where there is none such.
+  bool parse_arguments(PyObject *args) {
+    const char *kernel, *mode_text;
+    if (!PyArg_ParseTuple(args, "ssiO!", &kernel, &mode_text, &format_number, &PyTuple_Type,
+                          &given))
+      return false;
+    const entry *const e = find(kernel);
+    const int m = e == nullptr ? -1 : find_mode(*e, mode_text);
+    if (m < 0) return false;
+    operands = parse(e->operands[m]);
+    if (PyTuple_Size(given) != static_cast<Py_ssize_t>(operands.size()) || format_number < 0 ||
+        format_number >= formats) {
+      PyErr_SetString(PyExc_ValueError, "wrong number of operands or format");
+      return false;
+    }
+    run = e->run[m][format_number];
+    return true;
+  }
+};
+
 // One loop with what is needed to split it among threads.
 struct bound_loop {
   loop run;
@@ -75,8 +102,8 @@ struct bound_loop {
 struct call {
   const bound_loop &loop;
   char **args;
-  const std::ptrdiff_t *dims, *steps;
-  bool streaming = false;
+  work todo;
+  const std::ptrdiff_t *steps;
 };
 
 inline bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -85,8 +112,7 @@ inline bool run_piece(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
   char *args[most_operands];
   for (int k = 0; k < c.loop.operands; ++k)
     args[k] = c.args[k] == nullptr ? nullptr : c.args[k] + begin * c.steps[k];
-  const std::ptrdiff_t dims[3] = {end - begin, c.loop.rows ? c.dims[1] : 1, c.streaming};
-  return c.loop.run(args, dims, c.steps);
+  return c.loop.run(args, {end - begin, c.todo.n, c.todo.streaming}, c.steps);
 }
 
 // A loop over the leading dimensions of operands that share them, without NumPy's protection
@@ -121,8 +147,7 @@ inline bool run_strided(void *context, std::ptrdiff_t begin, std::ptrdiff_t end)
       for (int k = 0; k < count; ++k)
         if (args[k] != nullptr) args[k] += index * c.strides[k][axis];
     }
-    const std::ptrdiff_t dims[2] = {run, c.n};
-    call piece{c.loop, args.data(), dims, steps.data(), c.streaming};
+    call piece{c.loop, args.data(), {run, c.loop.rows ? c.n : 1, c.streaming}, steps.data()};
     if (!run_piece(&piece, 0, run)) return false;
     begin += run;
   }
@@ -150,8 +175,7 @@ inline bool run_flat(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
   char *args[most_operands];
   for (int k = 0; k < c.count; ++k)
     args[k] = c.data[k] + (c.operands[k].letter == 'b' ? first / 8 : first * c.steps[k]);
-  const std::ptrdiff_t dims[3] = {last - first, 1, c.streaming};
-  return c.run(args, dims, c.steps);
+  return c.run(args, {last - first, 1, c.streaming}, c.steps);
 }
 
 } // namespace ogive::bindings

@@ -4,19 +4,19 @@
 #include <cstdint>
 #include <deque>
 
-#include "../kernels/pool.hpp"
-#include "../kernels/residency.hpp"
+#include "runtime/pool.hpp"
+#include "runtime/residency.hpp"
 
 namespace ogive::bindings {
 namespace {
 
 // The framework's own executor, so that two pools are never at work at once: the C function
 // torch_parallel_for, or none.
-using outside_task = void (*)(std::int64_t begin, std::int64_t end, void *context);
-using outside_parallel_for = int (*)(std::int64_t begin, std::int64_t end, std::int64_t grain,
-                                     outside_task task, void *context);
-std::atomic<outside_parallel_for> executor{nullptr};
-thread_local bool outside = false;
+using framework_task = void (*)(std::int64_t begin, std::int64_t end, void *context);
+using framework_parallel_for = int (*)(std::int64_t begin, std::int64_t end, std::int64_t grain,
+                                       framework_task task, void *context);
+std::atomic<framework_parallel_for> executor{nullptr};
+thread_local bool on_framework_threads = false;
 
 // A row of the op table that was asked for once, so that calls need not search.
 struct bound {
@@ -42,25 +42,25 @@ void run_share(std::int64_t begin, std::int64_t end, void *context) {
     work.good = false;
 }
 
-bool share(std::ptrdiff_t n, std::ptrdiff_t grain,
-           bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
-  const outside_parallel_for parallel = executor.load(std::memory_order_relaxed);
+bool run_on_framework_threads(std::ptrdiff_t n, std::ptrdiff_t grain,
+                              bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+  const framework_parallel_for parallel = executor.load(std::memory_order_relaxed);
   if (parallel == nullptr || n <= grain) return task(context, 0, n);
   shared_work work{task, context, {}};
   work.good = true;
   return parallel(0, n, grain, run_share, &work) == 0 && work.good;
 }
 
-// Below this many elements letting other Python threads run costs more than it gives.
-constexpr std::ptrdiff_t briefly = 4096;
+// Up to this many elements, releasing the GIL costs more than it gives.
+constexpr std::ptrdiff_t most_with_gil = 4096;
 
 PyObject *shared_result(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_t grain,
                         bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
   bool good;
-  if (elements <= briefly) {
-    good = share(n, grain, task, context);
+  if (elements <= most_with_gil) {
+    good = run_on_framework_threads(n, grain, task, context);
   } else {
-    Py_BEGIN_ALLOW_THREADS good = share(n, grain, task, context);
+    Py_BEGIN_ALLOW_THREADS good = run_on_framework_threads(n, grain, task, context);
     Py_END_ALLOW_THREADS
   }
   if (!good) return PyErr_NoMemory();
@@ -117,7 +117,7 @@ const bound *asked(const char *usage, PyObject *const *args, Py_ssize_t count, i
   return b;
 }
 
-// Whether stores past the caches pay for a result. Where it has no memory yet, huge pages are asked
+// Whether streaming stores pay for a result. Where it has no memory yet, huge pages are asked
 // for.
 bool streams_to(char *result, std::ptrdiff_t bytes) {
   ask_for_huge_pages(result, bytes);
@@ -126,6 +126,19 @@ bool streams_to(char *result, std::ptrdiff_t bytes) {
 
 char *address_of(PyObject *number) {
   return reinterpret_cast<char *>(static_cast<std::uintptr_t>(PyLong_AsUnsignedLongLong(number)));
+}
+
+// The address of operand k, of which `elements` are read or written; null with an error set where
+// it is none. A number must come as a float: a small int is one that was meant so, and no memory
+// lies there.
+char *operand_address(PyObject *item, int k, std::ptrdiff_t elements) {
+  constexpr std::uintptr_t least_address = 4096;
+  char *const address = address_of(item);
+  if (elements > 0 && reinterpret_cast<std::uintptr_t>(address) < least_address &&
+      PyErr_Occurred() == nullptr)
+    PyErr_Format(PyExc_TypeError, "operand %d is no address, and a number must be a float: %R", k,
+                 item);
+  return address;
 }
 
 } // namespace
@@ -166,11 +179,11 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
       c.steps[k] = 0;
       continue;
     }
-    c.data[k] = address_of(item);
+    c.data[k] = operand_address(item, k, n);
     c.steps[k] = o.letter == 'b' ? 1 : o.letter == 'd' ? 8 : size;
+    if (PyErr_Occurred()) return nullptr;
     if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * size);
   }
-  if (PyErr_Occurred()) return nullptr;
   return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
                        run_flat, &c);
 }
@@ -208,15 +221,14 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
       if (o.core) *core++ = 0;
       continue;
     }
-    data[k] = address_of(item);
+    data[k] = operand_address(item, k, rows * n);
     const std::ptrdiff_t step = o.letter == 'T' ? size : o.letter == '?' ? 1 : 8;
     steps[k] = o.core ? n * step : step;
     if (o.core) *core++ = step;
+    if (PyErr_Occurred()) return nullptr;
     if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * size);
   }
-  if (PyErr_Occurred()) return nullptr;
-  const std::ptrdiff_t dims[2] = {rows, n};
-  call c{loop, data, dims, steps, streaming};
+  call c{loop, data, {rows, n, streaming}, steps};
   return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
 }
 
@@ -331,7 +343,7 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
 
 // use_executor(address of torch_parallel_for): who shares the work of the calls above; 0: nobody.
 PyObject *use_executor(PyObject *, PyObject *address) {
-  const auto parallel = reinterpret_cast<outside_parallel_for>(address_of(address));
+  const auto parallel = reinterpret_cast<framework_parallel_for>(address_of(address));
   if (PyErr_Occurred()) return nullptr;
   executor = parallel;
   Py_RETURN_NONE;
@@ -339,16 +351,17 @@ PyObject *use_executor(PyObject *, PyObject *address) {
 
 // use_outside(whether) -> what it was, for calls on arrays from this thread.
 PyObject *use_outside(PyObject *, PyObject *whether) {
-  const bool before = outside;
+  const bool before = on_framework_threads;
   const int now = PyObject_IsTrue(whether);
   if (now < 0) return nullptr;
-  outside = now == 1;
+  on_framework_threads = now == 1;
   return PyBool_FromLong(before);
 }
 
 bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain,
                   bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
-  return outside ? share(n, grain, task, context) : ogive::parallel_for(n, grain, task, context);
+  return on_framework_threads ? run_on_framework_threads(n, grain, task, context)
+                              : ogive::parallel_for(n, grain, task, context);
 }
 
 } // namespace ogive::bindings

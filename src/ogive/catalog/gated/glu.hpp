@@ -1,6 +1,11 @@
 // glu: a sigmoid(b).
 #pragma once
-#include "../unary/sigmoid.hpp"
+
+#include "drivers/gated.hpp"
+#include "unary/sigmoid.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct glu : gate<sigmoid> {
   static jet<double> off_rails(jet<double> f, double b) {
@@ -8,3 +13,6 @@ struct glu : gate<sigmoid> {
     return {beside(beside(f.value, 0.5, side), 1, -1), beside(f.slope, 0.25, -magnitude(side))};
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,5 +1,13 @@
 // reglu: a relu(b).
 #pragma once
-#include "../unary/relu.hpp"
+
+#include "drivers/gated.hpp"
+#include "unary/relu.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct reglu : gate<relu> {};
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -11,28 +11,36 @@
 // difference of the two sides, and the double form.
 #pragma once
 
+#include "drivers/heads.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct binary_cross_entropy {
-  // logits, target, pos_weight, weight, label_smoothing, factor of the gradient -> loss, gradient
-  static constexpr const char *probabilities_operands = "T(n) T(n) d(n) d(n) d d(n) -> d(n) T(n)";
+  static constexpr bool of_elements = true;
+  enum { pos_weight, weight, label_smoothing, factor };
+  static constexpr const char *numbers = "d(n) d(n) d d(n)";
 
-  // The same with the kind of Hessian (1: |gradient|, else exact) -> loss, gradient, Hessian.
-  static constexpr const char *probabilities_hessian_operands =
-      "T(n) T(n) d(n) d(n) d d(n) d -> d(n) T(n) T(n)";
-
-  template <class T>
-  static bool probabilities(char **args, const std::ptrdiff_t *dims, const std::ptrdiff_t *steps) {
-    return run<T, false>(args, dims, steps);
+  template <bool curved>
+  static void block(const element_terms &l) {
+    const double eps = l.number[label_smoothing][0];
+    for (std::ptrdiff_t j = 0; j < l.n; ++j) {
+      const double x = l.z[j], target = fma(l.t[j], 1 - eps, eps / 2);
+      const double w = l.number[weight][j], by = l.number[factor][j];
+      const double yes = w * (l.number[pos_weight][j] * target), no = w * (1 - target);
+      const double e = row_math::exp(-magnitude(x)), d = 1 + e, tail = row_math::log1p_unit(e);
+      const double up = (x > 0 ? x : 0) + tail, down = (x < 0 ? -x : 0) + tail;
+      // A side without weight adds nothing, also where its loss is infinite.
+      l.loss[j] = (yes == 0 ? 0 : yes * down) + (no == 0 ? 0 : no * up);
+      const double above = (x < 0 ? e : 1) / d, below = (x < 0 ? 1 : e) / d;
+      l.gradient[j] = (no * above - yes * below) * by;
+      if constexpr (curved) l.hessian[j] = (yes + no) * (above * below) * by;
+    }
   }
-  template <class T>
-  static bool probabilities_hessian(char **args, const std::ptrdiff_t *dims,
-                                    const std::ptrdiff_t *steps) {
-    return run<T, true>(args, dims, steps);
-  }
 
-private:
   // A block of weights for float lanes: of the loss against 0 and 1, and of the gradient, which is
   // negative against 1, as pairs of floats.
-  struct float_weights {
+  struct in_floats {
     alignas(64) double no[block_size], yes[block_size];
     alignas(64) float no_high[block_size], no_low[block_size];
     alignas(64) float yes_high[block_size], yes_low[block_size];
@@ -47,6 +55,11 @@ private:
           fits(no[j]) && fits(yes[j]) && fits(no[j] * factor) && fits(yes[j] * factor) ? -1 : 0;
       rows_of_floats::split(no[j] * factor, no_high[j], no_low[j]);
       rows_of_floats::split(-yes[j] * factor, yes_high[j], yes_low[j]);
+    }
+    static bool applies(const double *const *number) { return number[label_smoothing][0] == 0; }
+    void set_weights(const double *const *number, std::ptrdiff_t n) {
+      for (std::ptrdiff_t j = 0; j < n; ++j)
+        set(j, number[weight][j], number[pos_weight][j], number[factor][j]);
     }
     bool takes(std::ptrdiff_t j, float z, float t) const {
       return __builtin_fabsf(z) <= 60 && (t == 0 || t == 1) && fit[j] != 0;
@@ -92,8 +105,8 @@ private:
     }
 
   private:
-    [[gnu::always_inline]] void loss_of(floats linear, float_pair tail, floats is_1,
-                                        std::ptrdiff_t j, double *to) const {
+    OGIVE_INLINE void loss_of(floats linear, float_pair tail, floats is_1, std::ptrdiff_t j,
+                              double *to) const {
       using rows_of_floats::doubles;
       using rows_of_floats::half_of;
 #pragma GCC unroll 2
@@ -107,84 +120,7 @@ private:
       }
     }
   };
-
-  // Into a buffer in any case: `run` fills up its last vector.
-  template <class T>
-  static void read_floats(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *to) {
-    const float *const floats = floats_of<T>(from, step, n, false, to);
-    if (floats != to) __builtin_memcpy(to, floats, static_cast<std::size_t>(n) * sizeof(float));
-  }
-
-  template <class T, bool curved>
-  [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
-                                   const std::ptrdiff_t *steps) {
-    constexpr int loss_at = curved ? 7 : 6, operands = curved ? 10 : 8;
-    const std::ptrdiff_t *core = steps + operands;
-    alignas(64) double z[block_size], t[block_size], positive[block_size], weight[block_size];
-    alignas(64) double factor[block_size], loss[block_size], gradient[block_size];
-    alignas(64) double hessian[curved ? block_size : 1];
-    constexpr bool lanes_too = sizeof(T) <= 4;
-    constexpr std::ptrdiff_t lane_size = lanes_too ? block_size : 1;
-    [[maybe_unused]] float_weights weights;
-    alignas(64) float lane_z[lane_size], lane_t[lane_size], lane_gradient[lane_size] = {};
-    alignas(64) double lane_loss[lane_size];
-    for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
-      const double eps = *reinterpret_cast<const double *>(args[4] + i * steps[4]);
-      for (std::ptrdiff_t begin = 0; begin < dims[1]; begin += block_size) {
-        const std::ptrdiff_t n = dims[1] - begin < block_size ? dims[1] - begin : block_size;
-        const auto at = [&](int k, int c) { return args[k] + i * steps[k] + begin * core[c]; };
-        if constexpr (lanes_too) {
-          // Weights that are the same for all are set once.
-          if (begin == 0 || core[2] || core[3] || core[4])
-            for (std::ptrdiff_t j = 0; j < n; ++j) {
-              const auto number = [&](int k, int c) {
-                return *reinterpret_cast<const double *>(at(k, c) + j * core[c]);
-              };
-              weights.set(j, number(3, 3), number(2, 2), number(5, 4));
-            }
-          read_floats<T>(at(0, 0), core[0], n, lane_z);
-          read_floats<T>(at(1, 1), core[1], n, lane_t);
-          const bool graded = args[loss_at + 1] != nullptr;
-          if (eps == 0 &&
-              (graded ? weights.template run<true>(lane_z, lane_t, n, lane_loss, lane_gradient)
-                      : weights.template run<false>(lane_z, lane_t, n, lane_loss, lane_gradient)) &&
-              !curved) {
-            write_row<double>(lane_loss, n, at(loss_at, 5), core[5]);
-            if (graded) write_floats<T>(lane_gradient, n, at(loss_at + 1, 6), core[6]);
-            continue;
-          }
-        }
-        read_row<T>(at(0, 0), core[0], n, z);
-        read_row<T>(at(1, 1), core[1], n, t);
-        read_row<double>(at(2, 2), core[2], n, positive);
-        read_row<double>(at(3, 3), core[3], n, weight);
-        read_row<double>(at(5, 4), core[4], n, factor);
-        for (std::ptrdiff_t j = 0; j < n; ++j) {
-          const double x = z[j], target = fma(t[j], 1 - eps, eps / 2);
-          const double yes = weight[j] * (positive[j] * target), no = weight[j] * (1 - target);
-          const double e = row_math::exp(-magnitude(x)), d = 1 + e, tail = row_math::log1p_unit(e);
-          const double up = (x > 0 ? x : 0) + tail, down = (x < 0 ? -x : 0) + tail;
-          // A side without weight adds nothing, also where its loss is infinite.
-          loss[j] = (yes == 0 ? 0 : yes * down) + (no == 0 ? 0 : no * up);
-          const double above = (x < 0 ? e : 1) / d, below = (x < 0 ? 1 : e) / d;
-          gradient[j] = (no * above - yes * below) * factor[j];
-          if constexpr (curved) hessian[j] = (yes + no) * (above * below) * factor[j];
-        }
-        if (lanes_too && eps == 0)
-          for (std::ptrdiff_t j = 0; j < n; ++j) {
-            const bool takes = weights.takes(j, lane_z[j], lane_t[j]);
-            loss[j] = takes ? lane_loss[j] : loss[j];
-            gradient[j] = takes ? static_cast<double>(lane_gradient[j]) : gradient[j];
-          }
-        write_row<double>(loss, n, at(loss_at, 5), core[5]);
-        if (args[loss_at + 1]) write_row<T>(gradient, n, at(loss_at + 1, 6), core[6]);
-        if constexpr (curved) {
-          if (*reinterpret_cast<const double *>(args[6] + i * steps[6]) == 1)
-            for (std::ptrdiff_t j = 0; j < n; ++j) hessian[j] = magnitude(gradient[j]);
-          if (args[loss_at + 2]) write_row<T>(hessian, n, at(loss_at + 2, 7), core[7]);
-        }
-      }
-    }
-    return true;
-  }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -2,16 +2,21 @@
 // left is to add partial products, and the bias, which `accumulated` does in place: a + b -> a.
 #pragma once
 
+#include "drivers/heads.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct linear_cross_entropy {
   static constexpr const char *accumulated_operands = "T(n) T(n) -> T(n)";
 
   template <class T>
-  [[gnu::flatten]] static bool accumulated(char **args, const std::ptrdiff_t *dims,
-                                           const std::ptrdiff_t *steps) {
-    const std::ptrdiff_t *core = steps + 3, n = dims[1];
+  OGIVE_FLATTEN static bool accumulated(char **args, const work &todo,
+                                        const std::ptrdiff_t *steps) {
+    const std::ptrdiff_t *core = steps + 3, n = todo.n;
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(sizeof(T));
     const bool packed = core[0] == size && core[1] == size && core[2] == size;
-    for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+    for (std::ptrdiff_t i = 0; i < todo.rows; ++i) {
       const char *a = args[0] + i * steps[0], *b = args[1] + i * steps[1];
       char *sum = args[2] + i * steps[2];
       if (packed)
@@ -30,3 +35,6 @@ private:
                *reinterpret_cast<T *>(sum));
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,7 +1,11 @@
 // entmax15: ((z_i/2 - tau)_+)^2.
 #pragma once
 
-#include "sparse_rows.hpp"
+#include "drivers/rows.hpp"
+#include "drivers/threshold_rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct entmax15 {
   static constexpr bool reduces = false;
@@ -19,3 +23,6 @@ struct entmax15 {
     sparse_backward<2>(n, dy, y, dx);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -5,7 +5,12 @@
 // It has loops of its own, since none of the others' rows takes a seed.
 #pragma once
 
-#include "powers.hpp"
+#include "drivers/rows.hpp"
+#include "math/philox.hpp"
+#include "math/powers.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct gumbel_softmax {
   // logits, temperature, seed, index of the row's first element, whether one-hot -> y
@@ -14,15 +19,14 @@ struct gumbel_softmax {
   static constexpr const char *backward_operands = "T(n) T(n) d l l -> T(n)";
 
   template <class T, bool backward>
-  [[gnu::flatten]] static bool run(char **args, const std::ptrdiff_t *dims,
-                                   const std::ptrdiff_t *steps) {
+  static bool run(char **args, const work &todo, const std::ptrdiff_t *steps) {
     constexpr int x = backward ? 1 : 0, result = 5;
-    const std::ptrdiff_t n = dims[1], *core = steps + result + 1;
+    const std::ptrdiff_t n = todo.n, *core = steps + result + 1;
     const scratch memory(4 * n);
     if (memory.data() == nullptr) return false;
     drawn_row r{n, memory.data(), memory.data() + n};
     double *const y = memory.data() + 2 * n, *const dy = memory.data() + 3 * n;
-    for (std::ptrdiff_t i = 0; i < dims[0]; ++i) {
+    for (std::ptrdiff_t i = 0; i < todo.rows; ++i) {
       const auto at = [&](int k) { return args[k] + i * steps[k]; };
       const auto integer = [&](int k) { return *reinterpret_cast<const std::uint64_t *>(at(k)); };
       read_row<T>(at(x), core[x], n, r.d);
@@ -81,8 +85,8 @@ private:
     // Takes d to (scale (d + noise) - scale origin)/(scale temperature) less the largest of them,
     // and e to its power.
     template <class M>
-    [[gnu::always_inline]] void raise(std::uint64_t seed, std::uint64_t offset, double origin,
-                                      double scale, double *low) {
+    OGIVE_FLATTEN void raise(std::uint64_t seed, std::uint64_t offset, double origin, double scale,
+                             double *low) {
       const double t = at_least(temperature * scale, 0x1p-1074);
       for (std::ptrdiff_t i = 0; i < n; ++i) {
         const pair noise = gumbel(uniform(seed, offset + static_cast<std::uint64_t>(i)));
@@ -134,3 +138,6 @@ constexpr entry rows_entry<gumbel_softmax>(const char *name) {
       []<class T>(T) constexpr -> loop { return gumbel_softmax::run<T, true>; });
   return e;
 }
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // log_softmax: (x_i - max) - log S, a sum of two non-positive terms, so nothing cancels.
 #pragma once
 
+#include "drivers/rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct log_softmax {
   static constexpr bool reduces = false;
 
@@ -136,3 +141,6 @@ private:
     return result;
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

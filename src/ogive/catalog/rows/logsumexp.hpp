@@ -1,6 +1,11 @@
 // logsumexp: max + log S. Its gradient is the softmax of the row.
 #pragma once
 
+#include "drivers/rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct logsumexp {
   static constexpr bool reduces = true;
 
@@ -47,3 +52,6 @@ struct logsumexp {
     for (std::ptrdiff_t i = 0; i < r.n; ++i) dx[i] = dy[0] * r.probability(i);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // softmax: a_i = e^(x_i - max)/S.
 #pragma once
 
+#include "drivers/rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct softmax {
   static constexpr bool reduces = false;
 
@@ -164,3 +169,6 @@ private:
       dx[i] = a(i) == 0 ? 0 : a(i) * ((dy[i] - origin) - shift);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,7 +1,11 @@
 // sparsemax: (z_i - tau)_+, the point of the simplex nearest to z.
 #pragma once
 
-#include "sparse_rows.hpp"
+#include "drivers/rows.hpp"
+#include "drivers/threshold_rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct sparsemax {
   static constexpr bool reduces = false;
@@ -19,3 +23,6 @@ struct sparsemax {
     sparse_backward<1>(n, dy, y, dx);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // celu: x where x > 0, else alpha (e^(x/alpha) - 1). The slope at 0 is 1 for every alpha.
 #pragma once
-#include "elu.hpp"
+
+#include "drivers/unary.hpp"
+#include "unary/elu.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct celu {
   template <class M>
@@ -57,3 +62,6 @@ private:
     return {t, M::full && magnitude(t) < 1500 ? fma(-t, alpha, x) / alpha : 0};
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // elu: x where x > 0, else alpha (e^x - 1). The slope at 0 is alpha.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct elu {
   template <class M>
   static jet<double> at(double x, double alpha) {
@@ -53,3 +58,6 @@ private:
   // alpha e^x, which is 0 from where on the power is no longer right.
   static double fallen(double x, double power) { return x < -far_exponent ? 0 : power; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

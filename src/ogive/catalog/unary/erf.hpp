@@ -1,7 +1,12 @@
 // erf: x + x p(x^2) up to |x| = 1, which keeps relative accuracy at 0; beyond it, with a = |x|,
 // 1 - e^(-a^2) n(t)/(a + c), t = (a - c)/(a + c).
 #pragma once
-#include "saturating_lanes.hpp"
+
+#include "drivers/unary.hpp"
+#include "simd/saturating.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct erf {
   template <class M>
@@ -76,3 +81,6 @@ private:
       -0x1.2514894443e7cp-16, -0x1.440715555f5b0p-18, 0x1.65b945c48d2e1p-19,
       0x1.34f4509e22a8dp-20};
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // exp: e^x, which is its own slope.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct exp {
   template <class M>
   static jet<double> at(double x) {
@@ -36,3 +41,6 @@ struct exp {
     return y;
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -2,9 +2,13 @@
 // ratio, so the tail keeps relative accuracy until it underflows; for x > 0 it is x - x times the
 // tail. The slope is Phi(x) + x phi(x), and 1 minus that of -x.
 #pragma once
-#include "normal_lanes.hpp"
 
-#include "valley.hpp"
+#include "drivers/slope_from_output.hpp"
+#include "drivers/unary.hpp"
+#include "simd/normal_tail.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct gelu {
   template <class M>
@@ -81,3 +85,6 @@ public:
     return slope_in_valley<gelu, M>(the_valley, y, rising);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

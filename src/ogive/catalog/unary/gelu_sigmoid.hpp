@@ -1,7 +1,12 @@
 // gelu_sigmoid: x/(1 + e^-u) with u = scale x, which is silu(u)/scale; the slope is that of silu at
 // u.
 #pragma once
-#include "silu.hpp"
+
+#include "drivers/unary.hpp"
+#include "unary/silu.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct gelu_sigmoid {
   static constexpr double scale = 1.702;
@@ -31,3 +36,6 @@ private:
     return product(x, {all(high), all(low)});
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // gelu_tanh: x (1 + tanh k)/2 = x/(1 + e^-2k), 2k = x (linear + cubic x^2).
 #pragma once
-#include "over_cube.hpp"
+
+#include "drivers/unary.hpp"
+#include "math/over_cube.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct gelu_tanh {
   template <class M>
@@ -96,3 +101,6 @@ private:
       0x1.9e28f4896ad5ap-18,  -0x1.e9b3ba8690016p-16, 0x1.3f01c2bcbbaecp-18,  0x1.e01fec176e30ep-19,
       -0x1.46069afe24207p-20, -0x1.0e0c6059cd998p-22};
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // hard_sigmoid: (x + 3)/6 between -3 and 3, 0 below and 1 above. The slope at -3 and 3 is 0.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct hard_sigmoid {
   template <class M>
   static jet<double> at(double x) {
@@ -33,3 +38,6 @@ struct hard_sigmoid {
   }
   static constexpr two_slopes slopes() { return {1.0 / 6, 0}; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

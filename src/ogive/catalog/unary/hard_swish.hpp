@@ -2,6 +2,11 @@
 // is 1.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct hard_swish {
   template <class M>
   static jet<double> at(double x) {
@@ -44,3 +49,6 @@ struct hard_swish {
     return select(magnitude(x) < all(3), slope, {flat, floats{}});
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -3,6 +3,11 @@
 // an element lies. On a bound the slope is 0. Bounds out of order, or NaN, make everything NaN.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct hard_tanh {
   static constexpr bool exact = true;
   template <class M>
@@ -20,3 +25,6 @@ struct hard_tanh {
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -2,6 +2,11 @@
 // as the largest number of x's format that does not exceed it: no x lies between the two.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct hardshrink {
   static constexpr bool exact = true;
   template <class M>
@@ -27,3 +32,6 @@ private:
     return nearest > limit ? float_of(below) : nearest;
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

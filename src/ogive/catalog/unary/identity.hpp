@@ -1,6 +1,11 @@
 // identity: y = x.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct identity {
   static constexpr bool exact = true;
   template <class M>
@@ -16,3 +21,6 @@ struct identity {
     return at<M>(y).slope;
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

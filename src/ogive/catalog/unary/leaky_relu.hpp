@@ -1,6 +1,11 @@
 // leaky_relu: x where x > 0, else negative_slope * x. A slope of 0 gives 0 at -inf, not NaN.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct leaky_relu {
   template <class M>
   static jet<double> at(double x, double negative_slope) {
@@ -31,3 +36,6 @@ struct leaky_relu {
   }
   static constexpr two_slopes slopes(double negative_slope) { return {1, negative_slope}; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // log_sigmoid: log(1/(1 + e^-x)) = -softplus(-x), whose slope is that of softplus at -x.
 #pragma once
-#include "softplus.hpp"
+
+#include "drivers/unary.hpp"
+#include "unary/softplus.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct log_sigmoid {
   template <class M>
@@ -29,3 +34,6 @@ struct log_sigmoid {
   }
   static pair slope_pair(double y) { return softplus::fallen(-y); }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

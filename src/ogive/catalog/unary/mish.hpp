@@ -2,9 +2,13 @@
 // x < 0, n = 1 + 2e and d = 1 + 2e + 2e^2 for x > 0; the slope is (n + 4x (1 + e)/d)/d times e, and
 // (n + 4x e^2 (1 + e)/d)/d. As in M::gate the powers of two in e are multiplied in last.
 #pragma once
-#include "over_cube.hpp"
 
-#include "valley.hpp"
+#include "drivers/slope_from_output.hpp"
+#include "drivers/unary.hpp"
+#include "math/over_cube.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct mish {
   template <class M>
@@ -168,3 +172,6 @@ public:
     return slope_in_valley<mish, M>(the_valley, y, rising);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

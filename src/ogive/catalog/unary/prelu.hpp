@@ -1,6 +1,11 @@
 // prelu: leaky_relu with a learned weight.
 #pragma once
-#include "leaky_relu.hpp"
+
+#include "drivers/unary.hpp"
+#include "unary/leaky_relu.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct prelu : leaky_relu {
   template <class M>
@@ -8,3 +13,6 @@ struct prelu : leaky_relu {
     return x > 0 ? 0 : x;
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

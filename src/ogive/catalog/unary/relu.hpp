@@ -1,6 +1,11 @@
 // relu: x where x > 0, else +0; NaN passes. The slope at 0 is 0.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct relu {
   static constexpr bool exact = true;
   template <class M>
@@ -15,3 +20,6 @@ struct relu {
   }
   static constexpr two_slopes slopes() { return {1, 0}; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // relu6: x where 0 < x < 6, +0 below and 6 above; NaN passes. The slope at 0 and at 6 is 0.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct relu6 {
   static constexpr bool exact = true;
   template <class M>
@@ -15,3 +20,6 @@ struct relu6 {
   }
   static constexpr two_slopes slopes() { return {1, 0}; }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // relu_squared: x^2 where x > 0, else +0; NaN passes. The slope 2x is 2 sqrt(y).
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct relu_squared {
   template <class M>
   static jet<double> at(double x) {
@@ -24,3 +29,6 @@ struct relu_squared {
     return 2 * __builtin_sqrt(y);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // selu: scale (x where x > 0, else alpha (e^x - 1)), with the published doubles as definition.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct selu {
   static constexpr double alpha = 1.6732632423543772, scale = 1.0507009873554805;
   // alpha * scale to twice the precision of double: the rounded product and what it lost.
@@ -40,3 +45,6 @@ struct selu {
     return y > 0 ? scale : (y + alpha_scale) + alpha_scale_low();
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -2,6 +2,11 @@
 // relative accuracy; the slope e/(1 + e)^2 is even.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct sigmoid {
   template <class M>
   static jet<double> at(double x) {
@@ -47,3 +52,6 @@ struct sigmoid {
     return {slope, fma(y, rest.low, fma(y, rest.high, -slope))};
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

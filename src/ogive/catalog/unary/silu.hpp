@@ -1,8 +1,12 @@
 // silu: x/(1 + e^-x).
 #pragma once
-#include "over_cube.hpp"
 
-#include "valley.hpp"
+#include "drivers/slope_from_output.hpp"
+#include "drivers/unary.hpp"
+#include "math/over_cube.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct silu {
   template <class M>
@@ -107,3 +111,6 @@ public:
     return slope_in_valley<silu, M>(the_valley, y, rising);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

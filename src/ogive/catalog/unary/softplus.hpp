@@ -1,6 +1,11 @@
 // softplus: log(1 + e^(beta x))/beta = max(x, 0) + log1p(e^-|beta x|)/beta; no threshold.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct softplus {
   template <class M>
   static jet<double> at(double x, double beta) {
@@ -70,3 +75,6 @@ private:
     return (beta < 1 && e < 0x1p-200 ? power.times(lift) : plain * lift) / (beta * lift);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // softshrink: x moved towards 0 by lambd, and 0 with the sign of x where |x| <= lambd; NaN passes.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct softshrink {
   template <class M>
   static jet<double> at(double x, double lambd) {
@@ -43,3 +48,6 @@ private:
     return M::off_ties(sum.high, sum.low);
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

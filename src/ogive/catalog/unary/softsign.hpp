@@ -1,6 +1,11 @@
 // softsign: x/(1 + |x|); the infinities are moved to the largest finite number, where it is +-1.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct softsign {
   template <class M>
   static jet<double> at(double x) {
@@ -36,3 +41,6 @@ private:
     return exact_sum(greatest(a, all(1)), least(a, all(1)));
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -2,6 +2,11 @@
 // nothing cancels; the slope is the value over r.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct squareplus {
   template <class M>
   static jet<double> at(double x, double b) {
@@ -57,3 +62,6 @@ private:
     }
   };
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

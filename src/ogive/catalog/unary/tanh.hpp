@@ -1,7 +1,12 @@
 // tanh: expm1(2a)/(expm1(2a) + 2) with a = |x|, which keeps relative accuracy at 0; the slope is
 // 4q/(1 + q)^2 with q = e^(-2a), which keeps it in the tails.
 #pragma once
-#include "saturating_lanes.hpp"
+
+#include "drivers/unary.hpp"
+#include "simd/saturating.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct tanh {
   template <class M>
@@ -49,3 +54,6 @@ struct tanh {
     return {slope.high, slope.low - fma(y, y, -square)};
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,7 +1,12 @@
 // tanhshrink: x - tanh(x): x^3 (1/3 + x^2 q(x^2)) up to |x| = 1, beyond it a - 1 + 2e/(1 + e) with
 // a = |x|, e = e^(-2a).
 #pragma once
-#include "tanh.hpp"
+
+#include "drivers/unary.hpp"
+#include "unary/tanh.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
 
 struct tanhshrink {
   template <class M>
@@ -53,3 +58,6 @@ private:
       -0x1.96333853dbdc1p-14, 0x1.47f3a3b382d2fp-15, -0x1.050833cd4e0f6p-16, 0x1.8d42adb929683p-18,
       -0x1.0f50f19cd700cp-19, 0x1.2c170a6a9f8dfp-21, -0x1.ca55f1a641fc5p-24, 0x1.5e4bb3f365415p-27};
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,6 +1,11 @@
 // threshold: x where x > threshold, else value; NaN passes.
 #pragma once
 
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
 struct threshold {
   template <class M>
   static jet<double> at(double x, double threshold, double value) {
@@ -29,3 +34,6 @@ private:
     return (x > threshold.high) | ((x == threshold.high) & (threshold.low < 0));
   }
 };
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,0 +1,41 @@
+// What every driver does to its operands.
+#pragma once
+
+#include <cstddef>
+
+#include "math/elementary.hpp"
+#include "simd/float_math.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
+// A call converts blocks of this many elements, so strided and half-width operands meet the same
+// vector code as contiguous ones. The buffers of one block stay within 16 KiB.
+constexpr std::ptrdiff_t block_size = 256;
+
+// Gathers up to one block into `buffer` unless it lies contiguous already.
+template <class T>
+inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, T *buffer) {
+  if (step == static_cast<std::ptrdiff_t>(sizeof(T))) return reinterpret_cast<const T *>(from);
+  for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
+  return buffer;
+}
+
+// Where the slope is 0 nothing comes through, whatever arrives: no NaN from an infinite dy.
+template <class Real>
+OGIVE_INLINE Real pass_back(Real dy, Real slope) {
+  return slope == 0 ? Real(0) : dy * slope;
+}
+// The same where the slope may be infinite: there a dy of 0 brings nothing either. One condition at
+// a time, or GCC makes branches of them.
+OGIVE_INLINE double pass_steep_back(double dy, double slope, double product) {
+  const double kept = slope == 0 ? 0 : product, none = dy == 0 ? 0 : product;
+  return magnitude(slope) > 0x1.fffffffffffffp1023 ? none : kept;
+}
+// For finite dy, rounded once.
+OGIVE_INLINE floats pass_back(floats dy, float_pair slope) {
+  return slope.high == 0 ? floats{} : times(dy, slope);
+}
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,0 +1,251 @@
+// Drivers of gated functions, y = a f(b). A kernel is a struct in catalog/gated that names f, a
+// unary kernel:
+//
+//   struct name : gate<f> {
+//     // optional, for an f that is not exact: the double f(b) and f'(b), kept off the short
+//     numbers
+//     // that the exact ones come nearer to than a double can tell
+//     static jet<double> off_rails(jet<double> f, double b);
+//   };
+//
+// Backward gives da = dy f(b) and db = dy a f'(b) from one read of dy, a and b.
+#pragma once
+
+#include "drivers/gated_floats.hpp"
+#include "drivers/unary.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
+template <class F>
+struct gate {
+  using unary = F;
+};
+
+// f(b) = b s(b), with s rising from 0 to 1 through 1/2 at b = 0.
+template <class F>
+struct gate_through_zero : gate<F> {
+  static jet<double> off_rails(jet<double> f, double b) {
+    const double side = sign_of(b);
+    return {beside(beside(f.value, b / 2, side), b, -1), beside(beside(f.slope, 0.5, side), 1, 1)};
+  }
+};
+
+// As the grades in elementary.hpp, for values of f that a large factor may lift back into range:
+// dy a reaches 2^256, so a tail of f counts down to 2^-406.
+struct product_grade : f32_grade {
+  static constexpr double tail_end = 24;
+  static double tail_polynomial(double t) { return polynomial(normal_tail_product_f32, t); }
+};
+struct half_product_grade : product_grade {
+  static constexpr bool keeps_ties = true;
+};
+
+// Where f is exact, so is every product of halves in double, and one of floats rounds once.
+template <class T, bool exact>
+struct product_of {
+  using type = elementary<product_grade>;
+};
+template <class T>
+  requires(sizeof(T) == 2)
+struct product_of<T, false> {
+  using type = elementary<half_product_grade>;
+};
+template <>
+struct product_of<double, false> {
+  using type = elementary<f64_grade>;
+};
+template <class T>
+struct product_of<T, true> {
+  using type = exact_grade<double>;
+};
+template <>
+struct product_of<float, true> {
+  using type = exact_grade<float>;
+};
+template <class K, class T>
+using product_t = typename product_of<T, requires { K::unary::exact; }>::type;
+
+// f(b) and f'(b) as factors of a product.
+template <class K, class M>
+struct gate_at {
+  using real = typename M::real;
+  real value, slope;
+
+  explicit gate_at(real b) {
+    auto f = K::unary::template at<M>(b);
+    if constexpr (requires { M::full; }) {
+      if constexpr (!M::full) f = {at_infinity(f.value, b), at_infinity(f.slope, b)};
+      if constexpr (M::keeps_ties && requires { K::off_rails(f, b); }) f = K::off_rails(f, b);
+    }
+    value = f.value;
+    slope = f.slope;
+  }
+
+  static real product(real x, real y) {
+    if constexpr (requires { M::keeps_ties; })
+      return M::product(x, y);
+    else
+      return x * y;
+  }
+
+private:
+  // The short grades stop a tail where it rounds to 0; at infinity it is 0 to an infinite factor
+  // too.
+  static real at_infinity(real v, real b) {
+    return magnitude(b) == __builtin_inf() && magnitude(v) < 0x1p-300 ? with_sign(0, v) : v;
+  }
+};
+
+template <class K, class M, class T, class R = typename M::real>
+inline void value_at(R a, R b, T &y) {
+  const gate_at<K, M> f(b);
+  round_into(f.product(a, f.value), y);
+}
+template <class K, class M, class T, class R = typename M::real>
+inline void gradients_at(R g, R x, R b, T &da, T &db) {
+  const gate_at<K, M> f(b);
+  R to_b;
+  if constexpr (requires { requires M::full; }) {
+    // f' is at most 9/8: meeting the larger factor first, it neither overflows nor is lost.
+    const bool a_larger = magnitude(g) < magnitude(x);
+    to_b = (a_larger ? x : g) * f.slope * (a_larger ? g : x);
+  } else {
+    to_b = f.product(g * x, f.slope);
+  }
+  to_b = x == 0 ? R(0) : to_b; // one condition at a time, or GCC makes branches of them
+  round_into(f.value == 0 ? R(0) : f.product(g, f.value), da);
+  round_into(f.slope == 0 ? R(0) : to_b, db);
+}
+
+// The operations, from operands to results: in double, and in lanes where f has the form.
+template <class K>
+struct gated_value_of {
+  static constexpr int inputs = 2, outputs = 1;
+  template <class M, class T, class R = typename M::real>
+  static void whole(const R (&in)[2], T (&out)[1]) {
+    value_at<K, M>(in[0], in[1], out[0]);
+  }
+  OGIVE_INLINE static void run(const floats (&in)[2], floats (&out)[1]) {
+    out[0] = times(in[0], K::unary::value_lanes(in[1]));
+  }
+  // An operand that is not finite leaves a result that is not.
+  template <class X>
+  OGIVE_INLINE static bool takes(const X (&in)[2], const X (&out)[1]) {
+    return everywhere(inside(in[1], above_subnormals(K::unary::value_range)) &
+                      inside(out[0], normal));
+  }
+};
+template <class K>
+struct gated_gradients_of {
+  static constexpr int inputs = 3, outputs = 2;
+  template <class M, class T, class R = typename M::real>
+  static void whole(const R (&in)[3], T (&out)[2]) {
+    gradients_at<K, M>(in[0], in[1], in[2], out[0], out[1]);
+  }
+  OGIVE_INLINE static void run(const floats (&in)[3], floats (&out)[2]) {
+    const jet_lanes f = K::unary::both_lanes(in[2]);
+    const float_pair g = product(in[0], float_pair{in[1], floats{}});
+    const floats da = times(in[0], f.value), db = rounded(product(g, f.slope));
+    out[0] = f.value.high == 0 ? floats{} : da;
+    out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : db;
+  }
+  template <class X>
+  OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2]) {
+    return everywhere(inside(in[2], above_subnormals(K::unary::slope_range)) &
+                      inside(in[0] * in[1], normal) & inside(out[0], normal) &
+                      inside(out[1], normal));
+  }
+};
+
+// Blocks of operands, inputs first, as contiguous arrays; the results are scattered after each.
+template <int inputs, int outputs, class T, class Compute>
+inline void in_blocks(char **args, std::ptrdiff_t n, const std::ptrdiff_t *steps, Compute compute) {
+  const auto size = static_cast<std::ptrdiff_t>(sizeof(T));
+  bool packed = true;
+  for (int k = 0; k < inputs + outputs; ++k) packed &= steps[k] == size;
+  const std::ptrdiff_t stride = packed ? n : block_size;
+  alignas(64) T buffers[inputs + outputs][block_size];
+  for (std::ptrdiff_t begin = 0; begin < n; begin += stride) {
+    const std::ptrdiff_t count = n - begin < stride ? n - begin : stride;
+    T *in[inputs], *out[outputs];
+    for (int k = 0; k < inputs; ++k)
+      in[k] =
+          const_cast<T *>(contiguous<T>(args[k] + begin * steps[k], steps[k], count, buffers[k]));
+    for (int k = 0; k < outputs; ++k) {
+      const int at = inputs + k;
+      out[k] = steps[at] == size ? reinterpret_cast<T *>(args[at] + begin * size) : buffers[at];
+    }
+    compute(in, out, count);
+    for (int k = 0; k < outputs; ++k)
+      if (out[k] == buffers[inputs + k])
+        for (std::ptrdiff_t i = 0; i < count; ++i)
+          *reinterpret_cast<T *>(args[inputs + k] + (begin + i) * steps[inputs + k]) = out[k][i];
+  }
+}
+
+template <class Op, class M, class In, class Out>
+OGIVE_FLATTEN void gate_whole(const In *const (&in)[Op::inputs], Out *const (&out)[Op::outputs],
+                              std::ptrdiff_t n) {
+  using R = typename M::real;
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < most; ++i) {
+    R x[Op::inputs];
+    Out y[Op::outputs];
+    for (int k = 0; k < Op::inputs; ++k) x[k] = static_cast<R>(in[k][i]);
+    Op::template whole<M>(x, y);
+    for (int k = 0; k < Op::outputs; ++k) out[k][i] = y[k];
+  }
+}
+
+// Halves are widened and rounded a block at a time, since a loop over both widths does not
+// vectorise.
+template <class Op, class M, class T>
+void compute_gated(T *const (&in)[Op::inputs], T *const (&out)[Op::outputs], std::ptrdiff_t n) {
+  if constexpr (sizeof(T) == 2) {
+    alignas(64) float wide[Op::inputs][block_size];
+    alignas(64) odd_float odd[Op::outputs][block_size];
+    float *from[Op::inputs];
+    odd_float *to[Op::outputs];
+    for (int k = 0; k < Op::inputs; ++k) from[k] = wide[k];
+    for (int k = 0; k < Op::outputs; ++k) to[k] = odd[k];
+    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
+      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
+      for (int k = 0; k < Op::inputs; ++k) widen_all(in[k] + begin, wide[k], count);
+      gate_in_whole_vectors(from, to, count, gate_whole<Op, M, float, odd_float>);
+      for (int k = 0; k < Op::outputs; ++k)
+        round_all(reinterpret_cast<const float *>(odd[k]), out[k] + begin, count);
+    }
+  } else {
+    gate_in_whole_vectors(in, out, n, gate_whole<Op, M, T, T>);
+  }
+}
+
+template <class Op, class K, class T>
+bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
+  constexpr int inputs = Op::inputs, outputs = Op::outputs;
+  using M = product_t<K, T>;
+  in_blocks<inputs, outputs, T>(args, todo.rows, steps,
+                                [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
+                                  if constexpr (gate_in_lanes<K> && sizeof(T) <= 4)
+                                    gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
+                                  else
+                                    compute_gated<Op, M>(in, out, n);
+                                });
+  return true;
+}
+
+// The row in the op table.
+template <class K>
+constexpr entry gated_entry(const char *name) {
+  entry e{name, "gated", 0, {}, {}};
+  set(e, mode::value, "T T -> T",
+      []<class T>(T) constexpr -> loop { return gated<gated_value_of<K>, K, T>; });
+  set(e, mode::backward, "T T T -> T T",
+      []<class T>(T) constexpr -> loop { return gated<gated_gradients_of<K>, K, T>; });
+  return e;
+}
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

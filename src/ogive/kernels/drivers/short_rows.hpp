@@ -1,0 +1,216 @@
+// Rows too short to fill vectors, side by side: a lane to each row, by the algebra of
+// float_rows.hpp for modest logits. The result of a row depends on its own elements and their
+// number alone.
+#pragma once
+
+#include "drivers/long_rows.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
+class short_rows {
+public:
+  static constexpr std::ptrdiff_t longest = 64;
+  alignas(64) double sum[lanes]; // of the powers, but for the label's
+  alignas(64) double own[lanes]; // the label's power, or 0
+
+  // Up to `lanes` rows; those missing repeat the first.
+  [[gnu::noinline]] void read(const char *from, std::ptrdiff_t outer, std::ptrdiff_t step,
+                              std::ptrdiff_t rows, std::ptrdiff_t n, bool negates) {
+    n_ = n;
+    rows_ = rows;
+    if (step == sizeof(float) && rows == lanes && n >= 4)
+      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) OGIVE_INLINE_LAMBDA {
+        transpose(from + r * outer + c * step, outer, at(c, r), lanes * sizeof(float));
+      });
+    else
+      for (std::ptrdiff_t r = 0; r < lanes; ++r)
+        for (std::ptrdiff_t c = 0; c < n; ++c)
+          *reinterpret_cast<float *>(at(c, r)) =
+              *reinterpret_cast<const float *>(from + (r < rows ? r : 0) * outer + c * step);
+    if (negates)
+      for (std::ptrdiff_t c = 0; c < n; ++c) store(-load(x_ + c * lanes), x_ + c * lanes);
+  }
+
+  // Sums the powers, and keeps them where powers() will be asked for. Bit r says whether row r is
+  // for these lanes: no NaN in it, all its elements modest, and within e^60 of each other.
+  template <bool kept>
+  OGIVE_INLINE unsigned prepare(const std::int32_t *labels) {
+    using namespace rows_of_floats;
+    floats most = load(x_), smallest = most;
+    for (std::ptrdiff_t c = 1; c < n_; ++c) {
+      const floats x = load(x_ + c * lanes);
+      most = greatest(x, most);
+      smallest = least(x, smallest);
+    }
+    // A label's power is kept apart, and 0 stands in its place: a tiny one would make subnormal
+    // products, which cost a hundred cycles each on some processors.
+    words label = {};
+    floats own_one = {}, own_rest = {};
+    if (labels != nullptr) label = words(load(reinterpret_cast<const float *>(labels)));
+    const power_table table;
+    doubles high[2] = {}, low[2] = {};
+    words far = {};
+    for (std::ptrdiff_t begin = 0; begin < n_; begin += 8) {
+      const std::ptrdiff_t end = n_ - begin < 8 ? n_ : begin + 8;
+      floats some_low = {};
+      for (std::ptrdiff_t c = begin; c < end; ++c) {
+        power_parts e = power_of(load(x_ + c * lanes), float_shifter, table);
+        far |= modesty(e.shifted);
+        if (labels != nullptr) {
+          const mask here = label == static_cast<std::uint32_t>(c);
+          own_one = here ? e.one : own_one;
+          own_rest = here ? e.rest : own_rest;
+          e.one = here ? floats{} : e.one;
+        }
+        if constexpr (kept) {
+          store(e.one, ones_ + c * lanes);
+          store(e.rest, rests_ + c * lanes);
+        }
+        add_to(high, e.one);
+        some_low = fma(e.one, e.rest, some_low);
+      }
+      add_to(low, some_low);
+    }
+    for (int k = 0; k < 2; ++k) {
+      const doubles all = (high[k] + low[k]) * (1 / unit);
+      const doubles one = half_of(own_one, k);
+      const doubles mine = (one + one * half_of(own_rest, k)) * (1 / unit);
+      __builtin_memcpy(sum + k * (lanes / 2), &all, sizeof all);
+      __builtin_memcpy(own + k * (lanes / 2), &mine, sizeof mine);
+    }
+    const mask fits = (most - smallest <= all(60)) & mask((far >> 10) == 0);
+    return rows_in(fits);
+  }
+
+  // Leaves factor e^x, and in place of the label's what `instead` says. The factor and the results
+  // are within 2^-100 and 2^60.
+  OGIVE_INLINE void powers(const double (&factor)[lanes], const std::int32_t *labels,
+                           const float *instead) {
+    using namespace rows_of_floats;
+    doubles x[2];
+    __builtin_memcpy(x, factor, sizeof x);
+    for (doubles &half : x) half *= 1 / unit;
+    floats f_high, f_low;
+    split(x, f_high, f_low);
+    words label = {};
+    floats own = {};
+    if (labels != nullptr) {
+      label = words(load(reinterpret_cast<const float *>(labels)));
+      own = load(instead);
+    }
+    for (std::ptrdiff_t c = 0; c < n_; ++c) {
+      floats y = times(load(ones_ + c * lanes), load(rests_ + c * lanes), f_high, f_low);
+      if (labels != nullptr) y = label == static_cast<std::uint32_t>(c) ? own : y;
+      store(y, x_ + c * lanes);
+    }
+  }
+
+  // The first position of each row's largest element.
+  OGIVE_INLINE void find_likeliest(std::int32_t *labels) const {
+    floats most = load(x_);
+    words where = {};
+    for (std::ptrdiff_t c = 1; c < n_; ++c) {
+      const floats x = load(x_ + c * lanes);
+      const words above = words(x > most);
+      where = (where & ~above) | (above & static_cast<std::uint32_t>(c));
+      most = greatest(x, most);
+    }
+    store(floats(where), reinterpret_cast<float *>(labels));
+  }
+
+  // Leaves (x - the label's x) - shift.
+  OGIVE_INLINE void differences(const std::int32_t *labels, const double (&shift)[lanes]) {
+    using namespace rows_of_floats;
+    alignas(64) double origin[lanes];
+    for (std::ptrdiff_t r = 0; r < lanes; ++r)
+      origin[r] = static_cast<double>(x_[labels[r] * lanes + r]);
+    doubles from[2], less[2];
+    __builtin_memcpy(from, origin, sizeof from);
+    __builtin_memcpy(less, shift, sizeof less);
+    for (std::ptrdiff_t c = 0; c < n_; ++c) {
+      const floats x = load(x_ + c * lanes);
+      store(rounded((half_of(x, 0) - from[0]) - less[0], (half_of(x, 1) - from[1]) - less[1]),
+            x_ + c * lanes);
+    }
+  }
+
+  // A column of the rows, a lane to each.
+  std::ptrdiff_t columns() const { return n_; }
+  OGIVE_INLINE floats column(std::ptrdiff_t c) const { return load(x_ + c * lanes); }
+  OGIVE_INLINE void set_column(std::ptrdiff_t c, floats x) { store(x, x_ + c * lanes); }
+  // A bit for each row whose lane is true.
+  OGIVE_INLINE unsigned rows_in(mask m) const { return ones_in(m) & ((1u << rows_) - 1); }
+
+  // Leaves one number a row.
+  OGIVE_INLINE void reduce_to(const double (&result)[lanes]) {
+    n_ = 1;
+    for (int r = 0; r < lanes; ++r) x_[r] = static_cast<float>(result[r]);
+  }
+
+  [[gnu::noinline]] void write(unsigned taken, char *to, std::ptrdiff_t outer,
+                               std::ptrdiff_t step) {
+    if (step == sizeof(float) && taken == (1u << lanes) - 1 && n_ >= 4) {
+      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) OGIVE_INLINE_LAMBDA {
+        transpose(at(c, r), lanes * sizeof(float), to + r * outer + c * step, outer);
+      });
+      return;
+    }
+    for (std::ptrdiff_t r = 0; r < rows_; ++r)
+      if (taken >> r & 1)
+        for (std::ptrdiff_t c = 0; c < n_; ++c)
+          *reinterpret_cast<float *>(to + r * outer + c * step) = x_[c * lanes + r];
+  }
+
+private:
+  alignas(64) float x_[longest * lanes]; // element c of row r at c lanes + r
+  alignas(64) float ones_[longest * lanes], rests_[longest * lanes];
+  std::ptrdiff_t n_, rows_;
+
+  char *at(std::ptrdiff_t c, std::ptrdiff_t r) {
+    return reinterpret_cast<char *>(x_ + c * lanes + r);
+  }
+
+  // A bit for each lane that is true.
+  OGIVE_INLINE static unsigned ones_in(mask m) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask(__m512i(m), __m512i(m));
+#elif defined(__AVX2__)
+    return static_cast<unsigned>(_mm256_movemask_ps(__m256(m)));
+#else
+    unsigned bits = 0;
+    for (int k = 0; k < lanes; ++k) bits |= unsigned{m[k] != 0} << k;
+    return bits;
+#endif
+  }
+
+  // Every four columns and rows; the last columns meet those before them where n is no multiple.
+  template <class Body>
+  OGIVE_INLINE void for_fours(Body body) const {
+    for (std::ptrdiff_t r = 0; r < lanes; r += 4)
+      for (std::ptrdiff_t c = 0; c < n_; c += 4) body(c + 4 <= n_ ? c : n_ - 4, r);
+  }
+
+  // Four by four floats.
+  OGIVE_INLINE static void transpose(const char *from, std::ptrdiff_t step, char *to,
+                                     std::ptrdiff_t to_step) {
+    typedef float four __attribute__((vector_size(16)));
+    typedef float packed __attribute__((vector_size(16), aligned(4), may_alias));
+    const auto row = [&](int k) OGIVE_INLINE_LAMBDA -> four {
+      return *reinterpret_cast<const packed *>(from + k * step);
+    };
+    const four a = row(0), b = row(1), c = row(2), d = row(3);
+    const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const four columns[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                             __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                             __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5),
+                             __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
+    for (int k = 0; k < 4; ++k) *reinterpret_cast<packed *>(to + k * to_step) = columns[k];
+  }
+};
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,0 +1,202 @@
+// Elementwise operations in float lanes. A kernel offers, besides `at`,
+//
+//   static constexpr interval value_range;                 // where value_lanes holds
+//   static floats value_lanes(floats x[, float_pair parameter…]);
+//   static constexpr interval slope_range;                 // where slope_lanes holds
+//   static float_pair slope_lanes(floats x[, float_pair parameter…]);
+//   static constexpr interval output_range;                // where output_slope_lanes holds
+//   static float_pair output_slope_lanes(floats y[, float_pair parameter…]);
+//   // with parameters: which of their values the forms take
+//   static bool takes(double parameter…);
+//
+// and what lies outside the range (far tails, infinities, NaN) is computed by `at`, lane by lane:
+// an element's result never depends on its neighbours. Halves are rounded from the float result,
+// which is within one ulp: where that leaves the rounding undecided, next to a tie, `at` decides
+// too. A kernel whose ties are no accident says
+//
+//   static constexpr bool keeps_ties = true;        // value_lanes gives a pair good to 2^-45
+//   static constexpr bool slope_keeps_ties = true;  // and so does slope_lanes
+//   static constexpr bool output_keeps_ties = true; // or output_slope_lanes
+#pragma once
+
+#include "drivers/blocks.hpp"
+#include "math/jet.hpp"
+#include "simd/float_math.hpp"
+#include "simd/formats.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
+template <class Op, class T>
+constexpr bool in_lanes = sizeof(T) <= 4 && requires { Op::lane_range; };
+
+// A parameter P is a double, the same for every element, or a pointer to one for each. An element
+// has the same bits in either case.
+template <class... P>
+constexpr bool vary = (... || __is_same(P, const double *));
+inline double parameter_at(double p, std::ptrdiff_t) { return p; }
+inline double parameter_at(const double *p, std::ptrdiff_t i) { return p[i]; }
+inline double parameters_from(double p, std::ptrdiff_t) { return p; }
+inline const double *parameters_from(const double *p, std::ptrdiff_t i) { return p + i; }
+
+// n parameters and as many more as fill a vector.
+template <class P>
+struct padded {
+  P parameter;
+  padded(P p, std::ptrdiff_t) : parameter(p) {}
+  operator P() const { return parameter; }
+};
+template <>
+struct padded<const double *> {
+  alignas(64) double parameters[lanes];
+  padded(const double *p, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < lanes; ++i) parameters[i] = p[i < n ? i : 0];
+  }
+  operator const double *() const { return parameters; }
+};
+
+// Whether n results may be written twice: they lie where no operand does.
+template <class In, class Out>
+OGIVE_INLINE bool lies_apart(const In *from, const Out *to, std::ptrdiff_t n) {
+  const auto a = reinterpret_cast<std::uintptr_t>(from), b = reinterpret_cast<std::uintptr_t>(to);
+  return a + static_cast<std::uintptr_t>(n) * sizeof(In) <= b ||
+         b + static_cast<std::uintptr_t>(n) * sizeof(Out) <= a;
+}
+
+// `whole(first, second, out, n, parameters…)` takes multiples of a vector, so that its loop has no
+// scalar rest. The last vector meets the one before it, or goes through buffers.
+template <class In, class Out, class Whole, class... P>
+OGIVE_INLINE void in_whole_vectors(const In *first, const In *second, Out *out, std::ptrdiff_t n,
+                                   Whole whole, P... p) {
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1}, rest = n - most;
+  if (most > 0) whole(first, second, out, most, p...);
+  if (rest == 0) return;
+  // Parameters may lie where the results do.
+  const std::ptrdiff_t last = n - lanes;
+  if (!vary<P...> && last > 0 && lies_apart(first, out, n) && lies_apart(second, out, n))
+    return whole(first + last, second + last, out + last, std::ptrdiff_t{lanes},
+                 parameters_from(p, last)...);
+  alignas(64) In a[lanes] = {}, b[lanes] = {};
+  alignas(64) Out y[lanes];
+  for (std::ptrdiff_t i = 0; i < rest; ++i) {
+    a[i] = first[most + i];
+    b[i] = second[most + i];
+  }
+  whole(a, b, y, std::ptrdiff_t{lanes},
+        static_cast<P>(padded<P>(parameters_from(p, most), rest))...);
+  for (std::ptrdiff_t i = 0; i < rest; ++i) out[most + i] = y[i];
+}
+
+// The double form (or the exact one), for n elements that fill vectors.
+template <class Op, class M, class In, class Out, class... P>
+OGIVE_FLATTEN void compute_whole(const In *first, const In *second, Out *out, std::ptrdiff_t n,
+                                 P... p) {
+  using R = typename M::real;
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < most; ++i) {
+    const R a = static_cast<R>(first[i]), b = Op::inputs == 2 ? static_cast<R>(second[i]) : R(0);
+    round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);
+  }
+}
+
+template <class Op, class T, class... P>
+OGIVE_INLINE mask taken_by_lanes(floats first, floats second, floats y, P... p) {
+  constexpr interval range = Op::template range<T>;
+  mask taken;
+  if constexpr (Op::inputs == 2)
+    taken = inside(second, range) & inside(first, Op::template upstream<T>);
+  else
+    taken = inside(first, range);
+  if constexpr (vary<P...>) {
+    alignas(64) std::int32_t known[lanes];
+    for (int i = 0; i < lanes; ++i) known[i] = -Op::takes(parameter_at(p, i)...);
+    taken &= *reinterpret_cast<const mask *>(known);
+  }
+  if constexpr (!Op::keeps_ties) taken &= ~undecided(y, T{});
+  return taken;
+}
+
+// Computes anew, by `at`, those elements of a vector that its lanes do not take or leave undecided.
+template <class Op, class M, class T, class... P>
+[[gnu::noinline]] void mend(floats first, floats second, floats y, T *out, P... p) {
+  const mask taken = taken_by_lanes<Op, T>(first, second, y, p...);
+  if (everywhere(taken)) return;
+  alignas(64) float a[lanes], b[lanes];
+  store(first, a);
+  store(second, b);
+  alignas(64) typename on_the_way<T>::type exact[lanes];
+  compute_whole<Op, M>(a, b, exact, lanes, p...);
+  store(taken ? y : load(reinterpret_cast<const float *>(exact)), out);
+}
+
+template <class Op, class T, int N, class... P>
+OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N], P... p) {
+  bool taken = true;
+  if constexpr (vary<P...>)
+    for (int i = 0; i < N * lanes; ++i) taken &= Op::takes(parameter_at(p, i)...);
+  if constexpr (Op::inputs == 2)
+    return taken && all_inside(second, Op::template range<T>) &&
+           all_inside(first, Op::template upstream<T>);
+  else
+    return taken && all_inside(first, Op::template range<T>);
+}
+
+// A few vectors at once: their chains of operations overlap, and one branch asks for all of them
+// whether the lanes take every element.
+template <class Op, class M, int vectors, class T, class... P>
+OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
+  floats a[vectors], b[vectors], y[vectors];
+#pragma GCC unroll 8
+  for (int k = 0; k < vectors; ++k) {
+    a[k] = load(first + k * lanes);
+    b[k] = Op::inputs == 2 ? load(second + k * lanes) : a[k];
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < vectors; ++k)
+    y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
+  bool taken = takes_all<Op, T>(a, b, p...);
+  if constexpr (sizeof(T) == 2 && !Op::keeps_ties) {
+    mask open = undecided(y[0], T{});
+    for (int k = 1; k < vectors; ++k) open |= undecided(y[k], T{});
+    taken &= everywhere(~open);
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < vectors; ++k) store(y[k], out + k * lanes);
+  if (taken) [[likely]]
+    return;
+  // Through memory, or the vectors of the likely way would be kept for this one.
+  alignas(64) floats from[3][vectors];
+  for (int k = 0; k < vectors; ++k) {
+    from[0][k] = a[k];
+    from[1][k] = b[k];
+    from[2][k] = y[k];
+  }
+  for (int k = 0; k < vectors; ++k)
+    mend<Op, M>(from[0][k], from[1][k], from[2][k], out + k * lanes,
+                parameters_from(p, k * lanes)...);
+}
+
+template <class Op, class M, class T, class... P>
+OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  for (std::ptrdiff_t i = 0; i < n; i += lanes)
+    lane_group<Op, M, 1>(first + i, second + i, out + i, parameters_from(p, i)...);
+}
+
+// Parameters of each element's own are rare: they go one vector at a time.
+template <class Op, class M, class T, class... P>
+OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
+                                 P... p) {
+  constexpr int vectors = 4;
+  constexpr std::ptrdiff_t group = vectors * lanes;
+  std::ptrdiff_t i = 0;
+  if constexpr (has_fma && !vary<P...>)
+    for (; i + group <= n; i += group)
+      lane_group<Op, M, vectors>(first + i, second + i, out + i, p...);
+  if (i < n)
+    in_whole_vectors(first + i, second + i, out + i, n - i, one_by_one<Op, M, T, P...>,
+                     parameters_from(p, i)...);
+}
+
+} // namespace
+} // namespace ogive::OGIVE_ISA

@@ -1,8 +1,0 @@
-// A value and the slope that belongs to it. Kernels return both; a loop that uses one of them
-// leaves the other's operations to the compiler, which drops them.
-#pragma once
-
-template <class Real>
-struct jet {
-  Real value, slope;
-};

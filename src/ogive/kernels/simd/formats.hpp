@@ -1,0 +1,179 @@
+// Storage formats and their conversion to and from the format a kernel computes in. Every store
+// rounds once, to nearest even, subnormals included, with integer operations: hardware conversions
+// to bfloat16 flush subnormals, and a detour f64 -> f32 -> half would round twice.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "math/elementary.hpp"
+#include "simd/floats.hpp"
+
+namespace ogive::OGIVE_ISA {
+namespace {
+
+struct half {
+  std::uint16_t bits;
+};
+struct bfloat {
+  std::uint16_t bits;
+};
+
+OGIVE_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
+OGIVE_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
+
+OGIVE_INLINE float widen(float x) { return x; }
+OGIVE_INLINE double widen(double x) { return x; }
+// What follows is written once for a number and for a vector of them; Words holds 16 bits in 32.
+OGIVE_INLINE words bits_of(floats x) { return words(x); }
+OGIVE_INLINE floats float_of(words bits) { return floats(bits); }
+template <class Words>
+OGIVE_INLINE auto widened_half(Words x) {
+  const Words magnitude_bits = (x & 0x7fffu) << 13;
+  // Multiplying by 2^112 moves the exponent bias, and normalises subnormals exactly.
+  const Words finite = bits_of(float_of(magnitude_bits) * 0x1p112f);
+  const Words special = magnitude_bits | 0x7f800000u;
+  return float_of((magnitude_bits >= 0x0f800000u ? special : finite) | (x & 0x8000u) << 16);
+}
+template <class Words>
+OGIVE_INLINE Words rounded_to_bfloat(Words bits) {
+  const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return (bits & 0x7fffffffu) > 0x7f800000u ? bits >> 16 | 0x40u : rounded;
+}
+template <class Words>
+OGIVE_INLINE Words rounded_to_half(Words bits) {
+  const Words sign = (bits >> 16) & 0x8000u, size = bits & 0x7fffffffu;
+  // Normal: drop 13 bits to nearest even and rebias. Subnormal: adding 1/2 leaves multiples of
+  // 2^-24 in the low bits, rounded by the addition itself.
+  const Words normal = (size + 0xfffu + ((size >> 13) & 1u) - (112u << 23)) >> 13;
+  const Words subnormal = bits_of(float_of(size) + 0.5f) - bits_of(0.5f);
+  Words result = size < 0x38800000u ? subnormal : normal;
+  result = size >= 0x477ff000u ? Words{} + 0x7c00u : result; // 65520 and above
+  result = size > 0x7f800000u ? Words{} + 0x7e00u : result;
+  return result | sign;
+}
+
+OGIVE_INLINE float widen(bfloat x) { return float_of(std::uint32_t{x.bits} << 16); }
+OGIVE_INLINE float widen(half x) { return widened_half(std::uint32_t{x.bits}); }
+
+// Rounding to odd keeps the fact of inexactness in the last bit, so that rounding once more, to a
+// format at least two bits narrower, gives what rounding the double directly would give.
+OGIVE_INLINE float round_to_odd(double x) {
+  const float nearest = static_cast<float>(x);
+  const double back = magnitude(static_cast<double>(nearest)), exact = magnitude(x);
+  const std::uint32_t bits = bits_of(nearest);
+  const std::uint32_t step = exact > back ? 1u : exact < back ? ~0u : 0u;
+  return float_of(bits & 1u ? bits : bits + step);
+}
+OGIVE_INLINE float round_to_odd(float x) { return x; }
+
+// What is to be rounded once more.
+struct odd_float {
+  float value;
+};
+// The float that a double becomes on its way to a format.
+template <class T, bool is_half = sizeof(T) == 2>
+struct on_the_way {
+  using type = float;
+};
+template <class T>
+struct on_the_way<T, true> {
+  using type = odd_float;
+};
+template <class Real>
+OGIVE_INLINE void round_into(Real x, odd_float &y) {
+  y.value = round_to_odd(x);
+}
+
+OGIVE_INLINE void round_into(double x, double &y) { y = x; }
+OGIVE_INLINE void round_into(double x, float &y) { y = static_cast<float>(x); }
+OGIVE_INLINE void round_into(float x, float &y) { y = x; }
+template <class Real>
+OGIVE_INLINE void round_into(Real x, bfloat &y) {
+  y.bits = static_cast<std::uint16_t>(rounded_to_bfloat(bits_of(round_to_odd(x))));
+}
+template <class Real>
+OGIVE_INLINE void round_into(Real x, half &y) {
+  y.bits = static_cast<std::uint16_t>(rounded_to_half(bits_of(round_to_odd(x))));
+}
+
+// The same for a vector. Processors that have instructions for f16 have them with subnormals.
+typedef std::uint16_t shorts __attribute__((vector_size(2 * lanes)));
+typedef std::uint16_t unaligned_shorts
+    __attribute__((vector_size(2 * lanes), aligned(2), may_alias));
+
+OGIVE_INLINE words load_shorts(const void *from) {
+  return __builtin_convertvector(shorts(*static_cast<const unaligned_shorts *>(from)), words);
+}
+OGIVE_INLINE void store_shorts(words x, void *to) {
+  *static_cast<unaligned_shorts *>(to) = unaligned_shorts(__builtin_convertvector(x, shorts));
+}
+OGIVE_INLINE floats load(const bfloat *from) { return float_of(load_shorts(from) << 16); }
+OGIVE_INLINE void store(floats x, bfloat *to) { store_shorts(rounded_to_bfloat(bits_of(x)), to); }
+OGIVE_INLINE floats load(const half *from) {
+#if defined(__AVX512F__)
+  return floats(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from))));
+#elif defined(__F16C__)
+  return floats(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from))));
+#else
+  return widened_half(load_shorts(from));
+#endif
+}
+OGIVE_INLINE void store(floats x, half *to) {
+#if defined(__F16C__)
+  // A NaN has one form, whatever it carried.
+  const floats y = x == x ? x : float_of((bits_of(x) & sign_bit) | 0x7fc00000u);
+#if defined(__AVX512F__)
+  const __m256i rounded = _mm512_maskz_cvtps_ph(0xffff, __m512(y), _MM_FROUND_TO_NEAREST_INT);
+  _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), rounded);
+#else
+  const __m128i rounded = _mm256_cvtps_ph(__m256(y), _MM_FROUND_TO_NEAREST_INT);
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(to), rounded);
+#endif
+#else
+  store_shorts(rounded_to_half(bits_of(x)), to);
+#endif
+}
+
+// Elements from one format to another, elsewhere in memory: the last vector meets the one before
+// it, and fewer elements than one has go through a buffer.
+template <class From, class To>
+[[gnu::noinline]] inline void convert_all(const From *from, To *to, std::ptrdiff_t n) {
+  std::ptrdiff_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(load(from + i), to + i);
+  if (i == n) return;
+  if (n > lanes) return store(load(from + n - lanes), to + n - lanes);
+  alignas(64) From rest[lanes] = {};
+  alignas(64) To converted[lanes];
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) rest[k] = from[i + k];
+  store(load(rest), converted);
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) to[i + k] = converted[k];
+}
+template <class T>
+inline void widen_all(const T *from, float *to, std::ptrdiff_t n) {
+  convert_all(from, to, n);
+}
+template <class T>
+inline void round_all(const float *from, T *to, std::ptrdiff_t n) {
+  convert_all(from, to, n);
+}
+
+// Whether a float within one ulp of the exact result leaves its rounding to a format undecided,
+// since it lies next to a tie. Those of subnormal numbers lie elsewhere.
+template <class Floats, class T>
+OGIVE_INLINE auto undecided(Floats y, T) {
+  const auto bits = bits_of(y);
+  const Floats size = float_of(bits & 0x7fffffffu);
+  if constexpr (__is_same(T, bfloat)) {
+    return (((bits + 0x8002u) & 0xffffu) <= 4) | ((size > 0) & (size < 0x1p-126f));
+  } else if constexpr (__is_same(T, half)) {
+    const Floats multiple = size + 0.5f, rest = size - (multiple - 0.5f); // of 2^-24
+    const auto tie = float_of(bits_of(rest) & 0x7fffffffu) >= 0x1p-25f - 0x1p-37f;
+    return size < 0x1p-14f ? tie : ((bits + 0x1002u) & 0x1fffu) <= 4;
+  } else {
+    return (size < 0) & (size > 0);
+  }
+}
+
+} // namespace
+} // namespace ogive::OGIVE_ISA
