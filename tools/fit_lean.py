@@ -4,9 +4,9 @@
 
 Near its minimum y0 = f(x0) such a function is a parabola, so on each side x is analytic in
 s = sqrt(y - y0), and also in s = sqrt(log(y0/y)), which on the left suits the whole tail. The
-first guess of x, which kernels/drivers/slope_from_output.hpp refines, is x0 + s p(z) with z in [-1, 1], which keeps p
-well-conditioned. On the right z = s scale - 1, up to where y is a good guess of x; on the left
-z = (11/7 s - 8)/(s + 8), down to the smallest double.
+first guess of x, which kernels/drivers/slope_from_output.hpp refines, is x0 + s p(z) with z in
+[-1, 1], which keeps p well-conditioned. On the right z = s scale - 1, up to where y is a good
+guess of x; on the left z = (11/7 s - 8)/(s + 8), down to the smallest double.
 """
 
 from __future__ import annotations

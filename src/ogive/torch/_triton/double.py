@@ -1,6 +1,6 @@
 """Double arithmetic for results in float32, float16 and bfloat16: relative errors of about 2^-48.
 
-One function for each operation that a tape knows, after those of ``kernels/elementary.hpp``: no
+One function per operation of the tape, after those of ``kernels/math/elementary.hpp``: no
 branch, no overflow of what does not overflow itself, and no contraction beyond the `tl.fma` that
 stand here. An exponential is held within e^-700 and e^700, which every narrower format rounds to
 zero and infinity, so that no product of it with a finite number is undefined.

@@ -1,4 +1,4 @@
-"""Random numbers from a seed and an element's index: those of kernels/philox.hpp, on a GPU."""
+"""Random numbers from a seed and an element's index: those of kernels/math/philox.hpp, on a GPU."""
 
 # mypy: ignore-errors
 from __future__ import annotations
