@@ -359,24 +359,22 @@ def head(card: Card, over_rows: bool) -> Callable[..., Tensor]:
     ``target`` are probabilities, or labels of rows of which those below 0 count nothing.
     """
     taken = inspect.signature(card.formula).parameters
+    numbers = {p.name for p in card.parameters if p.operand}
 
     def function(z: Tensor, target: Tensor, **options: Any) -> Tensor:
         z = wide(z)
-        given = {k: v for k, v in options.items() if k in taken and v is not None}
-        if card.parameters and "alpha" in options and options["alpha"] is None:
-            given["alpha"] = None
+        given = {k: v for k, v in options.items() if k in taken and (v is not None or k in numbers)}
         gamma = given.get("gamma")  # of which a tensor may learn, or differ from sample to sample
         if isinstance(gamma, Real) and float(gamma).is_integer():
             given["gamma"] = int(float(gamma))  # whole powers are products
-        for name in ("weight", "pos_weight"):
+        for name in card.weights:
             if isinstance(given.get(name), Tensor):
                 given[name] = given[name].to(z.dtype)
         if not over_rows:
             losses: Tensor = card.formula(CONTEXT, z, target.to(z.dtype), **given)
             return losses
         classes = z.shape[-1]
-        if "weight" in given:
-            given["weight"] = Row(given["weight"], classes)
+        given |= {name: Row(given[name], classes) for name in card.weights if name in given}
         t = target.to(z.dtype)
         if target.shape != z.shape:
             # Scattered, so that a label that is no class is an error where labels can be read.
