@@ -15,7 +15,8 @@ import ogive
 from cases import public, public_modes
 from ogive import _native
 from ogive._api import PUBLIC_MODES
-from ogive.calls.loop import Operand, loop
+from ogive.calls.loop import Operand, loop, modes
+from ogive.calls.losses import loss_of
 from ogive.catalog import find
 from ogive.catalog.card import ABOVE_ONE, BELOW_ZERO, Card, Parameter
 
@@ -76,6 +77,19 @@ def test_every_card_names_its_paper_and_year_but_for_what_nobody_introduced() ->
     for card in CARDS:
         for paper in card.papers:
             assert re.search(r"\b(1[7-9]|20)\d\d\b", paper), (card.name, paper)
+
+
+LOSSES = [card for card in ogive.catalog("heads") if not card.layer]
+
+
+@pytest.mark.parametrize("card", LOSSES, ids=lambda card: card.name)
+def test_a_kernel_takes_the_weights_and_numbers_that_the_card_states(card: Card) -> None:
+    of = loss_of(card.name)
+    numbers = of.checked_numbers(*(p.default for p in of.numbers))
+    for mode in modes(card.name):
+        *operands, _ = loop(card.name, mode).operands[2 : -1 if "hessian" in mode else None]
+        assert [operand.row for operand in operands].count(True) == len(card.weights)
+        assert len(operands) == len(card.weights) + len(numbers)
 
 
 @every_card

@@ -47,7 +47,13 @@ def test_what_a_rank_knows_of_masked_rows() -> None:
 
     inf = torch.inf
     z = torch.tensor([[-inf, 1.0, 2.0], [-inf, 1.0, 2.0], [-inf, -inf, -inf], [30.0, 0.0, -inf]])
-    options = {"softcap": None, "temperature": 1.0, "weight": None, "smoothing": 0.0}
+    options = {
+        "softcap": None,
+        "temperature": 1.0,
+        "weight": None,
+        "label_smoothing": 0.0,
+        "z_loss": 0.0,
+    }
     found = _facts(z, torch.tensor([7, 3, 4, 3]), 3, options)
     torch.testing.assert_close(found[:, LSE], torch.logsumexp(z.double(), -1))
     assert found[:, OWNED].tolist() == [0, 1, 1, 1]

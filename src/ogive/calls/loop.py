@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
+from typing import NamedTuple
 
 from .. import _native
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """One array that a kernel reads or writes."""
 
     kind: str
@@ -21,8 +20,7 @@ class Operand:
     """It has the axis of the row."""
 
 
-@dataclass(frozen=True)
-class Loop:
+class Loop(NamedTuple):
     """One mode of one function."""
 
     name: str
@@ -30,26 +28,26 @@ class Loop:
     operands: tuple[Operand, ...]
     results: tuple[Operand, ...]
 
-    @cached_property
+    @property
     def tensors(self) -> int:
         """Operands in the format of the call. Kernels take them first, numbers after them."""
         return sum(operand.kind == "T" for operand in self.operands)
 
-    @cached_property
+    @property
     def numbers(self) -> tuple[Operand, ...]:
         """Operands of a format of their own."""
         return tuple(operand for operand in self.operands if operand.kind != "T")
 
-    @cached_property
+    @property
     def every(self) -> tuple[Operand, ...]:
         """Operands and then results, the order of a call."""
         return self.operands + self.results
 
-    @cached_property
+    @property
     def elementwise(self) -> bool:
         return not any(operand.row for operand in self.every)
 
-    @cached_property
+    @property
     def reduces(self) -> bool:
         """Each row gives one number."""
         return not self.elementwise and not any(result.row for result in self.results)

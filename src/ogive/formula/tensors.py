@@ -359,23 +359,23 @@ class Formulas:
         ``target`` are probabilities, or labels of rows of which those below 0 count nothing.
         """
         m, taken = self.m, inspect.signature(card.formula).parameters
+        numbers = {p.name for p in card.parameters if p.operand}
 
         def losses(z: Array, target: Array, **options: Any) -> Array:
             z = m.wide(z)
-            given = {k: v for k, v in options.items() if k in taken and v is not None}
-            if card.parameters and "alpha" in options and options["alpha"] is None:
-                given["alpha"] = None
+            given = {
+                k: v for k, v in options.items() if k in taken and (v is not None or k in numbers)
+            }
             # An array of gammas may be learned, or differ from sample to sample.
             gamma = given.get("gamma")
             if isinstance(gamma, Real) and float(gamma).is_integer():
                 given["gamma"] = int(float(gamma))  # whole powers are products
-            for name in ("weight", "pos_weight"):
+            for name in card.weights:
                 if m.is_array(given.get(name)):
                     given[name] = m.cast(given[name], z.dtype)
             if not over_rows:
                 return card.formula(self.context, z, m.cast(target, z.dtype), **given)
-            if "weight" in given:
-                given["weight"] = Row(m, given["weight"])
+            given |= {name: Row(m, given[name]) for name in card.weights if name in given}
             t = m.cast(target, z.dtype)
             if target.shape != z.shape:
                 # Scattered, so that a label that is no class is an error where labels can be read.

@@ -30,6 +30,11 @@ def formula(
     return m.sum([a * (lse - v) for a, v in zip(q, z, strict=True)]) + own * z_loss * lse * lse
 
 
+def bound_or_none(c: float | None) -> tuple[float]:
+    """The kernel takes 0 for no bound."""
+    return (0.0 if c is None else c,)
+
+
 card = Card(
     name="cross_entropy",
     kind="heads",
@@ -63,7 +68,7 @@ card = Card(
             default=None,
             doc="Bound c on the logits, applied as c tanh(z/c).",
             domain=(0.0, math.inf),
-            as_operands=lambda c: (0.0 if c is None else c,),
+            as_operands=bound_or_none,
         ),
         Parameter(
             name="temperature",

@@ -18,6 +18,11 @@ def formula(m, z, t, alpha=0.25, gamma=2, weight=1, label_smoothing=0):
     return weight * (positive + negative)
 
 
+def weights_of_sides(alpha: float | None) -> tuple[float, float]:
+    """The kernel takes the weights of the positive and the negative class."""
+    return (1.0, 1.0) if alpha is None else (alpha, 1 - alpha)
+
+
 _shared = {p.name: p for p in binary_cross_entropy.card.parameters}
 
 card = Card(
@@ -34,7 +39,7 @@ card = Card(
             doc="Weight of the positive class, 1 - alpha being that of the negative one; None "
             "weighs neither.",
             domain=(BELOW_ZERO, ABOVE_ONE),
-            as_operands=lambda alpha: (1.0, 1.0) if alpha is None else (alpha, 1 - alpha),
+            as_operands=weights_of_sides,
         ),
         Parameter(
             name="gamma",
