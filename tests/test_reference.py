@@ -252,7 +252,7 @@ def test_a_slope_found_from_the_result_is_the_slope() -> None:
         "add to": lambda m, x, c: c + m.exp(x), "sub": lambda m, x, c: m.tanh(x) - c,
         "sub from": lambda m, x, c: c - m.tanh(x), "mul": lambda m, x, c: c * m.logistic(x),
         "mul by": lambda m, x, c: m.logistic(x) * c, "div": lambda m, x, c: m.expm1(x) / c,
-        "square": lambda m, x, c: (x * c + 3) * (x * c + 3), "expm1": lambda m, x, c: m.expm1(x / c),
+        "square": lambda m, x, c: (x * c + 3) * (x * c + 3), "expm1": lambda m, x, c: m.expm1(x),
         "logistic": lambda m, x, c: m.logistic(c - x), "tanh": lambda m, x, c: m.tanh(x * c),
         "softplus": lambda m, x, c: c * m.softplus(x / c), "exp": lambda m, x, c: m.exp(-x),
         "two": lambda m, x, c: c - (m.exp(2 * x) + c) / 3, "line": lambda m, x, c: x,
