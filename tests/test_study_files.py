@@ -522,6 +522,7 @@ BROKEN = {
     "blank.csv": (b"  \n\n", "is empty"),
     "no.csv": (b"", "is empty"),
     "remarks.csv": (b"# a\n# b\n", "holds comments only, no rows"),
+    "spaced.csv": (b"# a\n  \n# b\n \t\n", "holds comments only, no rows"),
     "zero.csv": (b"a,b\n\x00,1\n", "is not a text file (it holds zero bytes)"),
     "after.csv": (b'a,b\n"x"y,1\n', "line 2: ',' expected after '\"'"),
     "open.csv": (b'a,b\n"x,1\n', 'line 2: a quote (") is opened and never closed'),

@@ -56,6 +56,21 @@ def chances(text, each):
             assert abs(float(part) - value) <= 0.0051
 
 
+def test_a_result_finds_its_records_by_name(case):
+    result, _, _ = case
+    assert result.comparisons
+    for each in result.comparisons:
+        assert result.compared(each.one, each.other, each.depth) is each
+    for each in result.cells:
+        assert result.cell(each.activation, each.depth) is each
+        assert each in result.at(each.depth)
+    for each in result.models:
+        assert result.model(each.model) is each
+    assert [c for depth in result.settings.depths for c in result.at(depth)] == list(result.cells)
+    assert result.cell("relu", 99) is result.model("no such") is None
+    assert result.compared("relu", "no such", result.settings.depths[0]) is None
+
+
 def test_each_row_of_the_tables_is_its_cell(case):
     result, _, page = case
     metric = result.settings.metric

@@ -38,8 +38,8 @@ EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 3.4e38, -3.4e38, 1.0, -1.0
 
 @pytest.fixture(autouse=True)
 def what_lies_beyond_is_anything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A masked load that does not say what it finds past the end finds NaN there, not 0 as in the
-    interpreter.
+    """A masked load that does not say what it finds past the end finds the largest number there,
+    not 0 as in the interpreter.
     """
     from triton.runtime.interpreter import InterpreterBuilder, TensorHandle, _get_np_dtype
 
@@ -48,8 +48,9 @@ def what_lies_beyond_is_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(self: Any, pointers: Any, mask: Any, other: Any, *rest: Any) -> Any:
         if other is None:
             of = pointers.get_element_ty()
-            wrong = np.full_like(pointers.data, -1, dtype=np.int64)  # a NaN, or a number below 0
-            other = TensorHandle(wrong.view(_get_np_dtype(of))[..., : wrong.shape[-1]], of)
+            dtype = np.dtype(_get_np_dtype(of))
+            most = np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max
+            other = TensorHandle(np.full_like(pointers.data, most, dtype=dtype), of)
         return real(self, pointers, mask, other, *rest)
 
     monkeypatch.setattr(InterpreterBuilder, "create_masked_load", load)
