@@ -72,7 +72,7 @@ row, rows, losses, bytes of a result; and those of one function or framework.
 
 NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
-    "loss_at", "gradient_at", "into", "x", "temperature", "mask", "cores", "bits",  # places
+    "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
     "rooms", "options", "smoothing", "most_numbers", "some",
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
