@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from ._route import _function_mode, has_plain_keys, unseen
+from ._route import _ODD_KEYS, PLAIN, _function_mode, _keys, unseen
 
 _grad_enabled = torch.is_grad_enabled
 
@@ -18,14 +18,15 @@ def needs_graph(dy: Tensor) -> bool:
     """Whether backward must be made of operations that autograd records, or that what wraps dy can
     follow; else the kernel reads its memory. The one place where eager Functions decide it.
     """
-    return _grad_enabled() or not has_plain_keys(dy)
+    return _grad_enabled() or type(dy) not in PLAIN or _keys(dy).raw_repr() & _ODD_KEYS != 0
 
 
-def applier(function: type[Function]) -> Callable[..., Any]:
+def applier(function: type[Function], sees_modes: bool = False) -> Callable[..., Any]:
     """``function.apply`` without its look for transforms, which `route` has made already.
 
     The node of the graph likewise calls ``backward`` itself, not by way of torch's wrapper, which
-    looks for a ``vjp`` first: a microsecond each. As with torch's functions, no mode sees it.
+    looks for a ``vjp`` first: a microsecond each. As with torch's functions, no mode sees it;
+    ``sees_modes`` says that ``backward`` takes care of that itself.
     """
     node, backward = getattr(function, "_backward_cls", None), function.backward
     if node is not None:
@@ -36,7 +37,7 @@ def applier(function: type[Function]) -> Callable[..., Any]:
                     return backward(ctx, *dys)
             return backward(ctx, *dys)
 
-        node.apply = pulled_back
+        node.apply = backward if sees_modes else pulled_back
     apply: Callable[..., Any] = super(Function, function).apply  # type: ignore[misc]
     return apply
 
@@ -55,15 +56,16 @@ def eager(
     derivatives of its own and whatever wraps dy. The last ``others`` inputs have none.
     """
     nones = (None,) * others
-    value = forward
 
-    class Eager(Function):
-        forward = staticmethod(value)
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        if _function_mode():
+            with unseen():
+                return backward(ctx, dy)
+        if needs_graph(dy):
+            found = by_graph(ctx, dy, *ctx.saved_tensors)
+        else:
+            found = by_kernel(ctx, dy, *ctx.saved_tensors)
+        return (found, *nones) if nones else found
 
-        @staticmethod
-        def backward(ctx: Any, dy: Tensor) -> Any:
-            pull_back = by_graph if needs_graph(dy) else by_kernel
-            found = pull_back(ctx, dy, *ctx.saved_tensors)
-            return (found, *nones) if nones else found
-
-    return applier(Eager)
+    body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return applier(type("Eager", (Function,), body), sees_modes=True)

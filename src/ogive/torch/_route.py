@@ -35,6 +35,7 @@ _keys = torch._C._dispatch_keys
 _PLAIN_KEYS = 0
 for _key in ("CPU", "ADInplaceOrView", "AutogradCPU", "AutocastCPU"):
     _PLAIN_KEYS |= torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, _key)).raw_repr()
+_ODD_KEYS = ~_PLAIN_KEYS
 is_batched_gradient = torch._C._functorch.is_legacy_batchedtensor
 """Whether a gradient is one of ``is_grads_batched``, which no transform of torch.func announces.
 
@@ -58,7 +59,7 @@ def is_plain(t: Tensor) -> bool:
 
 
 def has_plain_keys(t: Tensor) -> bool:
-    return type(t) in PLAIN and not _keys(t).raw_repr() & ~_PLAIN_KEYS
+    return type(t) in PLAIN and not _keys(t).raw_repr() & _ODD_KEYS
 
 
 def has_memory(t: Tensor) -> bool:
