@@ -105,7 +105,7 @@ def exponential() -> list[str]:
 
 
 def eighths() -> str:
-    """What float_rows.hpp has of its own: e^r with one coefficient more and fewer entries, and
+    """What long_rows.hpp has of its own: e^r with one coefficient more and fewer entries, and
     unit 2^(j/8), the unit chosen so that floats come closest to all eight. It cancels in a row.
     """
     q, error = fit(exp_tail, mp.log(2) / 16, 2, lambda r: r**2 / mp.exp(r))
