@@ -19,7 +19,7 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
 	$(BIN)/python -m pytest -n 2 $(ARGS)
-	$(BIN)/python tools/torch_table.py --passed
+	$(if $(ARGS),,$(BIN)/python tools/torch_table.py --passed)
 
 fuzz: $(VENV)/.test  ## random calls against plain calls and formulas; ARGS="--seconds 600 --seed 1"
 	$(BIN)/python tests/fuzz.py $(ARGS)

@@ -105,7 +105,7 @@ def exponential() -> list[str]:
 
 
 def eighths() -> str:
-    """The constants in float_rows.hpp: e^r with one more coefficient and fewer entries, and a table
+    """The constants in long_rows.hpp: e^r with one more coefficient and fewer entries, and a table
     unit * 2^(j/8). The unit is chosen so that all eight products are almost exact floats; it
     cancels in a row.
     """

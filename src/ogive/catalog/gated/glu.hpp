@@ -8,9 +8,10 @@ namespace ogive::OGIVE_ISA {
 namespace {
 
 struct glu : gate<sigmoid> {
-  static jet<double> off_rails(jet<double> f, double b) {
+  static jet<double> break_ties(jet<double> f, double b) {
     const double side = sign_of(b);
-    return {beside(beside(f.value, 0.5, side), 1, -1), beside(f.slope, 0.25, -magnitude(side))};
+    return {nudged_off(nudged_off(f.value, 0.5, side), 1, -1),
+            nudged_off(f.slope, 0.25, -magnitude(side))};
   }
 };
 

@@ -91,7 +91,7 @@ struct softmax {
     // Where dy is not finite, that of a class without probability must not count.
     if (!(magnitude(shift) < infinity)) return false;
     const double whole = origin + shift, size = magnitude(whole);
-    // In floats where both parts of the sum are seen in it: y (dy - whole), the difference as a
+    // In floats where neither addend is lost to rounding: y (dy - whole), the difference as a
     // pair.
     if (magnitude(temperature) == 1 &&
         (shift == 0 || magnitude(shift) > magnitude(origin) * 0x1p-24) && size < 0x1p90) {
@@ -118,7 +118,7 @@ struct softmax {
     return true;
   }
 
-  // The same of rows side by side, where both parts of the sum are seen in its pair of floats.
+  // The same of rows side by side, where neither addend is lost to rounding in its pair of floats.
   static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     alignas(64) std::int32_t likeliest[lanes];

@@ -25,7 +25,7 @@ struct gelu {
     const double rising = x == 0 ? 0.5 : 1 - slope;
     return {x < 0 ? -lower : x - lower, x < 0 ? slope : rising};
   }
-  static jet<double> rail(double x) { return {0.5, x}; }
+  static jet<double> saturation(double x) { return {0.5, x}; }
   // phi(x) (2 - x^2), even; the fused difference is right next to its root.
   template <class M>
   static double curvature(double x) {

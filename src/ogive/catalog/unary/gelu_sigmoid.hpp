@@ -16,7 +16,7 @@ struct gelu_sigmoid {
     const auto part = M::gate(c, u, u_low, u);
     return {x > 1000 ? x : part.value, silu::near_root<M>(u, u_low, part.slope)};
   }
-  static jet<double> rail(double x) { return {0.5, x}; }
+  static jet<double> saturation(double x) { return {0.5, x}; }
   template <class M>
   static double curvature(double x) {
     const double a = at_most(magnitude(x), 1000), u = scale * a;

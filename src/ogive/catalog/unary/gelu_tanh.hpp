@@ -18,7 +18,7 @@ struct gelu_tanh {
     return {x > 1000 ? x : part.value, M::full && magnitude(d) < 0.5 ? close : part.slope};
   }
 
-  static jet<double> rail(double x) { return {0.5, x}; }
+  static jet<double> saturation(double x) { return {0.5, x}; }
   // e ((w + v (2k)') e + w - v (2k)')/(1 + e)^3 with e = e^-2k at a = |x|, v = a (2k)' and
   // w = 2 (2k)' + a (2k)''.
   template <class M>

@@ -21,7 +21,7 @@ struct log_sigmoid {
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     return softplus::slope_lanes(-x, split(1.0));
   }
-  static jet<double> rail(double x) { return {0.5, -x}; }
+  static jet<double> saturation(double x) { return {0.5, -x}; }
   // Even, as that of softplus.
   template <class M>
   static double curvature(double x) {

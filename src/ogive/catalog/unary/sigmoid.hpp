@@ -26,7 +26,7 @@ struct sigmoid {
     return {gate.logistic(x), gate.bell()};
   }
 
-  static jet<double> rail(double x) { return {0.25, -magnitude(x)}; }
+  static jet<double> saturation(double x) { return {0.25, -magnitude(x)}; }
   template <class M>
   static double curvature(double x) {
     const double a = magnitude(x), size = M::logistic_curvature(a, 1);

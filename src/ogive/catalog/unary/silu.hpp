@@ -22,7 +22,7 @@ struct silu {
     const double d = ((x - root) - root_low) + x_low;
     return magnitude(d) < 0.5 ? d * polynomial(root_slope, d) : slope;
   }
-  static jet<double> rail(double x) { return {0.5, x}; }
+  static jet<double> saturation(double x) { return {0.5, x}; }
   template <class M>
   static double curvature(double x) {
     return curvature_at<M>(at_most(magnitude(x), 1000), 0, 1);

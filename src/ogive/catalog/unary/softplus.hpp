@@ -31,7 +31,7 @@ struct softplus {
     const double bend = M::quotient(power.unscaled(beta), d, e - (d - 1)) / d * power.a * power.b;
     return magnitude(t) > far_exponent ? 0 : bend;
   }
-  static jet<double> rail(double x, double) { return {0.5, x}; }
+  static jet<double> saturation(double x, double) { return {0.5, x}; }
   // 1 - e^(-beta y)
   template <class M>
   static double slope_from_output(double y, double beta) {

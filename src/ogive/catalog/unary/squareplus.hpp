@@ -28,7 +28,7 @@ struct squareplus {
     const double size = over_root / y.root / y.root;
     return x == x ? fma(-size, lost, size) * y.down : x;
   }
-  static jet<double> rail(double x, double) { return {0.5, x}; }
+  static jet<double> saturation(double x, double) { return {0.5, x}; }
   // y^2/(y^2 + b/4)
   template <class M>
   static double slope_from_output(double y, double b) {

@@ -170,11 +170,12 @@ struct output_slope_in_lanes<K> : lane_form<K> {
   }
 };
 
-// Where v is as near to the rail as this, the exact value lies beside it, on the side given. Times
-// a half or two the rail may be exactly a tie of a half, and so near it nothing else is.
-inline double beside(double v, double rail, double side) {
-  const bool near = magnitude(v - rail) < 0x1p-40 * magnitude(rail);
-  return near ? fma(rail, 0x1p-45 * side, rail) : v;
+// Slopes and gates saturate at values such as 1/4, 1/2 or 1, which they never reach. A double can
+// round onto one; times a half (f16 or bf16) that is an exact rounding tie. Within 2^-40 of such a
+// limit, this moves 2^-45 to the side where the exact value lies.
+inline double nudged_off(double v, double limit, double side) {
+  const bool near = magnitude(v - limit) < 0x1p-40 * magnitude(limit);
+  return near ? fma(limit, 0x1p-45 * side, limit) : v;
 }
 inline double sign_of(double x) { return x == 0 ? 0 : with_sign(1, x); }
 
@@ -224,9 +225,9 @@ struct backward_of : slope_in_lanes<K, true> {
     if constexpr (requires { K::template pull_back<M>(dy, x, p...); })
       return K::template pull_back<M>(dy, x, p...);
     R slope = K::template at<M>(x, p...).slope;
-    if constexpr (requires { requires M::keeps_ties; } && requires { K::rail(x, p...); }) {
-      const jet<double> by = K::rail(x, p...);
-      slope = beside(slope, by.value, sign_of(by.slope));
+    if constexpr (requires { requires M::keeps_ties; } && requires { K::saturation(x, p...); }) {
+      const jet<double> by = K::saturation(x, p...);
+      slope = nudged_off(slope, by.value, sign_of(by.slope));
     }
     return passed_through<K, M>(dy, slope);
   }

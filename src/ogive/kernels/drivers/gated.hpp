@@ -2,10 +2,9 @@
 // unary kernel:
 //
 //   struct name : gate<f> {
-//     // optional, for an f that is not exact: the double f(b) and f'(b), kept off the short
-//     numbers
+//     // optional, for an f that is not exact: the double f(b) and f'(b), moved off the limits
 //     // that the exact ones come nearer to than a double can tell
-//     static jet<double> off_rails(jet<double> f, double b);
+//     static jet<double> break_ties(jet<double> f, double b);
 //   };
 //
 // Backward gives da = dy f(b) and db = dy a f'(b) from one read of dy, a and b.
@@ -25,9 +24,10 @@ struct gate {
 // f(b) = b s(b), with s rising from 0 to 1 through 1/2 at b = 0.
 template <class F>
 struct gate_through_zero : gate<F> {
-  static jet<double> off_rails(jet<double> f, double b) {
+  static jet<double> break_ties(jet<double> f, double b) {
     const double side = sign_of(b);
-    return {beside(beside(f.value, b / 2, side), b, -1), beside(beside(f.slope, 0.5, side), 1, 1)};
+    return {nudged_off(nudged_off(f.value, b / 2, side), b, -1),
+            nudged_off(nudged_off(f.slope, 0.5, side), 1, 1)};
   }
 };
 
@@ -76,7 +76,7 @@ struct gate_at {
     auto f = K::unary::template at<M>(b);
     if constexpr (requires { M::full; }) {
       if constexpr (!M::full) f = {at_infinity(f.value, b), at_infinity(f.slope, b)};
-      if constexpr (M::keeps_ties && requires { K::off_rails(f, b); }) f = K::off_rails(f, b);
+      if constexpr (M::keeps_ties && requires { K::break_ties(f, b); }) f = K::break_ties(f, b);
     }
     value = f.value;
     slope = f.slope;

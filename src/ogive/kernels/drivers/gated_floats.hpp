@@ -1,5 +1,5 @@
 // Gated operations in float lanes, where f has both its value and its slope in them. As in
-// lanes_driver.hpp an element goes to the double form where the lanes cannot tell: f(b) out of
+// unary_floats.hpp an element goes to the double form where the lanes cannot tell: f(b) out of
 // range, operands that are not finite, products that lie among or beyond the subnormal numbers, and
 // halves whose float result lies next to a tie.
 #pragma once

@@ -94,7 +94,7 @@ OGIVE_INLINE void add_to(doubles (&sum)[2], floats x) {
 }
 
 constexpr int group = ordered_sum::partials, vectors = group / lanes, block = 8 * group;
-// How far ahead rows are fetched, 4 KiB: mostly of the next row, which no processor foresees.
+// Prefetch distance, 4 KiB: usually into the next row, beyond the hardware prefetcher.
 constexpr std::ptrdiff_t ahead = 1024;
 constexpr float reach = 172;
 // Logits this far below the largest count as if they were there: 2^-124 of the largest power.
@@ -130,7 +130,7 @@ OGIVE_INLINE floats load_some(const float *from, std::ptrdiff_t n, float others)
   return r;
 #endif
 }
-// Past the caches, to an aligned address.
+// A streaming store, to an aligned address.
 OGIVE_INLINE void stream(floats x, float *to) {
 #if defined(__AVX512F__)
   _mm512_stream_ps(to, __m512(x));

@@ -1,5 +1,5 @@
 // Rows too short to fill vectors, side by side: a lane to each row, by the algebra of
-// float_rows.hpp for modest logits. The result of a row depends on its own elements and their
+// long_rows.hpp for modest logits. The result of a row depends on its own elements and their
 // number alone.
 #pragma once
 

@@ -11,7 +11,7 @@
 //     template <class M> static real through(real dy, real slope);
 //     // optional, for backward of halves: the short number that the slope is next to 0, with the
 //     // sign of what it is more or less there
-//     static jet<double> rail(double x[, double parameter…]);
+//     static jet<double> saturation(double x[, double parameter…]);
 //     // optional, where the output determines the slope:
 //     template <class M> static real slope_from_output(real y[, double parameter…]);
 //     // and for halves, where that is next to a short number: the same as a sum of two
@@ -23,8 +23,8 @@
 //     static double in_evaluation(double lower, double upper);
 //     // optional: every operation is exact in every format, so no widening is needed
 //     static constexpr bool exact = true;
-//     // optional, for backward from a bit an element: what lean.hpp asks for
-//     // optional: value and slope in float lanes, for x within a range; see lanes_driver.hpp
+//     // optional, for backward from one bit per element: what unary_bits.hpp asks for
+//     // optional: value and slope in float lanes, for x within a range; see unary_floats.hpp
 //     static constexpr interval value_range; static floats value_lanes(floats x[, float_pair
 //     parameter…]); static constexpr interval slope_range; static float_pair slope_lanes(…);
 //   };

@@ -1,4 +1,4 @@
-// Lean backward: forward keeps one bit an element, and the output where that is not enough. A
+// Lean backward: forward keeps one bit per element, and the output where that is not enough. A
 // kernel of unary.hpp offers one of
 //
 //   // the slope takes two values, given the parameters; a set bit means the first

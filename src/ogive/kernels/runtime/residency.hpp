@@ -1,4 +1,4 @@
-// Stores past the caches save a third of the traffic of a large result, but only where its pages
+// Streaming stores save a third of the traffic of a large result, but only where its pages
 // exist already: the kernel has just zeroed a fresh page into the cache, and then they cost more.
 #pragma once
 #include <cstddef>
