@@ -40,7 +40,7 @@ def text(card: Card) -> str:
 
 
 def _wrapped(said: str, width: int = WIDTH) -> list[str]:
-    return textwrap.wrap(said, max(width, 24))
+    return textwrap.wrap(said, max(width, 24), break_on_hyphens=False)
 
 
 def formula_text(card: Card) -> str:
