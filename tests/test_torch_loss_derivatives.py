@@ -287,3 +287,26 @@ def test_a_gamma_that_learns_may_be_whole_and_may_differ_from_sample_to_sample(
     gammas = torch.tensor([value, 1.0], dtype=torch.float64)
     (first, _) = torch.func.vmap(torch.func.grad(loss))(gammas)
     torch.testing.assert_close(first, exact)
+
+
+def negated(x: torch.Tensor) -> torch.Tensor:
+    """The same numbers as a view that torch has not negated yet: no kernel reads it as it is."""
+    return torch.complex(torch.zeros_like(x), -x).conj().imag
+
+
+def test_through_operators_every_derivative_is_that_of_plain_logits() -> None:
+    z, t, W = (a.detach() for a in (torch.randn(4, 5), torch.rand(4, 5), torch.randn(5, 5)))
+    z, t, W = (a.double().requires_grad_() for a in (z, t / t.sum(1, keepdim=True), W))
+    assert negated(z).is_neg()
+    for name in ogive.catalog.names("heads"):
+        more = (W,) if name == "linear_cross_entropy" else ()
+        for create_graph in (True, False):
+            found = []
+            for given in (z, negated(z)):
+                loss = getattr(ot, name)(given, *more, t, create_graph=create_graph)
+                each = torch.autograd.grad(loss, (z, *more, t), create_graph=create_graph)
+                if create_graph:
+                    square = sum((g * g).sum() for g in each)
+                    each += torch.autograd.grad(square, (z, *more, t))
+                found.append((loss, *each))
+            torch.testing.assert_close(found[1], found[0], msg=f"{name}, {create_graph}")
