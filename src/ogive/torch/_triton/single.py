@@ -30,11 +30,6 @@ def output(y):
 
 
 @triton.jit
-def product(a, b, kind: tl.constexpr):
-    return a * b
-
-
-@triton.jit
 def times(factor, slope, kind: tl.constexpr):
     return tl.where(slope == 0, number(0.0), factor.to(tl.float32) * slope)
 
