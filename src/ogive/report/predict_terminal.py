@@ -1,0 +1,128 @@
+"""Predictions in the terminal: a sentence for each, the gradient drawn by layer, a table."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ogive.predict import Network
+
+from . import braille, palette
+from .text import number, signed
+
+HEIGHT = 12
+
+REGIMES = {"stable": "green", "vanishing": "red", "exploding": "red"}
+
+
+def show(found: Sequence[Network], console: Console) -> None:
+    """Print predictions of one depth, to be compared."""
+    for part in renderables(found, console.width):
+        console.print(part)
+
+
+def html(found: Sequence[Network]) -> str:
+    """The same as a fragment for a notebook."""
+    console = Console(record=True, width=100, file=io.StringIO())
+    show(found, console)
+    frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
+    return console.export_html(inline_styles=True, code_format=frame)
+
+
+def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType]:
+    """What is predicted, part by part, for a terminal of a width."""
+    for each in found:
+        yield Text(each.sentence)
+    yield Text()
+    yield drawing(found, max(16, min(width - 10, 72)))
+    yield _table(found)
+
+
+def title(each: Network, several_inits: bool = True) -> str:
+    """``gelu, he``: which of several predictions it is."""
+    given = ", ".join(f"{name}={value:g}" for name, value in each.parameters.items())
+    name = f"{each.activation}({given})" if given else each.activation
+    return f"{name}, {each.init}" if several_inits else name
+
+
+def log_gradient(each: Network) -> list[float]:
+    """log10 of the gradient's norm at each layer, over the last one's; NaN where not finite."""
+    return [math.log10(value) / 2 if 0 < value < math.inf else math.nan for value in each.gradient]
+
+
+def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group:
+    """log10 of the gradient's norm by layer, in braille, a colour for each activation."""
+    curves = [(each, np.array(log_gradient(each))) for each in found]
+    finite = np.concatenate([y[np.isfinite(y)] for _, y in curves] + [np.array([-1.0, 1.0])])
+    # Eighteen decades tell vanishing from healthy; more would flatten the healthy ones.
+    view = max(float(finite.min()), -18.0), min(float(finite.max()), 18.0)
+    layers = [
+        braille.draw(np.arange(len(y), dtype=float), y, width=width, height=height, view=view)
+        for _, y in curves
+    ]
+    lines = [Text("log10 of the gradient, over the last layer's", style="dim")]
+    for index, row in enumerate(braille.overlay(layers)):
+        at = view[1] - (view[1] - view[0]) * index / (height - 1)
+        label = f"{signed(at, 1):>6}" if index in (0, height // 2, height - 1) else " " * 6
+        line = Text(f"{label} │", style="dim")
+        for character, owner in row:
+            colour = palette.style(curves[owner][0].activation).dark if owner >= 0 else "dim"
+            line.append(character, style=colour)
+        lines.append(line)
+    depth = str(found[0].depth)
+    lines.append(Text(" " * 7 + "└" + "─" * width, style="dim"))
+    lines.append(Text(" " * 8 + "0" + "layer".center(width - 1 - len(depth)) + depth, style="dim"))
+    legend = Text(" " * 8)
+    for each in found:
+        legend.append(f"━ {title(each)}   ", style=palette.style(each.activation).dark)
+    return Group(*lines, legend, Text())
+
+
+HEAD = ("activation", "init", "sw", "K", "chi", "log10 gradient", "trainable depth", "gradients")
+
+
+def _table(found: Sequence[Network]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    chance = any(each.spread is not None for each in found)
+    for at, head in enumerate((*HEAD[:6], *(("spread",) if chance else ()), *HEAD[6:])):
+        table.add_column(head, justify="left" if at < 2 else "right")
+    for each in found:
+        table.add_row(*(Text(cell) for cell in row(each)[:6]),
+                      *([Text(spread(each))] if chance else []),
+                      *(Text(cell) for cell in row(each)[6:7]),
+                      Text(each.regime, style=REGIMES[each.regime]))  # fmt: skip
+    return table
+
+
+def row(each: Network) -> tuple[str, ...]:
+    """A prediction's numbers, as in HEAD."""
+    return (
+        title(each, False),
+        each.init,
+        number(math.sqrt(each.weight_variance), 4),
+        f"{number(each.mean_square[0], 3)} → {finite(each.mean_square[-1])}",
+        finite(each.chi[-1]),
+        signed(each.log10_gradient_ratio)
+        if math.isfinite(each.log10_gradient_ratio)
+        else finite(each.log10_gradient_ratio),
+        "any" if math.isinf(each.trainable_depth) else f"{each.trainable_depth:.0f}",
+        each.regime,
+    )
+
+
+def spread(each: Network) -> str:
+    """Chance at this width, in decades."""
+    return "–" if each.spread is None else f"± {finite(each.spread)}"
+
+
+def finite(value: float) -> str:
+    """A number with three digits, or that it overflows."""
+    if math.isfinite(value):
+        return number(value, 3)
+    return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
