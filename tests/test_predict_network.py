@@ -75,7 +75,7 @@ def test_depth_scale_and_trainable_depth_are_those_of_a_constant_chi():
 def test_regimes_and_sentences_follow_the_ratio():
     for init, regime, words in (
         ("torch", "vanishing", "gradients vanish: the first layer's are 10^−7.78"),
-        ("he", "stable", "gradients keep their size: the first layer's are 10^0.00"),
+        ("he", "stable", "gradients hold: the first layer's are 10^0.00"),
         (8.0, "exploding", "gradients explode: the first layer's are 10^6.02"),
     ):
         found = network("relu", 20, init=init)

@@ -382,7 +382,7 @@ def _why(function: Function, found: Network, init: str, costs: dict[str, _Cost])
     ]
     said += f" ({', '.join(others)})." if others else "."
     if best.trains:
-        return said.replace("^-", "^−")
+        return said.replace("^-", "^−").replace("e-", "e−")
     if best.spread > 1:
         said += (
             f" It does not hold K: at width {found.width} chance changes the ratio by more than "
@@ -392,4 +392,4 @@ def _why(function: Function, found: Network, init: str, costs: dict[str, _Cost])
         " No initialisation carries a plain network so far: add normalisation or skip "
         "connections, or use another activation or fewer layers."
     )
-    return said.replace("^-", "^−")
+    return said.replace("^-", "^−").replace("e-", "e−")

@@ -49,8 +49,8 @@ def resolve(
     Raises
     ------
     PredictError
-        A ValueError: unknown name (the nearest are suggested), a function of whole rows, a parameter it does not
-        have or outside its domain, a Python function without its derivative.
+        A ValueError: unknown name (the nearest are suggested), a function of whole rows, a
+        parameter it does not have or outside its domain, a Python function without its derivative.
     """
     if isinstance(activation, tuple):
         if len(activation) != 2 or not all(map(callable, activation)):

@@ -373,7 +373,7 @@ def _sentence(
     what = {
         "vanishing": f"gradients vanish: the first layer's are {size}",
         "exploding": f"gradients explode: the first layer's are {size}",
-        "stable": f"gradients keep their size: the first layer's are {size}",
+        "stable": f"gradients hold: the first layer's are {size}",
     }[regime]
     far = (
         "at any depth"

@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ogive.predict import Network
+from ogive.predict import Comparison, Line, ModelPrediction, Network
+from ogive.predict.model_result import label
 
 from . import braille, palette
 from .text import number, signed
@@ -29,8 +30,13 @@ def show(found: Sequence[Network], console: Console) -> None:
 
 def html(found: Sequence[Network]) -> str:
     """The same as a fragment for a notebook."""
+    return _fragment(renderables(found, 100))
+
+
+def _fragment(parts: Iterator[RenderableType]) -> str:
     console = Console(record=True, width=100, file=io.StringIO())
-    show(found, console)
+    for part in parts:
+        console.print(part)
     frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
     return console.export_html(inline_styles=True, code_format=frame)
 
@@ -42,6 +48,15 @@ def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType
     yield Text()
     yield drawing(found, max(16, min(width - 10, 72)))
     yield _table(found)
+
+
+def show_advice(found: Comparison, console: Console) -> None:
+    """Print where gradients would keep their size, and what to use."""
+    for edge, advice in zip(found.edges, found.advice, strict=True):
+        console.print()
+        console.print(Text(f"Edge of chaos. {edge.reason}"))
+        console.print(Text(advice.why))
+        console.print(Text(f"  {advice.line}", style="bold"), soft_wrap=True)
 
 
 def title(each: Network, several_inits: bool = True) -> str:
@@ -84,14 +99,16 @@ def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group
     return Group(*lines, legend, Text())
 
 
-HEAD = ("activation", "init", "sw", "K", "chi", "log10 gradient", "trainable depth", "gradients")
+HEAD = (
+    "activation", "init", "sw", "K", "chi", "log10\ngradient", "trainable\ndepth", "gradients"
+)  # fmt: skip
 
 
 def _table(found: Sequence[Network]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     chance = any(each.spread is not None for each in found)
     for at, head in enumerate((*HEAD[:6], *(("spread",) if chance else ()), *HEAD[6:])):
-        table.add_column(head, justify="left" if at < 2 else "right")
+        table.add_column(head, justify="left" if at < 2 else "right", no_wrap=True)
     for each in found:
         table.add_row(*(Text(cell) for cell in row(each)[:6]),
                       *([Text(spread(each))] if chance else []),
@@ -126,3 +143,42 @@ def finite(value: float) -> str:
     if math.isfinite(value):
         return number(value, 3)
     return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+MODEL_HEAD = ("module", "K", "measured", "gradient", "measured", "")
+
+
+def show_model(found: ModelPrediction, console: Console) -> None:
+    """Print a model's tree with its numbers."""
+    for part in model_renderables(found, console.width):
+        console.print(part)
+
+
+def model_html(found: ModelPrediction) -> str:
+    """The same as a fragment for a notebook."""
+    return _fragment(model_renderables(found, 100))
+
+
+def model_renderables(found: ModelPrediction, width: int) -> Iterator[RenderableType]:
+    """The sentence and the tree."""
+    yield Text(found.sentence, style="bold")
+    yield Text()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for at, head in enumerate(MODEL_HEAD):
+        table.add_column(
+            head, justify="right" if 0 < at < 5 else "left", no_wrap=at < 5, overflow="ellipsis",
+            max_width=max(20, width - 48) if at == 0 else None,
+        )  # fmt: skip
+    for line in found.lines:
+        style = "red" if line.parted else "yellow" if line.restarted else ""
+        table.add_row(Text(label(line)), *map(Text, model_row(line)), style=style)
+    yield table
+
+
+def model_row(line: Line) -> tuple[str, ...]:
+    """A line's numbers and what is to be said of it."""
+    numbers = (
+        line.predicted, line.measured, line.predicted_gradient, line.measured_gradient
+    )  # fmt: skip
+    said = "parts here" if line.parted else f"from {line.restarted}" if line.restarted else ""
+    return (*(number(each, 3) for each in numbers), said)
