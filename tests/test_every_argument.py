@@ -66,6 +66,14 @@ PYTHON = "derivative, breaks, **parameters)"
 OTHERS = {
     "card(name)": "test_catalog.test_a_name_is_found_however_it_is_written",
     "catalog(kind)": "test_catalog.test_the_catalog_lists_the_cards_of_each_kind",
+    "compare(activations, depth, inits, bias_std, width)":
+        "test_predict_command.test_every_option_of_the_command_enters_its_json",
+    "build_model(target, sizes)":
+        "test_predict_models.test_a_model_is_built_from_a_file_or_the_reason_is_one_line",
+    "model(module, x)":
+        "test_predict_models.test_every_kind_of_layer_is_predicted_from_its_weights",
+    "coordinates(make, widths, x, steps, optimizer, loss, seeds)":
+        "test_predict_models.test_a_coordinate_check_fits_the_powers_of_the_width",
     "gain(activation, **parameters)": "test_gain.test_gain_takes_the_functions_parameters",
     f"gain(activation, {PYTHON}": "test_predict_moments.test_a_python_function_is_taken_with_its",
     f"moments(activation, variance, {PYTHON}":

@@ -348,7 +348,13 @@ def _predict_model(target: str, shape: str, html: Path | None, json: Path | None
     for path in (html, json):
         if path is not None:
             _check_writable(path)
-    found = model(*build_model(target, [int(size) for size in sizes]))
+    module, batch = build_model(target, [int(size) for size in sizes])
+    try:
+        found = model(module, batch)
+    except PredictError:
+        raise
+    except Exception as error:  # it is the user's code that ran
+        raise PredictError(f"{target}, input {shape}: {type(error).__name__}: {error}") from error
     predict_terminal.show_model(found, console)
     _write_prediction(found, html, json)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from .edge import Advice, EdgeOfChaos, EdgePoint, advise, edge_curve, edge_of_chaos
 from .network import Network, network
@@ -36,7 +37,7 @@ class Comparison:
 
 
 def compare(
-    activations: Sequence[tuple[str, dict[str, float]]],
+    activations: Sequence[tuple[str, dict[str, Any]]],
     depth: int,
     *,
     inits: Sequence[str | float] = ("he",),

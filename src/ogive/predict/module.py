@@ -226,7 +226,7 @@ class _Watch(TorchFunctionMode):
         """Measure the gradient that comes to a tensor; parameters keep no hook of ours."""
         if not tensor.requires_grad or tensor.is_leaf:
             return False
-        tensor.register_hook(_reads(state))
+        tensor.register_hook(_reads(state))  # type: ignore[no-untyped-call]
         return True
 
     # Gradients.
@@ -468,7 +468,7 @@ def _activation(call: _Call) -> State | None:
         card = catalog.find("gelu_tanh")
     if card.kind == "gated":
         return _gated(call, card.gate)
-    given: dict[str, float] = {}
+    given: dict[str, Any] = {}
     operands = [p for p in card.parameters if p.operand]
     for place, parameter in enumerate(operands, 1):
         value = call.argument(place, parameter.name, parameter.default)

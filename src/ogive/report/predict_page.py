@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from bokeh.core.properties import value
 from bokeh.models import Line as LineGlyph
@@ -87,9 +88,9 @@ def _layers(
     return Chart(plot, f"{y} by layer, for each network", 300)
 
 
-def _legend(plot, renderers) -> None:  # type: ignore[no-untyped-def]
+def _legend(plot: Any, renderers: Sequence[Any]) -> None:
     """Names of the lines above the chart, two beside each other so that a phone holds them."""
-    legend = Legend(
+    legend: Any = Legend(
         items=[LegendItem(label=value(each.name), renderers=[each]) for each in renderers],
         ncols=2,
         location="left",
@@ -124,6 +125,7 @@ def edge_map(found: Comparison) -> Chart:
                 x=[p.weight_std for p in part], y=[p.bias_std for p in part],
                 k=[p.mean_square for p in part],
             )  # fmt: skip
+            glyph: Any
             if len(part) == 1:
                 glyph = Scatter(x="x", y="y", marker="diamond", size=13, fill_color=None,
                                 line_color=look.light, line_width=2)  # fmt: skip
@@ -147,7 +149,7 @@ def _piece(curve: Sequence[EdgePoint], stable: bool) -> list[EdgePoint]:
     return part
 
 
-def _standing(plot, networks: Sequence[Network]) -> None:  # type: ignore[no-untyped-def]
+def _standing(plot: Any, networks: Sequence[Network]) -> None:
     places: dict[tuple[float, float], list[Network]] = {}
     for each in networks:
         place = math.sqrt(each.weight_variance), each.bias_std
@@ -186,7 +188,11 @@ def layer_table(each: Network, most: int = 60) -> Table:
 
 def model_html(found: ModelPrediction) -> str:
     """The page of a model as text."""
-    known = [line for line in found.lines if line.predicted is not None]
+    following = [*found.lines[1:], None]
+    known = [
+        line for line, after in zip(found.lines, following, strict=True)
+        if line.predicted is not None and (after is None or after.depth <= line.depth)
+    ]  # fmt: skip
     drawn = {
         "signal": _beside(
             [(line.path, line.predicted, line.measured) for line in known], "mean square K, log₁₀"

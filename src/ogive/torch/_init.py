@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -129,7 +130,7 @@ def _holds(module: nn.Module) -> bool:
     return any(True for _ in module.children())
 
 
-def _beside(following: list[nn.Module]) -> tuple[str, dict[str, float]] | None:
+def _beside(following: list[nn.Module]) -> tuple[str, dict[str, Any]] | None:
     """The first activation, unless another layer with weights comes before it."""
     for each in following:
         found = _activation(each)
@@ -140,7 +141,7 @@ def _beside(following: list[nn.Module]) -> tuple[str, dict[str, float]] | None:
     return None
 
 
-def _activation(module: nn.Module) -> tuple[str, dict[str, float]] | None:
+def _activation(module: nn.Module) -> tuple[str, dict[str, Any]] | None:
     """Name and parameters of the catalog's function that a module computes."""
     kind = type(module).__name__
     for name in (*names("unary"), *names("gated")):
