@@ -46,15 +46,16 @@ def test_every_kind_of_layer_is_predicted_from_its_weights():
     torch.manual_seed(0)
     plain = nn.Sequential(
         nn.Linear(256, 512), nn.ReLU(), Block(512), Block(512), nn.Linear(512, 512), nn.GLU(),
-        ogive.torch.nn.GELU(), nn.RMSNorm(256), nn.Linear(256, 256), nn.LeakyReLU(0.3),
-        nn.BatchNorm1d(256), nn.PReLU(), nn.Linear(256, 64),
+        nn.Linear(256, 256), ogive.torch.nn.GELU(), nn.RMSNorm(256), nn.Linear(256, 256),
+        nn.BatchNorm1d(256), nn.PReLU(), nn.Linear(256, 256), nn.LeakyReLU(0.3),
+        nn.Linear(256, 64),
     )  # fmt: skip
     found = model(plain, torch.randn(128, 256))
-    close(found, 0.12)
+    close(found, 0.2)
     assert all(not line.restarted for line in found.lines), found
     assert [line.path for line in found.lines][:4] == ["", "0", "1", "2"]
-    plain.eval()
-    close(model(plain, torch.randn(128, 256)), 0.3)  # running statistics have not been trained
+    plain.eval()  # without dropout, and by running statistics
+    close(model(plain, torch.randn(128, 256)), 0.35)
 
 
 def test_convolutions_know_their_padding_and_pooling_starts_again():
@@ -79,7 +80,11 @@ def test_it_says_where_a_model_parts_from_its_prediction():
         net[2].weight[:] = torch.randn(64, 1) * torch.sign(net[0].weight.mean(0)) * 0.1
     x = torch.sign(net[0].weight.mean(0)).expand(32, 64).clone()
     found = model(net, 3 * x)
-    assert found.parts_at in ("0", "2")
+    apart = [
+        line.path for line in found.lines[1:]
+        if not 0.5 < line.predicted / line.measured < 2
+    ]  # fmt: skip
+    assert found.parts_at == apart[0]
     assert f"part from the prediction at {found.parts_at}" in found.sentence
     assert found.sentence in repr(found)
     assert "<- parts here" in repr(found)

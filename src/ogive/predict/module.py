@@ -415,20 +415,41 @@ def _divided(call: _Call) -> State | None:
 
 
 def _normalised(call: _Call) -> State:
-    """Each group of entries gets mean 0 and variance 1, then a weight and a bias."""
-    place = {"layer_norm": 2, "group_norm": 2, "rms_norm": 2}.get(call.name, 3)
+    """Each group of entries gets mean 0 and variance 1, then a weight and a bias.
+
+    What gradients are divided by is taken from the batch, as the function itself does.
+    """
+    place = 2 if call.name in ("layer_norm", "group_norm", "rms_norm") else 3
     weight, bias = call.argument(place, "weight"), call.argument(place + 1, "bias")
-    if call.name == "rms_norm":
+    centred = call.name != "rms_norm"
+    if not centred:
         bias = None
     source = call.source
     scale = 1.0 if weight is None else float((weight.detach().double() ** 2).mean())
     shift = (0.0, 0.0) if bias is None else _measure(bias)
-    kept = source.mean if call.name == "rms_norm" else 0.0
-    size = source.square if call.name == "rms_norm" else source.variance
-    mean = shift[0] + kept / math.sqrt(size) * (
-        0.0 if weight is None and not kept else 1.0 if weight is None else _measure(weight)[0]
-    )
-    return State(mean, scale + shift[1], [(source, scale / size)])
+    mean = shift[0]
+    if not centred:
+        kept = source.mean / math.sqrt(source.square)
+        mean += kept * (1.0 if weight is None else _measure(weight)[0])
+    inverse = float((1 / (_group_sizes(call, centred) + 1e-12)).mean())
+    return State(mean, scale + shift[1], [(source, scale * inverse)])
+
+
+def _group_sizes(call: _Call, centred: bool) -> Tensor:
+    """Variance (or mean square) of each group that is normalised, with the function's eps."""
+    data = call.before[0][0].detach().double()
+    if call.name in ("layer_norm", "rms_norm"):
+        groups = data.flatten(-len(call.argument(1, "normalized_shape")))
+        eps = call.argument(4 if centred else 3, "eps", 1e-5 if centred else None)
+    elif call.name == "group_norm":
+        groups = data.reshape(len(data), call.argument(1, "num_groups"), -1)
+        eps = call.argument(4, "eps", 1e-5)
+    elif call.name == "instance_norm":
+        groups, eps = data.flatten(2), call.argument(7, "eps", 1e-5)
+    else:
+        groups, eps = data.transpose(0, 1).flatten(1), call.argument(7, "eps", 1e-5)
+    middle = groups.mean(-1, keepdim=True) if centred else 0.0
+    return ((groups - middle) ** 2).mean(-1) + (eps or 0.0)
 
 
 def _batch_normalised(call: _Call) -> State | None:
