@@ -127,7 +127,7 @@ def edge_map(found: Comparison) -> Chart:
             )  # fmt: skip
             glyph: Any
             if len(part) == 1:
-                glyph = Scatter(x="x", y="y", marker="diamond", size=13, fill_color=None,
+                glyph = Scatter(x="x", y="y", marker="diamond", size=19, fill_color=None,
                                 line_color=look.light, line_width=2)  # fmt: skip
             else:
                 glyph = LineGlyph(

@@ -47,7 +47,7 @@ def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType
         yield Text(each.sentence)
     yield Text()
     yield drawing(found, max(16, min(width - 10, 72)))
-    yield _table(found)
+    yield _table(found, width)
 
 
 def show_advice(found: Comparison, console: Console) -> None:
@@ -95,7 +95,9 @@ def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group
     lines.append(Text(" " * 8 + "0" + "layer".center(width - 1 - len(depth)) + depth, style="dim"))
     legend = Text(" " * 8)
     for each in found:
-        legend.append(f"━ {title(each)}   ", style=palette.style(each.activation).dark)
+        name = title(each).replace(" ", "\u00a0")
+        legend.append(f"━\u00a0{name}", style=palette.style(each.activation).dark)
+        legend.append("   ")
     return Group(*lines, legend, Text())
 
 
@@ -104,17 +106,24 @@ HEAD = (
 )  # fmt: skip
 
 
-def _table(found: Sequence[Network]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    chance = any(each.spread is not None for each in found)
-    for at, head in enumerate((*HEAD[:6], *(("spread",) if chance else ()), *HEAD[6:])):
-        table.add_column(head, justify="left" if at < 2 else "right", no_wrap=True)
-    for each in found:
-        table.add_row(*(Text(cell) for cell in row(each)[:6]),
-                      *([Text(spread(each))] if chance else []),
-                      *(Text(cell) for cell in row(each)[6:7]),
-                      Text(each.regime, style=REGIMES[each.regime]))  # fmt: skip
+def _table(found: Sequence[Network], width: int) -> Table:
+    rows = [(*row(each), spread(each)) for each in found]
+    left_out = set() if any(each.spread is not None for each in found) else {SPREAD}
+    # The sentences above hold what a narrow terminal has no room for.
+    for least, column in ((92, SW), (84, REGIME), (70, CHI), (62, SPREAD)):
+        left_out |= {column} if width < least else set()
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    kept = [at for at in range(len(HEAD) + 1) if at not in left_out]
+    for at in kept:
+        table.add_column((*HEAD, "spread")[at], justify="left" if at < 2 else "right", no_wrap=True)
+    for each, cells in zip(found, rows, strict=True):
+        styles = {REGIME: REGIMES[each.regime]}
+        table.add_row(*(Text(cells[at], style=styles.get(at, "")) for at in kept))
     return table
+
+
+SW, CHI, REGIME, SPREAD = 2, 4, 7, 8
+"""Columns that are left out where there is no room."""
 
 
 def row(each: Network) -> tuple[str, ...]:
@@ -166,8 +175,8 @@ def model_renderables(found: ModelPrediction, width: int) -> Iterator[Renderable
     table = Table(box=None, pad_edge=False, header_style="dim")
     for at, head in enumerate(MODEL_HEAD):
         table.add_column(
-            head, justify="right" if 0 < at < 5 else "left", no_wrap=at < 5, overflow="ellipsis",
-            max_width=max(20, width - 48) if at == 0 else None,
+            head, justify="right" if 0 < at < 5 else "left", no_wrap=True, overflow="ellipsis",
+            max_width=max(20, width - 66) if at == 0 else None,
         )  # fmt: skip
     for line in found.lines:
         style = "red" if line.parted else "yellow" if line.restarted else ""
