@@ -55,7 +55,7 @@ def attention_logits(
     --------
     >>> found = attention_logits(64, 128)
     >>> round(found.std, 2), round(found.maximum, 1)
-    (1.0, 4.3)
+    (1.0, 4.2)
     """
     check_whole("head_dim", head_dim)
     check_whole("tokens", tokens)

@@ -89,8 +89,8 @@ def coordinates(
     >>> def make(width):
     ...     return torch.nn.Sequential(torch.nn.Linear(8, width), torch.nn.Linear(width, 1))
     >>> found = coordinates(make, [64, 256, 1024], x=torch.randn(16, 8))
-    >>> round(found.rows[0].size_exponent, 1)
-    0.0
+    >>> abs(found.rows[0].size_exponent) < 0.1
+    True
     """
     from .coordinate import check_coordinates
 
