@@ -109,6 +109,27 @@ def test_a_prediction_changes_nothing():
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
 
 
+def test_compiled_frozen_and_swapped_models_are_seen():
+    torch.manual_seed(7)
+    net = nn.Sequential(nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 64), nn.SiLU())
+    x = torch.randn(64, 64)
+    eager = model(net, x)
+    compiled = model(torch.compile(net, backend="eager"), x)
+    assert [line.predicted for line in compiled.lines] == [line.predicted for line in eager.lines]
+    nested = nn.Sequential(torch.compile(net, backend="eager"), nn.Linear(64, 3))
+    assert model(nested, x).lines[-2].predicted == eager.lines[-1].predicted
+    with torch.no_grad():
+        ogive.torch.swap(net)
+        swapped = model(net, x)
+    assert not any(line.restarted for line in swapped.lines)
+    assert [line.predicted for line in swapped.lines] == pytest.approx(
+        [line.predicted for line in eager.lines]
+    )
+    frozen = model(net.requires_grad_(False), x)
+    assert all(line.measured_gradient is None for line in frozen.lines)
+    assert "radient" not in frozen.sentence
+
+
 @pytest.mark.parametrize(
     ("module", "x", "message"),
     [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,8 +67,14 @@ def predict_model(module: nn.Module, x: Any) -> ModelPrediction:
     """See `ogive.predict.model`."""
     inputs = x if isinstance(x, tuple) else (x,)
     _check(module, inputs)
+    module = getattr(module, "_orig_mod", module)  # of torch.compile: its functions can be seen
     watch = _Watch(module)
-    with torch.enable_grad(), torch.random.fork_rng(devices=_devices(module)), _kept(module):
+    with (
+        torch.enable_grad(),
+        torch.random.fork_rng(devices=_devices(module)),
+        _kept(module),
+        _eager(module),
+    ):
         with watch.hooked(), watch:
             given = {}
             if isinstance(x, dict):
@@ -93,6 +100,13 @@ def _check(module: Any, inputs: tuple[Any, ...]) -> None:
 
 def _devices(module: nn.Module) -> list[torch.device]:
     return list({p.device for p in module.parameters() if p.device.type == "cuda"})
+
+
+def _eager(module: nn.Module) -> AbstractContextManager[Any]:
+    """Compiled parts run as they were written."""
+    if any(hasattr(each, "_orig_mod") for each in module.modules()):
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+    return nullcontext()
 
 
 class _kept:
@@ -604,6 +618,8 @@ def _sentence(lines: list[Line], parted: str, gradient: Line | None) -> str:
             f"Signals part from the prediction at {parted} ({line.module}): K = "
             f"{line.predicted:.3g} follows from its weights, and {line.measured:.3g} was measured."
         )
+    if not any(each.measured_gradient for each in known):
+        return said
     if gradient is None:
         return f"{said} Gradients are as predicted too, within a factor of 2 in size."
     return (
