@@ -173,11 +173,17 @@ def model_renderables(found: ModelPrediction, width: int) -> Iterator[Renderable
     yield Text(found.sentence, style="bold")
     yield Text()
     table = Table(box=None, pad_edge=False, header_style="dim")
+    names = max(18, min(72, width - 4 * 10 - 14))
     for at, head in enumerate(MODEL_HEAD):
+        number_column = 0 < at < 5
         table.add_column(
-            head, justify="right" if 0 < at < 5 else "left", no_wrap=True, overflow="ellipsis",
-            max_width=max(20, width - 66) if at == 0 else None,
-        )  # fmt: skip
+            head,
+            justify="right" if number_column else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=8 if number_column else None,
+            max_width=names if at == 0 else None if number_column else max(10, width - names - 41),
+        )
     for line in found.lines:
         style = "red" if line.parted else "yellow" if line.restarted else ""
         table.add_row(Text(label(line)), *map(Text, model_row(line)), style=style)
