@@ -74,13 +74,40 @@ def test_no_argument_is_varied_nowhere() -> None:
     assert VARIED.keys() - taken == set(), "no function takes it"
 
 
+PYTHON = "derivative, breaks, **parameters)"
 OTHERS = {
     "card(name)": "test_catalog.test_a_name_is_found_however_it_is_written",
     "catalog(kind)": "test_catalog.test_the_catalog_lists_the_cards_of_each_kind",
+    "compare(activations, depth, inits, bias_std, width)":
+        "test_predict_command.test_every_option_of_the_command_enters_its_json",
+    "build_model(target, sizes)":
+        "test_predict_models.test_a_model_is_built_from_a_file_or_the_reason_is_one_line",
+    "model(module, x)":
+        "test_predict_models.test_every_kind_of_layer_is_predicted_from_its_weights",
+    "coordinates(make, widths, x, steps, optimizer, loss, seeds)":
+        "test_predict_models.test_a_coordinate_check_fits_the_powers_of_the_width",
     "gain(activation, **parameters)": "test_gain.test_gain_takes_the_functions_parameters",
-    "moments(activation, variance, **parameters)": "test_gain.test_moments_are_those_at_the_param",
-    "gradient_ratio(activation, layers, weight_variance, bias_variance, variance, **parameters)":
+    f"gain(activation, {PYTHON}": "test_predict_moments.test_a_python_function_is_taken_with_its",
+    f"moments(activation, variance, {PYTHON}":
+        "test_predict_moments.test_a_python_function_is_taken_with_its",
+    f"gradient_ratio(activation, layers, weight_variance, bias_variance, variance, {PYTHON}":
         "test_gain.test_gradient_ratio_follows_its_recursion_with_every_argument",
+    f"dual_activation(activation, correlation, variance, {PYTHON}":
+        "test_predict_moments.test_products_of_correlated_inputs_equal_their_closed_forms",
+    f"network(activation, depth, init, bias_std, width, variance, input_correlation, {PYTHON}":
+        "test_predict_network.test_every_argument_of_a_network_enters_its_recursion",
+    f"edge_of_chaos(activation, bias_std, {PYTHON}":
+        "test_predict_edge.test_the_edge_takes_parameters_and_python_functions",
+    f"edge_curve(activation, {PYTHON}":
+        "test_predict_edge.test_the_edge_takes_parameters_and_python_functions",
+    f"advise(activation, depth, width, {PYTHON}":
+        "test_predict_edge.test_advice_is_an_initialisation_that_keeps_gradients_and_its_line",
+    f"residual(activation, depth, norm, branch_scale, init, bias_std, {PYTHON}":
+        "test_predict_edge.test_the_scales_of_branches_are_a_table_to_choose_from",
+    f"residual_table(activation, depth, init, {PYTHON}":
+        "test_predict_edge.test_the_scales_of_branches_are_a_table_to_choose_from",
+    "attention_logits(head_dim, tokens, query_variance, key_variance, mean_square)":
+        "test_predict_edge.test_attention_logits_have_the_predicted_size_and_maximum",
     "set_num_threads(n)": "test_threads.test_the_number_of_threads_is_checked",
     "get_num_threads()": "test_threads.test_the_number_of_threads_is_checked",
     "isa()": "test_bits.test_the_instruction_set_asked_for_is_the_one_in_use",

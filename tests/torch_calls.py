@@ -306,7 +306,7 @@ def public() -> Iterator[Public]:
     seen: set[int] = set()
     for name in sorted(ot.__all__, key=lambda n: (n not in ogive.catalog.names(), n)):
         function = getattr(ot, name)
-        own = inspect.isfunction(function) and name not in ("swap", "unswap")
+        own = inspect.isfunction(function) and name not in ("swap", "unswap", "init_")
         if own and id(function) not in seen:
             seen.add(id(function))
             yield of(name, function)

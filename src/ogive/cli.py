@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -255,6 +256,136 @@ def show(
             _check_writable(html)
             card_page.write(card, html)
             console.print(f"Card: {html}", highlight=False)
+
+
+@app.command()
+def predict(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="FILE.py:FUNCTION that returns a PyTorch model, to predict that as it stands."
+        ),
+    ] = None,
+    activation: Annotated[
+        str,
+        typer.Option(
+            help="Names, comma-separated; parameters as in leaky_relu(negative_slope=.3)."
+        ),
+    ] = "relu",
+    depth: Annotated[
+        int, typer.Option(help="Layers: an activation and a square linear map each.")
+    ] = 50,
+    init: Annotated[
+        str,
+        typer.Option(
+            help="he, glorot, lecun, torch, gain or fan_in times the weights' variance; "
+            "comma-separated."
+        ),
+    ] = "he",
+    bias_std: Annotated[float, typer.Option(help="Standard deviation of the biases.")] = 0.0,
+    width: Annotated[
+        int | None, typer.Option(help="Units of a layer, for the part that chance plays.")
+    ] = None,
+    input: Annotated[
+        str, typer.Option(help="Shape of a model's input, batch first: 32,3,64,64.")
+    ] = "",
+    html: Annotated[Path | None, typer.Option(help="Write a page too.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the numbers as JSON too.")] = None,
+) -> None:
+    """What depth and initialisation will do, before training.
+
+    The mean square K of signals and the size of gradients in each layer of a deep plain network, or
+    of a PyTorch model beside what one batch shows.
+    """
+    from ogive.predict import PredictError
+
+    with _user_errors():
+        try:
+            if model is not None:
+                _predict_model(model, input, html, json)
+            else:
+                if input:
+                    raise PredictError("--input belongs to a model: ogive predict FILE.py:FUNCTION")
+                _predict_networks(activation, depth, init, bias_std, width, html, json)
+        except PredictError as error:
+            _fail(_sentence(error))
+
+
+def _predict_networks(
+    activations: str,
+    depth: int,
+    inits: str,
+    bias_std: float,
+    width: int | None,
+    html: Path | None,
+    json: Path | None,
+) -> None:
+    from ogive.predict import PredictError, compare
+    from ogive.report import predict_terminal
+
+    asked = [_with_parameters(word) for word in re.findall(r"[^,(]+(?:\([^)]*\)?)?", activations)]
+    if not asked or not _listed(inits):
+        raise PredictError("--activation and --init take one name at least")
+    compared = compare(asked, depth, inits=_listed(inits), bias_std=bias_std, width=width)
+    for path in (html, json):
+        if path is not None:
+            _check_writable(path)
+    predict_terminal.show(compared.networks, console)
+    predict_terminal.show_advice(compared, console)
+    _write_prediction(compared, html, json)
+
+
+def _predict_model(target: str, shape: str, html: Path | None, json: Path | None) -> None:
+    from ogive.predict import PredictError, build_model, model
+    from ogive.report import predict_terminal
+
+    sizes = _listed(shape)
+    if not sizes or not all(size.isdecimal() and int(size) for size in sizes):
+        raise PredictError(
+            "--input takes the shape of the model's input, such as 32,3,64,64"
+            + (f", not {shape!r}" if shape else "")
+        )
+    for path in (html, json):
+        if path is not None:
+            _check_writable(path)
+    module, batch = build_model(target, [int(size) for size in sizes])
+    try:
+        found = model(module, batch)
+    except PredictError:
+        raise
+    except Exception as error:  # it is the user's code that ran
+        raise PredictError(f"{target}, input {shape}: {type(error).__name__}: {error}") from error
+    predict_terminal.show_model(found, console)
+    _write_prediction(found, html, json)
+
+
+def _write_prediction(found: Any, html: Path | None, json: Path | None) -> None:
+    from ogive.report import predict_page
+    from ogive.report.writer import write_text
+
+    if json is not None:
+        write_text(json, found.to_json())
+        console.print(f"JSON: {json}", highlight=False, soft_wrap=True)
+    if html is not None:
+        predict_page.write(found, html)
+        console.print(f"Report: {html}", highlight=False, soft_wrap=True)
+
+
+def _with_parameters(word: str) -> tuple[str, dict[str, float]]:
+    """``leaky_relu(negative_slope=0.3)`` as a name and its parameters."""
+    from ogive.predict import PredictError
+
+    name, _, rest = word.strip().partition("(")
+    given = {}
+    for part in _listed(rest.removesuffix(")")):
+        key, _, value = part.partition("=")
+        try:
+            given[key.strip()] = float(value)
+        except ValueError:
+            raise PredictError(
+                f"--activation {word.strip()}: write parameters as name=number, not {part!r}"
+            ) from None
+    return name.strip(), given
 
 
 @contextmanager

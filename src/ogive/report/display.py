@@ -13,6 +13,7 @@ from ogive.catalog import Card
 from ogive.catalog.text import text as text
 
 if TYPE_CHECKING:
+    from ogive.predict import ModelPrediction, Network
     from ogive.study.result import StudyResult
 
 
@@ -44,3 +45,35 @@ def notebook(result: StudyResult) -> str:
     from . import study_notebook
 
     return study_notebook.html(result)
+
+
+def prediction(found: Network, width: int) -> Iterable[Any]:
+    """What rich prints of a prediction, for a terminal of so many columns."""
+    from . import predict_terminal
+
+    return predict_terminal.renderables([found], width)
+
+
+def prediction_html(found: Network) -> str | None:
+    """A fragment for a notebook, or None where rich is not installed."""
+    try:
+        from . import predict_terminal
+    except ImportError:
+        return None
+    return predict_terminal.html([found])
+
+
+def model_prediction(found: ModelPrediction, width: int) -> Iterable[Any]:
+    """What rich prints of a model's prediction, for a terminal of so many columns."""
+    from . import predict_terminal
+
+    return predict_terminal.model_renderables(found, width)
+
+
+def model_prediction_html(found: ModelPrediction) -> str | None:
+    """A fragment for a notebook, or None where rich is not installed."""
+    try:
+        from . import predict_terminal
+    except ImportError:
+        return None
+    return predict_terminal.model_html(found)

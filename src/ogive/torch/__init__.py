@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import nn
+from ._init import InitReport, init_
 from ._parallel import vocab_parallel_cross_entropy, vocab_parallel_linear_cross_entropy
 from ._public import FUNCTIONS, TORCH_NAMES
 from ._swap import Report, swap, unswap
@@ -24,7 +25,9 @@ globals().update(FUNCTIONS | TORCH_NAMES)
 
 __all__ = [
     *sorted({*FUNCTIONS, *TORCH_NAMES}),
+    "InitReport",
     "Report",
+    "init_",
     "nn",
     "swap",
     "unswap",

@@ -1,0 +1,199 @@
+"""Predictions in the terminal: a sentence for each, the gradient drawn by layer, a table."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ogive.predict import Comparison, Line, ModelPrediction, Network
+from ogive.predict.model_result import label
+
+from . import braille, palette
+from .text import number, signed
+
+HEIGHT = 12
+
+REGIMES = {"stable": "green", "vanishing": "red", "exploding": "red"}
+
+
+def show(found: Sequence[Network], console: Console) -> None:
+    """Print predictions of one depth, to be compared."""
+    for part in renderables(found, console.width):
+        console.print(part)
+
+
+def html(found: Sequence[Network]) -> str:
+    """The same as a fragment for a notebook."""
+    return _fragment(renderables(found, 100))
+
+
+def _fragment(parts: Iterator[RenderableType]) -> str:
+    console = Console(record=True, width=100, file=io.StringIO())
+    for part in parts:
+        console.print(part)
+    frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
+    return console.export_html(inline_styles=True, code_format=frame)
+
+
+def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType]:
+    """What is predicted, part by part, for a terminal of a width."""
+    for each in found:
+        yield Text(each.sentence)
+    yield Text()
+    yield drawing(found, max(16, min(width - 10, 72)))
+    yield _table(found, width)
+
+
+def show_advice(found: Comparison, console: Console) -> None:
+    """Print where gradients would keep their size, and what to use."""
+    for edge, advice in zip(found.edges, found.advice, strict=True):
+        console.print()
+        console.print(Text(f"Edge of chaos. {edge.reason}"))
+        console.print(Text(advice.why))
+        console.print(Text(f"  {advice.line}", style="bold"), soft_wrap=True)
+
+
+def title(each: Network, several_inits: bool = True) -> str:
+    """``gelu, he``: which of several predictions it is."""
+    given = ", ".join(f"{name}={value:g}" for name, value in each.parameters.items())
+    name = f"{each.activation}({given})" if given else each.activation
+    return f"{name}, {each.init}" if several_inits else name
+
+
+def log_gradient(each: Network) -> list[float]:
+    """log10 of the gradient's norm at each layer, over the last one's; NaN where not finite."""
+    return [math.log10(value) / 2 if 0 < value < math.inf else math.nan for value in each.gradient]
+
+
+def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group:
+    """log10 of the gradient's norm by layer, in braille, a colour for each activation."""
+    curves = [(each, np.array(log_gradient(each))) for each in found]
+    finite = np.concatenate([y[np.isfinite(y)] for _, y in curves] + [np.array([-1.0, 1.0])])
+    # Eighteen decades tell vanishing from healthy; more would flatten the healthy ones.
+    view = max(float(finite.min()), -18.0), min(float(finite.max()), 18.0)
+    layers = [
+        braille.draw(np.arange(len(y), dtype=float), y, width=width, height=height, view=view)
+        for _, y in curves
+    ]
+    lines = [Text("log10 of the gradient, over the last layer's", style="dim")]
+    for index, row in enumerate(braille.overlay(layers)):
+        at = view[1] - (view[1] - view[0]) * index / (height - 1)
+        label = f"{signed(at, 1):>6}" if index in (0, height // 2, height - 1) else " " * 6
+        line = Text(f"{label} │", style="dim")
+        for character, owner in row:
+            colour = palette.style(curves[owner][0].activation).dark if owner >= 0 else "dim"
+            line.append(character, style=colour)
+        lines.append(line)
+    depth = str(found[0].depth)
+    lines.append(Text(" " * 7 + "└" + "─" * width, style="dim"))
+    lines.append(Text(" " * 8 + "0" + "layer".center(width - 1 - len(depth)) + depth, style="dim"))
+    legend = Text(" " * 8)
+    for each in found:
+        name = title(each).replace(" ", "\u00a0")
+        legend.append(f"━\u00a0{name}", style=palette.style(each.activation).dark)
+        legend.append("   ")
+    return Group(*lines, legend, Text())
+
+
+HEAD = (
+    "activation", "init", "sw", "K", "chi", "log10\ngradient", "trainable\ndepth", "gradients"
+)  # fmt: skip
+
+
+def _table(found: Sequence[Network], width: int) -> Table:
+    rows = [(*row(each), spread(each)) for each in found]
+    left_out = set() if any(each.spread is not None for each in found) else {SPREAD}
+    # The sentences above hold what a narrow terminal has no room for.
+    for least, column in ((92, SW), (84, REGIME), (70, CHI), (62, SPREAD)):
+        left_out |= {column} if width < least else set()
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    kept = [at for at in range(len(HEAD) + 1) if at not in left_out]
+    for at in kept:
+        table.add_column((*HEAD, "spread")[at], justify="left" if at < 2 else "right", no_wrap=True)
+    for each, cells in zip(found, rows, strict=True):
+        styles = {REGIME: REGIMES[each.regime]}
+        table.add_row(*(Text(cells[at], style=styles.get(at, "")) for at in kept))
+    return table
+
+
+SW, CHI, REGIME, SPREAD = 2, 4, 7, 8
+"""Columns that are left out where there is no room."""
+
+
+def row(each: Network) -> tuple[str, ...]:
+    """A prediction's numbers, as in HEAD."""
+    return (
+        title(each, False),
+        each.init,
+        number(math.sqrt(each.weight_variance), 4),
+        f"{number(each.mean_square[0], 3)} → {finite(each.mean_square[-1])}",
+        finite(each.chi[-1]),
+        signed(each.log10_gradient_ratio)
+        if math.isfinite(each.log10_gradient_ratio)
+        else finite(each.log10_gradient_ratio),
+        "any" if math.isinf(each.trainable_depth) else f"{each.trainable_depth:.0f}",
+        each.regime,
+    )
+
+
+def spread(each: Network) -> str:
+    """Chance at this width, in decades."""
+    return "–" if each.spread is None else f"± {finite(each.spread)}"
+
+
+def finite(value: float) -> str:
+    """A number with three digits, or that it overflows."""
+    if math.isfinite(value):
+        return number(value, 3)
+    return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+MODEL_HEAD = ("module", "K", "measured", "gradient", "measured", "")
+
+
+def show_model(found: ModelPrediction, console: Console) -> None:
+    """Print a model's tree with its numbers."""
+    for part in model_renderables(found, console.width):
+        console.print(part)
+
+
+def model_html(found: ModelPrediction) -> str:
+    """The same as a fragment for a notebook."""
+    return _fragment(model_renderables(found, 100))
+
+
+def model_renderables(found: ModelPrediction, width: int) -> Iterator[RenderableType]:
+    """The sentence and the tree."""
+    yield Text(found.sentence, style="bold")
+    yield Text()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = max(18, min(72, width - 4 * 10 - 14))
+    for at, head in enumerate(MODEL_HEAD):
+        number_column = 0 < at < 5
+        table.add_column(
+            head,
+            justify="right" if number_column else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=8 if number_column else None,
+            max_width=names if at == 0 else None if number_column else max(10, width - names - 41),
+        )
+    for line in found.lines:
+        style = "red" if line.parted else "yellow" if line.restarted else ""
+        table.add_row(Text(label(line)), *map(Text, model_row(line)), style=style)
+    yield table
+
+
+def model_row(line: Line) -> tuple[str, ...]:
+    """A line's numbers and what is to be said of it."""
+    numbers = (
+        line.predicted, line.measured, line.predicted_gradient, line.measured_gradient
+    )  # fmt: skip
+    said = "parts here" if line.parted else f"from {line.restarted}" if line.restarted else ""
+    return (*(number(each, 3) for each in numbers), said)
