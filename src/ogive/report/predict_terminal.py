@@ -78,7 +78,7 @@ def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group
     # Eighteen decades tell vanishing from healthy; more would flatten the healthy ones.
     view = max(float(finite.min()), -18.0), min(float(finite.max()), 18.0)
     layers = [
-        braille.draw(np.arange(len(y), dtype=float), y, width=width, height=height, view=view)
+        braille.plot(np.arange(len(y), dtype=float), y, width=width, height=height, view=view)
         for _, y in curves
     ]
     lines = [Text("log10 of the gradient, over the last layer's", style="dim")]
