@@ -18,6 +18,7 @@ study: $(VENV)/.study  ## compare activations on real data; ARGS="wine --depths 
 	$(BIN)/ogive study $(ARGS)
 
 test: $(VENV)/.test  ## the whole test suite; ARGS="-k softmax"
+	$(BIN)/python tools/stub.py
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 	$(if $(ARGS),,$(BIN)/python tools/torch_table.py --passed)
 
@@ -49,7 +50,7 @@ calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answe
 mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 40 --only torch", ARGS="--changed"
 	$(BIN)/python tools/mutate.py $(ARGS)
 
-lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ header alone, the generated stub
+lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ header alone, the generated stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -58,7 +59,7 @@ lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ h
 	$(BIN)/python tools/headers.py
 	$(BIN)/python tools/stub.py --check
 
-format: $(VENV)/.test  ## let ruff and clang-format rewrite the sources, and write the stub
+format: $(VENV)/.test  ## let ruff and clang-format rewrite the sources, and write the stubs
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CPP)

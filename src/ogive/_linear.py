@@ -17,7 +17,7 @@ from . import _native
 from .calls import checks
 from .calls.arrays import as_logits, as_plain
 from .calls.formats import HALVES, NUMBER_OF
-from .calls.losses import Loss, apart, checked_chunk, inverse, reduced
+from .calls.losses import Loss, checked_chunk, inverse, reduced, without_overlap
 from .calls.ufuncs import rounded, ufunc
 
 PIECE = 32 << 20
@@ -77,7 +77,7 @@ def evaluate(
     into = _checked_out(out, given) if gradient else {}
     for key, array in into.items():
         # dx may be x itself: a row of it is read before it is written.
-        inputs = apart(inputs, array) if key == "dx" else _clear(inputs, array)
+        inputs = without_overlap(inputs, array) if key == "dx" else _clear(inputs, array)
         matrix, operand = _clear(matrix, array), _clear(operand, array)
         shift = shift if shift is None else _clear(shift, array)
 

@@ -6,7 +6,6 @@ import re
 import shlex
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from rich.console import Console
 
 import ogive
 from ogive.catalog import Card, find
+from ogive.report.writer import check_writable
 
 if TYPE_CHECKING:
     from ogive.study.forecast import Progress
@@ -162,7 +162,7 @@ def study(
         )
         for path in (report, csv, json):
             if path is not None:
-                _check_writable(path)
+                check_writable(path)
         planned = plan(
             tables.load(data, options),
             splits=splits,
@@ -253,7 +253,7 @@ def show(
         else:
             from ogive.report import card_page
 
-            _check_writable(html)
+            check_writable(html)
             card_page.write(card, html)
             console.print(f"Card: {html}", highlight=False)
 
@@ -329,7 +329,7 @@ def _predict_networks(
     compared = compare(asked, depth, inits=_listed(inits), bias_std=bias_std, width=width)
     for path in (html, json):
         if path is not None:
-            _check_writable(path)
+            check_writable(path)
     predict_terminal.show(compared.networks, console)
     predict_terminal.show_advice(compared, console)
     _write_prediction(compared, html, json)
@@ -347,7 +347,7 @@ def _predict_model(target: str, shape: str, html: Path | None, json: Path | None
         )
     for path in (html, json):
         if path is not None:
-            _check_writable(path)
+            check_writable(path)
     module, batch = build_model(target, [int(size) for size in sizes])
     try:
         found = model(module, batch)
@@ -429,19 +429,6 @@ def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> list[Numb
     except ValueError:
         example = "whole numbers such as 2,8" if kind is int else "numbers such as 0.1,0.03"
         raise StudyError(f"{option} takes {example}, not {text!r}") from None
-
-
-def _check_writable(path: Path) -> None:
-    """Check before minutes of training: the page is written next to `path`, then renamed."""
-    if path.is_dir():
-        _fail(f"{path}: is a folder, not a file to write")
-    if not path.parent.is_dir():
-        _fail(f"{path.parent}: no such folder")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        _fail(f"{path.parent}: cannot be written to: {error.strerror}")
 
 
 def _print_data(data: Table) -> None:

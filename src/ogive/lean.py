@@ -1,4 +1,4 @@
-"""Forward that keeps the least for backward: ``y, mask``, the mask one bit an element."""
+"""Forward that keeps the least for backward: ``y, mask``, the mask one bit per element."""
 
 from ._api import namespace
 

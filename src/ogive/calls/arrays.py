@@ -245,7 +245,7 @@ def rewrap(like: Any, values: Any) -> Any:
 
 
 def rewrap_reduced(like: Any, values: Any, axis: int) -> Any:
-    """One number a row, with the labels that are left of the container the rows came from."""
+    """One number per row, with the labels that are left of the container the rows came from."""
     if isinstance(like, np.ndarray) or is_dask(like) or np.ndim(like) < 2:
         return values
     if is_labelled(like):

@@ -252,8 +252,8 @@ def label_error(place: str, label: int, classes: int, ignore_index: int | None) 
 def checked_labels(target: Array, classes: int, ignore_index: int | None) -> Array:
     """Labels as int64, with -1 for rows that are ignored."""
     ignore_index = checked_ignore_index(ignore_index)
-    apart = ignore_index is None or not 0 <= ignore_index < classes
-    if apart and target.size and within(target, 0, classes - 1):
+    no_class = ignore_index is None or not 0 <= ignore_index < classes
+    if no_class and target.size and within(target, 0, classes - 1):
         return target.astype(np.int64, copy=not target.flags.aligned)
     # Before anything is marked: a format of unsigned numbers has no -1. What int64 does not hold is
     # told by the numbers as they came.

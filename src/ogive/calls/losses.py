@@ -91,7 +91,7 @@ class Loss:
         operands = (rows, goal, *self.between(each, numbers), factor)
         for out in (dz, h):
             if out is not None:
-                operands = tuple([apart(operand, out) for operand in operands])
+                operands = tuple([without_overlap(operand, out) for operand in operands])
         form = NUMBER_OF[rows.dtype]
         if kind is None:
             _native.call(self.name, mode, form, (*operands, loss, dz))
@@ -105,8 +105,8 @@ def loss_of(name: str) -> Loss:
 
 
 def written_checks(numbers: tuple[Any, ...]) -> Callable[..., tuple[float, ...]]:
-    """Checks options of one number, as a function of them; what it gives is what kernels take.
-    Written out, so that a float that fits costs two comparisons.
+    """A function that checks the options that are numbers and returns the kernel's operands. It is
+    generated, so that a float within its domain costs two comparisons.
     """
     each = []
     for k, p in enumerate(numbers):
@@ -182,7 +182,7 @@ def at_least_a_row(array: Array, axis: int) -> Array:
     return array if array.ndim else array.reshape(1)
 
 
-def apart(operand: Any, out: Array) -> Any:
+def without_overlap(operand: Any, out: Array) -> Any:
     """The operand, or a copy of it where `out` overlaps it other than element by element."""
     if (
         type(operand) is float
@@ -215,7 +215,7 @@ def packed(
     through a buffer that stays in the cache.
     """
     if dz is not None:
-        z, goal, dz = apart(z, dz), apart(goal, dz), dz.reshape(-1)
+        z, goal, dz = without_overlap(z, dz), without_overlap(goal, dz), dz.reshape(-1)
     z, goal = z.reshape(-1), goal.reshape(-1)
     size = z.size if how == "none" else min(z.size, CHUNK)
     loss, weights = np.empty(size), (None,) * len(of.weights)

@@ -133,11 +133,11 @@ class Display(Protocol):
 class Card:
     """Everything about one function that is not its floating-point algorithm.
 
-    It shows itself as text in an interpreter, and drawn where rich or a notebook displays it.
+    An interpreter shows it as text; rich and notebooks show it with a plot.
     """
 
     display: ClassVar[Callable[[], Display]]
-    """Handed in by the package, and asked when a card is shown: it needs the reports."""
+    """Set by the package, since what shows a card (reports) lies above the catalog."""
     name: str
     """The key everywhere: file stem, C++ struct, ufunc, CLI argument, test id."""
     kind: Kind

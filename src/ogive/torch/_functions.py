@@ -15,8 +15,8 @@ _grad_enabled = torch.is_grad_enabled
 
 
 def needs_graph(dy: Tensor) -> bool:
-    """Whether backward must be made of operations that autograd records, or that what wraps dy can
-    follow; else the kernel reads its memory. The one place where eager Functions decide it.
+    """Whether backward must consist of operations, because autograd records them or because dy is
+    wrapped; otherwise the kernel reads dy's memory.
     """
     return _grad_enabled() or type(dy) not in PLAIN or _keys(dy).raw_repr() & _ODD_KEYS != 0
 

@@ -168,9 +168,9 @@ class Head:
         self, z: Tensor, target: Tensor, weight: Tensor | None, how: str, ignored: Any,
         between: Iterable[Any], gradient: bool, upstream: Tensor | None,
     ) -> tuple[Tensor, Tensor | None] | None:  # fmt: skip
-        """The same of a few rows or elements that lie dense, classes last: no look at what mostly
-        is not there, which small tensors pay more for than for their loss. None for the rest,
-        errors included.
+        """The fast path for a few dense rows (classes last) or elements. For small tensors the
+        general path's checks cost more than the loss. None where it does not apply, or where
+        something is wrong.
         """
         count = target.numel()
         if not 0 < count <= CHUNK or not z.is_contiguous() or z.is_neg():

@@ -1,6 +1,6 @@
 """Cross-entropy over logits whose classes are split among ranks: one collective, in forward.
 
-Each rank sends a few numbers a row: the log-sum-exp of its shard, how far the label's logit lies
+Each rank sends a few numbers per row: the log-sum-exp of its shard, how far the label's logit lies
 below it, and the weighted sum of its logits. From those of all ranks every rank has the loss and
 its own gradient; label smoothing counts all classes and the mean all rows, however the classes are
 split. Softcap and temperature act on each logit alone, so on each rank by itself.
