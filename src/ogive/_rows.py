@@ -124,11 +124,12 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
     def run_jacobian(
         x: Any, axis: int, temperature: Any, where: Any = None, hard: Any = False, seed: Any = None
     ) -> Any:
-        key = seed_key(card.name, seed) if card.draws else None
-        checked_switch("hard", hard)
+        if card.draws:
+            key = seed_key(card.name, seed)
+            checked_switch("hard", hard)
         rows = as_array(x, of_x)
         axis = checked_axis(rows.ndim, axis, card.name)
-        masks = (row_mask(where, rows, axis),) if masked else ()
+        mask = row_mask(where, rows, axis) if masked else None
         rows = row_last(rows, axis)
         dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
         temperature = row_temperature(temperature, rows.shape[:-1])
@@ -136,12 +137,18 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
             dy = np.ones(rows.shape[:-1], dtype)
         else:  # each row against all unit vectors
             dy = np.eye(rows.shape[-1], dtype=dtype)
-            temperature = temperature[..., np.newaxis] if np.ndim(temperature) else temperature
-            masks = tuple(mask[..., np.newaxis, :] if mask.ndim > 1 else mask for mask in masks)
+            if type(temperature) is not float and np.ndim(temperature):
+                temperature = temperature[..., np.newaxis]
+            if mask is not None and mask.ndim > 1:
+                mask = mask[..., np.newaxis, :]
             rows = rows[..., np.newaxis, :]
-        noise = (key, first_indices(rows)) if card.draws else ()
-        operands = (dy, rows, temperature, *noise, *masks)
-        return kernel(*in_chunks(taken, operands))
+        operands: tuple[Any, ...] = (dy, rows, temperature)
+        if mask is not None:
+            operands += (mask,)
+        if card.draws:
+            operands += (key, first_indices(rows))
+        plain = type(rows) is np.ndarray and (mask is None or type(mask) is np.ndarray)
+        return kernel(*(operands if plain else in_chunks(taken, operands)))
 
     return run_jacobian
 
