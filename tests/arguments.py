@@ -75,13 +75,23 @@ class Function:
     @property
     def reduces(self) -> bool:
         """Whether a row gives one number."""
-        if self.card.kind != "rows" or "seed" in self.parameters:
+        if self.card.kind != "rows" or self.draws:
             return False
         return np.ndim(public(self.card.name, "value")(np.zeros(2))) == 0
 
     @property
     def has_axis(self) -> bool:
-        return "axis" in self.parameters
+        return self.card.has("axis")
+
+    @property
+    def draws(self) -> bool:
+        """Whether it takes a seed, which evaluation does not."""
+        return self.card.draws and "lean" not in self.mode
+
+    @property
+    def draws_in_training(self) -> bool:
+        """Whether it draws nothing unless told that it trains."""
+        return self.draws and self.card.kind == "unary"
 
     def with_keywords(self, arguments: Mapping[str, Any]) -> Any:
         """Called with as little by position as it lets one."""
@@ -155,10 +165,10 @@ class Problem:
         if self.function.card.kind == "rows":
             names += ["where"] if "where" in taken else []
         given = {k: self.choice(k) for k in names if k in self.chosen}
-        if "seed" in taken:
+        if self.function.draws:
             given = {"seed": 7, **given}
-            if "training" in taken and "seed" in self.chosen:
-                given["training"] = True  # else nothing is drawn
+            if self.function.draws_in_training and "seed" in self.chosen:
+                given["training"] = True
         return given
 
     def values_of_arrays(self) -> dict[str, Any]:
@@ -178,9 +188,8 @@ class Problem:
         return {name: found[name] for name in self.function.inputs}
 
     def of_head(self) -> dict[str, Any]:
-        names, n = self.function.parameters, self.n
-        found = {"z": self.x}
-        if "W" in names:
+        n, found = self.n, {"z": self.x}
+        if self.function.card.layer:
             shapes = {"x": (*self.lead, self.inner), "W": (n, self.inner)}
             found = {k: self.numbers(k, shape) / 4 for k, shape in shapes.items()}
         found["target"] = np.arange(int(np.prod(self.lead))).reshape(self.lead) % n
@@ -196,7 +205,7 @@ class Problem:
     @property
     def classes(self) -> bool:
         """Whether the target may be labels."""
-        return self.function.has_axis or "W" in self.function.parameters
+        return self.function.card.over_rows
 
     def targets(self) -> list[Any]:
         shares = np.abs(numbers("shares", self.shape)) / 4
@@ -360,7 +369,7 @@ def results(problem: Problem, found: Any) -> list[Any]:
 def as_out(problem: Problem, arrays: list[Any]) -> Any:
     """`out` as the function takes it."""
     mode, kind = problem.function.mode, problem.function.card.kind
-    if len(arrays) > 1 or mode == "lean" or "W" in problem.arguments:
+    if len(arrays) > 1 or mode == "lean" or problem.function.card.layer:
         return tuple(arrays)
     assert kind != "heads" or mode == "value_and_grad"
     return arrays[0]

@@ -182,6 +182,11 @@ def head_calls() -> list[HeadCall]:
 
 
 HEADS = head_calls()
+# Losses of logits by what a result follows from: a row of classes, or an element.
+ROW_LOSSES, ELEMENT_LOSSES = (
+    [card.name for card in ogive.catalog("heads") if card.over_rows == rows and not card.layer]
+    for rows in (True, False)
+)
 
 
 def values(dtype: np.dtype[Any], *, count: int = 600, finite: bool = False) -> Any:

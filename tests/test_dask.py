@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 import ogive
-from cases import ELEMENTWISE, ROWS, Call, assert_same_bits, check_python
+from cases import ELEMENTWISE, ROW_LOSSES, ROWS, Call, assert_same_bits, check_python
 
 PAGE = Path(__file__).parent.parent / "docs" / "larger_than_memory.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
@@ -103,7 +103,7 @@ def test_a_row_in_several_chunks_is_refused() -> None:
             call()
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "sparsemax_loss"])
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_heads_in_chunks_are_those_of_the_whole(name: str) -> None:
     head = getattr(ogive.value_and_grad, name)
 

@@ -182,8 +182,8 @@ def test_values_without_an_answer_are_refused(function: Function) -> None:
             for name in function.parameters:
                 for value in wrong(problem, name):
                     given = problem.arguments | {name: value}
-                    if name == "seed" and "training" in function.parameters:
-                        given["training"] = True  # else nothing is drawn
+                    if name == "seed" and function.draws_in_training:
+                        given["training"] = True
                     assert re.search(NAMED.get(name, name), refused(function, given)), (
                         f"{name}={value} gave a result, or an error that does not name it"
                     )
@@ -376,7 +376,7 @@ def rows_by_formula(name: str, chosen: tuple[tuple[str, int], ...], dtype: Any) 
     o, x, axis = problem.options, oracle.exact(problem.x), problem.axis
 
     def f(z: Any) -> Any:
-        if "seed" not in o:
+        if not function.draws:
             return oracle.rows(function.card, z, axis, o.get("temperature", 1), o.get("where"))
         z = np.moveaxis(z, axis, -1)
         u = np.array(uniform(o["seed"] & (MASK << 32 | MASK), z.size), float).reshape(z.shape)
@@ -418,7 +418,7 @@ def head_by_formula(name: str, chosen: tuple[tuple[str, int], ...], dtype: Any) 
     arrays, options = problem.arrays, dict(problem.options)
     axis = options.pop("axis", -1) if problem.classes else None
     card, z = function.card, oracle.exact(arrays.get("z", arrays.get("x")))
-    if "W" in arrays:
+    if card.layer:
         card, bias = ogive.card("cross_entropy"), options.pop("bias", np.zeros(problem.n))
         z = z @ oracle.exact(arrays["W"]).T + oracle.exact(bias)
         options = {k: v for k, v in options.items() if k not in ("accumulate", "chunk_rows")}
@@ -432,7 +432,7 @@ def judge_head(problem: Problem, found: Any) -> None:
     loss, dz, h = head_by_formula(function.card.name, key, dtype)
     parts = arrays_in(found)
     near(parts[0], loss, dtype, "formula")
-    if "W" in problem.arrays and function.mode != "value":
+    if function.card.layer and function.mode != "value":
         x, W = (oracle.exact(problem.arrays[k]) for k in ("x", "W"))
         rows = dz.reshape(-1, problem.n)
         right = [dz @ W, rows.T @ x.reshape(-1, x.shape[-1]), rows.sum(axis=0)]
@@ -453,7 +453,7 @@ def judge_head(problem: Problem, found: Any) -> None:
 
 def judge_upper(card: Card, options: Any, found: Any, h: Any, dtype: Any, what: str) -> None:
     """A diagonal that the whole Hessian nowhere exceeds, told by the Hessian's own diagonal."""
-    if "axis" not in [p.name for p in card.parameters]:
+    if not card.over_rows:
         near(found, np.maximum(h, 0), dtype, f"{what}, which is diagonal")
     elif card.name == "cross_entropy" and not {"softcap", "z_loss"} & options.keys():
         near(found, 2 * h, dtype, f"{what}, twice the exact one")

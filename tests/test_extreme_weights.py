@@ -4,12 +4,14 @@ not.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ogive
+from cases import flat, other_number, public
 
 GRAD = ogive.value_and_grad
 SCALES = [2.0**1023, 1.7e308, 1e200, 1e-200, 1e-307, 2.0**-1060]
@@ -22,32 +24,36 @@ SHARES = rng.dirichlet(np.ones(5), 40)
 WEIGHT = np.array([0.5, 1.0, 0.25, 0.75, 1.0])  # times a power of two none of them rounds
 
 
+def found(name: str, mode: str, target: Any, **options: Any) -> list[Any]:
+    """Loss and all derivatives."""
+    arrays = (X, W) if ogive.card(name).layer else (Z,)
+    return flat(public(name, mode)(*arrays, target, **options))
+
+
+def with_numbers(name: str, target: Any, **options: Any) -> list[Any]:
+    """Every number another than its default; without those that weights leave as they are, in a
+    mean over probabilities.
+    """
+    numbers = {
+        p.name: other_number(p)
+        for p in ogive.card(name).parameters
+        if p.operand and not (p.unweighted and target.ndim == 2)
+    }
+    return found(name, "value_and_grad", target, **numbers, **options)
+
+
 def losses() -> dict[str, Any]:
     """Each loss with class weights, of labels and of probabilities: loss and all gradients."""
-
-    def flat(found: Any) -> list[Any]:
-        loss, gradients = found[0], found[1:]
-        arrays = gradients[0] if isinstance(gradients[0], tuple) else gradients
-        return [loss, *(a for a in arrays if a is not None)]
-
-    return {
-        "cross_entropy": lambda t, **o: flat(GRAD.cross_entropy(Z, t, **o)),
-        "cross_entropy options": lambda t, **o: flat(
-            GRAD.cross_entropy(
-                Z,
-                t,
-                label_smoothing=0.1,
-                z_loss=0.01 * (t.ndim == 1),
-                softcap=9.0,
-                temperature=1.3,
-                **o,
-            )
-        ),
-        "hessian": lambda t, **o: flat(ogive.value_grad_hess.cross_entropy(Z, t, **o)),
-        "focal": lambda t, **o: flat(GRAD.focal(Z, t, gamma=1.5, **o)),
-        "sparsemax_loss": lambda t, **o: flat(GRAD.sparsemax_loss(Z, t, **o)),
-        "linear_cross_entropy": lambda t, **o: flat(GRAD.linear_cross_entropy(X, W, t, **o)),
-    }
+    calls: dict[str, Any] = {}
+    for card in ogive.catalog("heads"):
+        if not (card.over_rows and card.weights):
+            continue
+        calls[card.name] = partial(found, card.name, "value_and_grad")
+        if card.has("number") and not card.layer:
+            calls[f"{card.name} options"] = partial(with_numbers, card.name)
+        if card.hessians:
+            calls[f"{card.name} hessian"] = partial(found, card.name, "value_grad_hess")
+    return calls
 
 
 every_loss = pytest.mark.parametrize("name", losses())

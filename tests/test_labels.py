@@ -30,7 +30,7 @@ X, W = random.normal(0, 1, (6, 4)), random.normal(0, 1, (3, 4))
 
 def arrays(name: str, rows: Any = slice(None)) -> tuple[Any, ...]:
     """What a head takes before its labels: logits, or inputs and a layer's weights."""
-    return (X[rows], W) if name == "linear_cross_entropy" else (Z[rows],)
+    return (X[rows], W) if ogive.card(name).layer else (Z[rows],)
 
 
 def judge(name: str, mode: str, labels: Any, rows: Any = slice(None), **options: Any) -> list[Any]:

@@ -12,14 +12,17 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
 import ogive
-from cases import BF16, assert_same_bits, check_python
+from cases import BF16, ELEMENT_LOSSES, ROW_LOSSES, assert_same_bits, check_python
 
 random = np.random.default_rng(0)
 SCORES = random.normal(0, 2, (40, 3)).astype(np.float32)
 LABELS = random.integers(0, 3, 40)
 WEIGHTS = random.uniform(0.5, 2, 40)
 ONE, YES = SCORES[:, 0].copy(), (LABELS > 0).astype(np.float32)
-MULTI, SINGLE = ("cross_entropy", "focal"), ("binary_cross_entropy", "sigmoid_focal")
+# Losses with a Hessian, of several scores for each row or of one.
+MULTI, SINGLE = (
+    [name for name in names if ogive.card(name).hessians] for names in (ROW_LOSSES, ELEMENT_LOSSES)
+)
 LIBRARIES = ("xgboost", "lightgbm")
 
 BINARY_X, BINARY_Y = load_breast_cancer(return_X_y=True)

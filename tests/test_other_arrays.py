@@ -35,13 +35,12 @@ def kind(name: str) -> str:
 
 def arguments(name: str, mode: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays that a function takes, by name and in their order, and what else it needs."""
-    taken = [p.name for p in ogive.card(name).parameters]
-    options: dict[str, Any] = {"seed": 7} if "seed" in taken and kind(name) == "rows" else {}
+    card = ogive.card(name)
+    options: dict[str, Any] = {"seed": 7} if card.draws and kind(name) == "rows" else {}
     if kind(name) == "heads":
-        if name == "linear_cross_entropy":
+        if card.layer:
             return {"x": X, "W": np.vstack([OTHER, DY[:1]]), "target": LABELS}, options
-        over_rows = "ignore_index" in taken
-        return {"logits": X, "target": LABELS if over_rows else (X > 0) * 1.0}, options
+        return {"logits": X, "target": LABELS if card.over_rows else (X > 0) * 1.0}, options
     if kind(name) == "gated":
         return ({"dy": DY} if mode == "backward" else {}) | {"a": X, "b": OTHER}, options
     if mode == "lean_backward":
@@ -284,16 +283,20 @@ PARAMETERS = [
     (name, mode, p.name)
     for name, mode in CALLS
     for p in ogive.card(name).parameters
-    if (kind(name) == "unary" and p.operand)
-    or p.name in ("temperature", "weight", "pos_weight", "bias", "softcap", "gamma", "z_loss")
-]  # fmt: skip
+    if p.role in ("weights", "bias") or (p.operand and (kind(name) == "unary" or p.holds(2.0)))
+]
 every_parameter = pytest.mark.parametrize(("name", "mode", "parameter"), PARAMETERS)
+
+
+def role(name: str, parameter: str) -> str:
+    (found,) = (p.role for p in ogive.card(name).parameters if p.name == parameter)
+    return found
 
 
 def usual(name: str, mode: str, parameter: str) -> Any:
     """What a parameter may be: numbers that all formats hold."""
     per_element = kind(name) == "unary" and mode not in ("lean", "lean_backward")
-    if per_element or parameter in ("weight", "pos_weight", "bias"):
+    if per_element or role(name, parameter) in ("weights", "bias"):
         return np.array([1.0, 2.0, 0.5, 1.0, 2.0]) if kind(name) != "unary" or per_element else 2.0
     return np.array([1.0, 2.0, 0.5, 4.0]) if kind(name) == "rows" else np.array(2.0)
 
@@ -328,8 +331,8 @@ def test_a_parameter_may_have_any_format_and_layout(name: str, mode: str, parame
     numbers = [np.asarray(usual(name, mode, parameter)), np.array(2.0)]
     if lower:
         numbers = [number if number.ndim else np.array(-number) for number in numbers]
-    if parameter in ("weight", "bias") and kind(name) == "heads":
-        numbers.pop() if name not in ("binary_cross_entropy", "sigmoid_focal") else None
+    if role(name, parameter) in ("weights", "bias") and ogive.card(name).over_rows:
+        numbers.pop()  # a number for each class
     for number in numbers:
         want = called(name, mode, {}, **{parameter: number})
         for form, make in FORMS.items():
@@ -366,7 +369,7 @@ def test_a_parameter_that_is_no_real_number_is_refused(
 MASKABLE = [
     (name, mode)
     for name, mode in CALLS
-    if "where" in [p.name for p in ogive.card(name).parameters] and mode != "backward_from_output"
+    if ogive.card(name).has("mask") and mode != "backward_from_output"
 ]
 
 
@@ -396,7 +399,7 @@ def test_a_mask_may_have_any_container_and_layout(name: str, mode: str) -> None:
 def test_what_is_written_to_must_not_be_masked(name: str, mode: str) -> None:
     """Where NumPy writes, the mask becomes that of the result; elsewhere it would stay."""
     masked = np.ma.array(np.full(X.shape, 5.0), mask=True)
-    length = 3 if name == "linear_cross_entropy" else {"lean": 2, "value_grad_hess": 2}.get(mode)
+    length = 3 if ogive.card(name).layer else {"lean": 2, "value_grad_hess": 2}.get(mode)
     out: Any = masked if length is None else (masked, *[None] * (length - 1))
     with pytest.raises(TypeError, match=r"out.* is a masked array.*out\.data"):
         called(name, mode, {}, out=out)

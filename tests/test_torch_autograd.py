@@ -10,18 +10,13 @@ torch = pytest.importorskip("torch")
 
 from torch.autograd import forward_ad  # noqa: E402
 
-from torch_cases import CASES, Case, samples  # noqa: E402
+from torch_cases import CASES, Case, samples, weighted  # noqa: E402
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 
 
 def leaves(case: Case, **kwargs: Any) -> list[torch.Tensor]:
     return [x.requires_grad_() for x in samples(case, **kwargs)]
-
-
-def weighted(y: torch.Tensor) -> torch.Tensor:
-    """One number whose gradient differs from element to element."""
-    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
 
 
 @every_case

@@ -8,16 +8,9 @@ torch = pytest.importorskip("torch")
 
 import ogive.torch  # noqa: E402
 from torch_cases import CASES, Case, samples  # noqa: E402
+from torch_operators import operators  # noqa: E402
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-
-
-def operators() -> list[str]:
-    return sorted(
-        name.split("::")[1].split(".")[0]
-        for name in torch._C._dispatch_get_all_op_names()
-        if name.startswith("ogive::")
-    )
 
 
 def sample_arguments(name: str, count: int) -> list[tuple[object, ...]]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import cuda as bench
-from ogive.catalog import names
+from cases import ROW_LOSSES
+from ogive.catalog import find, names
 from ogive.reference.measure import CONTRACT, ROWS_CONTRACT
 
 torch = pytest.importorskip("torch")
@@ -77,7 +78,7 @@ def test_a_row_has_the_same_bits_wherever_it_stands() -> None:
 @pytest.mark.parametrize("name", names("rows"))
 def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int) -> None:
     f = getattr(ogive.torch, name)
-    noise = {"seed": 3} if name == "gumbel_softmax" else {}
+    noise = {"seed": 3} if find(name).draws else {}
     results = []
     for device in ("cpu", "cuda"):
         x = torch.linspace(-3, 3, 60).reshape(6, 10).to(device).requires_grad_()
@@ -91,7 +92,7 @@ def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int) -> N
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("reduction", ["mean", "none"])
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "sparsemax_loss"])
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_losses_and_their_gradients_are_those_of_the_cpu(name: str, reduction: str) -> None:
     results = []
     for device in ("cpu", "cuda"):

@@ -13,9 +13,11 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from cases import ELEMENT_LOSSES, ROW_LOSSES, other_number  # noqa: E402
+from ogive.catalog import Card  # noqa: E402
 from ogive.torch._formats import HALVES  # noqa: E402
 from ogive.torch._heads import FEW  # noqa: E402
-from torch_cases import same_bits, to_numpy  # noqa: E402
+from torch_cases import same_bits, to_numpy, weighted  # noqa: E402
 
 ROWS, CLASSES = 6, 5
 LABELS = torch.tensor([0, 4, 2, -100, 1, 3])
@@ -31,38 +33,30 @@ def logits(dtype: torch.dtype = torch.float64) -> torch.Tensor:
     ).to(dtype)
 
 
-OURS: list[dict[str, Any]] = [
-    {"weight": WEIGHT, "label_smoothing": 0.1},
-    {"z_loss": 0.01, "softcap": 5.0, "temperature": 0.7, "label_smoothing": 0.2},
-    {"reduction": "none"},
-    {"reduction": "sum", "weight": WEIGHT},
-]
+def variants(card: Card) -> list[dict[str, Any]]:
+    """Options of a loss: other numbers, numbers that may be absent, weights, each reduction."""
+    numbers = {p.name: other_number(p) for p in card.parameters if p.operand}
+    absent = {p.name: None for p in card.parameters if p.as_operands and p.default is not None}
+    weights = dict.fromkeys(card.weights, WEIGHT)
+    each = [numbers, {**absent, **weights, "reduction": "sum"}]
+    return [*each, {**numbers, **weights, "reduction": "none"}]
+
+
+def targets(card: Card) -> list[torch.Tensor]:
+    return [LABELS, PROBABILITIES] if card.over_rows else [PROBABILITIES]
+
+
 HEADS = [
-    *(("cross_entropy", target, options) for target in (LABELS, PROBABILITIES) for options in OURS),
-    *(("focal", target, {"gamma": g}) for target in (LABELS, PROBABILITIES) for g in (0.5, 2.0)),
-    ("focal", LABELS, {"weight": WEIGHT, "label_smoothing": 0.1}),
-    *(("sparsemax_loss", target, {}) for target in (LABELS, PROBABILITIES)),
-    ("sparsemax_loss", LABELS, {"weight": WEIGHT, "reduction": "none"}),
-    ("binary_cross_entropy", PROBABILITIES, {"pos_weight": WEIGHT, "label_smoothing": 0.1}),
-    ("binary_cross_entropy", PROBABILITIES, {"reduction": "none", "weight": WEIGHT}),
-    ("sigmoid_focal", PROBABILITIES, {"gamma": 1.5}),
-    ("sigmoid_focal", PROBABILITIES, {"alpha": None, "reduction": "sum"}),
+    (name, target, options)
+    for name in (*ROW_LOSSES, *ELEMENT_LOSSES)
+    for target in targets(ogive.card(name))
+    for options in variants(ogive.card(name))
 ]
 every_head = pytest.mark.parametrize(
     ("name", "target", "options"),
     HEADS,
     ids=[f"{n}-{'p' if t.is_floating_point() else 'l'}-{'-'.join(o)}" for n, t, o in HEADS],
 )
-
-
-def weighted(y: torch.Tensor) -> torch.Tensor:
-    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
-
-
-def test_every_head_of_the_catalog_is_here() -> None:
-    assert {name for name, *_ in HEADS} | {"linear_cross_entropy"} == set(
-        ogive.catalog.names("heads")
-    )
 
 
 @every_head
@@ -97,7 +91,7 @@ def test_the_formula_has_the_derivatives_of_the_kernel(
         lambda z: weighted(f(z, target, **options)), (z.detach(),), (tangent,)
     )
     torch.testing.assert_close(along, (dz * tangent).sum())
-    if name == "sparsemax_loss":  # its Hessian jumps
+    if not ogive.card(name).hessians:  # they jump
         return
     assert torch.autograd.gradgradcheck(lambda z: f(z, target, create_graph=True, **options), (z,))
 
@@ -199,10 +193,10 @@ def test_where_a_second_run_would_be_slow_the_gradient_is_kept_beside_the_logits
 
 
 @pytest.mark.parametrize("shape", [(4, 10), (64, 100)])
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "binary_cross_entropy"])
+@pytest.mark.parametrize("name", [*ROW_LOSSES, *ELEMENT_LOSSES])
 def test_a_gradient_may_be_asked_for_again_and_changed(name: str, shape: Any) -> None:
     z = torch.randn(shape, requires_grad=True)
-    t = torch.rand(shape) if name[0] == "b" else torch.arange(shape[0]) % shape[1]
+    t = torch.arange(shape[0]) % shape[1] if name in ROW_LOSSES else torch.rand(shape)
     for create_graph in (True, False):
         loss = getattr(ot, name)(z, t, create_graph=create_graph)
         (first,) = torch.autograd.grad(loss, z, retain_graph=True)
@@ -217,12 +211,12 @@ def test_a_gradient_may_be_asked_for_again_and_changed(name: str, shape: Any) ->
 
 
 @pytest.mark.parametrize("shape", [(4, 10), (64, 100)])
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "binary_cross_entropy"])
+@pytest.mark.parametrize("name", [*ROW_LOSSES, *ELEMENT_LOSSES])
 @pytest.mark.parametrize("changed", ["logits", "target"])
 def test_what_backward_reads_must_not_be_written_over(changed: str, name: str, shape: Any) -> None:
     w = torch.randn(shape, requires_grad=True)
     z = w * 1
-    t = torch.rand(shape) if name[0] == "b" else torch.arange(shape[0]) % shape[1]
+    t = torch.arange(shape[0]) % shape[1] if name in ROW_LOSSES else torch.rand(shape)
     loss = getattr(ot, name)(z, t)
     with torch.no_grad():
         (z if changed == "logits" else t).mul_(0)
@@ -313,8 +307,8 @@ def test_a_mean_over_weights_that_cancel_is_torch_s_and_over_none_is_zero() -> N
     losses = [f(z, t, cancel) for f in (ot.cross_entropy, F.cross_entropy)]
     assert losses[0].item() == losses[1].item()
     assert losses[0].isinf()
-    for name in ("cross_entropy", "focal", "sparsemax_loss"):  # torch's cross-entropy has NaN too
-        (dz,) = torch.autograd.grad(getattr(ot, name)(z, t, cancel), z)
+    for name in ROW_LOSSES:  # torch's cross-entropy has NaN too
+        (dz,) = torch.autograd.grad(getattr(ot, name)(z, t, weight=cancel), z)
         assert not dz.isfinite().any(), name
     for nothing in (ot.cross_entropy(z, t, torch.zeros(3)), ot.cross_entropy(z, 0 * t - 100)):
         (dz,) = torch.autograd.grad(nothing, z)
@@ -329,12 +323,12 @@ def test_targets_that_learn_get_their_gradient() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy", "focal"])
+@pytest.mark.parametrize("name", [*ROW_LOSSES, *ELEMENT_LOSSES])
 def test_compiled_and_exported_losses_are_the_same(name: str) -> None:
     torch._dynamo.reset()
     f = getattr(ot, name)
     z, t = logits(torch.float32).requires_grad_(), PROBABILITIES.float()
-    t = t if name == "binary_cross_entropy" else LABELS
+    t = LABELS if ogive.card(name).over_rows else t
     found = torch.compile(f, backend="aot_eager", fullgraph=True)(z, t)
     assert torch.equal(found, f(z, t))
     assert torch.equal(*(torch.autograd.grad(y, z)[0] for y in (found, f(z, t))))
@@ -395,7 +389,9 @@ def layer(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.parametrize("chunk_rows", [None, 1, 4])
-@pytest.mark.parametrize("options", OURS, ids=lambda o: "-".join(o))
+@pytest.mark.parametrize(
+    "options", variants(ogive.card("cross_entropy")), ids=lambda o: "-".join(o)
+)
 @pytest.mark.parametrize("target", [LABELS, PROBABILITIES], ids=["labels", "probabilities"])
 def test_the_linear_head_is_the_head_of_the_layer(
     target: torch.Tensor, options: dict[str, Any], chunk_rows: Any

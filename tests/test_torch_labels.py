@@ -18,15 +18,12 @@ from torch.func import grad, jvp, vmap  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from cases import ELEMENT_LOSSES, ROW_LOSSES, other_number  # noqa: E402
 
 INTEGERS = [
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32,
     torch.uint64, torch.bool,
 ]  # fmt: skip
-ROWS = [card.name for card in ogive.catalog("heads") if card.has("label") and not card.layer]
-ELEMENTS = [
-    card.name for card in ogive.catalog("heads") if card.name not in ROWS and not card.layer
-]
 Way = Callable[..., Any]
 
 
@@ -90,18 +87,17 @@ def logits(classes: int = 3) -> torch.Tensor:
 
 
 @every_way
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_labels_of_any_format_are_those_of_int64(name: str, way: str) -> None:
     z, f, labels = logits(), getattr(ot, name), torch.tensor([0, 1, 0, 1, 1, 0])
+    numbers = {p.name: other_number(p) for p in ogive.card(name).parameters if p.operand}
     for dtype in INTEGERS if way != "compile" else (torch.uint8, torch.int32):
         ends = (0, 1) if dtype is torch.bool else {1, 100, 127 if str(dtype)[6] == "u" else -1}
         for ignored in (-100, *ends):
             marked = labels.clone().to(dtype)
             if ignored != -100:  # else a number that no label has
                 marked[1] = marked[4] = ignored
-            options: dict[str, Any] = {"ignore_index": ignored}
-            if name != "sparsemax_loss":
-                options["label_smoothing"] = 0.1
+            options = {**numbers, "ignore_index": ignored}
             expected = f(z, torch.where(marked.long() == ignored, -7, marked.long()),
                          **{**options, "ignore_index": -7})  # fmt: skip
             assert torch.equal(WAYS[way](f, z, marked, **options), expected)
@@ -112,7 +108,7 @@ class Marks(enum.IntEnum):
 
 
 @every_way
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_the_label_to_ignore_may_be_any_integer(name: str, way: str) -> None:
     z, f, labels = logits(), getattr(ot, name), torch.tensor([0, 1, 0, 1, 1, 0])
     expected = WAYS[way](f, z, labels, ignore_index=1)
@@ -152,7 +148,7 @@ BAD_LABELS = [
 
 
 @every_way
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_a_label_that_no_class_has_is_refused(name: str, way: str) -> None:
     for labels, dtype in BAD_LABELS if way != "compile" else BAD_LABELS[:3]:
         target = torch.tensor(labels).to(dtype)
@@ -161,11 +157,11 @@ def test_a_label_that_no_class_has_is_refused(name: str, way: str) -> None:
 
 
 @every_way
-@pytest.mark.parametrize("name", [*ROWS, *ELEMENTS])
+@pytest.mark.parametrize("name", [*ROW_LOSSES, *ELEMENT_LOSSES])
 def test_targets_that_are_no_probabilities_are_refused(name: str, way: str) -> None:
-    if way == "learned weights" and name in ELEMENTS:
+    if way == "learned weights" and name in ELEMENT_LOSSES:
         pytest.skip("its weights are of elements")
-    wrong = [-0.25, float("nan")] + ([1.5] if name in ELEMENTS else [float("inf")])
+    wrong = [-0.25, float("nan")] + ([1.5] if name in ELEMENT_LOSSES else [float("inf")])
     for number in wrong if way != "compile" else wrong[:1]:
         target = torch.full((6, 3), 0.25, dtype=torch.float64)
         target[4, 2] = number

@@ -16,14 +16,10 @@ from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap  # noqa: E4
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from torch_cases import CASES, Case, samples  # noqa: E402
+from torch_cases import CASES, Case, samples, weighted  # noqa: E402
 
 Tensor = torch.Tensor
 near = torch.testing.assert_close
-
-
-def weighted(y: Tensor) -> Tensor:
-    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
 
 
 def stacked(f: Callable[..., Tensor], *xs: Tensor) -> Tensor:

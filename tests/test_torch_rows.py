@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch")
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
+from cases import PLAIN_ROWS, ROW_LOSSES  # noqa: E402
 from ogive.catalog import find, names  # noqa: E402
 
 WHERE = torch.tensor([True, True, False, True, True, False])
-FUNCTIONS = [n for n in names("rows") if "seed" not in [p.name for p in find(n).parameters]]
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"dim": 0},
@@ -45,7 +45,7 @@ def check_many_gradients(y: Any, x: Any) -> None:
 
 @pytest.mark.parametrize("lean", [None, False])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "+".join(o) or "plain")
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", PLAIN_ROWS)
 def test_many_gradients_of_rows_at_a_time(name: str, options: Any, lean: Any) -> None:
     x = leaf(4, 6)
     reduces = getattr(ot, name)(x).dim() == 1
@@ -80,7 +80,7 @@ def test_many_gradients_of_losses_at_a_time(reduction: str) -> None:
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", PLAIN_ROWS)
 def test_jacobians_by_vectors(name: str, create_graph: bool) -> None:
     jacobian, f = torch.autograd.functional.jacobian, getattr(ot, name)
     x = leaf(4).detach()
@@ -89,7 +89,7 @@ def test_jacobians_by_vectors(name: str, create_graph: bool) -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (4,)])
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", PLAIN_ROWS)
 def test_a_temperature_that_learns(name: str, shape: Any) -> None:
     x, f = leaf(4, 6), getattr(ot, name)
     t = torch.full(shape, 1.3, dtype=torch.float64, requires_grad=True)
@@ -115,7 +115,7 @@ def test_a_temperature_of_noisy_rows_that_learns() -> None:
 
 
 @pytest.mark.parametrize("way", ["function", "keeping the input", "operator", "formula"])
-@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n != "logsumexp"])
+@pytest.mark.parametrize("name", [n for n in PLAIN_ROWS if n != "logsumexp"])
 def test_what_comes_to_a_masked_element_counts_nowhere(name: str, way: str) -> None:
     x = leaf(4, 6)
     dy = torch.randn(4, 6, dtype=torch.float64)
@@ -144,7 +144,7 @@ def test_the_operator_of_a_masked_backward() -> None:
     assert not dx[:, ~WHERE].any()
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal", "sparsemax_loss"])
+@pytest.mark.parametrize("name", ROW_LOSSES)
 def test_logits_of_an_ignored_row_may_be_anything(name: str) -> None:
     f, z = getattr(ot, name), leaf(3, 5).detach()
     labels = torch.tensor([1, -100, 4])
@@ -195,8 +195,8 @@ def test_a_checkpoint_has_the_gradient_of_the_numbers_that_a_generator_gave(name
 
 @pytest.mark.parametrize("name", names("rows"))
 def test_a_single_number_is_a_row_in_every_derivative(name: str) -> None:
-    given = {"seed": 3} if name == "gumbel_softmax" else {}
-    options = [{}] if name in ("gumbel_softmax", "logsumexp") else [{"lean": True}, {"lean": False}]
+    given = {"seed": 3} if find(name).draws else {}
+    options = [{}] if find(name).draws or name == "logsumexp" else [{"lean": True}, {"lean": False}]
     for lean in options:
         x, row = (torch.full(shape, 0.3, requires_grad=True) for shape in ((), (1,)))
         found, expected = (getattr(ot, name)(v, dim=0, **given, **lean).sum() for v in (x, row))

@@ -267,10 +267,9 @@ def of_head(card: Card, given: Given) -> Any:
         summed = given.get("size_average", True)
         rest["reduction"] = "none" if not given.get("reduce", True) else "mean" if summed else "sum"
     z, target, axis = rest.pop("input"), rest.pop("target"), rest.pop("axis")
-    takes = {p.name for p in card.parameters}
     if over_rows:
         rest["axis"] = axis
-    if "ignore_index" in takes and target.dtype.kind != "f":
+    if card.has("label") and target.dtype.kind != "f":
         rest.setdefault("ignore_index", -100)
     for name, value in rest.items():
         rest[name] = float(value) if isinstance(value, np.ndarray) and not value.ndim else value

@@ -57,7 +57,6 @@ def cases() -> list[Case]:
         f, g = getattr(ogive.torch, card.name, None), getattr(ogive, card.name)
         if card.kind == "heads":
             continue
-        names = {p.name for p in card.parameters}
         if card.learns:
             channels = torch.tensor([0.125, 0.25, -0.25])  # exact in every format
             found.append(Case(card.name, 1, lambda x, f=f: f(x, 0.3), lambda x, g=g: g(x, 0.3)))
@@ -71,7 +70,7 @@ def cases() -> list[Case]:
                     "channels",
                 )
             )  # fmt: skip
-        elif "seed" in names and card.kind == "unary":
+        elif card.draws and card.kind == "unary":
             found.append(Case(card.name, 1, f, g))
             found.append(
                 Case(
@@ -81,7 +80,7 @@ def cases() -> list[Case]:
                     "training",
                 )
             )  # fmt: skip
-        elif card.kind == "rows" and "seed" in names:
+        elif card.kind == "rows" and card.draws:
             found.append(
                 Case(
                     card.name, 1,
@@ -189,6 +188,11 @@ def samples(
         x = x + torch.linspace(-0.05, 0.05, x.numel(), dtype=torch.float64).reshape(shape)
         made.append(x.to(dtype))
     return made
+
+
+def weighted(y: torch.Tensor) -> torch.Tensor:
+    """One number whose gradient differs from element to element."""
+    return (y * torch.linspace(0.5, 1.5, y.numel(), dtype=y.dtype).reshape(y.shape)).sum()
 
 
 def to_numpy(x: torch.Tensor) -> Any:

@@ -169,13 +169,12 @@ def places(case: Case, generator: torch.Generator) -> Iterator[tuple[str, Call, 
     f = getattr(ot, case.name)
     if case.variant:
         return
-    names = {p.name for p in case.card.parameters}
     if case.card.kind == "gated":
         yield f"{case.id} of halves", lambda x: f(x, dim=-1), [some(3, 4)]
     if case.card.learns:
         for count in (1, 4):
             yield f"{case.id} of {count}", f, [some(3, 4), some(count)]
-    if case.card.kind == "rows" and "seed" not in names:
+    if case.card.kind == "rows" and not case.card.draws:
         at = some(3).abs() + 0.5
         yield f"{case.id} at", lambda x, t: f(x, -1, temperature=t), [some(3, 4), at]
         one = some(1).abs() + 0.5

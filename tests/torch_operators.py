@@ -31,7 +31,7 @@ def good(name: str) -> list[Any]:
     """Arguments that fit each other, made from the schema."""
     made: list[Any] = []
     head = name.removesuffix("_backward")
-    labels = head in ("cross_entropy", "focal", "linear_cross_entropy", "sparsemax_loss")
+    loss = ogive.card(head) if head in ogive.catalog.names("heads") else None
     for argument in getattr(torch.ops.ogive, name).default._schema.arguments:
         kind, of = str(argument.type), argument.name
         if of == "bits":
@@ -39,7 +39,7 @@ def good(name: str) -> list[Any]:
         elif of == "seed":
             made.append(torch.tensor(7))
         elif of == "target":
-            made.append(torch.tensor([0, 2, 1]) if labels else torch.rand(3, 4))
+            made.append(torch.tensor([0, 2, 1]) if loss and loss.over_rows else torch.rand(3, 4))
         elif of == "strides":
             made.append([4, 1])
         elif of == "linear_weight":
@@ -48,7 +48,7 @@ def good(name: str) -> list[Any]:
             made.append(torch.rand(3) + 0.5)
         elif of == "dy" and name == "logsumexp_backward":
             made.append(torch.rand(3))
-        elif of == "dy" and head in ogive.catalog.names("heads"):
+        elif of == "dy" and loss:
             made.append(torch.tensor(0.5))
         elif kind == "Tensor":
             made.append(torch.rand(3, 4) + 0.5)
