@@ -692,11 +692,8 @@ class Head:
         self.check(z.shape, target, dim, options)
 
         def by_triton(kernels: Any) -> tuple[Tensor, Tensor | None]:
-            kernel, run = (
-                getattr(kernels, self.name),
-                over_rows if self.over_rows else over_elements,
-            )
-            loss, dz = run(self, kernel, z, target, dim, options, gradient, upstream)
+            run = over_rows if self.over_rows else over_elements
+            loss, dz = run(self, kernels, z, target, dim, options, gradient, upstream)
             if dz is not None and upstream is not None and upstream.dim():
                 dz = self.scaled(dz, upstream, dim)
             return loss, dz if dz is None else laid_out_as(z, dz)
@@ -712,8 +709,9 @@ class Head:
             return loss.detach(), laid_out_as(z, dz)
 
         found: tuple[Tensor, Tensor | None] = on_gpu(
-            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch
-        )
+            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch,
+            options=options,
+        )  # fmt: skip
         return found
 
     # Derivatives. `given` is (logits, target, samples, dim, *options) throughout.
@@ -1225,7 +1223,7 @@ Result = tuple[Tensor, Tensor | None]
 
 def over_rows(
     of: Head,
-    kernel: Any,
+    kernels: Any,
     z: Tensor,
     target: Tensor,
     dim: int,
@@ -1234,8 +1232,7 @@ def over_rows(
     upstream: Tensor | None,
 ) -> Result:
     """Loss and gradient by a GPU's kernel for rows of classes."""
-    rest = dict(options)
-    how = rest.pop("reduction")
+    how, kernel = options["reduction"], kernels.KERNELS[of.name]
     rows = z.movedim(dim, -1)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     total: Any = max(lead.numel(), 1)
@@ -1247,7 +1244,10 @@ def over_rows(
             kept = counted(flat, options.get(of.label))
             total = total_weight(flat, kept, options.get(of.class_weight), classes).double()
     factor = times(1 / total if how == "mean" else 1.0, upstream)
-    losses, dz = kernel(rows.reshape(-1, classes), flat, **rest, factor=factor, gradient=gradient)
+    losses, dz = kernel(
+        rows.reshape(-1, classes), flat, **kernels.taken(of.name, options), factor=factor,
+        gradient=gradient,
+    )  # fmt: skip
     if dz is not None:
         dz = dz.reshape(rows.shape).movedim(-1, dim)
     if how == "none":
@@ -1258,7 +1258,7 @@ def over_rows(
 
 def over_elements(
     of: Head,
-    kernel: Any,
+    kernels: Any,
     z: Tensor,
     target: Tensor,
     dim: int,
@@ -1267,12 +1267,12 @@ def over_elements(
     upstream: Tensor | None,
 ) -> Result:
     """The same for logits that have a loss each."""
-    rest = dict(options)
-    how = rest.pop("reduction")
+    how, kernel = options["reduction"], kernels.KERNELS[of.name]
     total = max(z.numel(), 1)
     loss, dz = kernel(
-        z, target.to(z.dtype), **rest, factor=times(1 / total if how == "mean" else 1.0, upstream),
-        gradient=gradient, summed=how != "none",
+        z, target.to(z.dtype), **kernels.taken(of.name, options),
+        factor=times(1 / total if how == "mean" else 1.0, upstream), gradient=gradient,
+        summed=how != "none",
     )  # fmt: skip
     return (loss / total if how == "mean" else loss).to(z.dtype), dz
 

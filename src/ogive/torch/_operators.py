@@ -206,12 +206,13 @@ def on_gpu(
     otherwise: Callable[[], Any],
     *,
     plain: bool = True,
+    options: dict[str, Any] | None = None,
 ) -> Any:
-    """A result of Triton's kernels, if there is one for the mode and for tensors like that, and the
-    call is a plain one; else of torch's operations.
+    """A result of Triton's kernels, if there is one for the mode, for tensors like that and for a
+    loss's options, and the call is a plain one; else of torch's operations.
     """
     kernels = triton()
-    if plain and kernels is not None and kernels.supported(name, mode, like):
+    if plain and kernels is not None and kernels.supported(name, mode, like, options):
         return kernel(kernels)
     warn_of_fallback(name, like.device.type)
     with autograd_inside():
