@@ -1327,9 +1327,8 @@ def {of.name}({", ".join(taken)}):{legacy}
         "call": of.call, "within_devices": within_devices, "unseen": unseen,
         **{f"usual_{name}": defaults[name] for name in of.numbers},
     }  # fmt: skip
-    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
-    function.__module__ = __package__
-    return function
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]
 
 
 def torch_parameters(card: Card) -> list[str]:

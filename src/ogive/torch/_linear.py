@@ -529,6 +529,5 @@ def {of.name}(
         "rows_at_a_time": rows_at_a_time,
         "unseen": unseen, "within_devices": within_devices,
     }  # fmt: skip
-    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
-    function.__module__ = __name__
-    return function
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]
