@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import pickle
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -286,3 +287,15 @@ def test_rows_take_the_layouts_that_torch_takes(name: str, function: Any, layout
         torch.testing.assert_close(ours, theirs)
     with pytest.raises(RuntimeError, match=f"{name} takes dense tensors|real numbers"):
         getattr(ot, name)(x, -1, temperature=2.0)
+
+
+def test_every_function_says_where_it_is_found() -> None:
+    """`torch.save` of a module that holds one asks for it."""
+    functions = [name for name in ot.__all__ if inspect.isfunction(getattr(ot, name))]
+    assert {"gelu", "softmax", "cross_entropy", "linear_cross_entropy", "swap"} <= {*functions}
+    for name in functions:
+        function = getattr(ot, name)
+        assert function.__module__ == "ogive.torch", name
+        assert function is getattr(ot, function.__qualname__), name
+        assert pickle.loads(pickle.dumps(function)) is function, name
+        assert function.__doc__ or name.endswith("_"), name

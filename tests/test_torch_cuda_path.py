@@ -371,6 +371,31 @@ def test_without_triton_a_function_says_what_it_does_without(
         check_same(name, *arguments(name, logits(2, 3)))
 
 
+def test_an_option_that_a_kernel_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its default it is left out; else the formula takes the kernel's place."""
+    kernels: Any = importlib.import_module("ogive.torch._triton")
+    own = kernels.KERNELS["cross_entropy"]
+
+    def older(
+        logits: Any, target: Any, weight: Any, ignore_index: Any, label_smoothing: float,
+        z_loss: float, softcap: Any, *, factor: Any, gradient: bool,
+    ) -> Any:  # fmt: skip
+        return own(
+            logits, target, weight, ignore_index, label_smoothing, z_loss, softcap,
+            factor=factor, gradient=gradient,
+        )  # fmt: skip
+
+    monkeypatch.setitem(kernels.KERNELS, "cross_entropy", older)
+    monkeypatch.setattr(kernels, "options_of", kernels.options_of.__wrapped__)
+    given = head("cross_entropy", logits(6, 5), LABELS.clamp(min=0), 1, {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_same("cross_entropy", *given)
+    given = head("cross_entropy", logits(6, 5), LABELS.clamp(min=0), 1, {"temperature": 0.7})
+    with pytest.warns(RuntimeWarning, match=r"cross_entropy has no kernel"):
+        check_same("cross_entropy", *given)
+
+
 def test_an_error_of_our_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str, *_: Any) -> ModuleType:
         raise ImportError(name, name="ogive.torch._triton.heads")
@@ -390,8 +415,10 @@ def test_an_error_inside_a_kernel_is_not_taken_for_its_absence(
     kernels = importlib.import_module("ogive.torch._triton")
     for name, kernel in (("gelu", "unary"), ("softmax", "rows"), ("swiglu", "gated")):
         monkeypatch.setattr(kernels, kernel, broken)
-        with pytest.raises(NotImplementedError, match="inside"):
+        # Not a NotImplementedError, for which `by_operator` would take torch's formula.
+        with pytest.raises(RuntimeError, match=f"ogive::{name} failed: inside") as found:
             there(name, *arguments(name, logits(2, 3)))
+        assert found.type is RuntimeError
 
 
 def _fresh(cached: Any) -> Any:

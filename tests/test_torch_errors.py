@@ -10,6 +10,8 @@ torch = pytest.importorskip("torch")
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from ogive.torch import _heads, _warn  # noqa: E402
+from torch_kinds import OnlyAten, Wrapped  # noqa: E402
 
 X, Z, LABELS = torch.randn(3, 4), torch.randn(3, 5), torch.tensor([0, 1, 2])
 AWAY = {"device": "meta"}
@@ -184,3 +186,21 @@ def test_operators_called_by_themselves_take_what_they_should() -> None:
         numbers = [float(p.default) for p in card.parameters if p.operand]
         with pytest.raises(RuntimeError, match="is not one of float16"):
             getattr(OPS, card.name)(torch.arange(3), *numbers)
+
+
+def test_an_error_inside_an_operator_is_not_taken_for_a_kind_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise NotImplementedError("inside")
+
+    z, target = torch.randn(3, 5), torch.tensor([0, 4, 2])
+    monkeypatch.setattr(_heads.Head, "run", broken)
+    with pytest.raises(RuntimeError, match="ogive::cross_entropy failed: inside") as found:
+        ot.cross_entropy(Wrapped(z), target)
+    assert found.type is RuntimeError
+    # Of a kind that has none, torch's formula takes its place.
+    monkeypatch.setattr(_warn, "_warned", set())
+    with pytest.warns(RuntimeWarning, match="no kernel for OnlyAten tensors"):
+        loss = ot.cross_entropy(OnlyAten(z), target)
+    torch.testing.assert_close(loss.inner, torch.nn.functional.cross_entropy(z, target))

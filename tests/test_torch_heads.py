@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,13 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+<<<<<<< HEAD
 from cases import ELEMENT_LOSSES, ROW_LOSSES, other_number  # noqa: E402
 from ogive.catalog import Card  # noqa: E402
+=======
+from ogive.catalog import find  # noqa: E402
+from ogive.torch import _heads  # noqa: E402
+>>>>>>> ftorch
 from ogive.torch._formats import HALVES  # noqa: E402
 from ogive.torch._heads import FEW  # noqa: E402
 from torch_cases import same_bits, to_numpy, weighted  # noqa: E402
@@ -540,3 +547,38 @@ def test_a_tensor_without_axes_is_a_number(reduction: str) -> None:
         for eps in (torch.tensor(0.25), 0.25)
     )
     assert same_bits(given, to_numpy(number))
+
+
+@pytest.mark.parametrize("target", ["labels", "probabilities", "images"])
+def test_the_names_of_options_are_the_card_s(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_heads.Head, "define_operators", lambda self: None)
+    card, names = find("sparsemax_loss"), {"weight": "of_classes", "ignore_index": "left_out"}
+    parameters = [replace(p, name=names.get(p.name, p.name)) for p in card.parameters]
+    renamed = _heads.public(_heads.Head(replace(card, peers=(), parameters=tuple(parameters))))
+    z = logits() if target != "images" else logits().unsqueeze(2).repeat(1, 1, 2)
+    images = LABELS.unsqueeze(1).repeat(1, 2)
+    goal = {"labels": LABELS, "probabilities": PROBABILITIES, "images": images}[target]
+    for options in ({}, {"weight": WEIGHT}, {"weight": WEIGHT, "reduction": "none"}):
+        a, b = z.clone().requires_grad_(), z.clone().requires_grad_()
+        found = renamed(a, goal, **{names.get(k, k): v for k, v in options.items()})
+        expected = ot.sparsemax_loss(b, goal, **options)
+        assert torch.equal(found, expected)
+        found.sum().backward()
+        expected.sum().backward()
+        assert torch.equal(a.grad, b.grad)
+    if target != "probabilities":
+        goal = goal.clamp(min=0)
+        found = renamed(z, goal, left_out=3)
+        assert torch.equal(found, ot.sparsemax_loss(z, goal, ignore_index=3))
+
+
+@pytest.mark.parametrize("name", ["sparsemax_loss", "binary_cross_entropy"])
+def test_a_loss_may_have_no_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_heads.Head, "define_operators", lambda self: None)
+    monkeypatch.setattr(_heads.Head, "between", lambda self, numbers: ())  # of a kernel with them
+    card = find(name)
+    without = tuple(p for p in card.parameters if p.role != "weights")
+    function = _heads.public(_heads.Head(replace(card, peers=(), parameters=without)))
+    assert list(inspect.signature(function).parameters)[:3] == [
+        "input", "target", "dim" if card.over_rows else "label_smoothing"
+    ]  # fmt: skip

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
 from cases import check_python  # noqa: E402
+from ogive.torch import _swap  # noqa: E402
 
 
 class Block(nn.Module):
@@ -579,3 +580,20 @@ def test_generation_gives_the_same_tokens(name: str) -> None:
     ot.swap(model, functional=True)
     after = [model.generate(ids, num_beams=n, do_sample=False, **options) for n in (1, 3)]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_an_end_of_a_domain_that_belongs_to_it_where_subnormals_are_flushed() -> None:
+    """The lower end of [0, inf) is written as the number below 0, which is then 0 itself."""
+    model, x = nn.Sequential(nn.Softshrink(0.0)), torch.tensor([-1.0, 2.0])
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor does not flush them")
+    try:
+        report = ot.swap(model)
+        adapted = _swap.adapters()[F.softshrink](None, _swap.FUNCTIONS, x, 0.0)
+        found = model(x)
+    finally:
+        torch.set_flush_denormal(False)
+    assert isinstance(model[0], ot.nn.Softshrink), str(report)
+    assert adapted is not NotImplemented
+    assert torch.equal(adapted, x)
+    assert torch.equal(found, x)

@@ -22,6 +22,8 @@ from ._public import FUNCTIONS, TORCH_NAMES
 from ._swap import Report, swap, unswap
 
 globals().update(FUNCTIONS | TORCH_NAMES)
+for _function in (init_, swap, unswap):
+    _function.__module__ = __name__
 
 __all__ = [
     *sorted({*FUNCTIONS, *TORCH_NAMES}),

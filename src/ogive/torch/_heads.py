@@ -105,6 +105,11 @@ class Head:
         self.card, self.name, self.of = card, card.name, loss_of(card.name)
         self.over_rows, self.most, self.weights = card.over_rows, self.of.most, card.weights
         self.options = {p.name: p for p in card.parameters if p.role != "axis"}
+        by_role = {p.role: name for name, p in self.options.items()}
+        self.label = by_role.get("label", "")
+        """The option that names the label of rows that do not count; "" where there is none."""
+        self.class_weight = by_role.get("weights", "") if self.over_rows else ""
+        """The option with a weight for each class; "" where there is none."""
         self.defaults = {
             name: IGNORED if p.role == "label" else p.default for name, p in self.options.items()
         }
@@ -138,9 +143,9 @@ class Head:
         how = checks.checked_reduction(options["reduction"])
         numbers = self.checked_numbers(options)
         if not samples and (dim == z.dim() - 1 or not self.over_rows):
-            weight = options["weight"]
+            weight = options.get(self.class_weight)
             if self.over_rows or all(options[name] is None for name in self.weights):
-                between, ignored = self.between(numbers), options.get("ignore_index")
+                between, ignored = self.between(numbers), options.get(self.label)
                 done = self.run_dense(z, target, weight, how, ignored, between, gradient, upstream)
                 if done is not None:
                     return done
@@ -202,7 +207,7 @@ class Head:
         if weight is not None:
             if weight.dim() != 1 or len(weight) != n:
                 return None
-            weights = checks.checked_weights("weight", as_array(weight))
+            weights = checks.checked_weights(self.class_weight, as_array(weight))
             if how == "mean":
                 weights, total, _ = mean_weights("labels", room.known(count), weights)
         factor: Any = inverse(total)
@@ -253,8 +258,8 @@ class Head:
         axis, how = samples + dim, options["reduction"]
         rows = z.movedim(axis, -1)
         lead, classes = rows.shape[:-1], rows.shape[-1]
-        weight = options["weight"]
-        weights = None if weight is None else checked_weights("weight", weight)
+        weight = options.get(self.class_weight)
+        weights = None if weight is None else checked_weights(self.class_weight, weight)
         total: float | Tensor = 1.0
         if target.shape == z.shape:
             mode, goal = "probabilities", checked_probabilities(target, z.dtype, self.most)
@@ -262,7 +267,7 @@ class Head:
             if how == "mean":
                 total = float(math.prod(lead[samples:])) or math.inf
         else:
-            mode, (goal, _) = "labels", checked_labels(target, classes, options["ignore_index"])
+            mode, (goal, _) = "labels", checked_labels(target, classes, options.get(self.label))
             if how == "mean":
                 weights, total = mean_over(goal, weights, samples)
         by, after = factor_of(total, upstream, z.dtype)
@@ -278,7 +283,7 @@ class Head:
             weights = weights.reshape(*weights.shape[:-1], *gap, classes).expand(rows.shape)
         losses = torch.empty(lead, dtype=torch.float64)
         dz = torch.empty_like(z) if gradient else None
-        between = self.between(numbers, (weights,))
+        between = self.between(numbers, (weights,) if self.class_weight else ())
         into = None if dz is None else dz.movedim(axis, -1)
         _launch.rows(
             self.name, mode, z.dtype, classes, lead, (rows, goal, *between, by, losses, into)
@@ -406,7 +411,7 @@ class Head:
         self.of.checked_mode(
             tuple(shape), dim, [None if w is None else tuple(w.shape[samples:]) for w in weights],
             tuple(target.shape[samples:]), target.dtype, target.dtype in INTEGERS,
-            options.get("ignore_index"),
+            options.get(self.label),
         )  # fmt: skip
 
     # The formula.
@@ -414,21 +419,22 @@ class Head:
     def by_formula(self, z: Tensor, target: Tensor, dim: int, options: Options) -> Tensor:
         """The same in torch's operations, with its derivatives of any order."""
         reduction = checks.checked_reduction(options["reduction"])
-        rest = {k: v for k, v in options.items() if k not in ("reduction", "ignore_index")}
+        rest = {k: v for k, v in options.items() if k not in ("reduction", self.label)}
         rows = z.movedim(dim, -1) if self.over_rows else z
         hard = self.over_rows and target.dim() < z.dim()
         if self.over_rows and not hard:
             target = target.movedim(dim, -1)
         if hard:
             target = target.long()
-            kept = counted(target, options.get("ignore_index"))
-            if options.get("ignore_index") is not None:
+            kept = counted(target, options.get(self.label))
+            if options.get(self.label) is not None:
                 rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
             # A label below 0 that nobody ignores is no class: the formula meets one too high.
             bad = target < 0
             target = torch.where(kept, torch.where(bad, rows.shape[-1], target), -1)
-            if reduction == "mean" and rest.get("weight") is not None:
-                rest["weight"] = of_moderate_size(rest["weight"], target, kept)
+            weight = rest.get(self.class_weight)
+            if reduction == "mean" and weight is not None:
+                weight = rest[self.class_weight] = of_moderate_size(weight, target, kept)
         loss = self.formula(rows, target, **rest)
         if reduction == "none":
             return loss.to(z.dtype)
@@ -436,7 +442,6 @@ class Head:
         if reduction == "mean":
             total: Any = max(loss.numel(), 1)
             if hard:
-                weight = rest.get("weight")
                 total = total_weight(target, kept, weight, rows.shape[-1]).to(loss.dtype)
             found = found / total
         return found.to(z.dtype)
@@ -486,11 +491,13 @@ class Head:
             between = self.between_of(*numbers)
         options = None
         if z.requires_grad and grad_enabled():
-            options = {**self.defaults, "weight": weight, "reduction": how}
+            options = {**self.defaults, "reduction": how}
             if numbers is not None:
                 options.update(zip(self.numbers, numbers, strict=True))
-            if self.over_rows:
-                options["ignore_index"] = ignored
+            if self.class_weight:
+                options[self.class_weight] = weight
+            if self.label:
+                options[self.label] = ignored
         try:
             if options is not None:
                 return self.apply(z, target, 1, options, create_graph)  # type: ignore[no-any-return]
@@ -512,8 +519,8 @@ class Head:
         where = 0
         if self.over_rows:
             where = checked_dim(min(1, z.dim() - 1) if dim is None else dim, z, self.name)
-        if "ignore_index" in options:
-            options["ignore_index"] = ignored(options["ignore_index"], target)
+        if self.label:
+            options[self.label] = ignored(options[self.label], target)
         for name in self.weights:
             if options[name] is not None and not isinstance(options[name], Tensor):
                 options[name] = torch.as_tensor(options[name], device=z.device)
@@ -685,11 +692,8 @@ class Head:
         self.check(z.shape, target, dim, options)
 
         def by_triton(kernels: Any) -> tuple[Tensor, Tensor | None]:
-            kernel, run = (
-                getattr(kernels, self.name),
-                over_rows if self.over_rows else over_elements,
-            )
-            loss, dz = run(kernel, z, target, dim, options, gradient, upstream)
+            run = over_rows if self.over_rows else over_elements
+            loss, dz = run(self, kernels, z, target, dim, options, gradient, upstream)
             if dz is not None and upstream is not None and upstream.dim():
                 dz = self.scaled(dz, upstream, dim)
             return loss, dz if dz is None else laid_out_as(z, dz)
@@ -705,8 +709,9 @@ class Head:
             return loss.detach(), laid_out_as(z, dz)
 
         found: tuple[Tensor, Tensor | None] = on_gpu(
-            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch
-        )
+            self.name, "value_and_grad" if gradient else "value", z, by_triton, by_torch,
+            options=options,
+        )  # fmt: skip
         return found
 
     # Derivatives. `given` is (logits, target, samples, dim, *options) throughout.
@@ -1217,7 +1222,8 @@ Result = tuple[Tensor, Tensor | None]
 
 
 def over_rows(
-    kernel: Any,
+    of: Head,
+    kernels: Any,
     z: Tensor,
     target: Tensor,
     dim: int,
@@ -1226,8 +1232,7 @@ def over_rows(
     upstream: Tensor | None,
 ) -> Result:
     """Loss and gradient by a GPU's kernel for rows of classes."""
-    rest = dict(options)
-    how = rest.pop("reduction")
+    how, kernel = options["reduction"], kernels.KERNELS[of.name]
     rows = z.movedim(dim, -1)
     lead, classes = rows.shape[:-1], rows.shape[-1]
     total: Any = max(lead.numel(), 1)
@@ -1236,10 +1241,13 @@ def over_rows(
     else:
         flat = target.long().reshape(-1)
         if how == "mean":
-            kept = counted(flat, options["ignore_index"])
-            total = total_weight(flat, kept, options["weight"], classes).double()
+            kept = counted(flat, options.get(of.label))
+            total = total_weight(flat, kept, options.get(of.class_weight), classes).double()
     factor = times(1 / total if how == "mean" else 1.0, upstream)
-    losses, dz = kernel(rows.reshape(-1, classes), flat, **rest, factor=factor, gradient=gradient)
+    losses, dz = kernel(
+        rows.reshape(-1, classes), flat, **kernels.taken(of.name, options), factor=factor,
+        gradient=gradient,
+    )  # fmt: skip
     if dz is not None:
         dz = dz.reshape(rows.shape).movedim(-1, dim)
     if how == "none":
@@ -1249,7 +1257,8 @@ def over_rows(
 
 
 def over_elements(
-    kernel: Any,
+    of: Head,
+    kernels: Any,
     z: Tensor,
     target: Tensor,
     dim: int,
@@ -1258,12 +1267,12 @@ def over_elements(
     upstream: Tensor | None,
 ) -> Result:
     """The same for logits that have a loss each."""
-    rest = dict(options)
-    how = rest.pop("reduction")
+    how, kernel = options["reduction"], kernels.KERNELS[of.name]
     total = max(z.numel(), 1)
     loss, dz = kernel(
-        z, target.to(z.dtype), **rest, factor=times(1 / total if how == "mean" else 1.0, upstream),
-        gradient=gradient, summed=how != "none",
+        z, target.to(z.dtype), **kernels.taken(of.name, options),
+        factor=times(1 / total if how == "mean" else 1.0, upstream), gradient=gradient,
+        summed=how != "none",
     )  # fmt: skip
     return (loss / total if how == "mean" else loss).to(z.dtype), dz
 
@@ -1279,7 +1288,7 @@ def public(of: Head) -> Callable[..., Tensor]:
     """The function with torch's parameters, in torch's order where torch has it, and the rest by
     keyword. It is written out, as a small tensor pays for each star.
     """
-    names = torch_parameters(of.card)
+    names = torch_parameters(of.card) or list(of.weights)
     defaults = {**of.defaults, "size_average": None, "reduce": None}
     keyword: Options = {"dim": None} if of.over_rows else {}
     keyword |= {k: v for k, v in of.defaults.items() if k not in names} | {"create_graph": True}
@@ -1296,17 +1305,18 @@ def public(of: Head) -> Callable[..., Tensor]:
     numbers = "".join(f"{name}, " for name in of.numbers)
     usual = " and ".join(f"{name} is usual_{name}" for name in of.numbers) or True
     plain = ["dim is None"] if of.over_rows else [f"{name} is None" for name in of.weights]
+    weight, label = of.class_weight or None, of.label or None
     given = ", ".join(f"{name}={name}" for name in (*names, *keyword))
     code = f"""
 def {of.name}({", ".join(taken)}):{legacy}
-    if {" and ".join(plain)}:
+    if {" and ".join(plain) or True}:
         loss = at_once(
-            input, target, weight, reduction, {"ignore_index" if of.over_rows else None},
+            input, target, {weight}, reduction, {label},
             create_graph, None if {usual} else ({numbers}),
         )
         if loss is not None:
             return loss
-    if within_devices(input, target, weight):
+    if within_devices({", ".join(["input", "target", *of.weights])}):
         with unseen():
             return again(input, target, {given})
     options = {{{", ".join(f"{name!r}: {name}" for name in of.options)}}}
@@ -1317,15 +1327,16 @@ def {of.name}({", ".join(taken)}):{legacy}
         "call": of.call, "within_devices": within_devices, "unseen": unseen,
         **{f"usual_{name}": defaults[name] for name in of.numbers},
     }  # fmt: skip
-    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
-    function.__module__ = __package__
-    return function
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]
 
 
 def torch_parameters(card: Card) -> list[str]:
-    """The parameters that torch's own function takes after input and target, in its order."""
+    """The parameters that torch's own function takes after input and target, in its order; none
+    where torch has no such function.
+    """
     for peer in card.peers:
         path, _, name = peer.name.rpartition(".")
         if path == "torch.nn.functional":
             return list(inspect.signature(getattr(torch.nn.functional, name)).parameters)[2:]
-    return ["weight"]
+    return []

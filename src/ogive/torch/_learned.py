@@ -241,7 +241,7 @@ class Learned:
         """The weights in the shape that broadcasts against x."""
         return weight.reshape(() if weight.numel() == 1 else (-1, *(1,) * (x.dim() - 2)))
 
-    def call_learned(self, input: Any, weight: Any, lean: bool | None = None) -> Tensor:
+    def call_learned(self, input: Any, weight: Any) -> Tensor:
         x = floating(input, self.name)
         weight = self.checked_weight(weight, x)
         check_devices(self.name, x=x, weight=weight)
@@ -381,7 +381,7 @@ def public_learned(of: Learned) -> Callable[..., Tensor]:
         if within_devices(input, weight):
             with unseen():
                 return learned(input, weight, lean=lean)
-        return of.call_learned(input, weight, lean)
+        return of.call_learned(input, weight)
 
     learned.__name__ = learned.__qualname__ = of.name
     return learned

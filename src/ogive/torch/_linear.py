@@ -261,7 +261,7 @@ class Linear:
                 of.name, "value_and_grad", x,
                 lambda kernels: of.by_triton(kernels, x, W, bias, target, given),
                 lambda: of.by_torch(x, W, bias, target, given, wanted),
-                plain=given["reduction"] != "none" and W.dim() == 2,
+                plain=given["reduction"] != "none" and W.dim() == 2, options=given,
             )  # fmt: skip
             return tuple(
                 x.new_empty(0) if t is None or (k and not wanted[k - 1]) else t.contiguous()
@@ -302,8 +302,7 @@ class Linear:
         self, kernels: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
     ) -> tuple[Any, ...]:
         """The loss and all gradients from a GPU's kernel."""
-        rest = {name: options[name] for name in (*self.head.options, "chunk_rows")}
-        how = rest.pop("reduction")
+        how = options["reduction"]
         form, classes = torch.promote_types(x.dtype, W.dtype), len(W)
         rows = x.reshape(-1, x.shape[-1]).to(form)
         total: Any = max(len(rows), 1)
@@ -316,9 +315,10 @@ class Linear:
                 rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
             total = total_weight(goal, kept, options["weight"], classes).double()
         factor = 1 / total if how == "mean" else 1.0
-        losses, dx, dW, db = kernels.linear_cross_entropy(
-            rows, W.to(form), goal, None if bias is None else bias.to(form), factor=factor, **rest
-        )
+        losses, dx, dW, db = kernels.KERNELS[self.name](
+            rows, W.to(form), goal, None if bias is None else bias.to(form), factor=factor,
+            **kernels.taken(self.name, options),
+        )  # fmt: skip
         loss = losses.sum() * factor
         return (
             loss.to(work_format(x, W)), dx.reshape(x.shape).to(x.dtype), dW.to(W.dtype),
@@ -529,6 +529,5 @@ def {of.name}(
         "rows_at_a_time": rows_at_a_time,
         "unseen": unseen, "within_devices": within_devices,
     }  # fmt: skip
-    function = scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
-    function.__module__ = __name__
-    return function
+    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    return scope["again"]  # type: ignore[no-any-return]

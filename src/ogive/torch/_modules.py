@@ -197,12 +197,12 @@ class Loss(OfCard):
 
     options: dict[str, Any]
     signature: inspect.Signature
-    tensors = ("weight", "pos_weight")
+    tensors: tuple[str, ...]
 
     @classmethod
     def take(cls, card: Card) -> None:
         _, _, *taken = inspect.signature(FUNCTIONS[card.name]).parameters.values()
-        cls.signature = inspect.Signature(taken)
+        cls.signature, cls.tensors = inspect.Signature(taken), card.weights
         cls.options = {p.name: p.default for p in taken if p.name not in LEGACY}
         for name, default in cls.options.items():
             if name not in cls.tensors:

@@ -40,9 +40,9 @@ def define(
 ) -> Any:
     """Registers ``ogive::name`` and returns it."""
     LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
-    LIBRARY.impl(name, below_modes(cpu), "CPU")
+    LIBRARY.impl(name, below_modes(present(name, cpu)), "CPU")
     if cuda is not None:
-        ON_CUDA[name] = on_its_device(cuda)
+        ON_CUDA[name] = on_its_device(present(name, cuda))
         LIBRARY.impl(name, ON_CUDA[name], "CUDA")
     qualified = f"ogive::{name}"
 
@@ -50,7 +50,7 @@ def define(
         check_one_device(name, args)
         return fake(*args)
 
-    torch.library.register_fake(qualified, of_one_device, lib=LIBRARY)
+    torch.library.register_fake(qualified, present(name, of_one_device), lib=LIBRARY)
     if backward is not None:
         torch.library.register_autograd(
             qualified, backward, setup_context=setup_context, lib=LIBRARY
@@ -138,6 +138,22 @@ SAVED = object()
 """Stands for a tensor that autograd has saved."""
 
 
+def present(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
+    """An implementation whose NotImplementedError is an error like others. As it stands it would
+    say that the operator has no rule for a kind of tensor, and torch's formula would take its place
+    (`by_operator`).
+    """
+
+    @wraps(run)
+    def implementation(*args: Any) -> Any:
+        try:
+            return run(*args)
+        except NotImplementedError as error:
+            raise RuntimeError(f"ogive::{name} failed: {error}") from error
+
+    return implementation
+
+
 def below_modes(run: Callable[..., Any]) -> Callable[..., Any]:
     """An implementation whose calls of torch no TorchFunctionMode sees, as those of C++ are not
     seen: the context of a device, for instance, would move new tensors.
@@ -190,12 +206,13 @@ def on_gpu(
     otherwise: Callable[[], Any],
     *,
     plain: bool = True,
+    options: dict[str, Any] | None = None,
 ) -> Any:
-    """A result of Triton's kernels, if there is one for the mode and for tensors like that, and the
-    call is a plain one; else of torch's operations.
+    """A result of Triton's kernels, if there is one for the mode, for tensors like that and for a
+    loss's options, and the call is a plain one; else of torch's operations.
     """
     kernels = triton()
-    if plain and kernels is not None and kernels.supported(name, mode, like):
+    if plain and kernels is not None and kernels.supported(name, mode, like, options):
         return kernel(kernels)
     warn_of_fallback(name, like.device.type)
     with autograd_inside():

@@ -107,7 +107,7 @@ def {name}({", ".join(taken)}) -> 'Tensor':
 """
     scope = {"Any": Any, "Tensor": Tensor, "run": run}
     function = generated(name, code, scope, f"torch {name}")
-    function.__module__ = __name__
+    function.__module__ = __package__
     function.__doc__ = doc.format(options=", ".join(rest))
     return function
 

@@ -61,6 +61,18 @@ def approximations(card: catalog.Card) -> dict[str, str]:
     }
 
 
+def found_by_name(functions: dict[str, Callable[..., Any]]) -> None:
+    """Makes functions say where they are found, by pickle too, and what they are. Of a function
+    with several names, the last counts.
+    """
+    for name, function in functions.items():
+        function.__module__ = __package__
+        function.__name__ = function.__qualname__ = name
+        if function.__doc__ is None and name in catalog.kinds():
+            card = catalog.find(name)
+            function.__doc__ = f"{card.summary}\n\nSee ``ogive.{name}``."
+
+
 FUNCTIONS = build()
 TORCH_NAMES = {
     name: function
@@ -69,3 +81,4 @@ TORCH_NAMES = {
     for name, function in _arguments.names(card, FUNCTIONS[card.name])
 }
 """Some of them again, as torch calls them."""
+found_by_name(TORCH_NAMES | FUNCTIONS)

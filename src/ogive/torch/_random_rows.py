@@ -153,7 +153,7 @@ class RandomRows:
 
             def by_kernel(kernels: Any) -> Tensor:
                 *dy, x = (t.movedim(dim, -1) for t in tensors)
-                y: Tensor = getattr(kernels, self.name)(x, temperature, hard, int(seed), *dy)
+                y: Tensor = kernels.KERNELS[self.name](x, temperature, hard, int(seed), *dy)
                 return y.movedim(-1, dim)
 
             return on_gpu(  # type: ignore[no-any-return]

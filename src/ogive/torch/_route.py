@@ -172,7 +172,11 @@ def needs_operator(*tensors: Tensor) -> bool:
 def by_operator(
     name: str, operator: Callable[..., Any], otherwise: Callable[..., Any], *args: Any
 ) -> Any:
-    """What an operator gives; where a kind of tensor has no rule for it, what torch gives."""
+    """What an operator gives; where a kind of tensor has no rule for it, what torch gives.
+
+    Only the dispatch of the operator says so: its implementations raise no NotImplementedError
+    (`_operators.present`).
+    """
     if _compiling():
         return operator(*args)
     try:

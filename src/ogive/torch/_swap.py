@@ -301,8 +301,8 @@ def obstacle(module: Any) -> str | None:
 def beyond(card: Card, given: dict[str, Any]) -> str | None:
     """Which number torch takes and Ogive does not, or ignores."""
     for p in card.parameters:
-        number, (low, high) = given.get(p.name), p.domain
-        if isinstance(number, (int, float)) and not low < number < high and math.isfinite(low):
+        number = given.get(p.name)
+        if isinstance(number, (int, float)) and math.isfinite(p.domain[0]) and not p.holds(number):
             return f"{p.name} = {number} is not in {p.interval}"
     for name, default in ignored(card):
         if given.get(name, default) != default:
@@ -352,7 +352,7 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     }  # fmt: skip
     header, given = [f"{first.name}=MISSING"], []
     conditions = [f"isinstance({first.name}, Tensor)", f"{first.name}.dtype in FLOATS"]
-    domains = {p.name: p.domain for p in card.parameters if card.kind == "unary"}
+    own = {p.name: p for p in card.parameters if card.kind == "unary"}
     without = dict(ignored(card))
     for p in rest:
         default = scope[f"d_{p.name}"] = MISSING if p.default is p.empty else p.default
@@ -361,9 +361,8 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
             continue
         if p.name in ours and p.name not in without:
             given.append(f"{p.name}={p.name}")
-            low, high = domains.get(p.name, Parameter.domain)
-            if (low, high) != Parameter.domain:
-                conditions.append(f"{low!r} < {p.name} < {high!r}")
+            if p.name in own and own[p.name].domain != Parameter.domain:
+                conditions.append(own[p.name].fits(p.name))
             elif default is MISSING or p.name == "dim":
                 conditions.append(f"{p.name} is not MISSING and {p.name} is not None")
         elif p.name != "_stacklevel":

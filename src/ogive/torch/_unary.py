@@ -229,8 +229,7 @@ class Unary:
     def check_numbers(self, numbers: tuple[Any, ...]) -> None:
         """Refuses parameters outside their domains."""
         for parameter, number in zip(self.parameters, numbers, strict=True):
-            low, high = parameter.domain
-            if not low < number < high and parameter.domain != Parameter.domain:
+            if parameter.domain != Parameter.domain and not parameter.holds(number):
                 check_parameter(parameter, number)
         if self.card.ordered:
             given = dict(zip((p.name for p in self.parameters), numbers, strict=True))

@@ -5,18 +5,24 @@ Every function returns a new tensor whose memory is laid out as torch lays out t
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
 import torch
 
 from ogive.catalog import find
 
 from .._formats import FLOATS
-from . import draws, elementwise, heads, row_functions, sparse_rows
+from . import elementwise, row_functions, sparse_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
 from .row_functions import FORWARD, FROM_OUTPUT
 
 __all__ = [
+    "KERNELS",
     "binary_cross_entropy",
     "cross_entropy",
     "gated",
@@ -25,13 +31,25 @@ __all__ = [
     "rows",
     "sampled",
     "supported",
+    "taken",
     "unary",
 ]
 
+KERNELS: dict[str, Callable[..., Any]] = {
+    kernel.__name__: kernel
+    for kernel in (binary_cross_entropy, cross_entropy, gumbel_softmax, linear_cross_entropy)
+}
+"""Losses and random rows, each with a kernel of its own."""
+LOGITS = {"linear_cross_entropy": "cross_entropy"}
+"""Kernels that make logits in chunks, and the one that takes those and the other options."""
 
-def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
+
+def supported(
+    name: str, mode: str, tensor: torch.Tensor, options: Mapping[str, Any] | None = None
+) -> bool:
     """Whether there is a kernel for a function's mode and for such a tensor: the one place that
-    decides it. Rows lie along the last axis.
+    decides it. Rows lie along the last axis. Of a loss's `options`, those that its kernel does not
+    take must be the usual ones.
 
     The device is not asked about: on one that Triton does not know, the kernel's launch fails.
     """
@@ -42,7 +60,7 @@ def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
             return elementwise.program(name, mode.removeprefix("sampled_")) is not None
         case "gated":
             return mode in ("value", "backward")
-        case "rows" if hasattr(draws, name):
+        case "rows" if name in KERNELS:
             return mode in ("value", "backward")
         case "rows" if name in sparse_rows.POWERS:
             short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
@@ -51,7 +69,32 @@ def supported(name: str, mode: str, tensor: torch.Tensor) -> bool:
             have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}
             return name in have.get(mode, ())
         case _:
-            return hasattr(heads, name) and mode in ("value", "value_and_grad")
+            there_is_one = name in KERNELS and mode in ("value", "value_and_grad")
+            return there_is_one and are_usual(name, options or {})
+
+
+def are_usual(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether the options that a loss's kernel does not take have their defaults, but for the
+    reduction, which is not the kernel's.
+    """
+    beyond = options.keys() - options_of(name)
+    return all(
+        options[p.name] is p.default
+        or (not isinstance(options[p.name], torch.Tensor) and options[p.name] == p.default)
+        for p in find(name).parameters
+        if p.name in beyond and p.role != "reduction"
+    )
+
+
+def taken(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of a loss that its kernel takes."""
+    return {each: value for each, value in options.items() if each in options_of(name)}
+
+
+@cache
+def options_of(name: str) -> frozenset[str]:
+    own = frozenset(inspect.signature(KERNELS[name]).parameters)
+    return own | options_of(LOGITS[name]) if name in LOGITS else own
 
 
 def rows(
