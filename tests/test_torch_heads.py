@@ -15,13 +15,9 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-<<<<<<< HEAD
 from cases import ELEMENT_LOSSES, ROW_LOSSES, other_number  # noqa: E402
-from ogive.catalog import Card  # noqa: E402
-=======
-from ogive.catalog import find  # noqa: E402
+from ogive.catalog import Card, find  # noqa: E402
 from ogive.torch import _heads  # noqa: E402
->>>>>>> ftorch
 from ogive.torch._formats import HALVES  # noqa: E402
 from ogive.torch._heads import FEW  # noqa: E402
 from torch_cases import same_bits, to_numpy, weighted  # noqa: E402

@@ -69,14 +69,39 @@ def test_rows_one_after_the_other_are_the_rows_of_any_strides() -> None:
 
 
 def test_a_whole_number_is_no_address() -> None:
-    """Nor a number: taken for an address, a parameter of 1 would be read from nowhere."""
+    """Nor a number: taken for an address, a parameter of 5000 would be read from nowhere."""
     x, out = np.zeros((2, 4), np.float32), np.zeros((2, 4), np.float32)
-    handle, at, to = _native.raw_handle("leaky_relu", "value"), x.ctypes.data, out.ctypes.data
-    with pytest.raises(TypeError, match="operand 1 is no address, and a number must be a float: 1"):
-        _native.raw_flat(handle, 2, 8, at, 1, to)
-    handle = _native.raw_handle("softmax", "value")
-    with pytest.raises(TypeError, match="operand 1 is no address"):
-        _native.raw_rows(handle, 2, 2, 4, at, 2, True, to)
+    at, to, each = x.ctypes.data, out.ctypes.data, np.full(8, 0.5)
+    for number in (each.ctypes.data, 1, 2, True):
+        with pytest.raises(
+            TypeError, match=rf"operand 1 must be a float, or \(address,\): {number}"
+        ):
+            _native.raw_flat(_native.raw_handle("leaky_relu", "value"), 2, 8, at, number, to)
+        handle = _native.raw_handle("softmax", "value")
+        with pytest.raises(
+            TypeError, match=rf"operand 1 must be a float, or \(address,\): {number}"
+        ):
+            _native.raw_rows(handle, 2, 2, 4, at, number, True, to)
+        lying = (at, (16, 4)), number, True, (to, (16, 4))
+        with pytest.raises(TypeError, match=r"operand 1 must be a float or \(address, strides\)"):
+            _native.raw_strided(handle, 2, (2,), 4, lying)
+    with pytest.raises(TypeError, match="operand 2 is no address: True"):
+        _native.raw_flat(_native.raw_handle("leaky_relu", "value"), 2, 8, at, 0.5, True)
+    with pytest.raises(TypeError, match=r"operand 3 must be None or \(address, strides\): 0.5"):
+        _native.raw_strided(handle, 2, (2,), 4, ((at, (16, 4)), 1.0, True, 0.5))
+
+
+def test_numbers_for_each_element_or_row_come_as_an_address_in_a_tuple() -> None:
+    x, slopes = -np.ones((2, 4), np.float32), np.arange(8.0)
+    out = np.empty_like(x)
+    at, to = x.ctypes.data, out.ctypes.data
+    handle = _native.raw_handle("leaky_relu", "value")
+    _native.raw_flat(handle, 2, 8, at, (slopes.ctypes.data,), to)
+    assert np.array_equal(out.ravel(), -slopes)
+    x[:] = np.arange(8.0).reshape(2, 4)
+    temperatures, handle = np.array([0.5, 2.0]), _native.raw_handle("softmax", "value")
+    _native.raw_rows(handle, 2, 2, 4, at, (temperatures.ctypes.data,), True, to)
+    assert np.array_equal(out, ogive.softmax(x, temperature=temperatures))
 
 
 def test_strides_that_do_not_fit_are_refused() -> None:
@@ -141,12 +166,12 @@ def test_tensors_of_different_shapes_reach_no_kernel() -> None:
 
 
 def test_arrays_use_ogive_s_own_pool_unless_a_thread_says_otherwise() -> None:
-    assert _native.use_outside(True) is False
+    assert _native.use_framework_threads(True) is False
     try:
         x = np.linspace(-3, 3, 1 << 18, dtype=np.float32)
         outside = ogive.gelu(x)
     finally:
-        assert _native.use_outside(False) is True
+        assert _native.use_framework_threads(False) is True
     assert np.array_equal(outside, ogive.gelu(x))
 
 

@@ -434,7 +434,7 @@ SPARSE = ("sparsemax", "entmax15")
 
 
 @pytest.mark.parametrize("name", SPARSE)
-def test_sparse_rows_are_near_the_exact_ones(name: str) -> None:
+def test_threshold_rows_are_near_the_exact_ones(name: str) -> None:
     random = np.random.default_rng(2)
     back = getattr(ogive.backward_from_output, name)
     for scale in (0.01, 0.3, 1.0, 5.0):
@@ -455,7 +455,7 @@ def test_sparse_rows_are_near_the_exact_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SPARSE)
-def test_edges_of_sparse_rows_are_those_of_the_cpu(name: str) -> None:
+def test_edges_of_threshold_rows_are_those_of_the_cpu(name: str) -> None:
     inf, nan = np.inf, np.nan
     rows = ([inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5], [3e38, -3e38])
     for row in rows:
@@ -464,7 +464,9 @@ def test_edges_of_sparse_rows_are_those_of_the_cpu(name: str) -> None:
         np.testing.assert_allclose(got, getattr(ogive, name)(z), rtol=2**-22, err_msg=str(row))
 
 
-def test_sparse_rows_that_are_too_long_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threshold_rows_that_are_too_long_are_left_to_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
     with pytest.raises(NotImplementedError):
         kernels.rows("sparsemax", "value", (torch.randn(2, 17),))

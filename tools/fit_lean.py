@@ -71,7 +71,7 @@ def block(name: str, f: Function, slope: Function, near: float, end: float) -> s
     stretch = mp.mpf(2 * CENTRE + LAST) / LAST  # 11/7: z = 1 at the last s
     numbers = [root, *two_doubles(least), end, 2 / last]
     return (
-        f"{name}\n  static constexpr valley the_valley{{\n    "
+        f"{name}\n  static constexpr minimum the_minimum{{\n    "
         + ", ".join(float(number).hex() for number in numbers)
         + ",\n"
         + array("right", lambda z: right(last * (1 + z) / 2))

@@ -298,7 +298,6 @@ PyObject *call_flat(PyObject *, PyObject *args) {
   const std::vector<operand> &operands = asked.operands;
   flat_call c{asked.run, operands.data(), static_cast<int>(operands.size()), {}, {}, 0, false};
   std::vector<double> numbers(operands.size());
-  const int size = format_sizes[asked.format_number];
   bool first_result = true;
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(asked.given, static_cast<Py_ssize_t>(k));
@@ -311,17 +310,17 @@ PyObject *call_flat(PyObject *, PyObject *args) {
     }
     auto *const array = reinterpret_cast<PyArrayObject *>(item);
     const bool bits = operands[k].letter == 'b';
+    const int size = size_of(operands[k].letter, asked.format_number);
     const npy_intp count = PyArray_Check(item) ? PyArray_SIZE(array) : -1;
     if (k == 0) c.n = count;
-    if (count < 0 || count != (bits ? (c.n + 7) / 8 : c.n) ||
-        PyArray_ITEMSIZE(array) != (bits ? 1 : size) || !PyArray_ISCARRAY_RO(array) ||
-        (operands[k].output && !PyArray_ISWRITEABLE(array))) {
+    if (count < 0 || count != (bits ? (c.n + 7) / 8 : c.n) || PyArray_ITEMSIZE(array) != size ||
+        !PyArray_ISCARRAY_RO(array) || (operands[k].output && !PyArray_ISWRITEABLE(array))) {
       PyErr_Format(PyExc_ValueError, "operand %d is not a contiguous array of its format and size",
                    static_cast<int>(k));
       return nullptr;
     }
     c.data[k] = static_cast<char *>(PyArray_DATA(array));
-    c.steps[k] = bits ? 1 : size;
+    c.steps[k] = size;
     if (operands[k].output && first_result) {
       c.streaming = ogive::large_and_resident(c.data[k], c.n * size);
       first_result = false;
@@ -392,7 +391,8 @@ PyMethodDef methods[] = {
     {"raw_labels", fast(raw_labels), METH_FASTCALL, "Labels as kernels take them, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
-    {"use_outside", use_outside, METH_O, "Whether they share work of calls on arrays too."},
+    {"use_framework_threads", use_framework_threads, METH_O,
+     "Whether its threads share the work of calls on arrays too."},
     {"isa", isa, METH_NOARGS, "Instruction set in use."},
     {"get_num_threads", get_num_threads, METH_NOARGS, "Threads a large array is shared among."},
     {"set_num_threads", set_num_threads, METH_O, "Sets that number."},

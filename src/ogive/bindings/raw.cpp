@@ -128,16 +128,22 @@ char *address_of(PyObject *number) {
   return reinterpret_cast<char *>(static_cast<std::uintptr_t>(PyLong_AsUnsignedLongLong(number)));
 }
 
-// The address of operand k, of which `elements` are read or written; null with an error set where
-// it is none. A number must come as a float: a small int is one that was meant so, and no memory
-// lies there.
-char *operand_address(PyObject *item, int k, std::ptrdiff_t elements) {
-  constexpr std::uintptr_t least_address = 4096;
+// The address of operand k, of which `elements` are read or written; with an error set where it is
+// none. A double that is read may be a number as well: there an int alone is neither, so that a
+// number that is no float is never an address.
+char *operand_address(const operand &o, PyObject *item, int k, std::ptrdiff_t elements) {
+  if (o.letter == 'd' && !o.output) {
+    if (!PyTuple_Check(item) || PyTuple_Size(item) != 1) {
+      PyErr_Format(PyExc_TypeError, "operand %d must be a float, or (address,): %R", k, item);
+      return nullptr;
+    }
+    item = PyTuple_GetItem(item, 0);
+  }
+  constexpr std::uintptr_t least_address = 4096; // no memory lies below
   char *const address = address_of(item);
   if (elements > 0 && reinterpret_cast<std::uintptr_t>(address) < least_address &&
       PyErr_Occurred() == nullptr)
-    PyErr_Format(PyExc_TypeError, "operand %d is no address, and a number must be a float: %R", k,
-                 item);
+    PyErr_Format(PyExc_TypeError, "operand %d is no address: %R", k, item);
   return address;
 }
 
@@ -159,38 +165,38 @@ PyObject *raw_handle(PyObject *, PyObject *args) {
 }
 
 // raw_flat(handle, format, n, *operands): n elements that lie one after the other. An operand is
-// an address; for a double a number will do, and an address means n of them.
+// an address; a double that is read is a float, or (address,) of n of them.
 PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
   int format_number;
   std::ptrdiff_t lengths[1];
   const bound *const b =
       asked("raw_flat(handle, format, n, *operands)", args, count, format_number, lengths, 0);
   if (b == nullptr) return nullptr;
-  const std::ptrdiff_t n = lengths[0], size = format_sizes[format_number];
+  const std::ptrdiff_t n = lengths[0];
   const int operands = static_cast<int>(b->operands.size());
   double numbers[most_operands];
   flat_call c{b->run(format_number, n), b->operands.data(), operands, {}, {}, n, false};
   for (int k = 0; k < operands; ++k) {
     PyObject *const item = args[3 + k];
     const operand &o = b->operands[static_cast<std::size_t>(k)];
-    if (o.letter == 'd' && PyFloat_Check(item)) {
+    if (o.letter == 'd' && !o.output && PyFloat_Check(item)) {
       numbers[k] = PyFloat_AsDouble(item);
       c.data[k] = reinterpret_cast<char *>(&numbers[k]);
       c.steps[k] = 0;
       continue;
     }
-    c.data[k] = operand_address(item, k, n);
-    c.steps[k] = o.letter == 'b' ? 1 : o.letter == 'd' ? 8 : size;
+    c.data[k] = operand_address(o, item, k, n);
+    c.steps[k] = size_of(o.letter, format_number);
     if (PyErr_Occurred()) return nullptr;
-    if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * size);
+    if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * c.steps[k]);
   }
   return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
                        run_flat, &c);
 }
 
 // raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other. An
-// operand is an address; for a double a float will do, for a bool True or False, for an output that
-// nobody wants None.
+// operand is an address; a double that is read is a float, or (address,) of what each row or
+// element has; for a bool True or False will do, for an output that nobody wants None.
 PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
   int format_number;
   std::ptrdiff_t lengths[2];
@@ -206,12 +212,11 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
   } numbers[most_operands];
   char *data[most_operands];
   std::ptrdiff_t steps[2 * most_operands] = {}, *core = steps + operands;
-  const std::ptrdiff_t size = format_sizes[format_number];
   bool streaming = false;
   for (int k = 0; k < operands; ++k) {
     PyObject *const item = args[4 + k];
     const operand &o = b->operands[static_cast<std::size_t>(k)];
-    const bool real = o.letter == 'd' && PyFloat_Check(item);
+    const bool real = o.letter == 'd' && !o.output && PyFloat_Check(item);
     if (real || (o.letter == '?' && PyBool_Check(item)) || (o.output && item == Py_None)) {
       if (real)
         numbers[k].real = PyFloat_AsDouble(item);
@@ -221,12 +226,12 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
       if (o.core) *core++ = 0;
       continue;
     }
-    data[k] = operand_address(item, k, rows * n);
-    const std::ptrdiff_t step = o.letter == 'T' ? size : o.letter == '?' ? 1 : 8;
+    data[k] = operand_address(o, item, k, rows * n);
+    const std::ptrdiff_t step = size_of(o.letter, format_number);
     steps[k] = o.core ? n * step : step;
     if (o.core) *core++ = step;
     if (PyErr_Occurred()) return nullptr;
-    if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * size);
+    if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * step);
   }
   call c{loop, data, {rows, n, streaming}, steps};
   return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
@@ -260,8 +265,9 @@ PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
 }
 
 // raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
-// operand has a row). An operand is a number at stride 0, None for an output nobody wants, or
-// (address, (strides in bytes…)) with the stride within a row last where it has one.
+// operand has a row). An operand is (address, (strides in bytes…)) with the stride within a row
+// last where it has one, a number at stride 0, which is a float for a double, or None for an output
+// that nobody wants.
 PyObject *raw_strided(PyObject *, PyObject *args) {
   PyObject *handle, *shape, *given;
   int format_number;
@@ -297,14 +303,20 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
     PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));
     const operand &o = b->operands[k];
     if (!PyTuple_Check(item)) {
-      if (o.letter == 'd')
+      if (o.letter == 'd' && !o.output && PyFloat_Check(item))
         numbers[k].real = PyFloat_AsDouble(item);
-      else if (o.letter == 'l')
+      else if (o.letter == 'l' && !o.output && PyLong_Check(item))
         numbers[k].whole = PyLong_AsLongLong(item);
-      else if (o.letter == '?')
-        numbers[k].truth = PyObject_IsTrue(item) == 1;
+      else if (o.letter == '?' && !o.output && PyBool_Check(item))
+        numbers[k].truth = item == Py_True;
       else if (item != Py_None || !o.output)
-        PyErr_Format(PyExc_TypeError, "operand %zu must be (address, strides)", k);
+        PyErr_Format(PyExc_TypeError, "operand %zu must be %s(address, strides): %R", k,
+                     o.output          ? "None or "
+                     : o.letter == 'd' ? "a float or "
+                     : o.letter == 'l' ? "an int or "
+                     : o.letter == '?' ? "a bool or "
+                                       : "",
+                     item);
       if (PyErr_Occurred()) return nullptr;
       c.data.push_back(item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]));
       c.strides.emplace_back(c.shape.size(), 0);
@@ -329,13 +341,14 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   const std::ptrdiff_t row = rows ? std::max<std::ptrdiff_t>(n, 1) : 1;
   loop.run = b->run(format_number, outer * row);
   merge_axes(c);
-  const std::ptrdiff_t size = format_sizes[format_number], length = n * size;
   std::size_t at = 0; // among the operands that have a row
   for (std::size_t k = 0; k < count; ++k) {
-    if (!b->operands[k].core) continue;
+    const operand &o = b->operands[k];
+    if (!o.core) continue;
+    const std::ptrdiff_t size = size_of(o.letter, format_number), length = n * size;
     const bool packed = c.core[at++] == size && c.shape.size() < 2 &&
                         (c.shape.empty() || c.shape[0] == 1 || c.strides[k][0] == length);
-    if (packed && b->operands[k].output && b->operands[k].letter == 'T' && c.data[k] != nullptr)
+    if (packed && o.output && o.letter == 'T' && c.data[k] != nullptr)
       c.streaming |= streams_to(c.data[k], outer * length);
   }
   return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
@@ -349,10 +362,10 @@ PyObject *use_executor(PyObject *, PyObject *address) {
   Py_RETURN_NONE;
 }
 
-// use_outside(whether) -> what it was, for calls on arrays from this thread.
-PyObject *use_outside(PyObject *, PyObject *whether) {
+// use_framework_threads(enabled) -> what it was, for calls on arrays from this thread.
+PyObject *use_framework_threads(PyObject *, PyObject *enabled) {
   const bool before = on_framework_threads;
-  const int now = PyObject_IsTrue(whether);
+  const int now = PyObject_IsTrue(enabled);
   if (now < 0) return nullptr;
   on_framework_threads = now == 1;
   return PyBool_FromLong(before);

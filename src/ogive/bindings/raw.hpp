@@ -10,9 +10,9 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count);
 PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count);
 PyObject *raw_strided(PyObject *, PyObject *args);
 PyObject *use_executor(PyObject *, PyObject *address);
-PyObject *use_outside(PyObject *, PyObject *whether);
+PyObject *use_framework_threads(PyObject *, PyObject *enabled);
 
-// Ogive's own pool, or on a thread that said use_outside(True) the framework's executor.
+// Ogive's own pool, or on a thread that said use_framework_threads(True) the framework's executor.
 bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain,
                   bool (*task)(void *context, std::ptrdiff_t begin, std::ptrdiff_t end),
                   void *context);

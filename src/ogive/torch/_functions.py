@@ -15,9 +15,9 @@ _grad_enabled = torch.is_grad_enabled
 
 
 def needs_graph(dy: Tensor) -> bool:
-    """Whether backward must be made of operations that autograd records, or that what wraps dy can
-    follow; else the kernel reads its memory. It decides for functions of elements and of rows; a
-    loss, which may have kept its gradient, asks more (`_heads.head_function`, `_linear`).
+    """Whether backward must consist of operations, because autograd records them or because dy is
+    wrapped; otherwise the kernel reads dy's memory. It decides for elementwise functions and rows;
+    a loss that may have kept its gradient asks more (`_heads.head_function`, `_linear`).
     """
     return _grad_enabled() or type(dy) not in PLAIN or _keys(dy).raw_repr() & _ODD_KEYS != 0
 

@@ -221,7 +221,7 @@ class Head:
             elif not self.over_rows:
                 return None
             else:
-                by, factor = factor, _launch.address(factor)
+                by, factor = factor, (_launch.address(factor),)
                 after = after if after is None else after.unsqueeze(-1)
                 room.known(count)[by.view(-1).numpy() == 0] = -1
         form, losses = NUMBER_OF[z.dtype], room.losses
@@ -235,17 +235,17 @@ class Head:
             steps = n * size, size
             _native.raw_strided(self.handle, form, (rows,), n, (
                 (_launch.address(z), steps), (goal, (8,)), (weights.ctypes.data, (0, 8)), *numbers,
-                factor if by is None else (factor, (8,)), (losses, (8,)),
+                factor if by is None else (*factor, (8,)), (losses, (8,)),
                 None if into is None else (into, steps),
             ))  # fmt: skip
         if upstream is not None:
             return upstream, dz if dz is None or after is None else dz.mul_(after)
         if how == "none":
             loss = torch.empty(target.shape, dtype=z.dtype)
-            _native.raw_flat(NARROWED, form, count, losses, loss.data_ptr())
+            _native.raw_flat(NARROWED, form, count, (losses,), loss.data_ptr())
         else:
             loss = torch.empty((), dtype=z.dtype)
-            _native.raw_rows(SUMMED, form, 1, count, losses, total, loss.data_ptr())
+            _native.raw_rows(SUMMED, form, 1, count, (losses,), total, loss.data_ptr())
             if z.dtype is torch.float64 and not math.isfinite(loss.item()):
                 return None  # of losses that are finite it may be another way
         return loss, dz
@@ -1142,7 +1142,7 @@ def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
     """float64 to any format, rounded once."""
     values = values.contiguous()
     out = torch.empty(values.shape, dtype=dtype)
-    _native.raw_flat(NARROWED, NUMBER_OF[dtype], out.numel(), values.data_ptr(), out.data_ptr())
+    _native.raw_flat(NARROWED, NUMBER_OF[dtype], out.numel(), (values.data_ptr(),), out.data_ptr())
     return out
 
 
@@ -1166,8 +1166,8 @@ def reduced(
     if how == "mean":
         divisor = total.contiguous() if isinstance(total, Tensor) else total
     _native.raw_rows(
-        SUMMED, NUMBER_OF[dtype], calls, losses.shape[1], losses.data_ptr(),
-        divisor.data_ptr() if isinstance(divisor, Tensor) else divisor, out.data_ptr(),
+        SUMMED, NUMBER_OF[dtype], calls, losses.shape[1], (losses.data_ptr(),),
+        (divisor.data_ptr(),) if isinstance(divisor, Tensor) else divisor, out.data_ptr(),
     )  # fmt: skip
     if dtype is torch.float64 and not out.isfinite().all() and losses.isfinite().all():
         # It may be the sum alone that leaves the range.

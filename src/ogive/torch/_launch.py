@@ -52,7 +52,7 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     last = tensors[-1]
     taken = ", ".join([*tensors, *(() if numbers else parameters)])
     plain = plainly(tensors)
-    # A number that is no float would be an address.
+    # Kernels take a number as a float alone.
     given = parameters if numbers else [f"float({p})" for p in parameters]
     operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
     code = f"""
@@ -231,7 +231,7 @@ class Lean:
         self.needs_output = loop(name, "lean_backward").tensors == 2
         numbers = [f"p{i}" for i in range(len(loop(name, "lean").numbers))]
         taken = "".join(f", {p}" for p in numbers)
-        # A number that is no float would be an address.
+        # Kernels take a number as a float alone.
         given = "".join(f"float({p}), " for p in numbers)
         kept = ["kept[0]", "kept[1]"][: 1 + self.needs_output]
         code = f"""

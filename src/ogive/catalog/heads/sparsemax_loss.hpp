@@ -18,7 +18,7 @@ struct sparsemax_loss {
   static constexpr int options = 0, smoothing = -1, rooms = 1;
   static constexpr bool curved = false;
   // In full for any format: where p and q nearly agree, the loss is made of what p has lost.
-  using state = sparse_row<1>;
+  using state = threshold_row<1>;
 
   static double loss(state &r, const loss_terms &t) {
     const std::ptrdiff_t n = t.n;

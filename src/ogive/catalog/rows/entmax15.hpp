@@ -9,7 +9,7 @@ namespace {
 
 struct entmax15 {
   static constexpr bool reduces = false;
-  using state = sparse_row<2>;
+  using state = threshold_row<2>;
 
   static void value(const state &r, double *y) { r.probabilities(y); }
 

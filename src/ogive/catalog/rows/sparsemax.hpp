@@ -9,7 +9,7 @@ namespace {
 
 struct sparsemax {
   static constexpr bool reduces = false;
-  using state = sparse_row<1>;
+  using state = threshold_row<1>;
 
   static void value(const state &r, double *y) { r.probabilities(y); }
 

@@ -37,7 +37,7 @@ struct gelu {
   static constexpr interval value_range{-12.5f, largest_float}, slope_range = value_range;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats a = least(magnitude(x), all(12.5f)); // above it the tail is nothing to x
-    const power_lanes tail = normal_lanes::tail(a);
+    const power_lanes tail = normal_tail::tail(a);
     const float_pair part = product(a * tail.scale, {tail.high, tail.low});
     // A part that underflows leaves the sign of x.
     const float_pair sum = exact_sum(with_sign_of(greatest(floats{}, x), x), -part.high);
@@ -45,7 +45,7 @@ struct gelu {
   }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) { return {value_lanes(x), slope_lanes(x)}; }
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const float_pair left = normal_lanes::tail_slope(least(magnitude(x), all(12.5f))).scaled();
+    const float_pair left = normal_tail::tail_slope(least(magnitude(x), all(12.5f))).scaled();
     return slope_on_side_of(x, left);
   }
 
@@ -61,7 +61,7 @@ private:
       -0x1.301b75b0dbe72p-25, -0x1.7e43e2bd49275p-30, 0x1.ed4c07d1821b1p-30, 0x1.24b4406bc5943p-33};
 
   // Backward from the output and the side; printed by tools/fit_lean.py.
-  static constexpr valley the_valley{
+  static constexpr minimum the_minimum{
       -0x1.80ead197f00b4p-1,
       -0x1.5c19dd4b1a3fbp-3,
       -0x1.2b9ce10f863d8p-58,
@@ -82,7 +82,7 @@ public:
   static bool rises(double x) { return !(x < root); }
   template <class M>
   static double slope_from_side(double y, double rising) {
-    return slope_in_valley<gelu, M>(the_valley, y, rising);
+    return slope_from_output_and_side<gelu, M>(the_minimum, y, rising);
   }
 };
 

@@ -136,7 +136,7 @@ private:
       0x1.5343bcc305de4p-19,  0x1.4df66e19e75bdp-20,  -0x1.949720ff8de30p-21};
 
   // Backward from the output and the side; printed by tools/fit_lean.py.
-  static constexpr valley the_valley{
+  static constexpr minimum the_minimum{
       -0x1.31432c0d12d84p+0,
       -0x1.3c417299f9f85p-2,
       0x1.fff77bbd6ce02p-56,
@@ -169,7 +169,7 @@ public:
   static bool rises(double x) { return !(x < root); }
   template <class M>
   static double slope_from_side(double y, double rising) {
-    return slope_in_valley<mish, M>(the_valley, y, rising);
+    return slope_from_output_and_side<mish, M>(the_minimum, y, rising);
   }
 };
 

@@ -77,7 +77,7 @@ private:
       0x1.28f15fde95003p-27,  -0x1.fd48ce0bc8288p-31, -0x1.760e73fb37533p-32};
 
   // Backward from the output and the side; printed by tools/fit_lean.py.
-  static constexpr valley the_valley{
+  static constexpr minimum the_minimum{
       -0x1.474973c84120bp+0,
       -0x1.1d25cf210482ep-2,
       0x1.ca2d0d94faaecp-60,
@@ -108,7 +108,7 @@ public:
   static bool rises(double x) { return !(x < root); }
   template <class M>
   static double slope_from_side(double y, double rising) {
-    return slope_in_valley<silu, M>(the_valley, y, rising);
+    return slope_from_output_and_side<silu, M>(the_minimum, y, rising);
   }
 };
 

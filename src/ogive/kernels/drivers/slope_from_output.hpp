@@ -13,8 +13,9 @@
 namespace ogive::OGIVE_ISA {
 namespace {
 
-struct valley {
-  double x, y, y_low; // the minimum, y as a sum of two
+// A minimum, and guesses of x from y on either side of it.
+struct minimum {
+  double x, y, y_low; // y as a sum of two
   double end;         // from this y on, y is a good enough guess of x
   double right[15], left[15];
 };
@@ -51,8 +52,8 @@ struct side {
 
 // A guess of x. `above` is y less the minimum.
 template <bool full>
-inline double guess_x(const valley &v, double y, double above, side on) {
-  double depth; // log(v.y/y)
+inline double guess_x(const minimum &m, double y, double above, side on) {
+  double depth; // log(m.y/y)
   if constexpr (full) {
     const double size = at_least(-y, 0x1p-1074);
     const bool tiny = size < 0x1p-960; // the quotient might overflow
@@ -62,26 +63,26 @@ inline double guess_x(const valley &v, double y, double above, side on) {
   }
   const double s = __builtin_sqrt(on.either(above, depth));
   const double z = on.either(s, (s - 8) / (s + 8)), z2 = z * z;
-  double even = on.constant(v.right[14], v.left[14]), odd = on.constant(v.right[13], v.left[13]);
+  double even = on.constant(m.right[14], m.left[14]), odd = on.constant(m.right[13], m.left[13]);
 #pragma GCC unroll 16
-  for (int i = 12; i >= 0; i -= 2) even = fma(even, z2, on.constant(v.right[i], v.left[i]));
+  for (int i = 12; i >= 0; i -= 2) even = fma(even, z2, on.constant(m.right[i], m.left[i]));
 #pragma GCC unroll 16
-  for (int i = 11; i >= 1; i -= 2) odd = fma(odd, z2, on.constant(v.right[i], v.left[i]));
-  const double x = fma(s, fma(odd, z, even), v.x);
-  return on.either(y < v.end ? x : y, x);
+  for (int i = 11; i >= 1; i -= 2) odd = fma(odd, z2, on.constant(m.right[i], m.left[i]));
+  const double x = fma(s, fma(odd, z, even), m.x);
+  return on.either(y < m.end ? x : y, x);
 }
 
 // The curvature, of which a few digits do: a form of the kernel's own for that purpose shares the
 // exponential with `at`.
 template <class K, class M>
-inline double curvature_in_valley(double x) {
+inline double rough_curvature_of(double x) {
   if constexpr (requires { K::template rough_curvature<M>(x); })
     return K::template rough_curvature<M>(x);
   else
     return K::template curvature<M>(x);
 }
 
-// How far x lies from a guess: Newton's step for sqrt(y - v.y), whose slope is not 0 at the
+// How far x lies from a guess: Newton's step for sqrt(y - m.y), whose slope is not 0 at the
 // minimum, and on the left for log(-y) as well; both are factors to the plain step, to first order
 // in e, which is y less its value at the guess. Next to the minimum e is all rounding.
 struct correction {
@@ -106,11 +107,11 @@ inline correction corrected(jet<double> guess, double e, double above, side on) 
 }
 
 template <class K, class M>
-inline double slope_in_valley(const valley &v, double output, double rising) {
+inline double slope_from_output_and_side(const minimum &m, double output, double rising) {
   const side on(rising);
   const double y = at_most(output, 100); // where x and y have long been the same
-  const double above = at_least((y - v.y) - v.y_low, 0);
-  double x = guess_x<M::full>(v, y, above, on);
+  const double above = at_least((y - m.y) - m.y_low, 0);
+  double x = guess_x<M::full>(m, y, above, on);
   if constexpr (M::full) {
     const jet<double> first = K::template at<M>(x);
     x = x + corrected<M::full>(first, y - first.value, above, on).step;
@@ -118,7 +119,7 @@ inline double slope_in_valley(const valley &v, double output, double rising) {
   const jet<double> here = K::template at<M>(x);
   const correction c = corrected<M::full>(here, y - here.value, above, on);
   // To first order in the step; on the left that of f'/f, times y, which keeps the tail.
-  const double bend = curvature_in_valley<K, M>(x);
+  const double bend = rough_curvature_of<K, M>(x);
   const double slope = c.ratio * fma(c.step, fma(-c.share, here.slope, bend), here.slope);
   const double falling = y < 0 ? at_most(slope, -0.0) : y; // 0 or NaN
   return on.either(at_least(slope, 0), falling);

@@ -64,7 +64,7 @@ private:
 };
 
 template <int power>
-struct sparse_row {
+struct threshold_row {
   std::ptrdiff_t n = 0;
   double *d = nullptr; // logits, scaled by a power of two; -inf where masked
   double *e = nullptr; // the logits that may be in the support; then free for use

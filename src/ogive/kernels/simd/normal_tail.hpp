@@ -7,7 +7,7 @@
 namespace ogive::OGIVE_ISA {
 namespace {
 
-namespace normal_lanes {
+namespace normal_tail {
 
 // e^(-a^2/2) for 0 <= a < 13: the square is never rounded, since r = -2 (the remainder of -a^2/2)
 // takes it inside one fma.
@@ -55,7 +55,7 @@ OGIVE_INLINE power_lanes tail_slope(floats a) {
   return times_table(density(a), interval_of(a), mills_slope, mills_slope_low);
 }
 
-} // namespace normal_lanes
+} // namespace normal_tail
 
 } // namespace
 } // namespace ogive::OGIVE_ISA

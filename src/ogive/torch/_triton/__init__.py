@@ -15,7 +15,7 @@ import torch
 from ogive.catalog import find
 
 from .._formats import FLOATS
-from . import elementwise, row_functions, sparse_rows
+from . import elementwise, row_functions, threshold_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
@@ -62,7 +62,7 @@ def supported(
             return mode in ("value", "backward")
         case "rows" if name in KERNELS:
             return mode in ("value", "backward")
-        case "rows" if name in sparse_rows.POWERS:
+        case "rows" if name in threshold_rows.POWERS:
             short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
             return short and mode in ("value", "backward_from_output")
         case "rows":
@@ -103,6 +103,6 @@ def rows(
     """A row function's value, or its backward from the output, over the last axis."""
     if not supported(name, mode, tensors[-1]):
         raise NotImplementedError(f"{mode} of {name}")
-    of = sparse_rows if name in sparse_rows.POWERS else row_functions
+    of = threshold_rows if name in threshold_rows.POWERS else row_functions
     found: torch.Tensor = of.rows(name, mode, tensors, parameters)
     return found
