@@ -8,12 +8,20 @@ import pytest
 NUMPY = ("gaussian", "network", "edge", "residual", "attention", "compare")
 
 
-@pytest.mark.parametrize(
-    "name", [*(f"predict.{n}" for n in NUMPY), "predict.models", "torch._init"]
-)
+@pytest.mark.parametrize("name", [*NUMPY, "models"])
 def test_examples_print_what_they_say(name):
-    if not name.startswith("predict.") or name == "predict.models":
+    if name not in NUMPY:
         pytest.importorskip("torch")
-    found = doctest.testmod(importlib.import_module(f"ogive.{name}"))
+    found = doctest.testmod(importlib.import_module(f"ogive.predict.{name}"))
+    assert found.attempted >= 2
+    assert found.failed == 0
+
+
+def test_the_example_of_an_initialisation_prints_what_it_says():
+    pytest.importorskip("torch")
+    import ogive.torch
+
+    (example,) = doctest.DocTestFinder().find(ogive.torch.init_, "init_", module=False, globs={})
+    found = doctest.DocTestRunner().run(example)
     assert found.attempted >= 2
     assert found.failed == 0

@@ -164,6 +164,7 @@ def torch_stub(functions: dict[str, Callable[..., Any]]) -> str:
     ]
     return (
         f"{HEAD}{TORCH_HEAD}from torch import Tensor\n\nfrom . import nn as nn\n"
+        "from ._init import InitReport as InitReport\nfrom ._init import init_ as init_\n"
         "from ._parallel import vocab_parallel_cross_entropy as vocab_parallel_cross_entropy\n"
         "from ._parallel import (\n"
         "    vocab_parallel_linear_cross_entropy as vocab_parallel_linear_cross_entropy,\n)\n"

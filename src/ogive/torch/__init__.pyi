@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from . import nn as nn
+from ._init import InitReport as InitReport
+from ._init import init_ as init_
 from ._parallel import vocab_parallel_cross_entropy as vocab_parallel_cross_entropy
 from ._parallel import (
     vocab_parallel_linear_cross_entropy as vocab_parallel_linear_cross_entropy,
