@@ -386,6 +386,8 @@ class Hardtanh(Activation, card="hard_tanh"):
 class Softmax2d(Rows, card="softmax"):
     """Softmax over the channels of images, (N, C, H, W) or (C, H, W)."""
 
+    dim = -3  # on the class too, for torch's modules, which have none
+
     def __init__(self) -> None:
         super().__init__(-3)
 

@@ -14,7 +14,6 @@ import itertools
 import math
 import sys
 import threading
-import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -40,6 +39,7 @@ from ._arguments import ignored
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
 from ._route import modes_without_effect
+from ._stand_in import like, stand_in, stands_for, without_stand_in
 
 
 @dataclass(frozen=True)
@@ -85,37 +85,36 @@ RECORD = "_ogive_before"
 class Before:
     """What a module was, kept in the module itself: copies and pickles have theirs."""
 
-    root: bool = False
-    """Whether `swap` was called on this module."""
     cls: Any = None
     """Its class, if that was changed."""
-    held: dict[str, Any] = field(default_factory=dict)
-    """Attributes that had other values."""
+    held: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Attributes that had other values: what they were, and what `swap` made of them."""
     added: list[str] = field(default_factory=list)
     """Attributes that it did not have."""
 
     def set(self, module: torch.nn.Module, name: str, value: Any) -> None:
         if name in vars(module):
-            self.held.setdefault(name, vars(module)[name])
+            self.held[name] = vars(module)[name], value
         else:
             self.added.append(name)
         setattr(module, name, value)
 
-    def restore(self, module: torch.nn.Module, path: str) -> None:
+    def restore(self, module: torch.nn.Module) -> Iterator[str]:
+        """Undoes what was not changed since, and says what was."""
         for name in self.added:
             vars(module).pop(name, None)
-        for name, value in self.held.items():
-            setattr(module, name, value)
+        for name, (value, ours) in self.held.items():
+            if vars(module).get(name) is ours:
+                setattr(module, name, value)
+            else:
+                yield f"its {name} was set after it was swapped"
         if self.cls is None:
             return
-        now = type(module)
-        if now is counterpart(self.cls) or vars(now).get("_ogive_of") is self.cls:
-            module.__class__ = self.cls
+        found = without_stand_in(type(module), self.cls)
+        if found is None:
+            yield f"it became {shown(type(module))} after it was swapped"
         else:
-            warnings.warn(
-                f"{path or 'the model'} became {shown(now)} after it was swapped, and stays",
-                stacklevel=4,
-            )
+            module.__class__ = found
 
 
 def record(module: torch.nn.Module) -> Before:
@@ -152,21 +151,20 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap changes a torch.nn.Module, not a {type(model).__name__}")
-    if is_swapped(model):
-        raise RuntimeError("this model is swapped already: call unswap(model) first")
+    restore(model)  # swapping twice is swapping once
     report = Report(_model=weakref.ref(model))
-    record(model).root = True
+    record(model)
     for path, module in model.named_modules():
         kind: Any = type(module)
         target = counterpart(kind)
         if target is None:
             if kind.__module__ == torch.nn.ReLU.__module__:
                 report.kept.append((path, f"{shown(kind)} has no counterpart"))
-        elif (why := obstacle(module)) is not None:
+        elif (why := obstacle(module, target)) is not None:
             report.kept.append((path, f"{shown(kind)}: {why}"))
         else:
             record(module).cls = kind
-            module.__class__ = target
+            module.__class__ = with_function(kind)
             if lean is not None and hasattr(target, "lean"):
                 record(module).set(module, "lean", lean)
             report.changed.append(Change(path, shown(kind), shown(target)))
@@ -176,6 +174,8 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
             own = kind.__module__.split(".")[0] not in ("torch", "ogive")
             if own or module is model:
                 swap_calls(path, module, lean, report)
+    if functional:
+        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
     return report
 
 
@@ -193,8 +193,6 @@ def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, repor
 def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
     """What a module's forward calls."""
     kind = type(module)
-    if "_ogive_of" in vars(kind):  # by a swap of this part alone
-        return
     if isinstance(module, torch.jit.ScriptModule):
         report.kept.append((path, "it is compiled to TorchScript, with torch's functions in it"))
         return
@@ -206,24 +204,29 @@ def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Re
     record(module).cls = kind
     if "forward" in vars(module):
         record(module).set(module, "forward", Held(vars(module)["forward"], lean))
-    if record(module).root:
-        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
-
-
-def is_swapped(module: torch.nn.Module) -> bool:
-    found = vars(module).get(RECORD)
-    return found is not None and found.root
 
 
 def unswap(model: torch.nn.Module | Report) -> None:
-    """Undo `swap`, of the model or of a copy of it."""
+    """Undo `swap`, of the model, of a copy or a part of it, or of what has it inside.
+
+    What was changed after the swap stays, and a warning names it.
+    """
     module = model.model if isinstance(model, Report) else model
-    if not is_swapped(module):
+    if not restore(module):
         raise RuntimeError("this model is not swapped")
-    for path, part in list(module.named_modules()):
+
+
+def restore(model: torch.nn.Module) -> bool:
+    """Whether there was something to undo."""
+    undone, left = False, []
+    for path, part in list(model.named_modules()):
         before = vars(part).pop(RECORD, None)
         if before is not None:
-            before.restore(part, path)
+            undone = True
+            left += [f"{path or 'the model'}: {why}" for why in before.restore(part)]
+    if left:
+        warnings.warn(f"not restored: {'; '.join(left)}", stacklevel=3)
+    return undone
 
 
 def shown(cls: type) -> str:
@@ -237,9 +240,19 @@ def _hashable(value: Any) -> bool:
     return type(value).__hash__ is not None and not isinstance(value, torch.nn.Module)
 
 
-@cache
 def counterpart(cls: type) -> type[torch.nn.Module] | None:
-    """The module of Ogive's that does what a class of torch, timm or transformers does."""
+    """The module of Ogive's that does what a class does: one of torch, timm or transformers, or a
+    subclass of those that keeps their forward.
+    """
+    if stands_for(cls):
+        return None
+    if cls.__module__.split(".")[0] not in ("torch", "timm", "transformers", "ogive"):
+        cls = next((base for base in cls.__mro__ if "forward" in vars(base)), cls)
+    return counterpart_by_name(cls)
+
+
+@cache
+def counterpart_by_name(cls: type) -> type[torch.nn.Module] | None:
     home = cls.__module__.split(".")[0]
     by_word: dict[str, str] = {}
     for card in map(catalog.find, catalog.names()):
@@ -285,9 +298,9 @@ def normal(word: str) -> str:
     return word.replace("_", "").lower()
 
 
-def obstacle(module: Any) -> str | None:
+def obstacle(module: Any, target: type[torch.nn.Module]) -> str | None:
     """Why a module of torch's cannot be swapped as it is set up."""
-    kind = type(module).__name__
+    kind = target.__name__
     for card in map(catalog.find, catalog.names("unary")):
         if card.title == kind and (why := beyond(card, vars(module))) is not None:
             return why
@@ -472,66 +485,35 @@ def mode_now() -> Functional | None:
 
 
 def of_functions(cls: type, lean: bool | None) -> type:
-    """The class as it is in a swapped model: its forward runs in the mode.
-
-    A class, not a forward of each instance: so forward is a bound method with the signature it had,
-    and copies, replicas and pickles have their own. It is found among the subclasses, of which
-    Python keeps no more than weak references, so it dies with its last module.
-    """
-    known: list[type] = type.__subclasses__(cls)
-    for made in known:
-        if vars(made).get("_ogive_lean", MISSING) is lean:
-            return made
+    """The class as it is in a swapped model: its forward runs in the mode."""
     adapters()
     carry_through_checkpoints()
-    before: Any = cls
     mode, top = Functional, _get_current_function_mode
 
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        now = top()
-        if isinstance(now, mode) and now.lean is lean and not now.paused:
-            return super(functional, self).forward(*args, **kwargs)
-        with mode(lean):
-            return super(functional, self).forward(*args, **kwargs)
+    def write(made: Callable[[], Any]) -> dict[str, Any]:
+        def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+            now = top()
+            if isinstance(now, mode) and now.lean is lean and not now.paused:
+                return super(made(), self).forward(*args, **kwargs)
+            with mode(lean):
+                return super(made(), self).forward(*args, **kwargs)
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        # type(model)(...) makes a new model, which nobody swapped.
-        self.__class__ = before
-        self.__init__(*args, **kwargs)
+        original: Any = cls.forward  # type: ignore[attr-defined]
+        scope = getattr(original, "__globals__", None)  # where its annotations are looked up
+        return {"forward": like(original, forward, scope)}
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        found = super(functional, self).__reduce_ex__(protocol)
-        if isinstance(found, str):
-            return found
-        make, args, *rest = found
-        args = tuple(before if a is functional else a for a in args)
-        return _revived, (make, args, lean), *rest
-
-    body = {
-        "forward": like(before.forward, forward), "__init__": like(before.__init__, __init__),
-        "__reduce_ex__": __reduce_ex__, "_ogive_lean": lean, "_ogive_of": before,
-        "__module__": before.__module__, "__qualname__": before.__qualname__,
-        "__doc__": before.__doc__,
-    }  # fmt: skip
-    functional: Any = type(before)(before.__name__, (before,), body)
-    return functional  # type: ignore[no-any-return]
+    return stand_in(cls, of_functions, (lean,), write)
 
 
-def like(original: Any, function: Any) -> Any:
-    """A function that shows itself as another, signature and all."""
-    made: Any = types.FunctionType(
-        function.__code__.replace(), getattr(original, "__globals__", function.__globals__),
-        function.__name__, None, function.__closure__,
-    )  # fmt: skip
-    made.__signature__ = inspect.signature(original)
-    return functools.update_wrapper(made, original, updated=())
+def with_function(cls: type) -> type:
+    """The class of a module as it is in a swapped model: its forward calls Ogive's function."""
+    ours: Any = counterpart(cls)
 
+    def write(made: Callable[[], Any]) -> dict[str, Any]:
+        of: Any = cls
+        return {"forward": like(of.forward, ours.forward), "extra_repr": of.extra_repr}
 
-def _revived(make: Callable[..., Any], args: tuple[Any, ...], lean: bool | None) -> Any:
-    """A module of a swapped model as `copy` and `pickle` make it anew."""
-    module = make(*args)
-    module.__class__ = of_functions(type(module), lean)
-    return module
+    return stand_in(cls, with_function, (), write, ours)
 
 
 class Held:
