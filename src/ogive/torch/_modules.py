@@ -41,6 +41,12 @@ class OfCard(nn.Module):
     def take(cls, card: Card) -> None:
         """What a kind of modules needs of a card beside the function."""
 
+    def __prepare_scriptable__(self) -> Any:
+        raise RuntimeError(
+            "TorchScript cannot compile Ogive's functions: use torch.jit.trace or torch.export, or "
+            "call ogive.torch.unswap(model) first"
+        )
+
 
 class Activation(OfCard):
     """A function of one tensor."""

@@ -11,6 +11,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from ._modules import OfCard
+
 
 class EqualToBase(type):
     """Makes a stand-in equal to the class that it stands for, which ``is`` alone tells apart.
@@ -66,15 +68,9 @@ def stand_in(
         args = tuple(before if a is made else a for a in args)
         return revived, (anew, args, make, options), *rest
 
-    def __prepare_scriptable__(self: Any) -> Any:
-        raise RuntimeError(
-            "TorchScript cannot compile a swapped model: call ogive.torch.unswap(model) before "
-            "torch.jit.script, or use torch.jit.trace or torch.export"
-        )
-
     body = {
         **write(lambda: made), "__init__": like(before.__init__, __init__),
-        "__reduce_ex__": __reduce_ex__, "__prepare_scriptable__": __prepare_scriptable__,
+        "__reduce_ex__": __reduce_ex__, "__prepare_scriptable__": OfCard.__prepare_scriptable__,
         "_ogive_of": before, "_ogive_made": (make, *options),
         "__module__": before.__module__, "__qualname__": before.__qualname__,
         "__doc__": before.__doc__,
