@@ -29,6 +29,7 @@ from torch.overrides import (
     _get_current_function_mode,
     _get_current_function_mode_stack,
 )
+from torch.utils._triton import has_triton
 from torch.utils.checkpoint import CheckpointFunction
 
 from .. import catalog
@@ -38,45 +39,9 @@ from . import nn
 from ._arguments import ignored
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
+from ._report import Change, Report
 from ._route import modes_without_effect
 from ._stand_in import like, stand_in, stands_for, without_stand_in
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that was changed."""
-
-    path: str
-    before: str
-    after: str
-
-
-@dataclass
-class Report:
-    """What `swap` changed, and what it could not change and why. It keeps no model alive."""
-
-    changed: list[Change] = field(default_factory=list)
-    kept: list[tuple[str, str]] = field(default_factory=list)
-    _model: Any = field(default=lambda: None, repr=False, compare=False)
-
-    @property
-    def model(self) -> torch.nn.Module:
-        found = self._model()
-        if found is None:
-            raise RuntimeError("the model of this report is gone")
-        return found  # type: ignore[no-any-return]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"changed": self.changed, "kept": self.kept}
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.changed)} changed"]
-        lines += [f"  {c.path or '(the model)'}: {c.before} -> {c.after}" for c in self.changed]
-        if self.kept:
-            lines.append(f"{len(self.kept)} left as they are")
-            lines += [f"  {path or '(the model)'}: {why}" for path, why in self.kept]
-        return "\n".join(lines)
-
 
 RECORD = "_ogive_before"
 
@@ -152,14 +117,17 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap changes a torch.nn.Module, not a {type(model).__name__}")
     restore(model)  # swapping twice is swapping once
+    modules = dict(model.named_modules())
     report = Report(_model=weakref.ref(model))
     record(model)
-    for path, module in model.named_modules():
+    for path, module in modules.items():
         kind: Any = type(module)
         target = counterpart(kind)
+        device = device_without_kernels(path, modules)
         if target is None:
-            if kind.__module__ == torch.nn.ReLU.__module__:
-                report.kept.append((path, f"{shown(kind)} has no counterpart"))
+            report.kept += [(path, why) for why in reasons(module, functional)]
+        elif device is not None:
+            report.kept.append((path, f"{shown(kind)}: there are no kernels for {device}"))
         elif (why := obstacle(module, target)) is not None:
             report.kept.append((path, f"{shown(kind)}: {why}"))
         else:
@@ -169,12 +137,12 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
                 record(module).set(module, "lean", lean)
             report.changed.append(Change(path, shown(kind), shown(target)))
             continue
-        if functional:
+        if functional and device is None:
             swap_attributes(path, module, lean, report)
             own = kind.__module__.split(".")[0] not in ("torch", "ogive")
             if own or module is model:
                 swap_calls(path, module, lean, report)
-    if functional:
+    if functional and device_without_kernels("", modules) is None:
         report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
     return report
 
@@ -254,10 +222,7 @@ def counterpart(cls: type) -> type[torch.nn.Module] | None:
 @cache
 def counterpart_by_name(cls: type) -> type[torch.nn.Module] | None:
     home = cls.__module__.split(".")[0]
-    by_word: dict[str, str] = {}
-    for card in map(catalog.find, catalog.names()):
-        for word in (card.title, card.name, *card.aliases):
-            by_word.setdefault(normal(word), card.title)
+    by_word = titles()
     if cls is torch.nn.Identity:
         return None  # nothing to gain, and a copy to lose
     if home == "torch":
@@ -276,6 +241,16 @@ def counterpart_by_name(cls: type) -> type[torch.nn.Module] | None:
     if title is None or not _takes_no_arguments(cls):
         return None
     found: type[torch.nn.Module] = getattr(nn, title)
+    return found
+
+
+@cache
+def titles() -> dict[str, str]:
+    """The classes of `nn` by every name of their function."""
+    found: dict[str, str] = {}
+    for card in map(catalog.find, catalog.names()):
+        for word in (card.title, card.name, *card.aliases):
+            found.setdefault(normal(word), card.title)
     return found
 
 
@@ -300,6 +275,8 @@ def normal(word: str) -> str:
 
 def obstacle(module: Any, target: type[torch.nn.Module]) -> str | None:
     """Why a module of torch's cannot be swapped as it is set up."""
+    if "forward" in vars(module):
+        return "it has a forward of its own, beside its class's"
     kind = target.__name__
     for card in map(catalog.find, catalog.names("unary")):
         if card.title == kind and (why := beyond(card, vars(module))) is not None:
@@ -321,6 +298,73 @@ def beyond(card: Card, given: dict[str, Any]) -> str | None:
         if given.get(name, default) != default:
             (peer,) = (p for p in card.peers if dict(p.ignored).get(name) == default)
             return f"{name} = {given[name]}: torch's {peer.differs}"
+    return None
+
+
+def device_without_kernels(path: str, modules: dict[str, torch.nn.Module]) -> str | None:
+    """The device of a module's tensors, or of those around it, if Ogive has no kernels for it."""
+    while True:
+        module = modules[path]
+        tensor = next(itertools.chain(module.parameters(), module.buffers()), None)
+        if tensor is not None or not path:
+            break
+        path = path.rpartition(".")[0]
+    kind = "cpu" if tensor is None else tensor.device.type
+    return None if kind in ("cpu", "meta") or (kind == "cuda" and has_triton()) else kind
+
+
+# What is not reached, and why.
+
+
+def reasons(module: torch.nn.Module, functional: bool) -> Iterator[str]:
+    """Why torch's code, or another library's, still computes something that Ogive could."""
+    kind = type(module)
+    word = normal(kind.__name__).removesuffix("activation")
+    base = next((b for b in kind.__mro__[1:] if counterpart_by_name(b) is not None), None)
+    if isinstance(module, torch.jit.ScriptModule):
+        if normal(module.original_name) in titles():
+            yield "it is compiled to TorchScript, with torch's functions in it"
+    elif isinstance(module, torch.nn.TransformerEncoderLayer):
+        yield (
+            "in evaluation torch may compute the whole layer in one call: its activation and "
+            "softmax are then torch's"
+        )
+    elif kind is torch.nn.MultiheadAttention:
+        yield "torch.nn.MultiheadAttention: torch computes its softmax with the matrix products"
+    elif kind.__module__ == torch.nn.ReLU.__module__:
+        yield f"{shown(kind)} has no counterpart"
+    elif torch.nn.utils.parametrize.is_parametrized(module) and base is not None:
+        yield f"{shown(base)} is parametrised: swap the model before"
+    elif base is not None and any(b.__name__ == "FSDPModule" for b in kind.__mro__):
+        yield f"{shown(base)} has a class of FSDP's: swap the model before fully_shard"
+    elif base is not None:
+        yield f"{shown(kind)} is a {shown(base)} with a forward of its own"
+    elif kind.__module__.split(".")[0] in ("torch", "ogive"):
+        return
+    elif (title := computed(module, word)) is not None:
+        yield (
+            f"{shown(kind)} gives what ogive.torch.nn.{title}() gives, on probe values: it can be "
+            "put in its place"
+        )
+    elif word in titles() and not functional:
+        yield f"{shown(kind)} calls functions: functional=True reaches torch's"
+
+
+def computed(module: torch.nn.Module, word: str) -> str | None:
+    """The class of `nn` that gives the same on probe values as a module named like a function."""
+    cards = [card for card in map(catalog.find, catalog.names("unary")) if not card.draws]
+    named = any(normal(card.name) in word for card in cards)
+    if not named or any(True for _ in itertools.chain(module.children(), module.parameters())):
+        return None
+    x = torch.linspace(-6, 6, 97, dtype=torch.float64)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=()):
+            y = type(module).forward(module, x.clone())  # without hooks
+            for card in cards:
+                if torch.allclose(getattr(nn, card.title)().double()(x), y, 1e-7, 1e-9):
+                    return card.title
+    except Exception:  # it takes something else
+        return None
     return None
 
 
