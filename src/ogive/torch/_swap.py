@@ -40,7 +40,7 @@ from ._arguments import ignored
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
 from ._report import Change, Report
-from ._route import modes_without_effect
+from ._route import is_dense, modes_without_effect
 from ._stand_in import like, stand_in, stands_for, without_stand_in
 
 RECORD = "_ogive_before"
@@ -550,12 +550,25 @@ def of_functions(cls: type, lean: bool | None) -> type:
 
 
 def with_function(cls: type) -> type:
-    """The class of a module as it is in a swapped model: its forward calls Ogive's function."""
+    """The class of a module as it is in a swapped model: its forward calls Ogive's function, or
+    torch's for kinds of tensors that only torch takes.
+    """
     ours: Any = counterpart(cls)
 
     def write(made: Callable[[], Any]) -> dict[str, Any]:
         of: Any = cls
-        return {"forward": like(of.forward, ours.forward), "extra_repr": of.extra_repr}
+        function, theirs = ours.forward, of.forward
+
+        def forward(self: Any, input: Any, *more: Any, **rest: Any) -> Any:
+            if input.dtype in FLOATS:
+                try:
+                    return function(self, input, *more, **rest)
+                except RuntimeError:
+                    if is_dense(input):
+                        raise
+            return theirs(self, input, *more, **rest)
+
+        return {"forward": like(theirs, forward), "extra_repr": of.extra_repr}
 
     return stand_in(cls, with_function, (), write, ours)
 
