@@ -273,7 +273,13 @@ class Learned:
                 lambda: self.formula(x, weight),
             ),
         )  # fmt: skip
-        decompose(self.operator, torch_function(self.card, self.formula))
+        decompose(self.operator, self.decomposed)
+
+    def decomposed(self, x: Tensor, weight: Tensor) -> Tensor:
+        function = torch_function(self.card)
+        if weight.dim() > 1 or function is None:  # one for each channel, as the kernel takes it
+            return self.formula(x, weight)
+        return function(x, weight)  # type: ignore[no-any-return]
 
     def gradients_on_cuda(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
         def by_formula(*wanted: int) -> tuple[Tensor, ...]:
