@@ -81,6 +81,18 @@ def test_swapped_modules_are_leaves_of_fx() -> None:
     assert isinstance(traced.act, ot.nn.GELU)
 
 
+def test_functions_that_a_swapped_model_calls_are_recorded_as_ogive_s() -> None:
+    class Called(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.gelu(x, approximate="tanh") + torch.sigmoid(x)
+
+    model = Called()
+    ot.swap(model, functional=True)
+    traced = torch.fx.symbolic_trace(model)
+    assert {ot.gelu_tanh, ot.sigmoid} < {node.target for node in traced.graph.nodes}
+    assert torch.equal(traced(X), model(X))
+
+
 def test_modules_of_ogive_are_traced() -> None:
     model = nn.Sequential(ot.nn.LeakyReLU(0.2), ot.nn.Softmax(-1))
     traced = torch.fx.symbolic_trace(model)

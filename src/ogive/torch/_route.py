@@ -128,7 +128,7 @@ def is_passed_on(*given: Any) -> bool:
     """
     if _traced():
         return False
-    if any(map(_overrides, given)):
+    if any(map(overrides, given)):
         return True
     for k in range(_function_modes()):
         if type(_function_mode_at(k)) not in modes_without_effect:
@@ -139,14 +139,14 @@ def is_passed_on(*given: Any) -> bool:
     return _function_mode()  # none in a context of `unseen`
 
 
-def _overrides(value: Any) -> bool:
+def overrides(value: Any) -> bool:
     """Whether it takes part in torch's functions without being a tensor, as a Proxy of fx does."""
     return not isinstance(value, Tensor) and hasattr(type(value), "__torch_function__")
 
 
 def pass_on(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
     """A call by what overrides it, else again where no mode sees it."""
-    overriding = [value for value in (*args, *kwargs.values()) if _overrides(value)]
+    overriding = [value for value in (*args, *kwargs.values()) if overrides(value)]
     if overriding:
         return handle_torch_function(function, overriding, *args, **kwargs)
     with unseen():

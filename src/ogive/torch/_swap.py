@@ -40,7 +40,7 @@ from ._arguments import ignored
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
 from ._report import Change, Report
-from ._route import is_dense, modes_without_effect
+from ._route import is_dense, modes_without_effect, overrides
 from ._stand_in import like, stand_in, stands_for, without_stand_in
 
 RECORD = "_ogive_before"
@@ -406,9 +406,11 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     first, *rest = takes.parameters.values()
     scope: dict[str, Any] = {
         "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
+        "overrides": overrides,
     }  # fmt: skip
     header, given = [f"{first.name}=MISSING"], []
-    conditions = [f"isinstance({first.name}, Tensor)", f"{first.name}.dtype in FLOATS"]
+    of_floats = f"isinstance({first.name}, Tensor) and {first.name}.dtype in FLOATS"
+    conditions = [f"({of_floats} or overrides({first.name}))"]  # a Proxy of fx is no Tensor
     domains = {p.name: p.domain for p in card.parameters if card.kind == "unary"}
     without = dict(ignored(card))
     for p in rest:
