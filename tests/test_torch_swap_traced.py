@@ -176,3 +176,22 @@ def test_a_swapped_model_is_exported_to_onnx_and_runs_there() -> None:
     session = runtime.InferenceSession(saved.getvalue())
     (found,) = session.run(None, {session.get_inputs()[0].name: X.numpy()})
     torch.testing.assert_close(torch.from_numpy(found), model(X).detach())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_swapped_model_is_quantised_as_it_was() -> None:
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.ReLU(), nn.Hardswish()).eval()
+    x, results = X[None, None], []
+    for _ in range(2):
+        prepared = prepare_fx(copy.deepcopy(model), get_default_qconfig_mapping("x86"), (x,))
+        prepared(x)
+        results.append(convert_fx(prepared))
+        ot.swap(model)
+    kinds = [[type(part) for part in list(result.modules())[1:]] for result in results]
+    assert torch.ao.nn.intrinsic.quantized.ConvReLU2d in kinds[0]
+    assert kinds[0] == kinds[1]
+    # Ranges may differ in their last bit, and results by a quantisation step.
+    torch.testing.assert_close(results[0](x), results[1](x), rtol=0, atol=0.04)
