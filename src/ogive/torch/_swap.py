@@ -346,7 +346,7 @@ def reasons(module: torch.nn.Module, functional: bool) -> Iterator[str]:
             f"{shown(kind)} gives what ogive.torch.nn.{title}() gives, on probe values: it can be "
             "put in its place"
         )
-    elif word in titles() and not functional:
+    elif titles().get(word, "Identity") != "Identity" and not functional:
         yield f"{shown(kind)} calls functions: functional=True reaches torch's"
 
 
