@@ -204,7 +204,7 @@ def test_every_argument_of_swap_counts() -> None:
         ours = 1 + functional
         assert names.count("torch.uint8") == (ours if lean else 0), (functional, lean)
         assert len(report.changed) == ours
-        assert type(model.act) is ot.nn.SiLU
+        assert isinstance(model.act, ot.nn.SiLU)
         assert torch.allclose(y, 2 * F.silu(x), 1e-5, 1e-6)
         ot.unswap(report if by_report else model)
         assert type(model.act) is torch.nn.SiLU

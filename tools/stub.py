@@ -168,7 +168,7 @@ def torch_stub(functions: dict[str, Callable[..., Any]]) -> str:
         "from ._parallel import vocab_parallel_cross_entropy as vocab_parallel_cross_entropy\n"
         "from ._parallel import (\n"
         "    vocab_parallel_linear_cross_entropy as vocab_parallel_linear_cross_entropy,\n)\n"
-        "from ._swap import Report as Report\nfrom ._swap import swap as swap\n"
+        "from ._report import Report as Report\nfrom ._swap import swap as swap\n"
         "from ._swap import unswap as unswap\n\n__all__: list[str]\n\n" + "".join(lines)
     )
 

@@ -19,7 +19,8 @@ from . import nn
 from ._init import InitReport, init_
 from ._parallel import vocab_parallel_cross_entropy, vocab_parallel_linear_cross_entropy
 from ._public import FUNCTIONS, TORCH_NAMES
-from ._swap import Report, swap, unswap
+from ._report import Report
+from ._swap import swap, unswap
 
 globals().update(FUNCTIONS | TORCH_NAMES)
 for _function in (init_, swap, unswap):

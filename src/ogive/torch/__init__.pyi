@@ -12,7 +12,7 @@ from ._parallel import vocab_parallel_cross_entropy as vocab_parallel_cross_entr
 from ._parallel import (
     vocab_parallel_linear_cross_entropy as vocab_parallel_linear_cross_entropy,
 )
-from ._swap import Report as Report
+from ._report import Report as Report
 from ._swap import swap as swap
 from ._swap import unswap as unswap
 

@@ -29,6 +29,11 @@ def torch_functions(card: Card) -> Iterator[tuple[Any, str]]:
             yield homes[home], word
 
 
+def torch_function(card: Card, otherwise: Any = None) -> Any:
+    """The first of them, or something else where torch has none."""
+    return next((getattr(home, word) for home, word in torch_functions(card)), otherwise)
+
+
 def by_torch_alone(card: Card, refusal: Exception, *args: Any) -> Tensor:
     """What torch's function gives for arguments that ours refuses, with one warning; where it has
     none, or refuses them too, the refusal.

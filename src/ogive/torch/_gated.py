@@ -26,12 +26,12 @@ from ._route import (
     by_operator,
     by_torch,
     densely,
+    is_passed_on,
     is_plain,
     needs_operator,
+    pass_on,
     route,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import ValueOf, elementwise_vmap, value_alone
 from ._unary import Unary
@@ -40,6 +40,8 @@ grad_enabled = torch.is_grad_enabled
 
 
 class Gated:
+    public: Callable[..., Tensor]
+
     def __init__(self, card: Card, gate: Unary):
         self.card, self.name, self.gate = card, card.name, gate
         self.formula = _formulas.gated(card)
@@ -103,9 +105,8 @@ class Gated:
             except RuntimeError:
                 if is_plain(x):
                     raise
-        if within_devices(x):
-            with unseen():
-                return self.call_on_halves(x, dim)
+        if is_passed_on(x):
+            return pass_on(self.public, x, None, dim)
         a, b = halves(floating(x, self.name), dim, self.name)
         return self.call_gated(a, b)
 
@@ -215,12 +216,12 @@ def public_gated(of: Gated) -> Callable[..., Tensor]:
             except RuntimeError:
                 if is_plain(a) and is_plain(b):
                     raise
-        if within_devices(a, b):
-            with unseen():
-                return gated(a, b)
+        if is_passed_on(a, b):
+            return pass_on(gated, a, b)
         return of.call_gated(a, b)
 
     gated.__name__ = gated.__qualname__ = of.name
+    of.public = gated
     return gated
 
 

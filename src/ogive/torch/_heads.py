@@ -43,13 +43,13 @@ from ._route import (
     densely,
     is_batched,
     is_dense,
+    is_passed_on,
     is_plain,
     kind_of,
     needs_operator,
+    pass_on,
     route,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import batched, with_memory
 from ._warn import warn_of_fallback
@@ -1316,15 +1316,14 @@ def {of.name}({", ".join(taken)}):{legacy}
         )
         if loss is not None:
             return loss
-    if within_devices({", ".join(["input", "target", *of.weights])}):
-        with unseen():
-            return again(input, target, {given})
+    if is_passed_on({", ".join(["input", "target", *of.weights])}):
+        return pass_on(again, input, target, {given})
     options = {{{", ".join(f"{name!r}: {name}" for name in of.options)}}}
     return call(input, target, {"dim" if of.over_rows else None}, create_graph, **options)
 """
     scope: dict[str, Any] = {
         "legacy_get_string": legacy_get_string, "defaults": defaults, "at_once": of.at_once,
-        "call": of.call, "within_devices": within_devices, "unseen": unseen,
+        "call": of.call, "is_passed_on": is_passed_on, "pass_on": pass_on,
         **{f"usual_{name}": defaults[name] for name in of.numbers},
     }  # fmt: skip
     scope["again"] = generated(of.name, code, scope, f"torch {of.name}")

@@ -16,11 +16,12 @@ from .. import _native
 from .._unary import broadcast_axes
 from ..catalog import Card
 from . import _formulas, _launch
+from ._arguments import torch_function
 from ._checks import as_number, check_devices, floating
 from ._formats import NUMBER_OF
 from ._functions import eager
 from ._launch import Ints, has_dense_layout, same_dense_layout
-from ._operators import autograd_inside, define_mode, on_gpu
+from ._operators import autograd_inside, decompose, define_mode, on_gpu
 from ._route import (
     FORMULA,
     KERNELS,
@@ -29,13 +30,13 @@ from ._route import (
     by_torch,
     densely,
     is_batched,
+    is_passed_on,
     is_plain,
     is_plain_on_cpu,
     needs_operator,
+    pass_on,
     route,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import Beside, ValueOf, outside_transforms
 
@@ -272,6 +273,13 @@ class Learned:
                 lambda: self.formula(x, weight),
             ),
         )  # fmt: skip
+        decompose(self.operator, self.decomposed)
+
+    def decomposed(self, x: Tensor, weight: Tensor) -> Tensor:
+        function = torch_function(self.card)
+        if weight.dim() > 1 or function is None:  # one for each channel, as the kernel takes it
+            return self.formula(x, weight)
+        return function(x, weight)  # type: ignore[no-any-return]
 
     def gradients_on_cuda(self, dy: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
         def by_formula(*wanted: int) -> tuple[Tensor, ...]:
@@ -378,9 +386,8 @@ def public_learned(of: Learned) -> Callable[..., Tensor]:
             except RuntimeError:
                 if is_plain(input) and is_plain(weight):
                     raise
-        if within_devices(input, weight):
-            with unseen():
-                return learned(input, weight, lean=lean)
+        if is_passed_on(input, weight):
+            return pass_on(learned, input, weight, lean=lean)
         return of.call_learned(input, weight)
 
     learned.__name__ = learned.__qualname__ = of.name

@@ -45,10 +45,10 @@ from ._route import (
     by_operator,
     densely,
     is_batched,
+    is_passed_on,
     needs_operator,
+    pass_on,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import ValueOf
 from ._warn import warn_of_argument, warn_of_fallback
@@ -516,18 +516,17 @@ def public(of: Linear) -> Callable[..., Tensor]:
 def {of.name}(
     input: 'Any', linear_weight: 'Any', target: 'Any', *, {", ".join(own[name] for name in names)}
 ) -> 'Tensor':
-    if within_devices(input, linear_weight, target, linear_bias, {", ".join(of.head.weights)}):
-        with unseen():
-            return again(
-                input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
-            )
+    if is_passed_on(input, linear_weight, target, linear_bias, {", ".join(of.head.weights)}):
+        return pass_on(
+            again, input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
+        )
     given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
     return call(input, linear_weight, target, linear_bias, given)
 """
     scope: dict[str, Any] = {
         "Any": Any, "Tensor": Tensor, "call": of.call,
         "rows_at_a_time": rows_at_a_time,
-        "unseen": unseen, "within_devices": within_devices,
+        "pass_on": pass_on, "is_passed_on": is_passed_on,
     }  # fmt: skip
     scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
     return scope["again"]  # type: ignore[no-any-return]

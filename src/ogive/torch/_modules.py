@@ -41,6 +41,12 @@ class OfCard(nn.Module):
     def take(cls, card: Card) -> None:
         """What a kind of modules needs of a card beside the function."""
 
+    def __prepare_scriptable__(self) -> Any:
+        raise RuntimeError(
+            "TorchScript cannot compile Ogive's functions: use torch.jit.trace or torch.export, or "
+            "call ogive.torch.unswap(model) first"
+        )
+
 
 class Activation(OfCard):
     """A function of one tensor."""
@@ -385,6 +391,8 @@ class Hardtanh(Activation, card="hard_tanh"):
 
 class Softmax2d(Rows, card="softmax"):
     """Softmax over the channels of images, (N, C, H, W) or (C, H, W)."""
+
+    dim = -3  # on the class too, for torch's modules, which have none
 
     def __init__(self) -> None:
         super().__init__(-3)

@@ -60,6 +60,13 @@ def define(
     return getattr(torch.ops.ogive, name).default
 
 
+def decompose(operator: Any, function: Callable[..., Tensor]) -> None:
+    """Tells ``torch.onnx.export``, which knows torch's operators alone, what an operator does."""
+    torch._decomp.decomposition_table[operator] = function
+    # Or fake tensors would run it where sizes are symbolic, in place of the operator's own rule.
+    torch._decomp.meta_table[operator] = function
+
+
 def schema(card: Card, mode: str) -> str:
     """The signature of the operator for a kernel's mode."""
     of = loop(card.name, mode)

@@ -47,6 +47,8 @@ def build() -> dict[str, Callable[..., Any]]:
             made[card.name] = _heads.public(heads[card.name])
     # The one head of other arrays than logits and target is built on the head of its logits.
     made["linear_cross_entropy"] = _linear.public(_linear.Linear(heads["cross_entropy"]))
+    for function in made.values():
+        function.__module__ = __package__  # where fx and pickle find it
     return made
 
 

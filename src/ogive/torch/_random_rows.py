@@ -26,10 +26,10 @@ from ._route import (
     by_operator,
     by_torch,
     densely,
+    is_passed_on,
     is_plain,
+    pass_on,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._rows import differentiated, pulled_back
 from ._transforms import ValueOf, outside_transforms
@@ -229,9 +229,8 @@ def public_random_rows(of: RandomRows) -> Callable[..., Tensor]:
     ) -> Tensor:
         if eps != 1e-10:  # the noise is finite without it
             warn_of_ignored(of.card, "eps", eps)
-        if within_devices(logits, tau):
-            with unseen():
-                return random_rows(logits, tau, hard, eps, dim, seed=seed, generator=generator)
+        if is_passed_on(logits, tau):
+            return pass_on(random_rows, logits, tau, hard, eps, dim, seed=seed, generator=generator)
         return of.call_random_rows(logits, tau, hard, dim, seed_tensor(seed, generator))
 
     random_rows.__name__ = random_rows.__qualname__ = of.name

@@ -30,11 +30,11 @@ from ._route import (
     by_operator,
     densely,
     has_no_operator,
+    is_passed_on,
     kind_of,
     needs_operator,
+    pass_on,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import elementwise_vmap, saving
 from ._unary import Unary, public_unary
@@ -276,13 +276,13 @@ def public_random_slopes(of: RandomSlopes) -> Callable[..., Tensor]:
         )  # fmt: skip
         if numbers[0] > numbers[1]:
             raise ValueError(f"{of.name}: lower = {lower} is above upper = {upper}")
+        if is_passed_on(input):
+            return pass_on(
+                random_slopes, input, lower, upper, training, inplace, seed=seed,
+                generator=generator, lean=lean,
+            )  # fmt: skip
         if not training:
             return of.evaluate(input, *numbers, inplace, lean=lean)
-        if within_devices(input):
-            with unseen():
-                return random_slopes(
-                    input, lower, upper, True, inplace, seed=seed, generator=generator, lean=lean
-                )
         key = seed_tensor(seed, generator)
         if not inplace:
             return of.train(input, numbers, key)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch._C._functorch import TransformType
 from torch.autograd import forward_ad
 from torch.nn import Parameter
+from torch.overrides import handle_torch_function
 from torch.utils._device import DeviceContext
 
 from ._warn import warn_of_fallback
@@ -28,6 +29,7 @@ _transforms_active = torch._C._are_functorch_transforms_active
 _is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor
 _unwrapped = torch._C._functorch.get_unwrapped
 _torch_modes = torch._C._len_torch_dispatch_stack
+_jit_traces = torch._C._is_tracing
 _function_mode = torch._C._is_torch_function_mode_enabled
 _function_modes = torch._C._len_torch_function_stack
 _function_mode_at = torch._C._get_function_stack_at
@@ -96,7 +98,9 @@ def route(x: Tensor) -> int:
         if _functionalizes():
             return FORMULA
         return TRANSFORMS if x.device.type == "cpu" and not _torch_modes() else FORMULA
-    if type(x) not in PLAIN or _function_mode() or not x.is_cpu or _torch_modes():
+    if (
+        type(x) not in PLAIN or _function_mode() or not x.is_cpu or _torch_modes() or _jit_traces()
+    ):  # fmt: skip
         return OPERATOR
     return KERNELS
 
@@ -118,10 +122,14 @@ device.
 """
 
 
-def within_devices(*given: Any) -> bool:
-    """Whether such modes are all that keeps plain tensors from KERNELS."""
+def is_passed_on(*given: Any) -> bool:
+    """Whether `pass_on` takes a call: something other than a tensor overrides torch's functions, or
+    such modes are all that keeps plain tensors from KERNELS.
+    """
     if _traced():
         return False
+    if any(map(overrides, given)):
+        return True
     for k in range(_function_modes()):
         if type(_function_mode_at(k)) not in modes_without_effect:
             return False
@@ -129,6 +137,20 @@ def within_devices(*given: Any) -> bool:
         if isinstance(t, Tensor) and type(t) not in PLAIN:
             return False
     return _function_mode()  # none in a context of `unseen`
+
+
+def overrides(value: Any) -> bool:
+    """Whether it takes part in torch's functions without being a tensor, as a Proxy of fx does."""
+    return not isinstance(value, Tensor) and hasattr(type(value), "__torch_function__")
+
+
+def pass_on(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """A call by what overrides it, else again where no mode sees it."""
+    overriding = [value for value in (*args, *kwargs.values()) if overrides(value)]
+    if overriding:
+        return handle_torch_function(function, overriding, *args, **kwargs)
+    with unseen():
+        return function(*args, **kwargs)
 
 
 def is_plain_on_cpu(t: Any) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..calls.loop import loop, modes
 from ..catalog import Card
 from . import _formulas, _launch
-from ._arguments import by_torch_alone, implicit_dim, into
+from ._arguments import by_torch_alone, implicit_dim, into, torch_function
 from ._checks import (
     Temperature,
     check_devices,
@@ -28,7 +28,7 @@ from ._checks import (
 from ._formats import NUMBER_OF
 from ._functions import eager
 from ._launch import laid_out_as
-from ._operators import LIBRARY, autograd_inside, define, define_mode, on_gpu, schema
+from ._operators import LIBRARY, autograd_inside, decompose, define, define_mode, on_gpu, schema
 from ._route import (
     FORMULA,
     KERNELS,
@@ -36,13 +36,13 @@ from ._route import (
     by_operator,
     by_torch,
     densely,
+    is_passed_on,
     is_plain,
     kind_of,
+    pass_on,
     refuse_freed,
     route,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import ValueOf, elementwise_vmap, value_alone, vmap_of_rows
 
@@ -269,6 +269,7 @@ class Rows:
             vmap=vmap_of_rows(lambda: self.operator),
             signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
         )  # fmt: skip
+        decompose(self.operator, self.decomposed)
         self.at_temperatures = define(
             f"{self.name}_at_temperatures",
             schema(card, "value").replace("float temperature", "Tensor temperature"),
@@ -276,6 +277,12 @@ class Rows:
             backward=self.gradients_at_temperatures, setup_context=save_inputs,
             vmap=vmap_of_rows(lambda: self.at_temperatures),
         )  # fmt: skip
+
+    def decomposed(self, x: Tensor, dim: int, t: float, where: Any, *_: Any) -> Tensor:
+        function = torch_function(self.card)
+        if t == 1 and where is None and function is not None:
+            return function(x, dim)  # type: ignore[no-any-return]
+        return self.by_formula(x, dim, t, where)
 
     def on_cuda(self, mode: str, formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """The implementation of a mode: by Triton's kernel, or by a formula."""
@@ -472,16 +479,15 @@ def public_rows(of: Rows) -> Callable[..., Tensor]:
             found = of.fast_value(input, dim)
             if found is not None:
                 return found
-        if dim is None:
+        if dim is None and isinstance(input, Tensor):
             dim = implicit_dim(of.name, input)
         if isinstance(_stacklevel, torch.dtype):  # in the place where torch.softmax has it
             dtype = _stacklevel
-        if within_devices(input, temperature, where):
-            with unseen():
-                return rows_function(
-                    input, dim, dtype=dtype, temperature=temperature, where=where, lean=lean,
-                    out=out,
-                )  # fmt: skip
+        if is_passed_on(input, temperature, where):
+            return pass_on(
+                rows_function, input, dim, dtype=dtype, temperature=temperature, where=where,
+                lean=lean, out=out,
+            )  # fmt: skip
         x = input if dtype is None else input.to(dtype)
         if out is not None:
             return into(out, of.name, lambda x: of.call_rows(x, dim, temperature, where, lean), x)
@@ -507,9 +513,8 @@ def public_reduced_rows(of: Rows) -> Callable[..., Tensor]:
             return into(out, of.name, partial(reduced_rows, **given), input)
         whole = isinstance(dim, int)
         y = of.fast_value(input, dim) if whole and is_one(temperature) and where is None else None
-        if y is None and within_devices(input, temperature, where):
-            with unseen():
-                return reduced_rows(input, dim, keepdim, temperature=temperature, where=where)
+        if y is None and is_passed_on(input, temperature, where):
+            return pass_on(reduced_rows, input, dim, keepdim, temperature=temperature, where=where)
         if not isinstance(dim, int):
             return over_axes(of, input, dim, keepdim, temperature, where)
         if y is None:

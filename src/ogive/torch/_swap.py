@@ -14,7 +14,6 @@ import itertools
 import math
 import sys
 import threading
-import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from torch.overrides import (
     _get_current_function_mode,
     _get_current_function_mode_stack,
 )
+from torch.utils._triton import has_triton
 from torch.utils.checkpoint import CheckpointFunction
 
 from .. import catalog
@@ -39,44 +39,9 @@ from . import nn
 from ._arguments import ignored
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
-from ._route import modes_without_effect
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that was changed."""
-
-    path: str
-    before: str
-    after: str
-
-
-@dataclass
-class Report:
-    """What `swap` changed, and what it could not change and why. It keeps no model alive."""
-
-    changed: list[Change] = field(default_factory=list)
-    kept: list[tuple[str, str]] = field(default_factory=list)
-    _model: Any = field(default=lambda: None, repr=False, compare=False)
-
-    @property
-    def model(self) -> torch.nn.Module:
-        found = self._model()
-        if found is None:
-            raise RuntimeError("the model of this report is gone")
-        return found  # type: ignore[no-any-return]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"changed": self.changed, "kept": self.kept}
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.changed)} changed"]
-        lines += [f"  {c.path or '(the model)'}: {c.before} -> {c.after}" for c in self.changed]
-        if self.kept:
-            lines.append(f"{len(self.kept)} left as they are")
-            lines += [f"  {path or '(the model)'}: {why}" for path, why in self.kept]
-        return "\n".join(lines)
-
+from ._report import Change, Report
+from ._route import is_dense, modes_without_effect, overrides
+from ._stand_in import like, stand_in, stands_for, without_stand_in
 
 RECORD = "_ogive_before"
 
@@ -85,37 +50,36 @@ RECORD = "_ogive_before"
 class Before:
     """What a module was, kept in the module itself: copies and pickles have theirs."""
 
-    root: bool = False
-    """Whether `swap` was called on this module."""
     cls: Any = None
     """Its class, if that was changed."""
-    held: dict[str, Any] = field(default_factory=dict)
-    """Attributes that had other values."""
+    held: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    """Attributes that had other values: what they were, and what `swap` made of them."""
     added: list[str] = field(default_factory=list)
     """Attributes that it did not have."""
 
     def set(self, module: torch.nn.Module, name: str, value: Any) -> None:
         if name in vars(module):
-            self.held.setdefault(name, vars(module)[name])
+            self.held[name] = vars(module)[name], value
         else:
             self.added.append(name)
         setattr(module, name, value)
 
-    def restore(self, module: torch.nn.Module, path: str) -> None:
+    def restore(self, module: torch.nn.Module) -> Iterator[str]:
+        """Undoes what was not changed since, and says what was."""
         for name in self.added:
             vars(module).pop(name, None)
-        for name, value in self.held.items():
-            setattr(module, name, value)
+        for name, (value, ours) in self.held.items():
+            if vars(module).get(name) is ours:
+                setattr(module, name, value)
+            else:
+                yield f"its {name} was set after it was swapped"
         if self.cls is None:
             return
-        now = type(module)
-        if now is counterpart(self.cls) or vars(now).get("_ogive_of") is self.cls:
-            module.__class__ = self.cls
+        found = without_stand_in(type(module), self.cls)
+        if found is None:
+            yield f"it became {shown(type(module))} after it was swapped"
         else:
-            warnings.warn(
-                f"{path or 'the model'} became {shown(now)} after it was swapped, and stays",
-                stacklevel=4,
-            )
+            module.__class__ = found
 
 
 def record(module: torch.nn.Module) -> Before:
@@ -152,30 +116,34 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     """
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"swap changes a torch.nn.Module, not a {type(model).__name__}")
-    if is_swapped(model):
-        raise RuntimeError("this model is swapped already: call unswap(model) first")
+    restore(model)  # swapping twice is swapping once
+    modules = dict(model.named_modules())
     report = Report(_model=weakref.ref(model))
-    record(model).root = True
-    for path, module in model.named_modules():
+    record(model)
+    for path, module in modules.items():
         kind: Any = type(module)
         target = counterpart(kind)
+        device = device_without_kernels(path, modules)
         if target is None:
-            if kind.__module__ == torch.nn.ReLU.__module__:
-                report.kept.append((path, f"{shown(kind)} has no counterpart"))
-        elif (why := obstacle(module)) is not None:
+            report.kept += [(path, why) for why in reasons(module, functional)]
+        elif device is not None:
+            report.kept.append((path, f"{shown(kind)}: there are no kernels for {device}"))
+        elif (why := obstacle(module, target)) is not None:
             report.kept.append((path, f"{shown(kind)}: {why}"))
         else:
             record(module).cls = kind
-            module.__class__ = target
+            module.__class__ = with_function(kind)
             if lean is not None and hasattr(target, "lean"):
                 record(module).set(module, "lean", lean)
             report.changed.append(Change(path, shown(kind), shown(target)))
             continue
-        if functional:
+        if functional and device is None:
             swap_attributes(path, module, lean, report)
             own = kind.__module__.split(".")[0] not in ("torch", "ogive")
             if own or module is model:
                 swap_calls(path, module, lean, report)
+    if functional and device_without_kernels("", modules) is None:
+        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
     return report
 
 
@@ -193,8 +161,6 @@ def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, repor
 def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
     """What a module's forward calls."""
     kind = type(module)
-    if "_ogive_of" in vars(kind):  # by a swap of this part alone
-        return
     if isinstance(module, torch.jit.ScriptModule):
         report.kept.append((path, "it is compiled to TorchScript, with torch's functions in it"))
         return
@@ -206,24 +172,29 @@ def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Re
     record(module).cls = kind
     if "forward" in vars(module):
         record(module).set(module, "forward", Held(vars(module)["forward"], lean))
-    if record(module).root:
-        report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
-
-
-def is_swapped(module: torch.nn.Module) -> bool:
-    found = vars(module).get(RECORD)
-    return found is not None and found.root
 
 
 def unswap(model: torch.nn.Module | Report) -> None:
-    """Undo `swap`, of the model or of a copy of it."""
+    """Undo `swap`, of the model, of a copy or a part of it, or of what has it inside.
+
+    What was changed after the swap stays, and a warning names it.
+    """
     module = model.model if isinstance(model, Report) else model
-    if not is_swapped(module):
+    if not restore(module):
         raise RuntimeError("this model is not swapped")
-    for path, part in list(module.named_modules()):
+
+
+def restore(model: torch.nn.Module) -> bool:
+    """Whether there was something to undo."""
+    undone, left = False, []
+    for path, part in list(model.named_modules()):
         before = vars(part).pop(RECORD, None)
         if before is not None:
-            before.restore(part, path)
+            undone = True
+            left += [f"{path or 'the model'}: {why}" for why in before.restore(part)]
+    if left:
+        warnings.warn(f"not restored: {'; '.join(left)}", stacklevel=3)
+    return undone
 
 
 def shown(cls: type) -> str:
@@ -237,14 +208,21 @@ def _hashable(value: Any) -> bool:
     return type(value).__hash__ is not None and not isinstance(value, torch.nn.Module)
 
 
-@cache
 def counterpart(cls: type) -> type[torch.nn.Module] | None:
-    """The module of Ogive's that does what a class of torch, timm or transformers does."""
+    """The module of Ogive's that does what a class does: one of torch, timm or transformers, or a
+    subclass of those that keeps their forward.
+    """
+    if stands_for(cls):
+        return None
+    if cls.__module__.split(".")[0] not in ("torch", "timm", "transformers", "ogive"):
+        cls = next((base for base in cls.__mro__ if "forward" in vars(base)), cls)
+    return counterpart_by_name(cls)
+
+
+@cache
+def counterpart_by_name(cls: type) -> type[torch.nn.Module] | None:
     home = cls.__module__.split(".")[0]
-    by_word: dict[str, str] = {}
-    for card in map(catalog.find, catalog.names()):
-        for word in (card.title, card.name, *card.aliases):
-            by_word.setdefault(normal(word), card.title)
+    by_word = titles()
     if cls is torch.nn.Identity:
         return None  # nothing to gain, and a copy to lose
     if home == "torch":
@@ -263,6 +241,16 @@ def counterpart(cls: type) -> type[torch.nn.Module] | None:
     if title is None or not _takes_no_arguments(cls):
         return None
     found: type[torch.nn.Module] = getattr(nn, title)
+    return found
+
+
+@cache
+def titles() -> dict[str, str]:
+    """The classes of `nn` by every name of their function."""
+    found: dict[str, str] = {}
+    for card in map(catalog.find, catalog.names()):
+        for word in (card.title, card.name, *card.aliases):
+            found.setdefault(normal(word), card.title)
     return found
 
 
@@ -285,9 +273,11 @@ def normal(word: str) -> str:
     return word.replace("_", "").lower()
 
 
-def obstacle(module: Any) -> str | None:
+def obstacle(module: Any, target: type[torch.nn.Module]) -> str | None:
     """Why a module of torch's cannot be swapped as it is set up."""
-    kind = type(module).__name__
+    if "forward" in vars(module):
+        return "it has a forward of its own, beside its class's"
+    kind = target.__name__
     for card in map(catalog.find, catalog.names("unary")):
         if card.title == kind and (why := beyond(card, vars(module))) is not None:
             return why
@@ -308,6 +298,73 @@ def beyond(card: Card, given: dict[str, Any]) -> str | None:
         if given.get(name, default) != default:
             (peer,) = (p for p in card.peers if dict(p.ignored).get(name) == default)
             return f"{name} = {given[name]}: torch's {peer.differs}"
+    return None
+
+
+def device_without_kernels(path: str, modules: dict[str, torch.nn.Module]) -> str | None:
+    """The device of a module's tensors, or of those around it, if Ogive has no kernels for it."""
+    while True:
+        module = modules[path]
+        tensor = next(itertools.chain(module.parameters(), module.buffers()), None)
+        if tensor is not None or not path:
+            break
+        path = path.rpartition(".")[0]
+    kind = "cpu" if tensor is None else tensor.device.type
+    return None if kind in ("cpu", "meta") or (kind == "cuda" and has_triton()) else kind
+
+
+# What is not reached, and why.
+
+
+def reasons(module: torch.nn.Module, functional: bool) -> Iterator[str]:
+    """Why torch's code, or another library's, still computes something that Ogive could."""
+    kind = type(module)
+    word = normal(kind.__name__).removesuffix("activation")
+    base = next((b for b in kind.__mro__[1:] if counterpart_by_name(b) is not None), None)
+    if isinstance(module, torch.jit.ScriptModule):
+        if normal(module.original_name) in titles():
+            yield "it is compiled to TorchScript, with torch's functions in it"
+    elif isinstance(module, torch.nn.TransformerEncoderLayer):
+        yield (
+            "in evaluation torch may compute the whole layer in one call: its activation and "
+            "softmax are then torch's"
+        )
+    elif kind is torch.nn.MultiheadAttention:
+        yield "torch.nn.MultiheadAttention: torch computes its softmax with the matrix products"
+    elif kind.__module__ == torch.nn.ReLU.__module__:
+        yield f"{shown(kind)} has no counterpart"
+    elif torch.nn.utils.parametrize.is_parametrized(module) and base is not None:
+        yield f"{shown(base)} is parametrised: swap the model before"
+    elif base is not None and any(b.__name__ == "FSDPModule" for b in kind.__mro__):
+        yield f"{shown(base)} has a class of FSDP's: swap the model before fully_shard"
+    elif base is not None:
+        yield f"{shown(kind)} is a {shown(base)} with a forward of its own"
+    elif kind.__module__.split(".")[0] in ("torch", "ogive"):
+        return
+    elif (title := computed(module, word)) is not None:
+        yield (
+            f"{shown(kind)} gives what ogive.torch.nn.{title}() gives, on probe values: it can be "
+            "put in its place"
+        )
+    elif titles().get(word, "Identity") != "Identity" and not functional:
+        yield f"{shown(kind)} calls functions: functional=True reaches torch's"
+
+
+def computed(module: torch.nn.Module, word: str) -> str | None:
+    """The class of `nn` that gives the same on probe values as a module named like a function."""
+    cards = [card for card in map(catalog.find, catalog.names("unary")) if not card.draws]
+    named = any(normal(card.name) in word for card in cards)
+    if not named or any(True for _ in itertools.chain(module.children(), module.parameters())):
+        return None
+    x = torch.linspace(-6, 6, 97, dtype=torch.float64)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=()):
+            y = type(module).forward(module, x.clone())  # without hooks
+            for card in cards:
+                if torch.allclose(getattr(nn, card.title)().double()(x), y, 1e-7, 1e-9):
+                    return card.title
+    except Exception:  # it takes something else
+        return None
     return None
 
 
@@ -349,9 +406,11 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     first, *rest = takes.parameters.values()
     scope: dict[str, Any] = {
         "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
+        "overrides": overrides,
     }  # fmt: skip
     header, given = [f"{first.name}=MISSING"], []
-    conditions = [f"isinstance({first.name}, Tensor)", f"{first.name}.dtype in FLOATS"]
+    of_floats = f"isinstance({first.name}, Tensor) and {first.name}.dtype in FLOATS"
+    conditions = [f"({of_floats} or overrides({first.name}))"]  # a Proxy of fx is no Tensor
     own = {p.name: p for p in card.parameters if card.kind == "unary"}
     without = dict(ignored(card))
     for p in rest:
@@ -471,66 +530,48 @@ def mode_now() -> Functional | None:
 
 
 def of_functions(cls: type, lean: bool | None) -> type:
-    """The class as it is in a swapped model: its forward runs in the mode.
-
-    A class, not a forward of each instance: so forward is a bound method with the signature it had,
-    and copies, replicas and pickles have their own. It is found among the subclasses, of which
-    Python keeps no more than weak references, so it dies with its last module.
-    """
-    known: list[type] = type.__subclasses__(cls)
-    for made in known:
-        if vars(made).get("_ogive_lean", MISSING) is lean:
-            return made
+    """The class as it is in a swapped model: its forward runs in the mode."""
     adapters()
     carry_through_checkpoints()
-    before: Any = cls
     mode, top = Functional, _get_current_function_mode
 
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        now = top()
-        if isinstance(now, mode) and now.lean is lean and not now.paused:
-            return super(functional, self).forward(*args, **kwargs)
-        with mode(lean):
-            return super(functional, self).forward(*args, **kwargs)
+    def write(made: Callable[[], Any]) -> dict[str, Any]:
+        def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+            now = top()
+            if isinstance(now, mode) and now.lean is lean and not now.paused:
+                return super(made(), self).forward(*args, **kwargs)
+            with mode(lean):
+                return super(made(), self).forward(*args, **kwargs)
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        # type(model)(...) makes a new model, which nobody swapped.
-        self.__class__ = before
-        self.__init__(*args, **kwargs)
+        original: Any = cls.forward  # type: ignore[attr-defined]
+        scope = getattr(original, "__globals__", None)  # where its annotations are looked up
+        return {"forward": like(original, forward, scope)}
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        found = super(functional, self).__reduce_ex__(protocol)
-        if isinstance(found, str):
-            return found
-        make, args, *rest = found
-        args = tuple(before if a is functional else a for a in args)
-        return _revived, (make, args, lean), *rest
-
-    body = {
-        "forward": like(before.forward, forward), "__init__": like(before.__init__, __init__),
-        "__reduce_ex__": __reduce_ex__, "_ogive_lean": lean, "_ogive_of": before,
-        "__module__": before.__module__, "__qualname__": before.__qualname__,
-        "__doc__": before.__doc__,
-    }  # fmt: skip
-    functional: Any = type(before)(before.__name__, (before,), body)
-    return functional  # type: ignore[no-any-return]
+    return stand_in(cls, of_functions, (lean,), write)
 
 
-def like(original: Any, function: Any) -> Any:
-    """A function that shows itself as another, signature and all."""
-    made: Any = types.FunctionType(
-        function.__code__.replace(), getattr(original, "__globals__", function.__globals__),
-        function.__name__, None, function.__closure__,
-    )  # fmt: skip
-    made.__signature__ = inspect.signature(original)
-    return functools.update_wrapper(made, original, updated=())
+def with_function(cls: type) -> type:
+    """The class of a module as it is in a swapped model: its forward calls Ogive's function, or
+    torch's for kinds of tensors that only torch takes.
+    """
+    ours: Any = counterpart(cls)
 
+    def write(made: Callable[[], Any]) -> dict[str, Any]:
+        of: Any = cls
+        function, theirs = ours.forward, of.forward
 
-def _revived(make: Callable[..., Any], args: tuple[Any, ...], lean: bool | None) -> Any:
-    """A module of a swapped model as `copy` and `pickle` make it anew."""
-    module = make(*args)
-    module.__class__ = of_functions(type(module), lean)
-    return module
+        def forward(self: Any, input: Any, *more: Any, **rest: Any) -> Any:
+            if input.dtype in FLOATS:
+                try:
+                    return function(self, input, *more, **rest)
+                except RuntimeError:
+                    if is_dense(input):
+                        raise
+            return theirs(self, input, *more, **rest)
+
+        return {"forward": like(theirs, forward), "extra_repr": of.extra_repr}
+
+    return stand_in(cls, with_function, (), write, ours)
 
 
 class Held:

@@ -15,10 +15,10 @@ from ..calls.codegen import generated
 from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
 from . import _formulas, _launch
-from ._arguments import by_torch_alone, ignored, into, warn_of_ignored
+from ._arguments import by_torch_alone, ignored, into, torch_function, warn_of_ignored
 from ._checks import as_number, floating
 from ._functions import eager
-from ._operators import define_mode, on_gpu, on_the_cpu, schema
+from ._operators import decompose, define_mode, on_gpu, on_the_cpu, schema
 from ._route import (
     FORMULA,
     KERNELS,
@@ -26,12 +26,12 @@ from ._route import (
     by_operator,
     by_torch,
     densely,
+    is_passed_on,
     is_plain,
     needs_operator,
+    pass_on,
     route,
     route_of,
-    unseen,
-    within_devices,
 )
 from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal, saving
 
@@ -144,6 +144,8 @@ class Unary:
             "value", self.value, self.first_order, keeps=self.kept_for_backward,
             signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
         )  # fmt: skip
+        given, by_torch_s = 1 + len(self.parameters), torch_function(card, self.formula)
+        decompose(self.operator, lambda *args: by_torch_s(*args[:given]))
         if self.lean is not None:
             self.lean_operator, self.lean_backward = lean_operators(self, self.lean)
 
@@ -620,11 +622,11 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
         except RuntimeError:
             if is_plain(input):
                 raise{otherwise}{approximated}
-    if within_devices(input):
-        with unseen():
-            return again(
-                input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean, out=out
-            )
+    if is_passed_on(input):
+        return pass_on(
+            again, input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean,
+            out=out,
+        )
     if out is not None:
         return into(
             out, {of.name!r},
@@ -633,7 +635,7 @@ def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
     return call(input, ({names}{"," if parameters else ""}), inplace, lean)
 """
     scope: dict[str, Any] = {
-        "route": route, "is_plain": is_plain, "within_devices": within_devices, "unseen": unseen,
+        "route": route, "is_plain": is_plain, "is_passed_on": is_passed_on, "pass_on": pass_on,
         "grad_enabled": _grad_enabled, "call": of.call_unary,
         "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,

@@ -1,0 +1,121 @@
+"""Classes that stand in for those of a swapped model's modules.
+
+Each is a subclass that shows itself as its base: by name, signatures, repr and pickle.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any
+
+from ._modules import OfCard
+
+
+class EqualToBase(type):
+    """Makes a stand-in equal to the class that it stands for, which ``is`` alone tells apart.
+
+    Other libraries choose by ``type(module) == nn.ReLU`` and in tables by class. Not for a class
+    whose methods call ``super()``: torch.compile looks for the next class by equality.
+    """
+
+    def __eq__(cls, other: object) -> bool:
+        base = stands_for(cls)
+        return cls is other or (base is not None and base == other)
+
+    def __hash__(cls) -> int:
+        return hash(stands_for(cls)) if stands_for(cls) else super().__hash__()
+
+
+def stands_for(cls: type) -> type | None:
+    """The class for which a stand-in was made; None of other classes."""
+    return vars(cls).get("_ogive_of")
+
+
+def stand_in(
+    cls: type,
+    make: Callable[..., type],
+    options: tuple[Any, ...],
+    write: Callable[[Callable[[], Any]], dict[str, Any]],
+    ours: type | None = None,
+) -> type:
+    """A subclass of ``cls`` with what ``write`` gives; ``make(cls, *options)`` makes it again.
+
+    With ``ours``, the module class that gives the function, it is equal to ``cls``.
+
+    A class, not a forward of each instance: so forward is a bound method with the signature it had,
+    and copies, replicas and pickles have their own. It is found among the subclasses, of which
+    Python keeps no more than weak references, so it dies with its last module.
+    """
+    known: list[type] = type.__subclasses__(cls)
+    for found in known:
+        if stands_for(found) is cls and vars(found)["_ogive_made"] == (make, *options):
+            return found
+    before: Any = cls
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        # type(model)(...) makes a new model, which nobody swapped.
+        self.__class__ = before
+        self.__init__(*args, **kwargs)
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        found = super(made, self).__reduce_ex__(protocol)
+        if isinstance(found, str):
+            return found
+        anew, args, *rest = found
+        args = tuple(before if a is made else a for a in args)
+        return revived, (anew, args, make, options), *rest
+
+    body = {
+        **write(lambda: made), "__init__": like(before.__init__, __init__),
+        "__reduce_ex__": __reduce_ex__, "__prepare_scriptable__": OfCard.__prepare_scriptable__,
+        "_ogive_of": before, "_ogive_made": (make, *options),
+        "__module__": before.__module__, "__qualname__": before.__qualname__,
+        "__doc__": before.__doc__,
+    }  # fmt: skip
+    meta: Any = type(before)
+    bases: tuple[type, ...] = (before,)
+    if ours is not None:
+        meta, bases = EqualToBase if meta is type else meta, (before, ours)
+    made: Any = meta(before.__name__, bases, body)
+    return made  # type: ignore[no-any-return]
+
+
+def revived(
+    anew: Callable[..., Any], args: tuple[Any, ...], make: Any, options: tuple[Any, ...]
+) -> Any:
+    """A module of a swapped model as `copy` and `pickle` make it anew."""
+    module = anew(*args)
+    module.__class__ = make(type(module), *options)
+    return module
+
+
+def like(original: Any, function: Any, scope: dict[str, Any] | None = None) -> Any:
+    """A function that shows itself as another, signature and all."""
+    made: Any = types.FunctionType(
+        function.__code__.replace(), function.__globals__ if scope is None else scope,
+        function.__name__, function.__defaults__, function.__closure__,
+    )  # fmt: skip
+    made.__signature__ = inspect.signature(original)
+    return functools.update_wrapper(made, original, updated=())
+
+
+def without_stand_in(cls: type, before: type) -> type | None:
+    """A class with ``before`` again where its stand-in is; None where nothing can say how.
+
+    torch's parametrisations and ``fully_shard`` derive a class of their own from a module's.
+    """
+    if stands_for(cls) is before:
+        return before
+    if not any(stands_for(base) is before for base in cls.__bases__):
+        return None
+    bases = tuple(before if stands_for(base) is before else base for base in cls.__bases__)
+    body = {k: v for k, v in vars(cls).items() if k not in ("__dict__", "__weakref__")}
+    codes = [getattr(value, "__code__", None) for value in body.values()]
+    if any(code and "__class__" in code.co_freevars for code in codes):  # a super() of the old one
+        return None
+    meta: Any = type(before)
+    found: type = meta(cls.__name__, bases, body)
+    return found
