@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from contextlib import suppress
 
 import pytest
@@ -106,6 +107,25 @@ def test_a_worker_of_this_machine_killed_midway_loses_nothing():
 
     found = execute(planned, jobs=2, progress=kill)
     assert killed
+    assert "a worker was killed; its jobs were run again" in found.notes
+    assert trials_of(found) == trials_of(execute(planned, jobs=1))
+
+
+def test_jobs_whose_future_is_cancelled_are_run_again(monkeypatch):
+    """As dask does it now and then, where a worker dies while its scheduler rearranges the work."""
+    planned, parallel, cancelled = plan(made_table(), splits=5, **TINY), Workers._parallel, []
+
+    def _parallel(self, arrays, settings, jobs):
+        if cancelled:
+            yield from parallel(self, arrays, settings, jobs)
+        else:
+            cancelled.append(len(jobs))
+            yield from parallel(self, arrays, settings, dict(list(jobs.items())[:2]))
+            raise CancelledError
+
+    monkeypatch.setattr(Workers, "_parallel", _parallel)
+    found = execute(planned, jobs=2)
+    assert cancelled
     assert "a worker was killed; its jobs were run again" in found.notes
     assert trials_of(found) == trials_of(execute(planned, jobs=1))
 

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -114,7 +115,7 @@ class Workers:
                         self.starting = max(0.0, done.began - self.asked)
                     del open_[done.number]
                     yield done
-            except TerminatedWorkerError:
+            except (TerminatedWorkerError, CancelledError):  # the latter from dask
                 deaths += 1
                 if deaths > MOST_DEATHS:
                     raise StudyError(
