@@ -99,7 +99,6 @@ $(VENV)/.study: $(VENV)/.own
 $(VENV)/.test: $(VENV)/.native
 	$(BIN)/python -m pip install --quiet --no-build-isolation \
 		-Cbuild-dir=build/editable --editable ".[test]"
-	$(BIN)/python tools/stub.py
 	touch $@
 
 $(VENV)/.mutate: $(VENV)/.test

@@ -125,8 +125,8 @@ def _check(card: Card, parameters: dict[str, float]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             has = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
             raise PredictError(f"{card.name} has no parameter {name!r}; {has}")
-        low, high = known[name].domain
-        if not low < value < high:
+        if not known[name].holds(value):
+            low, high = known[name].domain
             raise PredictError(
                 f"{card.name}: {name} must lie between {low} and {high}, not {value}"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -29,8 +29,14 @@ def show(card: Card, console: Console) -> None:
 
 def html(card: Card) -> str:
     """The same card as an HTML fragment for a notebook."""
+    return fragment(renderables(card, 100))
+
+
+def fragment(parts: Iterable[RenderableType]) -> str:
+    """What rich prints of the parts, as an HTML fragment for a notebook."""
     console = Console(record=True, width=100, file=io.StringIO())
-    show(card, console)
+    for part in parts:
+        console.print(part)
     frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
     return console.export_html(inline_styles=True, code_format=frame)
 

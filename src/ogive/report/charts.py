@@ -394,23 +394,28 @@ def profiles(
         add(plot, data, band)
         add(plot, data, LineGlyph(x="x", y="y", line_color=look.light, line_width=2))
         shown.append(add(plot, data, dot, curve.name))
-    _legend(plot, shown)
+    legend(plot, shown)
     hover(plot, shown, [("", "$name"), ("layer", "@x"), (y, "@y{0.000}")])
     return Chart(plot, label, height)
 
 
-def _legend(plot: Any, renderers: Sequence[Any]) -> None:
-    """A legend in a line above the chart."""
-    legend: Any = Legend(
+def legend(
+    plot: Any, renderers: Sequence[Any], *, size: str = "12px", columns: int | None = None
+) -> None:
+    """Names of the renderers above the chart: in one line, or from the left in columns."""
+    layout: dict[str, Any] = {"orientation": "horizontal"}
+    if columns is not None:
+        layout = {"ncols": columns, "location": "left"}
+    names: Any = Legend(
         items=[LegendItem(label=value(each.name), renderers=[each]) for each in renderers],
-        orientation="horizontal",
+        **layout,
     )
-    legend.background_fill_color = legend.border_line_color = None
-    legend.label_text_color = INK[0]
-    legend.label_text_font = FONT
-    legend.label_text_font_size = "12px"
-    legend.padding = 2
-    plot.add_layout(legend, "above")
+    names.background_fill_color = names.border_line_color = None
+    names.label_text_color = INK[0]
+    names.label_text_font = FONT
+    names.label_text_font_size = size
+    names.padding = 2
+    plot.add_layout(names, "above")
 
 
 def functions(
@@ -464,7 +469,7 @@ def functions(
         shown.append(add(plot, data, line, name))
         tip = f"@y{index}{{0.0000}}"
         hover(plot, shown[-1:], [("", name), ("x", "@x{0.00}"), ("", tip)])
-    _legend(plot, shown)
+    legend(plot, shown)
     return Chart(plot, label, height)
 
 

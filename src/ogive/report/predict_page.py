@@ -10,7 +10,7 @@ from typing import Any
 from bokeh.core.properties import value
 from bokeh.models import Line as LineGlyph
 from bokeh.models import Range1d, Scatter, Text
-from bokeh.models.annotations import Legend, LegendItem, Span
+from bokeh.models.annotations import Span
 
 from ogive.predict import Comparison, EdgePoint, ModelPrediction, Network
 from ogive.predict.model_result import label
@@ -84,23 +84,8 @@ def _layers(
         glyph = LineGlyph(x="x", y="y", line_color=look.light, line_dash=dash, line_width=2.2)
         shown.append(charts.add(plot, data, glyph, predict_terminal.title(each)))
     charts.hover(plot, shown, [("", "$name"), ("layer", "@x"), (y, "@y{0.000}")])
-    _legend(plot, shown)
+    charts.legend(plot, shown, size="11px", columns=2)  # two columns fit a phone
     return Chart(plot, f"{y} by layer, for each network", 300)
-
-
-def _legend(plot: Any, renderers: Sequence[Any]) -> None:
-    """Names of the lines above the chart, two beside each other so that a phone holds them."""
-    legend: Any = Legend(
-        items=[LegendItem(label=value(each.name), renderers=[each]) for each in renderers],
-        ncols=2,
-        location="left",
-    )
-    legend.background_fill_color = legend.border_line_color = None
-    legend.label_text_color = INK[0]
-    legend.label_text_font = FONT
-    legend.label_text_font_size = "11px"
-    legend.padding = 2
-    plot.add_layout(legend, "above")
 
 
 def edge_map(found: Comparison) -> Chart:
@@ -222,7 +207,7 @@ def _beside(lines: Sequence[tuple[str, float | None, float | None]], y: str) -> 
     shown = [charts.add(plot, data, line, "predicted"), charts.add(plot, data, dot, "measured")]
     tips = [("", "@path"), ("predicted", "@predicted{0.00}"), ("measured", "@measured{0.00}")]
     charts.hover(plot, shown[1:], tips)
-    _legend(plot, shown)
+    charts.legend(plot, shown, size="11px", columns=2)  # two columns fit a phone
     return Chart(plot, f"{y}: predicted and measured, call by call", 300)
 
 

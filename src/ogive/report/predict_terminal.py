@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +14,7 @@ from ogive.predict import Comparison, Line, ModelPrediction, Network
 from ogive.predict.model_result import label
 
 from . import braille, palette
+from .card_terminal import fragment
 from .text import number, signed
 
 HEIGHT = 12
@@ -30,15 +30,7 @@ def show(found: Sequence[Network], console: Console) -> None:
 
 def html(found: Sequence[Network]) -> str:
     """The same as a fragment for a notebook."""
-    return _fragment(renderables(found, 100))
-
-
-def _fragment(parts: Iterator[RenderableType]) -> str:
-    console = Console(record=True, width=100, file=io.StringIO())
-    for part in parts:
-        console.print(part)
-    frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
-    return console.export_html(inline_styles=True, code_format=frame)
+    return fragment(renderables(found, 100))
 
 
 def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType]:
@@ -165,7 +157,7 @@ def show_model(found: ModelPrediction, console: Console) -> None:
 
 def model_html(found: ModelPrediction) -> str:
     """The same as a fragment for a notebook."""
-    return _fragment(model_renderables(found, 100))
+    return fragment(model_renderables(found, 100))
 
 
 def model_renderables(found: ModelPrediction, width: int) -> Iterator[RenderableType]:
