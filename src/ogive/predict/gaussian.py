@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import PredictError
 from .functions import Activation, Function, resolve
 from .quadrature import NODES, Floats, rule, rules
 
@@ -201,11 +202,15 @@ def gain(
     >>> round(gain("swiglu"), 4)
     1.6765
     """
-    function = resolve(activation, derivative, breaks, **parameters)
+    return 1 / math.sqrt(square_of(resolve(activation, derivative, breaks, **parameters)))
+
+
+def square_of(function: Function) -> float:
+    """E f(z)^2 for z ~ N(0, 1), by which a gain divides."""
     square = moments_of(function, 1.0).square
     if not (math.isfinite(square) and square > 0):
-        raise ValueError(f"{function.name} has no gain: E f(z)^2 is {square}")
-    return 1 / math.sqrt(square)
+        raise PredictError(f"{function.name} has no gain: E f(z)^2 is {square}")
+    return square
 
 
 def gradient_ratio(

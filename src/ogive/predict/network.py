@@ -14,7 +14,7 @@ import ogive
 
 from .errors import PredictError
 from .functions import Activation, Function, resolve
-from .gaussian import dual_of, moments_of
+from .gaussian import dual_of, moments_of, square_of
 from .quadrature import rule
 
 INITS = {"he": 2.0, "glorot": 1.0, "lecun": 1.0, "torch": 1 / 3}
@@ -191,10 +191,7 @@ def initialisation(init: str | float, function: Function) -> tuple[str, float]:
         if word in INITS:
             return word, INITS[word]
         if word == "gain":
-            square = moments_of(function, 1.0).square
-            if not (math.isfinite(square) and square > 0):
-                raise PredictError(f"{function.name} has no gain: E f(z)^2 is {square}")
-            return word, 1 / square
+            return word, 1 / square_of(function)
         try:
             value = float(word)
         except ValueError:
