@@ -39,7 +39,7 @@ struct cross_entropy {
   // One label and no other option, in float lanes. Of S = e_t + rest only the rest is summed, so
   // that loss = log1p(rest/e_t) and 1 - p_t = rest/S keep their digits in a confident row.
   template <class M>
-  static bool float_loss(float_row &r, const float *z, std::ptrdiff_t n, std::ptrdiff_t target,
+  static bool float_loss(long_row &r, const float *z, std::ptrdiff_t n, std::ptrdiff_t target,
                          double weight, double factor, double &loss, float *dz) {
     if (!(dz == nullptr ? r.prepare<false>(z, n, target) : r.prepare<true>(z, n, target)))
       return false;

@@ -131,7 +131,7 @@ private:
 
 template <>
 constexpr entry rows_entry<gumbel_softmax>(const char *name) {
-  entry e{name, "rows", 1, {}, {}};
+  entry e{name, "rows", {}, {}};
   set(e, mode::value, gumbel_softmax::value_operands,
       []<class T>(T) constexpr -> loop { return gumbel_softmax::run<T, false>; });
   set(e, mode::backward, gumbel_softmax::backward_operands,

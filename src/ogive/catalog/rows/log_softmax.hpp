@@ -17,7 +17,7 @@ struct log_softmax {
   // Next to 0, at a class that has more than half, log S is needed relative to itself: from the
   // rest.
   template <class M>
-  static bool float_value(float_row &r, const float *x, std::ptrdiff_t n, float *y) {
+  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
     if (!r.prepare<false>(x, n)) return false;
     const std::ptrdiff_t k = r.likeliest();
     double origin = r.origin(), log_sum = r.log_sum();

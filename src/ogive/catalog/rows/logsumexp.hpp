@@ -13,7 +13,7 @@ struct logsumexp {
 
   // Near 0 it has no more digits than log S, and needs them of a double.
   template <class M>
-  static bool float_value(float_row &r, const float *x, std::ptrdiff_t n, float *y) {
+  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
     if (!r.prepare<false>(x, n)) return false;
     const double all = r.origin() + r.log_sum();
     if (magnitude(all) < 0.5) return false;
@@ -31,7 +31,7 @@ struct logsumexp {
   }
 
   template <class M>
-  static bool float_backward(float_row &r, const float *x, std::ptrdiff_t n, float dy, float *dx) {
+  static bool float_backward(long_row &r, const float *x, std::ptrdiff_t n, float dy, float *dx) {
     const double size = magnitude(static_cast<double>(dy));
     return size >= 0x1p-60 && size <= 0x1p60 && r.prepare<true>(x, n) &&
            r.powers<M>(static_cast<double>(dy) / r.sum(), dx);

@@ -26,7 +26,7 @@ struct softmax {
     return taken;
   }
   template <class M>
-  static bool float_value(float_row &r, const float *x, std::ptrdiff_t n, float *y) {
+  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
     return r.prepare<true>(x, n) && r.powers<M>(1 / r.sum(), y);
   }
 

@@ -21,7 +21,7 @@ struct grade {
   using type = elementary<f32_grade>;
 };
 template <class T>
-  requires(sizeof(T) == 2)
+  requires(is_half<T>)
 struct grade<T> {
   using type = elementary<half_grade>;
 };
@@ -106,7 +106,7 @@ struct value_in_lanes<K> : lane_form<K> {
   static constexpr bool keeps_ties = requires { K::keeps_ties; };
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
-    if constexpr (keeps_ties && sizeof(T) == 2)
+    if constexpr (keeps_ties && is_half<T>)
       return rounded_to_odd(K::value_lanes(x, p...));
     else
       return rounded(K::value_lanes(x, p...));
@@ -115,7 +115,7 @@ struct value_in_lanes<K> : lane_form<K> {
 // dy times a slope in lanes; to be rounded once more where the format is T.
 template <class T, bool keeps_ties>
 OGIVE_INLINE floats passed_back(floats dy, float_pair slope) {
-  if constexpr (keeps_ties && sizeof(T) == 2)
+  if constexpr (keeps_ties && is_half<T>)
     return slope.high == 0 ? floats{} : rounded_to_odd(product(dy, slope));
   else
     return pass_back(dy, slope);
@@ -130,7 +130,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
   // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>
   static constexpr bool own =
-      backward && sizeof(T) == 2 && requires(floats x) { K::backward_lanes(x, x); };
+      backward && is_half<T> && requires(floats x) { K::backward_lanes(x, x); };
   template <class T>
   static constexpr interval range =
       own<T> ? interval{lane_range.least, lane_range.most, 0x1p-24f} : lane_range;
@@ -145,7 +145,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
       if constexpr (backward)
         return passed_back<T, keeps_ties>(first, slope);
       else
-        return keeps_ties && sizeof(T) == 2 ? rounded_to_odd(slope) : slope.high + slope.low;
+        return keeps_ties && is_half<T> ? rounded_to_odd(slope) : slope.high + slope.low;
     }
   }
 };

@@ -47,7 +47,7 @@ struct product_of {
   using type = elementary<product_grade>;
 };
 template <class T>
-  requires(sizeof(T) == 2)
+  requires(is_half<T>)
 struct product_of<T, false> {
   using type = elementary<half_product_grade>;
 };
@@ -203,7 +203,7 @@ OGIVE_FLATTEN void gate_whole(const In *const (&in)[Op::inputs], Out *const (&ou
 // vectorise.
 template <class Op, class M, class T>
 void compute_gated(T *const (&in)[Op::inputs], T *const (&out)[Op::outputs], std::ptrdiff_t n) {
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     alignas(64) float wide[Op::inputs][block_size];
     alignas(64) odd_float odd[Op::outputs][block_size];
     float *from[Op::inputs];
@@ -239,7 +239,7 @@ bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
 // The row in the op table.
 template <class K>
 constexpr entry gated_entry(const char *name) {
-  entry e{name, "gated", 0, {}, {}};
+  entry e{name, "gated", {}, {}};
   set(e, mode::value, "T T -> T",
       []<class T>(T) constexpr -> loop { return gated<gated_value_of<K>, K, T>; });
   set(e, mode::backward, "T T T -> T T",

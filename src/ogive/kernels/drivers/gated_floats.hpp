@@ -42,7 +42,7 @@ OGIVE_INLINE void gate_vector(const T *const (&in)[Op::inputs], T *const (&out)[
   Op::run(x, y);
   mask open = {};
   for (int k = 0; k < Op::outputs; ++k) {
-    if (sizeof(T) == 2) open |= undecided(y[k], T{});
+    if (is_half<T>) open |= undecided(y[k], T{});
     store(y[k], out[k] + at);
   }
   if (!Op::takes(x, y) || !everywhere(~open)) [[unlikely]]

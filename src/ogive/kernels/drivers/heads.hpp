@@ -18,7 +18,7 @@ namespace {
 
 template <class K>
 constexpr entry heads_entry(const char *name) {
-  entry e{name, "heads", 0, {}, {}};
+  entry e{name, "heads", {}, {}};
   if constexpr (requires { K::accumulated_operands; })
     set(e, mode::accumulated, K::accumulated_operands,
         []<class T>(T) constexpr -> loop { return K::template accumulated<T>; });

@@ -8,7 +8,7 @@ namespace {
 
 template <class K>
 constexpr entry internal_entry(const char *name) {
-  entry e{name, "internal", 0, {}, {}};
+  entry e{name, "internal", {}, {}};
   set(e, mode::value, K::value_operands,
       []<class T>(T) constexpr -> loop { return K::template value<T>; });
   return e;

@@ -324,13 +324,13 @@ inline std::ptrdiff_t first_position(const float *x, std::ptrdiff_t n, float val
 // Rows of floats, one after the other. While the powers of a row are summed, the results of the row
 // before it are written, block by block: then there is always something to compute while memory
 // reads, writes, or adds up the end of a row.
-class float_row {
+class long_row {
 public:
   // Room for two rows of `room_for(n)` floats.
-  float_row(float *room, bool streaming) : room_(room), streaming_(streaming) {}
-  ~float_row() { finish(); }
-  float_row(const float_row &) = delete;
-  float_row &operator=(const float_row &) = delete;
+  long_row(float *room, bool streaming) : room_(room), streaming_(streaming) {}
+  ~long_row() { finish(); }
+  long_row(const long_row &) = delete;
+  long_row &operator=(const long_row &) = delete;
   static constexpr std::ptrdiff_t room_for(std::ptrdiff_t n) {
     return n + 2 * rows_of_floats::group;
   }
@@ -417,7 +417,7 @@ private:
     bool streaming = false;
 
     results() = default;
-    results(const float_row &r, double factor, float *where)
+    results(const long_row &r, double factor, float *where)
         : ones(r.ones()), rests(r.rests()), to(where), n(r.n_), streaming(r.streaming_) {
       rows_of_floats::split(factor * (1 / rows_of_floats::unit), high, low);
     }

@@ -16,7 +16,7 @@
 //     // for floats, where all options are such that `is_plain`: one row against one label, false
 //     // where it is not for float lanes; and rows side by side: which it took, one bit per row
 //     static bool is_plain(const double *options);
-//     template <class M> static bool float_loss(float_row &r, const float *z, ptrdiff_t n,
+//     template <class M> static bool float_loss(long_row &r, const float *z, ptrdiff_t n,
 //       ptrdiff_t label, double weight, double factor, double &loss, float *dz);
 //     static unsigned short_losses(short_rows &some, const int32_t *label, const double *weight,
 //       const double *factor, double *loss, bool graded);
@@ -161,7 +161,7 @@ unsigned short_rows_in_floats(const loss_operands<K> &of, std::ptrdiff_t first,
 }
 
 template <class K, class T>
-bool long_row_in_floats(const loss_operands<K> &of, float_row &one, std::ptrdiff_t row,
+bool long_row_in_floats(const loss_operands<K> &of, long_row &one, std::ptrdiff_t row,
                         float *buffer) {
   const std::int64_t label = single_label<T>(of, row);
   if (label < 0 || !of.is_plain(row)) return false;
@@ -183,7 +183,7 @@ bool long_row_in_floats(const loss_operands<K> &of, float_row &one, std::ptrdiff
 
 // The same for one row or some, whichever they are.
 template <class K, class T>
-[[gnu::noinline]] unsigned rows_in_floats(const loss_operands<K> &of, float_row &one,
+[[gnu::noinline]] unsigned rows_in_floats(const loss_operands<K> &of, long_row &one,
                                           std::ptrdiff_t first, std::ptrdiff_t rows,
                                           float *buffer) {
   if (of.n == 0) return 0; // not a weight to read
@@ -242,12 +242,12 @@ template <class K, class T>
   constexpr bool in_floats = sizeof(T) <= 4 && requires { K::short_losses; };
   const loss_operands<K> of{args, steps, todo.n, by_label, curved};
   const std::ptrdiff_t n = todo.n;
-  const scratch memory((4 + K::rooms) * n + (in_floats ? float_row::room_for(n) : 0));
+  const scratch memory((4 + K::rooms) * n + (in_floats ? long_row::room_for(n) : 0));
   if (memory.data() == nullptr) return false;
   double *const d = memory.data(), *const e = d + n, *const q = e + n, *const h = q + n;
   double *const room = h + n;
-  [[maybe_unused]] float_row one(reinterpret_cast<float *>(room + K::rooms * n),
-                                 sizeof(T) == 4 && todo.streaming);
+  [[maybe_unused]] long_row one(reinterpret_cast<float *>(room + K::rooms * n),
+                                sizeof(T) == 4 && todo.streaming);
   [[maybe_unused]] const auto by_floats = [&](std::ptrdiff_t first, std::ptrdiff_t rows) {
     if constexpr (in_floats)
       return rows_in_floats<K, T>(of, one, first, rows, reinterpret_cast<float *>(d));

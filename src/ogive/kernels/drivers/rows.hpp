@@ -12,10 +12,10 @@
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
 //     // for floats, at temperature 1 and without a mask
 //     template <class M>                                        // false, and y as it was, where
-//     static bool float_value(float_row &r, const float *x,     // the row is not for float lanes
+//     static bool float_value(long_row &r, const float *x,     // the row is not for float lanes
 //                             ptrdiff_t n, float *y);
 //     template <class M>                                        // the same where it reduces
-//     static bool float_backward(float_row &r, const float *x, ptrdiff_t n, float dy, float *dx);
+//     static bool float_backward(long_row &r, const float *x, ptrdiff_t n, float dy, float *dx);
 //     static unsigned short_value(short_rows &some);            // which it took, a bit each
 //     static unsigned short_backward(short_rows &some, const float *dy);
 //     // leaves sign dx in y
@@ -148,7 +148,7 @@ template <class T>
     return;
   }
   const T *const packed = reinterpret_cast<const T *>(from);
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     alignas(64) float wide[block_size];
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
@@ -202,7 +202,7 @@ template <class T>
     return;
   }
   T *const packed = reinterpret_cast<T *>(to);
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     alignas(64) odd_float odd[block_size];
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
@@ -219,7 +219,7 @@ template <class T>
 [[gnu::noinline]] inline const float *floats_of(const char *from, std::ptrdiff_t step,
                                                 std::ptrdiff_t n, bool negates, float *buffer) {
   const bool packed = step == static_cast<std::ptrdiff_t>(sizeof(T));
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     if (packed)
       widen_all(reinterpret_cast<const T *>(from), buffer, n);
     else
@@ -249,7 +249,7 @@ template <class T>
 template <class T>
 inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
                        std::ptrdiff_t step, std::ptrdiff_t rows, std::ptrdiff_t n, bool negates) {
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     alignas(64) float wide[lanes * short_rows::longest];
     if (step == sizeof(T) && outer == n * step)
       widen_all(reinterpret_cast<const T *>(from), wide, rows * n);
@@ -265,7 +265,7 @@ inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
 template <class T>
 inline void write_short(short_rows &some, unsigned taken, char *to, std::ptrdiff_t outer,
                         std::ptrdiff_t step) {
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     alignas(64) float wide[lanes * short_rows::longest];
     const std::ptrdiff_t n = some.columns();
     constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
@@ -287,11 +287,11 @@ bool rows(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr int cores = (backward && !K::reduces) ? 1 : 0; // core steps before those of x
   constexpr double sign = sign_of_logits<K>();
   const std::ptrdiff_t n = todo.n, *core = steps + result + 1;
-  const scratch memory(4 * n + float_row::room_for(n));
+  const scratch memory(4 * n + long_row::room_for(n));
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
-  [[maybe_unused]] float_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
-                                             sizeof(T) == 4 && todo.streaming);
+  [[maybe_unused]] long_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
+                                            sizeof(T) == 4 && todo.streaming);
   using M = typename exponential<T, K::reduces>::grade;
   constexpr bool in_floats = sizeof(T) <= 4 && (backward ? requires {
                                K::template float_backward<M>;
@@ -464,7 +464,7 @@ bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps
 // The row in the op table.
 template <class K>
 constexpr entry rows_entry(const char *name) {
-  entry e{name, "rows", 1, {}, {}};
+  entry e{name, "rows", {}, {}};
   set(e, mode::value, K::reduces ? "T(n) d ?(n) -> T" : "T(n) d ?(n) -> T(n)",
       []<class T>(T) constexpr -> loop { return rows<K, T, false>; });
   set(e, mode::backward, K::reduces ? "T T(n) d ?(n) -> T(n)" : "T(n) T(n) d ?(n) -> T(n)",

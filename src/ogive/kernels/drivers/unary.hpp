@@ -119,7 +119,7 @@ constexpr entry unary_entry(const char *name) {
   constexpr int parameters = parameter_count<K>();
   constexpr const char *one[] = {"T -> T", "T d -> T", "T d d -> T"};
   constexpr const char *two[] = {"T T -> T", "T T d -> T", "T T d d -> T"};
-  entry e{name, "unary", parameters, {}, {}};
+  entry e{name, "unary", {}, {}};
   set(e, mode::value, one[parameters],
       []<class T>(T) constexpr -> loop { return elementwise<K, value_of, T>; });
   set(e, mode::derivative, one[parameters],

@@ -104,7 +104,7 @@ template <class R>
 // A block, widened, where it lies or in a buffer that is filled up with zeros.
 template <class T, class Wide = decltype(widen(T{}))>
 inline const Wide *widened_block(const T *x, std::ptrdiff_t n, Wide *buffer) {
-  if constexpr (sizeof(T) == 2) {
+  if constexpr (is_half<T>) {
     widen_all(x, buffer, n);
   } else {
     if (n == block_size) return x;
@@ -190,7 +190,7 @@ template <class K, class M, class T, class... P>
     const wide *const a = widened_block(dy + begin, count, dy_buffer);
     const wide *const b = lean_of<K>::inputs == 2 ? widened_block(y + begin, count, y_buffer) : a;
     // Where much is computed, storing halves makes the loop take twice as many at once.
-    if constexpr (sizeof(T) == 2 && lean_of<K>::inputs == 1) {
+    if constexpr (is_half<T> && lean_of<K>::inputs == 1) {
       alignas(64) odd_float result[block_size];
       lean_block<K, M>(a, b, marks, result);
       round_all(reinterpret_cast<const float *>(result), out + begin, count);

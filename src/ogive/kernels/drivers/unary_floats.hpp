@@ -156,7 +156,7 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
   for (int k = 0; k < vectors; ++k)
     y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
   bool taken = takes_all<Op, T>(a, b, p...);
-  if constexpr (sizeof(T) == 2 && !Op::keeps_ties) {
+  if constexpr (is_half<T> && !Op::keeps_ties) {
     mask open = undecided(y[0], T{});
     for (int k = 1; k < vectors; ++k) open |= undecided(y[k], T{});
     taken &= everywhere(~open);

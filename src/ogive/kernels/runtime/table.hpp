@@ -53,7 +53,6 @@ using loop = bool (*)(char **args, const work &todo, const std::ptrdiff_t *steps
 struct entry {
   const char *name = nullptr;
   const char *kind = nullptr;
-  int parameters = 0; // operands between x and the result, double
   const char *operands[modes] = {};
   loop run[modes][formats] = {};
 };

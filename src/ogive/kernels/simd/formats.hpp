@@ -18,6 +18,9 @@ struct half {
 struct bfloat {
   std::uint16_t bits;
 };
+// Whether a format is one of these two.
+template <class T>
+constexpr bool is_half = sizeof(T) == 2;
 
 OGIVE_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 OGIVE_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
@@ -72,7 +75,7 @@ struct odd_float {
   float value;
 };
 // The float that a double becomes on its way to a format.
-template <class T, bool is_half = sizeof(T) == 2>
+template <class T, bool to_half = is_half<T>>
 struct on_the_way {
   using type = float;
 };
