@@ -94,7 +94,7 @@ def evaluate(
             if mode == "probabilities":
                 goal = checks.checked_probabilities(goal, work, of.most)
             dz = None if gradients is None else z
-            of.run(plan._replace(goal=goal), z, loss=losses, dz=dz)
+            of.run(plan, z, goal, loss=losses, dz=dz)
             loss[some] = losses
             if gradients is not None:
                 gradients.add(some, rows, z)

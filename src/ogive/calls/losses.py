@@ -79,17 +79,19 @@ class Loss:
         self.unweighted = tuple(k for k, p in enumerate(self.numbers) if p.unweighted)
 
     def checked_mode(
-        self, shape: Shape, axis: int, weights: Iterable[Shape | None],
-        target: Shape, dtype: Any, integers: bool, ignore_index: Any,
+        self, shape: Shape, axis: int, weights: Sequence[Any],
+        target: Shape, dtype: Any, integers: bool, ignore_index: Any, samples: int = 0,
     ) -> str:  # fmt: skip
-        """Refuses shapes and kinds that do not fit logits of some shape; the kernel's mode."""
+        """Refuses shapes and kinds that do not fit logits of some shape; the kernel's mode. The
+        first `samples` axes of weights are of calls of their own.
+        """
         if self.over_rows:
             checks.check_classes(shape, axis)
         for name, own in zip(self.weights, weights, strict=True):
             if own is not None and self.over_rows:
-                checks.check_class_weights(name, own, shape, axis)
+                checks.check_class_weights(name, tuple(own.shape[samples:]), shape, axis)
             elif own is not None:
-                checks.check_element_weights(name, own, shape)
+                checks.check_element_weights(name, tuple(own.shape[samples:]), shape)
         if self.over_rows:
             return checks.mode_of_target(target, dtype, integers, shape, axis, ignore_index)
         checks.check_element_target(target, shape)
@@ -129,11 +131,13 @@ class Loss:
         return Plan(mode, goal, own, numbers, total)
 
     def run(
-        self, plan: Plan, rows: Array, *, loss: Array, dz: Any = None, h: Any = None,
+        self, plan: Plan, rows: Array, goal: Array, *, loss: Array, dz: Any = None, h: Any = None,
         kind: float | None = None,
     ) -> None:  # fmt: skip
-        """The kernel on arrays that share their leading dimensions; `dz` may be the logits."""
-        mode, goal, weights, numbers, total = plan
+        """The kernel on arrays that share their leading dimensions, of a plan with another goal;
+        `dz` may be the logits.
+        """
+        mode, _, weights, numbers, total = plan
         each = [
             1.0 if w is None else w if isinstance(w, float) else np.broadcast_to(w, rows.shape)
             for w in weights
@@ -202,11 +206,10 @@ def planned(
     own = [
         w if w is None else as_plain(w, name) for name, w in zip(of.weights, weights, strict=True)
     ]
-    given = as_plain(target, "target")
+    given = target if type(target) is np.ndarray else as_plain(target, "target")
     mode = of.checked_mode(
-        shape, axis, [None if w is None else w.shape for w in own],
-        given.shape, given.dtype, given.dtype.kind in "biu", ignore_index,
-    )  # fmt: skip
+        shape, axis, own, given.shape, given.dtype, given.dtype.kind in "biu", ignore_index
+    )
     plan = of.plan(elements, mode, shape, axis, dtype, given, own, ignore_index, values, how)
     return how, plan
 
@@ -223,9 +226,7 @@ def evaluate(
     how, plan = planned(
         of, ARRAYS, shape, axis, logits.dtype, target, weights, ignore_index, numbers, reduction
     )
-    if plan.mode != "labels":
-        plan = plan._replace(goal=lay(plan.goal, axis))
-
+    goal = plan.goal if plan.mode == "labels" else lay(plan.goal, axis)
     dz = h = None
     if kind is not None:
         dz, h = checks.checked_outs(out, logits)
@@ -233,12 +234,12 @@ def evaluate(
         dz = checks.checked_out(out, logits)
     rows = lay(logits, axis)
     slopes, bends = (a if a is None else lay(a, axis) for a in (dz, h))
-    if not of.over_rows and kind is None and are_packed(rows, plan, slopes):
-        value = packed(of, rows, plan, slopes, how)
+    if not of.over_rows and kind is None and are_packed(rows, goal, slopes, plan.weights):
+        value = packed(of, plan, rows, goal, slopes, how)
         value = value.reshape(shape)[()] if how == "none" else value
     else:
         loss = np.empty(rows.shape[:-1] if of.over_rows else rows.shape)
-        of.run(plan, rows, loss=loss, dz=slopes, h=bends, kind=kind)
+        of.run(plan, rows, goal, loss=loss, dz=slopes, h=bends, kind=kind)
         value = reduced(
             loss if of.over_rows else loss.reshape(shape), how, plan.total, logits.dtype
         )
@@ -268,29 +269,28 @@ ROW = 1 << 12
 """Elements of a piece that one thread takes."""
 
 
-def are_packed(z: Array, plan: Plan, dz: Any) -> bool:
+def are_packed(z: Array, goal: Array, dz: Any, weights: list[Any]) -> bool:
     """Whether elements without weights lie one after the other."""
-    packed = z.flags.c_contiguous and plan.goal.flags.c_contiguous
+    packed = z.flags.c_contiguous and goal.flags.c_contiguous
     packed = packed and (dz is None or dz.flags.c_contiguous)
-    return bool(packed and z.size and all(w is None for w in plan.weights))
+    return bool(packed and z.size and all(w is None for w in weights))
 
 
-def packed(of: Loss, z: Array, plan: Plan, dz: Any, how: Reduction) -> Any:
+def packed(of: Loss, plan: Plan, z: Array, goal: Array, dz: Any, how: Reduction) -> Any:
     """The loss of one long row, shared among threads."""
-    goal = plan.goal
     if dz is not None:
         z, goal, dz = without_overlap(z, dz), without_overlap(goal, dz), dz.reshape(-1)
     z, goal = z.reshape(-1), goal.reshape(-1)
 
     def run(some: slice, shape: Shape, loss: Array) -> None:
         of.run(
-            plan._replace(goal=goal[some].reshape(shape)), z[some].reshape(shape), loss=loss,
+            plan, z[some].reshape(shape), goal[some].reshape(shape), loss=loss,
             dz=None if dz is None else dz[some].reshape(shape),
         )  # fmt: skip
 
     if z.size <= ROW:
         loss = np.empty(z.size)
-        of.run(plan._replace(goal=goal), z, loss=loss, dz=dz)
+        of.run(plan, z, goal, loss=loss, dz=dz)
         return reduced(loss, how, plan.total, z.dtype)
     chunks = in_chunks(z.size, run, how == "none")
     if how == "none":
@@ -372,6 +372,7 @@ def inverse(total: float) -> float:
 
 # Sums.
 
+DOUBLE = np.dtype(np.float64)
 CHUNK = 1 << 17
 """Losses are summed in chunks of this size, then the chunk sums: the result does not depend on the
 caller or its threads."""
@@ -420,10 +421,9 @@ def sum_of(chunks: Iterable[Array], divisor: float, dtype: np.dtype[Any]) -> Any
         return rounded(np.ldexp(summed(np.array(small), divisor), 64), dtype)
 
 
-def summed(terms: Array, divisor: Any = 1.0, dtype: Any = np.float64) -> Any:
+def summed(terms: Array, divisor: Any = 1.0, dtype: Any = DOUBLE) -> Any:
     """The sum of a row of doubles in its fixed order, over a divisor."""
-    types = (np.dtype(np.float64), np.dtype(np.float64), np.dtype(dtype))
-    return ufunc("summed", "value")(terms, divisor, signature=types)
+    return ufunc("summed", "value")(terms, divisor, signature=(DOUBLE, DOUBLE, np.dtype(dtype)))
 
 
 # Layers, whose logits exist a few rows at a time.

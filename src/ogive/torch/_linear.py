@@ -16,15 +16,16 @@ from torch.autograd import Function
 
 from ..calls.checks import Reduction
 from ..calls.codegen import generated
-from ..calls.losses import Plan, checked_chunk, reduced
+from ..calls.losses import Plan, checked_chunk
+from . import _launch
 from ._checks import check_devices, floating
 from ._functions import applier
 from ._heads import IGNORED, Head, hinted, is_compiling
 from ._loss_derivatives import pulled_back, substituted
 from ._loss_eager import asked_again
-from ._loss_elements import TENSORS, narrowed
+from ._loss_elements import TENSORS, reduced
 from ._loss_formula import checked_label, counted, total_weight
-from ._loss_kernels import DOUBLE, Options, factor_of
+from ._loss_kernels import Options, factor_of
 from ._loss_operators import declared
 from ._operators import define, on_gpu
 from ._route import (
@@ -81,7 +82,7 @@ class Linear:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
             if labels:  # of which nothing comes is not asked for
                 goal = torch.where(upstream == 0, -1, goal)
-        if labels and bool((goal < 0).any()):  # the rows of which a label counts
+        if labels and bool((goal.numpy() < 0).any()):  # the rows of which a label counts
             kept = torch.nonzero((goal >= 0).any(1)).squeeze(1)
         kept_count = count if kept is None else len(kept)
         loss = torch.zeros(count, losses_of_row, dtype=torch.float64)
@@ -89,6 +90,7 @@ class Linear:
         dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
         db = torch.zeros(len(matrix), dtype=work) if wanted[2] and shift is not None else None
         chunk = checked_chunk(options["chunk_rows"], matrix.shape, work.itemsize)
+        between = self.head.kernels.between(plan, (classes,), 0)
         buffer = torch.empty(min(chunk, kept_count), len(matrix), dtype=work)
         for begin in range(0, kept_count, chunk):
             piece = slice(begin, begin + chunk)
@@ -103,9 +105,8 @@ class Linear:
             if upstream is not None:
                 scale = (upstream[some] * factor).reshape(-1)
             logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
-            between = self.head.kernels.between(plan, logits.shape, 0)
-            self.head.kernels.launch(
-                mode, work, classes, (len(losses),),
+            _launch.rows(
+                self.of.name, mode, work, classes, (len(losses),),
                 (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip
             loss[some] = losses.view(len(own), losses_of_row)
@@ -118,9 +119,8 @@ class Linear:
                     torch.mm(z, matrix, out=dx[some])
                 else:  # own is a copy by now; autocast would change a product without out=
                     dx[some] = torch.mm(z, matrix, out=own)
-        found = reduced(loss.reshape(lead).numpy(), options["reduction"], plan.total, DOUBLE)
         return (
-            narrowed(torch.as_tensor(found), work),
+            reduced(loss.reshape(lead), options["reduction"], plan.total, work),
             None if dx is None else dx.reshape(x.shape).to(x.dtype),
             None if dW is None else dW.reshape(W.shape).to(W.dtype),
             None if db is None or bias is None else db.reshape(bias.shape).to(bias.dtype),

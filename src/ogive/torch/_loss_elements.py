@@ -1,5 +1,6 @@
 """Targets and weights of losses, element by element: checked as NumPy's, in the form that kernels
 take. Tensors are looked at by torch, on all its threads; what is refused, the shared checks say.
+And losses, summed and rounded.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from torch import Tensor
 
 from .. import _native
 from ..calls import checks
+from ..calls.checks import Reduction
 from ..calls.formats import BFLOAT16
+from ..calls.losses import CHUNK, DOUBLE
+from ..calls.losses import reduced as losses_reduced
 from . import _launch
 from ._formats import HALVES, NUMBER_OF
 from ._route import is_plain, kind_of
@@ -95,6 +99,29 @@ def narrowed(values: Tensor, dtype: torch.dtype) -> Tensor:
     out = torch.empty(values.shape, dtype=dtype)
     _native.raw_flat(NARROWED, NUMBER_OF[dtype], out.numel(), (values.data_ptr(),), out.data_ptr())
     return out
+
+
+def reduced(
+    losses: Tensor, how: Reduction, total: Any, dtype: torch.dtype, samples: int = 0
+) -> Tensor:
+    """`calls.losses.reduced` of a tensor of float64."""
+    if how == "none":
+        return narrowed(losses, dtype)
+    if not samples and 0 < losses.numel() <= CHUNK:
+        loss = sum_at(losses.data_ptr(), losses.numel(), total, dtype)
+        if loss is not None:
+            return loss
+    found = losses_reduced(losses.numpy(), how, total, DOUBLE, samples)
+    return narrowed(torch.as_tensor(found), dtype)
+
+
+def sum_at(address: int, count: int, total: float, dtype: torch.dtype) -> Tensor | None:
+    """The sum, over the total, of dense losses of float64; None where it leaves the range, and may
+    not if it is made another way.
+    """
+    loss = torch.empty((), dtype=dtype)
+    _native.raw_rows(SUMMED, NUMBER_OF[dtype], 1, count, (address,), total, loss.data_ptr())
+    return None if dtype is torch.float64 and not math.isfinite(loss.item()) else loss
 
 
 def across(by: Tensor, shape: Sequence[int]) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import operator
 import threading
+from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from torch import Tensor
 from .. import _native
 from ..calls import checks
 from ..calls.arrays import checked_axis, not_real
-from ..calls.losses import CHUNK, Loss, Plan, in_chunks, inverse, mean_weights, reduced, sum_of
+from ..calls.losses import CHUNK, DOUBLE, Loss, Plan, in_chunks, inverse, mean_weights, sum_of
 from . import _launch
 from ._formats import HALVES, NUMBER_OF
 from ._launch import ONE_THREAD, same_dense_layout
@@ -26,12 +27,13 @@ from ._loss_elements import (
     INTEGERS,
     LONGS,
     NARROWED,
-    SUMMED,
     TENSORS,
     across,
     as_array,
     fitted,
     narrowed,
+    reduced,
+    sum_at,
 )
 
 Options = dict[str, Any]
@@ -102,9 +104,7 @@ class Kernels:
         launch = self.launch_rows if self.over_rows else self.launch_elements
         pulled = upstream is not None
         loss = launch(z, plan, by, after, dz, samples + dim, samples, how, pulled)
-        if upstream is not None:
-            return upstream, dz
-        return narrowed(torch.as_tensor(loss), z.dtype), dz
+        return loss if upstream is None else upstream, dz
 
     def run_in_turn(
         self, z: Tensor, target: Tensor, dim: int, options: Options, gradient: bool,
@@ -196,19 +196,16 @@ class Kernels:
         if how == "none":
             loss = torch.empty(target.shape, dtype=z.dtype)
             _native.raw_flat(NARROWED, form, count, (losses,), loss.data_ptr())
-        else:
-            loss = torch.empty((), dtype=z.dtype)
-            _native.raw_rows(SUMMED, form, 1, count, (losses,), total, loss.data_ptr())
-            if z.dtype is torch.float64 and not math.isfinite(loss.item()):
-                return None  # of losses that are finite it may be another way
-        return loss, dz
+            return loss, dz
+        found = sum_at(losses, count, total, z.dtype)
+        return None if found is None else (found, dz)
 
     def launch_rows(
         self, z: Tensor, plan: Plan, by: Any, after: Any, dz: Tensor | None, axis: int,
         samples: int, how: checks.Reduction, pulled: bool,
-    ) -> Any:  # fmt: skip
-        """What the losses of rows of any layout come to, in float64, unless they are only `pulled`
-        back; the gradient goes to `dz`.
+    ) -> Tensor:  # fmt: skip
+        """The loss of rows of any layout, of no meaning if it is `pulled` back to; the gradient
+        goes to `dz`.
         """
         rows, labels = z.movedim(axis, -1), plan.mode == "labels"
         lead, classes = rows.shape[:-1], rows.shape[-1]
@@ -217,20 +214,20 @@ class Kernels:
         if isinstance(factor, Tensor) and pulled and labels:
             # Nothing comes from upstream; and float lanes take no factor of 0.
             goal = goal.masked_fill_(factor == 0, -1)
-        losses = np.empty(lead)
+        losses = torch.empty(lead, dtype=torch.float64)
         operands = rows, goal, *self.between(plan, rows.shape, samples), factor, losses
         into = dz if dz is None else dz.movedim(axis, -1)
-        self.launch(plan.mode, z.dtype, classes, lead, (*operands, into))
+        _launch.rows(self.name, plan.mode, z.dtype, classes, lead, (*operands, into))
         if dz is not None and after is not None:
             dz.mul_(across(after, lead).unsqueeze(axis) if isinstance(after, Tensor) else after)
         if dz is not None and isinstance(factor, Tensor) and not labels:
             without(dz, factor.unsqueeze(axis))
-        return losses if pulled else reduced(losses, how, plan.total, DOUBLE, samples)
+        return losses if pulled else reduced(losses, how, plan.total, z.dtype, samples)
 
     def launch_elements(
         self, z: Tensor, plan: Plan, by: Any, after: Any, dz: Tensor | None, axis: int,
         samples: int, how: checks.Reduction, pulled: bool,
-    ) -> Any:  # fmt: skip
+    ) -> Tensor:  # fmt: skip
         """The same of elements with a loss each."""
         by, after = (across(x, z.shape) if isinstance(x, Tensor) else x for x in (by, after))
         factors = by
@@ -244,34 +241,33 @@ class Kernels:
             given = [t.reshape(-1) if isinstance(t, Tensor) else t for t in given]
 
         def run(some: slice, shape: Sequence[int], losses: Any) -> None:
-            *operands, into = (
-                t[some].reshape(shape) if isinstance(t, Tensor) else t for t in given
-            )
-            lead, n = losses.shape[:-1], losses.shape[-1]
-            self.launch(plan.mode, z.dtype, n, lead, (*operands, losses, into))
+            *tensors, into = (t[some].reshape(shape) if isinstance(t, Tensor) else t for t in given)
+            operands = *tensors, torch.from_numpy(losses), into
+            n, lead = losses.shape[-1], losses.shape[:-1]
+            _launch.rows(self.name, plan.mode, z.dtype, n, lead, operands)
 
-        whole = bool(samples) or (how == "none" and not pulled)
-        if packed and not whole:
-            found = sum_of(in_chunks(z.numel(), run), plan.total, DOUBLE)
+        loss: Tensor
+        if packed and not samples and z.numel() > CHUNK and (pulled or how != "none"):
+            chunks = in_chunks(z.numel(), run)
+            if pulled:
+                deque(chunks, 0)  # for the gradient alone
+                loss = z
+            else:
+                found = sum_of(chunks, plan.total, DOUBLE)
+                loss = narrowed(torch.as_tensor(found), z.dtype)
         else:
             losses = np.empty(z.shape)
             if packed:
-                losses = next(in_chunks(z.numel(), run, whole), losses).reshape(z.shape)
+                losses = next(in_chunks(z.numel(), run, True), losses).reshape(z.shape)
             elif z.numel():
                 run(slice(None), z.shape, losses)
-            found = losses if pulled else reduced(losses, how, plan.total, DOUBLE, samples)
+            loss = torch.from_numpy(losses)
+            loss = loss if pulled else reduced(loss, how, plan.total, z.dtype, samples)
         if dz is not None and after is not None:
             dz.mul_(after)
         if dz is not None and isinstance(factors, Tensor):
             without(dz, factors)
-        return found
-
-    def launch(
-        self, mode: str, dtype: torch.dtype, n: int, lead: Sequence[int], operands: Sequence[Any]
-    ) -> None:
-        """The kernel on tensors, arrays and numbers, in its order."""
-        given = [torch.from_numpy(t) if isinstance(t, np.ndarray) else t for t in operands]
-        _launch.rows(self.name, mode, dtype, n, lead, given)
+        return loss
 
     def checked_numbers(self, options: Options) -> tuple[float, ...]:
         """The options of one number, as the kernel takes them."""
@@ -304,9 +300,8 @@ class Kernels:
             if t is not None and t.dtype.is_complex:
                 raise not_real(name, t.dtype)
         return self.of.checked_mode(
-            tuple(shape), dim, [None if w is None else tuple(w.shape[samples:]) for w in weights],
-            tuple(target.shape[samples:]), target.dtype, target.dtype in INTEGERS,
-            options.get(self.of.label),
+            tuple(shape), dim, weights, tuple(target.shape[samples:]), target.dtype,
+            target.dtype in INTEGERS, options.get(self.of.label), samples,
         )  # fmt: skip
 
     def scaled(self, dz: Tensor, dy: Tensor, dim: int, into: Tensor | None = None) -> Tensor:
@@ -315,9 +310,6 @@ class Kernels:
             dy = dy.unsqueeze(dim)
         found = torch.mul(dz, dy, out=into)
         return torch.where(dy == 0, 0, found) if into is None else without(found, dy)
-
-
-DOUBLE = np.dtype(np.float64)
 
 
 def factor_of(total: Any, upstream: Tensor | None, dtype: torch.dtype) -> tuple[Any, Any]:
