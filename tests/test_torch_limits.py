@@ -27,6 +27,7 @@ from ogive.calls import losses as numpy_losses  # noqa: E402
 from ogive.torch import (  # noqa: E402
     _launch,
     _loss_eager,
+    _loss_elements,
     _loss_kernels,
     _parallel,
     _random_slopes,
@@ -37,7 +38,7 @@ from torch_cases import same_bits  # noqa: E402
 near = torch.testing.assert_close
 HELD = {
     "_launch.ONE_THREAD", "_random_slopes.KEPT_ROWS", "_random_slopes.ONE_THREAD",
-    "_loss_eager.FEW", "_loss_kernels.CHUNK", "_loss_kernels.ONE_THREAD",
+    "_loss_eager.FEW", "_loss_elements.CHUNK", "_loss_kernels.CHUNK", "_loss_kernels.ONE_THREAD",
     "_parallel.FEW_ROWS", "_parallel.SMALL", "_parallel.SOME", "_unary.MOST_KEPT",
     "_unary.MOST_ORDERS", "_triton.heads.CHUNK_BYTES",
     "_triton.draws.BLOCK", "_triton.elementwise.BLOCK", "_triton.heads.BINARY_BLOCK",
@@ -99,7 +100,7 @@ def test_losses_of_elements(
 
     for n in around(_loss_kernels.ONE_THREAD, numpy_losses.ROW, 2 * numpy_losses.ROW):
         compare(n)
-    for module in (numpy_losses, _loss_kernels):
+    for module in (numpy_losses, _loss_elements, _loss_kernels):
         monkeypatch.setattr(module, "CHUNK", 8)
     for n in around(8, 16):
         compare(n)
@@ -119,7 +120,7 @@ def test_losses_of_rows(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     for rows in around(_loss_kernels.SCRATCH.most):
         compare(rows)
-    for module in (numpy_losses, _loss_kernels):
+    for module in (numpy_losses, _loss_elements, _loss_kernels):
         monkeypatch.setattr(module, "CHUNK", 8)
     for rows in around(8, 16):
         compare(rows)

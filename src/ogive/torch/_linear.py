@@ -76,7 +76,7 @@ class Linear:
         matrix = W.detach().to(work).reshape(losses_of_row * classes, width)
         shift = None if bias is None else bias.detach().to(work).reshape(-1)
         labels, factor, kept = mode == "labels", factor_of(plan.total, None, work)[0], None
-        goal = torch.as_tensor(plan.goal)
+        goal = torch.from_numpy(plan.goal) if labels else plan.goal
         goal = goal.reshape((count, losses_of_row) if labels else (count, losses_of_row, classes))
         if upstream is not None:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
