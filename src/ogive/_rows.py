@@ -19,7 +19,7 @@ from .calls.arrays import (
     row_back,
     row_last,
 )
-from .calls.checks import checked_switch, row_temperature, seed_key
+from .calls.checks import check_mask, checked_switch, row_temperature, seed_key
 from .calls.codegen import generated
 from .calls.loop import Loop, loop
 from .calls.ufuncs import ufunc
@@ -175,13 +175,8 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     if where is None:
         return no_mask(x.shape[axis])
     mask = as_array(where, "where")
-    if mask.dtype != np.bool_:
-        raise TypeError(f"where must be a boolean mask, not of dtype {mask.dtype}")
-    try:
-        mask = np.broadcast_to(mask, x.shape)
-    except ValueError:
-        raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
-    return row_last(mask, axis)
+    check_mask(mask.shape, mask.dtype, mask.dtype == np.bool_, x.shape)
+    return row_last(np.broadcast_to(mask, x.shape), axis)
 
 
 def in_chunks(taken: Loop, operands: tuple[Any, ...]) -> tuple[Any, ...]:
