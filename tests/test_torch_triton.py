@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ogive
-from ogive._api import modes
+from ogive._numpy.api import modes
 from ogive.catalog import find, names
 from ogive.formula.tape import defaults
 from ogive.reference import gated as gated_reference

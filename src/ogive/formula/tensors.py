@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any, Protocol
 
 from ..catalog import Card
@@ -366,10 +365,6 @@ class Formulas:
             given = {
                 k: v for k, v in options.items() if k in taken and (v is not None or k in numbers)
             }
-            # An array of gammas may be learned, or differ from sample to sample.
-            gamma = given.get("gamma")
-            if isinstance(gamma, Real) and float(gamma).is_integer():
-                given["gamma"] = int(float(gamma))  # whole powers are products
             for name in card.weights:
                 if m.is_array(given.get(name)):
                     given[name] = m.cast(given[name], z.dtype)

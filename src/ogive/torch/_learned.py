@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from .._unary import broadcast_axes
+from ..calls.arrays import broadcast_axes
 from ..catalog import Card
 from . import _formulas, _launch
 from ._arguments import torch_function

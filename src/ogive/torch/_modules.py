@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
-from ..calls.codegen import generated
+from ..calls import codegen
 from ..calls.loop import loop
 from ..catalog import Card, find, names
 from ._arguments import ignored
@@ -314,24 +314,21 @@ class LinearCrossEntropyLoss(OfCard, card="linear_cross_entropy"):
 
 def forward_of_numbers(name: str, parameters: list[str]) -> Any:
     """A module's forward, written out: a loop over the parameters costs a microsecond."""
-    numbers = "".join(f"self.{parameter}, " for parameter in parameters)
-    scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input):
-    return function(input, {numbers}self.inplace, lean=self.lean)
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    numbers = codegen.items(f"self.{parameter}" for parameter in parameters)
+    return forward_of(name, ["input"], f"{numbers}self.inplace, lean=self.lean")
 
 
 def forward_of_options(name: str, options: list[str]) -> Any:
     """The same for a loss."""
-    given = ", ".join(f"{option}=self.{option}" for option in options)
+    given = codegen.items(f"{option}=self.{option}" for option in options)
+    return forward_of(name, ["input", "target"], given)
+
+
+def forward_of(name: str, inputs: list[str], attributes: str) -> Any:
+    """A module's forward: its function, of the inputs and of its own attributes."""
+    call = f"return function({codegen.items(inputs)}{attributes})"
     scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input, target):
-    return function(input, target, {given})
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    return codegen.written("forward", ["self", *inputs], [call], scope, f"torch.nn {name}")
 
 
 def base_of(card: Card) -> type[OfCard]:

@@ -57,7 +57,7 @@ def supported(
         return False
     match find(name).kind:
         case "unary":
-            return elementwise.program(name, mode.removeprefix("sampled_")) is not None
+            return elementwise.program(name, mode) is not None
         case "gated":
             return mode in ("value", "backward")
         case "rows" if name in KERNELS:

@@ -13,7 +13,7 @@ import torch
 import triton
 import triton.language as tl
 
-from ogive.calls.codegen import generated
+from ogive.calls import codegen, rules
 from ogive.catalog import find
 from ogive.formula import tape
 
@@ -33,20 +33,25 @@ def program(name: str, mode: str) -> tape.Program | None:
     return tape.with_parameters(name, (ORDERS[mode],)) if mode in ORDERS else None
 
 
-def unary_source(name: str, mode: str, given: str) -> str:
-    """The kernel of a unary function's mode as text.
+Source = tuple[list[str], list[str]]
+"""A kernel as text: its parameters, and the statements of its body."""
+
+
+def unary_source(name: str, mode: str, given: str) -> Source:
+    """The kernel of a unary function's mode.
 
     ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor; or it is
     "random": then all of them are one random number per element, between two and from a seed.
     """
     steps = program(name, mode)
     assert steps is not None
-    pulled = mode.startswith("backward")
+    pulled, kind = rules.pulls_back(mode), "output" if rules.reads_output(mode) else "argument"
+    inputs = ["dy", "x"] if pulled else ["x"]
     count = len(tape.defaults(name)) if given == RANDOM else len(given)
     names = [f"p{k}" for k in range(count)]
     lines = [
-        *_opening(["dy", "x"] if pulled else ["x"], ["out"], given),
-        f"x = m.{'output' if mode.endswith('output') else 'argument'}(x_given)",
+        *_opening(inputs),
+        f"x = m.{kind}(x_given)",
         *_parameters(given),
         *source.written(steps, ["x", *names], ["y"], indent="").splitlines(),
         *(["y = m.sign_kept(y, x)"] if mode == "value" and _keeps_sign(name, steps) else []),
@@ -54,7 +59,7 @@ def unary_source(name: str, mode: str, given: str) -> str:
         "y = m.finished(y, x_given, out_.dtype.element_ty)",
         "tl.store(out_ + at, y, mask=inside)",
     ]
-    return _definition(f"{name}_{mode}", lines, ["dy", "x"] if pulled else ["x"], ["out"], given)
+    return _arguments(inputs, ["out"], given), lines
 
 
 def _keeps_sign(name: str, steps: tape.Program) -> bool:
@@ -64,13 +69,13 @@ def _keeps_sign(name: str, steps: tape.Program) -> bool:
     return flat and claims is not None and math.copysign(1, claims.limits[0]) < 0
 
 
-def gated_source(name: str, mode: str) -> str:
+def gated_source(name: str, mode: str) -> Source:
     """The kernel of a f(b), or of its gradients by a and b."""
     orders = (0,) if mode == "value" else (0, 1)
     steps = tape.with_parameters(find(name).gate, orders)
     inputs, outputs = (["a", "b"], ["y"]) if mode == "value" else (["dy", "a", "b"], ["da", "db"])
     lines = [
-        *_opening(inputs, outputs, ""),
+        *_opening(inputs),
         "x = m.argument(b_given)",
         *source.written(steps, ["x"], ["f", "slope"][: len(orders)], indent="").splitlines(),
     ]
@@ -86,10 +91,10 @@ def gated_source(name: str, mode: str) -> str:
         f"tl.store({o}_ + at, m.finished({o}, b_given, {o}_.dtype.element_ty), mask=inside)"
         for o in outputs
     ]
-    return _definition(f"{name}_{mode}", lines, inputs, outputs, "")
+    return _arguments(inputs, outputs, ""), lines
 
 
-def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
+def _opening(inputs: list[str]) -> list[str]:
     return [
         "at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)",
         "inside = at < n",
@@ -112,23 +117,20 @@ def _parameters(given: str) -> list[str]:
     ]
 
 
-def _definition(
-    name: str, lines: list[str], inputs: list[str], outputs: list[str], given: str
-) -> str:
+def _arguments(inputs: list[str], outputs: list[str], given: str) -> list[str]:
     arguments = [f"{each}_" for each in [*inputs, *outputs]]
     for k, each in enumerate("nnn" if given == RANDOM else given):
         arguments += (
             [f"p{k}_: tl.int64"] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
         )
-    head = f"def ogive_{name}({', '.join(arguments)}, n, BLOCK: tl.constexpr):\n"
-    return head + "".join(f"    {line}\n" for line in lines)
+    return [*arguments, "n", "BLOCK: tl.constexpr"]
 
 
 @cache
 def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     """The compiled-on-call Triton kernel of a function's mode."""
     gated = find(name).kind == "gated"
-    text = gated_source(name, mode) if gated else unary_source(name, mode, given)
+    taken, lines = gated_source(name, mode) if gated else unary_source(name, mode, given)
     scope: dict[str, Any] = {
         "tl": tl,
         "m": import_module(f".{arithmetic}", __package__),
@@ -138,7 +140,7 @@ def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     }
     # Triton reads a kernel's source as the inspect module finds it.
     what = f"{name} {mode} {arithmetic} {given}"
-    function = generated(f"ogive_{name}_{mode}", text, scope, what)
+    function = codegen.written(f"ogive_{name}_{mode}", taken, lines, scope, what)
     of_each = "nnn" if given == RANDOM else given
     numbers = [f"p{k}_" for k, each in enumerate(of_each) if each == "n"]
     return triton.jit(function, do_not_specialize=numbers)
