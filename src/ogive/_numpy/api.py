@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import catalog
-from ..calls import loop
+from ..calls import loop, rules
 from ..calls.ufuncs import once
 from . import gated, heads, lean, rows, unary
 from .docstrings import docstring
@@ -62,7 +62,7 @@ def build(name: str, mode: str) -> Any:
         built = rows.function(card, mode)
     elif card.kind == "gated":
         built = gated.function(card, mode)
-    elif mode in lean.MAKERS:
+    elif mode in rules.LEAN:
         built = lean.function(card, mode)
     else:
         built = unary.function(card, mode)

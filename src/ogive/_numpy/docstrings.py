@@ -61,7 +61,6 @@ SIDES = (
     "tests/lean.toml the figures. Elsewhere the error is that of rounding y."
 )
 
-LEAN_MODES = ("lean", "lean_backward")
 UFUNC = [
     "where : array_like of bool, optional",
     "    Elements to compute; the others keep what `out` holds.",
@@ -118,7 +117,7 @@ def docstring(card: Card, mode: str) -> str:
 
 def parameters(card: Card, mode: str) -> list[str]:
     """The inputs, the card's parameters, and where results go."""
-    lean = mode in LEAN_MODES
+    lean = mode in rules.LEAN
     if card.kind == "heads":
         inputs = [(f"{name} : array_like", text) for name, text in card.inputs or HEAD_INPUTS]
         lines = [line for name, text in inputs for line in (name, f"    {text}")]
@@ -155,7 +154,7 @@ def results(card: Card, mode: str) -> list[str]:
         lines = ["out : ndarray, optional", "    Takes the result; may be an input."]
     else:
         lines = []
-    ufunc = card.kind in ("unary", "gated") and mode not in LEAN_MODES and not learned
+    ufunc = card.kind in ("unary", "gated") and mode not in rules.LEAN and not learned
     return lines + UFUNC if ufunc else lines
 
 
@@ -178,14 +177,14 @@ def raises(card: Card, mode: str) -> list[str]:
         errors.append(f"{' above '.join(card.ordered)}.")
     if card.kind not in ("unary", "gated"):
         errors.append("Shapes, labels or options that do not fit; both are named.")
-    if mode in LEAN_MODES:
+    if mode in rules.LEAN:
         errors.append("Shapes that do not fit; a parameter that is not one number.")
     lines = ["TypeError", "    Complex numbers, objects, long double."]
     return lines + [line for error in errors for line in ("ValueError", f"    {error}")]
 
 
 def notes(card: Card, mode: str) -> list[str]:
-    lines = lean_notes(card, mode) if mode in LEAN_MODES else []
+    lines = lean_notes(card, mode) if mode in rules.LEAN else []
     lines += [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:
         lines.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
@@ -193,7 +192,7 @@ def notes(card: Card, mode: str) -> list[str]:
 
 
 def examples(card: Card, mode: str) -> list[str]:
-    if mode in LEAN_MODES:
+    if mode in rules.LEAN:
         return lean_example(card)
     if card.kind != "unary" or mode not in ("value", "derivative", "second_derivative"):
         return []

@@ -58,6 +58,11 @@ class Loop(NamedTuple):
         return any(number.kind == "?" and number.row for number in self.numbers)
 
     @property
+    def seeded(self) -> bool:
+        """It draws random numbers, of a seed and of each element's index."""
+        return any(number.kind == "l" for number in self.numbers)
+
+    @property
     def reduces(self) -> bool:
         """Each row gives one number."""
         return not self.elementwise and not any(result.row for result in self.results)

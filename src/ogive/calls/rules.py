@@ -32,6 +32,9 @@ INPUTS = {
 }
 """x is the input, y the output, dy what comes from upstream, mask the bits."""
 
+LEAN = ("lean", "lean_backward")
+"""The modes that keep bits, and read them."""
+
 
 def inputs(card: Card, mode: str) -> tuple[str, ...]:
     """The arrays that a mode takes first. Gated functions have two inputs, a and b."""

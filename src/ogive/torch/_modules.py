@@ -17,7 +17,7 @@ from torch.nn._reduction import legacy_get_string
 
 from ..calls import codegen
 from ..calls.loop import loop
-from ..catalog import Card, find, names
+from ..catalog import Card, approximations, find, names
 from ._arguments import ignored
 from ._public import FUNCTIONS
 
@@ -26,7 +26,7 @@ HOME = f"{__package__}.nn"
 
 
 class OfCard(nn.Module):
-    """A module whose function is that of a card: ``class GELU(Activation, card="gelu")``."""
+    """A module whose function is that of a card: ``class Softmax2d(Rows, card="softmax")``."""
 
     name: str
     function: Callable[..., Tensor]
@@ -90,6 +90,29 @@ class Activation(OfCard):
         shown += over
         shown += [] if self.lean is None else [f"lean={self.lean}"]
         return ", ".join(filter(None, shown))
+
+
+class Approximated(Activation):
+    """A function whose approximations torch has under its name."""
+
+    forms: dict[str, Callable[..., Tensor]]
+    approximate = "none"
+
+    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
+        super().__init__(lean=lean)
+        if approximate not in self.forms:
+            known = " or ".join(map(repr, self.forms))
+            raise ValueError(f"approximate must be {known}, not {approximate!r}")
+        self.approximate = approximate
+
+    @classmethod
+    def take(cls, card: Card) -> None:
+        super().take(card)
+        named = {"none": card.name, **approximations(card)}
+        cls.forms = {form: FUNCTIONS[name] for form, name in named.items()}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.forms[self.approximate](input, lean=self.lean)
 
 
 class Learned(OfCard):
@@ -333,6 +356,8 @@ def forward_of(name: str, inputs: list[str], attributes: str) -> Any:
 
 def base_of(card: Card) -> type[OfCard]:
     if card.kind == "unary":
+        if approximations(card):
+            return Approximated
         return Learned if card.learns else RandomActivation if card.draws else Activation
     if card.kind == "gated":
         return GatedActivation
@@ -341,22 +366,6 @@ def base_of(card: Card) -> type[OfCard]:
     if card.kind == "rows":
         return ReducedRows if loop(card.name, "value").reduces else Rows
     return Loss
-
-
-class GELU(Activation, card="gelu"):
-    """GELU, or its tanh form with ``approximate="tanh"``."""
-
-    approximate = "none"
-
-    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
-        super().__init__(lean=lean)
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        name = "gelu" if self.approximate == "none" else "gelu_tanh"
-        return FUNCTIONS[name](input, lean=self.lean)  # type: ignore[no-any-return]
 
 
 class Hardtanh(Activation, card="hard_tanh"):
@@ -398,14 +407,18 @@ class Softmax2d(Rows, card="softmax"):
         return ""
 
 
-WRITTEN_OUT = (GELU, Hardtanh, Softmax2d, LinearCrossEntropyLoss)
+WRITTEN_OUT = (Hardtanh, Softmax2d, LinearCrossEntropyLoss)
 
 
 def class_of(card: Card) -> type[nn.Module]:
     """The class of a card, under the title that its framework gives it."""
 
     def describe(body: dict[str, Any]) -> None:
-        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``."
+        forms = "".join(
+            f"\n``approximate={form!r}`` is ``ogive.torch.{name}``."
+            for form, name in approximations(card).items()
+        )
+        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``.{forms}"
 
     return types.new_class(card.title, (base_of(card),), {"card": card.name}, describe)
 

@@ -77,15 +77,15 @@ def schema(card: Card, mode: str, *more: str, tensors: tuple[str, ...] = ()) -> 
     """The signature of the operator for a kernel's mode, with parameters of its own after the
     card's, of which some may be tensors.
     """
-    kinds = {operand.kind for operand in loop(card.name, mode).numbers}
+    of = loop(card.name, mode)
     taken = [
         "Tensor bits, SymInt[] strides" if name == "mask" else f"Tensor {name}"
         for name in rules.inputs(card, mode)
     ]
     options = {
         "axis": "int dim",
-        "mask": "Tensor? where" if "?" in kinds else "",
-        "seed": "Tensor seed" if "l" in kinds else "",
+        "mask": "Tensor? where" if of.masked else "",
+        "seed": "Tensor seed" if of.seeded else "",
         "switch": "bool {}" if card.over_rows else "",  # another mode of elementwise kernels
     }
     for p in card.parameters:
