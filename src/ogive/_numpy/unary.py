@@ -17,6 +17,7 @@ from ..calls.arrays import (
     broadcast_axes,
     first_indices,
     is_dask,
+    order_of_sums,
     rewrap,
 )
 from ..calls.checks import check_order, check_parameter, seed_key
@@ -137,9 +138,8 @@ def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.
         operands = [a.reshape(-1) for a in operands]  # one weight: one long row
         total = products(*operands)
     elif summed:
-        core = max(summed, key=lambda axis: shape[axis])
-        partial = products(*(np.moveaxis(a, core, -1) for a in operands))
-        rest = tuple(axis - (axis > core) for axis in summed if axis != core)
+        longest, rest = order_of_sums(summed, shape)
+        partial = products(*(np.moveaxis(a, longest, -1) for a in operands))
         # NumPy sums in the order of memory; one order, whatever the layout of dy and x.
         total = np.add.reduce(np.ascontiguousarray(partial), axis=rest) if rest else partial
     else:

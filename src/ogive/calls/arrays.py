@@ -280,6 +280,14 @@ def row_back(x: Any, axis: int) -> Any:
     return x if axis == x.ndim - 1 else np.moveaxis(x, -1, axis)
 
 
+def order_of_sums(axes: list[int], shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """How to sum over some axes: the longest, which a kernel sums along as its row, and the others
+    as they are counted without it.
+    """
+    longest = max(axes, key=lambda axis: shape[axis])
+    return longest, tuple(axis - (axis > longest) for axis in axes if axis != longest)
+
+
 def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:
     """The axes along which a shape is repeated to make another."""
     lead = len(to) - len(of)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -18,6 +17,7 @@ from ogive.catalog import find
 from ogive.formula import tape
 
 from . import draws, seam, source
+from .row_functions import bits
 from .storage import widen
 
 Parameters = Sequence["float | torch.Tensor"]
@@ -165,7 +165,7 @@ def unary(
     numbers = "".join("t" if isinstance(p, torch.Tensor) else "n" for p in given)
     arguments: list[Any] = []
     for p in given:
-        arguments += _tensor_parameter(p, out) if isinstance(p, torch.Tensor) else [_bits(p)]
+        arguments += _tensor_parameter(p, out) if isinstance(p, torch.Tensor) else [bits(p)]
     made = kernel(name, mode, arithmetic_of(name, mode, x.dtype), numbers)
     _launch(made, [*(_like(t, out) for t in tensors), out], arguments, out.numel())
     return out
@@ -197,11 +197,6 @@ def _launch(made: Any, tensors: list[torch.Tensor], arguments: list[Any], n: int
         grid = (triton.cdiv(n, BLOCK),)
         # Contraction is left to the kernels, so that the bits are those of the interpreter.
         made[grid](*tensors, *arguments, n, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=False)
-
-
-def _bits(number: float) -> int:
-    bits: int = struct.unpack("q", struct.pack("d", float(number)))[0]
-    return bits
 
 
 def _like(t: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
