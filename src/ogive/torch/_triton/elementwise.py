@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -12,12 +13,11 @@ import torch
 import triton
 import triton.language as tl
 
-from ogive.calls import codegen, rules
+from ogive.calls.codegen import generated
 from ogive.catalog import find
 from ogive.formula import tape
 
 from . import draws, seam, source
-from .row_functions import bits
 from .storage import widen
 
 Parameters = Sequence["float | torch.Tensor"]
@@ -33,25 +33,20 @@ def program(name: str, mode: str) -> tape.Program | None:
     return tape.with_parameters(name, (ORDERS[mode],)) if mode in ORDERS else None
 
 
-Source = tuple[list[str], list[str]]
-"""A kernel as text: its parameters, and the statements of its body."""
-
-
-def unary_source(name: str, mode: str, given: str) -> Source:
-    """The kernel of a unary function's mode.
+def unary_source(name: str, mode: str, given: str) -> str:
+    """The kernel of a unary function's mode as text.
 
     ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor; or it is
     "random": then all of them are one random number per element, between two and from a seed.
     """
     steps = program(name, mode)
     assert steps is not None
-    pulled, kind = rules.pulls_back(mode), "output" if rules.reads_output(mode) else "argument"
-    inputs = ["dy", "x"] if pulled else ["x"]
+    pulled = mode.startswith("backward")
     count = len(tape.defaults(name)) if given == RANDOM else len(given)
     names = [f"p{k}" for k in range(count)]
     lines = [
-        *_opening(inputs),
-        f"x = m.{kind}(x_given)",
+        *_opening(["dy", "x"] if pulled else ["x"], ["out"], given),
+        f"x = m.{'output' if mode.endswith('output') else 'argument'}(x_given)",
         *_parameters(given),
         *source.written(steps, ["x", *names], ["y"], indent="").splitlines(),
         *(["y = m.sign_kept(y, x)"] if mode == "value" and _keeps_sign(name, steps) else []),
@@ -59,7 +54,7 @@ def unary_source(name: str, mode: str, given: str) -> Source:
         "y = m.finished(y, x_given, out_.dtype.element_ty)",
         "tl.store(out_ + at, y, mask=inside)",
     ]
-    return _arguments(inputs, ["out"], given), lines
+    return _definition(f"{name}_{mode}", lines, ["dy", "x"] if pulled else ["x"], ["out"], given)
 
 
 def _keeps_sign(name: str, steps: tape.Program) -> bool:
@@ -69,13 +64,13 @@ def _keeps_sign(name: str, steps: tape.Program) -> bool:
     return flat and claims is not None and math.copysign(1, claims.limits[0]) < 0
 
 
-def gated_source(name: str, mode: str) -> Source:
+def gated_source(name: str, mode: str) -> str:
     """The kernel of a f(b), or of its gradients by a and b."""
     orders = (0,) if mode == "value" else (0, 1)
     steps = tape.with_parameters(find(name).gate, orders)
     inputs, outputs = (["a", "b"], ["y"]) if mode == "value" else (["dy", "a", "b"], ["da", "db"])
     lines = [
-        *_opening(inputs),
+        *_opening(inputs, outputs, ""),
         "x = m.argument(b_given)",
         *source.written(steps, ["x"], ["f", "slope"][: len(orders)], indent="").splitlines(),
     ]
@@ -91,10 +86,10 @@ def gated_source(name: str, mode: str) -> Source:
         f"tl.store({o}_ + at, m.finished({o}, b_given, {o}_.dtype.element_ty), mask=inside)"
         for o in outputs
     ]
-    return _arguments(inputs, outputs, ""), lines
+    return _definition(f"{name}_{mode}", lines, inputs, outputs, "")
 
 
-def _opening(inputs: list[str]) -> list[str]:
+def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
     return [
         "at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)",
         "inside = at < n",
@@ -117,20 +112,23 @@ def _parameters(given: str) -> list[str]:
     ]
 
 
-def _arguments(inputs: list[str], outputs: list[str], given: str) -> list[str]:
+def _definition(
+    name: str, lines: list[str], inputs: list[str], outputs: list[str], given: str
+) -> str:
     arguments = [f"{each}_" for each in [*inputs, *outputs]]
     for k, each in enumerate("nnn" if given == RANDOM else given):
         arguments += (
             [f"p{k}_: tl.int64"] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
         )
-    return [*arguments, "n", "BLOCK: tl.constexpr"]
+    head = f"def ogive_{name}({', '.join(arguments)}, n, BLOCK: tl.constexpr):\n"
+    return head + "".join(f"    {line}\n" for line in lines)
 
 
 @cache
 def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     """The compiled-on-call Triton kernel of a function's mode."""
     gated = find(name).kind == "gated"
-    taken, lines = gated_source(name, mode) if gated else unary_source(name, mode, given)
+    text = gated_source(name, mode) if gated else unary_source(name, mode, given)
     scope: dict[str, Any] = {
         "tl": tl,
         "m": import_module(f".{arithmetic}", __package__),
@@ -140,7 +138,7 @@ def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     }
     # Triton reads a kernel's source as the inspect module finds it.
     what = f"{name} {mode} {arithmetic} {given}"
-    function = codegen.written(f"ogive_{name}_{mode}", taken, lines, scope, what)
+    function = generated(f"ogive_{name}_{mode}", text, scope, what)
     of_each = "nnn" if given == RANDOM else given
     numbers = [f"p{k}_" for k, each in enumerate(of_each) if each == "n"]
     return triton.jit(function, do_not_specialize=numbers)
@@ -165,7 +163,7 @@ def unary(
     numbers = "".join("t" if isinstance(p, torch.Tensor) else "n" for p in given)
     arguments: list[Any] = []
     for p in given:
-        arguments += _tensor_parameter(p, out) if isinstance(p, torch.Tensor) else [bits(p)]
+        arguments += _tensor_parameter(p, out) if isinstance(p, torch.Tensor) else [_bits(p)]
     made = kernel(name, mode, arithmetic_of(name, mode, x.dtype), numbers)
     _launch(made, [*(_like(t, out) for t in tensors), out], arguments, out.numel())
     return out
@@ -197,6 +195,11 @@ def _launch(made: Any, tensors: list[torch.Tensor], arguments: list[Any], n: int
         grid = (triton.cdiv(n, BLOCK),)
         # Contraction is left to the kernels, so that the bits are those of the interpreter.
         made[grid](*tensors, *arguments, n, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=False)
+
+
+def _bits(number: float) -> int:
+    bits: int = struct.unpack("q", struct.pack("d", float(number)))[0]
+    return bits
 
 
 def _like(t: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
