@@ -49,13 +49,13 @@ def by_name(names: Iterable[str]) -> str:
     return ", ".join(f"{name}={name}" for name in names)
 
 
-def generated(name: str, text: str, scope: dict[str, Any], what: str) -> Callable[..., Any]:
+def generated(name: str, text: str, scope: dict[str, Any], what: str = "") -> Callable[..., Any]:
     """The function ``name`` that ``text`` defines, its source where tracebacks look for it.
 
     It is compiled first: when Ctrl-C comes while ``exec`` runs a string, Python ends by the signal
     even where the program catches KeyboardInterrupt and goes on.
     """
-    filename = f"<ogive {what}>"
+    filename = f"<ogive {what or name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     scope.setdefault("inf", math.inf)  # as repr writes it
     exec(compile(text, filename, "exec", dont_inherit=True), scope)

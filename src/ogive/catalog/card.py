@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -204,6 +205,13 @@ class Card:
     def over_rows(self) -> bool:
         """Each result follows from a whole row; in losses, from the logits of all classes."""
         return self.layer or self.has("axis")
+
+    @property
+    def takes_label(self) -> bool:
+        """The formula of a loss takes the label of a row, where there is one, beside the row of
+        probabilities.
+        """
+        return "label" in inspect.signature(self.formula).parameters
 
     @property
     def weights(self) -> tuple[str, ...]:
