@@ -308,7 +308,7 @@ def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
         x = random.normal(0, 1, (n, 2)).astype(np.float32)
         judge_linear(x, W, random.integers(0, wide, n), f"{n} rows")
     inner = 64
-    piece = limit("_linear.py:PIECE") // (4 * inner)
+    piece = limit("_numpy/linear.py:PIECE") // (4 * inner)
     W = random.normal(0, 1, (2 * piece + 1, inner)).astype(np.float16)  # widened in pieces
     x = random.normal(0, 0.3, (2, inner)).astype(np.float32)
     for n in (piece, piece + 1, 2 * piece + 1):

@@ -2,5 +2,6 @@
 
 ``api``         builds them, by kind and mode, when first asked for
 ``unary`` ``gated`` ``rows`` ``heads`` (losses) ``lean``  what differs from kind to kind
+``linear``      the loss of a linear layer
 ``docstrings``  their docs, derived from their cards
 """

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import _linear
 from ..calls import codegen
 from ..calls.arrays import rewrap
 from ..calls.checks import HESSIANS, checked_hessian
 from ..calls.losses import evaluate, loss_of
 from ..catalog import Card, Parameter
 from ..catalog.card import Role
+from . import linear
 
 TYPES = {
     "axis": "int", "weights": "Any", "label": "int | None", "number": "float", "reduction": "str",
@@ -35,10 +35,10 @@ def function(card: Card, mode: str) -> Callable[..., Any]:
     given += ["reduction", str(gradient)]
     given.append("checked_hessian(hessian)" if HESSIAN in EXTRA[mode] else "None")
     given.append("out" if gradient else "None")
-    given.append(codegen.by_name(p.name for p in card.parameters if p.role in _linear.ROLES))
+    given.append(codegen.by_name(p.name for p in card.parameters if p.role in linear.ROLES))
     wraps = "if not isinstance(z, array) and out is None: return keeping_the_container(z, *found)"
     scope: dict[str, Any] = {
-        "Any": Any, "evaluate": _linear.evaluate if card.layer else evaluate, "array": np.ndarray,
+        "Any": Any, "evaluate": linear.evaluate if card.layer else evaluate, "array": np.ndarray,
         "loss": loss_of(card.loss_of or card.name), "checked_hessian": checked_hessian,
         "keeping_the_container": keeping_the_container,
     }  # fmt: skip
