@@ -23,7 +23,8 @@ SOURCE = Path("src/ogive")
 KERNELS = "kernels"
 COMPILED = (".hpp", ".cpp")
 LOSSES = (
-    "_heads.py", "_linear.py", "_parallel.py", "heads.py", "linear.py", "losses.py", "objectives.py",
+    "_heads.py", "_linear.py", "_parallel.py", "heads.py", "linear.py", "losses.py",
+    "objectives.py",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def folder_of(file: str) -> str:
         return "losses"
     if folder in ("_numpy", "calls", "torch") and rest[0] in LOSSES:
         return "losses"
-    return folder
+    return folder.removeprefix("_")
 
 
 @cache
