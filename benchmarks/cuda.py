@@ -46,7 +46,7 @@ def half_type(name: str) -> Any:
 
 def references(stride: int = 400_009) -> Arrays:
     """Points and the right results there, by key."""
-    from ogive._api import modes
+    from ogive._numpy.api import modes
     from ogive.catalog import find, names
     from ogive.reference import gated, measure, ulp
 

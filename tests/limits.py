@@ -55,7 +55,7 @@ LIMITS: dict[str, str] = {
     "calls/losses.py:FEW_ROWS": "linear",
     "calls/losses.py:SMALL": "linear",
     "calls/losses.py:LARGE": "linear",
-    "_linear.py:PIECE": "linear",
+    "_numpy/linear.py:PIECE": "linear",
     "calls/checks.py:MOST_CHECKED": "parameters",
     "torch/_random_slopes.py:KEPT_ROWS": "torch",
     "torch/_launch.py:ONE_THREAD": "torch",

@@ -12,12 +12,12 @@ import pytest
 import lean as sweep  # tools/lean.py
 import ogive
 from cases import BF16, DTYPE_IDS, DTYPES, HALVES, assert_same_bits, other_parameters, values
-from ogive._lean import inputs
+from ogive.calls.rules import inputs
 from ogive.reference.ulp import BFLOAT16, FLOAT16
 
 RECORD: dict[str, Any] = tomllib.loads((Path(__file__).parent / "lean.toml").read_text())
 NAMES = [name for name in ogive.catalog.names("unary") if name in dir(ogive.lean)]
-TWO_SLOPES = [name for name in NAMES if inputs(name, "lean_backward") == ("dy", "mask")]
+TWO_SLOPES = [name for name in NAMES if inputs(ogive.card(name), "lean_backward") == ("dy", "mask")]
 TWO_SIDES = [name for name in NAMES if name not in TWO_SLOPES]
 LARGE = 300_007  # three threads share it, and its last byte of bits is not full
 

@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path("src/ogive")
 KERNELS = "kernels"
 COMPILED = (".hpp", ".cpp")
-LOSSES = ("_heads.py", "_linear.py", "_parallel.py", "losses.py", "objectives.py")
+LOSSES = (
+    "_heads.py", "_linear.py", "_parallel.py", "heads.py", "linear.py", "losses.py",
+    "objectives.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,9 @@ def folder_of(file: str) -> str:
         return "losses" if folder in LOSSES else alone
     if (folder, rest[0]) == ("catalog", "heads"):
         return "losses"
-    if folder in ("calls", "torch") and rest[0] in LOSSES:
+    if folder in ("_numpy", "calls", "torch") and rest[0] in LOSSES:
         return "losses"
-    return folder
+    return folder.removeprefix("_")
 
 
 @cache

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import ogive
-from ogive._api import PUBLIC_MODES, build, modes
+from ogive._numpy.api import PUBLIC_MODES, build, modes
 from ogive.catalog import Card
 
 PACKAGE = Path(__file__).parent.parent / "src" / "ogive"

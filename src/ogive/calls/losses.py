@@ -17,10 +17,9 @@ import numpy as np
 
 from .. import _native
 from ..catalog import Card, find
-from . import checks
+from . import checks, codegen
 from .arrays import as_logits, as_plain, checked_axis, row_last
 from .checks import Array, Reduction, Shape
-from .codegen import generated
 from .formats import NUMBER_OF
 from .loop import loop
 from .ufuncs import rounded, ufunc
@@ -169,21 +168,19 @@ def written_checks(numbers: tuple[Any, ...]) -> Callable[..., tuple[float, ...]]
             fits = f"{p.name} is None or {fits}"
         checked = f"{p.name} if {fits} else number(parameters[{k}], {p.name})"
         each.append(checked if p.as_operands is None else f"*as_{p.name}({checked})")
-    text = f"""
-def checked_numbers({", ".join(p.name for p in numbers)}):
-    return ({"".join(f"{value}, " for value in each)})
-"""
-    scope = {"number": checks.checked_number, "parameters": numbers, "inf": math.inf}
+    lines = [f"return ({codegen.items(each)})"]
+    scope = {"number": checks.checked_number, "parameters": numbers}
     scope |= {f"as_{p.name}": p.as_operands for p in numbers}
-    return generated("checked_numbers", text, scope, "options of a loss")
+    taken = [p.name for p in numbers]
+    return codegen.written("checked_numbers", taken, lines, scope, "options of a loss")
 
 
 def written_order(rows: Sequence[bool]) -> Callable[..., tuple[Any, ...]]:
     """Weights and numbers in the order of a kernel's operands: weights are those with a row."""
     place = {True: count(), False: count()}
-    each = "".join(f"{'weights' if row else 'numbers'}[{next(place[row])}], " for row in rows)
-    text = f"def between(weights, numbers):\n    return ({each})\n"
-    return generated("between", text, {}, f"operands {each}")
+    each = codegen.items(f"{'weights' if row else 'numbers'}[{next(place[row])}]" for row in rows)
+    taken, lines = ["weights", "numbers"], [f"return ({each})"]
+    return codegen.written("between", taken, lines, {}, f"operands {each}")
 
 
 class ArrayElements:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
-from ..calls.codegen import generated
+from ..calls import codegen
 from ..calls.loop import loop
-from ..catalog import Card, find, names
+from ..catalog import Card, approximations, find, names
 from ._arguments import ignored
 from ._linear import TORCH_S
 from ._public import FUNCTIONS
@@ -27,7 +27,7 @@ HOME = f"{__package__}.nn"
 
 
 class OfCard(nn.Module):
-    """A module whose function is that of a card: ``class GELU(Activation, card="gelu")``."""
+    """A module whose function is that of a card: ``class Softmax2d(Rows, card="softmax")``."""
 
     name: str
     function: Callable[..., Tensor]
@@ -91,6 +91,29 @@ class Activation(OfCard):
         shown += over
         shown += [] if self.lean is None else [f"lean={self.lean}"]
         return ", ".join(filter(None, shown))
+
+
+class Approximated(Activation):
+    """A function whose approximations torch has under its name."""
+
+    forms: dict[str, Callable[..., Tensor]]
+    approximate = "none"
+
+    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
+        super().__init__(lean=lean)
+        if approximate not in self.forms:
+            known = " or ".join(map(repr, self.forms))
+            raise ValueError(f"approximate must be {known}, not {approximate!r}")
+        self.approximate = approximate
+
+    @classmethod
+    def take(cls, card: Card) -> None:
+        super().take(card)
+        named = {"none": card.name, **approximations(card)}
+        cls.forms = {form: FUNCTIONS[name] for form, name in named.items()}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.forms[self.approximate](input, lean=self.lean)
 
 
 class Learned(OfCard):
@@ -252,28 +275,27 @@ class Loss(OfCard):
 def written_linear(cls: type, options: list[inspect.Parameter]) -> tuple[Any, Any]:
     """Constructor and forward of `LinearCrossEntropyLoss`, with its options written out."""
     names = [p.name for p in options]
-    text = f"""
-def __init__(
-    self, in_features: 'int', num_classes: 'int', *, out_features: 'tuple[int, ...]' = (),
-    bias: 'bool' = False, device: 'Any' = None, dtype: 'Any' = None, {", ".join(map(str, options))}
-):
-    self._build(
-        in_features, num_classes, out_features, bias, device, dtype,
-        {{{", ".join(f"{name!r}: {name}" for name in names)}}},
-    )
-
-def forward(self, input: 'Tensor', target: 'Tensor') -> 'Tensor':
-    W, bias = self._shaped()
-    return function(
-        input, W, target, linear_bias=bias, {", ".join(f"{name}=self.{name}" for name in names)}
-    )
-"""
     scope: dict[str, Any] = {"function": FUNCTIONS["linear_cross_entropy"], "Any": Any}
     scope |= {"Tensor": Tensor}
-    generated("forward", text, scope, f"torch.nn {cls.__name__}")
-    for name in ("__init__", "forward"):
-        scope[name].__qualname__, scope[name].__module__ = f"{cls.__name__}.{name}", HOME
-    return scope["__init__"], scope["forward"]
+    what = f"torch.nn {cls.__name__}"
+    built = [
+        "self", "in_features: 'int'", "num_classes: 'int'", "*",
+        "out_features: 'tuple[int, ...]' = ()", "bias: 'bool' = False", "device: 'Any' = None",
+        "dtype: 'Any' = None", *map(str, options),
+    ]  # fmt: skip
+    given = codegen.items(f"{name!r}: {name}" for name in names)
+    shape = "in_features, num_classes, out_features, bias, device, dtype"
+    init = codegen.written("__init__", built, [f"self._build({shape}, {{{given}}})"], scope, what)
+    lines = [
+        "W, bias = self._shaped()",
+        f"return function(input, W, target, linear_bias=bias, "
+        f"{codegen.items(f'{name}=self.{name}' for name in names)})",
+    ]
+    taken = ["self", "input: 'Tensor'", "target: 'Tensor'"]
+    forward = codegen.written("forward", taken, lines, scope, what, returns="'Tensor'")
+    for method in (init, forward):
+        method.__qualname__, method.__module__ = f"{cls.__name__}.{method.__name__}", HOME
+    return init, forward
 
 
 class LinearCrossEntropyLoss(Loss, card="linear_cross_entropy"):
@@ -323,28 +345,27 @@ class LinearCrossEntropyLoss(Loss, card="linear_cross_entropy"):
 
 def forward_of_numbers(name: str, parameters: list[str]) -> Any:
     """A module's forward, written out: a loop over the parameters costs a microsecond."""
-    numbers = "".join(f"self.{parameter}, " for parameter in parameters)
-    scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input):
-    return function(input, {numbers}self.inplace, lean=self.lean)
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    numbers = codegen.items(f"self.{parameter}" for parameter in parameters)
+    return forward_of(name, ["input"], f"{numbers}self.inplace, lean=self.lean")
 
 
 def forward_of_options(name: str, options: list[str]) -> Any:
     """The same for a loss."""
-    given = ", ".join(f"{option}=self.{option}" for option in options)
+    given = codegen.items(f"{option}=self.{option}" for option in options)
+    return forward_of(name, ["input", "target"], given)
+
+
+def forward_of(name: str, inputs: list[str], attributes: str) -> Any:
+    """A module's forward: its function, of the inputs and of its own attributes."""
+    call = f"return function({codegen.items(inputs)}{attributes})"
     scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input, target):
-    return function(input, target, {given})
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    return codegen.written("forward", ["self", *inputs], [call], scope, f"torch.nn {name}")
 
 
 def base_of(card: Card) -> type[OfCard]:
     if card.kind == "unary":
+        if approximations(card):
+            return Approximated
         return Learned if card.learns else RandomActivation if card.draws else Activation
     if card.kind == "gated":
         return GatedActivation
@@ -353,22 +374,6 @@ def base_of(card: Card) -> type[OfCard]:
     if card.kind == "rows":
         return ReducedRows if loop(card.name, "value").reduces else Rows
     return Loss
-
-
-class GELU(Activation, card="gelu"):
-    """GELU, or its tanh form with ``approximate="tanh"``."""
-
-    approximate = "none"
-
-    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
-        super().__init__(lean=lean)
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        name = "gelu" if self.approximate == "none" else "gelu_tanh"
-        return FUNCTIONS[name](input, lean=self.lean)  # type: ignore[no-any-return]
 
 
 class Hardtanh(Activation, card="hard_tanh"):
@@ -410,14 +415,18 @@ class Softmax2d(Rows, card="softmax"):
         return ""
 
 
-WRITTEN_OUT = (GELU, Hardtanh, Softmax2d, LinearCrossEntropyLoss)
+WRITTEN_OUT = (Hardtanh, Softmax2d, LinearCrossEntropyLoss)
 
 
 def class_of(card: Card) -> type[nn.Module]:
     """The class of a card, under the title that its framework gives it."""
 
     def describe(body: dict[str, Any]) -> None:
-        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``."
+        forms = "".join(
+            f"\n``approximate={form!r}`` is ``ogive.torch.{name}``."
+            for form, name in approximations(card).items()
+        )
+        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``.{forms}"
 
     return types.new_class(card.title, (base_of(card),), {"card": card.name}, describe)
 

@@ -17,8 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from ..calls import checks
-from ..calls.codegen import generated
+from ..calls import checks, codegen
 from ..calls.losses import FEW_ROWS, SMALL, inverse, loss_of
 from ..catalog import Parameter
 from . import _formulas, _launch
@@ -111,13 +110,10 @@ def _public(
     taken += [*(own[each] for each in weights), *ranks, *(own[each] for each in rest)]
     taken += [more] if more else []
     extra = [each.partition(":")[0] for each in (bias, "group:", "vocab_start:", more) if each]
-    given = "".join(f"{each!r}: {each}, " for each in LOSS.options)
-    code = f"""
-def {name}({", ".join(taken)}) -> 'Tensor':
-    return run({", ".join([*inputs, *extra])}, {{{given}}})
-"""
+    given = codegen.items(f"{each!r}: {each}" for each in LOSS.options)
+    lines = [f"return run({codegen.items([*inputs, *extra])}{{{given}}})"]
     scope = {"Any": Any, "Tensor": Tensor, "run": run}
-    function = generated(name, code, scope, f"torch {name}")
+    function = codegen.written(name, taken, lines, scope, f"torch {name}", returns="'Tensor'")
     function.__module__ = __package__
     function.__doc__ = doc.format(options=", ".join(rest))
     return function

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -24,8 +24,26 @@ from .row_math import (
 )
 from .storage import widen
 
-FORWARD = ("softmax", "softmin", "log_softmax", "logsumexp")
-FROM_OUTPUT = ("softmax", "softmin", "log_softmax")
+
+class Kind(NamedTuple):
+    """What a function does beside softmax."""
+
+    negated: bool = False
+    of_log: bool = False
+    reduced: bool = False
+
+
+KINDS = {
+    "softmax": Kind(),
+    "softmin": Kind(negated=True),
+    "log_softmax": Kind(of_log=True),
+    "logsumexp": Kind(reduced=True),
+}
+MODES = {
+    name: ("value",) if kind.reduced else ("value", "backward_from_output")
+    for name, kind in KINDS.items()
+}
+"""The modes that have a kernel here."""
 
 LONGEST_BLOCK = seam.scale(1 << 13, 1 << 20)
 """Elements of a row that one program holds in registers."""
@@ -241,22 +259,21 @@ def rows(
     given = [t.contiguous() for t in tensors]
     x = given[-1]
     n, count = x.shape[-1], x.shape[:-1].numel()
-    reduced = name == "logsumexp"
+    negated, of_log, reduced = KINDS[name]
     out = x.new_empty(x.shape[:-1]) if reduced else torch.empty_like(x)
     if out.numel() == 0 or n == 0:
         return out.fill_(float("-inf")) if reduced else out
-    negated = name == "softmin"
     how = {"enable_fp_fusion": False, **blocks(n)}
     full = x.dtype == torch.float64
     if mode == "value":
         forward_kernel[(count,)](
-            x, out, n, bits(1 / temperature), NEGATED=negated, OF_LOG=name == "log_softmax",
+            x, out, n, bits(1 / temperature), NEGATED=negated, OF_LOG=of_log,
             REDUCED=reduced, FULL=full, **how,
         )  # fmt: skip
         return out
     dy = given[0].to(x.dtype)
     inverse = bits((-1 if negated else 1) / temperature)
-    if name == "log_softmax":
+    if of_log:
         log_softmax_backward_kernel[(count,)](dy, x, out, n, inverse, FULL=full, **how)
     else:
         softmax_backward_kernel[(count,)](dy, x, out, n, inverse, **how)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _native
-from .calls import checks
-from .calls.arrays import as_logits, as_plain
-from .calls.formats import HALVES, NUMBER_OF
-from .calls.losses import (
+from .. import _native
+from ..calls import checks
+from ..calls.arrays import as_logits, as_plain
+from ..calls.formats import HALVES, NUMBER_OF
+from ..calls.losses import (
     ArrayElements,
     Loss,
     checked_chunk,
@@ -25,7 +25,7 @@ from .calls.losses import (
     reduced,
     without_overlap,
 )
-from .calls.ufuncs import rounded, ufunc
+from ..calls.ufuncs import rounded, ufunc
 
 PIECE = 32 << 20
 """Bytes of dW, or of widened W, at a time: enough for BLAS to reach its speed."""
