@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn._reduction import legacy_get_string
 
-from ..calls import checks
-from ..calls.codegen import generated
+from ..calls import checks, codegen
 from ..calls.losses import Loss
 from ..catalog import Card, Parameter
 from ._checks import check_devices, checked_dim, floating
@@ -163,7 +162,7 @@ HINTS = {"weights": "Tensor | None", "label": "int | None", "number": "float", "
 def hinted(p: Parameter, **defaults: Any) -> str:
     """An option in a signature, with a default of its own for a role."""
     hint = HINTS[p.role] + (" | None" if p.as_operands is not None else "")
-    return f"{p.name}: {hint!r} = {defaults.get(p.role, p.default)!r}"
+    return codegen.parameter(p, repr(hint), **defaults)
 
 
 def public(head: Head) -> Callable[..., Tensor]:
@@ -178,39 +177,32 @@ def public(head: Head) -> Callable[..., Tensor]:
     defaults |= keyword
     taken = ["input", "target", *names, "*", *keyword]
     taken = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in taken]
-    legacy = (
-        """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_get_string(size_average, reduce)"""
-        if "reduce" in names
-        else ""
-    )
+    legacy = """if size_average is not None or reduce is not None:
+    reduction = legacy_get_string(size_average, reduce)"""
     options = [p.name for p in of.numbers]
-    numbers = "".join(f"{name}, " for name in options)
     usual = " and ".join(f"{name} is usual_{name}" for name in options) or True
     plain = ["dim is None"] if of.over_rows else [f"{name} is None" for name in of.weights]
     weight, label = of.class_weight or None, of.label or None
-    given = ", ".join(f"{name}={name}" for name in (*names, *keyword))
-    code = f"""
-def {of.name}({", ".join(taken)}):{legacy}
-    if {" and ".join(plain) or True}:
-        loss = at_once(
-            input, target, {weight}, reduction, {label},
-            create_graph, None if {usual} else ({numbers}),
-        )
-        if loss is not None:
-            return loss
-    if is_passed_on({", ".join(["input", "target", *of.weights])}):
-        return pass_on(again, input, target, {given})
-    options = {{{", ".join(f"{name!r}: {name}" for name in of.options)}}}
-    return call(input, target, {"dim" if of.over_rows else None}, create_graph, **options)
-"""
+    given = codegen.by_name([*names, *keyword])
+    lines = f"""
+if {" and ".join(plain) or True}:
+    loss = at_once(
+        input, target, {weight}, reduction, {label},
+        create_graph, None if {usual} else ({codegen.items(options)}),
+    )
+    if loss is not None:
+        return loss
+if is_passed_on({", ".join(["input", "target", *of.weights])}):
+    return pass_on(again, input, target, {given})
+options = {{{codegen.items(f"{name!r}: {name}" for name in of.options)}}}
+return call(input, target, {"dim" if of.over_rows else None}, create_graph, **options)"""
+    body = [legacy if "reduce" in names else "", lines.strip()]
     scope: dict[str, Any] = {
         "legacy_get_string": legacy_get_string, "defaults": defaults, "at_once": head.at_once,
         "call": head.call, "is_passed_on": is_passed_on, "pass_on": pass_on,
         **{f"usual_{name}": defaults[name] for name in options},
     }  # fmt: skip
-    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = codegen.written(of.name, taken, body, scope, f"torch {of.name}")
     return scope["again"]  # type: ignore[no-any-return]
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from ..calls import codegen
 from ..calls.checks import Reduction
-from ..calls.codegen import generated
 from ..calls.losses import Plan, checked_chunk
 from . import _launch
 from ._checks import check_devices, floating
@@ -485,22 +485,20 @@ def public(of: Linear) -> Callable[..., Tensor]:
         **{name: hinted(p) for name, p in losses.items()},
     }  # fmt: skip
     names = [*TORCH_S, *(n for n in losses if n not in TORCH_S), "chunk_rows", "create_graph"]
-    given = "".join(f"{name!r}: {name}, " for name in losses)
-    code = f"""
-def {of.name}(
-    input: 'Any', linear_weight: 'Any', target: 'Any', *, {", ".join(own[name] for name in names)}
-) -> 'Tensor':
-    if is_passed_on(input, linear_weight, target, linear_bias, {", ".join(of.of.weights)}):
-        return pass_on(
-            again, input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
-        )
-    given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
-    return call(input, linear_weight, target, linear_bias, given)
-"""
+    given = codegen.items(f"{name!r}: {name}" for name in losses)
+    inputs = ["input", "linear_weight", "target"]
+    taken = [*(f"{name}: 'Any'" for name in inputs), "*", *(own[name] for name in names)]
+    lines = f"""
+if is_passed_on({", ".join([*inputs, "linear_bias", *of.of.weights])}):
+    return pass_on(again, {codegen.items(inputs)}{codegen.by_name(names)})
+given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
+return call(input, linear_weight, target, linear_bias, given)"""
     scope: dict[str, Any] = {
         "Any": Any, "Tensor": Tensor, "call": of.call,
         "rows_at_a_time": rows_at_a_time,
         "pass_on": pass_on, "is_passed_on": is_passed_on,
     }  # fmt: skip
-    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = codegen.written(
+        of.name, taken, [lines], scope, f"torch {of.name}", returns="'Tensor'"
+    )
     return scope["again"]  # type: ignore[no-any-return]
