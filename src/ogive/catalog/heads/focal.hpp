@@ -30,7 +30,7 @@ struct focal {
   static constexpr int options = 2, smoothing = label_smoothing, rooms = 2;
   static constexpr bool curved = true;
 
-  static double loss(row &r, const loss_terms &t) {
+  static double loss(row r, loss_terms t) {
     const std::ptrdiff_t n = t.n, top = r.argmax;
     // From here on v = q r^gamma and a = q F; d becomes v times the distance from the likeliest.
     double *const a = t.q, *const v = t.room, *const b = v + n;

@@ -8,7 +8,7 @@
 //     static constexpr int rooms = …;     // rows of doubles it needs for itself
 //     static constexpr bool curved = …;   // has a Hessian
 //     // the loss of a row; where it is asked for, leaves the gradient in t.q, the Hessian in t.h
-//     static double loss(state &r, const loss_terms &t);
+//     static double loss(state r, loss_terms t); // or references
 //     // optional
 //     using state = …;                    // what stands for `row`, prepared in the full grade
 //     static double temperature(const double *options);
@@ -214,12 +214,10 @@ target fill_targets(const loss_operands<K> &of, std::ptrdiff_t row, double eps, 
   return own_weight == own_weight ? target::counts : target::of_no_class;
 }
 
-// One copy for all formats, whose calls are inlined. It works on its own copies, which no store in
-// its loops can change.
+// One copy for all formats, whose calls are inlined. A kernel that takes copies of the two has
+// loops that no store can disturb, and so are vectorised.
 template <class K>
-OGIVE_FLATTEN double loss_of_row(const typename state_of<K>::type &given, const loss_terms &terms) {
-  typename state_of<K>::type r = given;
-  const loss_terms t = terms;
+OGIVE_FLATTEN double loss_of_row(typename state_of<K>::type &r, const loss_terms &t) {
   return K::loss(r, t);
 }
 template <class K, class T>
