@@ -181,7 +181,8 @@ class Kernels:
         dz = torch.empty_like(z) if gradient else None
         into = None if dz is None else dz.data_ptr()
         if weight is None:
-            operands = _launch.address(z), goal, *between, factor, losses, into
+            aims: Any = (goal,) if self.over_rows else goal
+            operands = _launch.address(z), aims, *between, factor, losses, into
             _native.raw_rows(self.handle, form, rows, n, *operands)
         else:
             size, (_, *numbers) = z.element_size(), between

@@ -287,7 +287,7 @@ void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) 
   if constexpr (in_lanes<Op, T>)
     if (vary<P...> || Op::takes(parameter_at(p, 0)...))
       return compute_lanes<Op, M>(first, second, out, n, p...);
-  if constexpr (sizeof(T) != 2)
+  if constexpr (!is_half<T>)
     in_whole_vectors(first, second, out, n, compute_whole<Op, M, T, T, P...>, p...);
   else if constexpr (requires { Op::kernel::exact; })
     compute_exact_halves<Op, M>(first, second, out, n, p...);

@@ -101,24 +101,30 @@ template <class R>
   }
 }
 
+// Blocks are filled up to whole vectors, so that no loop has a scalar rest.
+constexpr std::ptrdiff_t filled_up(std::ptrdiff_t n) {
+  return (n + (lanes - 1)) & ~std::ptrdiff_t{lanes - 1};
+}
+
 // A block, widened, where it lies or in a buffer that is filled up with zeros.
 template <class T, class Wide = decltype(widen(T{}))>
 inline const Wide *widened_block(const T *x, std::ptrdiff_t n, Wide *buffer) {
   if constexpr (is_half<T>) {
     widen_all(x, buffer, n);
   } else {
-    if (n == block_size) return x;
+    if (n == filled_up(n)) return x;
     for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = x[i];
   }
-  for (std::ptrdiff_t i = n; i < block_size; ++i) buffer[i] = 0;
+  for (std::ptrdiff_t i = n; i < filled_up(n); ++i) buffer[i] = 0;
   return buffer;
 }
 
-// Blocks are whole, the last one filled up: so no loop has a scalar rest.
 template <class K, class M, class In, class R, class... P>
-OGIVE_FLATTEN void mark_block(const In *x, R set, R *marks, P... p) {
-  for (std::ptrdiff_t i = 0; i < block_size; ++i)
+OGIVE_FLATTEN void mark_block(const In *x, std::ptrdiff_t n, R set, R *marks, P... p) {
+  const std::ptrdiff_t whole = filled_up(n);
+  for (std::ptrdiff_t i = 0; i < whole; ++i)
     marks[i] = lean_of<K>::template mark<M, R>(static_cast<R>(x[i]), set, p...);
+  for (std::ptrdiff_t i = whole; i % word_bits != 0; ++i) marks[i] = 0;
 }
 template <class K, class M, class T, class... P>
 void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
@@ -128,7 +134,7 @@ void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
   const R set = static_cast<R>(lean_of<K>::marks(p...).set);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
     const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
-    mark_block<K, M>(widened_block(x + begin, count, buffer), set, marks, p...);
+    mark_block<K, M>(widened_block(x + begin, count, buffer), count, set, marks, p...);
     pack_bits(marks, set, mask + begin / 8, count);
   }
 }
@@ -165,9 +171,11 @@ inline void lean_lanes(const float *dy, const std::uint8_t *bits, float *out, st
 }
 
 template <class K, class M, class In, class R, class Out>
-OGIVE_FLATTEN void lean_block(const In *dy, const In *y, const R *marks, Out *out) {
+OGIVE_FLATTEN void lean_block(const In *dy, const In *y, const R *marks, std::ptrdiff_t n,
+                              Out *out) {
+  const std::ptrdiff_t whole = filled_up(n);
 #pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < block_size; ++i) {
+  for (std::ptrdiff_t i = 0; i < whole; ++i) {
     const R b = lean_of<K>::inputs == 2 ? static_cast<R>(y[i]) : R(0);
     round_into(lean_of<K>::template run<M, R>(static_cast<R>(dy[i]), b, marks[i]), out[i]);
   }
@@ -177,11 +185,20 @@ template <class K, class M, class T, class... P>
 [[gnu::noinline]] void compute_lean(const T *dy, const T *y, const std::uint8_t *mask, T *out,
                                     std::ptrdiff_t n, P... p) {
   using R = typename M::real;
-  if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && sizeof(T) == 4)
+  if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && is_float<T>)
     if (backward_of<K>::takes(p...)) return lean_lanes(dy, mask, out, n, lean_of<K>::marks(p...));
+  // Where much is computed, storing halves makes the loop take twice as many at once.
+  constexpr bool rounds_apart = is_half<T> && lean_of<K>::inputs == 1;
   using wide = decltype(widen(T{}));
+  using Out = decltype([] {
+    if constexpr (rounds_apart)
+      return odd_float{};
+    else
+      return T{};
+  }());
   alignas(64) wide dy_buffer[block_size], y_buffer[block_size];
   alignas(64) R marks[block_size];
+  alignas(64) Out result[block_size];
   const two_slopes given = lean_of<K>::marks(p...);
   const R set = static_cast<R>(given.set), otherwise = static_cast<R>(given.otherwise);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
@@ -189,18 +206,14 @@ template <class K, class M, class T, class... P>
     unpack_bits(mask + begin / 8, set, otherwise, marks, count);
     const wide *const a = widened_block(dy + begin, count, dy_buffer);
     const wide *const b = lean_of<K>::inputs == 2 ? widened_block(y + begin, count, y_buffer) : a;
-    // Where much is computed, storing halves makes the loop take twice as many at once.
-    if constexpr (is_half<T> && lean_of<K>::inputs == 1) {
-      alignas(64) odd_float result[block_size];
-      lean_block<K, M>(a, b, marks, result);
+    Out *to = result;
+    if constexpr (!rounds_apart)
+      if (count == filled_up(count)) to = out + begin;
+    lean_block<K, M>(a, b, marks, count, to);
+    if constexpr (rounds_apart)
       round_all(reinterpret_cast<const float *>(result), out + begin, count);
-    } else if (count == block_size) {
-      lean_block<K, M>(a, b, marks, out + begin);
-    } else {
-      alignas(64) T result[block_size];
-      lean_block<K, M>(a, b, marks, result);
+    else if (to == result)
       for (std::ptrdiff_t i = 0; i < count; ++i) out[begin + i] = result[i];
-    }
   }
 }
 
