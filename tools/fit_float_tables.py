@@ -131,8 +131,11 @@ def exponential() -> list[str]:
             less.view(np.float32).tolist(),
         ),
         array("exp2_rest", "2^(j/16) over its float, less 1, and e0.", rests),
-        array("exp_longer_tail", f"q without e0, where 1 is taken off e^r. Error {bits(small)}.",
-              longer),
+        array(
+            "exp_longer_tail",
+            f"q without e0, where 1 is taken off e^r. Error {bits(small)}.",
+            longer,
+        ),
         array("exp2_whole_rest", "exp2_rest without e0.", whole_rests),
     ]
 
@@ -346,7 +349,8 @@ class Tails:
 
     def text(self, right: Function | None = None) -> str:
         pieces, error = self.pieces(self.f, self.root)
-        entries = [pieces[(i + 4) % 16] for i in range(16)]  # exponents 127 to 130 end in 3, 0, 1, 2
+        # Exponents 127 to 130 end in 3, 0, 1, 2.
+        entries = [pieces[(i + 4) % 16] for i in range(16)]
         if right is not None:
             others, worse = self.pieces(right, None)
             # Right comes first: the index has its fifth bit from the sign of x.
@@ -357,21 +361,22 @@ class Tails:
             return "{" + ", ".join(literal(v) for v in values) + "}"
 
         size = len(entries)
+
+        def table(name: str, values: Sequence[mp.mpf]) -> str:
+            return f"alignas(64) static constexpr float {name}[{size}] = {row(values)};\n"
+
         c = ",\n".join(row([e.c[k] for e in entries]) for k in range(self.degree + 1))
         lows = ""
         if self.lows:
-            lows += f"alignas(64) static constexpr float low[{size}] = {row([e.low for e in entries])};\n"
+            lows += table("low", [e.low for e in entries])
         if self.slope_lows:
-            of_slopes = row([e.slope_low for e in entries])
-            lows += f"alignas(64) static constexpr float slope_low[{size}] = {of_slopes};\n"
+            lows += table("slope_low", [e.slope_low for e in entries])
         return (
             f"// {self.why} Error {bits(mp.mpf(error))}.\n"
             f"struct {self.name} {{\n"
             f"static constexpr float scale = {literal(self.scale)}, "
             f"offset = {literal(self.offset)};\n"
-            f"alignas(64) static constexpr float centre[{size}] = "
-            f"{row([mp.mpf(e.centre) for e in entries])};\n"
-            f"{lows}"
+            f"{table('centre', [mp.mpf(e.centre) for e in entries])}{lows}"
             f"alignas(64) static constexpr float c[{self.degree + 1}][{size}] = {{\n{c}}};\n"
             "};\n"
         )
