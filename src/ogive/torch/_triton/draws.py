@@ -9,7 +9,8 @@ import torch
 import triton
 import triton.language as tl
 
-from . import row_functions, seam
+from . import pairs, row_functions, seam
+from .numbers import bits, pair_bits
 from .row_math import number, parameter
 from .seam import library
 from .storage import widen
@@ -18,8 +19,8 @@ BLOCK = seam.scale(1024, 1 << 16)
 
 
 @triton.jit
-def uniform(seed, index):
-    """In (0, 1), in double, from word `index` of the seed's stream; four words make a block."""
+def word_of(seed, index):
+    """Word `index` of the seed's stream; four words make a block."""
     block = index >> 2
     low = (block & 0xFFFFFFFF).to(tl.uint32)
     high = (block >> 32).to(tl.uint32)
@@ -27,8 +28,13 @@ def uniform(seed, index):
     w0, w1, w2, w3 = tl.philox(seed, low, high, zero, zero)
     even = tl.where((index & 2) == 0, w0, w2)
     odd = tl.where((index & 2) == 0, w1, w3)
-    word = tl.where((index & 1) == 0, even, odd)
-    return (word.to(tl.int64).to(tl.float64) + 0.5) * number(2.0**-32)
+    return tl.where((index & 1) == 0, even, odd)
+
+
+@triton.jit
+def uniform(seed, index):
+    """In (0, 1), in double: half a step above the word over 2^32."""
+    return (word_of(seed, index).to(tl.int64).to(tl.float64) + 0.5) * number(2.0**-32)
 
 
 @triton.jit
@@ -36,6 +42,15 @@ def between(seed, index, low, high):
     """Uniform between two numbers that come as their bits."""
     start = parameter(low)
     return tl.fma(uniform(seed, index), parameter(high) - start, start)
+
+
+@triton.jit
+def between_pairs(seed, index, start, width):
+    """The same as a pair of floats, from pairs."""
+    word = word_of(seed, index)
+    high = (word >> 8).to(tl.int32).to(tl.float32) * 2.0**-24
+    low = ((word & 0xFF).to(tl.int32).to(tl.float32) + 0.5) * 2.0**-32
+    return pairs.add(pairs.mul((high, low), pairs.from_bits(width)), pairs.from_bits(start))
 
 
 @triton.jit(do_not_specialize=["seed"])
@@ -68,5 +83,7 @@ def gumbel_softmax(
     return y
 
 
-def slope_arguments(seed: int, low: float, high: float) -> list[Any]:
-    return [seed, row_functions.bits(low), row_functions.bits(high)]
+def slope_arguments(seed: int, low: float, high: float, in_pairs: bool) -> list[Any]:
+    if in_pairs:
+        return [seed, pair_bits(low), pair_bits(high - low)]
+    return [seed, bits(low), bits(high)]
