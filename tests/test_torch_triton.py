@@ -425,7 +425,7 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
             torch.testing.assert_close(found, want, **near)
         upstream = dy.to(wide.dtype)
         found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
-        near["atol"] = 1e-14
+        near["atol"] = 1e-14 if wide.dtype == torch.float64 else 1e-12
         torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
     assert {"gumbel_softmax", "rrelu_sampled"} <= _operators.ON_CUDA.keys()
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)

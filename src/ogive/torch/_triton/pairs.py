@@ -314,7 +314,7 @@ def add(a, b):
 @triton.jit
 def with_exponent(a):
     if len(a) == 1:
-        found = (a[0], tl.zeros_like(a[0]), 0)
+        found = (a[0], tl.full((), 0.0, tl.float32), 0)
     elif len(a) == 2:
         found = (a[0], a[1], 0)
     else:
@@ -358,7 +358,7 @@ def mul(a, b):
 
 @triton.jit
 def scale(a, c: tl.constexpr):
-    """a times a power of two."""
+    """a times a power of two; also of doubles."""
     if len(a) == 1:
         found = (a[0] * c,)
     elif len(a) == 2:
@@ -415,7 +415,7 @@ def select(where, a, b):
 
 @triton.jit
 def with_low(a):
-    return (a[0], tl.zeros_like(a[0])) if len(a) == 1 else a
+    return (a[0], tl.full((), 0.0, tl.float32)) if len(a) == 1 else a
 
 
 @triton.jit
@@ -423,9 +423,9 @@ def split(x, c, below, above):
     """Where x, as it was read or a parameter, is at most c."""
     x, c = value(x), value(c)
     under = x[0] <= c[0]
-    if len(x) == 2 or len(c) == 2:
-        x, c = with_low(x), with_low(c)
-        under = (x[0] < c[0]) | ((x[0] == c[0]) & (x[1] <= c[1]))
+    if len(c) == 2:
+        rest = c[1] if len(x) == 1 else c[1] - x[1]
+        under = tl.where(x[0] == c[0], rest >= 0, x[0] < c[0])
     return select(under, below, above)
 
 
@@ -561,6 +561,22 @@ def log1p_unit(u):
     low += tl.fma(s[0] * z, atanh_rest(z), tl.where(beyond, LN2_LOW, 0.0) + s[1])
     h, low = quick_sum(h, low)
     return (h, low) if len(s) == 2 else (h, low, s[2])
+
+
+@triton.jit
+def log(a):
+    """log of a normal number: 2^k (1 + f), 1 + f in [2/3, 4/3]."""
+    k = (bits(a[0]) - 0x3F2AAAAB) >> 23
+    unit = power_of_two(-k)
+    f = quick_sum(tl.fma(a[0], unit, -1.0), a[1] * unit)
+    h, low = exact_sum(2.0, f[0])
+    s = scale(div(f, (h, low + f[1])), 2.0)
+    z = s[0] * s[0]
+    n = k.to(tl.float32)
+    whole, rest = exact_product(n, tl.full((), LN2, tl.float32))
+    h, low = exact_sum(whole, s[0])
+    low += tl.fma(s[0] * z, atanh_rest(z), tl.fma(n, LN2_LOW, rest) + s[1])
+    return quick_sum(h, low)
 
 
 @triton.jit
