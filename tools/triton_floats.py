@@ -3,9 +3,9 @@
     python tools/triton_floats.py             # needs mpmath (it comes with SymPy)
     python tools/triton_floats.py --check     # exit code 1 if the file is out of date
 
-Polynomials are weighted least squares at Chebyshev nodes; their coefficients are rounded to float one after
-another, from the constant up, and the rest is fitted again each time. Beside each stands the error
-that it leaves in the function it serves.
+Polynomials are weighted least squares at Chebyshev nodes; their coefficients are rounded to float
+one after another, from the constant up, and the rest is fitted again each time. Beside each stands
+the error that it leaves in the function it serves.
 
 The derivatives that have a zero, where the terms of a formula cancel, get a polynomial in x - zero;
 they are those of the catalog's formulas, found and expanded through their tapes.
@@ -24,7 +24,7 @@ import numpy as np
 
 from ogive.catalog import find, names
 from ogive.formula import tape
-from ogive.reference import measure
+from ogive.reference.ball import Encloser
 
 mp.mp.prec = 200
 TARGET = Path(__file__).parent.parent / "src/ogive/torch/_triton/floats.py"
@@ -142,10 +142,11 @@ def elementary() -> Iterator[tuple[str, str, list[Any], float]]:
     def weight(t: Any) -> Any:
         return 1 / tail_over_v((t - T_SHIFT) / T_SCALE)
 
-    yield "tail_rest", "e^(a^2/2) erfc(a/sqrt 2)/v - alpha - beta v - gamma v^2", *fit(rest, *ends, 11, weight)
+    what = "e^(a^2/2) erfc(a/sqrt 2)/v - alpha - beta v - gamma v^2"
+    yield "tail_rest", what, *fit(rest, ends[0], ends[1], 11, weight)
 
 
-# ------------------------------------------------------------------------------ zeros of derivatives
+# ------------------------------------------------------------------------ zeros of derivatives
 
 
 class Reals:
@@ -188,7 +189,7 @@ def roots() -> Iterator[tuple[str, int, Any, list[Any]]]:
     """Function, order of the derivative, the float next to its zero, Taylor coefficients there."""
     for name in names("unary"):
         orders = (0, 1, 2)
-        critical = measure.Encloser(find(name), *tape.defaults(name), orders=orders).critical
+        critical = Encloser(find(name), *tape.defaults(name), orders=orders).critical
         for order in (1, 2):
             steps = tape.unary(name, tape.defaults(name), (order,))
             if all(node.op in ("const", "add", "mul", "div", "neg", "split", "x")
@@ -248,23 +249,26 @@ def text() -> str:
         parts = value if isinstance(value, tuple) else (value,)
         for ending, each in zip(("", "_LOW"), parts, strict=False):
             lines.append(f"{name}{ending} = tl.constexpr({each!r})\n")
-    table = "ROOTS: dict[tuple[str, int], list[Root]] = {}\n"
+    table: dict[tuple[str, int], str] = {}
     for name, order, zero, taylor in roots():
         *first, rest = root_polynomial(taylor)
-        table += f"ROOTS.setdefault(({name!r}, {order}), []).append(\n    ("
-        table += ", ".join(repr(c) for c in (float(zero), *first)) + ", (\n"
-        table += "".join(f"        {c!r},\n" for c in rest) + "    ))\n)\n"
+        numbers_there = "".join(f"            {c!r},\n" for c in (float(zero), *first))
+        after = "".join(f"                {c!r},\n" for c in rest)
+        entry = f"        (\n{numbers_there}            (\n{after}            ),\n        ),\n"
+        table[name, order] = table.get((name, order), "") + entry
+    entries = "".join(f'    ("{n}", {k}): [\n{each}    ],\n' for (n, k), each in table.items())
     head = (
         '"""Written by tools/triton_floats.py; do not edit."""\n\n'
         "# mypy: ignore-errors\n"
         "import triton\n"
         "import triton.language as tl\n\n"
         "Root = tuple[float, float, float, float, tuple[float, ...]]\n"
-        '"""A float next to a zero of a derivative; what that and its slope (a pair) are there; the\n'
-        'coefficients after it."""\n\n'
+        '"""A float next to a zero of a derivative; what that and its slope (a pair) are there;\n'
+        'the coefficients after it."""\n\n'
     )
     functions = "\n\n".join(function(*each) for each in elementary())
-    return f"{head}{''.join(lines)}\n\n{functions}\n\n{table}"
+    roots_there = f"ROOTS: dict[tuple[str, int], list[Root]] = {{\n{entries}}}\n"
+    return f"{head}{''.join(lines)}\n\n{functions}\n\n{roots_there}"
 
 
 if __name__ == "__main__":

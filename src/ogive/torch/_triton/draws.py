@@ -33,7 +33,9 @@ def word_of(seed, index):
 @triton.jit
 def uniform(seed, index):
     """In (0, 1), in double: half a step above the word over 2^32."""
-    return (word_of(seed, index).to(tl.int64).to(tl.float64) + 0.5) * tl.full((), 2.0**-32, tl.float64)
+    return (word_of(seed, index).to(tl.int64).to(tl.float64) + 0.5) * tl.full(
+        (), 2.0**-32, tl.float64
+    )
 
 
 @triton.jit

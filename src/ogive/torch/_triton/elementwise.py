@@ -45,7 +45,6 @@ def unary_source(name: str, mode: str, arithmetic: str, given: str) -> str:
     pulled, pairs = mode.startswith("backward"), arithmetic == "pairs"
     count = len(tape.defaults(name)) if given == RANDOM else len(given)
     names = [f"p{k}" for k in range(count)]
-    ranged = ", ranged" if pairs else ""
     inputs = ["dy", "x"] if pulled else ["x"]
     lines = [
         *_opening(inputs, "out", wide=mode == "second_derivative"),

@@ -313,7 +313,8 @@ def label_kernel(
     if GRADIENT:
         over = wide.plain(wide.div(one, wide.add(one, rest)))
         scale = wide.mul(wide.mul(wide.add(own, pull), over), factor)
-        asked = wide.select(sure, wide.neg(wide.mul(own, wide.mul(rest, over))), wide.mul(own, over))
+        missed = wide.neg(wide.mul(own, wide.mul(rest, over)))
+        asked = wide.select(sure, missed, wide.mul(own, over))
         of_most = wide.mul(wide.add(wide.mul(pull, over), asked), factor)
         of_label = wide.sub(wide.mul(wide.power(d, True), scale), wide.mul(own, factor))
         if IGNORES:  # not even a NaN of the logits comes through
@@ -436,9 +437,7 @@ def cross_entropy(
     dz = (torch.empty_like(z) if out is None else out) if gradient else None
     labels = target.shape == lead and not target.is_floating_point()
     plain = labels and label_smoothing == 0 and softcap is None
-    t, t_low, t_kind = (
-        (target.contiguous(), z, "labels") if labels else _operand(target, full, z)
-    )
+    t, t_low, t_kind = (target.contiguous(), z, "labels") if labels else _operand(target, full, z)
     w, w_low, weights = _operand(weight, full, z)
     by, by_bits, by_tensor = _factor_operand(factor, full, z)
     number = bits if full else pair_bits
@@ -498,7 +497,7 @@ def binary_kernel(
     at = block * BLOCK + tl.arange(0, BLOCK)
     inside = at < n
     given = widen(tl.load(z_ + at, mask=inside, other=0.0))
-    zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
+    zero = wide.number(0.0, FULL)
     yes, no = _sides(t_, t_low_, at, inside, kept_, even_, PAIRED, SMOOTHED, FULL)
     if POSITIVE != "none":
         w = _weight(positive_, positive_low_, at % positive_count, inside, POSITIVE, FULL)

@@ -79,8 +79,8 @@ interpreter.InterpreterBuilder.create_fma = _create_fma
 
 
 def _reduced_in_halves(self: Any, given: Any) -> Any:
-    """A reduction by a function of one's own: all of one half with all of the other at a time, where
-    the interpreter's goes through the elements one by one.
+    """A reduction by a function of one's own: one half with the other at a time, where the
+    interpreter's goes through the elements one by one.
     """
     tensors, axis = self.unravel(given, self.axis)
     data = [np.moveaxis(t.handle.data, axis, 0) for t in tensors]

@@ -7,6 +7,7 @@ import struct
 
 import torch
 
+
 def bits(value: float) -> int:
     """A float64 as an integer."""
     found: int = struct.unpack("q", struct.pack("d", float(value)))[0]

@@ -145,10 +145,7 @@ def from_bits(word):
 def parameter(word, e, ranged: tl.constexpr):
     """A number of the call: a pair and an exponent, which is even."""
     p = from_bits(word)
-    if ranged:
-        found = (p[0], p[1], e)
-    else:
-        found = value((p[0], p[1], e))
+    found = (p[0], p[1], e) if ranged else value((p[0], p[1], e))
     return found
 
 
@@ -750,10 +747,7 @@ def erf(a, ranged: tl.constexpr):
     h = tl.fma(z, q, TWO_OVER_ROOT_PI)
     low = tl.fma(z, q, TWO_OVER_ROOT_PI - h) + TWO_OVER_ROOT_PI_LOW
     low = tl.fma(tl.fma(size, size, -z), q, low)
-    if ranged:
-        near = mul(size_of(a), (h, low))
-    else:
-        near = mul(size_of(x), (h, low))
+    near = mul(size_of(a), (h, low)) if ranged else mul(size_of(x), (h, low))
     t = value(tail(mul(held(size_of(x), 0.0, 16.0), number(ROOT_2, ROOT_2_LOW)), False))
     h, low = quick_sum(1.0, -t[0])
     y = select(tl.abs(x[0]) < 0.5, near, (h, low - t[1]))

@@ -27,10 +27,7 @@ LOOP_BLOCK = seam.scale(1 << 13, 1 << 9)
 def _load(x_, low_, at, inside, NEGATED: tl.constexpr, PAIRED: tl.constexpr):
     """Elements of a row, -inf past its end; minus them for a softmin."""
     x = widen(tl.load(x_ + at, mask=inside, other=float("inf") if NEGATED else float("-inf")))
-    if PAIRED:
-        found = (x, tl.load(low_ + at, mask=inside, other=0.0))
-    else:
-        found = (-x if NEGATED else x,)
+    found = (x, tl.load(low_ + at, mask=inside, other=0.0)) if PAIRED else (-x if NEGATED else x,)
     return found
 
 

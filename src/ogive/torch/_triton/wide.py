@@ -23,10 +23,7 @@ def number(value: tl.constexpr, FULL: tl.constexpr):
 @triton.jit
 def parameter(bits, FULL: tl.constexpr):
     """A number of the call, which came as bits."""
-    if FULL:
-        found = (bits.to(tl.int64).to(tl.float64, bitcast=True),)
-    else:
-        found = pairs.from_bits(bits)
+    found = (bits.to(tl.int64).to(tl.float64, bitcast=True),) if FULL else pairs.from_bits(bits)
     return found
 
 
@@ -72,19 +69,13 @@ def sub(a, b):
 
 @triton.jit
 def mul(a, b):
-    if a[0].dtype == tl.float64:
-        found = (a[0] * b[0],)
-    else:
-        found = defined(pairs.mul(a, b))
+    found = (a[0] * b[0],) if a[0].dtype == tl.float64 else defined(pairs.mul(a, b))
     return found
 
 
 @triton.jit
 def div(a, b):
-    if a[0].dtype == tl.float64:
-        found = (a[0] / b[0],)
-    else:
-        found = defined(pairs.div(a, b))
+    found = (a[0] / b[0],) if a[0].dtype == tl.float64 else defined(pairs.div(a, b))
     return found
 
 
@@ -212,10 +203,7 @@ def _log1p_double(u):
 
 @triton.jit
 def tanh(a):
-    if a[0].dtype == tl.float64:
-        found = (library.tanh(a[0]),)
-    else:
-        found = pairs.tanh(a, False)
+    found = (library.tanh(a[0]),) if a[0].dtype == tl.float64 else pairs.tanh(a, False)
     return found
 
 
