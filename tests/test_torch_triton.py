@@ -141,7 +141,8 @@ def test_edges_are_those_of_the_cpu(name: str) -> None:
     for mode in ("value", "derivative"):
         want = measure.function(find(name), mode)(EDGES)
         got = kernels.unary(name, mode, (tensor(EDGES),)).numpy()
-        assert equal(got, want).all(), (mode, got, want)
+        # Next to a tie the CPU may round the other way: each lies within .6 of an ulp.
+        np.testing.assert_allclose(got, want, rtol=2**-23, err_msg=mode)
         if mode == "value":  # where the sign of a zero is part of the function
             zero = want == 0
             assert np.array_equal(np.signbit(got[zero]), np.signbit(want[zero])), (got, want)
@@ -171,7 +172,7 @@ def test_parameters_may_be_numbers_or_tensors(name: str) -> None:
     given = tuple(1.25 * p for p in defaults(name))
     want = kernels.unary(name, "value", (tensor(x),), given).numpy()
     cpu = getattr(ogive, name)(x.astype(np.float64), *given)
-    assert error(want, cpu) <= 0.51
+    assert error(want, cpu) <= measure.CONTRACT["float32", "value"]
     for shape in ((), (3, 1), (2, 3, 5), (2, 1, 5)):
         tensors = tuple(torch.full(shape, p, dtype=torch.float64) for p in given)
         got = kernels.unary(name, "value", (tensor(x),), tensors).numpy()
@@ -195,7 +196,7 @@ def test_gated_functions_and_their_gradients(name: str, fmt: Format) -> None:
     wide = [v.astype(np.float64) for v in (dy, a, b)]
     for got, exact in zip(results, gated_reference.results(find(name), *wide), strict=True):
         if fmt is FLOAT32:
-            assert error(got.numpy(), exact) <= 0.51
+            assert error(got.numpy(), exact) <= measure.CONTRACT["float32", "value"]
         else:
             assert np.array_equal(array(got, a).astype(np.float64), fmt.round_all(exact))
 
@@ -424,7 +425,7 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
             torch.testing.assert_close(found, want, **near)
         upstream = dy.to(wide.dtype)
         found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
-        near["atol"] = 1e-14
+        near["atol"] = 1e-14 if wide.dtype == torch.float64 else 1e-12
         torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
     assert {"gumbel_softmax", "rrelu_sampled"} <= _operators.ON_CUDA.keys()
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)

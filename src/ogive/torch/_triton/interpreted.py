@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,45 @@ def _create_fma(self: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 interpreter.InterpreterBuilder.create_fma = _create_fma
+
+
+def _reduced_in_halves(self: Any, given: Any) -> Any:
+    """A reduction by a function of one's own: one half with the other at a time, where the
+    interpreter's goes through the elements one by one.
+    """
+    tensors, axis = self.unravel(given, self.axis)
+    data = [np.moveaxis(t.handle.data, axis, 0) for t in tensors]
+    while len(data[0]) > 1:
+        half = len(data[0]) // 2
+        parts = [
+            self.to_tensor(np.ascontiguousarray(d[some]), t.dtype)
+            for some in (slice(half), slice(half, None))
+            for d, t in zip(data, tensors, strict=True)
+        ]
+        found = self.combine_fn.fn(*parts)
+        data = [f.handle.data for f in (found if isinstance(found, tuple) else (found,))]
+    if self.keep_dims:
+        raise NotImplementedError("a reduction that keeps its axis")
+    return [self.to_tensor(d[0], t.dtype) for d, t in zip(data, tensors, strict=True)]
+
+
+interpreter.ReduceOps.generic_reduce = _reduced_in_halves
+
+
+def _unwarned(run: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation of the interpreter that is as silent on infinities as a GPU."""
+
+    @wraps(run)
+    def silent(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return run(*args)
+
+    return silent
+
+
+for _name in ("unary_op", "binary_op", "ternary_op", "create_fp_trunc", "create_fp_ext"):
+    setattr(
+        interpreter.InterpreterBuilder,
+        _name,
+        _unwarned(getattr(interpreter.InterpreterBuilder, _name)),
+    )

@@ -15,8 +15,9 @@ import torch
 import triton
 import triton.language as tl
 
-from .row_functions import bits, blocks, stored
-from .row_math import distances, greatest, number, parameter
+from . import pairs, wide
+from .row_functions import blocks, inverse_of
+from .row_math import distances, greatest
 from .storage import widen
 
 POWERS = {"sparsemax": 1, "entmax15": 2}
@@ -24,63 +25,87 @@ MOST_STEPS = tl.constexpr(100)
 
 
 @triton.jit
-def forward_kernel(x_, y_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr):
+def forward_kernel(
+    x_, y_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr, FULL: tl.constexpr
+):
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, BLOCK)
-    x = widen(tl.load(x_ + row * n + at, mask=at < n, other=float("-inf")))
+    kind: tl.constexpr = y_.dtype.element_ty
+    x = (widen(tl.load(x_ + row * n + at, mask=at < n, other=float("-inf"))),)
     most, place = greatest(x, at)
-    d = distances(x, at, most, place, parameter(inverse_))
+    d = distances(x, at, most, place, wide.parameter(inverse_, FULL))
     # A NaN anywhere, several +inf or nothing but -inf: no distance to speak of.
-    undefined = tl.sum((d != d).to(tl.int32), axis=0) > 0
-    undefined = undefined | (most == float("-inf"))
-    d = tl.where(d == d, d, float("-inf")) * (1.0 if POWER == 1 else 0.5)
-    tau = number(-1.0)
-    before = number(-2.0)
+    undefined = tl.sum((d[0] != d[0]).to(tl.int32), axis=0) > 0
+    undefined = undefined | (most[0] == float("-inf"))
+    d = pairs.with_high(d, tl.where(d[0] == d[0], d[0], float("-inf")))
+    d = pairs.scale(d, 1.0 if POWER == 1 else 0.5)
+    zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
+    tau, before = wide.neg(one), wide.neg(wide.add(one, one))
+    if not FULL:
+        tau = pairs.with_low(tau)
     steps = 0
-    while (tau > before) & (steps < MOST_STEPS):
+    while is_above(tau, before) & (steps < MOST_STEPS):
         before = tau
-        over = tl.where(d > tau, d - tau, 0.0)
+        inside = is_above(d, tau)
         if POWER == 1:
-            count = tl.sum((d > tau).to(tl.float64), axis=0)
-            tau = (tl.sum(tl.where(d > tau, d, 0.0), axis=0) - 1.0) / count
+            count = wide.total((inside.to(d[0].dtype),))
+            tau = wide.div(wide.sub(wide.total(wide.select(inside, d, zero)), one), count)
         else:
-            excess = tl.sum(over * over, axis=0) - 1.0
-            tau = tau + excess / (2.0 * tl.sum(over, axis=0))
+            over = wide.select(inside, wide.sub(d, tau), zero)
+            excess = wide.sub(wide.total(wide.mul(over, over)), one)
+            slope = wide.total(over)
+            tau = wide.add(tau, wide.div(excess, wide.add(slope, slope)))
         steps += 1
-    over = tl.where(d > before, d - before, 0.0)
     if POWER == 1:
-        y = tl.where(d > tau, d - tau, 0.0)
+        y = wide.select(is_above(d, tau), wide.sub(d, tau), zero)
     else:
         # The root of count t^2 - 2 sum t + sum of squares - 1 as a step from where Newton ended.
-        count = tl.sum((d > before).to(tl.float64), axis=0)
-        first = tl.sum(over, axis=0)
-        second = tl.sum(over * over, axis=0) - 1.0
-        tau = before + second / (first + tl.sqrt(tl.maximum(first * first - count * second, 0.0)))
-        over = tl.where(d > tau, d - tau, 0.0)
-        y = over * over
-    y = tl.where(undefined, float("nan"), y)
-    tl.store(y_ + row * n + at, stored(y, y_.dtype.element_ty), mask=at < n)
+        inside = is_above(d, before)
+        over = wide.select(inside, wide.sub(d, before), zero)
+        count = wide.total((inside.to(d[0].dtype),))
+        first = wide.total(over)
+        second = wide.sub(wide.total(wide.mul(over, over)), one)
+        under = wide.sub(wide.mul(first, first), wide.mul(count, second))
+        root = wide.sqrt(wide.select(under[0] > 0, under, zero))
+        tau = wide.add(before, wide.div(second, wide.add(first, root)))
+        over = wide.select(is_above(d, tau), wide.sub(d, tau), zero)
+        y = wide.mul(over, over)
+    y = wide.undefined_where(undefined, y)
+    tl.store(y_ + row * n + at, wide.stored(y, kind), mask=at < n)
 
 
 @triton.jit
-def backward_kernel(dy_, y_, dx_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr):
+def is_above(a, b):
+    """Whether a > b."""
+    return (a[0] > b[0]) if len(a) == 1 else (wide.sub(a, b)[0] > 0)
+
+
+@triton.jit
+def backward_kernel(
+    dy_, y_, dx_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr,
+    FULL: tl.constexpr,
+):  # fmt: skip
     """dx = s (dy - sum s dy / sum s), with s = y^(2 - the power of entmax): 1 or its root."""
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, BLOCK)
-    y = widen(tl.load(y_ + row * n + at, mask=at < n, other=0.0)).to(tl.float64)
-    dy = widen(tl.load(dy_ + row * n + at, mask=at < n, other=0.0)).to(tl.float64)
+    kind: tl.constexpr = dx_.dtype.element_ty
+    y = widen(tl.load(y_ + row * n + at, mask=at < n, other=0.0))
+    dy = widen(tl.load(dy_ + row * n + at, mask=at < n, other=0.0))
     share = tl.where(y > 0.0, y, 0.0)
-    s = (share > 0.0).to(tl.float64) if POWER == 1 else tl.sqrt(share)
+    s = ((share > 0.0).to(y.dtype),)
+    if POWER == 2:
+        s = wide.sqrt((share,))
     # A class without a share takes no part, whatever its dy.
-    dy = tl.where(s > 0.0, dy, 0.0)
-    mean = tl.sum(s * dy, axis=0) / tl.sum(s, axis=0)
+    rest = (tl.where(share > 0.0, dy, 0.0),)
+    weight = wide.total(s)
+    rest = wide.sub(rest, wide.div(wide.total(wide.mul(s, rest)), weight))
     # That of what is left is nothing but rounding, which is taken off as well.
-    rest = dy - mean
-    rest = rest - tl.sum(s * rest, axis=0) / tl.sum(s, axis=0)
-    dx = tl.where(s > 0.0, s * rest, 0.0) * parameter(inverse_)
+    rest = wide.sub(rest, wide.div(wide.total(wide.mul(s, rest)), weight))
+    dx = wide.mul(wide.mul(s, rest), wide.parameter(inverse_, FULL))
+    dx = wide.select(share > 0.0, dx, wide.number(0.0, FULL))
     unordered = tl.sum((y != y).to(tl.int32), axis=0) > 0
-    dx = tl.where(unordered, float("nan"), dx)
-    tl.store(dx_ + row * n + at, stored(dx, dx_.dtype.element_ty), mask=at < n)
+    dx = wide.undefined_where(unordered, dx)
+    tl.store(dx_ + row * n + at, wide.stored(dx, kind), mask=at < n)
 
 
 def rows(
@@ -91,9 +116,10 @@ def rows(
     *dy, x = (t.contiguous() for t in tensors)
     n, out = x.shape[-1], torch.empty_like(x)
     if out.numel():
-        how = {"enable_fp_fusion": False, "POWER": POWERS[name], **blocks(n)}
+        full = x.dtype == torch.float64
+        how = {"enable_fp_fusion": False, "POWER": POWERS[name], "FULL": full, **blocks(n)}
         del how["BLOCKS"]
-        grid, inverse = (x.numel() // n,), bits(1 / temperature)
+        grid, inverse = (x.numel() // n,), inverse_of(temperature, full)
         if mode == "value":
             forward_kernel[grid](x, out, n, inverse, **how)
         else:
