@@ -75,16 +75,27 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
         yield from tensors_of(value.sample)
 
 
-def step(model: nn.Module, inputs: Inputs) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """The outputs and gradients of a step in training, with the same dropout each time."""
-    model.zero_grad()
+def outputs_of(model: nn.Module, inputs: Inputs) -> list[Tensor]:
+    """What it gives in training, with the same dropout and running statistics each time."""
     state = {name: b.clone() for name, b in model.named_buffers()}
     torch.manual_seed(1)
     found = list(tensors_of(model(**inputs)))
+    for name, b in model.named_buffers():
+        b.data.copy_(state[name])
+    return found
+
+
+@torch.no_grad()
+def forward(model: nn.Module, inputs: Inputs) -> list[Tensor]:
+    return outputs_of(model, inputs)
+
+
+def step(model: nn.Module, inputs: Inputs) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """The outputs and gradients of a step in training."""
+    model.zero_grad()
+    found = outputs_of(model, inputs)
     loss = found[0] if found[0].dim() == 0 else sum(weighed(y) for y in found)
     loss.backward()
-    for name, b in model.named_buffers():  # running statistics
-        b.copy_(state[name])
     gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     return [y.detach().clone() for y in found], gradients
 
@@ -129,8 +140,7 @@ def judged(build: Build) -> dict[str, Any]:
         for k, v in inputs.items()
     }
     outputs, gradients = step(model, inputs)
-    again, gradients_again = step(model, inputs)
-    if not all(map(torch.equal, outputs, again)):
+    if not all(map(torch.equal, outputs, forward(model, inputs))):
         return {"fault": "the model itself gives other numbers each time"}
     result: dict[str, Any] = {}
     kinds = [type(m) for m in model.modules()]
@@ -138,7 +148,7 @@ def judged(build: Build) -> dict[str, Any]:
         report = ot.swap(model, **options)
         found, slopes = step(model, inputs)
         with Left() as left:
-            step(model, inputs)
+            forward(model, inputs)
         entry = {
             "changed": len({c.path for c in report.changed}),
             "kept": [why for _, why in report.kept], "left": left.calls,
@@ -148,11 +158,11 @@ def judged(build: Build) -> dict[str, Any]:
             ) if slopes.keys() == gradients.keys() else "others",
         }  # fmt: skip
         ot.unswap(model)
-        back, back_slopes = step(model, inputs)
-        entry["unswapped"] = (
-            all(map(torch.equal, back, outputs)) and [type(m) for m in model.modules()] == kinds
-        ) and all(torch.equal(back_slopes[n], gradients_again[n]) for n in gradients)
+        same = all(map(torch.equal, forward(model, inputs), outputs))
+        entry["unswapped"] = same and [type(m) for m in model.modules()] == kinds
         result[way] = entry
+    _, back = step(model, inputs)
+    entry["unswapped"] &= all(torch.equal(back[n], gradients[n]) for n in gradients)
     return result
 
 

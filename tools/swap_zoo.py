@@ -60,7 +60,7 @@ TRANSFORMERS = {
     ),
     "AutoModelForSeq2SeqLM": ("t5", "t5 gated", "bart", "mbart", "pegasus"),
     "AutoModelForImageClassification": (
-        "vit", "deit", "swin", "convnext", "resnet", "segformer", "mobilenet_v2", "poolformer",
+        "vit", "dinov2", "swin", "convnext", "resnet", "segformer", "mobilenet_v2", "poolformer",
     ),
     "AutoModel": ("whisper", "wav2vec2"),
 }  # fmt: skip
@@ -80,7 +80,7 @@ def transformers_model(task: str, word: str) -> tuple[nn.Module, Inputs]:
     for name, value in settings.items():
         if name in OWN.get(kind, {}) or (hasattr(config, name) and not computed(config, name)):
             setattr(config, name, value)
-    if getattr(config, "layer_types", None):
+    if getattr(config, "layer_types", None) and not computed(config, "layer_types"):
         config.layer_types = config.layer_types[: config.num_hidden_layers]
     if word == "t5 gated":
         config.feed_forward_proj, config.dense_act_fn = "gated-gelu", "gelu_new"
@@ -98,22 +98,20 @@ def transformers_model(task: str, word: str) -> tuple[nn.Module, Inputs]:
 
 
 def timm_model(name: str) -> tuple[nn.Module, Inputs]:
+    """In the smallest of a few sizes that it takes."""
     import timm
 
-    model = timm.create_model(name, num_classes=7)
-    config = model.default_cfg
-    size = config["input_size"]
-    if not config.get("fixed_input_size", False):
-        size = config.get("min_input_size") or (size[0], *(max(96, s // 2) for s in size[1:]))
-    x = torch.randn(2, *size)
-    for tried in (x, torch.randn(2, *config["input_size"])):
-        try:
-            with torch.no_grad():
-                model.eval()(tried)
-        except Exception:
-            continue
-        return model, {"x": tried}
-    return model, {"x": tried}
+    for size in (64, 96, 128, 192, 224, None):
+        for options in ({}, {"img_size": size}):
+            try:
+                model = timm.create_model(name, num_classes=7, **options)
+                channels, *own = model.default_cfg["input_size"]
+                x = torch.randn(2, channels, *((size, size) if size else own))
+                model.train()(x)
+            except Exception:  # it takes no such images
+                continue
+            return model, {"x": x}
+    raise ValueError("no size that was tried fits")
 
 
 def torchvision_model(name: str) -> tuple[nn.Module, Inputs]:
@@ -136,14 +134,14 @@ def noise(*shape: int) -> torch.Tensor:
 
 DIFFUSERS: dict[str, tuple[Inputs, Callable[[], Inputs]]] = {
     "UNet2DModel": (
-        {"sample_size": 16, "block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1,
-         "attention_head_dim": 4, "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        {"sample_size": 16, "block_out_channels": (8, 16), "norm_num_groups": 4,
+         "layers_per_block": 1, "attention_head_dim": 4, "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
          "up_block_types": ("AttnUpBlock2D", "UpBlock2D")},
         lambda: {"sample": noise(2, 3, 16, 16), "timestep": torch.tensor([1, 5])},
     ),
     "UNet2DConditionModel": (
-        {"sample_size": 16, "block_out_channels": (8, 16), "norm_num_groups": 4, "layers_per_block": 1,
-         "attention_head_dim": 4, "cross_attention_dim": 8,
+        {"sample_size": 16, "block_out_channels": (8, 16), "norm_num_groups": 4,
+         "layers_per_block": 1, "attention_head_dim": 4, "cross_attention_dim": 8,
          "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
          "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D")},
         lambda: {"sample": noise(2, 4, 16, 16), "timestep": torch.tensor([1, 5]),
@@ -190,14 +188,16 @@ def smallest_of_timm(family: str) -> str:
     """The architecture of a family with the fewest parameters, counted without memory for them."""
     import timm
 
-    sizes = {}
-    for name in timm.list_models(module=family):
+    sizes: dict[str, int] = {}
+    names = timm.list_models(module=family)
+    # Those that timm itself is tested on are small.
+    for name in [n for n in names if n.startswith("test_")] or names:
         with torch.device("meta"):
             try:
                 sizes[name] = sum(p.numel() for p in timm.create_model(name).parameters())
             except Exception:  # its constructor looks at numbers
                 continue
-    return min(sizes or {timm.list_models(module=family)[0]: 0}, key=sizes.__getitem__)
+    return min(sizes, key=sizes.__getitem__) if sizes else names[0]
 
 
 def timm_names(every: bool) -> Iterator[str]:
