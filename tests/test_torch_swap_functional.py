@@ -313,7 +313,7 @@ def trained_by_trainer(folder: Any, swaps: bool, **options: Any) -> tuple[list[f
 def test_trainer_gives_the_numbers_of_the_unswapped_model(
     options: dict[str, Any], tmp_path: Any
 ) -> None:
-    """num_items_in_batch reaches the loss, so accumulated gradients are those of the whole batch."""
+    """num_items_in_batch reaches the loss: accumulated gradients are those of the whole batch."""
     exact, theirs = trained_by_trainer(tmp_path, False, **options)
     found, ours = trained_by_trainer(tmp_path, True, **options)
     near = 2e-2 if "bf16" in options else 1e-4

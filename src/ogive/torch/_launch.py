@@ -134,6 +134,13 @@ def has_dense_layout(x: Tensor) -> bool:
     return x.is_contiguous() and not x.is_neg()
 
 
+def has_no_gaps(x: Tensor) -> bool:
+    """Whether elements lie one after the other in some order of its axes, with their own signs."""
+    return not x.is_neg() and (
+        x.is_contiguous() or x.stride() == torch.empty_like(x, device="meta").stride()
+    )
+
+
 def same_dense_layout(dy: Tensor, x: Tensor) -> bool:
     """The same of two tensors, in one format."""
     return has_dense_layout(x) and has_dense_layout(dy) and dy.dtype is x.dtype
@@ -220,11 +227,13 @@ class Lean:
     """The two kernels of a function whose backward needs a bit per element.
 
     ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
-    ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
-    `elementwise` does it, for small tensors.
+    ``over(x, *numbers)`` the same with y in the memory of x; ``backward(dy, kept, strides,
+    *numbers)`` dx of the strides that y had. They are written out, as `elementwise` does it, for
+    small tensors.
     """
 
     forward: Callable[..., tuple[Tensor, Tensor]]
+    over: Callable[..., tuple[Tensor, Tensor]]
     backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
@@ -249,6 +258,12 @@ def forward(x{taken}):
     )
     return y, bits
 
+def over(x{taken}):
+    n = x.numel()
+    bits, at_x = no_bits.new_empty((n + 7) // 8), address(x)
+    flat({handle_of(name, "lean")}, formats[x.dtype], n, at_x, {given}at_x, bits.data_ptr())
+    return x, bits
+
 def backward(dy, kept, strides{taken}):
     if dy.stride() != strides or dy.is_neg():
         dy = dy.new_empty_strided(dy.shape, strides).copy_(dy)
@@ -265,7 +280,7 @@ def backward(dy, kept, strides{taken}):
             "address": address,
         }  # fmt: skip
         self.forward = generated("forward", code, scope, f"raw lean {name}")
-        self.backward = scope["backward"]
+        self.over, self.backward = scope["over"], scope["backward"]
 
 
 def _as_laid_out(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from ._adapters import adapters, hashable
 from ._counterparts import counterpart, device_without_kernels, obstacle, shown
 from ._formats import FLOATS
 from ._functional import Adapted, Held, of_functions
+from ._kept import kept
 from ._report import Change, Report
 from ._route import is_dense
 from ._stand_in import has_own_forward, like, rebind, stand_in, without_stand_in
@@ -96,7 +97,7 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.GELU())
     >>> print(ogive.torch.swap(model))
     1 changed
-      1: torch.nn.GELU -> ogive.torch.nn.GELU
+      1: torch.nn.GELU -> ogive.torch.nn.GELU, keeps the input
     >>> ogive.torch.unswap(model)
     """
     if not isinstance(model, torch.nn.Module):
@@ -120,7 +121,7 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
             become(module, with_function(kind))
             if lean is not None and hasattr(target, "lean"):
                 record(module).set(module, "lean", lean)
-            report.changed.append(Change(path, shown(kind), shown(target)))
+            report.changed.append(Change(path, shown(kind), shown(target), kept(module)))
             continue
         if functional and device is None:
             swap_attributes(path, module, lean, report)
