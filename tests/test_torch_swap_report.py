@@ -157,10 +157,16 @@ def test_the_report_is_a_table() -> None:
     table = report.table()
     lines = str(table).splitlines()
     assert lines[0].split() == ["module", "was", "is,", "or", "why", "not"]
-    assert lines[1].split() == ["0", "torch.nn.GELU", *"ogive.torch.nn.GELU, keeps the input".split()]
+    assert lines[1].split() == [
+        "0",
+        "torch.nn.GELU",
+        *["ogive.torch.nn.GELU,", "keeps", "the", "input"],
+    ]
     assert lines[2].startswith("1       left as it is  torch.nn.Softmax: it has no dim")
     assert repr(table) == str(table)
-    assert "<td>torch.nn.GELU</td><td>ogive.torch.nn.GELU, keeps the input</td>" in table._repr_html_()
+    assert (
+        "<td>torch.nn.GELU</td><td>ogive.torch.nn.GELU, keeps the input</td>" in table._repr_html_()
+    )
     console = pytest.importorskip("rich.console").Console(width=150, record=True, quiet=False)
     with console.capture() as captured:
         console.print(table)

@@ -19,6 +19,7 @@ from torch.overrides import (
 from torch.utils.checkpoint import CheckpointFunction
 
 from ._adapters import ADAPTERS, adapters
+from ._deferred import Deferred
 from ._public import FUNCTIONS
 from ._route import modes_without_effect
 from ._stand_in import like, stand_in
@@ -47,7 +48,7 @@ class Functional(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        adapted = None if self.paused else ADAPTERS.get(func)
+        adapted = None if self.paused or Deferred in types else ADAPTERS.get(func)
         if adapted is not None:
             found = adapted(self.lean, FUNCTIONS, *args, **kwargs)
             if found is not NotImplemented:
@@ -72,14 +73,20 @@ def mode_now() -> Functional | None:
     return (None, *active_modes())[-1]
 
 
-def of_functions(cls: type, lean: bool | None) -> type:
-    """The class as it is in a swapped model: its methods run in the mode."""
+def of_functions(cls: type, lean: bool | None, fused: Any = None) -> type:
+    """The class as it is in a swapped model: its methods run in the mode. `fused`, of the class,
+    gives another forward.
+    """
     carry_through_checkpoints()
+    forward = None if fused is None else fused(cls)
 
     def write(made: Callable[[], Any]) -> dict[str, Any]:
-        return {name: in_mode(cls, name, lean, made) for name in methods_of_functions(cls)}
+        return {
+            name: in_mode(cls, name, lean, made, forward if name == "forward" else None)
+            for name in methods_of_functions(cls)
+        }
 
-    return stand_in(cls, of_functions, (lean,), write)
+    return stand_in(cls, of_functions, (lean, fused), write)
 
 
 def methods_of_functions(cls: type) -> Iterator[str]:
@@ -110,21 +117,25 @@ def names_in(code: types.CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def in_mode(of: Any, name: str, lean: bool | None, made: Callable[[], Any]) -> Any:
-    """A method of a class, in the mode; kept elsewhere, it is the original after `unswap`."""
+def in_mode(of: Any, name: str, lean: bool | None, made: Callable[[], Any], run: Any = None) -> Any:
+    """A method of a class, or `run` in its place, in the mode; kept elsewhere, it is the original
+    after `unswap`.
+    """
     mode, top = Functional, _get_current_function_mode
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def in_the_mode(self: Any, *args: Any, **kwargs: Any) -> Any:
         now = top()
         active = isinstance(now, mode) and now.lean is lean and not now.paused
-        if active or not isinstance(self, made()):
-            return getattr(of, name)(self, *args, **kwargs)
+        swapped = isinstance(self, made())
+        method = run if run is not None and swapped else getattr(of, name)
+        if active or not swapped:
+            return method(self, *args, **kwargs)
         with mode(lean):
-            return getattr(of, name)(self, *args, **kwargs)
+            return method(self, *args, **kwargs)
 
     original = getattr(of, name)
     # Annotations are looked up where the original's are.
-    return like(original, method, getattr(original, "__globals__", None))
+    return like(original, in_the_mode, getattr(original, "__globals__", None))
 
 
 class Held:

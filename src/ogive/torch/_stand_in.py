@@ -93,16 +93,22 @@ def revived(
     return module
 
 
-def like(original: Any, function: Any, scope: dict[str, Any] | None = None) -> Any:
+def like(of: Any, function: Any, scope: dict[str, Any] | None = None) -> Any:
     """A function that shows itself as another, signature and all."""
     made: Any = types.FunctionType(
         function.__code__.replace(), function.__globals__ if scope is None else scope,
         function.__name__, function.__defaults__, function.__closure__,
     )  # fmt: skip
-    functools.update_wrapper(made, original, updated=())
-    made.__signature__ = inspect.signature(original)
-    made.__wrapped__ = spelled(made)
+    made.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(made, of, updated=())
+    made.__signature__ = inspect.signature(of)
+    made.__wrapped__, made._ogive_of = spelled(made), of
     return made
+
+
+def original(function: Any) -> Any:
+    """The function that another shows itself as; itself, if none."""
+    return getattr(function, "_ogive_of", function)
 
 
 def spelled(function: Any) -> Any:

@@ -15,8 +15,11 @@ import torch
 
 from ._adapters import adapters, hashable
 from ._counterparts import counterpart, device_without_kernels, obstacle, shown
+from ._deferred import Deferred
 from ._formats import FLOATS
 from ._functional import Adapted, Held, of_functions
+from ._fuse import Fused, heads, of_fused, of_head
+from ._gates import units_of
 from ._kept import kept
 from ._report import Change, Report
 from ._route import is_dense
@@ -72,7 +75,9 @@ def record(module: torch.nn.Module) -> Before:
     return vars(module).setdefault(RECORD, Before())  # type: ignore[no-any-return]
 
 
-def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = None) -> Report:
+def swap(
+    model: torch.nn.Module, functional: bool = False, lean: bool | None = None, fuse: bool = False
+) -> Report:
     """Make the activations and losses of a model Ogive's, in place.
 
     Parameters
@@ -80,11 +85,15 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     model : Module
         Its modules keep their identity, parameters, hooks and state_dict.
     functional : bool
-        Also what the forward of its modules calls as functions (``F.gelu(x)``, ``x.softmax(-1)``),
+        Also what the methods of its modules call as functions (``F.gelu(x)``, ``x.softmax(-1)``),
         in backward's recomputation of checkpoints too, and functions that modules hold as
-        attributes. Calls are looked up while forward runs.
+        attributes. Calls are looked up while a method runs.
     lean : bool, optional
         As in the functions: True keeps the output and one bit for GELU, SiLU and Mish, on the CPU.
+    fuse : bool
+        Also make one call of ``act(gate) * up`` in a forward, where there is such a gated function,
+        and of the head and the loss of a language model of transformers: in training with labels
+        its logits are computed only if they are read.
 
     Returns
     -------
@@ -106,31 +115,49 @@ def swap(model: torch.nn.Module, functional: bool = False, lean: bool | None = N
     modules = dict(model.named_modules())
     report = Report(_model=weakref.ref(model))
     record(model)
-    for path, module in modules.items():
-        kind: Any = type(module)
-        target = counterpart(kind)
-        device = device_without_kernels(path, modules)
-        if target is None:
-            report.kept += [(path, why) for why in reasons(module, functional)]
-        elif device is not None:
-            report.kept.append((path, f"{shown(kind)}: there are no kernels for {device}"))
-        elif (why := obstacle(module, target)) is not None:
-            report.kept.append((path, f"{shown(kind)}: {why}"))
-        else:
-            record(module).cls = kind
-            become(module, with_function(kind))
-            if lean is not None and hasattr(target, "lean"):
-                record(module).set(module, "lean", lean)
-            report.changed.append(Change(path, shown(kind), shown(target), kept(module)))
-            continue
-        if functional and device is None:
+    without = {path: device_without_kernels(path, modules) for path in modules}
+    others = {
+        path: module for path, module in modules.items()
+        if not swap_module(path, module, functional, lean, without[path], report)
+        and without[path] is None
+    }  # fmt: skip
+    if functional:
+        for path, module in others.items():
             swap_attributes(path, module, lean, report)
-            own = kind.__module__.split(".")[0] not in ("torch", "ogive")
-            if own or module is model:
-                swap_calls(path, module, lean, report)
-    if functional and device_without_kernels("", modules) is None:
+    owners = swap_heads(modules, others, report) if fuse else set()
+    for path, module in others.items():
+        units = units_of(module) if fuse else set()
+        own = type(module).__module__.split(".")[0] not in ("torch", "ogive")
+        calls = functional and (own or module is model)
+        if calls or units or module in owners:
+            swap_forward(path, module, calls, lean, units, module in owners, report)
+    if functional and without[""] is None:
         report.changed.append(Change("forward", "functions of torch", "ogive.torch, as they come"))
     return report
+
+
+def swap_module(
+    path: str, module: torch.nn.Module, functional: bool, lean: bool | None, device: str | None,
+    report: Report,
+) -> bool:  # fmt: skip
+    """Whether the module has become one of Ogive's; the report says what was done, or why not."""
+    kind: Any = type(module)
+    target = counterpart(kind)
+    if target is None:
+        report.kept += [(path, why) for why in reasons(module, functional)]
+        return False
+    why = obstacle(module, target)
+    if device is not None:
+        why = f"there are no kernels for {device}"
+    if why is not None:
+        report.kept.append((path, f"{shown(kind)}: {why}"))
+        return False
+    record(module).cls = kind
+    become(module, with_function(kind))
+    if lean is not None and hasattr(target, "lean"):
+        record(module).set(module, "lean", lean)
+    report.changed.append(Change(path, shown(kind), shown(target), kept(module)))
+    return True
 
 
 def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
@@ -144,21 +171,63 @@ def swap_attributes(path: str, module: torch.nn.Module, lean: bool | None, repor
             )
 
 
-def swap_calls(path: str, module: torch.nn.Module, lean: bool | None, report: Report) -> None:
-    """What a module's forward calls."""
+def swap_heads(
+    modules: dict[str, torch.nn.Module], others: dict[str, torch.nn.Module], report: Report
+) -> set[torch.nn.Module]:
+    """Makes heads give logits that are not computed yet; the modules whose forward asks for it."""
+    paths = {module: path for path, module in modules.items()}
+    owners = set()
+    for owner, head in list(heads(modules[""])):
+        path = paths.get(head)
+        if path not in others or paths[owner] not in others:
+            continue
+        if type(head) is not torch.nn.Linear:
+            report.kept.append(
+                (path, f"{shown(type(head))}: only torch.nn.Linear fuses with a loss")
+            )
+            continue
+        record(head).cls = type(head)
+        become(head, of_head(type(head)))
+        owners.add(owner)
+        report.changed.append(
+            Change(
+                path, "torch.nn.Linear, and the loss of its logits",
+                "ogive.torch.linear_cross_entropy, in training with labels",
+                "input, weights and their gradients, but no logits",
+            )
+        )  # fmt: skip
+    return owners
+
+
+def swap_forward(
+    path: str, module: torch.nn.Module, calls: bool, lean: bool | None, units: set[str],
+    has_head: bool, report: Report,
+) -> None:  # fmt: skip
+    """What a module's forward calls as functions, and what is fused in it."""
     kind = type(module)
     if isinstance(module, torch.jit.ScriptModule):
         report.kept.append((path, "it is compiled to TorchScript, with torch's functions in it"))
         return
     try:
-        become(module, of_functions(kind, lean))
+        if not calls:
+            found = of_fused(kind, bool(units), has_head)
+        elif units or has_head:
+            found = of_functions(kind, lean, Fused(bool(units), has_head))
+        else:
+            found = of_functions(kind, lean)
+        become(module, found)
     except Exception as error:
         report.kept.append((path, f"{shown(kind)} has no subclass for what it calls: {error}"))
         return
     record(module).cls = kind
     if has_own_forward(module):
         given: Any = vars(module)["forward"]
-        record(module).set(module, "forward", Held(given, lean, type(module).forward))
+        if calls:
+            record(module).set(module, "forward", Held(given, lean, type(module).forward))
+    report.changed += [
+        Change(path, "act(gate) * up", f"ogive.torch.{unit}", "both of its inputs")
+        for unit in sorted(units)
+    ]
 
 
 def unswap(model: torch.nn.Module | Report) -> None:
@@ -195,7 +264,7 @@ def with_function(cls: type) -> type:
         function, theirs = ours.forward, of.forward
 
         def forward(self: Any, input: Any, *more: Any, **rest: Any) -> Any:
-            if input.dtype in FLOATS:
+            if input.dtype in FLOATS and type(input) is not Deferred:
                 try:
                     return function(self, input, *more, **rest)
                 except RuntimeError:

@@ -315,7 +315,7 @@ class Bound:
     def keeping(self, plan: str) -> Callable[[Tensor], Tensor]:
         """The value of a tensor that requires a gradient; `plan` says what is kept."""
         if plan not in self.applied:
-            makers = {
+            makers: dict[str, Callable[..., Any]] = {
                 "input": from_input, "output": from_output, "output in place": over_input,
                 "bits": from_bits, "bits in place": partial(from_bits, over=True),
             }  # fmt: skip

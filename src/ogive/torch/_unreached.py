@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 from .. import catalog
+from ..catalog import Card
 from . import nn
 from ._counterparts import counterpart_by_name, normal, shown, titles
 
@@ -48,17 +51,23 @@ def reasons(module: torch.nn.Module, functional: bool) -> Iterator[str]:
 
 def computed(module: torch.nn.Module, word: str) -> str | None:
     """The class of `nn` that gives the same on probe values as a module named like a function."""
-    cards = [card for card in map(catalog.find, catalog.names("unary")) if not card.draws]
-    named = any(normal(card.name) in word for card in cards)
+    named = any(normal(name) in word for name in catalog.names("unary"))
     if not named or any(True for _ in itertools.chain(module.children(), module.parameters())):
         return None
+    card = card_by_values(functools.partial(type(module).forward, module))  # without hooks
+    return None if card is None else card.title
+
+
+def card_by_values(run: Callable[[Tensor], Tensor]) -> Card | None:
+    """The function of the catalog that gives the same as another on probe values."""
     x = torch.linspace(-6, 6, 97, dtype=torch.float64)
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=()):
-            y = type(module).forward(module, x.clone())  # without hooks
-            for card in cards:
-                if torch.allclose(getattr(nn, card.title)().double()(x), y, 1e-7, 1e-9):
-                    return card.title
+            y = run(x.clone())
+            for card in map(catalog.find, catalog.names("unary")):
+                same = getattr(nn, card.title)().double()
+                if not card.draws and torch.allclose(same(x), y, 1e-7, 1e-9):
+                    return card
     except Exception:  # it takes something else
         return None
     return None
