@@ -173,6 +173,9 @@ def test_the_report_is_a_table() -> None:
     assert "ogive.torch.nn.GELU" in captured.get()
 
 
+OF_LOSSES = "the gradient, the logits and the target"
+
+
 @pytest.mark.parametrize(
     ("module", "plain", "lean"),
     [
@@ -183,7 +186,7 @@ def test_the_report_is_a_table() -> None:
         (nn.Softmax2d(), "the output", "the output"),
         (nn.PReLU(3), "the input", "the input"),
         (nn.GELU("tanh"), "the input", "the input"),
-        (nn.CrossEntropyLoss(), "the logits and the target", "the logits and the target"),
+        (nn.BCEWithLogitsLoss(), OF_LOSSES, OF_LOSSES),
     ],
     ids=repr,
 )
