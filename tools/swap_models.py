@@ -42,6 +42,7 @@ PAGE = ROOT / "docs" / "swap_models.md"
 LIBRARIES = ("timm", "transformers", "torchvision", "diffusers")
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {}, "functional": {"functional": True}, "lean": {"functional": True, "lean": True},
+    "fused": {"functional": True, "fuse": True},
 }  # fmt: skip
 LARGEST = 1e-5
 """Difference, relative to the largest number of an output or a gradient, that is no fault."""
@@ -122,7 +123,12 @@ def unnamed(model: nn.Module, report: ot.Report) -> list[str]:
     named = {c.path for c in report.changed} | {path for path, _ in report.kept}
     found = []
     for path, module in model.named_modules():
-        if path in named or isinstance(module, OfCard) or isinstance(module, nn.Identity) or any(module.children()):
+        if (
+            path in named
+            or isinstance(module, OfCard)
+            or isinstance(module, nn.Identity)
+            or any(module.children())
+        ):
             continue
         word = normal(type(module).__name__).removesuffix("activation")
         if computed(module, word) is not None:
@@ -150,7 +156,7 @@ def judged(build: Build) -> dict[str, Any]:
         with Left() as left:
             forward(model, inputs)
         entry = {
-            "changed": len({c.path for c in report.changed}),
+            "changed": len(report.changed),
             "kept": [why for _, why in report.kept], "left": left.calls,
             "unnamed": unnamed(model, report), "outputs": difference(found, outputs),
             "gradients": difference(
@@ -195,6 +201,64 @@ def faults(entry: dict[str, Any]) -> list[str]:
     return found
 
 
+def page(results: Path) -> str:
+    """The table of a file's results."""
+    entries = [json.loads(line) for line in results.read_text().splitlines()]
+    latest = {entry["model"]: entry for entry in entries}
+    parts = [HEAD.format(torch=torch.__version__.split("+")[0])]
+    for library in LIBRARIES:
+        rows = [e for label, e in latest.items() if label.startswith(f"{library}: ")]
+        if not rows:
+            continue
+        whole = [e for e in rows if not outcome(e)]
+        parts.append(f"\n## {library}\n{len(whole)} of {len(rows)} as they should be.\n\n{COLUMNS}")
+        parts += [row(e) for e in rows]
+    return "\n".join(parts) + "\n"
+
+
+HEAD = """# swap on models of other libraries
+
+`python tools/swap_models.py` made this page (torch {torch}). Each model is built small, with random weights, in float64, and
+trained for one step as it is and swapped: plain, `functional=True`, that with `lean=True`, that with `fuse=True`. The differences are
+the largest of these ways, relative to the largest number of each output and gradient; where a model asks for float32 (the softmax of
+attention) its rounding is in them. A model is as it should be if no difference is above {largest:.0e}, `unswap` gives the bits and
+classes that it had, and the report names every module that computes a function of the catalog. "By torch" are functions that
+torch goes on computing in the functional model."""
+HEAD = HEAD.replace("{largest:.0e}", f"{LARGEST:.0e}")
+COLUMNS = (
+    "| model | modules | functions | fused | outputs | gradients | left, and why |\n"
+    "|---|---|---|---|---|---|---|"
+)
+
+
+def row(entry: dict[str, Any]) -> str:
+    name = entry["model"].partition(": ")[2]
+    if "fault" in entry:
+        return f"| {name} | | | | | | **{entry['fault']}** |"
+    ways = [entry[way] for way in WAYS if way in entry]
+    worst = [max(float(w[what]) for w in ways) for what in ("outputs", "gradients")]
+    functional = entry["functional"]
+    calls = sum(entry["plain"]["left"].values()) - sum(functional["left"].values())
+    reasons = sorted(set(functional["kept"]))
+    told = "; ".join(dict.fromkeys(why.partition(":")[0] for why in reasons))
+    by_torch = ", ".join(sorted(functional["left"]))
+    notes = [outcome(entry), told, f"by torch: {by_torch}" if by_torch else ""]
+    fused = entry["fused"]["changed"] - functional["changed"] if "fused" in entry else 0
+    return (
+        f"| {name} | {entry['plain']['changed']} | {calls or ''} | {fused or ''} | "
+        f"{worst[0]:.0e} | {worst[1]:.0e} | {'; '.join(filter(None, notes))} |"
+    )
+
+
+def outcome(entry: dict[str, Any]) -> str:
+    """What is wrong, of all ways."""
+    if "fault" in entry:
+        return str(entry["fault"])
+    return "; ".join(
+        f"**{way}: {fault}**" for way in WAYS if way in entry for fault in faults(entry[way])
+    )
+
+
 def main(
     library: Annotated[str, typer.Argument(help=f"One of {', '.join(LIBRARIES)}.")] = "timm",
     out: Annotated[Path, typer.Option(help="A line of JSON per model.")] = Path("swapped.jsonl"),
@@ -206,9 +270,8 @@ def main(
     if write is not None:
         PAGE.write_text(page(write), encoding="utf-8")
         return
-    done = {json.loads(line)["model"] for line in out.read_text().splitlines()} if (
-        out.exists()
-    ) else set()  # fmt: skip
+    lines = out.read_text().splitlines() if out.exists() else []
+    done = {json.loads(line)["model"] for line in lines}
     warnings.simplefilter("ignore")
     failed = False
     for name, build in zoo(library, every):

@@ -36,7 +36,8 @@ OWN: dict[str, Inputs] = {
     "swin": {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 2,
              "patch_size": 4},
     "gemma2": {"query_pre_attn_scalar": 8, "sliding_window": 16}, "qwen2_moe": {"sliding_window": 16}, "mamba": {"time_step_rank": 4},
-    "whisper": {"num_mel_bins": 8, "d_model": 32}, "bart": {"d_model": 32}, "t5": {"d_model": 32, "decoder_start_token_id": 1},
+    "whisper": {"num_mel_bins": 8, "d_model": 32}, "bart": {"d_model": 32},
+    "t5": {"d_model": 32, "decoder_start_token_id": 1},
     "wav2vec2": {"conv_dim": [8, 8], "conv_kernel": [3, 3], "conv_stride": [2, 2],
                  "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 4,
                  "num_conv_pos_embedding_groups": 2, "mask_time_prob": 0.0},
@@ -118,7 +119,7 @@ def torchvision_model(name: str) -> tuple[nn.Module, Inputs]:
     import torchvision
 
     model = torchvision.models.get_model(name, num_classes=7)
-    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 96}
+    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 128}
     return model, {"x": torch.randn(2, 3, *(fixed.get(name, 64),) * 2)}
 
 
@@ -135,7 +136,8 @@ def noise(*shape: int) -> torch.Tensor:
 DIFFUSERS: dict[str, tuple[Inputs, Callable[[], Inputs]]] = {
     "UNet2DModel": (
         {"sample_size": 16, "block_out_channels": (8, 16), "norm_num_groups": 4,
-         "layers_per_block": 1, "attention_head_dim": 4, "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+         "layers_per_block": 1, "attention_head_dim": 4,
+         "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
          "up_block_types": ("AttnUpBlock2D", "UpBlock2D")},
         lambda: {"sample": noise(2, 3, 16, 16), "timestep": torch.tensor([1, 5])},
     ),
@@ -223,6 +225,7 @@ def zoo(library: str, every: bool) -> Iterator[tuple[str, Build]]:
     else:
         for task, words in TRANSFORMERS.items():
             for word in words:
-                yield f"{word} ({task.removeprefix('Auto')})", partial(
-                    transformers_model, task, word
+                yield (
+                    f"{word} ({task.removeprefix('Auto')})",
+                    partial(transformers_model, task, word),
                 )
