@@ -132,6 +132,13 @@ def has_dense_layout(x: Tensor) -> bool:
     return x.is_contiguous() and not x.is_neg()
 
 
+def has_no_gaps(x: Tensor) -> bool:
+    """Whether elements lie one after the other in some order of its axes, with their own signs."""
+    return not x.is_neg() and (
+        x.is_contiguous() or x.stride() == torch.empty_like(x, device="meta").stride()
+    )
+
+
 def same_dense_layout(dy: Tensor, x: Tensor) -> bool:
     """The same of two tensors, in one format."""
     return has_dense_layout(x) and has_dense_layout(dy) and dy.dtype is x.dtype
@@ -218,11 +225,13 @@ class Lean:
     """The two kernels of a function whose backward needs a bit per element.
 
     ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
-    ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
-    `elementwise` does it, for small tensors.
+    ``over(x, *numbers)`` the same with y in the memory of x; ``backward(dy, kept, strides,
+    *numbers)`` dx of the strides that y had. They are written out, as `elementwise` does it, for
+    small tensors.
     """
 
     forward: Callable[..., tuple[Tensor, Tensor]]
+    over: Callable[..., tuple[Tensor, Tensor]]
     backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
@@ -241,6 +250,11 @@ n = x.numel()
 bits = no_bits.new_empty((n + 7) // 8)
 flat(handle, formats[x.dtype], n, at_x, {given}y.data_ptr(), bits.data_ptr())
 return y, bits"""
+        over = f"""
+n = x.numel()
+bits, at_x = no_bits.new_empty((n + 7) // 8), address(x)
+flat(handle, formats[x.dtype], n, at_x, {given}at_x, bits.data_ptr())
+return x, bits"""
         backward = f"""
 if dy.stride() != strides or dy.is_neg():
     dy = dy.new_empty_strided(dy.shape, strides).copy_(dy)
@@ -252,14 +266,15 @@ return dx"""
             "no_bits": torch.empty(0, dtype=torch.uint8, device="cpu"), "laid_out": _as_laid_out,
             "address": address,
         }  # fmt: skip
-        self.forward, self.backward = (
+        self.forward, self.over, self.backward = (
             codegen.written(
                 f"{name}_{mode}", [*taken, *numbers], [lines],
-                scope | {"handle": handle_of(name, mode)}, f"raw {mode} {name}",
+                scope | {"handle": handle_of(name, mode)}, f"raw {what} {name}",
             )
-            for mode, taken, lines in (
-                ("lean", ["x"], forward),
-                ("lean_backward", ["dy", "kept", "strides"], backward),
+            for what, mode, taken, lines in (
+                ("lean", "lean", ["x"], forward),
+                ("lean in place", "lean", ["x"], over),
+                ("lean_backward", "lean_backward", ["dy", "kept", "strides"], backward),
             )
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from . import _formulas, _launch
 from ._arguments import by_torch_alone, ignored, into, torch_function, warn_of_ignored
 from ._checks import as_number, floating
 from ._functions import eager
+from ._launch import has_no_gaps
 from ._operators import decompose, define_mode, on_gpu, on_the_cpu
 from ._route import (
     FORMULA,
@@ -278,8 +279,8 @@ class Unary:
             )
         if way == KERNELS and not (x.requires_grad and _grad_enabled()):
             return self.in_place(x, *numbers)
-        if way == KERNELS and kept == "output":
-            return self.bind(numbers).keeping("output in place")(x)
+        if way == KERNELS and (kept == "output" or (kept == "bits" and has_no_gaps(x))):
+            return self.bind(numbers).keeping(f"{kept} in place")(x)
         # Backward needs the old x.
         return x.copy_(self.call_unary(x.clone(), numbers, False, lean))
 
@@ -300,9 +301,9 @@ class Bound:
     def keeping(self, kept: str) -> Callable[[Tensor], Tensor]:
         """The value of a tensor that requires a gradient, and what is kept for that."""
         if kept not in self.applied:
-            makers = {
+            makers: dict[str, Callable[..., Any]] = {
                 "input": from_input, "output": from_output, "output in place": over_input,
-                "bits": from_bits,
+                "bits": from_bits, "bits in place": partial(from_bits, over=True),
             }  # fmt: skip
             self.applied[kept] = makers[kept](self.of, self.value, self.numbers)
         return self.applied[kept]
@@ -346,11 +347,14 @@ def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
     return from_output(of, lambda x: of.in_place(x, *numbers), numbers)
 
 
-def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
-    """Keeps a bit per element, and the output if the function needs it."""
+def from_bits(
+    of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers, over: bool = False
+) -> Any:
+    """Keeps a bit per element, and the output if the function needs it; `over` the input."""
     if of.lean is None:
         raise ValueError(f"{of.name} has no lean form")
     lean: _launch.Lean = of.lean
+    run = lean.over if over else lean.forward
 
     class LinearInDy(Function):
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
@@ -392,7 +396,9 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         return LinearInDy.apply(dy, strides, *kept)
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        y, bits = lean.forward(x, *numbers)
+        y, bits = run(x, *numbers)
+        if over:
+            ctx.mark_dirty(x)
         ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
         ctx.strides = y.stride()
         return y
