@@ -78,9 +78,10 @@ NO_SIZES = {
     "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
     "rooms", "options", "smoothing", "most_numbers", "some",
-    "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
+    "degree", "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "kernels/drivers/rows.hpp:size",  # bytes
     "catalog/text.py:WIDTH",  # columns
+    "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS", "torch/_kept.py:ROWS_OF_LOSSES",  # a sample
 }  # fmt: skip
 """Integer constants that count or place something else, by name, some by file and name."""
 

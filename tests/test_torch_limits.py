@@ -46,7 +46,8 @@ HELD = {
     "_triton.row_functions.LONGEST_BLOCK", "_triton.row_functions.LOOP_BLOCK",
 }  # fmt: skip
 NO_LIMITS = {"SEEDS", "IGNORED", "KERNELS", "TRANSFORMS", "OPERATOR", "FORMULA", "SUMMED",
-             "NARROWED", "LSE", "GAP", "OWNED", "TOTAL", "WARPS"}  # fmt: skip
+             "NARROWED", "LSE", "GAP", "OWNED", "TOTAL", "WARPS",
+             "ROWS", "COLUMNS", "ROWS_OF_LOSSES"}  # fmt: skip
 
 
 def around(*limits: int) -> list[int]:
