@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..calls.loop import loop
 from ..catalog import Card
+from ._placement import OPERATORS
 from ._transforms import elementwise_vmap
 from ._warn import warn_of_fallback
 
@@ -138,6 +139,7 @@ def define_mode(
         f"{card.name}_{suffix}".removesuffix("_value"), signature, cpu, fake or like_last,
         cuda=cuda, backward=backward, setup_context=save, vmap=vmap,
     )  # fmt: skip
+    OPERATORS.append((operator, mode == "value" and loop(card.name, mode).reduces))
     return operator
 
 
