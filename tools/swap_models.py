@@ -126,12 +126,7 @@ def unnamed(model: nn.Module, report: ot.Report) -> list[str]:
     named = {c.path for c in report.changed} | {path for path, _ in report.kept}
     found = []
     for path, module in model.named_modules():
-        if (
-            path in named
-            or isinstance(module, OfCard)
-            or isinstance(module, nn.Identity)
-            or any(module.children())
-        ):
+        if path in named or isinstance(module, (OfCard, nn.Identity)) or any(module.children()):
             continue
         word = normal(type(module).__name__).removesuffix("activation")
         if computed(module, word) is not None:
@@ -228,8 +223,8 @@ def page(results: Path) -> str:
 HEAD = f"""# swap on models of other libraries
 
 `python tools/swap_models.py` made this page (torch {{torch}}). Each model is built small, with
-random weights, in float64, and trained for one step as it is and swapped: plain, `functional=True`, that
-with `lean=True`, that with `fuse=True`. The differences are the largest of these ways, relative to
+random weights, in float64, and trained for one step as it is and swapped: plain, `functional=True`,
+that with `lean=True`, that with `fuse=True`. The differences are the largest of these ways, relative to
 the largest number of each output and gradient; where a model asks for float32 (the softmax of
 attention) its rounding is in them. A model is as it should be if no difference is above
 {LARGEST:.0e}, `unswap` gives the bits and classes that it had, and the report names every module
