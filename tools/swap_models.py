@@ -152,7 +152,12 @@ def judged(build: Build) -> dict[str, Any]:
     kinds = [type(m) for m in model.modules()]
     for way, options in WAYS.items():
         report = ot.swap(model, **options)
-        found, slopes = step(model, inputs)
+        try:
+            found, slopes = step(model, inputs)
+        except RuntimeError as error:
+            ot.unswap(model)
+            result[way] = {"fault": str(error).partition(":")[0]}
+            continue
         with Left() as left:
             forward(model, inputs)
         entry = {
@@ -192,6 +197,8 @@ def limited(seconds: int) -> Iterator[None]:
 
 def faults(entry: dict[str, Any]) -> list[str]:
     """What is wrong about one way of swapping."""
+    if "fault" in entry:
+        return [entry["fault"]]
     found = []
     for what in ("outputs", "gradients"):
         value = entry[what]
@@ -223,9 +230,9 @@ def page(results: Path) -> str:
 HEAD = f"""# swap on models of other libraries
 
 `python tools/swap_models.py` made this page (torch {{torch}}). Each model is built small, with
-random weights, in float64, and trained for one step as it is and swapped: plain, `functional=True`,
-that with `lean=True`, that with `fuse=True`. The differences are the largest of these ways, relative to
-the largest number of each output and gradient; where a model asks for float32 (the softmax of
+random weights, in float64, and trained for one step as it is and swapped: plain,
+`functional=True`, that with `lean=True`, that with `fuse=True` (– where it was not
+tried). The differences are the largest of these ways, relative to the largest number of each output and gradient; where a model asks for float32 (the softmax of
 attention) its rounding is in them. A model is as it should be if no difference is above
 {LARGEST:.0e}, `unswap` gives the bits and classes that it had, and the report names every module
 that computes a function of the catalog. "By torch" are functions that torch goes on computing in
@@ -240,7 +247,7 @@ def row(entry: dict[str, Any]) -> str:
     name = entry["model"].partition(": ")[2]
     if "fault" in entry:
         return f"| {name} | | | | | | **{entry['fault']}** |"
-    ways = [entry[way] for way in WAYS if way in entry]
+    ways = [entry[way] for way in WAYS if "fault" not in entry.get(way, {"fault": ""})]
     worst = [max(float(w[what]) for w in ways) for what in ("outputs", "gradients")]
     functional = entry["functional"]
     calls = sum(entry["plain"]["left"].values()) - sum(functional["left"].values())
@@ -248,7 +255,7 @@ def row(entry: dict[str, Any]) -> str:
     told = "; ".join(dict.fromkeys(why.partition(":")[0] for why in reasons))
     by_torch = ", ".join(sorted(functional["left"]))
     notes = [outcome(entry), told, f"by torch: {by_torch}" if by_torch else ""]
-    fused = entry["fused"]["changed"] - functional["changed"] if "fused" in entry else 0
+    fused = entry["fused"]["changed"] - functional["changed"] if "fused" in entry else "–"
     return (
         f"| {name} | {entry['plain']['changed']} | {calls or ''} | {fused or ''} | "
         f"{worst[0]:.0e} | {worst[1]:.0e} | {'; '.join(filter(None, notes))} |"
