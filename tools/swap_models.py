@@ -231,12 +231,12 @@ HEAD = f"""# swap on models of other libraries
 
 `python tools/swap_models.py` made this page (torch {{torch}}). Each model is built small, with
 random weights, in float64, and trained for one step as it is and swapped: plain,
-`functional=True`, that with `lean=True`, that with `fuse=True` (– where it was not
-tried). The differences are the largest of these ways, relative to the largest number of each output and gradient; where a model asks for float32 (the softmax of
-attention) its rounding is in them. A model is as it should be if no difference is above
-{LARGEST:.0e}, `unswap` gives the bits and classes that it had, and the report names every module
-that computes a function of the catalog. "By torch" are functions that torch goes on computing in
-the functional model."""
+`functional=True`, that with `lean=True`, that with `fuse=True` (– where it was not tried). The
+differences are the largest of these ways, relative to the largest number of each output and
+gradient; where a model asks for float32 (the softmax of attention) its rounding is in them. A model
+is as it should be if no difference is above {LARGEST:.0e}, `unswap` gives the bits and classes that
+it had, and the report names every module that computes a function of the catalog. "By torch" are
+functions that torch goes on computing in the functional model."""
 COLUMNS = (
     "| model | modules | functions | fused | outputs | gradients | left, and why |\n"
     "|---|---|---|---|---|---|---|"
