@@ -81,7 +81,8 @@ NO_SIZES = {
     "degree", "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "kernels/drivers/rows.hpp:size",  # bytes
     "catalog/text.py:WIDTH",  # columns
-    "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS", "torch/_kept.py:ROWS_OF_LOSSES",  # a sample
+    "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS",
+    "torch/_kept.py:ROWS_OF_LOSSES",  # a sample
 }  # fmt: skip
 """Integer constants that count or place something else, by name, some by file and name."""
 

@@ -164,7 +164,10 @@ def kept_by(call: Any) -> tuple[Any, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"weight": torch.ones(64)}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reduction": "none"}, {"weight": torch.ones(64)}, {"label_smoothing": float("0")}],
+)  # the default, as an object of its own
 def test_no_tensor_is_made_for_backward_of_many_logits(
     options: dict[str, Any], dtype: torch.dtype
 ) -> None:

@@ -35,7 +35,8 @@ OWN: dict[str, Inputs] = {
     "convnext": {"hidden_sizes": [8, 16], "depths": [1, 1], "num_stages": 2},
     "swin": {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 2,
              "patch_size": 4},
-    "gemma2": {"query_pre_attn_scalar": 8, "sliding_window": 16}, "qwen2_moe": {"sliding_window": 16}, "mamba": {"time_step_rank": 4},
+    "gemma2": {"query_pre_attn_scalar": 8, "sliding_window": 16},
+    "gptj": {"rotary_dim": 4}, "qwen2_moe": {"sliding_window": 16}, "mamba": {"time_step_rank": 4},
     "whisper": {"num_mel_bins": 8, "d_model": 32}, "bart": {"d_model": 32},
     "t5": {"d_model": 32, "decoder_start_token_id": 1},
     "wav2vec2": {"conv_dim": [8, 8], "conv_kernel": [3, 3], "conv_stride": [2, 2],
@@ -81,12 +82,13 @@ def transformers_model(task: str, word: str) -> tuple[nn.Module, Inputs]:
     for name, value in settings.items():
         if name in OWN.get(kind, {}) or (hasattr(config, name) and not computed(config, name)):
             setattr(config, name, value)
-    if getattr(config, "layer_types", None) and not computed(config, "layer_types"):
-        config.layer_types = config.layer_types[: config.num_hidden_layers]
+    types = None if computed(config, "layer_types") else getattr(config, "layer_types", None)
+    if types and hasattr(config, "num_hidden_layers"):
+        config.layer_types = types[: config.num_hidden_layers]
     if word == "t5 gated":
         config.feed_forward_proj, config.dense_act_fn = "gated-gelu", "gelu_new"
         config.is_gated_act = True
-    config._attn_implementation = "eager"
+    config._attn_implementation = config._experts_implementation = "eager"
     model: nn.Module = getattr(transformers, task).from_config(config)
     ids = torch.randint(3, 60, (2, 12))
     if kind == "whisper":
@@ -119,7 +121,7 @@ def torchvision_model(name: str) -> tuple[nn.Module, Inputs]:
     import torchvision
 
     model = torchvision.models.get_model(name, num_classes=7)
-    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 128}
+    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 192}
     return model, {"x": torch.randn(2, 3, *(fixed.get(name, 64),) * 2)}
 
 

@@ -19,7 +19,7 @@ from ._arguments import ignored
 from ._counterparts import counterpart
 from ._formats import FLOATS
 from ._public import FUNCTIONS, approximations
-from ._route import overrides
+from ._route import is_for_torch_s_loss, overrides
 
 
 def hashable(value: Any) -> bool:
@@ -61,11 +61,13 @@ def adapter(name: str, function: Any, takes: inspect.Signature) -> Callable[...,
     first, *rest = takes.parameters.values()
     scope: dict[str, Any] = {
         "MISSING": MISSING, "Tensor": Tensor, "FLOATS": FLOATS, "inf": math.inf,
-        "overrides": overrides,
+        "overrides": overrides, "is_for_torch_s_loss": is_for_torch_s_loss,
     }  # fmt: skip
     header, given = [f"{first.name}=MISSING"], []
     of_floats = f"isinstance({first.name}, Tensor) and {first.name}.dtype in FLOATS"
     conditions = [f"({of_floats} or overrides({first.name}))"]  # a Proxy of fx is no Tensor
+    if card.kind == "heads":
+        conditions.append(f"not is_for_torch_s_loss({first.name})")
     own = {p.name: p for p in card.parameters if card.kind == "unary"}
     without = dict(ignored(card))
     for p in rest:

@@ -275,9 +275,10 @@ class Kernels:
         given = [options[name] for name in self.numbers]
         if all(map(operator.is_, given, self.usual)):
             return self.usual_numbers
-        return self.of.checked_numbers(*(
+        numbers = self.of.checked_numbers(*(
             v.item() if isinstance(v, Tensor) and v.dim() == 0 else v for v in given
         ))  # fmt: skip
+        return self.usual_numbers if numbers == self.usual_numbers else numbers
 
     def between(self, plan: Plan, shape: Sequence[int], samples: int) -> tuple[Any, ...]:
         """The kernel's operands between target and factor, in its order."""

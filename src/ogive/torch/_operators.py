@@ -19,6 +19,7 @@ from torch import Tensor
 from ..calls import rules
 from ..calls.loop import loop
 from ..catalog import Card
+from ._placement import OPERATORS
 from ._transforms import elementwise_vmap
 from ._warn import warn_of_fallback
 
@@ -144,6 +145,7 @@ def define_mode(
         named(card, suffix or mode), schema(card, mode, more), cpu, fake or like_last,
         cuda=cuda, backward=backward, setup_context=save, vmap=vmap,
     )  # fmt: skip
+    OPERATORS.append((operator, mode == "value" and loop(card.name, mode).reduces))
     return operator
 
 

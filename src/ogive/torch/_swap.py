@@ -15,14 +15,14 @@ import torch
 
 from ._adapters import adapters, hashable
 from ._counterparts import counterpart, device_without_kernels, obstacle, shown
-from ._deferred import Deferred
 from ._formats import FLOATS
 from ._functional import Adapted, Held, of_functions
 from ._fuse import Fused, heads, of_fused, of_head
 from ._gates import units_of
 from ._kept import kept
+from ._modules import Loss
 from ._report import Change, Report
-from ._route import is_dense
+from ._route import is_dense, is_for_torch_s_loss
 from ._stand_in import has_own_forward, like, rebind, stand_in, without_stand_in
 from ._unreached import reasons
 
@@ -262,9 +262,10 @@ def with_function(cls: type) -> type:
     def write(made: Callable[[], Any]) -> dict[str, Any]:
         of: Any = cls
         function, theirs = ours.forward, of.forward
+        of_loss = issubclass(ours, Loss)
 
         def forward(self: Any, input: Any, *more: Any, **rest: Any) -> Any:
-            if input.dtype in FLOATS and type(input) is not Deferred:
+            if input.dtype in FLOATS and not (of_loss and is_for_torch_s_loss(input)):
                 try:
                     return function(self, input, *more, **rest)
                 except RuntimeError:

@@ -20,6 +20,7 @@ from ._checks import as_number, floating
 from ._functions import eager
 from ._launch import has_no_gaps
 from ._operators import decompose, define_mode, on_gpu, on_the_cpu
+from ._placement import is_distributed
 from ._route import (
     FORMULA,
     KERNELS,
@@ -262,7 +263,7 @@ class Unary:
             return bound.value(x)
         if way == TRANSFORMS:
             return self.differentiable.apply(x, *numbers)  # type: ignore[no-any-return]
-        bits = kept == "bits" and x.device.type != "cuda"
+        bits = kept == "bits" and x.device.type != "cuda" and not is_distributed(x)
 
         def operator(x: Tensor) -> Tensor:
             if bits:
