@@ -30,6 +30,7 @@ LIMITS: dict[str, str] = {
     "kernels/drivers/elementwise.hpp:streamed_bytes": "time",
     "kernels/drivers/elementwise.hpp:ahead_bytes": "time",
     "kernels/drivers/unary_bits.hpp:word_bits": "elements",
+    "kernels/drivers/unary_bits.hpp:count": "elements",
     "kernels/drivers/unary_bits.hpp:line": "elements",
     "kernels/drivers/unary_bits.hpp:size": "streamed",
     "kernels/drivers/unary_bits.hpp:ahead": "time",
@@ -75,7 +76,7 @@ LOOPED_OVER = {"elements", "row", "losses"}
 
 NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
-    "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits",  # places
+    "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits", "degree",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
     "rooms", "options", "smoothing", "most_numbers", "some",
     "degree", "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
@@ -163,6 +164,9 @@ def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
     plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("ordered_sum::", "sum_")
     plain = plain.replace("sizeof(T)", str(itemsize)).replace("sizeof(float)", "4")
     plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
+    plain = re.sub(
+        r"lanes == (\d+) \? (\d+) : (\d+)", lambda m: m[2 if int(m[1]) == LANES else 3], plain
+    )
 
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.Constant):

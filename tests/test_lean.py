@@ -148,6 +148,21 @@ def hold(name: str, dtype: str, found: Any) -> None:
     assert found.max_ulp <= record["max_ulp"], found
 
 
+@two_sides
+def test_float_lanes_have_the_slope_of_the_double_form(name: str) -> None:
+    """From the same y, wherever the slope is not next to 0: the double form is good to 1e-11."""
+    x = np.arange(0, 1 << 32, 30_011, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = x[np.isfinite(x)]
+    y, mask = forward(name, x)
+    got = backward(name, np.ones_like(y), y, mask).astype(np.float64)
+    wide = y.astype(np.float64)
+    exact = backward(name, np.ones_like(wide), wide, mask)
+    compared = (np.abs(wide) > 2.0**-126) & (np.abs(exact) > 0.05 * np.abs(wide))
+    ulps = np.abs(got - exact)[compared] / np.spacing(np.abs(exact[compared]).astype(np.float32))
+    assert compared.mean() > 0.4
+    assert ulps.max() <= 6, (x[compared][ulps.argmax()], ulps.max())
+
+
 # sqrt(f''(x0) ulp(y0)), rounded up: what y, rounded, can hide of f' at the minimum.
 INHERENT = {"float16": 0.0082, "bfloat16": 0.023, "float32": 9e-5, "float64": 3.9e-9}
 

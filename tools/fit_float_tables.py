@@ -329,8 +329,9 @@ class Tails:
 
     @property
     def offset(self) -> mp.mpf:
-        middle = mp.mpf(9) / 8 if self.root is None else mp.mpf(15) / 8 - self.root * self.scale
-        return nearest(middle)
+        if self.root is None:
+            return nearest(mp.mpf(1.03))
+        return nearest(mp.mpf(15) / 8 - self.root * self.scale)
 
     def pieces(self, f: Function, root: mp.mpf | None) -> tuple[list[Piece], float]:
         edges = [(2**e * (1 + mp.mpf(k) / 4) - self.offset) / self.scale
@@ -394,7 +395,7 @@ def tails() -> list[str]:
     def twice_k(a: mp.mpf) -> mp.mpf:
         return gelu_tanh_scale() * a * (1 + mp.mpf(0.044715) * a * a)
 
-    end = mp.mpf(12.5)
+    end = mp.mpf(12)
     gelu_ratio = ratio_on_the_left(gelu_slope, half_square)
     silu_ratio = ratio_on_the_left(silu_slope, itself)
     gelu_tanh_ratio = ratio_on_the_left(gelu_tanh_slope, twice_k)
@@ -402,7 +403,7 @@ def tails() -> list[str]:
     return [
         Tails(
             "gelu_tail", "e^(a^2/2) Phi(-a), with one constant for ln2/16.",
-            drifted(mills, half_square), nearest(mp.mpf(1.18)), 7, end, end, lows=False,
+            drifted(mills, half_square), nearest(mp.mpf(1.245)), 7, end, end, lows=False,
         ).text(),
         Tails(
             "gelu_slope", "e^(a^2/2) times the slope of GELU at -a, likewise.",
@@ -496,7 +497,12 @@ class Sides:
     def piece(self, f: Function, ends: tuple[mp.mpf, mp.mpf]) -> Piece:
         if ends[0] == 0:
             return fitted(f, ends, 0.0, 7, "zero")
-        return fitted(f, ends, float(np.float32(float(sum(ends) / 2))), 7, "plain")
+        # Where y is 0 the slope is that at 0, rounded once: there lies a centre.
+        least = sides(self.f, self.slope, self.near)[1]
+        above = -np.float32(float(least)) - np.float32(float(least - nearest(least)))
+        at_zero = float(np.sqrt(above))
+        middle = float(np.float32(float(sum(ends) / 2)))
+        return fitted(f, ends, at_zero if ends[0] <= at_zero < ends[1] else middle, 7, "plain")
 
 
 def slopes_from_values() -> list[str]:

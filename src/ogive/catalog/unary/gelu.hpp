@@ -35,7 +35,7 @@ struct gelu {
     return M::exp_scaled(-square / 2, -lost / 2).times(fma(-a, a, 2) * inv_sqrt_2pi);
   }
 
-  static constexpr interval value_range{-12.5f, largest_float}, slope_range = value_range;
+  static constexpr interval value_range{-12, largest_float}, slope_range = value_range;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats a = size(x);
     return value_from(x, a, tails::density(a));
@@ -51,8 +51,8 @@ struct gelu {
   }
 
 private:
-  // Above 12.5 the tail is nothing to x.
-  OGIVE_INLINE static floats size(floats x) { return least(magnitude(x), all(12.5f)); }
+  // Above 12 the tail is nothing to x.
+  OGIVE_INLINE static floats size(floats x) { return least(magnitude(x), all(12)); }
   // max(x, 0) - a Phi(-a). The product with p, which alone is rounded to its size, comes last.
   OGIVE_INLINE static float_pair value_from(floats x, floats a, power_lanes e) {
     const tails::ratio_lanes f = tails::ratio<gelu_tail>(a, tails::interval_of<gelu_tail>(a));

@@ -126,7 +126,7 @@ OGIVE_INLINE floats exp2_rest_at(floats shifted) { return lookup(exp2_rest, word
 // pair.
 OGIVE_INLINE floats high_of(floats x) { return x; }
 OGIVE_INLINE floats high_of(float_pair x) { return x.high; }
-template <int sign = 1, class Argument>
+template <int sign = 1, bool longer = false, class Argument>
 OGIVE_INLINE power_lanes exp_lanes(Argument x) {
   const floats high = high_of(x);
   const floats shifted = fma(high, sign * sixteenths_of_log2_e, float_shifter);
@@ -135,8 +135,13 @@ OGIVE_INLINE power_lanes exp_lanes(Argument x) {
   floats r = fma(n, -sign * ln2_16_rest, fma(n, -sign * ln2_16, high));
   if constexpr (__is_same(Argument, float_pair)) r += x.low;
   // The last addition makes the one rounding of the size of p.
-  const floats q = fma(r, sign * exp_tail[1], exp_tail[0]);
-  const floats tail = fma(r * r, q, exp2_rest_at(shifted));
+  floats tail;
+  if constexpr (longer) {
+    const floats q = fma(r, exp_longer_tail[2], sign * exp_longer_tail[1]);
+    tail = fma(r * r, fma(q, r, exp_longer_tail[0]), lookup(exp2_whole_rest, words(shifted)));
+  } else {
+    tail = fma(r * r, fma(r, sign * exp_tail[1], exp_tail[0]), exp2_rest_at(shifted));
+  }
   return {power_of_two(shifted), sign > 0 ? tail + r : tail - r};
 }
 

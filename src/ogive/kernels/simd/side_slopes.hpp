@@ -10,21 +10,20 @@ namespace {
 
 namespace side_slopes {
 
-// log2(w) for normal w > 0.
+// log2(w) for normal w > 0: as 2^k m with m from sqrt(1/2) to sqrt(2).
 OGIVE_INLINE floats log2(floats w) {
-  // As 2^k m, m from sqrt(1/2) to sqrt(2).
   const mask k = mask(words(w) - 0x3f3504f3u) >> 23;
   const floats m = floats(words(w) - (words(k) << 23)) - 1;
-  const floats square = m * m, fourth = square * square;
+  const floats square = m * m;
   const auto pair = [&](int i)
                         OGIVE_INLINE_LAMBDA { return fma(m, log2_tail[i + 1], log2_tail[i]); };
-  const floats top = fma(square, fma(square, all(log2_tail[8]), pair(6)), pair(4));
-  const floats q = fma(fourth, top, fma(square, pair(2), pair(0)));
+  const floats high = fma(square, fma(square, all(log2_tail[8]), pair(6)), pair(4));
+  const floats q = fma(square, fma(square, high, pair(2)), pair(0));
   return fma(m, q, __builtin_convertvector(k, floats));
 }
 
 // On the left a tail that is tiny goes to the double form, and so does what is not finite.
-constexpr interval range{-0x1p100f, largest_float, 0x1p-50f};
+constexpr interval range{-largest_float, largest_float, 0x1p-50f};
 
 template <class Table>
 OGIVE_INLINE floats slope(floats y, mask right) {
