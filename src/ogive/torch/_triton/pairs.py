@@ -217,10 +217,10 @@ def rounded(a, kind: tl.constexpr):
         e = tl.minimum(tl.maximum(a[2], -250), 250)
         # Below the normal numbers a term as large as the least of them cuts the bits off that have
         # no place there; what it cuts off is added to the lower part.
-        least = power_of_two(tl.minimum(tl.maximum(-126 - e, -126), 127))
+        least = (tl.maximum(1 - e, 1) << 23).to(tl.float32, bitcast=True)
         cut = tl.where(tl.abs(h + a[1]) < least, with_sign_of(least, h), 0.0)
         r = h + cut
-        low = tl.where(tl.abs(h) < float("inf"), (h - (r - cut)) + a[1], 0.0)
+        low = (h - (r - cut)) + a[1]
         s = r + low
         lost = low - (s - r)
         half = e >> 1
@@ -228,9 +228,10 @@ def rounded(a, kind: tl.constexpr):
         y = with_sign_of(y, h)
     if kind != tl.float32 and len(a) > 1:
         # To odd, which keeps the fact of inexactness for the rounding to sixteen bits.
-        step = tl.where((lost > 0) == (y > 0), 1, -1)
-        move = (lost != 0) & (y != 0) & (tl.abs(y) < float("inf")) & ((bits(y) & 1) == 0)
-        y = (bits(y) + tl.where(move, step, 0)).to(tl.float32, bitcast=True)
+        step = ((bits(lost) ^ bits(y)) >> 31) | 1  # away from 0 or towards it
+        step = step & ((bits(y) & 1) - 1)  # where it is not odd as it is
+        step = tl.where((lost != 0) & (tl.abs(y) < float("inf")), step, 0)
+        y = (bits(y) + step).to(tl.float32, bitcast=True)
     return narrow(y, kind)
 
 
@@ -277,9 +278,10 @@ def times(dy, slope):
 def product(a, b, ranged: tl.constexpr):
     """a b of a factor as it was read and a function's result."""
     p = mul(unbounded(a, ranged), b)
-    finite = a - a == 0
-    h = tl.where(finite, p[0], a * b[0])
-    low = tl.where(finite, p[1], 0.0)
+    low = p[1]
+    if len(p) == 2:  # an infinity has no lower part
+        low = tl.where(tl.abs(p[0]) < float("inf"), low, 0.0)
+    h = tl.where((b[0] == 0) & (tl.abs(a) == float("inf")), float("nan"), p[0])
     return (h, low) if len(p) == 2 else (h, low, p[2])
 
 
@@ -592,6 +594,17 @@ def logistic(a, ranged: tl.constexpr):
 
 
 @triton.jit
+def logistic_plus(a, w, ranged: tl.constexpr):
+    """logistic(a) + w logistic'(a) = logistic(a) (1 + w logistic(-a))"""
+    e = exp_of_minus(a, ranged)
+    one = (tl.full((), 1.0, tl.float32),)
+    whole = one_and(e)
+    share = div(select(a[0] < 0, e, one), whole)
+    rest = div(select(a[0] < 0, one, value(e)), whole)
+    return mul(share, add(one, mul(w, rest)))
+
+
+@triton.jit
 def softplus(a, ranged: tl.constexpr):
     tail = log1p_unit(exp_of_minus(a, ranged))
     x = value(a)
@@ -638,6 +651,24 @@ def tanh_of_softplus_parts(a, ranged: tl.constexpr):
     more = select(a[0] < 0, value(n_left), scale(mul(u, u), 2.0))
     first = select(a[0] < 0, (tl.full((), 2.0, tl.float32),), n_right)
     return select(a[0] < 0, n_left, n_right), add(first, more), e
+
+
+@triton.jit
+def tanh_of_softplus_plus(a, w, ranged: tl.constexpr):
+    """f(a) + w f'(a) for the f above, as a product: with u = e^-|a| and d the denominator
+    u/d (u + 2 + 4 w (1 + u)/d) below 0, and 1/d (2 u + 1 + 4 w u^2 (1 + u)/d) above.
+    """
+    e = exp_of_minus(a, ranged)
+    u = value(e)
+    below = a[0] < 0
+    one, two = (tl.full((), 1.0, tl.float32),), (tl.full((), 2.0, tl.float32),)
+    h, low = quick_sum(tl.where(below, 2.0, 1.0), tl.where(below, u[0], 2.0 * u[0]))
+    first = (h, tl.fma(tl.where(below, 1.0, 2.0), u[1], low))
+    square = mul(u, u)
+    # u^2 + 2 u + 2, or 2 u^2 + 2 u + 1
+    d = select(below, add(square, add(scale(u, 2.0), two)), add(scale(square, 2.0), first))
+    slope = div(mul(mul(w, scale(select(below, one, square), 4.0)), one_and(u)), d)
+    return mul(div(select(below, e, one), d), add(first, slope))
 
 
 @triton.jit
@@ -695,8 +726,8 @@ def half_square(b):
 
 
 @triton.jit
-def tail(a, ranged: tl.constexpr):
-    """erfc(a/sqrt 2) for an a of 0 or more."""
+def scaled_tail(a):
+    """e^(a^2/2) erfc(a/sqrt 2) for an a of 0 or more."""
     h, low = exact_sum(a[0], CENTRE)
     if len(a) == 2:
         low += a[1]
@@ -707,8 +738,13 @@ def tail(a, ranged: tl.constexpr):
     g = tl.fma(inner, v, ALPHA)
     g_low = tl.fma(inner_low, v, tl.fma(inner, v_low, tl.fma(inner, v, ALPHA - g)))
     g_low += tail_rest(tl.fma(v, T_SCALE, T_SHIFT))
-    e = exp_of_minus(half_square(a), ranged)
-    return mul(mul((v, v_low), (g, g_low)), e)
+    return mul((v, v_low), (g, g_low))
+
+
+@triton.jit
+def tail(a, ranged: tl.constexpr):
+    """erfc(a/sqrt 2) for an a of 0 or more."""
+    return mul(scaled_tail(a), exp_of_minus(half_square(a), ranged))
 
 
 @triton.jit
@@ -719,6 +755,16 @@ def erfc_root2(b, ranged: tl.constexpr):
     plain = value(t)
     h, low = quick_sum(2.0, -plain[0])
     return select(b[0] < 0, (h, low - plain[1]), t)
+
+
+@triton.jit
+def erfc_root2_plus(b, w, ranged: tl.constexpr):
+    """erfc(b/sqrt 2) + w 2/sqrt(pi) e^(-b^2/2): both terms with one exponential."""
+    b = value(b)
+    a = size_of(b)
+    bell = with_sign(mul(w, number(TWO_OVER_ROOT_PI, TWO_OVER_ROOT_PI_LOW)), b[0])
+    t = mul(add(scaled_tail(a), bell), exp_of_minus(half_square(a), ranged))
+    return select(b[0] < 0, sub((tl.full((), 2.0, tl.float32),), value(t)), t)
 
 
 @triton.jit

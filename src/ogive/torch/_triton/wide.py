@@ -11,6 +11,7 @@ import triton.language as tl
 from . import pairs
 from .polynomials import LN2_HI, LN2_LO, atanh_tail_full, f64
 from .seam import library
+from .storage import narrow
 
 INFINITE = tl.constexpr(float("inf"))
 
@@ -228,7 +229,12 @@ def factor(x, ranged: tl.constexpr):
 @triton.jit
 def stored(a, kind: tl.constexpr):
     """In a format, by one rounding."""
-    return a[0] if kind == tl.float64 else pairs.rounded(a, kind)
+    if kind == tl.float64:
+        y = a[0]
+    else:
+        finite = pairs.rounded(a, kind)
+        y = tl.where(tl.abs(a[0]) < INFINITE, finite, narrow(a[0], kind))
+    return y
 
 
 @triton.jit
