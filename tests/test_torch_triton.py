@@ -334,6 +334,42 @@ def test_binary_cross_entropy_holds_the_contract(smoothing: float) -> None:
     np.testing.assert_allclose(float(total), loss[finite].sum(), rtol=1e-13)
 
 
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_focal_losses_hold_the_contract(kind: str, gamma: float) -> None:
+    random = np.random.default_rng(8)
+    for z in some_rows()[::9]:
+        weight = random.uniform(0.5, 2, z.size)
+        p = random.uniform(0, 1, z.size).astype(np.float32)
+        target = np.array([z.size // 2]) if kind == "labels" else (p / p.sum())[None]
+        wide = target if kind == "labels" else target.astype(np.float64)
+        options = {"gamma": gamma, "label_smoothing": 0.1 if z.size % 2 else 0.0}
+        loss, dz = ogive.value_and_grad.focal(
+            z.astype(np.float64)[None], wide, weight=weight, reduction="none", **options
+        )
+        given = (tensor(z)[None], torch.from_numpy(target))
+        got, gradient = kernels.focal(*given, weight=torch.from_numpy(weight), **options)
+        assert error(got.float().numpy(), loss) <= measure.ROWS_CONTRACT
+        assert error(gradient.numpy(), dz) <= measure.ROWS_CONTRACT
+
+
+@pytest.mark.parametrize("alpha", [0.25, None])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_losses_of_sigmoids_hold_the_contract(gamma: float, alpha: float | None) -> None:
+    random = np.random.default_rng(9)
+    z = np.concatenate([random.normal(0, 5, 300), random.normal(0, 30, 200), EDGES])
+    z = z.astype(np.float32)
+    t = random.uniform(0, 1, z.size).astype(np.float32)
+    t[:200] = random.integers(0, 2, 200)
+    loss, dz = ogive.value_and_grad.sigmoid_focal(
+        z.astype(np.float64), t.astype(np.float64), alpha, gamma, reduction="none"
+    )
+    got, gradient = kernels.sigmoid_focal(tensor(z), tensor(t), alpha, gamma)
+    assert error(got.numpy(), loss) <= 1
+    assert error(gradient.numpy(), dz) <= 1
+
+
 def test_linear_cross_entropy_in_chunks_is_that_of_the_whole() -> None:
     random = np.random.default_rng(7)
     x, W, b = (random.normal(0, 1, s).astype(np.float32) for s in ((10, 6), (12, 6), (12,)))

@@ -18,6 +18,7 @@ from .._formats import FLOATS
 from . import elementwise, row_functions, threshold_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
+from .focal_losses import focal, sigmoid_focal
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
 from .row_functions import FORWARD, FROM_OUTPUT
 
@@ -25,11 +26,13 @@ __all__ = [
     "KERNELS",
     "binary_cross_entropy",
     "cross_entropy",
+    "focal",
     "gated",
     "gumbel_softmax",
     "linear_cross_entropy",
     "rows",
     "sampled",
+    "sigmoid_focal",
     "supported",
     "taken",
     "unary",
@@ -37,7 +40,14 @@ __all__ = [
 
 KERNELS: dict[str, Callable[..., Any]] = {
     kernel.__name__: kernel
-    for kernel in (binary_cross_entropy, cross_entropy, gumbel_softmax, linear_cross_entropy)
+    for kernel in (
+        binary_cross_entropy,
+        cross_entropy,
+        focal,
+        gumbel_softmax,
+        linear_cross_entropy,
+        sigmoid_focal,
+    )
 }
 """Losses and random rows, each with a kernel of its own."""
 LOGITS = {"linear_cross_entropy": "cross_entropy"}

@@ -23,6 +23,8 @@ from .floats import (
     ROOT_2,
     ROOT_2_LOW,
     ROOT_RADIUS,
+    SEVENTEENTHS,
+    SEVENTEENTHS_LOW,
     T_SCALE,
     T_SHIFT,
     THIRD,
@@ -51,6 +53,7 @@ FAR = tl.constexpr(2.0**30)
 # divided by.
 HELD = tl.constexpr(2.0**20)
 UNBOUNDED, NOWHERE = tl.constexpr(600), tl.constexpr(-400)
+LEAST_EXPONENT = tl.constexpr(-10000)
 # Beyond these f(a) = a where it does so at 0 and at infinity.
 SMALL, LARGE = tl.constexpr(2.0**-40), tl.constexpr(2.0**32)
 # e^x is held within these: what leaves them is 0 or infinite also times what it is multiplied by.
@@ -292,9 +295,12 @@ def product(a, b, ranged: tl.constexpr):
 def add(a, b):
     if len(a) == 3 or len(b) == 3:
         a, b = with_exponent(a), with_exponent(b)
-        e = tl.maximum(a[2], b[2])
-        a_scale = power_of_two(tl.maximum(a[2] - e, -126))
-        b_scale = power_of_two(tl.maximum(b[2] - e, -126))
+        # A zero has no exponent to speak of.
+        a_e = tl.where(a[0] + a[1] == 0, LEAST_EXPONENT, a[2])
+        b_e = tl.where(b[0] + b[1] == 0, LEAST_EXPONENT, b[2])
+        e = tl.maximum(a_e, b_e)
+        a_scale = power_of_two(tl.maximum(a_e - e, -126))
+        b_scale = power_of_two(tl.maximum(b_e - e, -126))
         h, low = exact_sum(a[0] * a_scale, b[0] * b_scale)
         h, low = quick_sum(h, low + tl.fma(a[1], a_scale, b[1] * b_scale))
         found = (h, low, e)
@@ -702,7 +708,8 @@ def tanh_gap(a, ranged: tl.constexpr):
     far = add(add(x, (tl.full((), -1.0, tl.float32),)), rest)
     near = held(x, 0.0, 1.0)
     z = mul(near, near)
-    p = horner((gap_rest(z[0]),), z, -TWO_FIFTEENTHS, -TWO_FIFTEENTHS_LOW)
+    p = horner((gap_rest(z[0]),), z, SEVENTEENTHS, SEVENTEENTHS_LOW)
+    p = horner(p, z, -TWO_FIFTEENTHS, -TWO_FIFTEENTHS_LOW)
     p = horner(p, z, THIRD, THIRD_LOW)
     if ranged and len(a) == 3:  # also where the cube is too small for a float
         b = size_of(a)
