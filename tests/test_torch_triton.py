@@ -335,7 +335,7 @@ def test_binary_cross_entropy_holds_the_contract(smoothing: float) -> None:
 
 
 @pytest.mark.usefixtures("_short_blocks")
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 4.0, 5.0])
 @pytest.mark.parametrize("kind", ["labels", "probabilities"])
 def test_focal_losses_hold_the_contract(kind: str, gamma: float) -> None:
     random = np.random.default_rng(8)
@@ -470,12 +470,13 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
 SPARSE = ("sparsemax", "entmax15")
 
 
+@pytest.mark.usefixtures("_short_blocks")
 @pytest.mark.parametrize("name", SPARSE)
 def test_threshold_rows_are_near_the_exact_ones(name: str) -> None:
     random = np.random.default_rng(2)
     back = getattr(ogive.backward_from_output, name)
-    for scale in (0.01, 0.3, 1.0, 5.0):
-        for z in some_rows()[::4]:
+    for scale in (0.01, 1.0, 5.0):
+        for z in some_rows()[::9]:
             z = scale * z
             got = kernels.rows(name, "value", (tensor(z)[None],), (0.7,))[0].numpy()
             want = getattr(ogive, name)(z.astype(np.float64), temperature=0.7)
@@ -491,6 +492,7 @@ def test_threshold_rows_are_near_the_exact_ones(name: str) -> None:
     assert error(got, getattr(ogive, name)(z.astype(np.float64))) <= 1
 
 
+@pytest.mark.usefixtures("_short_blocks")
 @pytest.mark.parametrize("name", SPARSE)
 def test_edges_of_threshold_rows_are_those_of_the_cpu(name: str) -> None:
     inf, nan = np.inf, np.nan
@@ -499,11 +501,3 @@ def test_edges_of_threshold_rows_are_those_of_the_cpu(name: str) -> None:
         z = np.array(row, dtype=np.float32)
         got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
         np.testing.assert_allclose(got, getattr(ogive, name)(z), rtol=2**-22, err_msg=str(row))
-
-
-def test_threshold_rows_that_are_too_long_are_left_to_torch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
-    with pytest.raises(NotImplementedError):
-        kernels.rows("sparsemax", "value", (torch.randn(2, 17),))

@@ -132,12 +132,10 @@ def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Call
         partial(compiled, heads.binary_kernel, given, one | more, generation),
     )
     for name, power in threshold_rows.POWERS.items():
-        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power}
+        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power, "BLOCKS": 3}
         yield name, partial(compiled, kernel, types, flags, generation)
-        yield (
-            f"{name} back",
-            partial(compiled, threshold_rows.backward_kernel, types, flags, generation),
-        )
+        kernel = threshold_rows.backward_kernel
+        yield f"{name} back", partial(compiled, kernel, types, flags, generation)
     own = {"MODE": "labels", "PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
     given = types | {"t_": "*i64"}
     flags = two | loss | own | {"IGNORES": True}

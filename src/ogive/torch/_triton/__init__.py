@@ -73,8 +73,7 @@ def supported(
         case "rows" if name in KERNELS:
             return mode in ("value", "backward")
         case "rows" if name in threshold_rows.POWERS:
-            short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
-            return short and mode in ("value", "backward_from_output")
+            return mode in ("value", "backward_from_output")
         case "rows":
             have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}
             return name in have.get(mode, ())

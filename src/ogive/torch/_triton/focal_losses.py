@@ -112,10 +112,11 @@ def focal_kernel(
         t_ += row * n
         t_low_ += row * n
     if counts:
-        most, place, rest, _ = _greatest_and_rest(z_, at, n, one, BLOCK, BLOCKS)
+        most, place, rest, _block = _greatest_and_rest(z_, at, n, one, BLOCK, BLOCKS)
         log_sum = wide.log1p(rest)
         over = wide.plain(wide.div(one, wide.add(one, rest)))
-        linear, rest_a, most_q = zero, zero, zero
+        linear, rest_a = wide.nothing(FULL), wide.nothing(FULL)
+        most_q = wide.nothing(FULL)
         for k in range(0, BLOCKS):
             here = k * BLOCK + at
             z = _logits(z_, here, here < n, zero, False, FULL)
@@ -124,7 +125,7 @@ def focal_kernel(
                 SMOOTHED, FULL,
             )  # fmt: skip
             d = distance(z, most, one)
-            _, terms, a = _shares(d, q, log_sum, over, gamma, WHOLE, FULL)
+            _p, terms, a = _shares(d, q, log_sum, over, gamma, WHOLE, FULL)
             linear = wide.add(linear, others(pairs.value(terms), here, place))
             rest_a = wide.add(rest_a, others(pairs.value(a), here, place))
             most_q = wide.add(most_q, at_place(q, here, place))
@@ -152,7 +153,7 @@ def focal_kernel(
                     WEIGHTS, SMOOTHED, FULL,
                 )  # fmt: skip
                 d = distance(z, most, one)
-                _, _, a = _shares(d, q, log_sum, over, gamma, WHOLE, FULL)
+                _p, terms, a = _shares(d, q, log_sum, over, gamma, WHOLE, FULL)
                 share = wide.mul(wide.mul(wide.power(d, kind != tl.float16), over), all_a)
                 g = wide.mul(wide.sub(share, a), factor)
                 g = wide.undefined_where(undefined, wide.select(here == place, of_most, g))

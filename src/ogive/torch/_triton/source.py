@@ -164,8 +164,8 @@ class _PairWriter(_Writer):
                 return f"m.{function}({below}, {by}, {'ranged' if ranged else 'False'})"
             case "mul" | "div" if (scaled := self._scaled(node, ranged)) is not None:
                 return scaled
-            case "div" if (found := _root_slope(node)) is not None:
-                y, c = (self._of(each, ranged) for each in found)
+            case "div" if (of := _root_slope(node)) is not None:
+                y, c = (self._of(each, ranged) for each in of)
                 return f"m.root_slope({y}, {c})"
             case "div" if self._is_parameter(args[1]):
                 return f"m.div({self._of(args[0], True)}, {self._of(args[1], True)})"
@@ -222,7 +222,8 @@ def _value_and_slope(value: Node, term: Node) -> tuple[str, Node, Node] | None:
         case "logistic", (a,):
             slopes = [f for f in factors if f.op == "sech2" and _same_size(_halved(f.args[0]), a)]
             function, wanted, coefficient = "logistic_plus", 1, 4 * coefficient
-        case "erfc", (u,) if (a := _over_root_2(u)) is not None:
+        case "erfc", (u,) if (b := _over_root_2(u)) is not None:
+            a = b
             slopes = [f for f in factors if f.op == "gauss" and f.args[0] is u]
             function, wanted = "erfc_root2_plus", 1
         case "tanh", (inner,) if inner.op == "softplus":

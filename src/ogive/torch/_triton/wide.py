@@ -22,6 +22,13 @@ def number(value: tl.constexpr, FULL: tl.constexpr):
 
 
 @triton.jit
+def nothing(FULL: tl.constexpr):
+    """What a sum begins with: 0 as a number of the kind that sums are."""
+    zero = number(0.0, FULL)
+    return zero if FULL else pairs.with_low(zero)
+
+
+@triton.jit
 def parameter(bits, FULL: tl.constexpr):
     """A number of the call, which came as bits."""
     found = (bits.to(tl.int64).to(tl.float64, bitcast=True),) if FULL else pairs.from_bits(bits)
@@ -61,6 +68,11 @@ def add(a, b):
 @triton.jit
 def neg(a):
     return pairs.neg(a)
+
+
+@triton.jit
+def size_of(a):
+    return (tl.abs(a[0]),) if a[0].dtype == tl.float64 else pairs.size_of(a)
 
 
 @triton.jit
