@@ -62,6 +62,7 @@ LIMITS: dict[str, str] = {
     "torch/_heads.py:FEW": "torch",
     "torch/_heads.py:ROW": "torch",
     "torch/_parallel.py:SOME": "torch",
+    "torch/_triton/focal_losses.py:MOST_FACTORS": "torch",
     "torch/_triton/heads.py:CHUNK_BYTES": "torch",
     "torch/_unary.py:MOST_KEPT": "torch",
     "torch/_unary.py:MOST_ORDERS": "torch",

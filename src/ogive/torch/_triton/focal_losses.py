@@ -131,6 +131,9 @@ def focal_kernel(
             most_q = wide.add(most_q, at_place(q, here, place))
         # The likeliest class, whose 1 - p is rest/S and whose p l/r is log1p(rest)/rest.
         unlikely = wide.mul(rest, over)
+        # Without the unit of a sum's terms, whose powers might overflow.
+        normal = wide.plain(unlikely)
+        unlikely = wide.select(normal[0] > 2.0**-60, normal, unlikely)
         v = wide.mul(most_q, _power(unlikely, _log(unlikely), gamma, WHOLE))
         none = rest[0] == 0
         ratio = wide.select(none, one, wide.div(log_sum, wide.select(none, one, rest)))
