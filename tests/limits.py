@@ -62,6 +62,7 @@ LIMITS: dict[str, str] = {
     "torch/_launch.py:ONE_THREAD": "torch",
     "torch/_loss_eager.py:FEW": "torch",
     "torch/_parallel.py:SOME": "torch",
+    "torch/_triton/focal_losses.py:MOST_FACTORS": "torch",
     "torch/_triton/heads.py:CHUNK_BYTES": "torch",
     "torch/_unary.py:MOST_KEPT": "torch",
     "torch/_unary.py:MOST_ORDERS": "torch",

@@ -20,7 +20,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,14 @@ from triton.language.extra import libdevice
 
 from ogive.catalog import find, names
 from ogive.formula import tape
-from ogive.torch._triton import draws, elementwise, heads, row_functions, threshold_rows
+from ogive.torch._triton import (
+    draws,
+    elementwise,
+    focal_losses,
+    heads,
+    row_functions,
+    threshold_rows,
+)
 
 PAGE = Path(__file__).parent.parent / "docs/cuda.md"
 GENERATIONS = (80, 90, 120)
@@ -74,15 +82,17 @@ def element_kernel(name: str, mode: str, dtype: torch.dtype, generation: int) ->
 
 OF_ROWS = {
     "n": "i32", "ignored": "i32", "positive_count": "i32", "w_count": "i32", "seed": "i64",
-    "inverse_": "i64", "factor_bits": "i64", "kept_": "i64", "even_": "i64", "z_loss_": "i64",
-    "cap_": "i64", **dict.fromkeys(
+    **dict.fromkeys(
+        ("inverse_", "gamma_", "negative_", "factor_bits", "kept_", "even_", "z_loss_", "cap_"),
+        "i64",
+    ), **dict.fromkeys(
         ("low_", "y_low_", "t_low_", "w_", "w_low_", "factor_", "loss_", "positive_",
          "positive_low_"), "*fp32",
     ),
 }  # fmt: skip
 
 
-def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Any]]:
+def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Those of rows and losses: short rows and long ones, with as many options as there are."""
     form = f"*{FORMATS[dtype]}"
     types = OF_ROWS | dict.fromkeys(("x_", "y_", "dy_", "dx_", "z_", "dz_"), form)
@@ -95,32 +105,51 @@ def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Any]
                             ("softmin", ("NEGATED",)), ("logsumexp", ("REDUCED",))):  # fmt: skip
             flag = {f: f in flags for f in ("NEGATED", "OF_LOG", "REDUCED", "PAIRED", "UNROUNDED")}
             kernel = row_functions.forward_kernel
-            yield f"{what} {length}", compiled(kernel, types, two | flag, generation)
+            yield f"{what} {length}", partial(compiled, kernel, types, two | flag, generation)
         kernel = row_functions.softmax_backward_kernel
-        yield f"softmax back {length}", compiled(kernel, types, two | {"PAIRED": False}, generation)
+        yield (
+            f"softmax back {length}",
+            partial(compiled, kernel, types, two | {"PAIRED": False}, generation),
+        )
         kernel = row_functions.log_softmax_backward_kernel
-        yield f"log_softmax back {length}", compiled(kernel, types, two, generation)
+        yield f"log_softmax back {length}", partial(compiled, kernel, types, two, generation)
         how = heads.ASSERTING
         kernel = heads.label_kernel
         given = types | {"t_": "*i64"}
-        yield f"labels {length}", compiled(kernel, given, two | labels, generation, **how)
+        yield f"labels {length}", partial(compiled, kernel, given, two | labels, generation, **how)
         kernel = heads.cross_entropy_kernel
         more = labels | {"PAIRED": True, "SMOOTHED": True, "CAPPED": True}
         for mode, t in (("labels", "*i64"), ("probabilities", "*fp32")):
             given, flags = types | {"t_": t}, two | more | {"MODE": mode}
             yield (
                 f"cross_entropy {mode} {length}",
-                compiled(kernel, given, flags, generation, **how),
+                partial(compiled, kernel, given, flags, generation, **how),
             )
     more = loss | {"PAIRED": True, "POSITIVE": "pairs", "SMOOTHED": True, "SUMMED": True}
     given = types | {"t_": "*fp32"}
-    yield "binary_cross_entropy", compiled(heads.binary_kernel, given, one | more, generation)
+    yield (
+        "binary_cross_entropy",
+        partial(compiled, heads.binary_kernel, given, one | more, generation),
+    )
     for name, power in threshold_rows.POWERS.items():
-        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power}
-        yield name, compiled(kernel, types, flags, generation)
-        yield f"{name} back", compiled(threshold_rows.backward_kernel, types, flags, generation)
+        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power, "BLOCKS": 3}
+        yield name, partial(compiled, kernel, types, flags, generation)
+        kernel = threshold_rows.backward_kernel
+        yield f"{name} back", partial(compiled, kernel, types, flags, generation)
+    own = {"MODE": "labels", "PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
+    given = types | {"t_": "*i64"}
+    flags = two | loss | own | {"IGNORES": True}
+    kernel = focal_losses.focal_kernel
+    yield "focal", partial(compiled, kernel, given, flags, generation, **heads.ASSERTING)
+    given, own = types | {"t_": "*fp32"}, {"PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
+    flags, kernel = one | loss | own | {"SUMMED": True}, focal_losses.sigmoid_focal_kernel
+    given = given | {"positive_": "i64"}
+    yield "sigmoid_focal", partial(compiled, kernel, given, flags, generation)
     given = types | {"z_": "*fp32"}
-    yield "gumbel_softmax", compiled(draws.noisy_kernel, given, {"BLOCK": BLOCK}, generation)
+    yield (
+        "gumbel_softmax",
+        partial(compiled, draws.noisy_kernel, given, {"BLOCK": BLOCK}, generation),
+    )
 
 
 def every(generation: int) -> Iterator[tuple[str, Any]]:
@@ -132,8 +161,8 @@ def every(generation: int) -> Iterator[tuple[str, Any]]:
         for name in names("gated"):
             for mode in ("value", "backward"):
                 yield f"{name} {mode} {form}", element_kernel(name, mode, dtype, generation)
-        for what, found in row_kernels(dtype, generation):
-            yield f"{what} {form}", found
+        for what, compile_it in row_kernels(dtype, generation):
+            yield f"{what} {form}", compile_it()
 
 
 def sample() -> Iterator[tuple[str, Any]]:
@@ -141,8 +170,9 @@ def sample() -> Iterator[tuple[str, Any]]:
     yield "mish value, sm_90", element_kernel("mish", "value", torch.bfloat16, 90)
     yield "prelu value, sm_90", element_kernel("prelu", "value", torch.float16, 90)
     yield "swiglu backward, sm_120", element_kernel("swiglu", "backward", torch.float16, 120)
-    rows = row_kernels(torch.bfloat16, 120)
-    yield from ((f"{what}, sm_120", found) for what, found in rows if "short" in what)
+    for what, compile_it in row_kernels(torch.bfloat16, 120):
+        if what in ("softmax short", "labels long", "sigmoid_focal"):
+            yield f"{what}, sm_120", compile_it()
 
 
 def doubles(found: Any) -> list[str]:

@@ -88,7 +88,8 @@ def erf_rest(z: Any) -> Any:
 
 def gap_rest(z: Any) -> Any:
     x = mp.sqrt(z)
-    return (((x - mp.tanh(x)) / x**3 - mp.mpf(1) / 3) / z + mp.mpf(2) / 15) / z
+    gap = (x - mp.tanh(x)) / x**3
+    return (((gap - mp.mpf(1) / 3) / z + mp.mpf(2) / 15) / z - mp.mpf(17) / 315) / z
 
 
 def tail_over_v(v: Any) -> Any:
@@ -128,8 +129,8 @@ def elementary() -> Iterator[tuple[str, str, list[Any], float]]:
     )
     yield (
         "gap_rest",
-        "(((x - tanh x)/x^3 - 1/3)/z + 2/15)/z, z = x^2 <= 1",
-        *fit(gap_rest, 0.0, 1.0, 9, lambda z: 4 * z * z),
+        "the rest of (x - tanh x)/x^3 after 1/3 - 2/15 z + 17/315 z^2, z = x^2 <= 1",
+        *fit(gap_rest, 0.0, 1.0, 8, lambda z: 4 * z**3),
     )
     alpha, beta, gamma = tail_parabola()
     low, high = 1 / (FARTHEST + float(CENTRE)), 1 / float(CENTRE)
@@ -235,6 +236,7 @@ def text() -> str:
         "ROOT_2": pair(mp.sqrt(2)),
         "THIRD": pair(mp.mpf(1) / 3),
         "TWO_FIFTEENTHS": pair(mp.mpf(2) / 15),
+        "SEVENTEENTHS": pair(mp.mpf(17) / 315),
         "CENTRE": float(CENTRE),
         "FARTHEST": FARTHEST,
         "ALPHA": float(alpha),

@@ -18,17 +18,20 @@ from .._formats import FLOATS
 from . import elementwise, row_functions, threshold_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
+from .focal_losses import focal, sigmoid_focal
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
 
 __all__ = [
     "KERNELS",
     "binary_cross_entropy",
     "cross_entropy",
+    "focal",
     "gated",
     "gumbel_softmax",
     "linear_cross_entropy",
     "rows",
     "sampled",
+    "sigmoid_focal",
     "supported",
     "taken",
     "unary",
@@ -36,7 +39,14 @@ __all__ = [
 
 KERNELS: dict[str, Callable[..., Any]] = {
     kernel.__name__: kernel
-    for kernel in (binary_cross_entropy, cross_entropy, gumbel_softmax, linear_cross_entropy)
+    for kernel in (
+        binary_cross_entropy,
+        cross_entropy,
+        focal,
+        gumbel_softmax,
+        linear_cross_entropy,
+        sigmoid_focal,
+    )
 }
 """Losses and random rows, each with a kernel of its own."""
 
@@ -60,8 +70,7 @@ def supported(
         case "rows" if name in KERNELS:
             return mode in ("value", "backward")
         case "rows" if name in threshold_rows.POWERS:
-            short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
-            return short and mode in ("value", "backward_from_output")
+            return mode in ("value", "backward_from_output")
         case "rows":
             return mode in row_functions.MODES.get(name, ())
         case _:

@@ -234,7 +234,7 @@ def cross_entropy_kernel(
 def _bent(g, raw, cap):
     """A gradient by capped logits as one by the logits; 0 where the cap is reached."""
     x = wide.div(raw, cap)
-    e = wide.power(wide.neg(pairs.size_of(wide.add(x, x))), False)
+    e = wide.power(wide.neg(wide.size_of(wide.add(x, x))), False)
     d = wide.add((e[0] * 0.0 + 1.0,), e)
     twice = wide.add(e, e)
     bend = wide.div(wide.add(twice, twice), wide.mul(d, d))

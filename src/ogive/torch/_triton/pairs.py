@@ -23,6 +23,8 @@ from .floats import (
     ROOT_2,
     ROOT_2_LOW,
     ROOT_RADIUS,
+    SEVENTEENTHS,
+    SEVENTEENTHS_LOW,
     T_SCALE,
     T_SHIFT,
     THIRD,
@@ -51,6 +53,7 @@ FAR = tl.constexpr(2.0**30)
 # divided by.
 HELD = tl.constexpr(2.0**20)
 UNBOUNDED, NOWHERE = tl.constexpr(600), tl.constexpr(-400)
+LEAST_EXPONENT = tl.constexpr(-10000)
 # Beyond these f(a) = a where it does so at 0 and at infinity.
 SMALL, LARGE = tl.constexpr(2.0**-40), tl.constexpr(2.0**32)
 # e^x is held within these: what leaves them is 0 or infinite also times what it is multiplied by.
@@ -217,10 +220,10 @@ def rounded(a, kind: tl.constexpr):
         e = tl.minimum(tl.maximum(a[2], -250), 250)
         # Below the normal numbers a term as large as the least of them cuts the bits off that have
         # no place there; what it cuts off is added to the lower part.
-        least = power_of_two(tl.minimum(tl.maximum(-126 - e, -126), 127))
+        least = (tl.maximum(1 - e, 1) << 23).to(tl.float32, bitcast=True)
         cut = tl.where(tl.abs(h + a[1]) < least, with_sign_of(least, h), 0.0)
         r = h + cut
-        low = tl.where(tl.abs(h) < float("inf"), (h - (r - cut)) + a[1], 0.0)
+        low = (h - (r - cut)) + a[1]
         s = r + low
         lost = low - (s - r)
         half = e >> 1
@@ -228,9 +231,10 @@ def rounded(a, kind: tl.constexpr):
         y = with_sign_of(y, h)
     if kind != tl.float32 and len(a) > 1:
         # To odd, which keeps the fact of inexactness for the rounding to sixteen bits.
-        step = tl.where((lost > 0) == (y > 0), 1, -1)
-        move = (lost != 0) & (y != 0) & (tl.abs(y) < float("inf")) & ((bits(y) & 1) == 0)
-        y = (bits(y) + tl.where(move, step, 0)).to(tl.float32, bitcast=True)
+        step = ((bits(lost) ^ bits(y)) >> 31) | 1  # away from 0 or towards it
+        step = step & ((bits(y) & 1) - 1)  # where it is not odd as it is
+        step = tl.where((lost != 0) & (tl.abs(y) < float("inf")), step, 0)
+        y = (bits(y) + step).to(tl.float32, bitcast=True)
     return narrow(y, kind)
 
 
@@ -277,9 +281,10 @@ def times(dy, slope):
 def product(a, b, ranged: tl.constexpr):
     """a b of a factor as it was read and a function's result."""
     p = mul(unbounded(a, ranged), b)
-    finite = a - a == 0
-    h = tl.where(finite, p[0], a * b[0])
-    low = tl.where(finite, p[1], 0.0)
+    low = p[1]
+    if len(p) == 2:  # an infinity has no lower part
+        low = tl.where(tl.abs(p[0]) < float("inf"), low, 0.0)
+    h = tl.where((b[0] == 0) & (tl.abs(a) == float("inf")), float("nan"), p[0])
     return (h, low) if len(p) == 2 else (h, low, p[2])
 
 
@@ -290,9 +295,12 @@ def product(a, b, ranged: tl.constexpr):
 def add(a, b):
     if len(a) == 3 or len(b) == 3:
         a, b = with_exponent(a), with_exponent(b)
-        e = tl.maximum(a[2], b[2])
-        a_scale = power_of_two(tl.maximum(a[2] - e, -126))
-        b_scale = power_of_two(tl.maximum(b[2] - e, -126))
+        # A zero has no exponent to speak of.
+        a_e = tl.where(a[0] + a[1] == 0, LEAST_EXPONENT, a[2])
+        b_e = tl.where(b[0] + b[1] == 0, LEAST_EXPONENT, b[2])
+        e = tl.maximum(a_e, b_e)
+        a_scale = power_of_two(tl.maximum(a_e - e, -126))
+        b_scale = power_of_two(tl.maximum(b_e - e, -126))
         h, low = exact_sum(a[0] * a_scale, b[0] * b_scale)
         h, low = quick_sum(h, low + tl.fma(a[1], a_scale, b[1] * b_scale))
         found = (h, low, e)
@@ -592,6 +600,17 @@ def logistic(a, ranged: tl.constexpr):
 
 
 @triton.jit
+def logistic_plus(a, w, ranged: tl.constexpr):
+    """logistic(a) + w logistic'(a) = logistic(a) (1 + w logistic(-a))"""
+    e = exp_of_minus(a, ranged)
+    one = (tl.full((), 1.0, tl.float32),)
+    whole = one_and(e)
+    share = div(select(a[0] < 0, e, one), whole)
+    rest = div(select(a[0] < 0, one, value(e)), whole)
+    return mul(share, add(one, mul(w, rest)))
+
+
+@triton.jit
 def softplus(a, ranged: tl.constexpr):
     tail = log1p_unit(exp_of_minus(a, ranged))
     x = value(a)
@@ -641,6 +660,24 @@ def tanh_of_softplus_parts(a, ranged: tl.constexpr):
 
 
 @triton.jit
+def tanh_of_softplus_plus(a, w, ranged: tl.constexpr):
+    """f(a) + w f'(a) for the f above, as a product: with u = e^-|a| and d the denominator
+    u/d (u + 2 + 4 w (1 + u)/d) below 0, and 1/d (2 u + 1 + 4 w u^2 (1 + u)/d) above.
+    """
+    e = exp_of_minus(a, ranged)
+    u = value(e)
+    below = a[0] < 0
+    one, two = (tl.full((), 1.0, tl.float32),), (tl.full((), 2.0, tl.float32),)
+    h, low = quick_sum(tl.where(below, 2.0, 1.0), tl.where(below, u[0], 2.0 * u[0]))
+    first = (h, tl.fma(tl.where(below, 1.0, 2.0), u[1], low))
+    square = mul(u, u)
+    # u^2 + 2 u + 2, or 2 u^2 + 2 u + 1
+    d = select(below, add(square, add(scale(u, 2.0), two)), add(scale(square, 2.0), first))
+    slope = div(mul(mul(w, scale(select(below, one, square), 4.0)), one_and(u)), d)
+    return mul(div(select(below, e, one), d), add(first, slope))
+
+
+@triton.jit
 def tanh_of_softplus(a, ranged: tl.constexpr):
     n, d, _ = tanh_of_softplus_parts(a, ranged)
     return div(n, d)
@@ -671,7 +708,8 @@ def tanh_gap(a, ranged: tl.constexpr):
     far = add(add(x, (tl.full((), -1.0, tl.float32),)), rest)
     near = held(x, 0.0, 1.0)
     z = mul(near, near)
-    p = horner((gap_rest(z[0]),), z, -TWO_FIFTEENTHS, -TWO_FIFTEENTHS_LOW)
+    p = horner((gap_rest(z[0]),), z, SEVENTEENTHS, SEVENTEENTHS_LOW)
+    p = horner(p, z, -TWO_FIFTEENTHS, -TWO_FIFTEENTHS_LOW)
     p = horner(p, z, THIRD, THIRD_LOW)
     if ranged and len(a) == 3:  # also where the cube is too small for a float
         b = size_of(a)
@@ -695,8 +733,8 @@ def half_square(b):
 
 
 @triton.jit
-def tail(a, ranged: tl.constexpr):
-    """erfc(a/sqrt 2) for an a of 0 or more."""
+def scaled_tail(a):
+    """e^(a^2/2) erfc(a/sqrt 2) for an a of 0 or more."""
     h, low = exact_sum(a[0], CENTRE)
     if len(a) == 2:
         low += a[1]
@@ -707,8 +745,13 @@ def tail(a, ranged: tl.constexpr):
     g = tl.fma(inner, v, ALPHA)
     g_low = tl.fma(inner_low, v, tl.fma(inner, v_low, tl.fma(inner, v, ALPHA - g)))
     g_low += tail_rest(tl.fma(v, T_SCALE, T_SHIFT))
-    e = exp_of_minus(half_square(a), ranged)
-    return mul(mul((v, v_low), (g, g_low)), e)
+    return mul((v, v_low), (g, g_low))
+
+
+@triton.jit
+def tail(a, ranged: tl.constexpr):
+    """erfc(a/sqrt 2) for an a of 0 or more."""
+    return mul(scaled_tail(a), exp_of_minus(half_square(a), ranged))
 
 
 @triton.jit
@@ -719,6 +762,16 @@ def erfc_root2(b, ranged: tl.constexpr):
     plain = value(t)
     h, low = quick_sum(2.0, -plain[0])
     return select(b[0] < 0, (h, low - plain[1]), t)
+
+
+@triton.jit
+def erfc_root2_plus(b, w, ranged: tl.constexpr):
+    """erfc(b/sqrt 2) + w 2/sqrt(pi) e^(-b^2/2): both terms with one exponential."""
+    b = value(b)
+    a = size_of(b)
+    bell = with_sign(mul(w, number(TWO_OVER_ROOT_PI, TWO_OVER_ROOT_PI_LOW)), b[0])
+    t = mul(add(scaled_tail(a), bell), exp_of_minus(half_square(a), ranged))
+    return select(b[0] < 0, sub((tl.full((), 2.0, tl.float32),), value(t)), t)
 
 
 @triton.jit

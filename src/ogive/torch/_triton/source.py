@@ -158,10 +158,14 @@ class _PairWriter(_Writer):
                 for each in rest:
                     first = f"m.add({first}, {each})"
                 return first
+            case "add" if found := _value_and_slope(*args) or _value_and_slope(*args[::-1]):
+                function, a, w = found
+                below, by = self._of(a, False), self._of(w, False)
+                return f"m.{function}({below}, {by}, {'ranged' if ranged else 'False'})"
             case "mul" | "div" if (scaled := self._scaled(node, ranged)) is not None:
                 return scaled
-            case "div" if (found := _root_slope(node)) is not None:
-                y, c = (self._of(each, ranged) for each in found)
+            case "div" if (of := _root_slope(node)) is not None:
+                y, c = (self._of(each, ranged) for each in of)
                 return f"m.root_slope({y}, {c})"
             case "div" if self._is_parameter(args[1]):
                 return f"m.div({self._of(args[0], True)}, {self._of(args[1], True)})"
@@ -209,6 +213,54 @@ class _PairWriter(_Writer):
 
 PASSING = ("expm1", "softplus", "tanh", "erf", "tanh_gap")
 """Functions whose results are as small or as large as their arguments somewhere."""
+
+
+def _value_and_slope(value: Node, term: Node) -> tuple[str, Node, Node] | None:
+    """(f, a, w), where the term is w times the derivative by a of the value f(a)."""
+    coefficient, factors = _factors(term)
+    match value.op, value.args:
+        case "logistic", (a,):
+            slopes = [f for f in factors if f.op == "sech2" and _same_size(_halved(f.args[0]), a)]
+            function, wanted, coefficient = "logistic_plus", 1, 4 * coefficient
+        case "erfc", (u,) if (b := _over_root_2(u)) is not None:
+            a = b
+            slopes = [f for f in factors if f.op == "gauss" and f.args[0] is u]
+            function, wanted = "erfc_root2_plus", 1
+        case "tanh", (inner,) if inner.op == "softplus":
+            (a,) = inner.args
+            slopes = [f for f in factors if f.op == "logistic" and f.args[0] is a]
+            slopes += [f for f in factors if f.op == "sech2" and f.args[0] is inner]
+            function, wanted = "tanh_of_softplus_plus", 2
+        case _:
+            return None
+    if len(slopes) != wanted:
+        return None
+    w = value.tape.node(coefficient)
+    for each in factors:
+        w = w if each in slopes else w * each
+    return function, a, w
+
+
+def _factors(node: Node) -> tuple[Fraction, list[Node]]:
+    """A product as a rational number and the rest of its factors."""
+    if node.constant is not None:
+        return node.constant, []
+    match node.op, node.args:
+        case "neg", (a,):
+            coefficient, rest = _factors(a)
+            return -coefficient, rest
+        case "mul", (a, b):
+            (first, some), (second, more) = _factors(a), _factors(b)
+            return first * second, some + more
+        case "div", (a, b) if b.constant is not None:
+            coefficient, rest = _factors(a)
+            return coefficient / b.constant, rest
+    return Fraction(1), [node]
+
+
+def _same_size(a: Node | None, b: Node) -> bool:
+    """Whether one is the other or minus it."""
+    return a is not None and (a is b or -a is b or a is -b)
 
 
 def _halved(a: Node) -> Node | None:

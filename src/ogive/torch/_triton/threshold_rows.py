@@ -1,4 +1,4 @@
-"""Sparsemax and entmax15 over rows that one program holds: forward, and backward from the output.
+"""Sparsemax and entmax15 over rows: forward, and backward from the output.
 
 With d the distances from the greatest element over the temperature, at most 0, sparsemax is
 max(d - tau, 0) and entmax15 max(d/2 - tau, 0)^2, tau such that they sum to 1. That sum falls with
@@ -25,53 +25,103 @@ MOST_STEPS = tl.constexpr(100)
 
 
 @triton.jit
+def _below_most(x_, at, n, most, place, inverse, POWER: tl.constexpr):
+    """A block's distances from the row's greatest element, halved for entmax15; and whether one is
+    not defined, which counts as -inf.
+    """
+    x = (widen(tl.load(x_ + at, mask=at < n, other=float("-inf"))),)
+    d = pairs.scale(distances(x, at, most, place, inverse), 1.0 if POWER == 1 else 0.5)
+    bad = tl.sum((d[0] != d[0]).to(tl.int32), axis=0)
+    return pairs.with_high(d, tl.where(d[0] == d[0], d[0], float("-inf"))), bad
+
+
+@triton.jit
+def _over(d, tau, POWER: tl.constexpr):
+    """Of the distances above tau: how many there are; for sparsemax their sum, for entmax15 the
+    sums of what they are over it, and of its squares; and what each is over it.
+    """
+    zero = (tl.zeros((), d[0].dtype),)
+    inside = is_above(d, tau)
+    over = wide.select(inside, wide.sub(d, tau), zero)
+    count = wide.total((inside.to(d[0].dtype),))
+    first = wide.total(wide.select(inside, d, zero) if POWER == 1 else over)
+    second = zero if POWER == 1 else wide.total(wide.mul(over, over))
+    return count, first, second, over
+
+
+@triton.jit
+def _row_over(
+    x_, d, n, most, place, inverse, tau, BLOCK: tl.constexpr, BLOCKS: tl.constexpr,
+    POWER: tl.constexpr,
+):  # fmt: skip
+    """The same of a row, whose first block is held."""
+    count, first, second, _ = _over(d, tau, POWER)
+    if BLOCKS > 1:
+        for k in range(1, BLOCKS):
+            at = k * BLOCK + tl.arange(0, BLOCK)
+            block, _ = _below_most(x_, at, n, most, place, inverse, POWER)
+            more, some, squares, _ = _over(block, tau, POWER)
+            count, first = wide.add(count, more), wide.add(first, some)
+            if POWER == 2:
+                second = wide.add(second, squares)
+    return count, first, second
+
+
+@triton.jit
 def forward_kernel(
-    x_, y_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr, FULL: tl.constexpr
-):
+    x_, y_, n, inverse_: tl.int64, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, POWER: tl.constexpr,
+    FULL: tl.constexpr,
+):  # fmt: skip
     row = tl.program_id(0).to(tl.int64)
+    x_ += row * n
+    y_ += row * n
     at = tl.arange(0, BLOCK)
     kind: tl.constexpr = y_.dtype.element_ty
-    x = (widen(tl.load(x_ + row * n + at, mask=at < n, other=float("-inf"))),)
-    most, place = greatest(x, at)
-    d = distances(x, at, most, place, wide.parameter(inverse_, FULL))
+    inverse = wide.parameter(inverse_, FULL)
+    most, place = greatest((widen(tl.load(x_ + at, mask=at < n, other=float("-inf"))),), at)
+    for k in range(1, BLOCKS):
+        here = k * BLOCK + at
+        x = (widen(tl.load(x_ + here, mask=here < n, other=float("-inf"))),)
+        block_most, block_place = greatest(x, here)
+        place = tl.where(block_most[0] > most[0], block_place, place)
+        most = wide.select(block_most[0] > most[0], block_most, most)
+    d, bad = _below_most(x_, at, n, most, place, inverse, POWER)
+    for k in range(1, BLOCKS):
+        _, more = _below_most(x_, k * BLOCK + at, n, most, place, inverse, POWER)
+        bad += more
     # A NaN anywhere, several +inf or nothing but -inf: no distance to speak of.
-    undefined = tl.sum((d[0] != d[0]).to(tl.int32), axis=0) > 0
-    undefined = undefined | (most[0] == float("-inf"))
-    d = pairs.with_high(d, tl.where(d[0] == d[0], d[0], float("-inf")))
-    d = pairs.scale(d, 1.0 if POWER == 1 else 0.5)
-    zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
+    undefined = (bad > 0) | (most[0] == float("-inf"))
+    one = wide.number(1.0, FULL)
     tau, before = wide.neg(one), wide.neg(wide.add(one, one))
     if not FULL:
         tau = pairs.with_low(tau)
     steps = 0
     while is_above(tau, before) & (steps < MOST_STEPS):
         before = tau
-        inside = is_above(d, tau)
+        count, first, second = _row_over(x_, d, n, most, place, inverse, tau, BLOCK, BLOCKS, POWER)
         if POWER == 1:
-            count = wide.total((inside.to(d[0].dtype),))
-            tau = wide.div(wide.sub(wide.total(wide.select(inside, d, zero)), one), count)
+            tau = wide.div(wide.sub(first, one), count)
         else:
-            over = wide.select(inside, wide.sub(d, tau), zero)
-            excess = wide.sub(wide.total(wide.mul(over, over)), one)
-            slope = wide.total(over)
-            tau = wide.add(tau, wide.div(excess, wide.add(slope, slope)))
+            step = wide.div(wide.sub(second, one), wide.add(first, first))
+            tau = wide.add(tau, step)
         steps += 1
-    if POWER == 1:
-        y = wide.select(is_above(d, tau), wide.sub(d, tau), zero)
-    else:
+    if POWER == 2:
         # The root of count t^2 - 2 sum t + sum of squares - 1 as a step from where Newton ended.
-        inside = is_above(d, before)
-        over = wide.select(inside, wide.sub(d, before), zero)
-        count = wide.total((inside.to(d[0].dtype),))
-        first = wide.total(over)
-        second = wide.sub(wide.total(wide.mul(over, over)), one)
+        count, first, second = _row_over(
+            x_, d, n, most, place, inverse, before, BLOCK, BLOCKS, POWER
+        )
+        second = wide.sub(second, one)
         under = wide.sub(wide.mul(first, first), wide.mul(count, second))
-        root = wide.sqrt(wide.select(under[0] > 0, under, zero))
+        root = wide.sqrt(wide.select(under[0] > 0, under, wide.number(0.0, FULL)))
         tau = wide.add(before, wide.div(second, wide.add(first, root)))
-        over = wide.select(is_above(d, tau), wide.sub(d, tau), zero)
-        y = wide.mul(over, over)
-    y = wide.undefined_where(undefined, y)
-    tl.store(y_ + row * n + at, wide.stored(y, kind), mask=at < n)
+    for k in range(0, BLOCKS):
+        here = k * BLOCK + at
+        if BLOCKS > 1:  # otherwise they are held
+            d, _ = _below_most(x_, here, n, most, place, inverse, POWER)
+        _, _, _, y = _over(d, tau, POWER)
+        if POWER == 2:
+            y = wide.mul(y, y)
+        tl.store(y_ + here, wide.stored(wide.undefined_where(undefined, y), kind), mask=here < n)
 
 
 @triton.jit
@@ -81,31 +131,55 @@ def is_above(a, b):
 
 
 @triton.jit
-def backward_kernel(
-    dy_, y_, dx_, n, inverse_: tl.int64, BLOCK: tl.constexpr, POWER: tl.constexpr,
-    FULL: tl.constexpr,
-):  # fmt: skip
-    """dx = s (dy - sum s dy / sum s), with s = y^(2 - the power of entmax): 1 or its root."""
-    row = tl.program_id(0).to(tl.int64)
-    at = tl.arange(0, BLOCK)
-    kind: tl.constexpr = dx_.dtype.element_ty
-    y = widen(tl.load(y_ + row * n + at, mask=at < n, other=0.0))
-    dy = widen(tl.load(dy_ + row * n + at, mask=at < n, other=0.0))
+def _shares(y_, dy_, at, n, POWER: tl.constexpr):
+    """A block's y, s = y^(2 - the power of entmax) and dy, of classes that have a share."""
+    y = widen(tl.load(y_ + at, mask=at < n, other=0.0))
+    dy = widen(tl.load(dy_ + at, mask=at < n, other=0.0))
     share = tl.where(y > 0.0, y, 0.0)
     s = ((share > 0.0).to(y.dtype),)
     if POWER == 2:
         s = wide.sqrt((share,))
     # A class without a share takes no part, whatever its dy.
-    rest = (tl.where(share > 0.0, dy, 0.0),)
-    weight = wide.total(s)
-    rest = wide.sub(rest, wide.div(wide.total(wide.mul(s, rest)), weight))
+    return y, s, (tl.where(share > 0.0, dy, 0.0),)
+
+
+@triton.jit
+def backward_kernel(
+    dy_, y_, dx_, n, inverse_: tl.int64, BLOCK: tl.constexpr, BLOCKS: tl.constexpr,
+    POWER: tl.constexpr, FULL: tl.constexpr,
+):  # fmt: skip
+    """dx = s (dy - sum s dy / sum s), with s = y^(2 - the power of entmax): 1 or its root."""
+    row = tl.program_id(0).to(tl.int64)
+    dy_ += row * n
+    y_ += row * n
+    dx_ += row * n
+    at = tl.arange(0, BLOCK)
+    kind: tl.constexpr = dx_.dtype.element_ty
+    y, s, dy = _shares(y_, dy_, at, n, POWER)
+    weight, mean = wide.total(s), wide.total(wide.mul(s, dy))
+    unordered = tl.sum((y != y).to(tl.int32), axis=0)
+    for k in range(1, BLOCKS):
+        y, s, dy = _shares(y_, dy_, k * BLOCK + at, n, POWER)
+        weight = wide.add(weight, wide.total(s))
+        mean = wide.add(mean, wide.total(wide.mul(s, dy)))
+        unordered += tl.sum((y != y).to(tl.int32), axis=0)
+    mean = wide.div(mean, weight)
     # That of what is left is nothing but rounding, which is taken off as well.
-    rest = wide.sub(rest, wide.div(wide.total(wide.mul(s, rest)), weight))
-    dx = wide.mul(wide.mul(s, rest), wide.parameter(inverse_, FULL))
-    dx = wide.select(share > 0.0, dx, wide.number(0.0, FULL))
-    unordered = tl.sum((y != y).to(tl.int32), axis=0) > 0
-    dx = wide.undefined_where(unordered, dx)
-    tl.store(dx_ + row * n + at, wide.stored(dx, kind), mask=at < n)
+    left = wide.nothing(FULL)
+    for k in range(0, BLOCKS):
+        if BLOCKS > 1:  # otherwise they are held
+            y, s, dy = _shares(y_, dy_, k * BLOCK + at, n, POWER)
+        left = wide.add(left, wide.total(wide.mul(s, wide.sub(dy, mean))))
+    left = wide.div(left, weight)
+    for k in range(0, BLOCKS):
+        here = k * BLOCK + at
+        if BLOCKS > 1:
+            y, s, dy = _shares(y_, dy_, here, n, POWER)
+        rest = wide.sub(wide.sub(dy, mean), left)
+        dx = wide.mul(wide.mul(s, rest), wide.parameter(inverse_, FULL))
+        dx = wide.select(s[0] > 0.0, dx, wide.number(0.0, FULL))
+        dx = wide.undefined_where(unordered > 0, dx)
+        tl.store(dx_ + here, wide.stored(dx, kind), mask=here < n)
 
 
 def rows(
@@ -118,7 +192,6 @@ def rows(
     if out.numel():
         full = x.dtype == torch.float64
         how = {"enable_fp_fusion": False, "POWER": POWERS[name], "FULL": full, **blocks(n)}
-        del how["BLOCKS"]
         grid, inverse = (x.numel() // n,), inverse_of(temperature, full)
         if mode == "value":
             forward_kernel[grid](x, out, n, inverse, **how)

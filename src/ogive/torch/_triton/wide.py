@@ -11,6 +11,7 @@ import triton.language as tl
 from . import pairs
 from .polynomials import LN2_HI, LN2_LO, atanh_tail_full, f64
 from .seam import library
+from .storage import narrow
 
 INFINITE = tl.constexpr(float("inf"))
 
@@ -18,6 +19,13 @@ INFINITE = tl.constexpr(float("inf"))
 @triton.jit
 def number(value: tl.constexpr, FULL: tl.constexpr):
     return (tl.full((), value, tl.float64 if FULL else tl.float32),)
+
+
+@triton.jit
+def nothing(FULL: tl.constexpr):
+    """What a sum begins with: 0 as a number of the kind that sums are."""
+    zero = number(0.0, FULL)
+    return zero if FULL else pairs.with_low(zero)
 
 
 @triton.jit
@@ -60,6 +68,11 @@ def add(a, b):
 @triton.jit
 def neg(a):
     return pairs.neg(a)
+
+
+@triton.jit
+def size_of(a):
+    return (tl.abs(a[0]),) if a[0].dtype == tl.float64 else pairs.size_of(a)
 
 
 @triton.jit
@@ -228,7 +241,12 @@ def factor(x, ranged: tl.constexpr):
 @triton.jit
 def stored(a, kind: tl.constexpr):
     """In a format, by one rounding."""
-    return a[0] if kind == tl.float64 else pairs.rounded(a, kind)
+    if kind == tl.float64:
+        y = a[0]
+    else:
+        finite = pairs.rounded(a, kind)
+        y = tl.where(tl.abs(a[0]) < INFINITE, finite, narrow(a[0], kind))
+    return y
 
 
 @triton.jit
