@@ -80,7 +80,7 @@ NO_SIZES = {
     "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits", "degree",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
     "rooms", "options", "smoothing", "most_numbers", "some",
-    "degree", "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
+    "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "kernels/drivers/rows.hpp:size",  # bytes
     "catalog/text.py:WIDTH",  # columns
     "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS",
