@@ -397,6 +397,8 @@ def _drop(head: Any, name: str) -> str:
     path = place.path if place is not None and place.style == "module" else ""
     if path and name == "sigmoid":
         return f"nn.Sigmoid() -> nn.Identity()  # {path}"
+    if head.softened and name == "softmax":
+        return f"nn.Softmax(…) -> nn.Identity()  # {head.softened}"
     return f"{name}(z) -> z  # the last step before {head.name}"
 
 

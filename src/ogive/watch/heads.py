@@ -35,6 +35,8 @@ class LossSeen:
     """That softmax was over one entry."""
     twice: bool
     """A softmax of a softmax."""
+    softened: str
+    """Path of the softmax's module."""
     activated: Place | None
     """The activation whose output it is given."""
     place: Place | None
@@ -50,6 +52,7 @@ class Head:
     softmax: str = ""
     only: bool = False
     twice: bool = False
+    softened: str = ""
     activated: Place | None = None
     place: Place | None = None
     ignore: float = -100.0
@@ -69,7 +72,7 @@ class Head:
     def add(self, seen: LossSeen) -> None:
         """Keep a batch's entries, or evenly chosen ones."""
         self.softmax, self.only, self.twice = seen.softmax, seen.only, seen.twice
-        self.activated, self.place = seen.activated, seen.place
+        self.activated, self.place, self.softened = seen.activated, seen.place, seen.softened
         self.ignore = float(seen.options.get("ignore_index", -100) or -100)
         self.smoothing = float(seen.options.get("label_smoothing", 0.0) or 0.0)
         self.format = str(seen.given.dtype).removeprefix("torch.")

@@ -47,6 +47,9 @@ LONGEST_EPOCH = 1000
 SHORT = 10
 """Observed batches that a verdict on units needs when training ends before a window is full."""
 
+HINT = 0.1
+"""By which a share must grow to be looked at closely once more."""
+
 DEEP = 3
 """Layers from which sizes are compared from first to last."""
 
@@ -59,10 +62,13 @@ ORDER = [
 """Causes before their consequences: which of equally severe findings comes first."""
 
 
-def window_steps(batch: int, epoch: int) -> int:
-    """Steps that a verdict on units spans."""
-    samples = math.ceil(WINDOW_SAMPLES / max(1, batch))
-    return max(min(epoch, LONGEST_EPOCH), WINDOW_BATCHES, samples)
+def fills(blocks: list[Block], epoch: int) -> bool:
+    """Whether blocks that follow each other fill the window of a verdict on units."""
+    return (
+        sum(each.batches for each in blocks) >= WINDOW_BATCHES
+        and sum(each.rows for each in blocks) >= WINDOW_SAMPLES
+        and blocks[-1].step - blocks[0].first_step >= min(epoch, LONGEST_EPOCH)
+    )
 
 
 @dataclass
@@ -150,6 +156,7 @@ class Finder:
         self.first_gradients: deque[float] = deque(maxlen=6)
         self.first_ratio: float | None = None
         self.judged = 0
+        self.answered: dict[Any, float] = {}
         self.rules: frozenset[str] = frozenset(FAULTS)
 
     def judge(self, view: View) -> list[Finding]:
@@ -238,15 +245,16 @@ def threshold(fault: str, severity: Severity) -> float | None:
 
 def _units(finder: Finder, view: View) -> Iterator[Suspicion]:
     for key, place in view.hidden():
-        block, whole = view.watch.window(key)
-        units = units_of(place, block)
-        first = units_of(place, view.watch.blocks[key][0])
+        window = view.watch.window(key)
+        block, units = window.block, window.units
         if units is None:
             continue
-        if key not in finder.first_dead and first is not None:
-            finder.first_dead[key] = first.share("dead")
-            finder.first_saturated[key] = first.share("saturated")
-        if not whole and not (view.final and block.batches >= SHORT):
+        if key not in finder.first_dead:
+            first = units_of(place, view.watch.blocks[key][0])
+            finder.first_dead[key] = first.share("dead") if first else 0.0
+            finder.first_saturated[key] = first.share("saturated") if first else 0.0
+        _look_closer(finder, view, key, place)
+        if not window.whole and not (view.final and block.batches >= SHORT):
             continue
         for fault, name in (
             ("dead_unit", "dead"), ("saturated_unit", "saturated"), ("dormant_unit", "dormant")
@@ -262,6 +270,20 @@ def _units(finder: Finder, view: View) -> Iterator[Suspicion]:
                 evidence=_unit_evidence(view, key, place, units, block),
                 facts={"units": units, "block": block},
             )  # fmt: skip
+
+
+def _look_closer(finder: Finder, view: View, key: Key, place: Place) -> None:
+    """Where the last few batches hint at a fault, the next steps are all looked at, so that the
+    window fills. A hint that a close look has answered must grow to ask for another."""
+    units = view.watch.recent_units(key)
+    if units is None or len(units.active) < 2:
+        return
+    for fault, name in (("dead_unit", "dead"), ("saturated_unit", "saturated")):
+        share = units.share(name)
+        known = finder.answered.get((fault, key), 0.0)
+        if level(fault, share) is not None and share > known + HINT:
+            finder.answered[fault, key] = share
+            view.watch.look_closer(place)
 
 
 def _units_hurt(view: View, fault: str, share: float) -> bool:
@@ -642,49 +664,64 @@ def layers(watch: ModelWatch) -> tuple[Layer, ...]:
     """Every place with its history."""
     found = []
     for order, (key, place) in enumerate(watch.judged()):
-        activation = place.activation
+        first = watch.first_blocks.get(key)
         found.append(
-            Layer(
-                model=watch.name,
-                layer=place.layer,
-                call=place.call,
-                order=order,
-                kind=f"{place.kind}, {place.gate}" if place.gate else place.kind,
-                activation=place.name,
-                parameters=dict(activation.parameters) if activation is not None else {},
-                path=place.path,
-                style=place.style,
-                units=place.units,
-                head=place.head,
+            replace(
+                _layer(watch, order, place),
                 stats=tuple(watch.history.get(key, ())),
                 maps=tuple(watch.maps.get(key, ())),
                 histogram=histogram_of(watch.blocks[key][-1]),
-                first_histogram=watch.first_histograms.get(key),
+                first_histogram=histogram_of(first) if first is not None else None,
             )
         )
     return tuple(found)
 
 
-def remember(watch: ModelWatch, most: int, most_maps: int) -> tuple[Layer, ...]:
-    """Add the check's statistics to each place's history; return them alone."""
+def _layer(watch: ModelWatch, order: int, place: Place) -> Layer:
+    activation = place.activation
+    return Layer(
+        model=watch.name,
+        layer=place.layer,
+        call=place.call,
+        order=order,
+        kind=f"{place.kind}, {place.gate}" if place.gate else place.kind,
+        activation=place.name,
+        parameters=dict(activation.parameters) if activation is not None else {},
+        path=place.path,
+        style=place.style,
+        units=place.units,
+        head=place.head,
+    )
+
+
+def remember(watch: ModelWatch, most: int, most_maps: int, wanted: bool) -> tuple[Layer, ...]:
+    """Add the check's statistics to each place's history; return them alone, where wanted."""
     alone = []
-    for layer, (key, place) in zip(layers(watch), watch.judged(), strict=True):
-        block, _ = watch.window(key)
+    for order, (key, place) in enumerate(watch.judged()):
+        window = watch.window(key)
+        block = window.block
         source = place.source
         before = None
         if source is not None and source.key in watch.blocks:
             before = (source, watch.blocks[source.key][-1])
-        stats = stats_of(place, block, before)
+        stats = stats_of(place, block, before, window.units)
         history = watch.history.setdefault(key, [])
         history.append(stats)
         if len(history) > most:
             del history[1:-1:2]
-        drawn = map_of(place, block)
+        drawn = map_of(place, block, window.units)
         if drawn is not None:
             maps = watch.maps.setdefault(key, [])
             maps.append(drawn)
             if len(maps) > most_maps:
                 del maps[1:-1:2]
-        watch.first_histograms.setdefault(key, histogram_of(block))
-        alone.append(replace(layer, stats=(stats,), maps=(drawn,) if drawn else ()))
+        watch.first_blocks.setdefault(key, block)
+        if wanted:
+            layer = _layer(watch, order, place)
+            alone.append(
+                replace(
+                    layer, stats=(stats,), maps=(drawn,) if drawn else (),
+                    histogram=histogram_of(block),
+                )
+            )  # fmt: skip
     return tuple(alone)

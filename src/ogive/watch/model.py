@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,22 @@ from torch import Tensor, nn
 
 from . import judge
 from .compiled import compiled_parts, is_compiled
+from .faults import WINDOW_BATCHES, WINDOW_SAMPLES
 from .functions import Activation
 from .heads import Head, HeadStats, LossSeen
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
 from .records import Finding, Layer, Progress, Unseen, Watched
+from .statistics import Units, units_of
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
 
-BLOCK = 5
-"""Observed steps from check to check."""
+BLOCK, LATER, MANY = 5, 10, 50
+"""Observed steps from check to check: at first, and after so many."""
+
+CLOSE = 130
+"""Steps of a close look, at most."""
 
 WEIGHTS = 16384
 """Entries of each layer's weights that are compared before and after a step."""
@@ -35,6 +41,16 @@ BLOCKS = 64
 """For windows."""
 
 Key = tuple[str, int, str, int, str]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a verdict on units is based on."""
+
+    block: Block
+    whole: bool
+    """Whether it spans as much as a verdict needs."""
+    units: Units | None
 
 
 class ModelWatch(Owner):
@@ -51,7 +67,7 @@ class ModelWatch(Owner):
         self.blocks: dict[Key, deque[Block]] = {}
         self.history: dict[Key, list[Any]] = {}
         self.maps: dict[Key, list[Any]] = {}
-        self.first_histograms: dict[Key, Any] = {}
+        self.first_blocks: dict[Key, Block] = {}
         self.progress: list[Progress] = []
         self.skills: list[tuple[int, float | None, float | None]] = []
         self.structure: dict[tuple[str, str], dict[str, Any]] = {}
@@ -60,8 +76,6 @@ class ModelWatch(Owner):
         self.observed = 0
         self.first_observed = 0
         self.block_start = 0
-        self.batch = 0
-        """Samples of an observed batch."""
         self.epoch = 0
         """Steps of an epoch, where a loader shows it."""
         self.stepped_by: dict[int, Any] = {}
@@ -83,8 +97,10 @@ class ModelWatch(Owner):
         self._stack: list[tuple[str, nn.Module]] = []
         self._handles: list[Any] = []
         self._calls = 0
+        self._windows: dict[Key, Window] = {}
         self._weights: dict[str, Tensor] = {}
         self._updates: dict[str, Tensor] = {}
+        self.activated_layers: set[tuple[str, int]] = set()
         self._names: dict[int, tuple[str, str]] = {}
         self._kinds: dict[str, str] = {}
         self._ids: frozenset[int] = frozenset()
@@ -103,6 +119,11 @@ class ModelWatch(Owner):
             self._names[id(parameter)] = (layer if last != "in_proj_weight" else layer, name)
         self._kinds = {path: type(each).__name__ for path, each in self.module.named_modules()}
         self._ids = frozenset(self._names)
+        # A plain layer is known by its weights, and needs no hook.
+        self._hookable = [
+            (path, each) for path, each in self.module.named_modules()
+            if not path or is_compiled(each) or not _plain(each)
+        ]  # fmt: skip
 
     def owns(self, optimizer: Any) -> bool:
         """Whether an optimizer trains a parameter of the model."""
@@ -130,7 +151,7 @@ class ModelWatch(Owner):
         self.armed = True
         self._calls = 0
         hidden = {id(part) for each in self.compiled for part in each.modules()}
-        for path, module in self.module.named_modules():
+        for path, module in self._hookable:
             if is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
@@ -204,8 +225,16 @@ class ModelWatch(Owner):
 
     def sample_ahead(self) -> None:
         """Weights before a step that calls the model itself."""
-        if self.armed and (self.observed + 1) % BLOCK == 0:
+        if self.armed:
             self._weights = dict(self._sampled())
+
+    _since_check = 0
+    close_look = 0
+    """Steps that are looked at one after another from now on: something may be wrong."""
+
+    def _check_due(self) -> bool:
+        often = self.observed < MANY or self.close_look > 0
+        return self._since_check >= (BLOCK if often else LATER)
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         if torch.compiler.is_compiling():
@@ -301,11 +330,13 @@ class ModelWatch(Owner):
     def output(self, place: Place, result: Tensor, axis: int) -> None:
         if not self.precision:
             self.precision = str(result.dtype).removeprefix("torch.")
-        self.batch = max(self.batch, len(result) if result.dim() > 1 else 1)
         place.add(result, axis)
 
-    def activated(self, layer: Place, place: Place) -> None:
-        """The activation's place stands for the layer's."""
+    def activated(self, place: Place) -> None:
+        """From now on the activation's place stands for the layer's."""
+        if (place.layer, place.call) not in self.activated_layers:
+            self.activated_layers.add((place.layer, place.call))
+            place.clear()
 
     def loss(self, seen: LossSeen) -> None:
         if seen.place is None and not self.alone:
@@ -326,6 +357,8 @@ class ModelWatch(Owner):
         if target.is_floating_point() or given.dim() < 1 or not target.numel():
             return
         classes = given.shape[1 if given.dim() > 1 else 0]
+        if int(target.max()) < classes and int(target.min()) >= 0:
+            return
         kept = target[target != int(seen.options.get("ignore_index", -100) or -100)]
         outside = int(((kept < 0) | (kept >= classes)).sum())
         if outside:
@@ -369,14 +402,17 @@ class ModelWatch(Owner):
         self._backward_over = False
         if seen:
             self.observed += 1
-            if self.observed % BLOCK == 0 and not self._weights:
+            self._since_check += 1
+            if self._check_due() and not self._weights:
                 self._weights = dict(self._sampled())
 
     def after_step(self) -> bool:
         """Whether a check is due."""
         self.steps += 1
+        self.close_look = max(0, self.close_look - 1)
         if not self._weights:
             return False
+        self._since_check = 0
         with torch.no_grad():
             for name, after in self._sampled():
                 before = self._weights.get(name)
@@ -416,6 +452,7 @@ class ModelWatch(Owner):
         for at, loss in enumerate(self.losses):
             found["loss", at] = loss
         numbers = transferred(found)
+        self._windows.clear()
         self._close_blocks(numbers)
         heads = {
             name: head.conclude(
@@ -437,6 +474,7 @@ class ModelWatch(Owner):
                 continue
             bytes_kept += place.bytes
             weight = numbers.get(("weight", place.weight or f"{place.layer}.weight"))
+            last = self.blocks[key][-1] if key in self.blocks else None
             block = Block(
                 first_step=self.block_start,
                 step=self.steps,
@@ -448,8 +486,12 @@ class ModelWatch(Owner):
                 cosine=_number(numbers.get((key, "cosine"))),
                 wide=_number(numbers.get((key, "wide"))) or 4.0,
                 counts=numbers.get((key, "counts")),
-                update_ratio=None if weight is None else float(weight[0]),
-                weight_variance=None if weight is None else float(weight[1]) * place.fan_in,
+                update_ratio=float(weight[0])
+                if weight is not None
+                else (last.update_ratio if last is not None else None),
+                weight_variance=float(weight[1]) * place.fan_in
+                if weight is not None
+                else (last.weight_variance if last is not None else None),
             )
             self.blocks.setdefault(key, deque(maxlen=BLOCKS)).append(block)
             place.clear()
@@ -484,16 +526,31 @@ class ModelWatch(Owner):
         if len(self.progress) > 2 * HISTORY:
             self.progress = self.progress[: HISTORY // 2 : 2] + self.progress[HISTORY // 2 :]
 
-    def window(self, key: Key) -> tuple[Block, bool]:
-        """The latest blocks that span the window, as one; and whether they do."""
-        wanted = judge.window_steps(self.batch, self.epoch)
-        chosen: list[Block] = []
-        for block in reversed(self.blocks[key]):
-            chosen.insert(0, block)
-            if self.steps - block.first_step >= wanted:
-                break
-        whole = self.steps - chosen[0].first_step >= wanted
-        return merged(chosen), whole
+    def window(self, key: Key) -> Window:
+        """The latest blocks that fill the window, as one."""
+        found = self._windows.get(key)
+        if found is None:
+            chosen: list[Block] = []
+            for block in reversed(self.blocks[key]):
+                chosen.insert(0, block)
+                if judge.fills(chosen, self.epoch):
+                    break
+            whole = merged(chosen) if len(chosen) > 1 else chosen[0]
+            units = units_of(self.places[key], whole)
+            found = Window(whole, judge.fills(chosen, self.epoch), units)
+            self._windows[key] = found
+        return found
+
+    def recent_units(self, key: Key) -> Units | None:
+        """Of the last block alone."""
+        return units_of(self.places[key], self.blocks[key][-1])
+
+    def look_closer(self, place: Place) -> None:
+        """Look at all of the next steps, until a window of them is full."""
+        block = self.blocks[place.key][-1]
+        rows = max(1.0, block.rows / max(1, block.batches))
+        batches = max(WINDOW_BATCHES, math.ceil(WINDOW_SAMPLES / rows))
+        self.close_look = max(self.close_look, min(CLOSE, batches + BLOCK))
 
     # Records.
 
@@ -512,7 +569,7 @@ class ModelWatch(Owner):
 
     def judged(self) -> list[tuple[Key, Place]]:
         """Places in the order of the forward pass: an activation's stands for its layer's."""
-        taken = {(p.layer, p.call) for p in self.places.values() if p.activation is not None}
+        taken = self.activated_layers
         return sorted(
             (
                 (key, place)
@@ -560,6 +617,14 @@ class ModelWatch(Owner):
 
     def layers(self) -> tuple[Layer, ...]:
         return judge.layers(self)
+
+
+PLAIN = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm,
+         nn.Dropout, nn.MaxPool2d, nn.Flatten, nn.Embedding, nn.Identity}  # fmt: skip
+
+
+def _plain(module: nn.Module) -> bool:
+    return type(module) in PLAIN and not module._forward_pre_hooks
 
 
 def _reference(optimizer: Any) -> Any:

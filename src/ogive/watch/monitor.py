@@ -30,7 +30,7 @@ from .model import HISTORY, MAPS, ModelWatch, tensors_of, unwrapped
 from .observe import DONE, FORWARD
 from .records import Check, Cost, Finding, Report, Sink, Unseen
 
-EVERY = 20
+EVERY = 50
 """Period of observed steps, after a denser start."""
 
 
@@ -40,9 +40,7 @@ def due(step: int, every: int | None) -> bool:
         return step % every == 0
     if step < 10:
         return True
-    if step < 100:
-        return step % 5 == 0
-    return step % (EVERY if step < 2000 else 50 if step < 20_000 else 100) == 0
+    return step % (5 if step < 100 else 20 if step < 500 else EVERY) == 0
 
 
 class Monitor:
@@ -53,8 +51,8 @@ class Monitor:
     model
         A torch.nn.Module; or a dict of several by name, that train together.
     every
-        Period of steps that are looked at; by default 20 after a denser start, and longer in long
-        trainings.
+        Period of steps that are looked at; by default 50 after a denser start. Where something may be
+        wrong, steps are looked at one after another for a while.
     rules
         Names of faults to look for; all by default.
     log
@@ -305,7 +303,7 @@ class Monitor:
         if watch.after_step():
             self._check(watch)
         watch.was_armed = False
-        if due(watch.steps, self._every) and not watch.nan_known:
+        if (due(watch.steps, self._every) or watch.close_look) and not watch.nan_known:
             self._arm(watch)
             watch.was_armed = True
         self._last_step = time.perf_counter()
@@ -333,7 +331,7 @@ class Monitor:
     def _check(self, watch: ModelWatch, final: bool = False) -> None:
         begin = time.perf_counter()
         findings = watch.check(final)
-        told = judge.remember(watch, HISTORY, MAPS)
+        told = judge.remember(watch, HISTORY, MAPS, bool(self._sinks))
         progress = watch.progress[-1] if watch.progress else None
         self._tell("check", Check(model=watch.name, step=watch.steps, progress=progress,
                                   layers=told))  # fmt: skip

@@ -56,6 +56,8 @@ class Info:
     """That softmax was over one entry."""
     twice: bool = False
     """It was of a softmax."""
+    softened: str = ""
+    """Path of the softmax's module, where it is one."""
     residual: bool = False
     normed: bool = False
 
@@ -241,6 +243,8 @@ class Observer(TorchFunctionMode):
 
         def after(result: Any) -> None:
             self._know(result, Info(place=place, axis=axis, linear=True))
+            if (layer, call) in self.owner.activated_layers:
+                return  # the activation's place stands for the layer's
             if self.phase is FORWARD:
                 self.owner.output(place, result, axis)
             self._hook(place, result, axis)
@@ -282,7 +286,7 @@ class Observer(TorchFunctionMode):
             place.fan_in, place.weight = info.place.fan_in, info.place.weight
             place.source = info.place.source
             info.place.consumed = True
-            self.owner.activated(info.place, place)
+            self.owner.activated(info.place)
         if self.phase is FORWARD:
             entries = z.chunk(2, dim)[1] if half else z
             place.add(entries, dim)
@@ -316,8 +320,9 @@ class Observer(TorchFunctionMode):
         dim = dim if isinstance(dim, int) else -1
         one = isinstance(args[0], Tensor) and args[0].dim() > 0 and args[0].shape[dim] == 1
         twice = info.softmax == "softmax"
+        path, in_module = self.owner.caller()
         known = replace(info, linear=False, activated=None, softmax=SOFTMAX[name], only=one,
-                        twice=twice)  # fmt: skip
+                        twice=twice, softened=path if in_module else "")  # fmt: skip
 
         def after(result: Any) -> None:
             if isinstance(result, Tensor):
@@ -346,7 +351,7 @@ class Observer(TorchFunctionMode):
                 each.head = True
         options = {key: value for key, value in kwargs.items() if not isinstance(value, Tensor)}
         seen = LossSeen(name, LOSSES[name], given, target, info.softmax, info.only,
-                        info.twice, info.activated, info.place, options)  # fmt: skip
+                        info.twice, info.softened, info.activated, info.place, options)  # fmt: skip
         self.owner.loss(seen)
         return None
 
@@ -419,6 +424,9 @@ def _tensors(args: Any) -> Iterator[Tensor]:
 class Owner:
     """What an observer asks and tells: see `ogive.watch.monitor`."""
 
+    activated_layers: set[tuple[str, int]]
+    """Layers and their calls whose output an activation takes."""
+
     def failed(self, error: Exception) -> None: ...
     def parameter(self, tensor: Any) -> tuple[str, str] | None: ...
     def path(self) -> str: ...
@@ -431,7 +439,7 @@ class Owner:
     def linear_pair(self, first: Place, second: Place) -> None: ...
     def input(self, place: Place, data: Tensor, info: Info | None) -> None: ...
     def output(self, place: Place, result: Tensor, axis: int) -> None: ...
-    def activated(self, layer: Place, place: Place) -> None: ...
+    def activated(self, place: Place) -> None: ...
     def loss(self, seen: LossSeen) -> None: ...
 
 

@@ -68,9 +68,10 @@ def units_of(place: Place, block: Block) -> Units | None:
     )
 
 
-def stats_of(place: Place, block: Block, before: tuple[Place, Block] | None) -> LayerStats:
+def stats_of(
+    place: Place, block: Block, before: tuple[Place, Block] | None, units: Units | None
+) -> LayerStats:
     """One layer in one window."""
-    units = units_of(place, block)
     judged = units is not None and place.activation is not None and not place.head
     found: dict[str, Any] = {"step": block.step, "batches": block.batches, "samples": block.rows}
     if block.units is not None and block.rows:
@@ -151,9 +152,8 @@ def cosine_after(name: str, cosine: float, variance: float) -> float | None:
         return None
 
 
-def map_of(place: Place, block: Block) -> UnitMap | None:
+def map_of(place: Place, block: Block, units: Units | None) -> UnitMap | None:
     """Units at one check, at most so many."""
-    units = units_of(place, block)
     if units is None or place.activation is None or place.head:
         return None
     codes = np.zeros(len(units.active), np.int64)
