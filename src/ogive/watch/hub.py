@@ -27,6 +27,7 @@ class Listener(Protocol):
 _listeners: list[Listener] = []
 _handles: list[Any] = []
 _original: Any = None
+_depth = 0
 
 
 def join(listener: Listener) -> None:
@@ -56,11 +57,16 @@ def _after(optimizer: Any, args: Any, kwargs: Any) -> None:
 
 
 def _backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+    global _depth
+    if _depth:  # a checkpoint's, inside the pass of the loss
+        return _original(tensors, *args, **kwargs)
+    _depth += 1
     for each in [*_listeners]:
         each.backward_begins(tensors)
     try:
         return _original(tensors, *args, **kwargs)
     finally:
+        _depth -= 1
         for each in [*_listeners]:
             each.backward_ends()
 

@@ -106,7 +106,6 @@ class ModelWatch(Owner):
         self._ids: frozenset[int] = frozenset()
         self._order = 0
         self._trained = False
-        self.compiled = compiled_parts(self.module)
         self.refresh()
 
     # What the model consists of.
@@ -150,9 +149,10 @@ class ModelWatch(Owner):
             return
         self.armed = True
         self._calls = 0
-        hidden = {id(part) for each in self.compiled for part in each.modules()}
+        parts = compiled_parts(self.module)
+        hidden = {id(part) for each in parts for part in each.modules()}
         for path, module in self._hookable:
-            if is_compiled(module):
+            if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
             elif id(module) not in hidden:
@@ -182,6 +182,28 @@ class ModelWatch(Owner):
                 self.failed(error)
 
         return enter
+
+    def enter(self) -> None:
+        """The model's own call has begun, from a hook that ran before this step's were made."""
+        if not self._stack:
+            self._outermost(self.module)
+        self._stack.append(("", self.module))
+
+    def changed(self) -> bool:
+        """Whether its weights were changed since the last time, by the look of the first ones."""
+        first = next(iter(self.module.parameters()))
+        version = first._version
+        entries = None
+        if first.device.type == "cpu":  # elsewhere it would wait for the device
+            entries = local(first.detach()).reshape(-1)[:8].clone()
+        before, self._first_entries = self._first_entries, (version, entries)
+        if before is None:
+            return False
+        if before[0] != version:
+            return True
+        return entries is not None and before[1] is not None and not torch.equal(entries, before[1])
+
+    _first_entries: tuple[int, Tensor | None] | None = None
 
     def _outermost(self, module: nn.Module) -> None:
         observer = self.observer
