@@ -118,11 +118,6 @@ class ModelWatch(Owner):
             self._names[id(parameter)] = (layer if last != "in_proj_weight" else layer, name)
         self._kinds = {path: type(each).__name__ for path, each in self.module.named_modules()}
         self._ids = frozenset(self._names)
-        # A plain layer is known by its weights, and needs no hook.
-        self._hookable = [
-            (path, each) for path, each in self.module.named_modules()
-            if not path or is_compiled(each) or not _plain(each)
-        ]  # fmt: skip
 
     def owns(self, optimizer: Any) -> bool:
         """Whether an optimizer trains a parameter of the model."""
@@ -151,7 +146,9 @@ class ModelWatch(Owner):
         self._calls = 0
         parts = compiled_parts(self.module)
         hidden = {id(part) for each in parts for part in each.modules()}
-        for path, module in self._hookable:
+        for path, module in self.module.named_modules():
+            if path and _plain(module) and not is_compiled(module):
+                continue  # known by its weights
             if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
@@ -235,7 +232,7 @@ class ModelWatch(Owner):
     _backward_over = False
     is_compiled = False
     """As a whole: then it is followed in a run of its own."""
-    was_armed = False
+    was_armed = arm_again = False
     alert: Any = None
     """Called with what is certain at once."""
     after_handle: Any = None

@@ -244,6 +244,11 @@ class Monitor:
 
     def _called(self, watch: ModelWatch, args: Any, kwargs: Any) -> None:
         watch.forwards += 1
+        if watch.arm_again:
+            watch.arm_again = False
+            if due(watch.steps, self._every):
+                watch.arm()
+                watch.enter()
         self._last_call[id(watch)] = args, kwargs
         if not watch.stepped_by and watch.changed() and watch.backwards:
             # Without an optimizer of torch, a step begins when the weights have changed.
@@ -325,6 +330,20 @@ class Monitor:
         try:
             for watch in self._watches:
                 watch.backward_ends()
+        except Exception as error:
+            self._failed(error)
+
+    def compiled(self, module: Any, result: Any) -> None:
+        """A module was compiled: compiled code must meet neither hooks nor the mode."""
+        try:
+            for watch in self._watches:
+                if module is watch.module:
+                    watch.disarm()
+                    watch.outer, watch.is_compiled = result, True
+                    self._hook(watch)
+                elif any(each is module for each in watch.module.modules()):
+                    watch.disarm()
+                    watch.arm_again = True
         except Exception as error:
             self._failed(error)
 
