@@ -28,6 +28,8 @@ from .records import (
     Watched,
 )
 
+from .script import Program, run_script
+
 if TYPE_CHECKING:
     from .monitor import Monitor
 
@@ -43,6 +45,7 @@ __all__ = [
     "Layer",
     "LayerStats",
     "Monitor",
+    "Program",
     "Progress",
     "Report",
     "Sink",
@@ -50,6 +53,7 @@ __all__ = [
     "Unseen",
     "WatchError",
     "Watched",
+    "run_script",
 ]
 
 

@@ -119,6 +119,8 @@ class View:
                 return False
             known = [s for _, s, _ in past if s is not None]
             return len(known) >= 3 and known[-1] - min(known[-4:-1]) < 0.03
+        if not self.watch.alone:
+            return False  # the loss of an adversary does not fall
         losses = [loss for _, _, loss in past if loss is not None and math.isfinite(loss)]
         if len(losses) < 3:
             return False
