@@ -348,11 +348,7 @@ def watch(
 
     arguments = list(context.args)
     if demo:
-        from ogive.watch import demo as shown
-
-        if script is not None:
-            arguments.insert(0, script)
-        script, module = shown.__file__, False
+        script, module = "ogive.watch.demo", True
     if script is None:
         _fail("name a script: ogive watch train.py, or try ogive watch --demo")
     with _user_errors():

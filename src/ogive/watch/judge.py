@@ -27,7 +27,7 @@ from .faults import (
 from .heads import Head, HeadStats, calibration
 from .places import Block, Place
 from .records import Finding, Layer, Severity
-from .statistics import (
+from .layer_stats import (
     Units,
     cosine_after,
     histogram_of,
@@ -113,14 +113,14 @@ class View:
 
     def stalls(self, limit: float) -> bool:
         """Whether the network is no better than the limit, and does not get there."""
+        if not self.watch.alone:
+            return False  # the loss of an adversary does not fall
         skill, past = self.skill, self.watch.skills
         if skill is not None:
             if skill >= limit:
                 return False
             known = [s for _, s, _ in past if s is not None]
             return len(known) >= 3 and known[-1] - min(known[-4:-1]) < 0.03
-        if not self.watch.alone:
-            return False  # the loss of an adversary does not fall
         losses = [loss for _, _, loss in past if loss is not None and math.isfinite(loss)]
         if len(losses) < 3:
             return False

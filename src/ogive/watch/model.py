@@ -21,7 +21,7 @@ from .heads import Head, HeadStats, LossSeen
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
 from .records import Finding, Layer, Progress, Unseen, Watched
-from .statistics import Units, units_of
+from .layer_stats import Units, units_of
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
@@ -652,7 +652,7 @@ class ModelWatch(Owner):
                     how="Give the monitor the object that is called: Monitor(compiled_model).",
                 )
             )
-        if self.seen_calls and not self.heads:
+        if self.seen_calls and not self.heads and self.alone:
             found.append(
                 Unseen(
                     what=f"{who}the loss",

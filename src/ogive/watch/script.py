@@ -93,7 +93,8 @@ class Program:
             raise error
         if error is None:
             sys.exit(status)
-        sys.excepthook(type(error), error, self._own_frames(error))
+        error = error.with_traceback(self._own_frames(error))
+        sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
             sys.stdout.flush()
             signal.signal(signal.SIGINT, signal.SIG_DFL)
