@@ -91,7 +91,6 @@ class ModelWatch(Owner):
         self.seen_calls = 0
         self.optimizer = ""
         self.rate: float | None = None
-        self.momentum: float | None = None
         self.precision = ""
         self.armed = False
         self.input_stats: list[tuple[Place, Tensor]] = []
@@ -281,6 +280,8 @@ class ModelWatch(Owner):
     """Steps that are looked at one after another from now on: something may be wrong."""
 
     def _check_due(self) -> bool:
+        if self.observed == 1:
+            return True  # the state at the start
         often = self.observed < MANY or self.close_look > 0
         return self._since_check >= (BLOCK if often else LATER)
 

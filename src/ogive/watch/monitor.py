@@ -421,6 +421,8 @@ class Monitor:
         for watch in self._watches:
             if not watch.nan_known and id(watch) in self._last_call and watch.forwards:
                 watch.nan_known = True
+                for each in watch.finder.not_finite(judge.View(watch, {}, [])):
+                    self._found(each)
                 self._alert(watch, self._locate(watch))
 
     def _locate(self, watch: ModelWatch) -> Suspicion:
