@@ -204,10 +204,16 @@ class Finder:
         severe = {each.fault for each in met if each.severity == "error"}
         units = {each.key for each in met if each.fault in ("dead_unit", "saturated_unit")}
         by_depth = self.vanished_from_start and any(each.fault == "vanishing_gradient" for each in met)
+        vanishing = next((each for each in met if each.fault == "vanishing_gradient"), None)
+        stuck = [e for e in met if e.fault == "saturated_unit" and (e.share or 0) >= 0.5]
         kept = []
         for each in met:
             if each.fault == "dormant_unit" and each.key in units:
                 continue
+            if stuck and each is vanishing:
+                continue  # flat units stop the gradient
+            if vanishing is not None and each in stuck:
+                each = replace(each, severity=vanishing.severity)
             if each.fault in ("not_centred", "magnitude_drift", "dormant_unit") and severe & {
                 "dead_unit", "vanishing_gradient", "exploding_gradient", "saturated_unit"
             }:  # fmt: skip

@@ -20,6 +20,7 @@ from .functions import Activation
 from .heads import Head, HeadStats, LossSeen
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
+from .ranks import together
 from .records import Finding, Layer, Progress, Unseen, Watched
 from .layer_stats import Units, units_of
 
@@ -502,7 +503,10 @@ class ModelWatch(Owner):
             found["loss", at] = loss
         numbers = transferred(found)
         self._windows.clear()
+        self.checks += 1
         self._close_blocks(numbers)
+        if self.ranks is not None and self.ranks.connect():
+            self._exchange(self.ranks, final)
         heads = {
             name: head.conclude(
                 {key[2]: v for key, v in numbers.items() if key[0] == "head" and key[1] == name}
@@ -516,6 +520,29 @@ class ModelWatch(Owner):
         self.losses.clear()
         return findings
 
+    checks = 0
+    ranks: Any = None
+    """Other processes of the same training."""
+
+    def _exchange(self, ranks: Any, final: bool) -> None:
+        """Add what the other processes saw, or leave it for the first one."""
+        own = {
+            key: blocks[-1] for key, blocks in self.blocks.items()
+            if blocks[-1].check == self.checks
+        }  # fmt: skip
+        if ranks.rank:
+            ranks.leave(self.given_name, self.checks, own)
+            if final:
+                ranks.end(self.given_name, self.checks)
+            return
+        take = ranks.take_last if final else ranks.take
+        for check, found in take(self.given_name, self.checks):
+            for key, others in found.items():
+                blocks = self.blocks.get(key, ())
+                for at, block in enumerate(blocks):
+                    if block.check == check:  # it may come late
+                        blocks[at] = together(block, others)
+
     def _close_blocks(self, numbers: Mapping[Any, Any]) -> None:
         bytes_kept = 0
         for key, place in self.places.items():
@@ -525,6 +552,7 @@ class ModelWatch(Owner):
             weight = numbers.get(("weight", place.weight or f"{place.layer}.weight"))
             last = self.blocks[key][-1] if key in self.blocks else None
             block = Block(
+                check=self.checks,
                 first_step=self.block_start,
                 step=self.steps,
                 batches=place.batches,

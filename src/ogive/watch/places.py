@@ -225,6 +225,8 @@ class Block:
     step: int
     batches: int
     rows: int
+    check: int = 0
+    """Its number."""
     units: Floats | None = None
     """ROWS x units."""
     gradient_largest: Floats | None = None
@@ -256,6 +258,7 @@ def merged(blocks: list[Block]) -> Block:
     return Block(
         first_step=blocks[0].first_step,
         step=last.step,
+        check=last.check,
         batches=sum(each.batches for each in blocks),
         rows=sum(each.rows for each in blocks),
         units=units,
