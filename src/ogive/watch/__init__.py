@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .callbacks import lightning_callback, trainer_callback
 from .errors import WatchError
 from .faults import FAULTS, Fault
 from .lines import JsonLines
@@ -33,6 +34,9 @@ from .script import Program, run_script
 if TYPE_CHECKING:
     from .monitor import Monitor
 
+    LightningCallback: type
+    TrainerCallback: type
+
 __all__ = [
     "FAULTS",
     "Check",
@@ -44,11 +48,13 @@ __all__ = [
     "JsonLines",
     "Layer",
     "LayerStats",
+    "LightningCallback",
     "Monitor",
     "Program",
     "Progress",
     "Report",
     "Sink",
+    "TrainerCallback",
     "UnitMap",
     "Unseen",
     "WatchError",
@@ -58,7 +64,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Monitor":  # imported on demand, since it needs torch
+    """What needs more than NumPy is imported on demand."""
+    if name == "Monitor":
         try:
             from .monitor import Monitor
         except ImportError as error:
@@ -66,4 +73,8 @@ def __getattr__(name: str) -> Any:
                 raise
             raise WatchError("watching a model needs PyTorch: pip install torch") from None
         return Monitor
+    if name == "LightningCallback":
+        return lightning_callback()
+    if name == "TrainerCallback":
+        return trainer_callback()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -83,6 +83,8 @@ class View:
     losses: list[float]
     final: bool = False
     """Training is over: a window that is not full is judged as it is."""
+    again: bool = False
+    """Nothing was looked at since the last check."""
 
     def __post_init__(self) -> None:
         self.step = self.watch.steps
@@ -92,7 +94,7 @@ class View:
     def hidden(self) -> Iterator[tuple[Key, Place]]:
         """Activations inside the model."""
         for key, place in self.places:
-            if place.activation is not None and not place.head:
+            if place.activation is not None and not (place.head or place.by_hand):
                 yield key, place
 
     def chain(self) -> list[tuple[Key, Place]]:
@@ -177,8 +179,11 @@ class Finder:
         for each in self._without_consequences([*self._suspicions(view)]):
             if each.fault in self.rules:
                 met.setdefault((each.fault, each.key), each)
-        self.checks.append(met)
-        self.judged += 1
+        if view.again and self.checks:
+            self.checks[-1] = met
+        else:
+            self.checks.append(met)
+            self.judged += 1
         told = []
         for key, suspicion in met.items():
             self.since.setdefault(key, view.watch.block_start)

@@ -27,6 +27,9 @@ from .layer_stats import Units, units_of
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
 
+PARTS = 64
+"""Calls of parts that stand for one of the model, at most."""
+
 BLOCK, LATER, MANY = 5, 10, 50
 """Observed steps from check to check: at first, and after so many."""
 
@@ -113,6 +116,8 @@ class ModelWatch(Owner):
         self._ids: frozenset[int] = frozenset()
         self._order = 0
         self._trained = False
+        self.by_parts = hasattr(self.module, "training_step")
+        """Its layers are called, and not the model itself, as Lightning does."""
         self.refresh()
 
     # What the model consists of.
@@ -170,11 +175,11 @@ class ModelWatch(Owner):
         if self.armed:
             return
         self.armed = True
-        self._calls = 0
+        self._calls = self._part_calls = 0
         parts = compiled_parts(self.module)
         hidden = {id(part) for each in parts for part in each.modules()}
         for path, module in self.module.named_modules():
-            if path and _plain(module) and not is_compiled(module):
+            if path and not self.by_parts and _plain(module) and not is_compiled(module):
                 continue  # known by its weights
             if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
@@ -242,14 +247,17 @@ class ModelWatch(Owner):
         if self.backwards_now or (self._trained and not module.training):
             return
         self._trained = self._trained or module.training
-        self._calls += 1
-        if self._calls > CALLS:
+        whole = module is self.module
+        # A program may call the model's parts instead of the model.
+        self._part_calls += not whole
+        self._calls = self._calls + 1 if whole else max(1, self._calls)
+        if self._calls > CALLS or self._part_calls > CALLS * PARTS:
             observer.remove()
             observer.phase = DONE
             return
         if observer.phase is DONE:
             observer.begin()
-        else:
+        elif whole:
             observer.begin_call()
         observer.insert()
 
@@ -259,6 +267,7 @@ class ModelWatch(Owner):
         return self.armed and self._backward_over
 
     _backward_over = False
+    _part_calls = 0
     is_compiled = False
     """As a whole: then it is followed in a run of its own."""
     was_armed = arm_again = False
@@ -299,12 +308,13 @@ class ModelWatch(Owner):
             if self.observer.phase is BACKWARD:
                 self.observer.remove()
             elif self.observer.phase is FORWARD:
-                self._returned(output)
+                self.seen_calls += 1
+                if module is self.module:
+                    self._returned(output)
         except Exception as error:
             self.failed(error)
 
     def _returned(self, output: Any) -> None:
-        self.seen_calls += 1
         for tensor in tensors_of(output):
             info = self.observer.info(tensor)
             if info is not None and info.place is not None and not info.place.consumed:
@@ -450,6 +460,8 @@ class ModelWatch(Owner):
         seen = self._calls > 0
         self.disarm()
         self._backward_over = False
+        if not seen and self.backwards:
+            self.by_parts = True
         if seen:
             self.observed += 1
             self._since_check += 1
@@ -515,7 +527,7 @@ class ModelWatch(Owner):
         }
         losses = [float(v) for key, v in numbers.items() if key[0] == "loss"]
         self._advance(heads, losses)
-        findings = self.finder.judge(judge.View(self, heads, losses, final))
+        findings = self.finder.judge(judge.View(self, heads, losses, final, not found))
         self.block_start = self.steps
         self.losses.clear()
         return findings
@@ -590,6 +602,8 @@ class ModelWatch(Owner):
         main = next((each for each in heads.values() if each is not None and each.rows), None)
         loss = losses[-1] if losses else (main.loss if main else None)
         skill = main.skill if main else None
+        if loss is None and skill is None:
+            return
         self.progress.append(
             Progress(
                 step=self.steps,
