@@ -116,7 +116,8 @@ def predicted(place: Place, block: Block, before: Place, its: Block) -> dict[str
     if found is None:
         return {}
     return {
-        "predicted_mean_square": variance * found[1], "predicted_chi": variance * found[2]
+        "predicted_mean_square": variance * found[1] + block.bias_variance,
+        "predicted_chi": variance * found[2],
     }  # fmt: skip
 
 

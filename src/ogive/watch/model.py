@@ -475,12 +475,16 @@ class ModelWatch(Owner):
         if not self._weights:
             return False
         self._since_check = 0
+        named = dict(self.module.named_parameters())
         with torch.no_grad():
             for name, after in self._sampled():
                 before = self._weights.get(name)
                 if before is not None and before.shape == after.shape:
                     change = (after - before).norm() / before.norm().clamp_min(1e-30)
-                    self._updates[name] = torch.stack((change, after.square().mean()))
+                    bias = named.get(f"{name.rpartition('.')[0]}.bias".lstrip("."))
+                    biases = after.new_zeros(()) if bias is None else (
+                        local(bias.detach()).float().square().mean().nan_to_num(0.0))  # fmt: skip
+                    self._updates[name] = torch.stack((change, after.square().mean(), biases))
         self._weights = {}
         return True
 
@@ -581,6 +585,9 @@ class ModelWatch(Owner):
                 weight_variance=float(weight[1]) * place.fan_in
                 if weight is not None
                 else (last.weight_variance if last is not None else None),
+                bias_variance=float(weight[2])
+                if weight is not None
+                else (last.bias_variance if last is not None else 0.0),
             )
             self.blocks.setdefault(key, deque(maxlen=BLOCKS)).append(block)
             place.clear()
@@ -676,7 +683,7 @@ class ModelWatch(Owner):
         """What of this model could not be looked at."""
         found = []
         who = f"{self.name}: " if self.name else ""
-        if not self.steps and not self.seen_calls:
+        if not self.steps:
             found.append(
                 Unseen(
                     what=f"{who}{self.kind_name}",
@@ -695,7 +702,7 @@ class ModelWatch(Owner):
                     how="Give the monitor the object that is called: Monitor(compiled_model).",
                 )
             )
-        if self.seen_calls and not self.heads and self.alone:
+        if self.steps and self.seen_calls and not self.heads and self.alone:
             found.append(
                 Unseen(
                     what=f"{who}the loss",

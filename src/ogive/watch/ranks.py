@@ -114,6 +114,7 @@ def together(own: Block, others: Block) -> Block:
             "counts": own.counts if own.counts is not None else others.counts,
             "wide": own.wide,
             "weight_variance": own.weight_variance,
+            "bias_variance": own.bias_variance,
             "update_ratio": own.update_ratio,
         }
     )
