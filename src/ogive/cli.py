@@ -352,25 +352,25 @@ def watch(
         script, module = "ogive.watch.demo", True
     if script is None:
         _fail("name a script: ogive watch train.py, or try ogive watch --demo")
-    if int(os.environ.get("RANK", "0") or 0):  # of several processes, the first one speaks for all
-        other = Program(script, arguments, module=module, every=every, rules=_listed(rules) or None)
-        other.run()
-        other.leave()
-    with _user_errors():
-        try:
-            folder = out or _free_folder(Path("watch"), "demo" if demo else Path(script).stem)
-            program = Program(
-                script,
-                arguments,
-                module=module,
-                every=every,
-                rules=_listed(rules) or None,
-                log=_results_folder(folder) / "run.jsonl",
-                sinks=[_Findings()],
-                command=shlex.join(["ogive", *sys.argv[1:]]),
-            )
-        except WatchError as error:
-            _fail(_sentence(error))
+    try:
+        program = Program(
+            script,
+            arguments,
+            module=module,
+            every=every,
+            rules=_listed(rules) or None,
+            sinks=[_Findings()],
+            command=shlex.join(["ogive", *sys.argv[1:]]),
+        )
+        if int(os.environ.get("RANK", "0") or 0):  # the first of several processes speaks for all
+            program.run()
+            program.leave()
+        folder = _results_folder(
+            out or _free_folder(Path("watch"), "demo" if demo else script if module else Path(script).stem)
+        )
+        program.log(folder / "run.jsonl")
+    except WatchError as error:
+        _fail(_sentence(error))
     report = program.run()
     _write_watched(report, folder)
     program.leave(1 if strict and report.errors else 0)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from .errors import WatchError
 
 WINDOW_BATCHES, WINDOW_SAMPLES = 20, 2000
 """A verdict on units spans at least so many batches and samples of the training."""
@@ -73,3 +77,23 @@ FAULTS = {
         Fault("nan", "Not finite", "first layer with an infinite value or a NaN"),
     )
 }  # fmt: skip
+
+
+def checked_rules(rules: Iterable[str] | None) -> frozenset[str]:
+    """Names of faults; all where none are given. A misspelt one is told with the nearest."""
+    if rules is None:
+        return frozenset(FAULTS)
+    wanted = [rules] if isinstance(rules, str) else [*rules]
+    for each in wanted:
+        if each not in FAULTS:
+            near = difflib.get_close_matches(str(each), FAULTS, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAULTS)}"
+            raise WatchError(f"no fault is called {each!r}; {hint}")
+    return frozenset(wanted)
+
+
+def checked_period(every: int | None) -> int | None:
+    """A period of steps."""
+    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+        raise WatchError(f"every must be a whole number of at least 1, not {every!r}")
+    return every

@@ -552,12 +552,15 @@ class ModelWatch(Owner):
                 ranks.end(self.given_name, self.checks)
             return
         take = ranks.take_last if final else ranks.take
-        for check, found in take(self.given_name, self.checks):
+        for found in take(self.given_name):
             for key, others in found.items():
                 blocks = self.blocks.get(key, ())
-                for at, block in enumerate(blocks):
-                    if block.check == check:  # it may come late
-                        blocks[at] = together(block, others)
+                # It may come late, or be of other steps where one process looked closer.
+                nearest = min(
+                    range(len(blocks)), key=lambda at: abs(blocks[at].step - others.step), default=None
+                )
+                if nearest is not None:
+                    blocks[nearest] = together(blocks[nearest], others)
 
     def _close_blocks(self, numbers: Mapping[Any, Any]) -> None:
         bytes_kept = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import statistics
 import time
@@ -24,7 +23,7 @@ from . import hub, judge, ranks
 from .compiled import Call, is_compiled, original, run_again, wrapper_of
 from .discover import distinct
 from .errors import WatchError
-from .faults import FAULTS
+from .faults import checked_period, checked_rules
 from .judge import Suspicion
 from .lines import JsonLines
 from .model import HISTORY, MAPS, ModelWatch, tensors_of, unwrapped
@@ -105,10 +104,8 @@ class Monitor:
             raise WatchError("no model was given")
         for name, each in models.items():
             _check_model(each, name)
-        if every is not None and (not isinstance(every, int) or every < 1):
-            raise WatchError(f"every must be a whole number of at least 1, not {every!r}")
-        self._every = every
-        self._rules = _checked(rules)
+        self._every = checked_period(every)
+        self._rules = checked_rules(rules)
         self._watches: list[ModelWatch] = []
         # Of several processes, the first one speaks for all.
         first = ranks.rank() == 0
@@ -633,15 +630,3 @@ def _check_model(model: Any, name: str) -> None:
         raise WatchError(f"{what}{type(module).__name__} has no parameters: nothing to watch")
     if not any(each.requires_grad for each in parameters):
         raise WatchError(f"{what}all parameters of {type(module).__name__} are frozen")
-
-
-def _checked(rules: Iterable[str] | None) -> frozenset[str]:
-    if rules is None:
-        return frozenset(FAULTS)
-    wanted = [rules] if isinstance(rules, str) else [*rules]
-    for each in wanted:
-        if each not in FAULTS:
-            near = difflib.get_close_matches(str(each), FAULTS, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAULTS)}"
-            raise WatchError(f"no fault is called {each!r}; {hint}")
-    return frozenset(wanted)
