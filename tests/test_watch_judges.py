@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,9 +33,7 @@ SUGAR = ((SUGAR - SUGAR.mean()) / SUGAR.std()).float()
 
 def mlp(act: Any, depth: int = 3, width: int = 64, first: int = 64, out: int = 10) -> Any:
     sizes = [first, *[width] * depth]
-    layers = [
-        layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), act())
-    ]
+    layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), act())]
     return nn.Sequential(*layers, nn.Linear(width, out))
 
 

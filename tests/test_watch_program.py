@@ -195,7 +195,7 @@ def test_what_cannot_be_watched_is_told_at_once(model: Any, said: str) -> None:
 
 
 def test_a_log_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
-    with pytest.raises(WatchError, match="cannot write .*no/run.jsonl"):
+    with pytest.raises(WatchError, match=r"cannot write .*no/run.jsonl"):
         ogive.watch.Monitor(nn.Linear(2, 2), log=tmp_path / "no" / "run.jsonl")
 
 

@@ -1,4 +1,4 @@
-"""Every style of activation, layer and loop is seen, and measured as a plain computation measures."""
+"""Every style of activation, layer and loop is seen, and measured as plain computation does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import ogive  # noqa: E402
+import ogive.torch as ot  # noqa: E402
+from ogive.watch.monitor import due  # noqa: E402
 from watch_models import (  # noqa: E402
     Convolutional,
     Functional,
@@ -21,10 +24,6 @@ from watch_models import (  # noqa: E402
     train,
     watched,
 )
-
-import ogive  # noqa: E402
-import ogive.torch as ot  # noqa: E402
-from ogive.watch.monitor import due  # noqa: E402
 
 nn, F = torch.nn, torch.nn.functional
 
@@ -140,7 +139,9 @@ def test_a_checkpoint_counts_once_and_its_gradients_are_seen(reentrant: bool) ->
         for p in model.parameters():
             nn.init.normal_(p, 0, 0.1)
         report = watched(model, tokens, token_loss, steps=6)
-        found += [(e.layer, e.call, e.stats[-1].samples, e.stats[-1].gradient) for e in report.layers]
+        found += [
+            (e.layer, e.call, e.stats[-1].samples, e.stats[-1].gradient) for e in report.layers
+        ]
     assert [e[:3] for e in plain] == [e[:3] for e in check]
     np.testing.assert_allclose([e[3] for e in plain], [e[3] for e in check], rtol=1e-4)
 

@@ -366,7 +366,10 @@ def watch(
             program.run()
             program.leave()
         folder = _results_folder(
-            out or _free_folder(Path("watch"), "demo" if demo else script if module else Path(script).stem)
+            out
+            or _free_folder(
+                Path("watch"), "demo" if demo else script if module else Path(script).stem
+            )
         )
         program.log(folder / "run.jsonl")
     except WatchError as error:

@@ -1,8 +1,8 @@
 """What is wrong with a PyTorch network while it trains: the fault, the layer, the cause, the cure.
 
-    with ogive.watch.Monitor(model) as monitor:
-        train(model)
-    print(monitor.report())
+with ogive.watch.Monitor(model) as monitor:
+    train(model)
+print(monitor.report())
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from .records import (
     Unseen,
     Watched,
 )
-
 from .script import Program, run_script
 
 if TYPE_CHECKING:

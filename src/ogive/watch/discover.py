@@ -46,7 +46,7 @@ class Discovery:
             self.found(roots(optimizer))
 
         self._original, self._made = original, made
-        torch.optim.Optimizer.__init__ = made  # type: ignore[method-assign]
+        torch.optim.Optimizer.__init__ = made  # type: ignore[method-assign, assignment]
 
     def end(self) -> None:
         if torch.optim.Optimizer.__init__ is self._made:

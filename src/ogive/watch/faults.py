@@ -60,7 +60,7 @@ FAULTS = {
         Fault("magnitude_drift", "Drifting magnitudes",
               "mean square of pre-activations, last hidden layer over the first", 10.0, 100.0),
         Fault("not_centred", "Outputs off centre",
-              "mean cosine between samples' outputs, beyond what the activation's own mean explains",
+              "mean cosine between the outputs of two samples, in a network that does not learn",
               0.9, 0.98),
         Fault("wrong_head/one_unit_softmax", "Softmax over one unit",
               "a softmax over one entry is 1 whatever the weights are"),

@@ -176,7 +176,9 @@ class Head:
             loss=loss / rows,
             skill=1 - loss / rows / constant if constant and constant > 1e-6 else None,
             accuracy=hits / rows,
-            majority=float(self.counts.max() / self.counts.sum()) if self.counts is not None else None,
+            majority=float(self.counts.max() / self.counts.sum())
+            if self.counts is not None
+            else None,
             confidence=sure,
             correct=right_all,
             largest=largest,

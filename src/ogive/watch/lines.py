@@ -1,9 +1,9 @@
 """JSON lines that a kill does not lose: each record is one write of one line.
 
-    {"event": "start", "format": "ogive watch 1", "models": [Watched], "command": …, "time": …}
-    {"event": "check", "check": Check}
-    {"event": "finding", "finding": Finding}       again whenever it changes
-    {"event": "end", "report": Report}             absent after a kill
+{"event": "start", "format": "ogive watch 1", "models": [Watched], "command": …, "time": …}
+{"event": "check", "check": Check}
+{"event": "finding", "finding": Finding}       again whenever it changes
+{"event": "end", "report": Report}             absent after a kill
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ from .compiled import compiled_parts, is_compiled
 from .faults import WINDOW_BATCHES, WINDOW_SAMPLES
 from .functions import Activation
 from .heads import Head, HeadStats, LossSeen
+from .layer_stats import Units, units_of
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
 from .ranks import together
-from .records import Finding, Layer, Progress, Unseen, Watched
-from .layer_stats import Units, units_of
+from .records import Finding, Progress, Unseen, Watched
+from .view import Key, Training, View, Window
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
@@ -39,29 +40,17 @@ CLOSE = 130
 WEIGHTS = 16384
 """Entries of each layer's weights that are compared before and after a step."""
 
-HISTORY, MAPS = 128, 48
-"""Checks and maps of units that are kept; then every second is dropped."""
+POINTS = 256
+"""Of the progress; then every second is dropped."""
 
 BLOCKS = 64
 """For windows."""
-
-Key = tuple[str, int, str, int, str]
 
 
 _GONE = nn.Identity()
 
 
-@dataclass(frozen=True)
-class Window:
-    """What a verdict on units is based on."""
-
-    block: Block
-    whole: bool
-    """Whether it spans as much as a verdict needs."""
-    units: Units | None
-
-
-class ModelWatch(Owner):
+class ModelWatch(Owner, Training):
     """Follows one model's training."""
 
     def __init__(self, name: str, module: nn.Module, failed: Callable[[Exception], None]) -> None:
@@ -81,7 +70,7 @@ class ModelWatch(Owner):
         self.first_blocks: dict[Key, Block] = {}
         self.progress: list[Progress] = []
         self.skills: list[tuple[int, float | None, float | None]] = []
-        self.structure: dict[tuple[str, str], dict[str, Any]] = {}
+        self.structure: dict[tuple[str, str], tuple[Place, Place]] = {}
         self.finder = judge.Finder(name)
         self.steps = 0
         self.observed = 0
@@ -126,8 +115,8 @@ class ModelWatch(Owner):
         """Parameters may be replaced: by lazy layers, by sharding."""
         self._names.clear()
         for name, parameter in self.module.named_parameters(remove_duplicate=True):
-            layer, _, last = name.rpartition(".")
-            self._names[id(parameter)] = (layer if last != "in_proj_weight" else layer, name)
+            layer = name.rpartition(".")[0]
+            self._names[id(parameter)] = (layer, name)
         self._kinds = {path: type(each).__name__ for path, each in self.module.named_modules()}
         self._ids = frozenset(self._names)
 
@@ -378,7 +367,7 @@ class ModelWatch(Owner):
         return found
 
     def linear_pair(self, first: Place, second: Place) -> None:
-        self.structure[first.layer, second.layer] = {"first": first, "second": second}
+        self.structure[first.layer, second.layer] = first, second
 
     def input(self, place: Place, data: Tensor, info: Info | None) -> None:
         """The data that the first layer sees are looked at too."""
@@ -513,7 +502,7 @@ class ModelWatch(Owner):
                 found["head", name, part] = tensor
         for name, tensor in self._updates.items():
             found["weight", name] = tensor
-        for at, (place, rows) in enumerate(self.input_stats[:4]):
+        for at, (_, rows) in enumerate(self.input_stats[:4]):
             found["input", at] = rows
         for at, loss in enumerate(self.losses):
             found["loss", at] = loss
@@ -531,7 +520,7 @@ class ModelWatch(Owner):
         }
         losses = [float(v) for key, v in numbers.items() if key[0] == "loss"]
         self._advance(heads, losses)
-        findings = self.finder.judge(judge.View(self, heads, losses, final, not found))
+        findings = self.finder.judge(View(self, heads, losses, final, not found))
         self.block_start = self.steps
         self.losses.clear()
         return findings
@@ -554,10 +543,12 @@ class ModelWatch(Owner):
         take = ranks.take_last if final else ranks.take
         for found in take(self.given_name):
             for key, others in found.items():
-                blocks = self.blocks.get(key, ())
+                blocks = self.blocks.get(key) or deque()
                 # It may come late, or be of other steps where one process looked closer.
                 nearest = min(
-                    range(len(blocks)), key=lambda at: abs(blocks[at].step - others.step), default=None
+                    range(len(blocks)),
+                    key=lambda at: abs(blocks[at].step - others.step),
+                    default=None,
                 )
                 if nearest is not None:
                     blocks[nearest] = together(blocks[nearest], others)
@@ -624,8 +615,8 @@ class ModelWatch(Owner):
             )
         )
         self.skills.append((self.steps, skill, float(np.mean(losses)) if losses else loss))
-        if len(self.progress) > 2 * HISTORY:
-            self.progress = self.progress[: HISTORY // 2 : 2] + self.progress[HISTORY // 2 :]
+        if len(self.progress) > POINTS:
+            del self.progress[1:-1:2]
 
     def window(self, key: Key) -> Window:
         """The latest blocks that fill the window, as one."""
@@ -716,9 +707,6 @@ class ModelWatch(Owner):
             )
         return found
 
-    def layers(self) -> tuple[Layer, ...]:
-        return judge.layers(self)
-
 
 PLAIN = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm,
          nn.Dropout, nn.MaxPool2d, nn.Flatten, nn.Embedding, nn.Identity}  # fmt: skip
@@ -773,5 +761,3 @@ def transferred(found: Mapping[Any, Tensor]) -> dict[Any, Any]:
             numbers[key] = host[start : start + size].reshape(tuple(found[key].shape))
             start += size
     return numbers
-
-

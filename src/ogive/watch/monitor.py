@@ -19,16 +19,16 @@ from torch import Tensor, nn
 
 import ogive
 
-from . import hub, judge, ranks
+from . import history, hub, judge, ranks
 from .compiled import Call, is_compiled, original, run_again, wrapper_of
 from .discover import distinct
 from .errors import WatchError
 from .faults import checked_period, checked_rules
-from .judge import Suspicion
 from .lines import JsonLines
-from .model import HISTORY, MAPS, ModelWatch, tensors_of, unwrapped
+from .model import ModelWatch, tensors_of, unwrapped
 from .observe import DONE, FORWARD
 from .records import Check, Cost, Finding, Report, Sink, Unseen
+from .view import Suspicion, View
 
 EVERY = 50
 """Period of observed steps, after a denser start."""
@@ -51,8 +51,8 @@ class Monitor:
     model
         A torch.nn.Module; or a dict of several by name, that train together.
     every
-        Period of steps that are looked at; by default 50 after a denser start. Where something may be
-        wrong, steps are looked at one after another for a while.
+        Period of steps that are looked at; by default 50 after a denser start. Where something may
+        be wrong, steps are looked at one after another for a while.
     rules
         Names of faults to look for; all by default.
     log
@@ -378,7 +378,7 @@ class Monitor:
     def _check(self, watch: ModelWatch, final: bool = False) -> None:
         begin = time.perf_counter()
         findings = watch.check(final)
-        told = judge.remember(watch, HISTORY, MAPS, bool(self._sinks))
+        told = history.remember(watch, bool(self._sinks))
         progress = watch.progress[-1] if watch.progress else None
         self._tell("check", Check(model=watch.name, step=watch.steps, progress=progress,
                                   layers=told))  # fmt: skip
@@ -421,7 +421,7 @@ class Monitor:
         for watch in self._watches:
             if not watch.nan_known and id(watch) in self._last_call and watch.forwards:
                 watch.nan_known = True
-                for each in watch.finder.not_finite(judge.View(watch, {}, [])):
+                for each in watch.finder.not_finite(View(watch, {}, [])):
                     self._found(each)
                 self._alert(watch, self._locate(watch))
 
@@ -518,7 +518,7 @@ class Monitor:
             looked = extra * sum(watch.observed for watch in self._watches)
         return Report(
             findings=tuple(judge.ordered(findings)),
-            layers=tuple(layer for watch in self._watches for layer in watch.layers()),
+            layers=tuple(layer for watch in self._watches for layer in history.layers(watch)),
             progress=tuple(p for watch in self._watches for p in watch.progress),
             models=tuple(watch.record() for watch in self._watches),
             unseen=tuple(unseen),
@@ -582,10 +582,10 @@ class _CallWrapper:
             self.module._compiled_call_impl = self.compiled
 
 
-class _quiet(warnings.catch_warnings):  # type: ignore[type-arg]
+class _quiet(warnings.catch_warnings):
     """What the original warns of when it runs again, it has said before."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         warnings.simplefilter("ignore")
 

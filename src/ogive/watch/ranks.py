@@ -53,7 +53,7 @@ class Ranks:
         if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() < 2:
             return False
         store = dist.distributed_c10d._get_default_store()
-        self._store = dist.PrefixStore(f"ogive/watch/{self.monitor}", store)
+        self._store = dist.distributed_c10d.PrefixStore(f"ogive/watch/{self.monitor}", store)
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
         if self.rank:
             self._store.set(f"joined/{self.rank}", b"1")
