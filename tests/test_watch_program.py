@@ -148,7 +148,18 @@ def test_a_program_that_trains_nothing_is_told_so(folder: Path) -> None:
     (folder / "plain.py").write_text("print('nothing')")
     (folder / "loop.py").write_text("import torch\nmodel = torch.nn.Linear(2, 2)")
     assert "it does not use PyTorch" in watch(folder, "plain.py").stderr
-    assert "it made no optimizer" in watch(folder, "loop.py").stderr
+    assert "it made no optimizer and no backward pass" in watch(folder, "loop.py").stderr
+
+
+def test_a_program_that_moves_its_weights_itself_is_followed_too(folder: Path) -> None:
+    by_hand = "for p in net.parameters(): p.data.add_(p.grad, alpha=-0.1)"
+    text = TRAIN.replace("optimizer = torch.optim.Adam(net.parameters(), 1e-3)", "")
+    text = text.replace("optimizer.zero_grad()", "net.zero_grad()")
+    (folder / "train.py").write_text(text.replace("optimizer.step()", by_hand))
+    assert watch(folder, "--out", "found", "train.py").returncode == 0
+    report = json.loads((folder / "found" / "report.json").read_text())
+    assert report["models"][0]["steps"] >= 37
+    assert report["findings"][0]["fault"] == "wrong_head/softmax_twice"
 
 
 def test_a_kill_loses_no_line(folder: Path) -> None:

@@ -519,6 +519,7 @@ class ModelWatch(Owner, Training):
             for name, head in self.heads.items()
         }
         losses = [float(v) for key, v in numbers.items() if key[0] == "loss"]
+        self.overflowed = any(not math.isfinite(each) for each in losses)
         self._advance(heads, losses)
         findings = self.finder.judge(View(self, heads, losses, final, not found))
         self.block_start = self.steps
@@ -526,6 +527,8 @@ class ModelWatch(Owner, Training):
         return findings
 
     checks = 0
+    overflowed = False
+    """A loss of the last check was not finite."""
     ranks: Any = None
     """Other processes of the same training."""
 

@@ -384,6 +384,8 @@ class Monitor:
                                   layers=told))  # fmt: skip
         for each in judge.ordered(findings):
             self._found(each)
+        if watch.overflowed:
+            self._overflowed(watch)
         self._checking += time.perf_counter() - begin
 
     def _found(self, finding: Finding) -> None:
@@ -414,16 +416,22 @@ class Monitor:
     # What is not finite.
 
     def _watch_loss(self, loss: Tensor) -> None:
+        # Of another device it would have to be waited for: there, checks look at it.
         if loss.device.type != "cpu" or not loss.is_floating_point():
             return
         if math.isfinite(loss.item()):
             return
         for watch in self._watches:
-            if not watch.nan_known and id(watch) in self._last_call and watch.forwards:
-                watch.nan_known = True
-                for each in watch.finder.not_finite(View(watch, {}, [])):
-                    self._found(each)
-                self._alert(watch, self._locate(watch))
+            self._overflowed(watch)
+
+    def _overflowed(self, watch: ModelWatch) -> None:
+        """Its loss is not finite: say so once, and judge it no more."""
+        if watch.nan_known or id(watch) not in self._last_call:
+            return
+        watch.nan_known = True
+        for each in watch.finder.not_finite(View(watch, {}, [])):
+            self._found(each)
+        self._alert(watch, self._locate(watch))
 
     def _locate(self, watch: ModelWatch) -> Suspicion:
         """Where the first value that is not finite comes from."""

@@ -13,7 +13,7 @@ from ogive import catalog
 
 from .functions import Activation
 
-SEQUENCES, STEPS = 8, 32
+SEQUENCES, STEPS = 16, 16
 """That are looked at, from the start of each sequence."""
 
 SIGMOID = Activation(catalog.find("sigmoid"), {}, torch.sigmoid, False)

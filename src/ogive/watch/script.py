@@ -193,8 +193,8 @@ class Program:
             self._unseen.append(
                 Unseen(
                     what=self.target,
-                    why="it made no optimizer of torch.optim, so that no model in training was "
-                    "found",
+                    why="it made no optimizer and no backward pass, so that no model in training "
+                    "was found",
                     how="Put ogive.watch.Monitor(model) around the loop.",
                 )
             )
