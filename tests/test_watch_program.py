@@ -279,3 +279,14 @@ def test_a_callback_of_trainer_is_told_of_start_and_end() -> None:
         optimizer.step()
     callback.on_train_end(None, None, None)
     assert callback.report().models[0].steps == 12
+
+
+def test_the_example_of_the_monitor_prints_what_it_says() -> None:
+    import doctest
+
+    (example,) = doctest.DocTestFinder().find(
+        ogive.watch.Monitor, "Monitor", module=False, globs={}
+    )[:1]
+    found = doctest.DocTestRunner().run(example)
+    assert found.attempted >= 4
+    assert found.failed == 0

@@ -100,12 +100,11 @@ class Head:
                 target = target.reshape(given.shape)
             given, target = _entry_rows(given), _entry_rows(target)
             limit = ROWS
-        stride = math.ceil(len(given) / limit)
+        if len(given) > limit:
+            rows = _spread(len(given), limit).to(given.device)
+            given, target = given[rows], target[rows]
         self.kept.append(
-            (
-                given[::stride].to(torch.float32, copy=True),
-                target[::stride].to(torch.float32, copy=True),
-            )
+            (given.to(torch.float32, copy=True), target.to(torch.float32, copy=True))
         )
 
     def collect(self) -> dict[str, Tensor]:
@@ -299,6 +298,14 @@ def _constant_loss(counts: Floats) -> float | None:
         return None
     p = (seen - 0.5) / (total - 1 + 0.5 * len(counts))
     return float(-(seen * np.log(p)).sum() / total)
+
+
+def _spread(count: int, wanted: int) -> Tensor:
+    """So many of the numbers below count, spread without a period: rows of a batch have one."""
+    step = max(1, round(count * 0.6180339887))
+    while math.gcd(step, count) > 1:
+        step += 1
+    return torch.arange(wanted) * step % count
 
 
 def _class_rows(given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
