@@ -103,9 +103,7 @@ class Head:
         if len(given) > limit:
             rows = _spread(len(given), limit).to(given.device)
             given, target = given[rows], target[rows]
-        self.kept.append(
-            (given.to(torch.float32, copy=True), target.to(torch.float32, copy=True))
-        )
+        self.kept.append((given.to(torch.float32, copy=True), target.to(torch.float32, copy=True)))
 
     def collect(self) -> dict[str, Tensor]:
         """What was kept since the last check, still on its device."""

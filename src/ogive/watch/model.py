@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import weakref
 from collections import deque
@@ -50,6 +51,22 @@ BLOCKS = 64
 _GONE = nn.Identity()
 
 
+class Hook:
+    """A module's hook of ours: copies and pickles of the module get one that does nothing.
+
+    A target network or a checkpoint is neither watched nor in need of this package.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any) -> None:
+        self.function(*args)
+
+    def __reduce__(self) -> Any:
+        return getattr, (contextlib.nullcontext(), "__exit__")
+
+
 class ModelWatch(Owner, Training):
     """Follows one model's training."""
 
@@ -59,7 +76,7 @@ class ModelWatch(Owner, Training):
         self._outer: weakref.ref[nn.Module] = weakref.ref(module)
         self._module: weakref.ref[nn.Module] = weakref.ref(unwrapped(module))
         self.kind_name = type(unwrapped(module)).__name__
-        self.parameters = sum(each.numel() for each in module.parameters())
+        self.parameters = 0
         self._failed = failed
         self.observer = Observer(self)
         self.places: dict[Key, Place] = {}
@@ -114,6 +131,11 @@ class ModelWatch(Owner, Training):
     def refresh(self) -> None:
         """Parameters may be replaced: by lazy layers, by sharding."""
         self._names.clear()
+        self.parameters = sum(
+            each.numel()
+            for each in self.outer.parameters()
+            if not isinstance(each, nn.parameter.UninitializedParameter)
+        )
         for name, parameter in self.module.named_parameters(remove_duplicate=True):
             layer = name.rpartition(".")[0]
             self._names[id(parameter)] = (layer, name)
@@ -168,14 +190,16 @@ class ModelWatch(Owner, Training):
         parts = compiled_parts(self.module)
         hidden = {id(part) for each in parts for part in each.modules()}
         for path, module in self.module.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # it takes no hooks, and its functions are out of sight
             if path and not self.by_parts and _plain(module) and not is_compiled(module):
                 continue  # known by its weights
             if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
             elif id(module) not in hidden:
-                enter = module.register_forward_pre_hook(self._entering(path), prepend=True)
-                leave = module.register_forward_hook(self._leave, always_call=True)
+                enter = module.register_forward_pre_hook(Hook(self._entering(path)), prepend=True)
+                leave = module.register_forward_hook(Hook(self._leave), always_call=True)
                 self._handles += [enter, leave]
 
     def disarm(self) -> None:
@@ -210,7 +234,7 @@ class ModelWatch(Owner, Training):
     def changed(self) -> bool:
         """Whether its weights were changed since the last time, by the look of the first ones."""
         first = next(iter(self.module.parameters()), None)
-        if first is None:
+        if first is None or isinstance(first, nn.parameter.UninitializedParameter):
             return False
         version = first._version
         entries = None
@@ -322,8 +346,8 @@ class ModelWatch(Owner, Training):
                 self.observer.insert()
 
         return [
-            module.register_forward_pre_hook(enter),
-            module.register_forward_hook(leave, always_call=True),
+            module.register_forward_pre_hook(Hook(enter)),
+            module.register_forward_hook(Hook(leave), always_call=True),
         ]
 
     _was = False
@@ -697,6 +721,18 @@ class ModelWatch(Owner, Training):
                     why="its parameters were trained, but no call of it could be seen: it runs "
                     "inside compiled code or in other threads",
                     how="Give the monitor the object that is called: Monitor(compiled_model).",
+                )
+            )
+        scripted = [
+            path for path, each in self.module.named_modules()
+            if isinstance(each, torch.jit.ScriptModule)
+        ]  # fmt: skip
+        if scripted:
+            found.append(
+                Unseen(
+                    what=f"{who}{scripted[0]}",
+                    why="it is a torch.jit script, which runs out of sight",
+                    how="Train the module that was scripted.",
                 )
             )
         if self.steps and self.seen_calls and not self.heads and self.alone:

@@ -25,7 +25,7 @@ from .discover import distinct
 from .errors import WatchError
 from .faults import checked_period, checked_rules
 from .lines import JsonLines
-from .model import ModelWatch, tensors_of, unwrapped
+from .model import Hook, ModelWatch, tensors_of, unwrapped
 from .observe import DONE, FORWARD
 from .records import Check, Cost, Finding, Report, Sink, Unseen
 from .view import Suspicion, View
@@ -153,8 +153,11 @@ class Monitor:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._begin = self._last_step = time.perf_counter()
         hub.join(self)
-        for watch in self._watches:
-            self._hook(watch)
+        try:
+            for watch in self._watches:
+                self._hook(watch)
+        except Exception as error:
+            self._failed(error)
         self._tell("start", self.report())
         return self
 
@@ -225,7 +228,7 @@ class Monitor:
             self._handles[id(watch)] = _CallWrapper(self, watch, hooked)
         else:
             self._handles[id(watch)] = hooked.register_forward_pre_hook(
-                called, with_kwargs=True, prepend=True
+                Hook(called), with_kwargs=True, prepend=True
             )
         if due(watch.steps, self._every):
             self._arm(watch)
@@ -239,7 +242,7 @@ class Monitor:
             watch.armed = True
             if isinstance(watch.outer, nn.Module) and "_orig_mod" in watch.outer._modules:
                 watch.after_handle = watch.outer.register_forward_hook(
-                    lambda module, args, output: self._compiled_returned(watch, output)
+                    Hook(lambda module, args, output: self._compiled_returned(watch, output))
                 )
         else:
             watch.arm()
@@ -633,6 +636,10 @@ def _check_model(model: Any, name: str) -> None:
     if not isinstance(model, nn.Module):
         raise WatchError(f"{what}a torch.nn.Module is watched, not a {type(model).__name__}")
     module = unwrapped(original(model))
+    if isinstance(module, torch.jit.ScriptModule):
+        raise WatchError(
+            f"{what}a torch.jit script runs out of sight: watch the module that was scripted"
+        )
     parameters = list(module.parameters())
     if not parameters:
         raise WatchError(f"{what}{type(module).__name__} has no parameters: nothing to watch")
