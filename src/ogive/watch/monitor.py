@@ -514,8 +514,8 @@ class Monitor:
             finding
             for watch in self._watches
             for finding in watch.finder.findings.values()
-            # A warning that is no longer met has done no harm.
-            if finding.active or finding.severity == "error"
+            # What training got over has done no harm; what is certain stays.
+            if finding.active or finding.fault.startswith(("nan", "wrong_head"))
         ]
         unseen = [*self._unseen]
         if self._attached or self._end:
