@@ -78,7 +78,7 @@ _function, _names = namespace(__name__, "value")
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("predict", "study"):  # imported on demand, since they need more than NumPy
+    if name in ("predict", "study", "watch"):  # imported on demand, since they need more than NumPy
         return import_module(f".{name}", __name__)
     return _function(name)
 

@@ -1,0 +1,79 @@
+"""What is wrong with a PyTorch network while it trains: the fault, the layer, the cause, the cure.
+
+with ogive.watch.Monitor(model) as monitor:
+    train(model)
+print(monitor.report())
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .callbacks import lightning_callback, trainer_callback
+from .errors import WatchError
+from .faults import FAULTS, Fault
+from .lines import JsonLines
+from .records import (
+    Check,
+    Cost,
+    Cure,
+    Finding,
+    Histogram,
+    Layer,
+    LayerStats,
+    Progress,
+    Report,
+    Sink,
+    UnitMap,
+    Unseen,
+    Watched,
+)
+from .script import Program, run_script
+
+if TYPE_CHECKING:
+    from .monitor import Monitor
+
+    LightningCallback: type
+    TrainerCallback: type
+
+__all__ = [
+    "FAULTS",
+    "Check",
+    "Cost",
+    "Cure",
+    "Fault",
+    "Finding",
+    "Histogram",
+    "JsonLines",
+    "Layer",
+    "LayerStats",
+    "LightningCallback",
+    "Monitor",
+    "Program",
+    "Progress",
+    "Report",
+    "Sink",
+    "TrainerCallback",
+    "UnitMap",
+    "Unseen",
+    "WatchError",
+    "Watched",
+    "run_script",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs more than NumPy is imported on demand."""
+    if name == "Monitor":
+        try:
+            from .monitor import Monitor
+        except ImportError as error:
+            if error.name != "torch":
+                raise
+            raise WatchError("watching a model needs PyTorch: pip install torch") from None
+        return Monitor
+    if name == "LightningCallback":
+        return lightning_callback()
+    if name == "TrainerCallback":
+        return trainer_callback()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
