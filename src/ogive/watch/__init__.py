@@ -7,7 +7,7 @@
 
 from .errors import WatchError
 from .faults import FAULTS, Fault
-from .lines import JsonLines
+from .lines import JsonLines, read_log
 from .records import (
     Check,
     Cost,
@@ -42,4 +42,5 @@ __all__ = [
     "Unseen",
     "WatchError",
     "Watched",
+    "read_log",
 ]
