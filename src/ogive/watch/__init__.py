@@ -5,6 +5,10 @@
     print(monitor.report())
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .errors import WatchError
 from .faults import FAULTS, Fault
 from .lines import JsonLines, read_log
@@ -24,6 +28,9 @@ from .records import (
     Watched,
 )
 
+if TYPE_CHECKING:
+    from .monitor import Monitor
+
 __all__ = [
     "FAULTS",
     "Check",
@@ -35,6 +42,7 @@ __all__ = [
     "JsonLines",
     "Layer",
     "LayerStats",
+    "Monitor",
     "Progress",
     "Report",
     "Sink",
@@ -44,3 +52,15 @@ __all__ = [
     "Watched",
     "read_log",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Monitor":  # imported on demand, since it needs torch
+        try:
+            from .monitor import Monitor
+        except ImportError as error:
+            if error.name != "torch":
+                raise
+            raise WatchError("watching a model needs PyTorch: pip install torch") from None
+        return Monitor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
