@@ -165,19 +165,16 @@ def _series(plot: Any, each: Series, count: int, low: float, above: float, centr
         fill_color=None if hollow else look.light,
     )  # fmt: skip
     shown = charts.add(plot, data, dot, each.name)
-    _row_tips(plot, shown, each, count)
+    charts.hover(plot, [shown], [("", each.name), ("", "@x{0.00}")])
     first = next((at for at, v in enumerate(values) if not math.isnan(v)), None)
     if first is not None:
         at = values[first]
         mark = {"now": "●", "before": "○", "predicted": "◇"}[each.kind]
         left = at <= centre
-        words = f"{mark} {each.name}" if left else f"{each.name} {mark}"
-        align = "left" if left else "right"
-        tag(plot, [at], [above], [words], color=look.light, align=align, shift=(-5 if left else 5, 0))  # fmt: skip
-
-
-def _row_tips(plot: Any, shown: Any, each: Series, count: int) -> None:
-    charts.hover(plot, [shown], [("", each.name), ("", "@x{0.00}")])
+        tag(
+            plot, [at], [above], [f"{mark} {each.name}" if left else f"{each.name} {mark}"],
+            color=look.light, align="left" if left else "right", shift=(-5 if left else 5, 0),
+        )  # fmt: skip
 
 
 def gradients(
@@ -194,7 +191,8 @@ def gradients(
         values[row] = watch_words.log10(size)
         series.append(Series("predicted by weights and activation", values, "predicted"))
     return by_layer(
-        layers, series, limits=limits, struck=struck, x="size of the gradient, log₁₀ (last layer: 0)",
+        layers, series, limits=limits, struck=struck,
+        x="size of the gradient, log₁₀ (last layer: 0)",
         label="Gradient by layer over the last layer's, at the first and the last check",
     )  # fmt: skip
 
@@ -461,18 +459,22 @@ def _name_states(
     now = sorted((row, code) for row, code, _, end in found if end == wide - 1)
     least = 17 * count / (height - 60)
     """Rows that a line of text takes."""
-    above = count - 0.5
+    above, x = count - 0.5, wide - 0.5
     for code in dict.fromkeys(code for _, code in now):
         mine = [row for row, each in now if each == code]
         top, bottom = count - 0.5 - mine[0], count - 1.5 - mine[-1]
         y = min((top + bottom) / 2, above - least / 2)
         above = y - least / 2
-        x = wide - 0.5
         bracket = charts.source(x0=[x + 0.02 * wide], y0=[bottom], x1=[x + 0.02 * wide], y1=[top])
         line = Segment(x0="x0", y0="y0", x1="x1", y1="y1", line_width=3,
                        line_color=palette.UNITS[code][0])  # fmt: skip
         charts.add(plot, bracket, line, "brackets")
         tag(plot, [x], [y], [f"{watch_words.STATES[code]}: {len(mine)} of {count}"], shift=(11, 0))
+    earlier = dict.fromkeys(sorted(each[1] for each in found if each[1] not in dict(now).values()))
+    for at, code in enumerate(earlier):
+        words = f"■ {watch_words.STATES[code]} before"
+        y = -0.5 + least * (at + 0.5)
+        tag(plot, [x], [y], [words], color=palette.UNITS[code][0], shift=(11, 0))
 
 
 @dataclass(frozen=True)
@@ -480,7 +482,9 @@ class Over:
     """Pre-activations over their activation's curve, and the share of them without a slope."""
 
     chart: Chart
-    flat: float | None
+    curve: bool = True
+    """Whether it has one; else it is the histogram alone."""
+    flat: float | None = None
     """Of the histogram, where |f'| is below `SATURATED_SLOPE` of its supremum."""
 
 
@@ -494,13 +498,16 @@ def over_curve(layer: Layer) -> Over | None:
             np.array(seen.edges), np.array(density(seen)), x="pre-activation",
             label=f"Pre-activations of {layer.name}", color=palette.style("relu").light, height=280,
         )  # fmt: skip
-        return Over(chart, None)
+        return Over(chart, curve=False)
     card = find(layer.activation)
     ends = seen.edges[0], seen.edges[-1]
     sampled = curves(card, given=layer.parameters, ends=ends)
     reach = max(abs(each) for each in ends)
-    before = layer.first_histogram
-    reference = at_points(before, sampled.x) if before else np.zeros_like(sampled.x)
+    reference = np.zeros_like(sampled.x)
+    if layer.first_histogram is not None:
+        reference = at_points(layer.first_histogram, sampled.x)
+        # Bars of other widths have other heights; each has its own scale.
+        reference *= max(density(seen)) / (max(reference) or 1.0)
     chart = charts.functions(
         sampled.x,
         [("f", sampled.value), ("f′", sampled.slope)],
@@ -513,7 +520,7 @@ def over_curve(layer: Layer) -> Over | None:
     chart.plot.xaxis.axis_label = "pre-activation z"
     steepest = card.claims.lipschitz if card.claims else math.inf
     if not math.isfinite(steepest):
-        return Over(chart, None)
+        return Over(chart)
     flat = np.abs(sampled.slope) < SATURATED_SLOPE * steepest
     for left, right in _stretches(sampled.x, flat):
         chart.plot.add_layout(
@@ -526,7 +533,7 @@ def over_curve(layer: Layer) -> Over | None:
     centres = (np.array(seen.edges[1:]) + np.array(seen.edges[:-1])) / 2
     slope = np.interp(centres, sampled.x, np.abs(np.nan_to_num(sampled.slope)))
     inside = np.array(seen.counts)[slope < SATURATED_SLOPE * steepest].sum()
-    return Over(chart, float(inside / sum(seen.counts)))
+    return Over(chart, flat=float(inside / sum(seen.counts)))
 
 
 def _stretches(x: np.ndarray, inside: np.ndarray) -> list[tuple[float, float]]:

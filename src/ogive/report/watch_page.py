@@ -36,7 +36,7 @@ def write(report: Report, path: Path | str) -> None:
 
 
 def html(report: Report, limit: int = REPORT_LIMIT) -> str:
-    """The page as text, below `limit` bytes: charts that do not fit are left out, and it says so."""
+    """The page as text, below `limit` bytes: charts that do not fit are left out, as it says."""
     view = View(report)
     bare = view.render({})
     room = limit - page.MARGIN - len(bare.encode()) - len(page.library())
@@ -195,6 +195,8 @@ def chain(
         steps.append((f"{watch_words.place(each)} ({each.kind})", follows, here))
     if finding.fault.startswith("wrong_head/"):
         loss = next((m.loss for m in report.models if m.name == finding.model and m.loss), "loss")
+        if finding.fault == "wrong_head/softmax_twice":  # its own function comes before the loss
+            steps.append(("", "sigmoid" if loss.startswith("binary") else "softmax", False))
         steps.append((loss, "", True))
     return steps
 
@@ -220,13 +222,13 @@ def _over(layer: Layer | None) -> list[Picture]:
     over = watch_charts.over_curve(layer) if layer is not None else None
     if layer is None or over is None or layer.histogram is None:
         return []
-    said = (
-        f"Pre-activations of {layer.name} at step {layer.histogram.step:,} (grey; the outermost "
-        f"bars hold all beyond)"
-    )
-    if layer.first_histogram is not None:
-        said += f", at step {layer.first_histogram.step:,} (dashed)"
-    said += f", over {layer.activation} and its derivative." if layer.activation else "."
+    said = f"Pre-activations of {layer.name} at step {layer.histogram.step:,}"
+    if over.curve:
+        said += " (grey)"
+        if layer.first_histogram is not None:
+            said += f" and step {layer.first_histogram.step:,} (dashed, to its own scale)"
+        said += f", over {layer.activation} and its derivative"
+    said += "; the outermost bars hold all beyond."
     if over.flat is not None:
         said += f" {100 * over.flat:.0f} % of them lie where the slope is below 5 % of its largest."
     return [("curve", over.chart, said)]

@@ -133,7 +133,9 @@ class _Run:
         self.progress: list[Progress] = []
         self.findings: dict[tuple[str, str, str, int], Finding] = {}
         self.steps: dict[str, int] = {}
-        self.observed: dict[str, int] = {}
+        self.checks: dict[str, int] = {}
+        self.window: dict[str, int] = {}
+        """Most batches of one check."""
         self.damaged: list[int] = []
         self.end: Report | None = None
 
@@ -149,8 +151,9 @@ class _Run:
 
     def _check(self, check: Check) -> None:
         self.steps[check.model] = check.step
-        batches = max((each.stats[-1].batches for each in check.layers if each.stats), default=0)
-        self.observed[check.model] = self.observed.get(check.model, 0) + batches
+        self.checks[check.model] = self.checks.get(check.model, 0) + 1
+        windows = (each.stats[-1].batches for each in check.layers if each.stats)
+        self.window[check.model] = max([self.window.get(check.model, 0), *windows])
         if check.progress is not None:
             self.progress.append(check.progress)
         for each in check.layers:
@@ -193,7 +196,10 @@ class _Run:
         return replace(
             model,
             steps=max(model.steps, self.steps.get(model.name, -1) + 1),
-            observed=max(model.observed, self.observed.get(model.name, 0)),
+            # Windows overlap: so many steps were looked at, at least.
+            observed=max(
+                model.observed, self.checks.get(model.name, 0), self.window.get(model.name, 0)
+            ),
             layers=model.layers or sum(each.model == model.name for each in self.layers.values()),
         )
 
