@@ -328,7 +328,7 @@ class _Above:
 def _progress(check: Check) -> str:
     said: list[Any] = [
         f"{check.model}: step {check.step:,}" if check.model else f"step {check.step:,}"
-    ]  # noqa: E501
+    ]
     if check.progress is not None:
         for key in ("loss", "accuracy", "skill"):
             value = getattr(check.progress, key)

@@ -28,6 +28,8 @@ from .records import (
     Watched,
 )
 
+from .sinks import MLflow, TensorBoard, WandB
+
 if TYPE_CHECKING:
     from .monitor import Monitor
 
@@ -42,12 +44,15 @@ __all__ = [
     "JsonLines",
     "Layer",
     "LayerStats",
+    "MLflow",
     "Monitor",
     "Progress",
     "Report",
     "Sink",
+    "TensorBoard",
     "UnitMap",
     "Unseen",
+    "WandB",
     "WatchError",
     "Watched",
     "read_log",
