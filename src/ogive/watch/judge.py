@@ -162,7 +162,7 @@ class Finder:
     def judge(self, view: View) -> list[Finding]:
         """New findings of a check, and those that became more severe."""
         met: dict[Any, Suspicion] = {}
-        for each in self._suspicions(view):
+        for each in without_consequences([*self._suspicions(view)]):
             if each.fault in self.rules:
                 met.setdefault((each.fault, each.key), each)
         self.checks.append(met)
@@ -210,6 +210,22 @@ class Finder:
     def _suspicions(self, view: View) -> Iterator[Suspicion]:
         for rule in (_heads, _structure, _units, _depth, _centre, _confidence):
             yield from rule(self, view)
+
+
+def without_consequences(met: list[Suspicion]) -> list[Suspicion]:
+    """What follows from a worse fault of the same check is no fault of its own."""
+    severe = {each.fault for each in met if each.severity == "error"}
+    units = {each.key for each in met if each.fault in ("dead_unit", "saturated_unit")}
+    kept = []
+    for each in met:
+        if each.fault == "dormant_unit" and each.key in units:
+            continue
+        if each.fault in ("not_centred", "magnitude_drift", "dormant_unit") and severe & {
+            "dead_unit", "vanishing_gradient", "exploding_gradient", "saturated_unit"
+        }:  # fmt: skip
+            continue
+        kept.append(each)
+    return kept
 
 
 def replace_severity(suspicion: Suspicion, severity: Severity) -> Suspicion:
@@ -574,7 +590,8 @@ def head_faults(head: Head, stats: HeadStats) -> Iterator[Suspicion]:
         yield head_suspicion("wrong_head/probs_as_logits", head, "error", "softmax to nll")
     elif takes == "log-probabilities" and not head.softmax and head.unnormalised >= 3:
         yield head_suspicion("wrong_head/probs_as_logits", head, "error", "logits to nll")
-    yield from _range_faults(head, stats, activated)
+    else:
+        yield from _range_faults(head, stats, activated)
 
 
 def _range_faults(head: Head, stats: HeadStats, activated: str) -> Iterator[Suspicion]:

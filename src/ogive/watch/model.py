@@ -106,7 +106,6 @@ class ModelWatch(Owner):
         self._ids: frozenset[int] = frozenset()
         self._order = 0
         self._trained = False
-        self.compiled = compiled_parts(self.module)
         self.refresh()
 
     # What the model consists of.
@@ -119,11 +118,6 @@ class ModelWatch(Owner):
             self._names[id(parameter)] = (layer if last != "in_proj_weight" else layer, name)
         self._kinds = {path: type(each).__name__ for path, each in self.module.named_modules()}
         self._ids = frozenset(self._names)
-        # A plain layer is known by its weights, and needs no hook.
-        self._hookable = [
-            (path, each) for path, each in self.module.named_modules()
-            if not path or is_compiled(each) or not _plain(each)
-        ]  # fmt: skip
 
     def owns(self, optimizer: Any) -> bool:
         """Whether an optimizer trains a parameter of the model."""
@@ -150,9 +144,12 @@ class ModelWatch(Owner):
             return
         self.armed = True
         self._calls = 0
-        hidden = {id(part) for each in self.compiled for part in each.modules()}
-        for path, module in self._hookable:
-            if is_compiled(module):
+        parts = compiled_parts(self.module)
+        hidden = {id(part) for each in parts for part in each.modules()}
+        for path, module in self.module.named_modules():
+            if path and _plain(module) and not is_compiled(module):
+                continue  # known by its weights
+            if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
             elif id(module) not in hidden:
@@ -182,6 +179,28 @@ class ModelWatch(Owner):
                 self.failed(error)
 
         return enter
+
+    def enter(self) -> None:
+        """The model's own call has begun, from a hook that ran before this step's were made."""
+        if not self._stack:
+            self._outermost(self.module)
+        self._stack.append(("", self.module))
+
+    def changed(self) -> bool:
+        """Whether its weights were changed since the last time, by the look of the first ones."""
+        first = next(iter(self.module.parameters()))
+        version = first._version
+        entries = None
+        if first.device.type == "cpu":  # elsewhere it would wait for the device
+            entries = local(first.detach()).reshape(-1)[:8].clone()
+        before, self._first_entries = self._first_entries, (version, entries)
+        if before is None:
+            return False
+        if before[0] != version:
+            return True
+        return entries is not None and before[1] is not None and not torch.equal(entries, before[1])
+
+    _first_entries: tuple[int, Tensor | None] | None = None
 
     def _outermost(self, module: nn.Module) -> None:
         observer = self.observer
@@ -213,7 +232,7 @@ class ModelWatch(Owner):
     _backward_over = False
     is_compiled = False
     """As a whole: then it is followed in a run of its own."""
-    was_armed = False
+    was_armed = arm_again = False
     alert: Any = None
     """Called with what is certain at once."""
     after_handle: Any = None

@@ -114,11 +114,9 @@ class Monitor:
         self._started = ""
         self._begin = self._end = 0.0
         self._checking = 0.0
-        self._looked = 0.0
         self._plain: deque[float] = deque(maxlen=256)
-        self._armed_times: deque[float] = deque(maxlen=4096)
+        self._armed_times: deque[float] = deque(maxlen=256)
         self._last_step = 0.0
-        self._optimizers = False
         self._last_call: dict[int, tuple[Any, Any]] = {}
         self._calls: dict[int, Call] = {}
         self._ranks = 1
@@ -207,6 +205,10 @@ class Monitor:
             self._arm(watch)
 
     def _arm(self, watch: ModelWatch) -> None:
+        if not watch.is_compiled and is_compiled(watch.module):  # since the last time
+            watch.is_compiled = True
+            self._hook(watch)
+            return
         if watch.is_compiled:
             watch.armed = True
             if isinstance(watch.outer, nn.Module) and "_orig_mod" in watch.outer._modules:
@@ -242,12 +244,18 @@ class Monitor:
 
     def _called(self, watch: ModelWatch, args: Any, kwargs: Any) -> None:
         watch.forwards += 1
+        if watch.arm_again:
+            watch.arm_again = False
+            if due(watch.steps, self._every):
+                watch.arm()
+                watch.enter()
         self._last_call[id(watch)] = args, kwargs
-        if watch.backwards and not watch.stepped_by:
-            # Without an optimizer of torch, a call after a backward pass begins a step.
+        if not watch.stepped_by and watch.changed() and watch.backwards:
+            # Without an optimizer of torch, a step begins when the weights have changed.
             watch.backwards = 0
-            if not self._optimizers or watch.steps:
-                self._step(watch, None)
+            self._step(watch, None)
+            if watch.armed and not watch.is_compiled:
+                watch.enter()
         if watch.is_compiled and watch.armed and id(watch) not in self._calls:
             self._calls[id(watch)] = Call(args, kwargs)
 
@@ -266,7 +274,6 @@ class Monitor:
 
     def before_step(self, optimizer: Any, closure: bool) -> None:
         """A step of an optimizer begins."""
-        self._optimizers = True
         try:
             for watch in self._watches:
                 if not watch.owns(optimizer):
@@ -323,6 +330,20 @@ class Monitor:
         try:
             for watch in self._watches:
                 watch.backward_ends()
+        except Exception as error:
+            self._failed(error)
+
+    def compiled(self, module: Any, result: Any) -> None:
+        """A module was compiled: compiled code must meet neither hooks nor the mode."""
+        try:
+            for watch in self._watches:
+                if module is watch.module:
+                    watch.disarm()
+                    watch.outer, watch.is_compiled = result, True
+                    self._hook(watch)
+                elif any(each is module for each in watch.module.modules()):
+                    watch.disarm()
+                    watch.arm_again = True
         except Exception as error:
             self._failed(error)
 
@@ -457,7 +478,10 @@ class Monitor:
             unseen += [] if running else [u for w in self._watches for u in w.unseen()]
         end = time.perf_counter() if self._attached else self._end
         usual = statistics.median(self._plain) if self._plain else None
-        looked = sum(max(0.0, t - usual) for t in self._armed_times) if usual is not None else 0.0
+        looked = 0.0
+        if usual is not None and self._armed_times:
+            extra = max(0.0, statistics.median(self._armed_times) - usual)
+            looked = extra * sum(watch.observed for watch in self._watches)
         return Report(
             findings=tuple(judge.ordered(findings)),
             layers=tuple(layer for watch in self._watches for layer in watch.layers()),

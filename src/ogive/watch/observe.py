@@ -14,7 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode, _len_torch_function_stack, _pop_mode, _push_mode
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode_stack,
+    _len_torch_function_stack,
+    _pop_mode,
+    _push_mode,
+)
 from torch.utils._device import DeviceContext
 
 from .functions import (
@@ -69,13 +75,17 @@ class Observer(TorchFunctionMode):
         super().__init__()
         self.owner = owner
         self.phase = DONE
-        self.inserted = False
         self._infos: dict[int, tuple[weakref.ref[Tensor], Info]] = {}
         self._calls: dict[str, int] = {}
         self._numbers: dict[tuple[str, int, str], int] = {}
         self._hooked: set[int] = set()
 
     # The stack of modes.
+
+    @property
+    def inserted(self) -> bool:
+        """Asked of torch, since a function that is being handled takes its mode off meanwhile."""
+        return any(mode is self for mode in _get_current_function_mode_stack())
 
     def insert(self) -> None:
         """Lie below the program's own modes; a default device stays lowest, as torch expects."""
@@ -87,7 +97,6 @@ class Observer(TorchFunctionMode):
         _push_mode(self)
         for mode in reversed(above):
             _push_mode(mode)
-        self.inserted = True
 
     def remove(self) -> None:
         """Leave the others as they are."""
@@ -97,7 +106,6 @@ class Observer(TorchFunctionMode):
         for mode in reversed(stack):
             if mode is not self:
                 _push_mode(mode)
-        self.inserted = False
 
     def begin(self) -> None:
         """A new step."""
@@ -236,6 +244,7 @@ class Observer(TorchFunctionMode):
             if info.activated is not None:
                 info.activated.consumed = True
             place.source = info.activated or info.place
+            place.direct = info.activated is not None
             grouped = convolved and _groups(args, kwargs) > 1
             if info.linear and not grouped and self.phase is FORWARD:
                 self.owner.linear_pair(info.place, place)
@@ -284,7 +293,7 @@ class Observer(TorchFunctionMode):
         place.residual, place.normed = info.residual, info.normed
         if info.place is not None:
             place.fan_in, place.weight = info.place.fan_in, info.place.weight
-            place.source = info.place.source
+            place.source, place.direct = info.place.source, info.place.direct
             info.place.consumed = True
             self.owner.activated(info.place)
         if self.phase is FORWARD:

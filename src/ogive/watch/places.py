@@ -62,6 +62,8 @@ class Place:
     """Which of a recurrent layer's."""
     source: Place | None = None
     """The place before it."""
+    direct: bool = False
+    """It takes the output of that place's activation as it is."""
     # Since the last check.
     pending: list[Tensor] = field(default_factory=list)
     reduced: list[Tensor] = field(default_factory=list)

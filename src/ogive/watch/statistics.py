@@ -105,7 +105,8 @@ def predicted(place: Place, block: Block, before: Place, its: Block) -> dict[str
     variance = block.weight_variance
     if variance is None or its.units is None or before.activation is None or not its.rows:
         return {}
-    if place.residual or place.normed or before.activation.card.kind == "gated":
+    plain = place.direct and not (place.residual or place.normed)
+    if not plain or before.activation.card.kind == "gated":
         return {}
     n = its.count * its.units.shape[1]
     k = float(its.units[6].sum() / n)
