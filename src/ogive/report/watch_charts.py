@@ -164,8 +164,7 @@ def _series(plot: Any, each: Series, count: int, low: float, above: float, centr
         size=10 if each.kind == "predicted" else 6, line_color=look.light, line_width=1.6,
         fill_color=None if hollow else look.light,
     )  # fmt: skip
-    shown = charts.add(plot, data, dot, each.name)
-    charts.hover(plot, [shown], [("", each.name), ("", "@x{0.00}")])
+    charts.hover(plot, [charts.add(plot, data, dot, each.name)], [("", "$name"), ("", "@x{0.00}")])
     first = next((at for at, v in enumerate(values) if not math.isnan(v)), None)
     if first is not None:
         at = values[first]
@@ -432,6 +431,7 @@ def unit_map(layer: Layer) -> Chart | None:
     plot.xaxis.ticker = FixedTicker(ticks=marked)
     plot.xaxis.major_label_overrides = {at: f"{maps[at].step:,}" for at in marked}
     gap = 0.06 if count <= 48 else 0.0
+    shown = []
     for code, word in watch_words.STATES.items():
         mine = [each for each in found if each[1] == code]
         if not mine:
@@ -446,8 +446,8 @@ def unit_map(layer: Layer) -> Chart | None:
         )
         bar = Quad(left="left", right="right", bottom="bottom", top="top",
                    fill_color=palette.UNITS[code][0], line_color=None)  # fmt: skip
-        shown = charts.add(plot, data, bar, word)
-        charts.hover(plot, [shown], [("", word), ("from step", "@since{0}"), ("to", "@until{0}")])
+        shown.append(charts.add(plot, data, bar, word))
+    charts.hover(plot, shown, [("", "$name"), ("from step", "@since{0}"), ("to", "@until{0}")])
     _name_states(plot, found, wide, count, height)
     return Chart(plot, f"State of each unit of {layer.name} at each check", height)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ogive.watch import FAULTS, Finding, Layer, Report
+from ogive.watch import FAULTS, Finding, Layer, Report, UnitMap
 
 from . import page, watch_charts, watch_words
 from .charts import Chart, Table
@@ -17,8 +17,8 @@ from .watch_charts import MEASURES, ROWS, Map
 from .watch_words import Group, chosen
 from .writer import REPORT_LIMIT
 
-PICTURED = 24
-"""Most findings that have pictures; each of the others has its words."""
+PICTURED = 16
+"""Most findings that have pictures (the others have their words), and most layers unit by unit."""
 
 FINDINGS, LINES = 200, 400
 """Most findings, and most rows of a model's table."""
@@ -147,19 +147,20 @@ class View:
             if (layer := watch_words.placed(each, group.layers)) is not None
         }
         rows = [i for i, each in enumerate(group.layers) if watch_words.place(each) in marked]
-        kept = [group.layers[i] for i in chosen(len(group.layers), ROWS, rows[:ROWS])]
+        kept = [group.layers[i] for i in chosen(len(group.layers), ROWS, rows[: ROWS // 3])]
         maps = []
         for measure in MEASURES:
             found = watch_charts.layer_map(kept, measure)
             if found is not None:
                 maps.append((self._add(f"map-{at}-{measure.key}", found.chart), found))
         units = []
-        for index, layer in enumerate(group.layers):
-            if any(any(each.codes) for each in layer.maps):
-                chart = watch_charts.unit_map(layer)
-                if chart is not None:
-                    units.append((self._add(f"units-{at}-{index}", chart), layer))
-        shown = [group.layers[i] for i in chosen(len(group.layers), LINES, rows[:LINES])]
+        at_fault = [i for i, each in enumerate(group.layers) if any(map(_faults, each.maps))]
+        for index in [at_fault[i] for i in chosen(len(at_fault), PICTURED)]:
+            layer = group.layers[index]
+            chart = watch_charts.unit_map(layer)
+            if chart is not None:
+                units.append((self._add(f"units-{at}-{index}", chart), layer))
+        shown = [group.layers[i] for i in chosen(len(group.layers), LINES, rows[: LINES // 3])]
         table = Table(watch_words.HEAD, watch_words.rows(shown))
         return Model(group, maps, table, marked, len(group.layers) - len(kept), units)
 
@@ -169,6 +170,10 @@ _PROGRESS = (
     ("skill", (0.0, 1.0), "skill: 1 is perfect, 0 is the best constant prediction"),
     ("accuracy", (0.0, 1.0), "accuracy on the batch"),
 )
+
+
+def _faults(units: UnitMap) -> bool:
+    return any(units.codes)
 
 
 def events_of(report: Report, model: str) -> list[tuple[int, str]]:
