@@ -311,6 +311,118 @@ def predict(
             _fail(_sentence(error))
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True,
+                      "allow_interspersed_args": False}
+)  # fmt: skip
+def watch(
+    context: typer.Context,
+    script: Annotated[
+        str | None, typer.Argument(help="A Python script; what follows belongs to it.")
+    ] = None,
+    module: Annotated[
+        bool, typer.Option("-m", "--module", help="It is a module's name, as in python -m.")
+    ] = False,
+    every: Annotated[
+        int | None, typer.Option(help="Look at one step in so many; default: 50, after a start.")
+    ] = None,
+    rules: Annotated[
+        str, typer.Option(help="Faults to look for, comma-separated; all by default.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; watch/NAME by default.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 when an error was found.")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Watch a small network that does not learn.")
+    ] = False,
+) -> None:
+    """What is wrong with a network, while it trains: a PyTorch program, unchanged.
+
+    The program runs as with python. Findings are printed as they are confirmed; the folder then
+    holds report.html, report.json and run.jsonl.
+    """
+    from ogive.watch import Program, WatchError
+
+    arguments = list(context.args)
+    if demo:
+        script, module = "ogive.watch.demo", True
+    if script is None:
+        _fail("name a script: ogive watch train.py, or try ogive watch --demo")
+    with _user_errors():
+        try:
+            folder = out or _free_folder(Path("watch"), "demo" if demo else Path(script).stem)
+            program = Program(
+                script,
+                arguments,
+                module=module,
+                every=every,
+                rules=_listed(rules) or None,
+                log=_results_folder(folder) / "run.jsonl",
+                sinks=[_Findings()],
+                command=shlex.join(["ogive", *sys.argv[1:]]),
+            )
+        except WatchError as error:
+            _fail(_sentence(error))
+    report = program.run()
+    _write_watched(report, folder)
+    program.leave(1 if strict and report.errors else 0)
+
+
+def _results_folder(folder: Path) -> Path:
+    """The folder, made where it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        check_writable(folder / "report.html")
+    except OSError as error:
+        _fail(f"cannot write in {folder}: {error.strerror or error}")
+    return folder
+
+
+def _free_folder(parent: Path, name: str) -> Path:
+    """A folder that holds no other run's results."""
+    folder, number = parent / name, 2
+    while folder.exists():
+        folder, number = parent / f"{name}-{number}", number + 1
+    return folder
+
+
+class _Findings:
+    """Prints findings on stderr as they are confirmed."""
+
+    def start(self, report: Any) -> None:
+        pass
+
+    def check(self, check: Any) -> None:
+        pass
+
+    def finding(self, finding: Any) -> None:
+        typer.echo(f"ogive: {finding.severity}: {finding.sentence}", err=True)
+        typer.echo(f"  first: {finding.cure.words}  {finding.cure.code}", err=True)
+
+    def close(self, report: Any) -> None:
+        pass
+
+
+def _write_watched(report: Any, folder: Path) -> None:
+    from ogive.report.writer import write_text
+
+    typer.echo(f"ogive: {report.sentence}", err=True)
+    for each in report.unseen:
+        typer.echo(f"  not seen: {each.what}: {each.why}. {each.how}".rstrip(), err=True)
+    for note in report.notes:
+        typer.echo(f"  {note}", err=True)
+    try:
+        write_text(folder / "report.json", report.to_json())
+        report.html(folder / "report.html")
+    except Exception as error:  # the program's own end is told whatever happens here
+        typer.echo(f"ogive: {type(error).__name__}: {_sentence(error)}", err=True)
+        return
+    typer.echo(f"Report: {folder / 'report.html'}", err=True)
+
+
 def _predict_networks(
     activations: str,
     depth: int,

@@ -27,7 +27,7 @@ from .records import (
     Unseen,
     Watched,
 )
-
+from .script import Program, run_script
 from .sinks import MLflow, TensorBoard, WandB
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ __all__ = [
     "LayerStats",
     "MLflow",
     "Monitor",
+    "Program",
     "Progress",
     "Report",
     "Sink",
@@ -56,6 +57,7 @@ __all__ = [
     "WatchError",
     "Watched",
     "read_log",
+    "run_script",
 ]
 
 

@@ -12,7 +12,7 @@ from ogive import catalog
 from .faults import FAULTS
 from .places import Place
 from .records import Cause, Cure, Finding
-from .statistics import moments_at
+from .layer_stats import moments_at
 
 if TYPE_CHECKING:
     from .judge import Finder, Suspicion, View

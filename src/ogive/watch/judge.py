@@ -27,7 +27,7 @@ from .faults import (
 from .heads import Head, HeadStats, calibration
 from .places import Block, Place
 from .records import Finding, Layer, Severity
-from .statistics import (
+from .layer_stats import (
     Units,
     cosine_after,
     histogram_of,
@@ -113,6 +113,8 @@ class View:
 
     def stalls(self, limit: float) -> bool:
         """Whether the network is no better than the limit, and does not get there."""
+        if not self.watch.alone:
+            return False  # the loss of an adversary does not fall
         skill, past = self.skill, self.watch.skills
         if skill is not None:
             if skill >= limit:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .heads import Head, HeadStats, LossSeen
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
 from .records import Finding, Layer, Progress, Unseen, Watched
-from .statistics import Units, units_of
+from .layer_stats import Units, units_of
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
@@ -43,6 +44,9 @@ BLOCKS = 64
 Key = tuple[str, int, str, int, str]
 
 
+_GONE = nn.Identity()
+
+
 @dataclass(frozen=True)
 class Window:
     """What a verdict on units is based on."""
@@ -57,9 +61,12 @@ class ModelWatch(Owner):
     """Follows one model's training."""
 
     def __init__(self, name: str, module: nn.Module, failed: Callable[[Exception], None]) -> None:
-        self.name = name
-        self.outer = module
-        self.module = unwrapped(module)
+        self.name = self.given_name = name
+        # Held weakly: a program that trains many models one after another lets go of them.
+        self._outer: weakref.ref[nn.Module] = weakref.ref(module)
+        self._module: weakref.ref[nn.Module] = weakref.ref(unwrapped(module))
+        self.kind_name = type(unwrapped(module)).__name__
+        self.parameters = sum(each.numel() for each in module.parameters())
         self._failed = failed
         self.observer = Observer(self)
         self.places: dict[Key, Place] = {}
@@ -127,14 +134,34 @@ class ModelWatch(Owner):
         own = {id(each) for each in self.outer.parameters()}
         for group in optimizer.param_groups:
             if any(id(each) in own for each in group["params"]):
-                self.stepped_by[id(optimizer)] = _reference(optimizer)
+                self.stepped_by[id(optimizer)] = weakref.ref(optimizer)
                 self.refresh()
                 return True
         return False
 
     @property
-    def parameters(self) -> int:
-        return sum(each.numel() for each in self.outer.parameters())
+    def module(self) -> nn.Module:
+        """The model without what is wrapped around it; an empty one where it is gone."""
+        module = self._module()
+        return _GONE if module is None else module
+
+    @property
+    def outer(self) -> nn.Module:
+        """What is called: the model, or what torch.compile made of it."""
+        module = self._outer()
+        return _GONE if module is None else module
+
+    @outer.setter
+    def outer(self, module: nn.Module) -> None:
+        self._outer = weakref.ref(module)
+
+    def rename(self, name: str) -> None:
+        """Another model is watched too: this one gets a name."""
+        self.name = self.finder.model = name
+        self.finder.findings = {
+            key: replace(each, model=name) for key, each in self.finder.findings.items()
+        }
+        self.progress = [replace(each, model=name) for each in self.progress]
 
     # Hooks, only on observed steps.
 
@@ -188,7 +215,9 @@ class ModelWatch(Owner):
 
     def changed(self) -> bool:
         """Whether its weights were changed since the last time, by the look of the first ones."""
-        first = next(iter(self.module.parameters()))
+        first = next(iter(self.module.parameters()), None)
+        if first is None:
+            return False
         version = first._version
         entries = None
         if first.device.type == "cpu":  # elsewhere it would wait for the device
@@ -576,7 +605,7 @@ class ModelWatch(Owner):
     def record(self) -> Watched:
         return Watched(
             name=self.name,
-            kind=type(self.module).__name__,
+            kind=self.kind_name,
             parameters=self.parameters,
             steps=self.steps,
             observed=self.observed,
@@ -607,7 +636,7 @@ class ModelWatch(Owner):
         if not self.steps and not self.seen_calls:
             found.append(
                 Unseen(
-                    what=f"{who}{type(self.module).__name__}",
+                    what=f"{who}{self.kind_name}",
                     why="the model was never called inside the monitor"
                     if not self.forwards
                     else "it was called, but no optimizer step and no backward pass followed",
@@ -617,13 +646,13 @@ class ModelWatch(Owner):
         elif self.steps and not self.seen_calls:
             found.append(
                 Unseen(
-                    what=f"{who}{type(self.module).__name__}",
+                    what=f"{who}{self.kind_name}",
                     why="its parameters were trained, but no call of it could be seen: it runs "
                     "inside compiled code or in other threads",
                     how="Give the monitor the object that is called: Monitor(compiled_model).",
                 )
             )
-        if self.seen_calls and not self.heads:
+        if self.seen_calls and not self.heads and self.alone:
             found.append(
                 Unseen(
                     what=f"{who}the loss",
@@ -644,12 +673,6 @@ PLAIN = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNor
 
 def _plain(module: nn.Module) -> bool:
     return type(module) in PLAIN and not module._forward_pre_hooks
-
-
-def _reference(optimizer: Any) -> Any:
-    import weakref
-
-    return weakref.ref(optimizer)
 
 
 def _number(value: Any) -> float | None:

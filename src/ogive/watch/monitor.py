@@ -22,6 +22,7 @@ import ogive
 
 from . import hub, judge
 from .compiled import Call, is_compiled, original, run_again, wrapper_of
+from .discover import distinct
 from .errors import WatchError
 from .faults import FAULTS
 from .judge import Suspicion
@@ -61,6 +62,10 @@ class Monitor:
         Objects with the methods of `ogive.watch.Sink`.
     on_finding
         Called with each finding when it is confirmed.
+    command
+        What is running, for the report.
+    searching
+        Models will be added while it runs.
 
     Raises
     ------
@@ -93,8 +98,11 @@ class Monitor:
         sinks: Sequence[Sink] = (),
         on_finding: Callable[[Finding], None] | None = None,
         command: str = "",
+        searching: bool = False,
     ) -> None:
         models = dict(model) if isinstance(model, Mapping) else {"": model}
+        if not models and not searching:
+            raise WatchError("no model was given")
         for name, each in models.items():
             _check_model(each, name)
         if every is not None and (not isinstance(every, int) or every < 1):
@@ -164,12 +172,30 @@ class Monitor:
 
     def add(self, name: str, model: nn.Module) -> None:
         """Watch another model too."""
-        _check_model(model, name)
-        if any(each.outer is model for each in self._watches):
+        _check_model(model, "")
+        if any(each.outer is model or each.module is model for each in self._watches):
             return
-        watch = self._add(name, model)
+        if len(self._watches) == 1 and not self._watches[0].name:
+            self._watches[0].rename(self._watches[0].given_name)
+        taken = {each.name or each.given_name for each in self._watches}
+        own = distinct(name, taken)
+        watch = self._add(own if self._watches else "", model)
+        watch.given_name = own
         if self._attached:
             self._hook(watch)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the models."""
+        return tuple(each.name or each.given_name for each in self._watches)
+
+    def note(self, text: str) -> None:
+        """For the report."""
+        self._notes.append(text)
+
+    def leave_unseen(self, unseen: Sequence[Unseen]) -> None:
+        """More for the report, of what could not be looked at."""
+        self._unseen += unseen
 
     def _add(self, name: str, model: nn.Module) -> ModelWatch:
         compiled = is_compiled(model)

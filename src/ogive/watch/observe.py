@@ -221,7 +221,8 @@ class Observer(TorchFunctionMode):
     def _linear(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
         data, weight = _operands(name, args, kwargs)
         parameter = self.owner.parameter(weight)
-        if parameter is None and name not in ("linear", *CONVOLUTIONS):
+        ours = parameter is not None or self.owner.inside()
+        if not ours or (parameter is None and name not in ("linear", *CONVOLUTIONS)):
             self._used(args)
             return None
         layer = parameter[0] if parameter else self.owner.path()
@@ -277,6 +278,8 @@ class Observer(TorchFunctionMode):
         if not z.is_floating_point() or not z.dim():
             return None
         info = self.info(z) or Info()
+        if info.place is None and not self.owner.inside():
+            return None  # another model's, or the program's own
         dim = _axis(z, info)
         units = z.shape[dim] // (2 if half else 1)
         layer = info.place.layer if info.place is not None else self.owner.path()
@@ -370,6 +373,8 @@ class Observer(TorchFunctionMode):
             return None
         weights = [each for each in _tensors(args) if self.owner.parameter(each) is not None]
         found = self.owner.parameter(weights[0]) if weights else None
+        if found is None and not self.owner.inside():
+            return None
         layer = found[0] if found else self.owner.path()
         call = self._count(layer)
         if call and name.endswith("cell"):
@@ -439,6 +444,7 @@ class Owner:
     def failed(self, error: Exception) -> None: ...
     def parameter(self, tensor: Any) -> tuple[str, str] | None: ...
     def path(self) -> str: ...
+    def inside(self) -> bool: ...
     def caller(self) -> tuple[str, bool]: ...
     def kind(self, layer: str) -> str: ...
     def place(
