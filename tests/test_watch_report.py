@@ -338,6 +338,7 @@ class Terminal(io.StringIO):
 
 
 def test_a_live_table_leaves_the_programs_streams_as_they_were(monkeypatch):
+    monkeypatch.setattr(watch_terminal, "PAUSE", 0)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", errors := Terminal())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -192,6 +193,10 @@ def _row(
 # While it trains.
 
 
+PAUSE = 0.2
+"""Seconds between two drawings of the live table, at least."""
+
+
 class Live:
     """A table that follows the training in a terminal; elsewhere a line for each finding.
 
@@ -205,6 +210,7 @@ class Live:
         self._history: dict[str, list[float | None]] = {}
         self._findings: dict[tuple[str, ...], Finding] = {}
         self._live: RichLive | None = None
+        self._drawn = -math.inf
         self._streams: dict[str, Any] = {}
 
     @property
@@ -267,7 +273,9 @@ class Live:
             live.stop()
 
     def _draw(self) -> None:
-        if self._live is not None:
+        now = time.monotonic()
+        if self._live is not None and now - self._drawn >= PAUSE:
+            self._drawn = now
             self._live.update(self._table(), refresh=True)
 
     def _table(self) -> Group:
