@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import ogive  # noqa: E402
+from ogive.watch import hub, places  # noqa: E402
 from watch_models import (  # noqa: E402
     Convolutional,
     Functional,
@@ -20,9 +22,6 @@ from watch_models import (  # noqa: E402
     tokens,
     train,
 )
-
-import ogive  # noqa: E402
-from ogive.watch import hub, places  # noqa: E402
 
 nn, F = torch.nn, torch.nn.functional
 
