@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -362,6 +363,10 @@ def watch(
         _fail("name a script: ogive watch train.py, or try ogive watch --demo")
     if Path(script).suffix == ".jsonl" and not module:
         return _show_log(Path(script), out)
+    if int(os.environ.get("RANK", "0") or 0):  # of several processes, the first one speaks for all
+        other = Program(script, arguments, module=module, every=every, rules=_listed(rules) or None)
+        other.run()
+        other.leave()
     with _user_errors():
         try:
             folder = out or _free_folder(Path("watch"), "demo" if demo else Path(script).stem)

@@ -1,14 +1,15 @@
 """What is wrong with a PyTorch network while it trains: the fault, the layer, the cause, the cure.
 
-    with ogive.watch.Monitor(model) as monitor:
-        train(model)
-    print(monitor.report())
+with ogive.watch.Monitor(model) as monitor:
+    train(model)
+print(monitor.report())
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .callbacks import lightning_callback, trainer_callback
 from .errors import WatchError
 from .faults import FAULTS, Fault
 from .lines import JsonLines, read_log
@@ -33,6 +34,9 @@ from .sinks import MLflow, TensorBoard, WandB
 if TYPE_CHECKING:
     from .monitor import Monitor
 
+    LightningCallback: type
+    TrainerCallback: type
+
 __all__ = [
     "FAULTS",
     "Check",
@@ -44,6 +48,7 @@ __all__ = [
     "JsonLines",
     "Layer",
     "LayerStats",
+    "LightningCallback",
     "MLflow",
     "Monitor",
     "Program",
@@ -51,6 +56,7 @@ __all__ = [
     "Report",
     "Sink",
     "TensorBoard",
+    "TrainerCallback",
     "UnitMap",
     "Unseen",
     "WandB",
@@ -62,7 +68,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Monitor":  # imported on demand, since it needs torch
+    """What needs more than NumPy is imported on demand."""
+    if name == "Monitor":
         try:
             from .monitor import Monitor
         except ImportError as error:
@@ -70,4 +77,8 @@ def __getattr__(name: str) -> Any:
                 raise
             raise WatchError("watching a model needs PyTorch: pip install torch") from None
         return Monitor
+    if name == "LightningCallback":
+        return lightning_callback()
+    if name == "TrainerCallback":
+        return trainer_callback()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

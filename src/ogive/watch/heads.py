@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ from .places import Floats, Place
 
 ENTRIES, ROWS = 65536, 1024
 """Of a batch that are kept until the check."""
+
+RECENT = 20
+"""Batches over which confidence is compared with accuracy."""
 
 BINS = 15
 """Of confidence, for the calibration error."""
@@ -68,6 +72,8 @@ class Head:
     """Batches in a row whose rows were distributions."""
     log_normalised: int = 0
     unnormalised: int = 0
+    recent: deque[tuple[Floats, Any]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    """Confidence and whether it was right, of the last batches."""
 
     def add(self, seen: LossSeen) -> None:
         """Keep a batch's entries, or evenly chosen ones."""
@@ -162,7 +168,9 @@ class Head:
         if not rows:
             return HeadStats(outside=outside, rows=0)
         constant = _entropy(self.counts) if self.counts is not None else None
-        sure, right_all = np.concatenate(confidence), np.concatenate(correct)
+        self.recent.extend(zip(confidence, correct, strict=True))
+        sure = np.concatenate([each for each, _ in self.recent])
+        right_all = np.concatenate([each for _, each in self.recent])
         return HeadStats(
             rows=rows,
             loss=loss / rows,

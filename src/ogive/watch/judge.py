@@ -54,12 +54,15 @@ DEEP = 3
 """Layers from which sizes are compared from first to last."""
 
 ORDER = [
-    "nan", "wrong_head/one_unit_softmax", "wrong_head/softmax_twice", "wrong_head/probs_as_logits",
+    "wrong_head/one_unit_softmax", "wrong_head/softmax_twice", "wrong_head/probs_as_logits",
     "wrong_head/target_range", "dead_unit", "saturated_unit", "exploding_gradient",
-    "vanishing_gradient", "magnitude_drift", "not_centred", "over_confidence", "dormant_unit",
-    "missing_activation",
+    "vanishing_gradient", "nan", "magnitude_drift", "over_confidence", "not_centred",
+    "dormant_unit", "missing_activation",
 ]  # fmt: skip
 """Causes before their consequences: which of equally severe findings comes first."""
+
+HARMLESS = ("dead_unit", "saturated_unit", "dormant_unit")
+"""Of warnings, these come last: sparse networks may train well."""
 
 
 def fills(blocks: list[Block], epoch: int) -> bool:
@@ -80,6 +83,8 @@ class View:
     losses: list[float]
     final: bool = False
     """Training is over: a window that is not full is judged as it is."""
+    again: bool = False
+    """Nothing was looked at since the last check."""
 
     def __post_init__(self) -> None:
         self.step = self.watch.steps
@@ -89,7 +94,7 @@ class View:
     def hidden(self) -> Iterator[tuple[Key, Place]]:
         """Activations inside the model."""
         for key, place in self.places:
-            if place.activation is not None and not place.head:
+            if place.activation is not None and not (place.head or place.by_hand):
                 yield key, place
 
     def chain(self) -> list[tuple[Key, Place]]:
@@ -119,10 +124,11 @@ class View:
         if skill is not None:
             if skill >= limit:
                 return False
-            known = [s for _, s, _ in past if s is not None]
-            return len(known) >= 3 and known[-1] - min(known[-4:-1]) < 0.03
+            # Worse than the best constant is not better than it, by how much it ever is.
+            known = [max(s, 0.0) for _, s, _ in past if s is not None]
+            return len(known) > 3 and known[-1] - min(known[-4:-1]) < 0.03
         losses = [loss for _, _, loss in past if loss is not None and math.isfinite(loss)]
-        if len(losses) < 3:
+        if len(losses) < 4:
             return False
         return losses[0] - losses[-1] < 0.05 * abs(losses[0])
 
@@ -158,17 +164,26 @@ class Finder:
         self.first_gradients: deque[float] = deque(maxlen=6)
         self.first_ratio: float | None = None
         self.judged = 0
+        """Checks."""
         self.answered: dict[Any, float] = {}
         self.rules: frozenset[str] = frozenset(FAULTS)
+
+    @property
+    def vanished_from_start(self) -> bool:
+        """Whether the first weights predict that gradients vanish."""
+        return self.first_ratio is not None and self.first_ratio <= -2
 
     def judge(self, view: View) -> list[Finding]:
         """New findings of a check, and those that became more severe."""
         met: dict[Any, Suspicion] = {}
-        for each in without_consequences([*self._suspicions(view)]):
+        for each in self._without_consequences([*self._suspicions(view)]):
             if each.fault in self.rules:
                 met.setdefault((each.fault, each.key), each)
-        self.checks.append(met)
-        self.judged += 1
+        if view.again and self.checks:
+            self.checks[-1] = met
+        else:
+            self.checks.append(met)
+            self.judged += 1
         told = []
         for key, suspicion in met.items():
             self.since.setdefault(key, view.watch.block_start)
@@ -187,6 +202,40 @@ class Finder:
         for key in [key for key in self.since if not any(key in c for c in self.checks)]:
             if key not in self.findings:
                 del self.since[key]
+        return told
+
+    def _without_consequences(self, met: list[Suspicion]) -> list[Suspicion]:
+        """What follows from a worse fault of the same check is no fault of its own."""
+        severe = {each.fault for each in met if each.severity == "error"}
+        units = {each.key for each in met if each.fault in ("dead_unit", "saturated_unit")}
+        by_depth = self.vanished_from_start and any(each.fault == "vanishing_gradient" for each in met)
+        vanishing = next((each for each in met if each.fault == "vanishing_gradient"), None)
+        stuck = [e for e in met if e.fault == "saturated_unit" and (e.share or 0) >= 0.5]
+        kept = []
+        for each in met:
+            if each.fault == "dormant_unit" and each.key in units:
+                continue
+            if stuck and each is vanishing:
+                continue  # flat units stop the gradient
+            if vanishing is not None and each in stuck:
+                each = replace(each, severity=vanishing.severity)
+            if each.fault in ("not_centred", "magnitude_drift", "dormant_unit") and severe & {
+                "dead_unit", "vanishing_gradient", "exploding_gradient", "saturated_unit"
+            }:  # fmt: skip
+                continue
+            if each.fault == "dead_unit" and by_depth:
+                # Where all samples look the same, a unit is off for all of them or for none.
+                each = replace(each, severity="warn")
+            kept.append(each)
+        return kept
+
+    def not_finite(self, view: View) -> list[Finding]:
+        """Training has overflowed: what the last check before met is confirmed by that."""
+        told = []
+        for (fault, key), each in (self.checks[-1] if self.checks else {}).items():
+            if fault in ("exploding_gradient", "magnitude_drift"):
+                worst = level(fault, max(each.measured or 0.0, 1 / max(each.measured or 1, 1e-300)))
+                told += self._confirm(view, (fault, key), replace(each, severity=worst or "warn"))
         return told
 
     def _confirm(self, view: View, key: Any, suspicion: Suspicion) -> list[Finding]:
@@ -214,22 +263,6 @@ class Finder:
             yield from rule(self, view)
 
 
-def without_consequences(met: list[Suspicion]) -> list[Suspicion]:
-    """What follows from a worse fault of the same check is no fault of its own."""
-    severe = {each.fault for each in met if each.severity == "error"}
-    units = {each.key for each in met if each.fault in ("dead_unit", "saturated_unit")}
-    kept = []
-    for each in met:
-        if each.fault == "dormant_unit" and each.key in units:
-            continue
-        if each.fault in ("not_centred", "magnitude_drift", "dormant_unit") and severe & {
-            "dead_unit", "vanishing_gradient", "exploding_gradient", "saturated_unit"
-        }:  # fmt: skip
-            continue
-        kept.append(each)
-    return kept
-
-
 def replace_severity(suspicion: Suspicion, severity: Severity) -> Suspicion:
     return replace(suspicion, severity=severity)
 
@@ -239,8 +272,9 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(
         findings,
         key=lambda f: (
-            not f.active, f.severity != "error", ORDER.index(f.fault), -(f.share or 0.0),
-            f.since_step,
+            not f.active, f.severity != "error",
+            f.severity == "warn" and f.fault in HARMLESS and (f.share or 0.0) < 0.5,
+            ORDER.index(f.fault), -(f.share or 0.0), f.since_step,
         ),
     )  # fmt: skip
 
@@ -351,14 +385,11 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
         return
     first, last = chain[0], chain[-1]
     g_first, g_last = view.gradient(first[0]), view.gradient(last[0])
-    blocked = any(
-        key[0] == "dead_unit" and (each.share or 0) >= 0.95
-        for check in [*finder.checks]
-        for key, each in check.items()
-    ) or _dead_layer(view)
     said = predicted_log_ratio(view, chain)
-    if finder.first_ratio is None:
+    if finder.judged == 0:
         finder.first_ratio = said
+    # A dead layer stops gradients, but not where depth had stopped them from the start.
+    blocked = _dead_layer(view) and not finder.vanished_from_start
     if g_last > 0 and math.isfinite(g_last) and math.isfinite(g_first):
         ratio = g_first / g_last
         yield from _vanishing(finder, view, chain, ratio, said, blocked)

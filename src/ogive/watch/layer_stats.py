@@ -124,7 +124,7 @@ def moments_at(
     name: str, parameters: tuple[tuple[str, float], ...], variance: float, mean: float = 0.0
 ) -> tuple[float, float, float] | None:
     """E f, E f^2, E f'^2 of an activation for normal z, or None where it cannot be told."""
-    if not (math.isfinite(variance) and variance > 1e-12):
+    if not (math.isfinite(variance) and variance > 1e-280):
         return None
     # Two digits are enough to judge by, and let equal layers share one quadrature.
     size = float(f"{variance:.2g}")

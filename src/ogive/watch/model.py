@@ -20,11 +20,15 @@ from .functions import Activation
 from .heads import Head, HeadStats, LossSeen
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
+from .ranks import together
 from .records import Finding, Layer, Progress, Unseen, Watched
 from .layer_stats import Units, units_of
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
+
+PARTS = 64
+"""Calls of parts that stand for one of the model, at most."""
 
 BLOCK, LATER, MANY = 5, 10, 50
 """Observed steps from check to check: at first, and after so many."""
@@ -91,7 +95,6 @@ class ModelWatch(Owner):
         self.seen_calls = 0
         self.optimizer = ""
         self.rate: float | None = None
-        self.momentum: float | None = None
         self.precision = ""
         self.armed = False
         self.input_stats: list[tuple[Place, Tensor]] = []
@@ -113,6 +116,8 @@ class ModelWatch(Owner):
         self._ids: frozenset[int] = frozenset()
         self._order = 0
         self._trained = False
+        self.by_parts = hasattr(self.module, "training_step")
+        """Its layers are called, and not the model itself, as Lightning does."""
         self.refresh()
 
     # What the model consists of.
@@ -170,11 +175,11 @@ class ModelWatch(Owner):
         if self.armed:
             return
         self.armed = True
-        self._calls = 0
+        self._calls = self._part_calls = 0
         parts = compiled_parts(self.module)
         hidden = {id(part) for each in parts for part in each.modules()}
         for path, module in self.module.named_modules():
-            if path and _plain(module) and not is_compiled(module):
+            if path and not self.by_parts and _plain(module) and not is_compiled(module):
                 continue  # known by its weights
             if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
@@ -242,14 +247,17 @@ class ModelWatch(Owner):
         if self.backwards_now or (self._trained and not module.training):
             return
         self._trained = self._trained or module.training
-        self._calls += 1
-        if self._calls > CALLS:
+        whole = module is self.module
+        # A program may call the model's parts instead of the model.
+        self._part_calls += not whole
+        self._calls = self._calls + 1 if whole else max(1, self._calls)
+        if self._calls > CALLS or self._part_calls > CALLS * PARTS:
             observer.remove()
             observer.phase = DONE
             return
         if observer.phase is DONE:
             observer.begin()
-        else:
+        elif whole:
             observer.begin_call()
         observer.insert()
 
@@ -259,6 +267,7 @@ class ModelWatch(Owner):
         return self.armed and self._backward_over
 
     _backward_over = False
+    _part_calls = 0
     is_compiled = False
     """As a whole: then it is followed in a run of its own."""
     was_armed = arm_again = False
@@ -281,6 +290,8 @@ class ModelWatch(Owner):
     """Steps that are looked at one after another from now on: something may be wrong."""
 
     def _check_due(self) -> bool:
+        if self.observed == 1:
+            return True  # the state at the start
         often = self.observed < MANY or self.close_look > 0
         return self._since_check >= (BLOCK if often else LATER)
 
@@ -297,12 +308,13 @@ class ModelWatch(Owner):
             if self.observer.phase is BACKWARD:
                 self.observer.remove()
             elif self.observer.phase is FORWARD:
-                self._returned(output)
+                self.seen_calls += 1
+                if module is self.module:
+                    self._returned(output)
         except Exception as error:
             self.failed(error)
 
     def _returned(self, output: Any) -> None:
-        self.seen_calls += 1
         for tensor in tensors_of(output):
             info = self.observer.info(tensor)
             if info is not None and info.place is not None and not info.place.consumed:
@@ -448,6 +460,8 @@ class ModelWatch(Owner):
         seen = self._calls > 0
         self.disarm()
         self._backward_over = False
+        if not seen and self.backwards:
+            self.by_parts = True
         if seen:
             self.observed += 1
             self._since_check += 1
@@ -501,7 +515,10 @@ class ModelWatch(Owner):
             found["loss", at] = loss
         numbers = transferred(found)
         self._windows.clear()
+        self.checks += 1
         self._close_blocks(numbers)
+        if self.ranks is not None and self.ranks.connect():
+            self._exchange(self.ranks, final)
         heads = {
             name: head.conclude(
                 {key[2]: v for key, v in numbers.items() if key[0] == "head" and key[1] == name}
@@ -510,10 +527,33 @@ class ModelWatch(Owner):
         }
         losses = [float(v) for key, v in numbers.items() if key[0] == "loss"]
         self._advance(heads, losses)
-        findings = self.finder.judge(judge.View(self, heads, losses, final))
+        findings = self.finder.judge(judge.View(self, heads, losses, final, not found))
         self.block_start = self.steps
         self.losses.clear()
         return findings
+
+    checks = 0
+    ranks: Any = None
+    """Other processes of the same training."""
+
+    def _exchange(self, ranks: Any, final: bool) -> None:
+        """Add what the other processes saw, or leave it for the first one."""
+        own = {
+            key: blocks[-1] for key, blocks in self.blocks.items()
+            if blocks[-1].check == self.checks
+        }  # fmt: skip
+        if ranks.rank:
+            ranks.leave(self.given_name, self.checks, own)
+            if final:
+                ranks.end(self.given_name, self.checks)
+            return
+        take = ranks.take_last if final else ranks.take
+        for check, found in take(self.given_name, self.checks):
+            for key, others in found.items():
+                blocks = self.blocks.get(key, ())
+                for at, block in enumerate(blocks):
+                    if block.check == check:  # it may come late
+                        blocks[at] = together(block, others)
 
     def _close_blocks(self, numbers: Mapping[Any, Any]) -> None:
         bytes_kept = 0
@@ -524,6 +564,7 @@ class ModelWatch(Owner):
             weight = numbers.get(("weight", place.weight or f"{place.layer}.weight"))
             last = self.blocks[key][-1] if key in self.blocks else None
             block = Block(
+                check=self.checks,
                 first_step=self.block_start,
                 step=self.steps,
                 batches=place.batches,
@@ -561,6 +602,8 @@ class ModelWatch(Owner):
         main = next((each for each in heads.values() if each is not None and each.rows), None)
         loss = losses[-1] if losses else (main.loss if main else None)
         skill = main.skill if main else None
+        if loss is None and skill is None:
+            return
         self.progress.append(
             Progress(
                 step=self.steps,

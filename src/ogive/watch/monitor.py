@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import ogive
 
-from . import hub, judge
+from . import hub, judge, ranks
 from .compiled import Call, is_compiled, original, run_again, wrapper_of
 from .discover import distinct
 from .errors import WatchError
@@ -110,10 +110,13 @@ class Monitor:
         self._every = every
         self._rules = _checked(rules)
         self._watches: list[ModelWatch] = []
-        self._sinks: list[Sink] = list(sinks)
-        if log is not None:
+        # Of several processes, the first one speaks for all.
+        first = ranks.rank() == 0
+        self._sinks: list[Sink] = [*sinks] if first else []
+        if log is not None and first:
             self._sinks.append(JsonLines(log))
-        self._on_finding = on_finding
+        self._on_finding = on_finding if first else None
+        self._exchange = ranks.Ranks(ranks.number_of_monitor())
         self._command = command
         self._notes: list[str] = []
         self._unseen: list[Unseen] = []
@@ -127,7 +130,6 @@ class Monitor:
         self._last_step = 0.0
         self._last_call: dict[int, tuple[Any, Any]] = {}
         self._calls: dict[int, Call] = {}
-        self._ranks = 1
         for name, each in models.items():
             self._add(name, each)
 
@@ -204,6 +206,7 @@ class Monitor:
         watch.is_compiled = compiled
         watch.finder.rules = self._rules
         watch.alert = self._alert
+        watch.ranks = self._exchange
         self._watches.append(watch)
         for each in self._watches:
             each.alone = len(self._watches) == 1
@@ -421,6 +424,8 @@ class Monitor:
         for watch in self._watches:
             if not watch.nan_known and id(watch) in self._last_call and watch.forwards:
                 watch.nan_known = True
+                for each in watch.finder.not_finite(judge.View(watch, {}, [])):
+                    self._found(each)
                 self._alert(watch, self._locate(watch))
 
     def _locate(self, watch: ModelWatch) -> Suspicion:
@@ -497,7 +502,13 @@ class Monitor:
 
     def report(self) -> Report:
         """All that was found until now."""
-        findings = [f for watch in self._watches for f in watch.finder.findings.values()]
+        findings = [
+            finding
+            for watch in self._watches
+            for finding in watch.finder.findings.values()
+            # A warning that is no longer met has done no harm.
+            if finding.active or finding.severity == "error"
+        ]
         unseen = [*self._unseen]
         if self._attached or self._end:
             running = self._attached and not any(w.steps for w in self._watches)
@@ -523,7 +534,7 @@ class Monitor:
             command=self._command,
             started=self._started,
             versions={"ogive": ogive.__version__, "torch": torch.__version__},
-            ranks=self._ranks,
+            ranks=1 + len(self._exchange.joined),
             notes=tuple(self._notes),
         )
 

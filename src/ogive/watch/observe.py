@@ -203,6 +203,8 @@ class Observer(TorchFunctionMode):
         known = [info for each in given if (info := self.info(each)) is not None]
         if not known:
             return None
+        if "mul" in name and len(known) == 2:
+            _gates_itself(known[0].place, known[1].place)
         # Of two branches, the later layer's units are those that the sum is called by.
         last = max(known, key=lambda info: info.place.order if info.place else -1)
         scaled = len(given) == 1 and name not in ("mean", "sum", "max", "amax", "max_pool2d")
@@ -397,6 +399,15 @@ class Observer(TorchFunctionMode):
         """Its softmax is no head's; what comes out has gone through it."""
         self._used(args)
         return None
+
+
+def _gates_itself(a: Place | None, b: Place | None) -> None:
+    """x times a bounded function of x is an unbounded activation by hand, such as SiLU or GELU."""
+    if a is None or b is None or (a.layer, a.call) != (b.layer, b.call):
+        return
+    for gate, other in ((a, b), (b, a)):
+        if gate.activation is not None and gate.activation.bounded and other.activation is None:
+            gate.by_hand = True
 
 
 def _operands(name: str, args: Any, kwargs: Any) -> tuple[Any, Any]:

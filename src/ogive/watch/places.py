@@ -58,6 +58,8 @@ class Place:
     """A sum stands between the layer and the activation."""
     normed: bool = False
     """A normalisation does."""
+    by_hand: bool = False
+    """It is a factor of an activation that is written out, x times f(x)."""
     gate: str = ""
     """Which of a recurrent layer's."""
     source: Place | None = None
@@ -225,6 +227,8 @@ class Block:
     step: int
     batches: int
     rows: int
+    check: int = 0
+    """Its number."""
     units: Floats | None = None
     """ROWS x units."""
     gradient_largest: Floats | None = None
@@ -256,6 +260,7 @@ def merged(blocks: list[Block]) -> Block:
     return Block(
         first_step=blocks[0].first_step,
         step=last.step,
+        check=last.check,
         batches=sum(each.batches for each in blocks),
         rows=sum(each.rows for each in blocks),
         units=units,
