@@ -89,7 +89,7 @@ NO_SIZES = {
 """Integer constants that count or place something else, by name, some by file and name."""
 
 OTHER_FOLDERS = (
-    "formula/", "study/", "report/", "reference/", "predict/", "cli.py",
+    "formula/", "study/", "report/", "reference/", "predict/", "watch/", "cli.py",
     "kernels/drivers/internal/",
 )  # fmt: skip
 """Where no array is computed in pieces whose sizes a user's call would meet."""

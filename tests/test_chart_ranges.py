@@ -220,7 +220,7 @@ def test_the_curves_of_a_function_leave_a_band_to_the_density():
     for y, low, high in (
         (np.clip(x, 0, 1), 0.0, 1.0), (x, -2.0, 3.0), (np.where(x > 0, x / 4, np.nan), 0.0125, 1.5),
     ):  # fmt: skip
-        chart = charts.functions(x, [("f", y)], normal=normal, measured=None, label="L")
+        chart = charts.functions(x, [("f", y)], reference=normal, measured=None, label="L")
         plot = chart.plot
         assert (plot.x_range.start, plot.x_range.end) == (-6, 6)
         assert high < plot.y_range.end < high + 0.1 * (high - low)

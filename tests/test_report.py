@@ -336,11 +336,10 @@ def test_an_interrupt_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-@pytest.mark.parametrize("name", [None, "relu", "softmax"])
-def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(report if name is None else card_page.html(find(name)), encoding="utf-8")
+def drawn_without_errors(html, folder):
+    """How many charts a browser draws of a page: all of them, with nothing on its console."""
+    path = folder / "page.html"
+    path.write_text(html, encoding="utf-8")
     done = subprocess.run(
         [
             CHROMIUM,
@@ -349,7 +348,7 @@ def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
             "--disable-gpu",
             "--enable-logging=stderr",
             "--virtual-time-budget=30000",
-            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--user-data-dir={folder / 'profile'}",
             "--dump-dom",
             path.as_uri(),
         ],
@@ -364,8 +363,14 @@ def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
     plots = [a for _, a in Elements(done.stdout).found if a.get("class") == "plot"]
     drawn = done.stdout.count('class="bk-Figure"')
     assert drawn == len(plots)
-    if name is None:
-        assert plots
+    return drawn
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+@pytest.mark.parametrize("name", [None, "relu", "softmax"])
+def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
+    drawn = drawn_without_errors(report if name is None else card_page.html(find(name)), tmp_path)
+    assert drawn or name is not None
 
 
 def test_a_card_shows_the_measured_accuracy(monkeypatch):

@@ -24,6 +24,7 @@ from ogive.report.writer import check_writable
 if TYPE_CHECKING:
     from ogive.study.forecast import Progress
     from ogive.study.table import Table
+    from ogive.watch import Report
 
 Number = TypeVar("Number", int, float)
 
@@ -319,7 +320,11 @@ def predict(
 def watch(
     context: typer.Context,
     script: Annotated[
-        str | None, typer.Argument(help="A Python script; what follows belongs to it.")
+        str | None,
+        typer.Argument(
+            help="A Python script; what follows belongs to it. Or the run.jsonl of a training that "
+            "was killed or still runs, to see its report."
+        ),
     ] = None,
     module: Annotated[
         bool, typer.Option("-m", "--module", help="It is a module's name, as in python -m.")
@@ -345,13 +350,20 @@ def watch(
     The program runs as with python. Findings are printed as they are confirmed; the folder then
     holds report.html, report.json and run.jsonl.
     """
+    from ogive.report import watch_terminal
     from ogive.watch import Program, WatchError
 
     arguments = list(context.args)
+    # The program has stdout for itself.
+    screen = Console(stderr=True)
+    live = watch_terminal.Live(screen)
     if demo:
         script, module = "ogive.watch.demo", True
     if script is None:
         _fail("name a script: ogive watch train.py, or try ogive watch --demo")
+    if Path(script).suffix == ".jsonl" and not module:
+        return _show_log(Path(script), out)
+    is_first = not int(os.environ.get("RANK", "0") or 0)  # of several processes; it speaks for all
     try:
         program = Program(
             script,
@@ -359,23 +371,20 @@ def watch(
             module=module,
             every=every,
             rules=_listed(rules) or None,
-            sinks=[_Findings()],
+            sinks=[live] if is_first else [],
             command=shlex.join(["ogive", *sys.argv[1:]]),
         )
-        if int(os.environ.get("RANK", "0") or 0):  # the first of several processes speaks for all
+        if not is_first:
             program.run()
             program.leave()
-        folder = _results_folder(
-            out
-            or _free_folder(
-                Path("watch"), "demo" if demo else script if module else Path(script).stem
-            )
-        )
+        name = "demo" if demo else script if module else Path(script).stem
+        folder = _results_folder(out or _free_folder(Path("watch"), name))
         program.log(folder / "run.jsonl")
     except WatchError as error:
         _fail(_sentence(error))
-    report = program.run()
-    _write_watched(report, folder)
+    with live:
+        report = program.run()
+    _write_watched(report, folder, screen)
     program.leave(1 if strict and report.errors else 0)
 
 
@@ -397,38 +406,31 @@ def _free_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-class _Findings:
-    """Prints findings on stderr as they are confirmed."""
-
-    def start(self, report: Any) -> None:
-        pass
-
-    def check(self, check: Any) -> None:
-        pass
-
-    def finding(self, finding: Any) -> None:
-        typer.echo(f"ogive: {finding.severity}: {finding.sentence}", err=True)
-        typer.echo(f"  first: {finding.cure.words}  {finding.cure.code}", err=True)
-
-    def close(self, report: Any) -> None:
-        pass
-
-
-def _write_watched(report: Any, folder: Path) -> None:
+def _write_watched(report: Report, folder: Path, screen: Console) -> None:
+    """Print the report beside what the program printed, and write it; never fail for it."""
+    from ogive.report import watch_terminal
     from ogive.report.writer import write_text
 
-    typer.echo(f"ogive: {report.sentence}", err=True)
-    for each in report.unseen:
-        typer.echo(f"  not seen: {each.what}: {each.why}. {each.how}".rstrip(), err=True)
-    for note in report.notes:
-        typer.echo(f"  {note}", err=True)
     try:
+        screen.print()
+        watch_terminal.show(report, screen)
         write_text(folder / "report.json", report.to_json())
         report.html(folder / "report.html")
     except Exception as error:  # the program's own end is told whatever happens here
         typer.echo(f"ogive: {type(error).__name__}: {_sentence(error)}", err=True)
         return
     typer.echo(f"Report: {folder / 'report.html'}", err=True)
+
+
+def _show_log(log: Path, out: Path | None) -> None:
+    """The report of a log, of a training that was killed or still runs too."""
+    from ogive.watch import WatchError, read_log
+
+    try:
+        report = read_log(log)
+    except WatchError as error:
+        _fail(_sentence(error))
+    _write_watched(report, _results_folder(out or log.parent), Console(stderr=True))
 
 
 def _predict_networks(

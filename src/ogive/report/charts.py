@@ -422,15 +422,16 @@ def functions(
     x: np.ndarray,
     curves: Sequence[tuple[str, np.ndarray]],
     *,
-    normal: np.ndarray,
+    reference: np.ndarray,
     measured: tuple[Sequence[float], Sequence[float]] | None,
     label: str,
     height: int = 300,
     clip: tuple[float, float] = (-2.0, 3.0),
 ) -> Chart:
-    """f, f′ and f″ over the density of their input: measured as steps, N(0, 1) as a line.
+    """f, f′ and f″ over the density of their input: measured as steps, a reference as a line.
 
-    `measured` is (edges, density); it and the normal curve share the lowest part of the chart.
+    `measured` is (edges, density); it and the reference, a density at `x`, share the lowest part of
+    the chart.
     """
     shown_y = np.concatenate([y for _, y in curves])
     low = max(float(np.nanmin(shown_y)), clip[0])
@@ -446,8 +447,8 @@ def functions(
     )
     plot.xaxis.axis_label = "x"
     plot.xgrid.grid_line_color = GRID[0]
-    edges, density = measured or (x, (normal[1:] + normal[:-1]) / 2)
-    top = max(*density, *normal)
+    edges, density = measured or (x, (reference[1:] + reference[:-1]) / 2)
+    top = max(*density, *reference)
     raised = floor + scale * np.asarray(density) / top
     seen = Quad(
         left="left", right="right", bottom=floor, top="top", fill_color=SHADE[0], line_color=None
@@ -455,11 +456,10 @@ def functions(
     add(plot, source(left=edges[:-1], right=edges[1:], top=raised), seen)
     for axis in ("width", "height"):
         plot.add_layout(Span(location=0, dimension=axis, line_color=SOFT[0], line_width=0.8))
-    data = source(
-        x=x, normal=floor + scale * normal / top, **{f"y{i}": y for i, (_, y) in enumerate(curves)}
-    )
+    dashed = floor + scale * reference / top
+    data = source(x=x, reference=dashed, **{f"y{i}": y for i, (_, y) in enumerate(curves)})
     if measured:
-        add(plot, data, LineGlyph(x="x", y="normal", line_color=SOFT[0], line_dash="3 3"))
+        add(plot, data, LineGlyph(x="x", y="reference", line_color=SOFT[0], line_dash="3 3"))
     shown = []
     for index, (name, _) in enumerate(curves):
         look = palette.CURVES[name]

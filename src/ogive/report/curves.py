@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ SPAN = 6.0
 
 @dataclass(frozen=True)
 class Curves:
-    """f, f′, f″ of one unary function at its default parameters."""
+    """f, f′, f″ of one unary function."""
 
     x: np.ndarray
     value: np.ndarray
@@ -25,19 +26,27 @@ class Curves:
     """Density of N(0, 1) at x."""
 
 
-def defaults(card: Card) -> list[float]:
-    """Default values of the parameters in the formula."""
-    return [float(each.default) for each in card.parameters if each.operand]
+def operands(card: Card, given: Mapping[str, float] | None = None) -> list[float]:
+    """Values of the parameters in the formula: as given, else the defaults."""
+    given = given or {}
+    return [float(given.get(p.name, p.default)) for p in card.parameters if p.operand]
 
 
-def curves(card: Card, points: int = 241) -> Curves:
+def curves(
+    card: Card,
+    points: int = 241,
+    *,
+    given: Mapping[str, float] | None = None,
+    ends: tuple[float, float] = (-SPAN, SPAN),
+) -> Curves:
     """Sample a unary function, on both sides of each branch point; jumps leave a gap."""
     import ogive.formula.numpy as formula
 
-    x = np.linspace(-SPAN, SPAN, points)
-    at = defaults(card)
+    low, high = ends
+    x = np.linspace(low, high, points)
+    at = operands(card, given)
     breaks = card.claims.breaks if card.claims else ()
-    gaps = [b for b in breaks if -SPAN < b < SPAN]
+    gaps = [b for b in breaks if low < b < high]
     # Sample just below and just above each break, but not on it.
     x = np.array(sorted({*x.tolist()} - set(gaps) | {b + s * 1e-9 for b in gaps for s in (-1, 1)}))
     value, slope, curvature = (
@@ -68,6 +77,6 @@ def output_density(card: Card, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
     n = 4096
     normal = NormalDist()
     z = np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])
-    y = np.asarray(formula.value(card, z, *defaults(card)), dtype=float)
+    y = np.asarray(formula.value(card, z, *operands(card)), dtype=float)
     density, edges = np.histogram(y, bins=bins, density=True)
     return edges, density

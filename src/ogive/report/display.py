@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ogive.catalog import Card
 from ogive.catalog.text import text as text
 
+from .writer import write_text as write_text
+
 if TYPE_CHECKING:
     from ogive.predict import ModelPrediction, Network
     from ogive.study.result import StudyResult
+    from ogive.watch import Report
 
 
 def renderables(card: Card, width: int) -> Iterable[Any]:
@@ -77,3 +80,26 @@ def model_prediction_html(found: ModelPrediction) -> str | None:
     except ImportError:
         return None
     return predict_terminal.model_html(found)
+
+
+def watch_renderables(report: Report, width: int) -> Iterable[Any]:
+    """What rich prints of a watched training, for a terminal of so many columns."""
+    from . import watch_terminal
+
+    return watch_terminal.renderables(report, width)
+
+
+def watch_html(report: Report) -> str | None:
+    """A fragment for a notebook, or None where rich is not installed."""
+    try:
+        from . import watch_terminal
+    except ImportError:
+        return None
+    return watch_terminal.html(report)
+
+
+def write_watch_page(report: Report, path: str | Path) -> None:
+    """Write the page of a watched training as one file that works offline."""
+    from . import watch_page
+
+    watch_page.write(report, path)

@@ -37,7 +37,7 @@ def view(
         page_charts[f"curve-{card.name}"] = charts.functions(
             sampled.x,
             [("f", sampled.value), ("f′", sampled.slope), ("f″", sampled.curvature)],
-            normal=sampled.normal,
+            reference=sampled.normal,
             measured=density,
             label=f"{card.title} with its first and second derivative, over the input's density",
         )

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from .charts import Chart
 from .writer import REPORT_LIMIT, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+MARGIN = 10_000
+"""Bytes of the limit that a page leaves free."""
+
+PLACE = 600
+"""Most bytes that the HTML around a chart takes."""
 
 
 @cache
@@ -61,6 +68,17 @@ def library() -> Markup:
 def packed(chart: Chart) -> Markup:
     """A chart's JSON for the page."""
     return embedded_json(chart.item())
+
+
+def within(room: int, parts: Iterable[tuple[str, Markup, int]]) -> dict[str, Markup]:
+    """Of the parts, most important first, those that fit: key, text, in how many places."""
+    kept = {}
+    for key, part, places in parts:
+        size = len(part.encode()) + PLACE * places
+        if size <= room:
+            kept[key] = part
+            room -= size
+    return kept
 
 
 def render(

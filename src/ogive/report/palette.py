@@ -57,6 +57,14 @@ CURVES = {
 }
 """Value, derivative, second derivative on a card."""
 
+UNITS = (
+    SHADE,
+    INK,
+    (STYLES["silu"].light, STYLES["silu"].dark),
+    (STYLES["sigmoid"].light, STYLES["sigmoid"].dark),
+)
+"""Units of a layer by their code: learning, dead, dormant, saturated; distinct in greyscale too."""
+
 MISSING = "#9aa1a9"
 """A cell of a heat map without a finite value."""
 

@@ -31,10 +31,6 @@ MEASURES = {
     "saturated": "saturated units",
 }
 
-MARGIN = 10_000
-PLACE = 600
-"""Most bytes that the HTML around a chart takes."""
-
 ROWS = (10_000, 30, 8, 2)
 """Most rows of each depth's table; smaller limits are tried if the tables do not fit."""
 
@@ -60,15 +56,10 @@ def html(result: StudyResult, limit: int = REPORT_LIMIT) -> str:
     for rows in ROWS:
         # Tables come first, since they hold all conclusions; charts get the remaining bytes.
         text = view.render({}, rows)
-        if len(text.encode()) < limit - MARGIN:
+        if len(text.encode()) < limit - page.MARGIN:
             break
-    room = limit - MARGIN - len(text.encode()) - len(page.library())
-    kept: dict[str, Markup] = {}
-    for key, part, places in view.parts():
-        size = len(part.encode()) + PLACE * places
-        if size <= room:
-            kept[key] = part
-            room -= size
+    room = limit - page.MARGIN - len(text.encode()) - len(page.library())
+    kept = page.within(room, view.parts())
     return view.render(kept, rows) if kept else text
 
 

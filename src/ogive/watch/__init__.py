@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .callbacks import lightning_callback, trainer_callback
 from .errors import WatchError
 from .faults import FAULTS, Fault
-from .lines import JsonLines
+from .lines import JsonLines, read_log
 from .records import (
     Check,
     Cost,
@@ -29,6 +29,7 @@ from .records import (
     Watched,
 )
 from .script import Program, run_script
+from .sinks import MLflow, TensorBoard, WandB
 
 if TYPE_CHECKING:
     from .monitor import Monitor
@@ -48,16 +49,20 @@ __all__ = [
     "Layer",
     "LayerStats",
     "LightningCallback",
+    "MLflow",
     "Monitor",
     "Program",
     "Progress",
     "Report",
     "Sink",
+    "TensorBoard",
     "TrainerCallback",
     "UnitMap",
     "Unseen",
+    "WandB",
     "WatchError",
     "Watched",
+    "read_log",
     "run_script",
 ]
 
