@@ -117,6 +117,16 @@ def test_strict_and_module_and_a_folder_of_its_own_for_each_run(folder: Path) ->
     ]  # fmt: skip
 
 
+def test_the_period_and_the_demonstration(folder: Path) -> None:
+    assert watch(folder, "--every", "1", "--out", "found", "train.py").returncode == 0
+    report = Report.from_dict(json.loads((folder / "found" / "report.json").read_text()))
+    assert report.cost.every == 1
+    assert report.models[0].observed == report.models[0].steps == 40
+    assert watch(folder, "--demo", "--strict").returncode == 1
+    report = Report.from_dict(json.loads((folder / "watch" / "demo" / "report.json").read_text()))
+    assert "vanishing_gradient" in {each.fault for each in report.errors}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
