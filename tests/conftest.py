@@ -25,3 +25,13 @@ def _same_number_of_threads_afterwards() -> Iterator[None]:
     before = ogive.get_num_threads()
     yield
     ogive.set_num_threads(before)
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """For small networks, which wait for a second thread longer than it saves."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -16,6 +16,8 @@ import ogive  # noqa: E402
 import ogive.torch  # noqa: E402
 from ogive.watch import FAULTS, WatchError, cures  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 nn, F = torch.nn, torch.nn.functional
 
 

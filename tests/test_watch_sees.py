@@ -26,6 +26,7 @@ from watch_models import (  # noqa: E402
 )
 
 nn, F = torch.nn, torch.nn.functional
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def seen(report: Any) -> list[tuple[Any, ...]]:
