@@ -46,7 +46,7 @@ def half_type(name: str) -> Any:
 
 def references(stride: int = 400_009) -> Arrays:
     """Points and the right results there, by key."""
-    from ogive._api import modes
+    from ogive._numpy.api import modes
     from ogive.catalog import find, names
     from ogive.reference import gated, measure, ulp
 
@@ -460,7 +460,7 @@ def page(found: dict[str, Any]) -> str:
         "<!-- Written by benchmarks/cuda.py; do not edit below. -->",
         "",
         f"Measured on one {about['gpu']}, driver {about['driver']}, CUDA {about['cuda']}, "
-        f"torch {about['torch']}, Triton {about['triton']}.",
+        f"torch {about['torch']}, Triton {about['triton']}: kernels of {about['kernels']}.",
         "",
         "## Errors",
         "",
@@ -509,8 +509,12 @@ def machine() -> dict[str, str]:
 
     query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     name, driver = subprocess.run(query, capture_output=True, text=True).stdout.split(", ")
+    folder = HERE.parent / "src/ogive/torch/_triton"
+    last = ["git", "log", "-1", "--format=commit %h of %cs", "--", str(folder)]
+    commit = subprocess.run(last, capture_output=True, text=True, cwd=HERE).stdout.strip()
     return {
         "gpu": name,
+        "kernels": commit or "an unknown commit",
         "driver": driver.split()[0],
         "cuda": str(torch.version.cuda),
         "torch": torch.__version__,

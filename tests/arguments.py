@@ -18,8 +18,7 @@ import numpy as np
 import ogive
 from cases import flat, other_number, public, public_modes
 from fuzz_numpy import BAD_OPTIONS
-from ogive._lean import inputs as lean_inputs
-from ogive._unary import INPUTS
+from ogive.calls import rules
 from ogive.catalog import Card
 from ogive.catalog.card import BELOW_ZERO
 
@@ -49,10 +48,7 @@ class Function:
         card, mode = self.card, self.mode
         if card.kind == "heads":
             return tuple(name for name, _ in card.inputs) or ("z", "target")
-        if "lean" in mode:
-            return lean_inputs(card.name, mode)
-        x = ("a", "b") if card.gate else INPUTS.get(mode, ("x",))
-        return ("dy", *x) if card.gate and mode == "backward" else x
+        return rules.inputs(card, mode)
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ import ml_dtypes
 import numpy as np
 
 import ogive
-from ogive._api import PUBLIC_MODES
+from ogive._numpy.api import PUBLIC_MODES
 from ogive.calls import formats
 from ogive.catalog import Card, Parameter
 

@@ -30,6 +30,7 @@ LIMITS: dict[str, str] = {
     "kernels/drivers/elementwise.hpp:streamed_bytes": "time",
     "kernels/drivers/elementwise.hpp:ahead_bytes": "time",
     "kernels/drivers/unary_bits.hpp:word_bits": "elements",
+    "kernels/drivers/unary_bits.hpp:count": "elements",
     "kernels/drivers/unary_bits.hpp:line": "elements",
     "kernels/drivers/unary_bits.hpp:size": "streamed",
     "kernels/drivers/unary_bits.hpp:ahead": "time",
@@ -55,13 +56,13 @@ LIMITS: dict[str, str] = {
     "calls/losses.py:FEW_ROWS": "linear",
     "calls/losses.py:SMALL": "linear",
     "calls/losses.py:LARGE": "linear",
-    "_linear.py:PIECE": "linear",
+    "_numpy/linear.py:PIECE": "linear",
     "calls/checks.py:MOST_CHECKED": "parameters",
     "torch/_random_slopes.py:KEPT_ROWS": "torch",
     "torch/_launch.py:ONE_THREAD": "torch",
-    "torch/_heads.py:FEW": "torch",
-    "torch/_heads.py:ROW": "torch",
+    "torch/_loss_eager.py:FEW": "torch",
     "torch/_parallel.py:SOME": "torch",
+    "torch/_triton/focal_losses.py:MOST_FACTORS": "torch",
     "torch/_triton/heads.py:CHUNK_BYTES": "torch",
     "torch/_unary.py:MOST_KEPT": "torch",
     "torch/_unary.py:MOST_ORDERS": "torch",
@@ -76,17 +77,19 @@ LOOPED_OVER = {"elements", "row", "losses"}
 
 NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
-    "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits",  # places
+    "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits", "degree",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
     "rooms", "options", "smoothing", "most_numbers", "some",
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "kernels/drivers/rows.hpp:size",  # bytes
     "catalog/text.py:WIDTH",  # columns
+    "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS",
+    "torch/_kept.py:ROWS_OF_LOSSES",  # a sample
 }  # fmt: skip
 """Integer constants that count or place something else, by name, some by file and name."""
 
 OTHER_FOLDERS = (
-    "formula/", "study/", "report/", "reference/", "predict/", "cli.py",
+    "formula/", "study/", "report/", "reference/", "predict/", "watch/", "cli.py",
     "kernels/drivers/internal/",
 )  # fmt: skip
 """Where no array is computed in pieces whose sizes a user's call would meet."""
@@ -162,6 +165,9 @@ def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
     plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("ordered_sum::", "sum_")
     plain = plain.replace("sizeof(T)", str(itemsize)).replace("sizeof(float)", "4")
     plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
+    plain = re.sub(
+        r"lanes == (\d+) \? (\d+) : (\d+)", lambda m: m[2 if int(m[1]) == LANES else 3], plain
+    )
 
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.Constant):

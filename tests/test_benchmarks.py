@@ -209,7 +209,7 @@ def test_the_first_round_of_turns_is_not_compared():
 
 def test_training_takes_one_course_whoever_computes():
     training = pytest.importorskip("torch_training").training
-    from ogive.torch._heads import FEW
+    from ogive.torch._loss_eager import FEW
 
     accounts = {}
     for functions in ("torch", "ogive", "lean"):

@@ -33,7 +33,7 @@ from cases import (
     run_python,
     values,
 )
-from ogive._lean import inputs
+from ogive.calls.rules import inputs
 
 LENGTHS = [*range(71), 255, 256, 257, 511, 512, 513]
 ROW_LENGTHS = [*range(1, 36), 255, 256, 257, 1000]
@@ -246,7 +246,7 @@ def everything() -> dict[str, str]:
         for call in [*ELEMENTWISE, *SAMPLED]:
             note(f"{call.id}-{dtype.name}", call(*operands(call, dtype, count=3000)))
         for name in dir(ogive.lean):
-            x, kept = values(dtype, count=3001), inputs(name, "lean_backward")
+            x, kept = values(dtype, count=3001), inputs(ogive.card(name), "lean_backward")
             y, mask = getattr(ogive.lean, name)(x)
             given = {"dy": values(dtype, count=3001, finite=True), "y": y, "mask": mask}
             note(f"lean-{name}-{dtype.name}", y)

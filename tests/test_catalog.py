@@ -14,7 +14,7 @@ import pytest
 import ogive
 from cases import public, public_modes
 from ogive import _native
-from ogive._api import PUBLIC_MODES
+from ogive._numpy.api import PUBLIC_MODES
 from ogive.calls.loop import Operand, loop, modes
 from ogive.calls.losses import loss_of
 from ogive.catalog import find

@@ -143,13 +143,16 @@ def parameters(command: str) -> set[str]:
 
 
 def test_every_subcommand_and_every_option_is_varied() -> None:
-    assert set(SUBCOMMANDS) == {"study", "list", "show", "predict"}
+    assert set(SUBCOMMANDS) == {"study", "list", "show", "predict", "watch"}
     assert parameters("study") == set(STUDY) | set(HOW) | WRITES
     assert parameters("list") == set()
     assert parameters("show") == {"name", "html"}
     assert parameters("predict") == {
         "model", "activation", "depth", "init", "bias_std", "width", "input", "html", "json",
     }  # fmt: skip  # varied in test_predict_command
+    assert parameters("watch") == {
+        "script", "module", "every", "rules", "out", "strict", "demo",
+    }  # fmt: skip  # varied in test_watch_program
     top = {each.name for each in typer.main.get_command(cli.app).params}
     assert top == {"version"}
 

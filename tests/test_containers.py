@@ -191,7 +191,7 @@ def test_functions_are_pickled_by_name(name: str, mode: str) -> None:
 FIRST_USE = """
 import pickle, sys, threading
 import ogive
-from ogive._api import PUBLIC_MODES, modes
+from ogive._numpy.api import PUBLIC_MODES, modes
 
 sys.setswitchinterval(1e-7)
 calls = [(name, mode) for name in ogive.catalog.names() for mode in modes(name)]

@@ -28,8 +28,8 @@ from cases import (
     public_modes,
 )
 from limits import LIMITS, LOOPED_OVER, NO_SIZES, around, constants, limit, sizes_of, values
-from ogive._lean import inputs
 from ogive.calls.losses import checked_chunk
+from ogive.calls.rules import inputs
 from ogive.catalog import Card
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
@@ -76,7 +76,7 @@ def test_lean_forms_of_any_length_have_the_bits_of_few_elements(dtype: Any) -> N
     x, dy = random.normal(0, 2, (2, PATTERN)).astype(dtype)
     for name in dir(ogive.lean):
         forward, backward = public(name, "lean"), public(name, "lean_backward")
-        kept = inputs(name, "lean_backward")
+        kept = inputs(ogive.card(name), "lean_backward")
         y, mask = forward(x)
         dx = backward(*({"dy": dy, "y": y, "mask": mask}[k] for k in kept))
         marks = np.unpackbits(mask, count=PATTERN, bitorder="little")
@@ -134,7 +134,10 @@ def test_a_lean_gradient_that_is_streamed_has_the_bits_of_few_elements() -> None
 
         def kept(x: Any, name: str = name, forward: Any = forward) -> list[Any]:
             y, mask = forward(x)
-            return [{"y": y, "mask": mask}[each] for each in inputs(name, "lean_backward")[1:]]
+            return [
+                {"y": y, "mask": mask}[each]
+                for each in inputs(ogive.card(name), "lean_backward")[1:]
+            ]
 
         expected = backward(dy, *kept(x))
         out = np.zeros(n, np.float32)
@@ -305,7 +308,7 @@ def test_a_layer_takes_any_number_of_rows_and_of_classes() -> None:
         x = random.normal(0, 1, (n, 2)).astype(np.float32)
         judge_linear(x, W, random.integers(0, wide, n), f"{n} rows")
     inner = 64
-    piece = limit("_linear.py:PIECE") // (4 * inner)
+    piece = limit("_numpy/linear.py:PIECE") // (4 * inner)
     W = random.normal(0, 1, (2 * piece + 1, inner)).astype(np.float16)  # widened in pieces
     x = random.normal(0, 0.3, (2, inner)).astype(np.float32)
     for n in (piece, piece + 1, 2 * piece + 1):

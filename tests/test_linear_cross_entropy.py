@@ -18,7 +18,7 @@ from ogive.reference import arb as enclosures
 from ogive.reference import ulp
 from test_heads import CHOICES, IGNORED, LONG, cross_entropy, pairs
 
-MODULE = importlib.import_module("ogive._linear")
+MODULE = importlib.import_module("ogive._numpy.linear")
 GRAD = ogive.value_and_grad.linear_cross_entropy
 ROWS, INPUTS, CLASSES = 7, 4, 5
 random = np.random.default_rng(0)

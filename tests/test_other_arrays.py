@@ -19,7 +19,7 @@ import xarray as xr
 
 import ogive
 from cases import BF16, assert_same_bits, flat, public, public_modes
-from ogive._lean import inputs as lean_inputs
+from ogive.calls.rules import inputs
 
 random = np.random.default_rng(0)
 X, DY, OTHER = random.normal(0, 2, (3, 4, 5))
@@ -46,7 +46,7 @@ def arguments(name: str, mode: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if mode == "lean_backward":
         y, mask = getattr(ogive.lean, name)(X)
         given = {"dy": DY, "y": y}
-        return {k: given[k] for k in lean_inputs(name, mode) if k != "mask"}, {"mask": mask}
+        return {k: given[k] for k in inputs(ogive.card(name), mode) if k != "mask"}, {"mask": mask}
     reduces = kind(name) == "rows" and np.ndim(getattr(ogive, name)(X, **options)) == 1
     dy = {"dy": DY[:, 0] if reduces else DY} if mode.startswith("backward") else {}
     return dy | {"y" if mode == "backward_from_output" else "x": X}, options

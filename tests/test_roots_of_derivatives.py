@@ -84,3 +84,20 @@ def test_sign_and_size_next_to_a_root(name: str, mode: str, root: float, fmt: ul
             assert (found > 0) - (found < 0) == (want > 0) - (want < 0), (point, dy, found, want)
             near = max(unit * abs(dy), float(fmt.spacing(np.array([want]))[0]))
             assert abs(found - want) <= near, (point, dy, found, want)
+
+
+@every_format
+@pytest.mark.parametrize(
+    ("name", "root"), [(name, root) for name, mode, root in ROOTS if mode == "derivative"]
+)
+def test_a_zero_upstream_takes_the_sign_of_the_slope(
+    name: str, root: float, fmt: ulp.Format
+) -> None:
+    """A slope is a sum of two, whose products with 0 may be zeros of both signs."""
+    x = around(root, fmt)
+    slope = getattr(ogive.derivative, name)(x).astype(np.float64)
+    x, slope = x[slope != 0], slope[slope != 0]
+    for zero in (0.0, -0.0):
+        dx = getattr(ogive.backward, name)(np.full_like(x, zero), x).astype(np.float64)
+        assert not dx.any()
+        np.testing.assert_array_equal(np.signbit(dx), np.signbit(zero * slope))

@@ -26,7 +26,7 @@ def test_a_slip_makes_what_its_examples_show():
 
 @with_operators
 def test_mutants_of_a_change_lie_in_it():
-    file = "src/ogive/_lean.py"
+    file = "src/ogive/_numpy/lean.py"
     found = mutants.drawn(50, 1, set(), {file: {58}})
     assert found
     assert found == mutants.drawn(50, 1, set(), {file: {58}})

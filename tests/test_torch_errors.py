@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
-from ogive.torch import _heads, _warn  # noqa: E402
+from ogive.torch import _loss_kernels, _warn  # noqa: E402
 from torch_kinds import OnlyAten, Wrapped  # noqa: E402
 
 X, Z, LABELS = torch.randn(3, 4), torch.randn(3, 5), torch.tensor([0, 1, 2])
@@ -195,7 +195,7 @@ def test_an_error_inside_an_operator_is_not_taken_for_a_kind_without_one(
         raise NotImplementedError("inside")
 
     z, target = torch.randn(3, 5), torch.tensor([0, 4, 2])
-    monkeypatch.setattr(_heads.Head, "run", broken)
+    monkeypatch.setattr(_loss_kernels.Kernels, "run", broken)
     with pytest.raises(RuntimeError, match="ogive::cross_entropy failed: inside") as found:
         ot.cross_entropy(Wrapped(z), target)
     assert found.type is RuntimeError

@@ -16,10 +16,11 @@ import torch.nn.functional as F  # noqa: E402
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
 from cases import ELEMENT_LOSSES, ROW_LOSSES, other_number  # noqa: E402
+from ogive.calls import losses  # noqa: E402
 from ogive.catalog import Card, find  # noqa: E402
 from ogive.torch import _heads  # noqa: E402
 from ogive.torch._formats import HALVES  # noqa: E402
-from ogive.torch._heads import FEW  # noqa: E402
+from ogive.torch._loss_eager import FEW  # noqa: E402
 from torch_cases import same_bits, to_numpy, weighted  # noqa: E402
 
 ROWS, CLASSES = 6, 5
@@ -163,7 +164,10 @@ def kept_by(call: Any) -> tuple[Any, list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("options", [{}, {"reduction": "none"}, {"weight": torch.ones(64)}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reduction": "none"}, {"weight": torch.ones(64)}, {"label_smoothing": float("0")}],
+)  # the default, as an object of its own
 def test_no_tensor_is_made_for_backward_of_many_logits(
     options: dict[str, Any], dtype: torch.dtype
 ) -> None:
@@ -547,7 +551,7 @@ def test_a_tensor_without_axes_is_a_number(reduction: str) -> None:
 
 @pytest.mark.parametrize("target", ["labels", "probabilities", "images"])
 def test_the_names_of_options_are_the_card_s(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_heads.Head, "define_operators", lambda self: None)
+    monkeypatch.setattr(_heads, "Operators", lambda derivatives: None)
     card, names = find("sparsemax_loss"), {"weight": "of_classes", "ignore_index": "left_out"}
     parameters = [replace(p, name=names.get(p.name, p.name)) for p in card.parameters]
     renamed = _heads.public(_heads.Head(replace(card, peers=(), parameters=tuple(parameters))))
@@ -570,8 +574,8 @@ def test_the_names_of_options_are_the_card_s(target: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("name", ["sparsemax_loss", "binary_cross_entropy"])
 def test_a_loss_may_have_no_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_heads.Head, "define_operators", lambda self: None)
-    monkeypatch.setattr(_heads.Head, "between", lambda self, numbers: ())  # of a kernel with them
+    monkeypatch.setattr(_heads, "Operators", lambda derivatives: None)
+    monkeypatch.setattr(losses, "written_order", lambda rows: lambda weights, numbers: ())
     card = find(name)
     without = tuple(p for p in card.parameters if p.role != "weights")
     function = _heads.public(_heads.Head(replace(card, peers=(), parameters=without)))

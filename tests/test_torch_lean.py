@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -81,3 +83,57 @@ def test_compiled_code_keeps_no_more() -> None:
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         compiled(x)
     assert sum(seen.values()) / 4096 <= 4 + BIT
+
+
+def held(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
+    """Bytes that are kept for backward, those of the result apart."""
+    sizes: dict[int, int] = {}
+
+    def pack(t: torch.Tensor) -> torch.Tensor:
+        sizes[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = run(x)
+    return sum(size for at, size in sizes.items() if at != y.untyped_storage().data_ptr())
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", ["gelu", "silu", "mish", "relu", "leaky_relu", "hard_swish"])
+def test_in_place_a_bit_is_all_that_is_kept_beside_the_result(
+    name: str, form: torch.memory_format
+) -> None:
+    f = getattr(ot, name)
+    x = torch.randn(2, 8, 5, 7).to(memory_format=form).requires_grad_()
+    dy = torch.randn(2, 8, 5, 7)
+    found = f(y := x * 1, inplace=True, lean=True)
+    assert found is y
+    assert torch.equal(found, f(x.detach()))
+    if name == "hard_swish":  # it has no lean form
+        assert held(lambda x: f(x * 1, inplace=True, lean=True), x) >= 4 * x.numel()
+        return
+    assert held(lambda x: f(x * 1, inplace=True, lean=True), x) == x.numel() * BIT
+    (dx,) = torch.autograd.grad(found, x, dy)
+    (exact,) = torch.autograd.grad(f(x, lean=True), x, dy)
+    assert torch.equal(dx, exact)
+
+
+def test_what_overwrites_what_was_kept_is_noticed() -> None:
+    x = torch.randn(5, requires_grad=True)
+    y = ot.silu(x.exp(), inplace=True, lean=True)  # exp keeps its result
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+    y = ot.silu(x * 1, inplace=True, lean=True)
+    y += 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_gaps_between_elements_are_left_alone() -> None:
+    x = torch.randn(4, 6, requires_grad=True)
+    whole = x * 1
+    y = ot.mish(whole[:, ::2], inplace=True, lean=True)
+    assert torch.equal(whole[:, 1::2], x[:, 1::2])
+    (dx,) = torch.autograd.grad(y.sum(), x)
+    (exact,) = torch.autograd.grad(ot.mish(x[:, ::2], lean=True).sum(), x)
+    assert torch.equal(dx, exact)

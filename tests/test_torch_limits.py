@@ -24,21 +24,31 @@ import torch.nn.functional as F  # noqa: E402
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
 from ogive.calls import losses as numpy_losses  # noqa: E402
-from ogive.torch import _heads, _launch, _parallel, _random_slopes, _unary  # noqa: E402
+from ogive.torch import (  # noqa: E402
+    _launch,
+    _loss_eager,
+    _loss_elements,
+    _loss_kernels,
+    _parallel,
+    _random_slopes,
+    _unary,
+)
 from torch_cases import same_bits  # noqa: E402
 
 near = torch.testing.assert_close
 HELD = {
     "_launch.ONE_THREAD", "_random_slopes.KEPT_ROWS", "_random_slopes.ONE_THREAD",
-    "_heads.CHUNK", "_heads.FEW", "_heads.ROW", "_heads.ONE_THREAD",
+    "_loss_eager.FEW", "_loss_elements.CHUNK", "_loss_kernels.CHUNK", "_loss_kernels.ONE_THREAD",
     "_parallel.FEW_ROWS", "_parallel.SMALL", "_parallel.SOME", "_unary.MOST_KEPT",
     "_unary.MOST_ORDERS", "_triton.heads.CHUNK_BYTES",
     "_triton.draws.BLOCK", "_triton.elementwise.BLOCK", "_triton.heads.BINARY_BLOCK",
-    # by tests/test_torch_triton.py, whose fixture makes them small
+    # by tests/test_torch_triton.py: a gamma on either side, and a fixture that makes rows long
+    "_triton.focal_losses.MOST_FACTORS",
     "_triton.row_functions.LONGEST_BLOCK", "_triton.row_functions.LOOP_BLOCK",
 }  # fmt: skip
 NO_LIMITS = {"SEEDS", "IGNORED", "KERNELS", "TRANSFORMS", "OPERATOR", "FORMULA", "SUMMED",
-             "NARROWED", "LSE", "GAP", "OWNED", "TOTAL", "WARPS"}  # fmt: skip
+             "NARROWED", "LSE", "GAP", "OWNED", "TOTAL", "WARPS",
+             "ROWS", "COLUMNS", "ROWS_OF_LOSSES"}  # fmt: skip
 
 
 def around(*limits: int) -> list[int]:
@@ -90,9 +100,9 @@ def test_losses_of_elements(
             partial(F.binary_cross_entropy_with_logits, target=target, **given), numbers(n).neg(),
         )  # fmt: skip
 
-    for n in around(_heads.ONE_THREAD, _heads.ROW, 2 * _heads.ROW):
+    for n in around(_loss_kernels.ONE_THREAD, numpy_losses.ROW, 2 * numpy_losses.ROW):
         compare(n)
-    for module in (numpy_losses, _heads):
+    for module in (numpy_losses, _loss_elements, _loss_kernels):
         monkeypatch.setattr(module, "CHUNK", 8)
     for n in around(8, 16):
         compare(n)
@@ -110,16 +120,16 @@ def test_losses_of_rows(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
             both = partial(ot.cross_entropy, **given), partial(F.cross_entropy, **given)
             check(*both, numbers(rows, 3).neg())
 
-    for rows in around(_heads.SCRATCH.most):
+    for rows in around(_loss_kernels.SCRATCH.most):
         compare(rows)
-    for module in (numpy_losses, _heads):
+    for module in (numpy_losses, _loss_elements, _loss_kernels):
         monkeypatch.setattr(module, "CHUNK", 8)
     for rows in around(8, 16):
         compare(rows)
 
 
 def test_a_gradient_is_kept_for_few_logits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_heads, "FEW", 12)
+    monkeypatch.setattr(_loss_eager, "FEW", 12)
     kept: list[Any] = []
     given = {"target": torch.tensor([1])}
     for n in around(12):

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: E402
 
 import ogive  # noqa: E402
 import ogive.torch as ot  # noqa: E402
+from cases import other_number  # noqa: E402
 
 SHARED = [
     (card.name, peer.name.rpartition(".")[2], card.title)
@@ -103,3 +104,36 @@ def test_weights_may_be_what_as_tensor_takes() -> None:
     z, t = data("cross_entropy")
     expected = ot.cross_entropy(z, t, torch.tensor([1.0, 2, 3, 4, 5]))
     assert torch.equal(ot.cross_entropy(z, t, [1, 2, 3, 4, 5]), expected)
+
+
+FORMS = (
+    ogive.linear_cross_entropy, ogive.value_and_grad.linear_cross_entropy, ot.linear_cross_entropy,
+    ot.vocab_parallel_cross_entropy, ot.vocab_parallel_linear_cross_entropy,
+    ot.nn.LinearCrossEntropyLoss, ot.nn.CrossEntropyLoss.signature,
+)  # fmt: skip
+
+
+def test_every_form_of_a_loss_takes_the_options_of_its_card() -> None:
+    for card in ogive.catalog("heads"):
+        for form in (getattr(ogive, card.name), getattr(ot, card.name)):
+            missing = {p.name for p in card.parameters} - {*inspect.signature(form).parameters}
+            assert missing <= {"axis", "bias", "accumulate"}, form
+    own = {p.name for p in ogive.card("cross_entropy").parameters if p.role != "axis"}
+    for form in FORMS:
+        signature = form if isinstance(form, inspect.Signature) else inspect.signature(form)
+        assert own <= {*signature.parameters}, form
+
+
+def test_a_linear_loss_keeps_its_options_and_hands_them_on() -> None:
+    x, target = torch.randn(6, 4), torch.arange(6) % 5
+    for p in ogive.card("cross_entropy").parameters:
+        if not p.operand:
+            continue
+        value = other_number(p)
+        layer = ot.nn.LinearCrossEntropyLoss(4, 5, **{p.name: value})
+        assert f"{p.name}={value!r}" in repr(layer)
+        found = layer(x, target)
+        expected = ot.linear_cross_entropy(x, layer.linear.weight, target, **{p.name: value})
+        usual = ot.linear_cross_entropy(x, layer.linear.weight, target)
+        assert torch.equal(found, expected)
+        assert not torch.equal(found, usual)

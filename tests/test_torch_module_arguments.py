@@ -186,7 +186,8 @@ class Both(torch.nn.Module):
 
 
 def test_every_argument_of_swap_counts() -> None:
-    assert list(inspect.signature(ot.swap).parameters) == ["model", "functional", "lean"]
+    # What `fuse` does is tested by test_torch_swap_fused.
+    assert list(inspect.signature(ot.swap).parameters) == ["model", "functional", "lean", "fuse"]
     x = some(4, ROW).float().requires_grad_()
     for functional, lean, by_report in itertools.product(
         (False, True), (None, True, False), (False, True)

@@ -42,18 +42,18 @@ def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
     run(world, [*tests, "data_parallel"] if world == 2 else tests, tmp_path)
 
 
+def test_functions_take_shards_and_a_swapped_model_tensor_parallel(tmp_path: Path) -> None:
+    run(2, ["functions_of_shards", "a_swapped_model_in_tensor_parallel"], tmp_path)
+
+
 def test_what_a_rank_knows_of_masked_rows() -> None:
-    from ogive.torch._parallel import GAP, LSE, OWNED, _facts
+    from ogive.torch._parallel import GAP, LOSS, LSE, OWNED, Options, _facts
 
     inf = torch.inf
     z = torch.tensor([[-inf, 1.0, 2.0], [-inf, 1.0, 2.0], [-inf, -inf, -inf], [30.0, 0.0, -inf]])
-    options = {
-        "softcap": None,
-        "temperature": 1.0,
-        "weight": None,
-        "label_smoothing": 0.0,
-        "z_loss": 0.0,
-    }
+    options = Options(
+        **{p.name: p.default for p in LOSS.options.values() if p.name in Options._fields}
+    )
     found = _facts(z, torch.tensor([7, 3, 4, 3]), 3, options)
     torch.testing.assert_close(found[:, LSE], torch.logsumexp(z.double(), -1))
     assert found[:, OWNED].tolist() == [0, 1, 1, 1]

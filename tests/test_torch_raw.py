@@ -56,12 +56,12 @@ def test_rows_one_after_the_other_are_the_rows_of_any_strides() -> None:
     z = np.random.default_rng(3).normal(size=(5, 7)).astype(np.float32)
     mask, out = np.random.default_rng(4).random((5, 7)) > 0.3, np.empty((5, 7), np.float32)
     handle = _native.raw_handle("softmax", "value")
-    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, 0.5, mask.ctypes.data, out.ctypes.data)
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, 0.5, (mask.ctypes.data,), out.ctypes.data)
     assert np.array_equal(out, ogive.softmax(z, temperature=0.5, where=mask))
     labels, loss = np.array([0, 6, -1, 3, 2]), np.empty(5)
     options, ends = (1.0, 0.1, 0.0, 0.0, 1.0, 1.0), (loss.ctypes.data, None)
     handle = _native.raw_handle("cross_entropy", "labels")
-    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, labels.ctypes.data, *options, *ends)
+    _native.raw_rows(handle, 2, 5, 7, z.ctypes.data, (labels.ctypes.data,), *options, *ends)
     expected = ogive.cross_entropy(
         z, labels, reduction="none", label_smoothing=0.1, ignore_index=-1
     )
@@ -74,12 +74,12 @@ def test_a_whole_number_is_no_address() -> None:
     at, to, each = x.ctypes.data, out.ctypes.data, np.full(8, 0.5)
     for number in (each.ctypes.data, 1, 2, True):
         with pytest.raises(
-            TypeError, match=rf"operand 1 must be a float, or \(address,\): {number}"
+            TypeError, match=rf"operand 1 must be a float or \(address,\): {number}"
         ):
             _native.raw_flat(_native.raw_handle("leaky_relu", "value"), 2, 8, at, number, to)
         handle = _native.raw_handle("softmax", "value")
         with pytest.raises(
-            TypeError, match=rf"operand 1 must be a float, or \(address,\): {number}"
+            TypeError, match=rf"operand 1 must be a float or \(address,\): {number}"
         ):
             _native.raw_rows(handle, 2, 2, 4, at, number, True, to)
         lying = (at, (16, 4)), number, True, (to, (16, 4))
@@ -102,6 +102,23 @@ def test_numbers_for_each_element_or_row_come_as_an_address_in_a_tuple() -> None
     temperatures, handle = np.array([0.5, 2.0]), _native.raw_handle("softmax", "value")
     _native.raw_rows(handle, 2, 2, 4, at, (temperatures.ctypes.data,), True, to)
     assert np.array_equal(out, ogive.softmax(x, temperature=temperatures))
+
+
+def test_an_int_where_a_number_could_stand_is_that_number_in_every_call() -> None:
+    """Of labels one for all rows, never an address; a mask is no int at all."""
+    z, loss = np.random.default_rng(5).normal(size=(3, 7)).astype(np.float32), np.empty(3)
+    at, to, options = z.ctypes.data, loss.ctypes.data, (1.0, 0.0, 0.0, 0.0, 1.0, 1.0)
+    expected = ogive.cross_entropy(z, [4, 4, 4], reduction="none")
+    handle = _native.raw_handle("cross_entropy", "labels")
+    _native.raw_rows(handle, 2, 3, 7, at, 4, *options, to, None)
+    assert np.array_equal(loss.astype(np.float32), expected)
+    loss[:] = 0
+    lying = (at, (28, 4)), 4, *options, (to, (8,)), None
+    _native.raw_strided(handle, 2, (3,), 7, lying)
+    assert np.array_equal(loss.astype(np.float32), expected)
+    mask, handle = np.ones((3, 7), bool), _native.raw_handle("softmax", "value")
+    with pytest.raises(TypeError, match=r"operand 2 must be a bool or \(address,\)"):
+        _native.raw_rows(handle, 2, 3, 7, at, 1.0, mask.ctypes.data, at)
 
 
 def test_strides_that_do_not_fit_are_refused() -> None:

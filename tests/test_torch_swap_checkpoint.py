@@ -179,16 +179,16 @@ def test_gradients_are_those_without_a_checkpoint(way: str, lean: bool | None) -
 
 @pytest.mark.parametrize("way", ["not reentrant", "reentrant", "nested", "selective"])
 def test_the_calls_of_forward_are_made_again(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ogive.torch import _swap
+    from ogive.torch import _functional
 
     _, model, x = pair(WAYS[way])
     ot.swap(model, functional=True)
     called: list[str] = []
     spied = {
         name: lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k)
-        for name, f in _swap.FUNCTIONS.items()
+        for name, f in _functional.FUNCTIONS.items()
     }
-    monkeypatch.setattr(_swap, "FUNCTIONS", spied)
+    monkeypatch.setattr(_functional, "FUNCTIONS", spied)
     y = model(x.requires_grad_())
     first, called[:] = list(called), []
     y.sum().backward()

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
-from ogive.torch._swap import counterpart  # noqa: E402
+from ogive.torch._counterparts import counterpart  # noqa: E402
 
 BASE = torch.linspace(-2, 2, 24).reshape(4, 6)
 KINDS: dict[str, Any] = {

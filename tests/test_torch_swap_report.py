@@ -157,11 +157,45 @@ def test_the_report_is_a_table() -> None:
     table = report.table()
     lines = str(table).splitlines()
     assert lines[0].split() == ["module", "was", "is,", "or", "why", "not"]
-    assert lines[1].split() == ["0", "torch.nn.GELU", "ogive.torch.nn.GELU"]
+    assert lines[1].split() == [
+        "0",
+        "torch.nn.GELU",
+        *["ogive.torch.nn.GELU,", "keeps", "the", "input"],
+    ]
     assert lines[2].startswith("1       left as it is  torch.nn.Softmax: it has no dim")
     assert repr(table) == str(table)
-    assert "<td>torch.nn.GELU</td><td>ogive.torch.nn.GELU</td>" in table._repr_html_()
+    assert (
+        "<td>torch.nn.GELU</td><td>ogive.torch.nn.GELU, keeps the input</td>" in table._repr_html_()
+    )
     console = pytest.importorskip("rich.console").Console(width=150, record=True, quiet=False)
     with console.capture() as captured:
         console.print(table)
     assert "ogive.torch.nn.GELU" in captured.get()
+
+
+OF_LOSSES = "the gradient, the logits and the target"
+
+
+@pytest.mark.parametrize(
+    ("module", "plain", "lean"),
+    [
+        (nn.GELU(), "the input", "the output and a bit per element"),
+        (nn.SiLU(inplace=True), "a copy of the input", "the output and a bit per element"),
+        (nn.ReLU(), "the output", "a bit per element"),
+        (nn.Hardswish(inplace=True), "a copy of the input", "a copy of the input"),
+        (nn.Softmax2d(), "the output", "the output"),
+        (nn.PReLU(3), "the input", "the input"),
+        (nn.GELU("tanh"), "the input", "the input"),
+        (nn.BCEWithLogitsLoss(), OF_LOSSES, OF_LOSSES),
+    ],
+    ids=repr,
+)
+def test_what_each_module_keeps_is_in_the_report(module: nn.Module, plain: str, lean: str) -> None:
+    generator = torch.get_rng_state()
+    for option, expected in ((None, plain), (True, lean)):
+        report = ot.swap(module, lean=option)
+        assert [c.kept for c in report.changed] == [expected]
+        assert f"keeps {expected}" in str(report)
+        assert report.table().rows[0][2].endswith(f", keeps {expected}")
+    assert torch.equal(torch.get_rng_state(), generator)
+    assert all(p.grad is None for p in module.parameters())

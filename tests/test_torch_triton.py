@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import ogive
-from ogive._api import modes
+from ogive._numpy.api import modes
 from ogive.catalog import find, names
 from ogive.formula.tape import defaults
 from ogive.reference import gated as gated_reference
@@ -141,7 +141,8 @@ def test_edges_are_those_of_the_cpu(name: str) -> None:
     for mode in ("value", "derivative"):
         want = measure.function(find(name), mode)(EDGES)
         got = kernels.unary(name, mode, (tensor(EDGES),)).numpy()
-        assert equal(got, want).all(), (mode, got, want)
+        # Next to a tie the CPU may round the other way: each lies within .6 of an ulp.
+        np.testing.assert_allclose(got, want, rtol=2**-23, err_msg=mode)
         if mode == "value":  # where the sign of a zero is part of the function
             zero = want == 0
             assert np.array_equal(np.signbit(got[zero]), np.signbit(want[zero])), (got, want)
@@ -171,7 +172,7 @@ def test_parameters_may_be_numbers_or_tensors(name: str) -> None:
     given = tuple(1.25 * p for p in defaults(name))
     want = kernels.unary(name, "value", (tensor(x),), given).numpy()
     cpu = getattr(ogive, name)(x.astype(np.float64), *given)
-    assert error(want, cpu) <= 0.51
+    assert error(want, cpu) <= measure.CONTRACT["float32", "value"]
     for shape in ((), (3, 1), (2, 3, 5), (2, 1, 5)):
         tensors = tuple(torch.full(shape, p, dtype=torch.float64) for p in given)
         got = kernels.unary(name, "value", (tensor(x),), tensors).numpy()
@@ -195,7 +196,7 @@ def test_gated_functions_and_their_gradients(name: str, fmt: Format) -> None:
     wide = [v.astype(np.float64) for v in (dy, a, b)]
     for got, exact in zip(results, gated_reference.results(find(name), *wide), strict=True):
         if fmt is FLOAT32:
-            assert error(got.numpy(), exact) <= 0.51
+            assert error(got.numpy(), exact) <= measure.CONTRACT["float32", "value"]
         else:
             assert np.array_equal(array(got, a).astype(np.float64), fmt.round_all(exact))
 
@@ -231,7 +232,7 @@ def some_rows() -> list[Any]:
 
 
 @pytest.mark.usefixtures("_short_blocks")
-@pytest.mark.parametrize("name", row_functions.FORWARD)
+@pytest.mark.parametrize("name", row_functions.KINDS)
 def test_rows_hold_the_contract(name: str) -> None:
     random = np.random.default_rng(2)
     for z in some_rows()[::4]:
@@ -247,7 +248,7 @@ def test_rows_hold_the_contract(name: str) -> None:
             assert error(got, want) <= measure.ROWS_CONTRACT
 
 
-@pytest.mark.parametrize("name", row_functions.FORWARD)
+@pytest.mark.parametrize("name", row_functions.KINDS)
 def test_edges_of_rows_are_those_of_the_cpu(name: str) -> None:
     inf, nan = np.inf, np.nan
     for row in ([inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5]):
@@ -331,6 +332,42 @@ def test_binary_cross_entropy_holds_the_contract(smoothing: float) -> None:
     some = (tensor(z[finite]), tensor(t[finite]), torch.tensor(2.0), tensor(w[finite]), smoothing)
     total, _ = kernels.binary_cross_entropy(*some, summed=True)
     np.testing.assert_allclose(float(total), loss[finite].sum(), rtol=1e-13)
+
+
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 4.0, 5.0])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_focal_losses_hold_the_contract(kind: str, gamma: float) -> None:
+    random = np.random.default_rng(8)
+    for z in some_rows()[::9]:
+        weight = random.uniform(0.5, 2, z.size)
+        p = random.uniform(0, 1, z.size).astype(np.float32)
+        target = np.array([z.size // 2]) if kind == "labels" else (p / p.sum())[None]
+        wide = target if kind == "labels" else target.astype(np.float64)
+        options = {"gamma": gamma, "label_smoothing": 0.1 if z.size % 2 else 0.0}
+        loss, dz = ogive.value_and_grad.focal(
+            z.astype(np.float64)[None], wide, weight=weight, reduction="none", **options
+        )
+        given = (tensor(z)[None], torch.from_numpy(target))
+        got, gradient = kernels.focal(*given, weight=torch.from_numpy(weight), **options)
+        assert error(got.float().numpy(), loss) <= measure.ROWS_CONTRACT
+        assert error(gradient.numpy(), dz) <= measure.ROWS_CONTRACT
+
+
+@pytest.mark.parametrize("alpha", [0.25, None])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_losses_of_sigmoids_hold_the_contract(gamma: float, alpha: float | None) -> None:
+    random = np.random.default_rng(9)
+    z = np.concatenate([random.normal(0, 5, 300), random.normal(0, 30, 200), EDGES])
+    z = z.astype(np.float32)
+    t = random.uniform(0, 1, z.size).astype(np.float32)
+    t[:200] = random.integers(0, 2, 200)
+    loss, dz = ogive.value_and_grad.sigmoid_focal(
+        z.astype(np.float64), t.astype(np.float64), alpha, gamma, reduction="none"
+    )
+    got, gradient = kernels.sigmoid_focal(tensor(z), tensor(t), alpha, gamma)
+    assert error(got.numpy(), loss) <= 1
+    assert error(gradient.numpy(), dz) <= 1
 
 
 def test_linear_cross_entropy_in_chunks_is_that_of_the_whole() -> None:
@@ -424,7 +461,7 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
             torch.testing.assert_close(found, want, **near)
         upstream = dy.to(wide.dtype)
         found = kernels.gumbel_softmax(wide, 0.7, False, seed, upstream)
-        near["atol"] = 1e-14
+        near["atol"] = 1e-14 if wide.dtype == torch.float64 else 1e-12
         torch.testing.assert_close(found, back(upstream, wide, 1, 0.7, False, key), **near)
     assert {"gumbel_softmax", "rrelu_sampled"} <= _operators.ON_CUDA.keys()
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)
@@ -433,12 +470,13 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
 SPARSE = ("sparsemax", "entmax15")
 
 
+@pytest.mark.usefixtures("_short_blocks")
 @pytest.mark.parametrize("name", SPARSE)
 def test_threshold_rows_are_near_the_exact_ones(name: str) -> None:
     random = np.random.default_rng(2)
     back = getattr(ogive.backward_from_output, name)
-    for scale in (0.01, 0.3, 1.0, 5.0):
-        for z in some_rows()[::4]:
+    for scale in (0.01, 1.0, 5.0):
+        for z in some_rows()[::9]:
             z = scale * z
             got = kernels.rows(name, "value", (tensor(z)[None],), (0.7,))[0].numpy()
             want = getattr(ogive, name)(z.astype(np.float64), temperature=0.7)
@@ -454,6 +492,7 @@ def test_threshold_rows_are_near_the_exact_ones(name: str) -> None:
     assert error(got, getattr(ogive, name)(z.astype(np.float64))) <= 1
 
 
+@pytest.mark.usefixtures("_short_blocks")
 @pytest.mark.parametrize("name", SPARSE)
 def test_edges_of_threshold_rows_are_those_of_the_cpu(name: str) -> None:
     inf, nan = np.inf, np.nan
@@ -462,11 +501,3 @@ def test_edges_of_threshold_rows_are_those_of_the_cpu(name: str) -> None:
         z = np.array(row, dtype=np.float32)
         got = kernels.rows(name, "value", (tensor(z)[None],))[0].numpy()
         np.testing.assert_allclose(got, getattr(ogive, name)(z), rtol=2**-22, err_msg=str(row))
-
-
-def test_threshold_rows_that_are_too_long_are_left_to_torch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(row_functions, "LONGEST_BLOCK", 16)
-    with pytest.raises(NotImplementedError):
-        kernels.rows("sparsemax", "value", (torch.randn(2, 17),))

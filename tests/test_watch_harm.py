@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import weakref
 from typing import Any
 
@@ -183,6 +185,48 @@ def test_a_mode_of_the_program_is_not_disturbed() -> None:
                 assert torch.empty(2).device.type == "meta"
             loss.backward()
             optimizer.step()
+
+
+def test_copies_and_pickles_of_a_watched_model_are_free_of_it() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    with ogive.watch.Monitor(model, every=1) as monitor:
+        train(model, classes(8), steps=2)
+        target = copy.deepcopy(model)
+        saved = pickle.dumps(model)
+        assert b"ogive" not in saved
+        optimizer = torch.optim.SGD(model.parameters(), 0.05)
+        for _ in range(4):
+            x, _ = classes(8)()
+            optimizer.zero_grad()
+            F.mse_loss(
+                model(x), target(2 + x)
+            ).backward()  # with gradients, as if it were the model
+            optimizer.step()
+    torch.testing.assert_close(pickle.loads(saved)(x), target(x))
+    first = monitor.report().layers[0]
+    assert len(monitor.report().layers) == 2
+    assert first.stats[-1].samples == 6 * 32
+
+
+def test_lazy_layers_are_watched_and_scripts_are_named() -> None:
+    lazy = nn.Sequential(nn.LazyLinear(16), nn.ReLU(), nn.LazyLinear(3))
+    with ogive.watch.Monitor(lazy) as monitor:
+        lazy(torch.randn(2, 8))
+        train(lazy, classes(8), steps=12)
+    report = monitor.report()
+    assert [layer.layer for layer in report.layers] == ["0", "2"]
+    assert report.models[0].parameters == 8 * 16 + 16 + 16 * 3 + 3
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3)))
+    with pytest.raises(ogive.watch.WatchError, match=r"torch\.jit script runs out of sight"):
+        ogive.watch.Monitor(scripted)
+    part = nn.Sequential(scripted, nn.ReLU(), nn.Linear(3, 3))
+    with ogive.watch.Monitor(part) as monitor:
+        train(part, classes(8), steps=12)
+    report = monitor.report()
+    assert not report.notes
+    assert report.unseen[0].what == "0"
+    assert "torch.jit script" in report.unseen[0].why
+    assert report.layers[-1].layer == "2"
 
 
 def test_memory_is_bounded_and_stated() -> None:

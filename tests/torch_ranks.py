@@ -358,6 +358,90 @@ def dtensors(rank: int, world: int) -> None:
     torch.testing.assert_close(spread.grad.full_tensor(), whole.grad)
 
 
+def functions_of_shards(rank: int, world: int) -> None:
+    """Each rank computes its shards, with the bits of the whole; rows are put together."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    mesh, generator = init_device_mesh("cpu", (world,)), torch.Generator().manual_seed(3)
+    x = torch.randn(6, 6, generator=generator)
+    elementwise = {
+        "gelu": ot.gelu, "gelu lean": lambda x: ot.gelu(x, lean=True), "sigmoid": ot.sigmoid,
+        "relu": ot.relu, "leaky": lambda x: ot.leaky_relu(x, 0.2),
+        "swiglu": lambda x: ot.swiglu(x, x + 1),
+    }  # fmt: skip
+    rows = {
+        f"{f.__name__} {dim}": (lambda x, f=f, dim=dim: f(x, dim))
+        for f in (ot.softmax, ot.log_softmax, ot.logsumexp) for dim in (0, -1)
+    }  # fmt: skip
+    for name, f in (elementwise | rows).items():
+        for placement in (Shard(0), Shard(1), Replicate()):
+            alone = x.clone().requires_grad_()
+            y = f(alone)
+            (exact,) = torch.autograd.grad(y.square().sum(), alone)
+            shards = distribute_tensor(x, mesh, [placement]).requires_grad_()
+            found = f(shards)
+            assert torch.equal(found.full_tensor(), y), (name, placement)
+            if name in elementwise:
+                assert found.placements == (placement,)
+            (dx,) = torch.autograd.grad(found.square().sum(), shards)
+            if name == "gelu lean":  # bits are of whole tensors
+                torch.testing.assert_close(dx.full_tensor(), exact, rtol=0, atol=1e-3)
+            else:
+                assert torch.equal(dx.full_tensor(), exact), (name, placement)
+
+
+def a_swapped_model_in_tensor_parallel(rank: int, world: int) -> None:
+    """Without use_local_output, its loss under loss_parallel."""
+    from torch import nn
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Shard
+    from torch.distributed.tensor.parallel import (
+        ColwiseParallel,
+        RowwiseParallel,
+        loss_parallel,
+        parallelize_module,
+    )
+
+    class Net(nn.Sequential):
+        def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            z = super().forward(x)
+            return self.loss(z, t) + torch.nn.functional.cross_entropy(z, t)
+
+    def net(functional: bool) -> Any:
+        torch.manual_seed(0)
+        model = Net(nn.Linear(5, 8), nn.GELU(), nn.Linear(8, 6), nn.SiLU(), nn.Linear(6, 4))
+        object.__setattr__(model, "loss", nn.CrossEntropyLoss())
+        if functional is not None:
+            ot.swap(model, functional=functional)
+            ot.swap(model.loss)
+        return model
+
+    mesh, generator = init_device_mesh("cpu", (world,)), torch.Generator().manual_seed(3)
+    x, t = torch.randn(6, 5, generator=generator), torch.tensor([0, 1, 2, 3, 1, 0])
+    alone: Any = net(None)  # type: ignore[arg-type]
+    exact = alone(x, t)
+    exact.backward()
+    for functional in (False, True):
+        model = net(functional)
+        parallelize_module(
+            model, mesh,
+            {
+                "0": ColwiseParallel(use_local_output=False),
+                "2": RowwiseParallel(output_layouts=Shard(0), use_local_output=False),
+                "4": ColwiseParallel(
+                    input_layouts=Shard(0), output_layouts=Shard(-1), use_local_output=False
+                ),
+            },
+        )  # fmt: skip
+        with loss_parallel():
+            loss = model(x, t)
+            loss.backward()
+        torch.testing.assert_close(loss.full_tensor(), exact)
+        for a, b in zip(model.parameters(), alone.parameters(), strict=True):
+            torch.testing.assert_close(a.grad.full_tensor(), b.grad)
+
+
 class Model(torch.nn.Sequential):
     def __init__(self) -> None:
         torch.manual_seed(0)

@@ -11,16 +11,31 @@ that it compensates the previous roundings. The remaining error is written besid
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import mpmath as mp
 import numpy as np
+import numpy.typing as npt
+
+from fit_coefficients import (
+    Function,
+    gelu_slope,
+    gelu_tanh_scale,
+    gelu_tanh_slope,
+    mish_slope,
+    silu_slope,
+)
+from fit_lean import between, gelu, mish, sides, silu
 
 mp.mp.prec = 160
 TARGET = Path(__file__).parent.parent / "src/ogive/kernels/simd/float_tables.hpp"
 
-Function = Callable[[mp.mpf], mp.mpf]
+Floats = npt.NDArray[Any]
 
 
 def nearest(x: mp.mpf) -> mp.mpf:
@@ -83,24 +98,45 @@ def bits(error: mp.mpf) -> str:
 
 
 def exponential() -> list[str]:
+    """e^r = 1 + r + e0 + r^2 q(r). A degree of 1 for q leaves an error in r^4 that swings around a
+    constant: e0, minus its fourth Chebyshev coefficient, which costs nothing inside the table.
+    """
     step = mp.log(2) / 16
-    high = mp.floor(step * 2**16) / 2**16  # 12 bits: a product with an integer below 2^12 is exact
-    q, error = fit(exp_tail, step / 2, 1, lambda r: r**2 / mp.exp(r))
-    longer, small = fit(exp_tail, step / 2, 2, lambda r: r**2 / mp.exp(r))
+    half = step / 2
+    e0 = -(half**4) / 192
+
+    def tail(r: mp.mpf) -> mp.mpf:
+        return exp_tail(r) - (e0 / r**2 if abs(r) > mp.mpf(2) ** -50 else 0)
+
+    q, error = fit(tail, half, 1, lambda r: r**2 / mp.exp(r))
+    longer, small = fit(exp_tail, half, 2, lambda r: r**2 / mp.exp(r))
     powers = [mp.mpf(2) ** (mp.mpf(j) / 16) for j in range(16)]
-    highs = [truncated(p, 12) for p in powers]
+    rests = [nearest(p / nearest(p) - 1 + e0) for p in powers]
+    whole_rests = [nearest(p / nearest(p) - 1) for p in powers]
+    less = np.array([float(p) for p in powers], np.float32).view(np.uint32)
+    less -= np.arange(16, dtype=np.uint32) << 19
     return [
         f"constexpr float sixteenths_of_log2_e = {literal(nearest(16 / mp.log(2)))};",
-        f"constexpr float ln2_16_high = {literal(high)}, "
-        f"ln2_16_low = {literal(nearest(step - high))};\n",
-        array("exp_tail", f"e^r = 1 + r + r^2 q(r), |r| <= ln2/32: q. Error {bits(error)}.", q),
+        "// The first has all its bits; n times it is exact where x is next to that.",
+        f"constexpr float ln2_16 = {literal(nearest(step))}, "
+        f"ln2_16_rest = {literal(nearest(step - nearest(step)))};\n",
         array(
-            "exp_longer_tail", f"The same where 1 is taken off e^r. Error {bits(small)}.", longer
+            "exp_tail",
+            f"e^r = 1 + r + e0 + r^2 q(r), |r| <= ln2/32: q. Error {bits(error)}.",
+            q,
         ),
-        array("exp2_high", "2^(j/16) to 12 bits, and the rest.", highs),
-        array("exp2_low", "", [nearest(p - h) for p, h in zip(powers, highs, strict=True)]).replace(
-            "// \n", ""
+        array(
+            "exp2_bits",
+            "The floats whose bits are those of 2^(j/16) less j << 19.",
+            less.view(np.float32).tolist(),
         ),
+        array("exp2_rest", "2^(j/16) over its float, less 1, and e0.", rests),
+        array(
+            "exp_longer_tail",
+            f"q without e0, where 1 is taken off e^r. Error {bits(small)}.",
+            longer,
+        ),
+        array("exp2_whole_rest", "exp2_rest without e0.", whole_rests),
     ]
 
 
@@ -133,55 +169,356 @@ def mills(a: mp.mpf) -> mp.mpf:
     return mp.exp(a * a / 2) * mp.erfc(a / mp.sqrt(2)) / 2
 
 
-def slope_ratio(a: mp.mpf) -> mp.mpf:
-    """e^(a^2/2) (Phi(-a) - a phi(a)): the slope of GELU at -a, without its exponential."""
-    return mills(a) - a / mp.sqrt(2 * mp.pi)
+def ratio_on_the_left(slope: Function, exponent: Function) -> Function:
+    """The slope at -a without e^-exponent(a)."""
+    return lambda a: slope(-a) * mp.exp(exponent(a))
 
 
-def normal_tail() -> list[str]:
-    """Mills' ratio and the same for GELU's slope, on 16 intervals of a + offset, four per power of
-    two, which its bits select. The offset puts the root of the slope into the middle of one.
+def drifted(f: Function, exponent: Function) -> Function:
+    """f for an e^-u whose reduction takes n ln2/16 with one constant: it gives e^-u' with
+    u' = u ln2/16 over that constant.
     """
-    root = mp.findroot(slope_ratio, 0.75)
-    offset = nearest(mp.mpf(15) / 8 - root)
+    step = mp.log(2) / 16
+    off = 1 - step / nearest(step)
+    return lambda a: f(a) * mp.exp(-off * exponent(a))
 
-    def table(name: str, f: Function, degree: int) -> tuple[str, str]:
-        columns: list[list[mp.mpf]] = [[] for _ in range(degree + 1)]
-        lows, worst = [], mp.mpf(0)
-        for j in range(16):
-            scale = mp.mpf(2) ** ((j // 4 + 1) % 4)  # exponents 127 to 130 end in 3, 0, 1, 2
-            middle, half = scale * (1 + (j % 4 + mp.mpf(1) / 2) / 4), scale / 8
-            centre = nearest(middle - offset)
 
-            def near(d: mp.mpf, centre: mp.mpf = centre) -> mp.mpf:
-                return f(centre + d)
+def fma32(a: Floats, b: Floats, c: Floats) -> Floats:
+    """a b + c in float32; the double sum is rounded too, which is nothing here."""
+    return (np.float64(a) * np.float64(b) + np.float64(c)).astype(np.float32)
 
-            def weight(d: mp.mpf, near: Function = near) -> mp.mpf:
-                return 1 / (abs(near(d)) + mp.mpf(2) ** -30)
 
-            wide = half * (1 + mp.mpf(2) ** -20)
-            c, error = fit(near, wide, degree, weight, first=lambda v: v)
-            worst = max(worst, error)
-            if centre < half:  # half of all floats are near 0, so the polynomial is exact there
-                c[0] = f(mp.mpf(0)) - (mp.polyval(c[::-1], -centre) - c[0])
-            high = truncated(c[0], 12) if abs(c[0]) > mp.mpf(2) ** -20 else mp.mpf(0)
-            lows.append(nearest(c[0] - high))
-            for column, value in zip(columns, [high, *c[1:]], strict=True):
-                column.append(value)
-        rows = ",\n    ".join(f"{{{', '.join(map(literal, column))}}}" for column in columns)
-        why = f"Around the middle of interval j, relative error {bits(worst)}; constant to 12 bits."
+@dataclass(frozen=True)
+class Piece:
+    """Around `centre`, f(centre + d) = low + slope_low d + sum of c[k] d^k."""
+
+    centre: float
+    low: mp.mpf
+    slope_low: mp.mpf
+    c: list[mp.mpf | float]
+
+    def simulated(self, a: Floats) -> Floats:
+        """What the lanes compute from it, as kernels/simd/tails.hpp does."""
+        c = [np.float32(float(v)) for v in self.c]
+        low, d = np.float32(float(self.low)), a - np.float32(self.centre)
+        square = d * d
+        if len(c) == 8 and low:
+            slope = fma32(c[2], d, c[1])
+            u = fma32(slope, d, c[0])
+            lost = c[1] - slope + np.float32(float(self.slope_low))
+            rest = fma32(fma32(c[2], d, lost), d, fma32(slope, d, c[0] - u) + low)
+            high = fma32(square, c[7], fma32(c[6], d, c[5]))
+            v = fma32(square * d, fma32(square, high, fma32(c[4], d, c[3])), rest)
+        else:
+            u = fma32(c[1], d, c[0])
+            third = fma32(c[7], d, c[6]) if len(c) == 8 else c[6]
+            high = fma32(square, third, fma32(c[5], d, c[4]))
+            rest = fma32(c[1], d, c[0] - u) + low
+            v = fma32(square, fma32(square, high, fma32(c[3], d, c[2])), rest)
+        return u.astype(np.float64) + v.astype(np.float64)
+
+
+def fitted(
+    f: Function, ends: tuple[mp.mpf, mp.mpf], centre: float, degree: int, how: str,
+    slope_lows: bool = False,
+) -> Piece:  # fmt: skip
+    """The polynomial of a centre: relative error, coefficients rounded one after another."""
+    at, middle, half = mp.mpf(centre), (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
+    nodes = [middle + half * mp.cos(mp.pi * (2 * i + 1) / 64) for i in range(32)]
+    values = [f(a) for a in nodes]
+    pairs = list(zip(nodes, values, strict=True))
+    reach = max(at - ends[0], ends[1] - at)
+    low, slope_low, c = mp.mpf(0), mp.mpf(0), list[mp.mpf | float]()
+    if how == "root":  # the constant is all in `low`, and its sign is that of the slope there
+        low = nearest(f(at))
+        c = [-0.0 if low < 0 else 0.0]
+
+    def rest() -> mp.mpf:
+        powers = range(len(c), degree + 1)
+        rows = mp.matrix([[((a - at) / reach) ** k / v for k in powers] for a, v in pairs])
+        known = [low + slope_low * (a - at) + mp.polyval(c[::-1] or [0], a - at) for a in nodes]
+        right = mp.matrix([(v - k) / v for v, k in zip(values, known, strict=True)])
+        return mp.lu_solve(rows.T * rows, rows.T * right)[0] / reach ** len(c)
+
+    if how == "split":
+        whole = rest()
+        c.append(nearest(whole))
+        low = nearest(whole - c[0])
+    elif how == "zero":
+        c.append(nearest(f(mp.mpf(0))))
+    if slope_lows:
+        whole = rest()
+        c.append(nearest(whole))
+        slope_low = nearest(whole - c[1])
+    while len(c) <= degree:
+        c.append(nearest(rest()))
+    return Piece(centre, low, slope_low, c)
+
+
+def best_piece(
+    f: Function, ends: tuple[mp.mpf, mp.mpf], degree: int, lows: bool, root: mp.mpf | None,
+    slope_lows: bool = False,
+) -> tuple[Piece, float]:  # fmt: skip
+    """A centre is free, so it is searched among floats around some places of the interval until the
+    coefficient of d is almost a float (and the constant), where it has no low part.
+    """
+    low, high = map(float, ends)
+    smooth = np.polynomial.Chebyshev.interpolate(
+        np.vectorize(lambda a: float(f(mp.mpf(a))), otypes=[float]), 24, domain=[low, high]
+    )
+    points = np.linspace(low, high, 2001).astype(np.float32)
+    exact = smooth(points.astype(np.float64))
+    how = "split" if lows else "plain"
+    candidates: list[tuple[float, float]] = []
+    if root is not None and ends[0] < root < ends[1]:
+        how, at = "root", int(np.float32(float(root)).view(np.uint32))
+        near = np.arange(at - 8, at + 9).astype(np.uint32).view(np.float32)
+        slopes = smooth.deriv()(near.astype(np.float64))
+        off = np.abs(slopes.astype(np.float32) / slopes - 1)
+        candidates = sorted(zip(off.tolist(), near.tolist(), strict=True))
+        away = np.abs(points - np.float32(float(root))) > 2**-17
+        beside = np.arange(at - 64, at + 65).astype(np.uint32).view(np.float32)
+        points = np.concatenate([points[away], beside])
+        exact = np.concatenate([exact[away], [float(f(mp.mpf(float(a)))) for a in beside]])
+    elif low == 0 and not lows:
+        how, candidates = "zero", [(0.0, 0.0)]
+    else:
+        # Next to 0 a - centre is rounded; next to a root the polynomial is to be small.
+        to_root = 0.0 if root is None else float((root - ends[0]) / (ends[1] - ends[0]))
+        places = [0.5]
+        if low == 0:
+            places = [0.15, 0.2, 0.25, 0.3]
+        elif root is not None and -1.5 < to_root <= 0:
+            places = [0.5, 0.36, 0.24, 0.12]
+        elif root is not None and 1 <= to_root < 2.5:
+            places = [0.5, 0.64, 0.76, 0.88]
+        for place in places:
+            at = int(np.float32(low + (high - low) * place).view(np.uint32))
+            near = np.arange(at - 1000, at + 1000).astype(np.uint32).view(np.float32)
+            c0, c1 = (g(near.astype(np.float64)) for g in (smooth, smooth.deriv()))
+            off = np.abs(c1.astype(np.float32) - c1) * max(high - near[0], near[0] - low)
+            if not lows:
+                off += np.abs(c0.astype(np.float32) - c0)
+            order = np.argsort(off, kind="stable")[:6]
+            candidates += [(float(off[k]), float(near[k])) for k in order]
+    pieces = [fitted(f, ends, centre, degree, how, slope_lows) for _, centre in candidates]
+    # Within 2^-20 of a root the contract measures errors against those at that distance.
+    size = np.maximum(np.abs(exact), 2**-20)
+    errors = [float(np.max(np.abs(p.simulated(points) - exact) / size)) for p in pieces]
+    best = int(np.argmin(errors))
+    return pieces[best], errors[best]
+
+
+@dataclass(frozen=True)
+class Tails:
+    """16 intervals of b = a scale + offset, four for each power of two, which the bits of b select;
+    where there is a root, it lies in the middle of one. The last interval that is met reaches to
+    `end`.
+    """
+
+    name: str
+    why: str
+    f: Function
+    scale: mp.mpf
+    degree: int
+    last: mp.mpf
+    end: mp.mpf
+    root: mp.mpf | None = None
+    lows: bool = True
+    slope_lows: bool = False
+
+    @property
+    def offset(self) -> mp.mpf:
+        if self.root is None:
+            return nearest(mp.mpf(1.03))
+        return nearest(mp.mpf(15) / 8 - self.root * self.scale)
+
+    def pieces(self, f: Function, root: mp.mpf | None) -> tuple[list[Piece], float]:
+        edges = [(2**e * (1 + mp.mpf(k) / 4) - self.offset) / self.scale
+                 for e in range(4) for k in range(4)]  # fmt: skip
+        edges = [max(edge, mp.mpf(0)) for edge in [*edges, (16 - self.offset) / self.scale]]
+        found, errors = list[Piece](), list[float]()
+        for low, high in itertools.pairwise(edges):
+            if low >= self.last:
+                found.append(found[-1])
+                continue
+            ends = (low, self.end if high >= self.last else high)
+            piece, error = best_piece(f, ends, self.degree, self.lows, root, self.slope_lows)
+            found.append(piece)
+            errors.append(error)
+        return found, max(errors)
+
+    def text(self, right: Function | None = None) -> str:
+        pieces, error = self.pieces(self.f, self.root)
+        # Exponents 127 to 130 end in 3, 0, 1, 2.
+        entries = [pieces[(i + 4) % 16] for i in range(16)]
+        if right is not None:
+            others, worse = self.pieces(right, None)
+            # Right comes first: the index has its fifth bit from the sign of x.
+            entries = [*(others[(i + 4) % 16] for i in range(16)), *entries]
+            error = max(error, worse)
+
+        def row(values: Sequence[mp.mpf]) -> str:
+            return "{" + ", ".join(literal(v) for v in values) + "}"
+
+        size = len(entries)
+
+        def table(name: str, values: Sequence[mp.mpf]) -> str:
+            return f"alignas(64) static constexpr float {name}[{size}] = {row(values)};\n"
+
+        c = ",\n".join(row([e.c[k] for e in entries]) for k in range(self.degree + 1))
+        lows = ""
+        if self.lows:
+            lows += table("low", [e.low for e in entries])
+        if self.slope_lows:
+            lows += table("slope_low", [e.slope_low for e in entries])
         return (
-            f"// {why}\nalignas(64) constexpr float {name}[][16] = {{\n    {rows}}};\n",
-            array(f"{name}_low", f"What the 12 bits of {name}[0] leave.", lows),
+            f"// {self.why} Error {bits(mp.mpf(error))}.\n"
+            f"struct {self.name} {{\n"
+            f"static constexpr float scale = {literal(self.scale)}, "
+            f"offset = {literal(self.offset)};\n"
+            f"{table('centre', [mp.mpf(e.centre) for e in entries])}{lows}"
+            f"alignas(64) static constexpr float c[{self.degree + 1}][{size}] = {{\n{c}}};\n"
+            "};\n"
         )
 
+
+def tails() -> list[str]:
+    """Slopes and GELU's value, without their exponentials, for kernels/simd/tails.hpp."""
+
+    def itself(a: mp.mpf) -> mp.mpf:
+        return a
+
+    def half_square(a: mp.mpf) -> mp.mpf:
+        return a * a / 2
+
+    def twice_k(a: mp.mpf) -> mp.mpf:
+        return gelu_tanh_scale() * a * (1 + mp.mpf(0.044715) * a * a)
+
+    end = mp.mpf(12)
+    gelu_ratio = ratio_on_the_left(gelu_slope, half_square)
+    silu_ratio = ratio_on_the_left(silu_slope, itself)
+    gelu_tanh_ratio = ratio_on_the_left(gelu_tanh_slope, twice_k)
+    mish_ratio = ratio_on_the_left(mish_slope, itself)
     return [
-        f"constexpr float normal_offset = {literal(offset)};\n",
-        "// e^(a^2/2) Phi(-a).",
-        *table("mills", mills, 7),
-        "// e^(a^2/2) (Phi(-a) - a phi(a)).",
-        *table("mills_slope", slope_ratio, 8),
-    ]
+        Tails(
+            "gelu_tail", "e^(a^2/2) Phi(-a), with one constant for ln2/16.",
+            drifted(mills, half_square), nearest(mp.mpf(1.245)), 7, end, end, lows=False,
+        ).text(),
+        Tails(
+            "gelu_slope", "e^(a^2/2) times the slope of GELU at -a, likewise.",
+            drifted(gelu_ratio, half_square), mp.mpf(1), 6, end, end,
+            mp.findroot(gelu_ratio, 0.75),
+        ).text(),
+        Tails(
+            "silu_slope", "e^a times the slope of SiLU at -a, likewise; a <= 22 is asked for.",
+            drifted(silu_ratio, itself), nearest(mp.mpf(0.66)), 7, mp.mpf(22), mp.mpf(81),
+            mp.findroot(silu_ratio, 1.28),
+        ).text(),
+        Tails(
+            "gelu_tanh_slope", "e^(2k) times the slope of x (1 + tanh k)/2 at -a.",
+            gelu_tanh_ratio, nearest(mp.mpf(1.16)), 7, mp.mpf(9.5), mp.mpf(9.5),
+            mp.findroot(gelu_tanh_ratio, 0.75),
+        ).text(),
+        Tails(
+            "mish_slope", "The slope of Mish at a, and e^a times that at -a.",
+            mish_ratio, nearest(mp.mpf(0.58)), 7, mp.mpf(22.5), mp.mpf(81),
+            mp.findroot(mish_ratio, 1.19), slope_lows=True,
+        ).text(mish_slope),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The slope of a function with one minimum from its value y, for kernels/simd/side_slopes.hpp.
+
+    To the right of the minimum it is a function of s = sqrt(y - least), on 16 intervals of
+    1 + s right_scale, four for each power of two. To the left as well while y/least is above 3/4,
+    on two intervals; from there on slope/y is one of the logarithm of y/least, on two intervals for
+    each of seven powers of two.
+    """
+
+    name: str
+    f: Function
+    slope: Function
+    near: float
+    last: mp.mpf  # the s from which on the slope is 1
+
+    def text(self) -> str:
+        root, least, *_ = sides(self.f, self.slope, self.near)
+        turn = mp.mpf(3) / 4  # of y/least
+        turn_s, turn_log = mp.sqrt(least * (turn - 1)), mp.log(turn, 2)
+
+        def x_at(y: mp.mpf, step: int) -> mp.mpf:
+            return between(lambda x: self.f(x) - y, root, mp.mpf(step))
+
+        @cache
+        def right(s: mp.mpf) -> mp.mpf:
+            return self.slope(x_at(least + s * s, 1)) if s else mp.mpf(0)
+
+        @cache
+        def left(s: mp.mpf) -> mp.mpf:
+            return self.slope(x_at(least + s * s, -1)) if s else mp.mpf(0)
+
+        @cache
+        def share(v: mp.mpf) -> mp.mpf:
+            y = least * mp.mpf(2) ** (v * turn_log)
+            return self.slope(between(lambda x: mp.log(self.f(x) / y), root, -mp.mpf(1))) / y
+
+        right_scale, left_scale = nearest(15 / self.last), nearest(1 / (2 * turn_s))
+        quarters = [2**e * (1 + mp.mpf(k) / 4) for e in range(4) for k in range(4)]
+        ends = [(v - 1) / right_scale for v in [*quarters, mp.mpf(16)]]
+        pieces = [(right, pair) for pair in itertools.pairwise(ends)]
+        halves = [2**e * (1 + mp.mpf(k) / 2) for e in range(7) for k in range(2)]
+        on_left = [(share, pair) for pair in itertools.pairwise([*halves, mp.mpf(128)])]
+        on_left += [(left, (mp.mpf(0), turn_s / 2)), (left, (turn_s / 2, turn_s))]
+        entries = [self.piece(*pieces[(i + 4) % 16]) for i in range(16)]
+        # Exponents 126 to 133 end in 6, 7, 0, ... 5.
+        entries += [self.piece(*on_left[[*range(2, 14), 14, 15, 0, 1][i]]) for i in range(16)]
+
+        def row(values: Sequence[mp.mpf | float]) -> str:
+            return "{" + ", ".join(literal(v) for v in values) + "}"
+
+        c = ",\n".join(row([e.c[k] for e in entries]) for k in range(8))
+        numbers = {
+            "least": nearest(least), "least_rest": nearest(least - nearest(least)),
+            "inverse": nearest(1 / least), "right_scale": right_scale,
+            "last": nearest(self.last * (1 - mp.mpf(2) ** -20)),
+            "left_scale": left_scale, "log_scale": nearest(1 / turn_log),
+        }  # fmt: skip
+        constants = ", ".join(f"{key} = {literal(value)}" for key, value in numbers.items())
+        return (
+            f"struct {self.name} {{\nstatic constexpr float {constants};\n"
+            f"alignas(64) static constexpr float centre[32] = "
+            f"{row([e.centre for e in entries])};\n"
+            f"alignas(64) static constexpr float c[8][32] = {{\n{c}}};\n}};\n"
+        )
+
+    def piece(self, f: Function, ends: tuple[mp.mpf, mp.mpf]) -> Piece:
+        if ends[0] == 0:
+            return fitted(f, ends, 0.0, 7, "zero")
+        # Where y is 0 the slope is that at 0, rounded once: there lies a centre.
+        least = sides(self.f, self.slope, self.near)[1]
+        above = -np.float32(float(least)) - np.float32(float(least - nearest(least)))
+        at_zero = float(np.sqrt(above))
+        middle = float(np.float32(float(sum(ends) / 2)))
+        return fitted(f, ends, at_zero if ends[0] <= at_zero < ends[1] else middle, 7, "plain")
+
+
+def slopes_from_values() -> list[str]:
+    """log2(m) = (m - 1) q(m - 1), and what `Sides` describes."""
+    ends = mp.sqrt(mp.mpf(1) / 2) - 1, mp.sqrt(mp.mpf(2)) - 1
+
+    def q(a: mp.mpf) -> mp.mpf:
+        return mp.log1p(a) / a / mp.log(2) if a else 1 / mp.log(2)
+
+    return [
+        array("log2_tail", "log2(m) = (m - 1) q(m - 1), m from sqrt(1/2) to sqrt(2): q.",
+              fitted(q, ends, 0.0, 8, "zero").c),
+        Sides("gelu_sides", gelu, gelu_slope, -0.75, mp.mpf("2.46")).text(),
+        Sides("silu_sides", silu, silu_slope, -1.28, mp.mpf("4.7")).text(),
+        Sides("mish_sides", mish, mish_slope, -1.19, mp.mpf("3.3")).text(),
+    ]  # fmt: skip
 
 
 def saturating(name: str, f: Function, least: float, last: float, degree: int) -> list[str]:
@@ -304,7 +641,7 @@ def main() -> None:
         "#pragma once\n\n"
         '#include "runtime/isa.hpp"\n\n'
         "namespace ogive::OGIVE_ISA {\nnamespace {\n\n"
-        + "\n".join([*exponential(), *normal_tail(), *logarithm(), *sigmoidal()])
+        + "\n".join([*exponential(), *tails(), *slopes_from_values(), *logarithm(), *sigmoidal()])
         + "\n} // namespace\n} // namespace ogive::OGIVE_ISA\n"
     )
     print(eighths())

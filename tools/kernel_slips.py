@@ -82,7 +82,7 @@ SLIPS = {
         KernelSlip("wrong extreme", r"\b(least|greatest)(?=\()", other),
         KernelSlip("wrong truth", r"= (true|false)\b", other),
         KernelSlip("wrong argument", rf"\bfma\((-?{NAME}), (-?{NAME}), (-?{NAME})\)",
-                   lambda m: f"fma({m[1]}, {m[3]}, {m[2]})" if m[1] == m[2]
+                   lambda m: f"fma({m[1]}, {m[3]}, {m[2]})" if m[1] in (m[2], m[3])
                    else f"fma({m[3]}, {m[2]}, {m[1]})"),
         KernelSlip("wrong digit", r"\b0x1\.([0-9a-f]+)(?=p)", next_digit),
         KernelSlip("wrong power", r"(?<=[0-9a-f]p)([+-])(?=\d)", other),

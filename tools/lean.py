@@ -24,7 +24,7 @@ import numpy as np
 import typer
 
 import ogive
-from ogive._lean import inputs
+from ogive.calls.rules import inputs
 from ogive.catalog import find, names
 from ogive.reference import measure
 from ogive.reference.ball import critical_points
@@ -37,7 +37,7 @@ AWAY = 0.25
 SAMPLE = 1021  # what tests/test_lean.py measures
 FUNCTIONS = [
     name for name in names("unary")
-    if name in dir(ogive.lean) and "y" in inputs(name, "lean_backward")
+    if name in dir(ogive.lean) and "y" in inputs(ogive.card(name), "lean_backward")
 ]  # fmt: skip
 
 

@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path("src/ogive")
 KERNELS = "kernels"
 COMPILED = (".hpp", ".cpp")
-LOSSES = ("_heads.py", "_linear.py", "_parallel.py", "losses.py", "objectives.py")
+LOSSES = (
+    "_heads.py", "_linear.py", "_parallel.py", "heads.py", "linear.py", "losses.py",
+    "objectives.py",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,16 @@ def folder_of(file: str) -> str:
     folder, *rest = Path(file).relative_to(SOURCE).parts
     if not rest:
         alone = "study" if folder in ("cli.py", "__main__.py") else "numpy"
-        return "losses" if folder in LOSSES else alone
+        return "losses" if is_of_losses(folder) else alone
     if (folder, rest[0]) == ("catalog", "heads"):
         return "losses"
-    if folder in ("calls", "torch") and rest[0] in LOSSES:
+    if folder in ("_numpy", "calls", "torch") and is_of_losses(rest[0]):
         return "losses"
-    return folder
+    return folder.removeprefix("_")
+
+
+def is_of_losses(file: str) -> bool:
+    return file in LOSSES or file.startswith("_loss_")
 
 
 @cache

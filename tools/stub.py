@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import ogive
-from ogive._api import PUBLIC_MODES, build, modes
+from ogive._numpy.api import PUBLIC_MODES, build, modes
 from ogive.catalog import Card
 
 PACKAGE = Path(__file__).parent.parent / "src" / "ogive"
@@ -125,10 +125,15 @@ TORCH_TYPES = {
     "pos_weight": "Tensor | None",
     "lean": "bool | None",
     "out": "Tensor | None",
-    "softcap": "float | None",
     "size_average": "bool | None",
     "reduce": "bool | None",
     "Temperature": "float | Tensor",
+}
+TORCH_TYPES |= {
+    p.name: "float | None"
+    for card in ogive.catalog("heads")
+    for p in card.parameters
+    if p.as_operands is not None and p.default is None
 }
 TORCH_HEAD = "from typing import Any\nfrom collections.abc import Sequence\n\nimport torch\n"
 

@@ -1,4 +1,4 @@
-"""Write src/ogive/torch/_triton/polynomials.py: the kernels' polynomials as Triton functions.
+"""Write src/ogive/torch/_triton/polynomials.py: what the kernels for float64 share with the CPU's.
 
     python tools/triton_polynomials.py            # after tools/fit_coefficients.py
     python tools/triton_polynomials.py --check    # exit code 1 if the file is out of date
@@ -17,15 +17,10 @@ TARGET = SOURCE / "torch/_triton/polynomials.py"
 
 # Name here: (header, name there).
 ARRAYS = {
-    "exp_tail": ("kernels/math/coefficients.hpp", "exp_f32"),
-    "atanh_tail": ("kernels/math/coefficients.hpp", "atanh_f32"),
     "atanh_tail_full": ("kernels/math/coefficients.hpp", "atanh_f64"),
-    "normal_tail": ("kernels/math/coefficients.hpp", "normal_tail_product_f32"),
-    "erf_near": ("catalog/unary/erf.hpp", "near_f32"),
-    "tanh_gap_near": ("catalog/unary/tanhshrink.hpp", "near_f32"),
     "tanh_gap_near_full": ("catalog/unary/tanhshrink.hpp", "near_f64"),
 }
-NUMBERS = ("log2_e", "ln2_hi", "ln2_lo", "tail_centre")
+NUMBERS = ("ln2_hi", "ln2_lo")
 
 
 def array(header: str, name: str) -> list[float]:

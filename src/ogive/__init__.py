@@ -24,8 +24,8 @@ from . import (
     value_and_grad,
     value_grad_hess,
 )
-from ._api import namespace
 from ._native import get_num_threads, isa, set_num_threads
+from ._numpy.api import namespace
 from ._version import __version__
 from .catalog import find as card
 

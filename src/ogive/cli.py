@@ -363,25 +363,25 @@ def watch(
         _fail("name a script: ogive watch train.py, or try ogive watch --demo")
     if Path(script).suffix == ".jsonl" and not module:
         return _show_log(Path(script), out)
-    if int(os.environ.get("RANK", "0") or 0):  # of several processes, the first one speaks for all
-        other = Program(script, arguments, module=module, every=every, rules=_listed(rules) or None)
-        other.run()
-        other.leave()
-    with _user_errors():
-        try:
-            folder = out or _free_folder(Path("watch"), "demo" if demo else Path(script).stem)
-            program = Program(
-                script,
-                arguments,
-                module=module,
-                every=every,
-                rules=_listed(rules) or None,
-                log=_results_folder(folder) / "run.jsonl",
-                sinks=[live],
-                command=shlex.join(["ogive", *sys.argv[1:]]),
-            )
-        except WatchError as error:
-            _fail(_sentence(error))
+    is_first = not int(os.environ.get("RANK", "0") or 0)  # of several processes; it speaks for all
+    try:
+        program = Program(
+            script,
+            arguments,
+            module=module,
+            every=every,
+            rules=_listed(rules) or None,
+            sinks=[live] if is_first else [],
+            command=shlex.join(["ogive", *sys.argv[1:]]),
+        )
+        if not is_first:
+            program.run()
+            program.leave()
+        name = "demo" if demo else script if module else Path(script).stem
+        folder = _results_folder(out or _free_folder(Path("watch"), name))
+        program.log(folder / "run.jsonl")
+    except WatchError as error:
+        _fail(_sentence(error))
     with live:
         report = program.run()
     _write_watched(report, folder, screen)

@@ -1,5 +1,5 @@
 """Derivatives f'(x): ``ogive.derivative.gelu(x)``."""
 
-from ._api import namespace
+from ._numpy.api import namespace
 
 __getattr__, __dir__ = namespace(__name__, "derivative")

@@ -1,5 +1,5 @@
 """Jacobians of rows: ``ogive.jacobian.softmax(x)`` has shape (..., n, n)."""
 
-from ._api import namespace
+from ._numpy.api import namespace
 
 __getattr__, __dir__ = namespace(__name__, "jacobian")

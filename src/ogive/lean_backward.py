@@ -1,5 +1,5 @@
 """Backward from what ``ogive.lean`` gave: ``(dy, mask)``, or ``(dy, y, mask)``."""
 
-from ._api import namespace
+from ._numpy.api import namespace
 
 __getattr__, __dir__ = namespace(__name__, "lean_backward")

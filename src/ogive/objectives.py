@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from . import catalog, value_grad_hess
-from ._api import modes
+from ._numpy.api import modes
 from .calls.arrays import as_plain, at, check_real, first
 from .calls.checks import HESSIANS, checked_weights
 from .calls.ufuncs import rounded

@@ -1,5 +1,5 @@
 """Loss heads with their gradient: ``ogive.value_and_grad.cross_entropy(z, target)``."""
 
-from ._api import namespace
+from ._numpy.api import namespace
 
 __getattr__, __dir__ = namespace(__name__, "value_and_grad")

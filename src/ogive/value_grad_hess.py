@@ -2,6 +2,6 @@
 ``loss, dz, h = ogive.value_grad_hess.cross_entropy(z, target)``.
 """
 
-from ._api import namespace
+from ._numpy.api import namespace
 
 __getattr__, __dir__ = namespace(__name__, "value_grad_hess")

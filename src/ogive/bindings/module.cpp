@@ -13,9 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "operands.hpp"
+#include "raw.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/residency.hpp"
-#include "raw.hpp"
 
 #if defined(_WIN32)
 #define OGIVE_EXPORT extern "C" __declspec(dllexport)
@@ -204,11 +205,12 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
     for (const operand &o : operands)
       memory->types.push_back(static_cast<char>(type_number(o.letter, type)));
   };
-  const auto loop_of = [&](ogive::format f) { return &memory->loops[static_cast<int>(f)]; };
+  using ogive::format;
+  const auto loop_of = [&](format f) { return &memory->loops[static_cast<int>(f)]; };
   // NumPy takes the first loop that every input casts to safely.
-  add(numpy_loop, loop_of(ogive::format::f16), NPY_HALF);
-  add(numpy_loop, loop_of(ogive::format::f32), NPY_FLOAT);
-  add(numpy_loop, loop_of(ogive::format::f64), NPY_DOUBLE);
+  add(numpy_loop, loop_of(format::f16), NPY_HALF);
+  add(numpy_loop, loop_of(format::f32), NPY_FLOAT);
+  add(numpy_loop, loop_of(format::f64), NPY_DOUBLE);
   const int arrays =
       static_cast<int>(std::count_if(operands.begin(), operands.end(), [](const operand &o) {
         return !o.output && o.letter == 'T';
@@ -232,7 +234,7 @@ PyObject *make_ufunc(PyObject *, PyObject *args) {
     for (const operand &o : operands) types.push_back(type_number(o.letter, bfloat16));
     if (PyUFunc_RegisterLoopForType(reinterpret_cast<PyUFuncObject *>(ufunc), bfloat16, numpy_loop,
                                     types.data(),
-                                    &kept->loops[static_cast<int>(ogive::format::bf16)]) < 0) {
+                                    &kept->loops[static_cast<int>(format::bf16)]) < 0) {
       Py_DECREF(ufunc);
       return nullptr;
     }
@@ -245,14 +247,14 @@ PyObject *call_rows(PyObject *, PyObject *args) {
   if (!asked.parse_arguments(args)) return nullptr;
   const std::vector<operand> &operands = asked.operands;
   const bound_loop loop{asked.run, static_cast<int>(operands.size()), 0, true};
-  strided_call c{loop, {}, {}, {}, {}, {}, 0};
-  c.numbers.reserve(operands.size()); // data points into it
+  strided_call c{loop, {}, {}, {}, {}, 0};
+  number numbers[most_operands];
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(asked.given, static_cast<Py_ssize_t>(k));
-    const bool number = PyFloat_Check(item) && operands[k].letter == 'd' && !operands[k].output;
-    if (number || (item == Py_None && operands[k].output)) {
-      if (number) c.numbers.push_back(PyFloat_AsDouble(item));
-      c.data.push_back(number ? reinterpret_cast<char *>(&c.numbers.back()) : nullptr);
+    const given what = what_is_given(operands[k], item, numbers[k]);
+    if (what == given::error) return nullptr;
+    if (what != given::memory) {
+      c.data.push_back(what == given::number ? reinterpret_cast<char *>(&numbers[k]) : nullptr);
       c.strides.emplace_back(c.shape.size(), 0);
       if (operands[k].core) c.core.push_back(0);
       continue;
@@ -297,13 +299,13 @@ PyObject *call_flat(PyObject *, PyObject *args) {
   if (!asked.parse_arguments(args)) return nullptr;
   const std::vector<operand> &operands = asked.operands;
   flat_call c{asked.run, operands.data(), static_cast<int>(operands.size()), {}, {}, 0, false};
-  std::vector<double> numbers(operands.size());
+  number numbers[most_operands];
   bool first_result = true;
   for (std::size_t k = 0; k < operands.size(); ++k) {
     PyObject *const item = PyTuple_GetItem(asked.given, static_cast<Py_ssize_t>(k));
-    if (operands[k].letter == 'd') {
-      numbers[k] = PyFloat_AsDouble(item);
-      if (PyErr_Occurred()) return nullptr;
+    const given what = what_is_given(operands[k], item, numbers[k]);
+    if (what == given::error) return nullptr;
+    if (what == given::number) {
       c.data[k] = reinterpret_cast<char *>(&numbers[k]);
       c.steps[k] = 0;
       continue;
@@ -331,6 +333,20 @@ PyObject *call_flat(PyObject *, PyObject *args) {
       (c.n + bits_together - 1) / bits_together, grain_elements / bits_together, run_flat, &c);
   Py_END_ALLOW_THREADS if (!good) return PyErr_NoMemory();
   Py_RETURN_NONE;
+}
+
+// ((name, bytes), …), in the order of their numbers.
+PyObject *list_formats(PyObject *, PyObject *) {
+  PyObject *const all = PyTuple_New(ogive::formats);
+  for (int f = 0; all != nullptr && f < ogive::formats; ++f) {
+    const ogive::format_record &of = ogive::format_records[f];
+    PyObject *const record = Py_BuildValue("(si)", of.name, of.size);
+    if (record == nullptr || PyTuple_SetItem(all, f, record) < 0) {
+      Py_DECREF(all);
+      return nullptr;
+    }
+  }
+  return all;
 }
 
 // {name: {mode: operands}}
@@ -380,6 +396,7 @@ PyCFunction fast(Function *function) {
 }
 
 PyMethodDef methods[] = {
+    {"formats", list_formats, METH_NOARGS, "Name and bytes of every format, by its number."},
     {"entries", list_entries, METH_NOARGS, "Operands of every kernel's modes."},
     {"ufunc", make_ufunc, METH_VARARGS, "A ufunc or gufunc of one kernel's mode."},
     {"call", call_rows, METH_VARARGS, "One call of a kernel's mode, results overlapping at will."},

@@ -28,13 +28,15 @@ struct operand {
   char letter; // 'T', 'd', 'f', 'l', '?', 'b'
   bool core;
   bool output;
+  // What is read as a double, an int64 or a bool may be one number for all elements or rows.
+  bool may_be_number() const {
+    return !output && (letter == 'd' || letter == 'l' || letter == '?');
+  }
 };
-
-constexpr int format_sizes[formats] = {2, 2, 4, 8};
 
 // Bytes of an element.
 inline int size_of(char letter, int format_number) {
-  return letter == 'T'                    ? format_sizes[format_number]
+  return letter == 'T'                    ? format_records[format_number].size
          : letter == 'f'                  ? 4
          : letter == '?' || letter == 'b' ? 1
                                           : 8;
@@ -123,7 +125,6 @@ struct strided_call {
   std::vector<std::ptrdiff_t> shape;                // leading dimensions
   std::vector<std::vector<std::ptrdiff_t>> strides; // per operand
   std::vector<std::ptrdiff_t> core;
-  std::vector<double> numbers; // operands given as one Python float, at stride 0
   std::ptrdiff_t n;
   bool streaming = false;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "operands.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/residency.hpp"
 
@@ -95,56 +96,45 @@ const bound *handle_of(PyObject *number) {
 }
 
 // What a call of (handle, format, lengths…, operands…) asks for; null where that does not fit.
-template <std::size_t N>
-const bound *asked(const char *usage, PyObject *const *args, Py_ssize_t count, int &format_number,
-                   std::ptrdiff_t (&lengths)[N], std::ptrdiff_t least_of_last) {
-  constexpr Py_ssize_t first = 2 + static_cast<Py_ssize_t>(N);
-  if (count < first) {
-    PyErr_SetString(PyExc_TypeError, usage);
-    return nullptr;
+struct asked_by_handle {
+  const bound *of = nullptr;
+  int format_number = 0;
+  std::ptrdiff_t lengths[2] = {0, 0};
+  PyObject *const *operands = nullptr;
+  int count = 0;
+
+  // False, with an error set, where that does not fit. The last length is `least` at least.
+  bool parse(const char *usage, PyObject *const *args, Py_ssize_t given, int lengths_given,
+             std::ptrdiff_t least) {
+    const Py_ssize_t first = 2 + lengths_given;
+    if (given < first) {
+      PyErr_SetString(PyExc_TypeError, usage);
+      return false;
+    }
+    of = handle_of(args[0]);
+    if (of == nullptr) return false;
+    const long number = PyLong_AsLong(args[1]);
+    for (int k = 0; k < lengths_given; ++k) lengths[k] = PyLong_AsSsize_t(args[2 + k]);
+    if (PyErr_Occurred()) return false;
+    operands = args + first;
+    count = static_cast<int>(given - first);
+    if (static_cast<std::size_t>(count) != of->operands.size() || number < 0 || number >= formats ||
+        lengths[0] < 0 || lengths[lengths_given - 1] < least) {
+      PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
+      return false;
+    }
+    format_number = static_cast<int>(number);
+    return true;
   }
-  const bound *const b = handle_of(args[0]);
-  if (b == nullptr) return nullptr;
-  const long number = PyLong_AsLong(args[1]);
-  for (std::size_t k = 0; k < N; ++k) lengths[k] = PyLong_AsSsize_t(args[2 + k]);
-  if (PyErr_Occurred()) return nullptr;
-  if (static_cast<std::size_t>(count - first) != b->operands.size() || number < 0 ||
-      number >= formats || lengths[0] < 0 || lengths[N - 1] < least_of_last) {
-    PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
-    return nullptr;
-  }
-  format_number = static_cast<int>(number);
-  return b;
-}
+  const operand &operator[](int k) const { return of->operands[static_cast<std::size_t>(k)]; }
+  std::ptrdiff_t size(int k) const { return size_of((*this)[k].letter, format_number); }
+};
 
 // Whether streaming stores pay for a result. Where it has no memory yet, huge pages are asked
 // for.
 bool streams_to(char *result, std::ptrdiff_t bytes) {
   ask_for_huge_pages(result, bytes);
   return large_and_resident(result, bytes);
-}
-
-char *address_of(PyObject *number) {
-  return reinterpret_cast<char *>(static_cast<std::uintptr_t>(PyLong_AsUnsignedLongLong(number)));
-}
-
-// The address of operand k, of which `elements` are read or written; with an error set where it is
-// none. A double that is read may be a number as well: there an int alone is neither, so that a
-// number that is no float is never an address.
-char *operand_address(const operand &o, PyObject *item, int k, std::ptrdiff_t elements) {
-  if (o.letter == 'd' && !o.output) {
-    if (!PyTuple_Check(item) || PyTuple_Size(item) != 1) {
-      PyErr_Format(PyExc_TypeError, "operand %d must be a float, or (address,): %R", k, item);
-      return nullptr;
-    }
-    item = PyTuple_GetItem(item, 0);
-  }
-  constexpr std::uintptr_t least_address = 4096; // no memory lies below
-  char *const address = address_of(item);
-  if (elements > 0 && reinterpret_cast<std::uintptr_t>(address) < least_address &&
-      PyErr_Occurred() == nullptr)
-    PyErr_Format(PyExc_TypeError, "operand %d is no address: %R", k, item);
-  return address;
 }
 
 } // namespace
@@ -164,74 +154,61 @@ PyObject *raw_handle(PyObject *, PyObject *args) {
   return PyLong_FromSize_t(handles.size() - 1);
 }
 
-// raw_flat(handle, format, n, *operands): n elements that lie one after the other. An operand is
-// an address; a double that is read is a float, or (address,) of n of them.
+// raw_flat(handle, format, n, *operands): n elements that lie one after the other.
 PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
-  int format_number;
-  std::ptrdiff_t lengths[1];
-  const bound *const b =
-      asked("raw_flat(handle, format, n, *operands)", args, count, format_number, lengths, 0);
-  if (b == nullptr) return nullptr;
-  const std::ptrdiff_t n = lengths[0];
-  const int operands = static_cast<int>(b->operands.size());
-  double numbers[most_operands];
-  flat_call c{b->run(format_number, n), b->operands.data(), operands, {}, {}, n, false};
-  for (int k = 0; k < operands; ++k) {
-    PyObject *const item = args[3 + k];
-    const operand &o = b->operands[static_cast<std::size_t>(k)];
-    if (o.letter == 'd' && !o.output && PyFloat_Check(item)) {
-      numbers[k] = PyFloat_AsDouble(item);
+  asked_by_handle asked;
+  if (!asked.parse("raw_flat(handle, format, n, *operands)", args, count, 1, 0)) return nullptr;
+  const std::ptrdiff_t n = asked.lengths[0];
+  number numbers[most_operands];
+  flat_call c;
+  c.run = asked.of->run(asked.format_number, n);
+  c.operands = asked.of->operands.data();
+  c.count = asked.count;
+  c.n = n;
+  c.streaming = false;
+  for (int k = 0; k < asked.count; ++k) {
+    const operand &o = asked[k];
+    const given what = what_is_given(o, asked.operands[k], numbers[k]);
+    if (what == given::error) return nullptr;
+    if (what == given::number) {
       c.data[k] = reinterpret_cast<char *>(&numbers[k]);
       c.steps[k] = 0;
       continue;
     }
-    c.data[k] = operand_address(o, item, k, n);
-    c.steps[k] = size_of(o.letter, format_number);
-    if (PyErr_Occurred()) return nullptr;
+    if (!packed_memory(o, asked.operands[k], k, n, c.data[k])) return nullptr;
+    c.steps[k] = asked.size(k);
     if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * c.steps[k]);
   }
   return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
                        run_flat, &c);
 }
 
-// raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other. An
-// operand is an address; a double that is read is a float, or (address,) of what each row or
-// element has; for a bool True or False will do, for an output that nobody wants None.
+// raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other.
 PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
-  int format_number;
-  std::ptrdiff_t lengths[2];
-  const bound *const b =
-      asked("raw_rows(handle, format, rows, n, *operands)", args, count, format_number, lengths, 1);
-  if (b == nullptr) return nullptr;
-  const std::ptrdiff_t rows = lengths[0], n = lengths[1];
-  const int operands = static_cast<int>(b->operands.size());
-  const bound_loop loop{b->run(format_number, rows * n), operands, 0, true};
-  union {
-    double real;
-    bool truth;
-  } numbers[most_operands];
+  asked_by_handle asked;
+  if (!asked.parse("raw_rows(handle, format, rows, n, *operands)", args, count, 2, 1))
+    return nullptr;
+  const std::ptrdiff_t rows = asked.lengths[0], n = asked.lengths[1];
+  const bound_loop loop{asked.of->run(asked.format_number, rows * n), asked.count, 0, true};
+  number numbers[most_operands];
   char *data[most_operands];
-  std::ptrdiff_t steps[2 * most_operands] = {}, *core = steps + operands;
+  std::ptrdiff_t steps[2 * most_operands], *core = steps + asked.count;
   bool streaming = false;
-  for (int k = 0; k < operands; ++k) {
-    PyObject *const item = args[4 + k];
-    const operand &o = b->operands[static_cast<std::size_t>(k)];
-    const bool real = o.letter == 'd' && !o.output && PyFloat_Check(item);
-    if (real || (o.letter == '?' && PyBool_Check(item)) || (o.output && item == Py_None)) {
-      if (real)
-        numbers[k].real = PyFloat_AsDouble(item);
-      else
-        numbers[k].truth = item == Py_True;
-      data[k] = item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]);
+  for (int k = 0; k < asked.count; ++k) {
+    const operand &o = asked[k];
+    const given what = what_is_given(o, asked.operands[k], numbers[k]);
+    if (what == given::error) return nullptr;
+    if (what != given::memory) {
+      data[k] = what == given::number ? reinterpret_cast<char *>(&numbers[k]) : nullptr;
+      steps[k] = 0;
       if (o.core) *core++ = 0;
       continue;
     }
-    data[k] = operand_address(o, item, k, rows * n);
-    const std::ptrdiff_t step = size_of(o.letter, format_number);
-    steps[k] = o.core ? n * step : step;
-    if (o.core) *core++ = step;
-    if (PyErr_Occurred()) return nullptr;
-    if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * step);
+    if (!packed_memory(o, asked.operands[k], k, rows * n, data[k])) return nullptr;
+    const std::ptrdiff_t size = asked.size(k);
+    steps[k] = o.core ? n * size : size;
+    if (o.core) *core++ = size;
+    if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * size);
   }
   call c{loop, data, {rows, n, streaming}, steps};
   return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
@@ -265,21 +242,20 @@ PyObject *raw_labels(PyObject *, PyObject *const *args, Py_ssize_t count) {
 }
 
 // raw_strided(handle, format, shape, n, operands): a loop over `shape` of rows of n (1 where no
-// operand has a row). An operand is (address, (strides in bytes…)) with the stride within a row
-// last where it has one, a number at stride 0, which is a float for a double, or None for an output
-// that nobody wants.
+// operand has a row). Memory is (address, (strides in bytes…)), with the stride within a row last
+// where the operand has one.
 PyObject *raw_strided(PyObject *, PyObject *args) {
-  PyObject *handle, *shape, *given;
+  PyObject *handle, *shape, *given_operands;
   int format_number;
   Py_ssize_t n;
   if (!PyArg_ParseTuple(args, "OiO!nO!", &handle, &format_number, &PyTuple_Type, &shape, &n,
-                        &PyTuple_Type, &given))
+                        &PyTuple_Type, &given_operands))
     return nullptr;
   const bound *const b = handle_of(handle);
   if (b == nullptr) return nullptr;
   const Py_ssize_t nd = PyTuple_Size(shape);
   const std::size_t count = b->operands.size();
-  if (PyTuple_Size(given) != static_cast<Py_ssize_t>(count) || format_number < 0 ||
+  if (PyTuple_Size(given_operands) != static_cast<Py_ssize_t>(count) || format_number < 0 ||
       format_number >= formats || n < 0) {
     PyErr_SetString(PyExc_ValueError, "wrong number of operands, format or length");
     return nullptr;
@@ -287,41 +263,28 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
   const bool rows =
       std::any_of(b->operands.begin(), b->operands.end(), [](const operand &o) { return o.core; });
   bound_loop loop{nullptr, static_cast<int>(count), 0, rows};
-  strided_call c{loop, {}, {}, {}, {}, {}, n};
+  strided_call c{loop, {}, {}, {}, {}, n};
   std::ptrdiff_t outer = 1;
   for (Py_ssize_t axis = 0; axis < nd; ++axis) {
     c.shape.push_back(PyLong_AsSsize_t(PyTuple_GetItem(shape, axis)));
     outer *= c.shape.back();
   }
-  union number {
-    double real;
-    std::int64_t whole;
-    bool truth;
-  };
   number numbers[most_operands];
   for (std::size_t k = 0; k < count; ++k) {
-    PyObject *const item = PyTuple_GetItem(given, static_cast<Py_ssize_t>(k));
+    PyObject *const item = PyTuple_GetItem(given_operands, static_cast<Py_ssize_t>(k));
     const operand &o = b->operands[k];
-    if (!PyTuple_Check(item)) {
-      if (o.letter == 'd' && !o.output && PyFloat_Check(item))
-        numbers[k].real = PyFloat_AsDouble(item);
-      else if (o.letter == 'l' && !o.output && PyLong_Check(item))
-        numbers[k].whole = PyLong_AsLongLong(item);
-      else if (o.letter == '?' && !o.output && PyBool_Check(item))
-        numbers[k].truth = item == Py_True;
-      else if (item != Py_None || !o.output)
-        PyErr_Format(PyExc_TypeError, "operand %zu must be %s(address, strides): %R", k,
-                     o.output          ? "None or "
-                     : o.letter == 'd' ? "a float or "
-                     : o.letter == 'l' ? "an int or "
-                     : o.letter == '?' ? "a bool or "
-                                       : "",
-                     item);
-      if (PyErr_Occurred()) return nullptr;
-      c.data.push_back(item == Py_None ? nullptr : reinterpret_cast<char *>(&numbers[k]));
+    const given what = what_is_given(o, item, numbers[k]);
+    if (what == given::error) return nullptr;
+    if (what != given::memory) {
+      c.data.push_back(what == given::number ? reinterpret_cast<char *>(&numbers[k]) : nullptr);
       c.strides.emplace_back(c.shape.size(), 0);
       if (o.core) c.core.push_back(0);
       continue;
+    }
+    if (!PyTuple_Check(item)) {
+      PyErr_Format(PyExc_TypeError, "operand %zu must be %s(address, strides): %R", k, or_else(o),
+                   item);
+      return nullptr;
     }
     PyObject *address, *strides;
     if (!PyArg_ParseTuple(item, "OO!", &address, &PyTuple_Type, &strides)) return nullptr;

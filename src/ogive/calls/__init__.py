@@ -6,5 +6,6 @@
 ``ufuncs``   the native (g)ufuncs
 ``checks``   what is refused: numbers, labels, weights and options that do not fit
 ``losses``   losses by one driver: check, plan, run, reduce
-``codegen``  functions that are written out as text
+``rules``    the arrays of each mode, what is kept for backward and which mode then pulls back
+``codegen``  functions that are written out as text: the one writer of signatures
 """

@@ -183,12 +183,15 @@ def as_plain(x: Any, what: str) -> np.ndarray[Any, Any]:
     return np.asarray(array)
 
 
+def promoted(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The format of results for arrays of a dtype: integers and bool as np.exp promotes them."""
+    return np.result_type(dtype, np.float16) if dtype.kind in "biu" else dtype
+
+
 def as_logits(z: Any, name: str, what: str = "logits") -> np.ndarray[Any, Any]:
     """Logits as an aligned array of a supported format, integers promoted as np.exp promotes."""
     array = z if type(z) is np.ndarray else as_plain(z, f"{name}: {what}")
-    if array.dtype.kind in "biu":
-        array = array.astype(np.result_type(array.dtype, np.float16))
-    native = array.dtype.newbyteorder("=")
+    native = promoted(array.dtype).newbyteorder("=")
     if native not in NUMBER_OF:
         raise TypeError(
             f"{name}: {what} of dtype {array.dtype} are not real numbers of a supported format "
@@ -275,3 +278,20 @@ def row_last(x: Any, axis: int) -> Any:
 
 def row_back(x: Any, axis: int) -> Any:
     return x if axis == x.ndim - 1 else np.moveaxis(x, -1, axis)
+
+
+def order_of_sums(axes: list[int], shape: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """How to sum over some axes: the longest, which a kernel sums along as its row, and the others
+    as they are counted without it.
+    """
+    longest = max(axes, key=lambda axis: shape[axis])
+    return longest, tuple(axis - (axis > longest) for axis in axes if axis != longest)
+
+
+def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:
+    """The axes along which a shape is repeated to make another."""
+    lead = len(to) - len(of)
+    return [
+        axis for axis in range(len(to))
+        if axis < lead or (of[axis - lead] == 1 and to[axis] != 1)
+    ]  # fmt: skip

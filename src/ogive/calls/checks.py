@@ -73,12 +73,38 @@ def checked_switch(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def checked_dim(dim: Any, x: Any, name: str) -> int:
+    """An axis of an array or a tensor as torch counts them, from 0; a number has one too."""
+    if not isinstance(dim, int):
+        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
+    axes = max(len(x.shape), 1)
+    if not -axes <= dim < axes:
+        raise IndexError(
+            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
+            f"[{-axes}, {axes - 1}]"
+        )
+    return dim % axes
+
+
+def check_mask(mask: Shape, dtype: Any, is_bool: bool, shape: Shape, prefix: str = "") -> None:
+    """Refuses what is no mask of rows of some shape."""
+    if not is_bool:
+        raise TypeError(f"{prefix}where must be a boolean mask, not of dtype {dtype}")
+    if not broadcasts(mask, shape):
+        raise ValueError(f"{prefix}where of shape {mask} does not fit x of shape {shape}")
+
+
+def is_temperature(t: Any) -> Any:
+    """Whether a number may divide logits; of an array or a tensor, which of them may."""
+    return (t > 0) & (t < math.inf)
+
+
 def row_temperature(temperature: Any, lead: Shape) -> Any:
     """A temperature that is positive, and no larger than one for each row; as float64."""
-    if type(temperature) is float and 0 < temperature < np.inf:
+    if type(temperature) is float and is_temperature(temperature):
         return temperature
     values = np.asarray(as_parameter(as_plain(temperature, "temperature"), "temperature"))
-    fine = (values > 0) & (values < np.inf)
+    fine = is_temperature(values)
     if not fine.all():
         index = first(~fine)
         raise ValueError(

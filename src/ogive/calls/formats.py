@@ -1,4 +1,4 @@
-"""The floating-point formats that kernels take: one record of each, and no other list of them."""
+"""The floating-point formats that kernels take: one record of each, read from the kernels' own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .. import _native
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,7 @@ class Format:
         return self.size == 2
 
 
-FORMATS = (
-    Format("float16", 0, 2),
-    Format("bfloat16", 1, 2),
-    Format("float32", 2, 4),
-    Format("float64", 3, 8),
-)
+FORMATS = tuple(Format(name, number, size) for number, (name, size) in enumerate(_native.formats()))
 _names = [each.name for each in FORMATS]
 ALL_NAMES = ", ".join(_names)
 ANY_NAME = f"{', '.join(_names[:-1])} or {_names[-1]}"

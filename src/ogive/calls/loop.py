@@ -48,6 +48,21 @@ class Loop(NamedTuple):
         return not any(operand.row for operand in self.every)
 
     @property
+    def has_hessian(self) -> bool:
+        """Of losses, which give (loss, dz) and, where it is asked for, the Hessian's diagonal."""
+        return len(self.results) == 3
+
+    @property
+    def masked(self) -> bool:
+        """Rows have a mask."""
+        return any(number.kind == "?" and number.row for number in self.numbers)
+
+    @property
+    def seeded(self) -> bool:
+        """It draws random numbers, of a seed and of each element's index."""
+        return any(number.kind == "l" for number in self.numbers)
+
+    @property
     def reduces(self) -> bool:
         """Each row gives one number."""
         return not self.elementwise and not any(result.row for result in self.results)

@@ -11,19 +11,46 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from .. import _native
 from ..catalog import Card, find
-from . import checks
+from . import checks, codegen
 from .arrays import as_logits, as_plain, checked_axis, row_last
 from .checks import Array, Reduction, Shape
-from .codegen import generated
 from .formats import NUMBER_OF
 from .loop import loop
 from .ufuncs import rounded, ufunc
+
+
+class Plan(NamedTuple):
+    """What a call comes to, after all checks."""
+
+    mode: str
+    """The kernel's: the target are "labels" or "probabilities"."""
+    goal: Any
+    """Labels as int64, below 0 where a row does not count; or probabilities."""
+    weights: list[Any]
+    """Arrays of float64, or None."""
+    numbers: tuple[float, ...]
+    """The other options, as the kernel takes them."""
+    total: Any
+    """What a mean divides by, else 1; an array where there are several calls."""
+
+
+class Elements(Protocol):
+    """How a framework checks the elements of its arrays, and in what form the driver has them."""
+
+    def weights(self, name: str, values: Any) -> Array:
+        """Weights as float64."""
+
+    def labels(self, target: Any, classes: int, ignore_index: Any) -> Array:
+        """Labels as int64, below 0 for rows that are ignored."""
+
+    def probabilities(self, target: Any, dtype: Any, most: float) -> Any:
+        """Target probabilities, from 0 to `most`, in the format of the logits."""
 
 
 class Loss:
@@ -31,7 +58,13 @@ class Loss:
 
     def __init__(self, card: Card):
         self.card, self.name, self.over_rows = card, card.name, card.over_rows
+        self.options = {p.name: p for p in card.parameters if p.role != "axis"}
+        by_role = {p.role: name for name, p in self.options.items()}
+        self.label = by_role.get("label", "")
+        """The option that names the label of rows that do not count; "" where there is none."""
         self.weights = card.weights
+        self.class_weight = by_role.get("weights", "") if self.over_rows else ""
+        """The option with a weight for each class; "" where there is none."""
         self.numbers = tuple(p for p in card.parameters if p.role == "number")
         self.most = math.inf if self.over_rows else 1.0
         """The largest target probability."""
@@ -45,50 +78,70 @@ class Loss:
         self.unweighted = tuple(k for k, p in enumerate(self.numbers) if p.unweighted)
 
     def checked_mode(
-        self, shape: Shape, axis: int, weights: Iterable[Shape | None],
-        target: Shape, dtype: Any, integers: bool, ignore_index: Any,
+        self, shape: Shape, axis: int, weights: Sequence[Any],
+        target: Shape, dtype: Any, integers: bool, ignore_index: Any, samples: int = 0,
     ) -> str:  # fmt: skip
-        """Refuses shapes and kinds that do not fit logits of some shape; the kernel's mode."""
+        """Refuses shapes and kinds that do not fit logits of some shape; the kernel's mode. The
+        first `samples` axes of weights are of calls of their own.
+        """
         if self.over_rows:
             checks.check_classes(shape, axis)
         for name, own in zip(self.weights, weights, strict=True):
             if own is not None and self.over_rows:
-                checks.check_class_weights(name, own, shape, axis)
+                checks.check_class_weights(name, tuple(own.shape[samples:]), shape, axis)
             elif own is not None:
-                checks.check_element_weights(name, own, shape)
+                checks.check_element_weights(name, tuple(own.shape[samples:]), shape)
         if self.over_rows:
             return checks.mode_of_target(target, dtype, integers, shape, axis, ignore_index)
         checks.check_element_target(target, shape)
         return "probabilities"
 
-    def mean(
-        self, mode: str, goal: Any, weights: list[Any], numbers: tuple[float, ...]
-    ) -> tuple[list[Any], tuple[float, ...], float]:
-        """Weights, numbers and what a mean divides by, on a scale where nothing overflows."""
-        if not self.over_rows:
-            total, sizes = float(goal.size) or math.inf, [w for w in weights if w is not None]
-            if sizes and goal.size:
-                size = math.prod(float(np.max(np.abs(w))) for w in sizes)
-                last = 1.0 if weights[-1] is None else weights[-1]
-                weights[-1], total, _ = lowered(last, size, total)
-            return weights, numbers, total
-        (weight,) = weights
-        weight, total, scale = mean_weights(mode, goal, weight)
-        if scale != 1.0:
-            numbers = tuple(v * scale if k in self.unweighted else v for k, v in enumerate(numbers))
-        return [weight], numbers, total
+    def plan(
+        self, elements: Elements, mode: str, shape: Shape, axis: int, dtype: Any, target: Any,
+        weights: Sequence[Any], ignore_index: Any, numbers: tuple[float, ...],
+        reduction: Reduction, samples: int = 0,
+    ) -> Plan:  # fmt: skip
+        """What a call comes to whose shapes and kinds fit. The first `samples` axes of all arrays
+        are of calls of their own, and `shape` and `axis` are those of one of them.
+        """
+        own: list[Any] = [
+            w if w is None else elements.weights(name, w)
+            for name, w in zip(self.weights, weights, strict=True)
+        ]
+        if mode == "labels":
+            goal: Any = elements.labels(target, shape[axis], ignore_index)
+        else:
+            goal = elements.probabilities(target, dtype, self.most)
+        total: Any = 1.0
+        if reduction == "mean" and mode == "labels":
+            weight, total = mean_weights(goal, own[0] if own else None, samples)
+            own = [weight][: len(own)]
+        elif reduction == "mean":
+            total = float(math.prod(shape) // (shape[axis] if self.over_rows else 1)) or math.inf
+            sizes = [largest(w) for w in own if w is not None]
+            # Times the power of two, if it takes one, with which no weighted loss leaves the range.
+            shift = min(900 - math.frexp(math.prod(sizes))[1], 0)
+            if shift:
+                own[-1] = np.ldexp(1.0 if own[-1] is None else own[-1], shift)
+                total, scale = math.ldexp(total, shift), math.ldexp(1.0, shift)
+                numbers = tuple(
+                    v * scale if k in self.unweighted else v for k, v in enumerate(numbers)
+                )
+        return Plan(mode, goal, own, numbers, total)
 
     def run(
-        self, mode: str, rows: Array, goal: Array, weights: Sequence[Any],
-        numbers: Sequence[float], factor: float, *, loss: Array, dz: Any = None, h: Any = None,
+        self, plan: Plan, rows: Array, goal: Array, *, loss: Array, dz: Any = None, h: Any = None,
         kind: float | None = None,
     ) -> None:  # fmt: skip
-        """The kernel on arrays that share their leading dimensions; `dz` may be the logits."""
+        """The kernel on arrays that share their leading dimensions, of a plan with another goal;
+        `dz` may be the logits.
+        """
+        mode, _, weights, numbers, total = plan
         each = [
             1.0 if w is None else w if isinstance(w, float) else np.broadcast_to(w, rows.shape)
             for w in weights
         ]
-        operands = (rows, goal, *self.between(each, numbers), factor)
+        operands = (rows, goal, *self.between(each, numbers), inverse(total))
         for out in (dz, h):
             if out is not None:
                 operands = tuple([without_overlap(operand, out) for operand in operands])
@@ -115,21 +168,47 @@ def written_checks(numbers: tuple[Any, ...]) -> Callable[..., tuple[float, ...]]
             fits = f"{p.name} is None or {fits}"
         checked = f"{p.name} if {fits} else number(parameters[{k}], {p.name})"
         each.append(checked if p.as_operands is None else f"*as_{p.name}({checked})")
-    text = f"""
-def checked_numbers({", ".join(p.name for p in numbers)}):
-    return ({"".join(f"{value}, " for value in each)})
-"""
-    scope = {"number": checks.checked_number, "parameters": numbers, "inf": math.inf}
+    lines = [f"return ({codegen.items(each)})"]
+    scope = {"number": checks.checked_number, "parameters": numbers}
     scope |= {f"as_{p.name}": p.as_operands for p in numbers}
-    return generated("checked_numbers", text, scope, "options of a loss")
+    taken = [p.name for p in numbers]
+    return codegen.written("checked_numbers", taken, lines, scope, "options of a loss")
 
 
 def written_order(rows: Sequence[bool]) -> Callable[..., tuple[Any, ...]]:
     """Weights and numbers in the order of a kernel's operands: weights are those with a row."""
     place = {True: count(), False: count()}
-    each = "".join(f"{'weights' if row else 'numbers'}[{next(place[row])}], " for row in rows)
-    text = f"def between(weights, numbers):\n    return ({each})\n"
-    return generated("between", text, {}, f"operands {each}")
+    each = codegen.items(f"{'weights' if row else 'numbers'}[{next(place[row])}]" for row in rows)
+    taken, lines = ["weights", "numbers"], [f"return ({each})"]
+    return codegen.written("between", taken, lines, {}, f"operands {each}")
+
+
+class ArrayElements:
+    """NumPy's arrays, as `Elements`."""
+
+    weights = staticmethod(checks.checked_weights)
+    labels = staticmethod(checks.checked_labels)
+    probabilities = staticmethod(checks.checked_probabilities)
+
+
+ARRAYS = ArrayElements()
+
+
+def planned(
+    of: Loss, elements: Elements, shape: Shape, axis: int, dtype: Any, target: Any,
+    weights: Sequence[Any], ignore_index: Any, numbers: tuple[Any, ...], reduction: Any,
+) -> tuple[Reduction, Plan]:  # fmt: skip
+    """The plan for NumPy arrays, after all checks of them and of options."""
+    how, values = checks.checked_reduction(reduction), of.checked_numbers(*numbers)
+    own = [
+        w if w is None else as_plain(w, name) for name, w in zip(of.weights, weights, strict=True)
+    ]
+    given = target if type(target) is np.ndarray else as_plain(target, "target")
+    mode = of.checked_mode(
+        shape, axis, own, given.shape, given.dtype, given.dtype.kind in "biu", ignore_index
+    )
+    plan = of.plan(elements, mode, shape, axis, dtype, given, own, ignore_index, values, how)
+    return how, plan
 
 
 def evaluate(
@@ -140,25 +219,11 @@ def evaluate(
     logits = as_logits(z, of.name)
     axis = checked_axis(logits.ndim, axis, of.name) if of.over_rows else -1
     lay: Callable[[Array, int], Array] = row_last if of.over_rows else at_least_a_row
-    how, shape = checks.checked_reduction(reduction), logits.shape
-    values = of.checked_numbers(*numbers)
-    own: list[Any] = [
-        w if w is None else checks.checked_weights(name, w)
-        for name, w in zip(of.weights, weights, strict=True)
-    ]
-    given = as_plain(target, "target")
-    mode = of.checked_mode(
-        shape, axis, [None if w is None else w.shape for w in own],
-        given.shape, given.dtype, given.dtype.kind in "biu", ignore_index,
-    )  # fmt: skip
-    if mode == "labels":
-        goal = checks.checked_labels(given, shape[axis], ignore_index)
-    else:
-        goal = lay(checks.checked_probabilities(given, logits.dtype, of.most), axis)
-    total = 1.0
-    if how == "mean":
-        own, values, total = of.mean(mode, goal, own, values)
-
+    shape = logits.shape
+    how, plan = planned(
+        of, ARRAYS, shape, axis, logits.dtype, target, weights, ignore_index, numbers, reduction
+    )
+    goal = plan.goal if plan.mode == "labels" else lay(plan.goal, axis)
     dz = h = None
     if kind is not None:
         dz, h = checks.checked_outs(out, logits)
@@ -166,14 +231,15 @@ def evaluate(
         dz = checks.checked_out(out, logits)
     rows = lay(logits, axis)
     slopes, bends = (a if a is None else lay(a, axis) for a in (dz, h))
-    factor = inverse(total)
-    if not of.over_rows and kind is None and are_packed(rows, goal, slopes, own):
-        value = packed(of, rows, goal, slopes, (values, factor), how, total)
+    if not of.over_rows and kind is None and are_packed(rows, goal, slopes, plan.weights):
+        value = packed(of, plan, rows, goal, slopes, how)
         value = value.reshape(shape)[()] if how == "none" else value
     else:
         loss = np.empty(rows.shape[:-1] if of.over_rows else rows.shape)
-        of.run(mode, rows, goal, own, values, factor, loss=loss, dz=slopes, h=bends, kind=kind)
-        value = reduced(loss if of.over_rows else loss.reshape(shape), how, total, logits.dtype)
+        of.run(plan, rows, goal, loss=loss, dz=slopes, h=bends, kind=kind)
+        value = reduced(
+            loss if of.over_rows else loss.reshape(shape), how, plan.total, logits.dtype
+        )
     return value if dz is None else (value, dz) if h is None else (value, dz, h)
 
 
@@ -207,93 +273,93 @@ def are_packed(z: Array, goal: Array, dz: Any, weights: list[Any]) -> bool:
     return bool(packed and z.size and all(w is None for w in weights))
 
 
-def packed(
-    of: Loss, z: Array, goal: Array, dz: Any, options: tuple[tuple[float, ...], float],
-    how: Reduction, total: float,
-) -> Any:  # fmt: skip
-    """The loss of one long row, shared among threads. The losses that are summed go chunk by chunk
-    through a buffer that stays in the cache.
-    """
+def packed(of: Loss, plan: Plan, z: Array, goal: Array, dz: Any, how: Reduction) -> Any:
+    """The loss of one long row, shared among threads."""
     if dz is not None:
         z, goal, dz = without_overlap(z, dz), without_overlap(goal, dz), dz.reshape(-1)
     z, goal = z.reshape(-1), goal.reshape(-1)
-    size = z.size if how == "none" else min(z.size, CHUNK)
-    loss, weights = np.empty(size), (None,) * len(of.weights)
 
-    def chunks() -> Iterator[Array]:
-        for begin in range(0, z.size, size):
-            end = min(begin + size, z.size)
-            middle = end - (end - begin) % ROW
-            for some, shape in (slice(begin, middle), (-1, ROW)), (slice(middle, end), (-1,)):
-                if some.start < some.stop:
-                    of.run(
-                        "probabilities", z[some].reshape(shape), goal[some].reshape(shape), weights,
-                        *options, loss=loss[some.start - begin : some.stop - begin].reshape(shape),
-                        dz=None if dz is None else dz[some].reshape(shape),
-                    )  # fmt: skip
-            yield loss[: end - begin]
+    def run(some: slice, shape: Shape, loss: Array) -> None:
+        of.run(
+            plan, z[some].reshape(shape), goal[some].reshape(shape), loss=loss,
+            dz=None if dz is None else dz[some].reshape(shape),
+        )  # fmt: skip
 
     if z.size <= ROW:
-        of.run("probabilities", z, goal, weights, *options, loss=loss, dz=dz)
-        return reduced(loss, how, total, z.dtype)
-    if size == z.size:
-        (loss,) = chunks()
-        return reduced(loss, how, total, z.dtype)
-    return sum_of(chunks(), total, z.dtype)
+        loss = np.empty(z.size)
+        of.run(plan, z, goal, loss=loss, dz=dz)
+        return reduced(loss, how, plan.total, z.dtype)
+    chunks = in_chunks(z.size, run, how == "none")
+    if how == "none":
+        return rounded(next(chunks), z.dtype)
+    return sum_of(chunks, plan.total, z.dtype)
+
+
+def in_chunks(
+    size: int, run: Callable[[slice, Shape, Array], None], whole: bool = False
+) -> Iterator[Array]:
+    """The losses of elements that lie one after the other: all of them with `whole`, else chunk by
+    chunk in a buffer that stays in the cache. ``run(some, shape, loss)`` is the kernel on a slice,
+    seen as rows that threads share.
+    """
+    loss = np.empty(size if whole else min(size, CHUNK))
+    for begin in range(0, size, max(len(loss), 1)):
+        end = min(begin + len(loss), size)
+        middle = end - (end - begin) % ROW
+        for some, shape in (slice(begin, middle), (-1, ROW)), (slice(middle, end), (-1,)):
+            if some.start < some.stop:
+                run(some, shape, loss[some.start - begin : some.stop - begin].reshape(shape))
+        yield loss[: end - begin]
 
 
 # What a mean divides by.
 
 
-def total_weight(mode: str, goal: Array, weights: Any) -> float:
-    """What a mean divides by: the weights of the rows that count, or inf where none does."""
-    if mode == "probabilities":
-        return float(np.prod(goal.shape[:-1])) or np.inf
-    kept = goal >= 0
-    if weights is None:
-        return float(np.count_nonzero(kept)) or np.inf
-    own = weights[goal[kept]]
-    total = float(np.sum(own))
-    return total if total or own.any() else np.inf
-
-
-def mean_weights(mode: str, goal: Array, weights: Any) -> tuple[Any, float, float]:
-    """Class weights, what a mean divides by, and what rows without a class count, on a scale where
-    nothing leaves the range: all three times one power of two, which changes no mean.
+def mean_weights(labels: Array, weights: Any, samples: int = 0) -> tuple[Any, Any]:
+    """Class weights and what a mean over labels divides by, the weights of the rows that count, or
+    inf where none does. Where these leave the range, both are times one power of two, which
+    changes no mean. Of several calls, those of each.
     """
+    if samples:
+        return mean_weights_of_each(labels, weights, samples)
+    kept = labels >= 0
     if weights is None:
-        return None, total_weight(mode, goal, None), 1.0
-    if mode == "probabilities":
-        size = float(np.max(np.abs(weights)))
-        return lowered(weights, size, total_weight(mode, goal, None))
+        return None, float(np.count_nonzero(kept)) or np.inf
+    counted = weights[labels[kept]]
     with np.errstate(over="ignore"):
-        total = total_weight(mode, goal, weights)
-    if not 2.0**-60 <= abs(total) <= 2.0**60:
-        counted = weights[goal[goal >= 0]]
-        if counted.any():
-            weights, total = balanced(weights, counted)
-    return weights, total, 1.0
+        total = float(np.sum(counted))
+    if 2.0**-60 <= abs(total) <= 2.0**60:
+        return weights, total
+    return balanced(weights, counted) if counted.any() else (weights, total or np.inf)
+
+
+def mean_weights_of_each(labels: Array, weights: Any, samples: int) -> tuple[Any, Array]:
+    lead = labels.shape[:samples]
+    calls = labels.reshape(math.prod(lead), math.prod(labels.shape[samples:]))
+    if weights is None:
+        counts = np.count_nonzero(calls >= 0, axis=1).astype(np.float64).reshape(lead)
+        return None, np.where(counts == 0, np.inf, counts)
+    own = np.broadcast_to(weights, (*lead, weights.shape[-1]))
+    each = [
+        mean_weights(*of_call) for of_call in zip(calls, own.reshape(len(calls), -1), strict=True)
+    ]
+    scaled = np.stack([weight for weight, _ in each])
+    return scaled.reshape(own.shape), np.array([total for _, total in each]).reshape(lead)
 
 
 def balanced(weights: Array, counted: Array) -> tuple[Array, float]:
     """Weights and the sum of those that count, by which a mean divides, both times one power of
     two with which neither one over the sum nor a weighted loss leaves the range.
     """
-    size = float(np.max(np.abs(counted), initial=0.0))
     # No further up than the weights of classes that do not occur can go.
-    room = 1000 - math.frexp(float(np.max(np.abs(weights))))[1]
-    shift = min(-math.frexp(size)[1], room)
+    room = 1000 - math.frexp(largest(weights))[1]
+    shift = min(-math.frexp(largest(counted))[1], room)
     return np.ldexp(weights, shift), float(np.sum(np.ldexp(counted, shift)))
 
 
-def lowered(weights: Any, size: float, total: float) -> tuple[Any, float, float]:
-    """Weights, at most `size`, and the number of losses in a mean, both times the power of two
-    that comes third, with which no weighted loss leaves the range.
-    """
-    shift = min(900 - math.frexp(size)[1], 0)
-    if shift == 0:
-        return weights, total, 1.0
-    return np.ldexp(weights, shift), math.ldexp(total, shift), math.ldexp(1.0, shift)
+def largest(weights: Array) -> float:
+    """The largest magnitude."""
+    return float(np.max(np.abs(weights), initial=0.0))
 
 
 def inverse(total: float) -> float:
@@ -303,21 +369,39 @@ def inverse(total: float) -> float:
 
 # Sums.
 
+DOUBLE = np.dtype(np.float64)
 CHUNK = 1 << 17
 """Losses are summed in chunks of this size, then the chunk sums: the result does not depend on the
 caller or its threads."""
 
 
-def reduced(loss: Array, reduction: Reduction, total: float, dtype: np.dtype[Any]) -> Any:
+def reduced(
+    loss: Array, reduction: Reduction, total: Any, dtype: np.dtype[Any], samples: int = 0
+) -> Any:
     """Losses to what was asked for; a mean over nothing, of total inf, is 0."""
     if reduction == "none":
         return rounded(loss, dtype)
+    if samples:
+        return reduced_each(loss, total, dtype, samples)
     losses = loss.reshape(-1)
     if losses.size <= CHUNK:
         value = summed(losses, total, dtype)
         if math.isfinite(value):
             return value
     return sum_of((losses[i : i + CHUNK] for i in range(0, losses.size, CHUNK)), total, dtype)
+
+
+def reduced_each(loss: Array, total: Any, dtype: np.dtype[Any], samples: int) -> Array:
+    """The sum, over the total, of the losses of each of several calls."""
+    lead = loss.shape[:samples]
+    calls = loss.reshape(math.prod(lead), math.prod(loss.shape[samples:]))
+    totals = np.broadcast_to(total, lead).reshape(-1)
+    if calls.shape[1] <= CHUNK:
+        values: Array = summed(calls, totals, dtype)
+        if np.isfinite(values).all():
+            return values.reshape(lead)
+    each = [reduced(own, "mean", by, dtype) for own, by in zip(calls, totals, strict=True)]
+    return np.array(each, dtype).reshape(lead)
 
 
 def sum_of(chunks: Iterable[Array], divisor: float, dtype: np.dtype[Any]) -> Any:
@@ -334,10 +418,9 @@ def sum_of(chunks: Iterable[Array], divisor: float, dtype: np.dtype[Any]) -> Any
         return rounded(np.ldexp(summed(np.array(small), divisor), 64), dtype)
 
 
-def summed(terms: Array, divisor: float = 1.0, dtype: Any = np.float64) -> Any:
+def summed(terms: Array, divisor: Any = 1.0, dtype: Any = DOUBLE) -> Any:
     """The sum of a row of doubles in its fixed order, over a divisor."""
-    types = (np.dtype(np.float64), np.dtype(np.float64), np.dtype(dtype))
-    return ufunc("summed", "value")(terms, divisor, signature=types)
+    return ufunc("summed", "value")(terms, divisor, signature=(DOUBLE, DOUBLE, np.dtype(dtype)))
 
 
 # Layers, whose logits exist a few rows at a time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import sys
@@ -11,7 +12,9 @@ from typing import get_args
 
 from .card import Card, Claims, Kind, Parameter, Peer
 
-__all__ = ["Card", "Claims", "Kind", "Parameter", "Peer", "find", "kinds", "names"]
+__all__ = [
+    "Card", "Claims", "Kind", "Parameter", "Peer", "approximations", "find", "kinds", "names",
+]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -65,6 +68,25 @@ def find(name: str) -> Card:
         hint = f"; did you mean {', '.join(near)}?" if near else "; `ogive list` shows all"
         raise ValueError(f"unknown function {name!r}{hint}")
     return _load(key)
+
+
+@cache
+def _approximations() -> dict[str, dict[str, str]]:
+    """By torch's function, the functions that its argument ``approximate`` chooses."""
+    found: dict[str, dict[str, str]] = {}
+    for card in map(_load, kinds()):
+        for peer in card.peers:
+            path, _, form = peer.name.partition("(approximate=")
+            if form:
+                found.setdefault(path, {})[ast.literal_eval(form[:-1])] = card.name
+    return found
+
+
+def approximations(card: Card) -> dict[str, str]:
+    """The functions that torch has under a card's name, by its argument ``approximate``."""
+    of = _approximations()
+    own = (peer.name for peer in card.peers if peer.framework == "torch")
+    return next((of[name] for name in own if name in of), {})
 
 
 class _Catalog(ModuleType):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ class Parameter:
     """Losses: the factor of a term that weights of classes do not multiply."""
     any_sign: bool = False
     """The output determines the slope where the parameter is negative too."""
+    symbol: str = ""
+    """How mathematics writes it, where that is shorter than its name."""
 
     @property
     def operand(self) -> bool:
@@ -151,6 +154,8 @@ class Card:
     ``formula(m, z, t, **options)`` for heads."""
     inputs: tuple[tuple[str, str], ...] = ()
     """Heads that take other arrays than (z, target): name and one sentence for each, in order."""
+    loss_of: str = ""
+    """Of such a head, the loss of the logits that it makes."""
     parameters: tuple[Parameter, ...] = ()
     ordered: tuple[str, ...] = ()
     """Two parameters of which the first must not exceed the second."""
@@ -202,13 +207,24 @@ class Card:
         return self.layer or self.has("axis")
 
     @property
+    def takes_label(self) -> bool:
+        """The formula of a loss takes the label of a row, where there is one, beside the row of
+        probabilities.
+        """
+        return "label" in inspect.signature(self.formula).parameters
+
+    @property
     def weights(self) -> tuple[str, ...]:
         """The names of its parameters that are arrays of weights."""
-        return tuple(p.name for p in self.parameters if p.role == "weights")
+        return self.named("weights")
 
     def has(self, role: Role) -> bool:
         """Whether one of its parameters is of that kind."""
         return any(p.role == role for p in self.parameters)
+
+    def named(self, *roles: Role) -> tuple[str, ...]:
+        """The names of its parameters of some kinds."""
+        return tuple(p.name for p in self.parameters if p.role in roles)
 
     def __repr__(self) -> str:
         return type(self).display().text(self)

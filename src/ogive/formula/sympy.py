@@ -10,7 +10,6 @@ import sympy as sp
 from ogive.catalog import Card
 
 X, A, B = sp.symbols("x a b", real=True)
-_SYMBOLS = {"negative_slope": "a", "weight": "a", "lower": "l", "upper": "u"}
 _INDEX, _OUTPUT = sp.Symbol("j", integer=True), sp.Symbol("i", integer=True)
 _INPUT = sp.Symbol("k", integer=True)
 
@@ -92,7 +91,7 @@ def expression(card: Card, order: int = 0) -> sp.Expr:
 def parameter_symbols(card: Card) -> list[sp.Symbol]:
     """The symbols that stand for a unary function's parameters in its expression."""
     operands = [p for p in card.parameters if p.operand]
-    return [sp.Symbol(_SYMBOLS.get(p.name, p.name), positive=True) for p in operands]
+    return [sp.Symbol(p.symbol or p.name, positive=True) for p in operands]
 
 
 def _differentiate(f: sp.Expr, x: sp.Symbol = X) -> sp.Expr:

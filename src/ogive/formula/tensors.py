@@ -9,10 +9,8 @@ A framework brings `Arrays`, an object with its functions under NumPy's names an
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterator
-from numbers import Real
 from typing import Any, Protocol
 
 from ..catalog import Card
@@ -358,18 +356,14 @@ class Formulas:
 
         ``target`` are probabilities, or labels of rows of which those below 0 count nothing.
         """
-        m, taken = self.m, inspect.signature(card.formula).parameters
-        numbers = {p.name for p in card.parameters if p.operand}
+        m, numbers, takes_label = self.m, card.named("number"), card.takes_label
 
         def losses(z: Array, target: Array, **options: Any) -> Array:
             z = m.wide(z)
             given = {
-                k: v for k, v in options.items() if k in taken and (v is not None or k in numbers)
-            }
-            # An array of gammas may be learned, or differ from sample to sample.
-            gamma = given.get("gamma")
-            if isinstance(gamma, Real) and float(gamma).is_integer():
-                given["gamma"] = int(float(gamma))  # whole powers are products
+                name: value for name, value in options.items()
+                if name in numbers or (name in card.weights and value is not None)
+            }  # fmt: skip
             for name in card.weights:
                 if m.is_array(given.get(name)):
                     given[name] = m.cast(given[name], z.dtype)
@@ -380,7 +374,7 @@ class Formulas:
             if target.shape != z.shape:
                 # Scattered, so that a label that is no class is an error where labels can be read.
                 label = m.labels(target)
-                if "label" in taken:
+                if takes_label:
                     given["label"] = label
                 t = m.one_hot(label, z)
             loss = card.formula(self.context, Row(m, z), Row(m, t), **given)[..., 0]

@@ -213,6 +213,14 @@ def square_of(function: Function) -> float:
     return square
 
 
+def through_layer(
+    function: Function, variance: float, weight_variance: float, bias_variance: float
+) -> tuple[float, float]:
+    """K after a layer at K, and chi: the factor on squared gradients on their way back."""
+    here = moments_of(function, variance)
+    return weight_variance * here.square + bias_variance, weight_variance * here.slope_square
+
+
 def gradient_ratio(
     activation: Activation,
     layers: int,
@@ -247,12 +255,10 @@ def gradient_ratio(
     function = resolve(activation, derivative, breaks, **parameters)
     total = 0.0
     for _ in range(layers):
-        here = moments_of(function, variance)
-        chi = weight_variance * here.slope_square
+        variance, chi = through_layer(function, variance, weight_variance, bias_variance)
         if chi == 0:
             return -math.inf
         total += math.log10(chi) / 2
-        variance = weight_variance * here.square + bias_variance
         if not math.isfinite(total) or not math.isfinite(variance):
             return math.inf
         if variance == 0:

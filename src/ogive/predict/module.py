@@ -497,10 +497,9 @@ def _dropped(call: _Call) -> State:
 
 
 def _activation(call: _Call) -> State | None:
-    word = _word(call.name)
-    card = catalog.find(word)
-    if word == "gelu" and call.kwargs.get("approximate") == "tanh":
-        card = catalog.find("gelu_tanh")
+    card = catalog.find(_word(call.name))
+    form = catalog.approximations(card).get(call.kwargs.get("approximate"))
+    card = card if form is None else catalog.find(form)
     if card.kind == "gated":
         return _gated(call, card.gate)
     given: dict[str, Any] = {}

@@ -14,7 +14,7 @@ import ogive
 
 from .errors import PredictError
 from .functions import Activation, Function, resolve
-from .gaussian import dual_of, moments_of, square_of
+from .gaussian import dual_of, square_of, through_layer
 from .quadrature import rule
 
 INITS = {"he": 2.0, "glorot": 1.0, "lecun": 1.0, "torch": 1 / 3}
@@ -233,9 +233,9 @@ class Walk:
             if not math.isfinite(variance):
                 self._add(math.inf, math.inf)
                 continue
-            here = moments_of(self.function, max(variance, TINY))
-            after = self.weight_variance * here.square + self.bias_variance
-            chi = self.weight_variance * here.slope_square
+            after, chi = through_layer(
+                self.function, max(variance, TINY), self.weight_variance, self.bias_variance
+            )
             self._add(chi, after if math.isfinite(after) else math.inf)
 
     def _add(self, chi: float, after: float) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import ogive
-from ogive._api import modes
+from ogive._numpy.api import modes
 from ogive.catalog import Card, find
 
 from . import arb, ulp
@@ -232,7 +232,7 @@ def head_error(card: Card, row: Row) -> dict[str, Measured]:
             loss, (gradient, _, _) = judge(row.z[None], layer, [0], reduction="none")
         else:
             loss, gradient = judge(row.z[None], [0], reduction="none")
-        rows = find("cross_entropy") if card.layer else card
+        rows = find(card.loss_of) if card.layer else card
         one, slopes = arb.head(rows, row.z.tolist(), target, bits=48)
         losses = [one]
     return {

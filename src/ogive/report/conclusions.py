@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ogive.study.answer import listed
+from ogive.study.answer import probability as spelled_out
 from ogive.study.result import (
     METRICS,
     Cell,
@@ -93,12 +95,8 @@ def star(each: Comparison) -> str:
 
 
 def probability(value: float) -> str:
-    """``.93``; never 0 or 1, which no measurement can show."""
-    if value < 0.005:
-        return "<.01"
-    if value > 0.995:
-        return ">.99"
-    return f"{value:.2f}".lstrip("0")
+    """The answer's, in fewer letters."""
+    return spelled_out(value).replace("below ", "<").replace("above ", ">")
 
 
 def three(each: Comparison) -> tuple[tuple[str, float, str], ...]:
@@ -179,9 +177,9 @@ def matters(result: StudyResult) -> str:
         ]  # fmt: skip
         parts = []
         if near:
-            parts.append(f"Within {rope(result)} of {baseline}{at}: {_listed(near)}.")
+            parts.append(f"Within {rope(result)} of {baseline}{at}: {listed(near)}.")
         if rest:
-            parts.append(f"This study is too small to decide about {_listed(rest)}{at}.")
+            parts.append(f"This study is too small to decide about {listed(rest)}{at}.")
         found = " ".join(parts)
     for each in answer.by_depth:
         if each.depth != answer.depth and (each.better or each.worse):
@@ -196,13 +194,7 @@ def _groups(each: DepthAnswer) -> str:
 
 
 def _are(names: Sequence[str]) -> str:
-    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"{listed(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def truth(result: StudyResult, found: Sure) -> str:

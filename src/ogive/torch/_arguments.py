@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..calls.codegen import generated
+from ..calls import codegen
 from ..catalog import Card
 from ._warn import warn_once
 
@@ -112,9 +112,6 @@ def over_input(name: str, function: Callable[..., Tensor]) -> Callable[..., Tens
     """A function with what comes before ``inplace`` in its signature, which is True."""
     taken = list(inspect.signature(function).parameters.values())
     taken = taken[: [p.name for p in taken].index("inplace")]
-    signature = ", ".join(
-        p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in taken
-    )
-    given = ", ".join(p.name for p in taken)
-    text = f"def {name}({signature}):\n    return function({given}, inplace=True)\n"
-    return generated(name, text, {"function": function}, f"torch {name}")
+    signature = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in taken]
+    call = f"return function({codegen.items(p.name for p in taken)}inplace=True)"
+    return codegen.written(name, signature, [call], {"function": function}, f"torch {name}")

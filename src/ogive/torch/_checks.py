@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ..calls import checks
+from ..calls.checks import checked_dim as checked_dim
 from ..calls.formats import ANY_NAME
 from ._formats import FLOATS
 from ._route import is_dense, is_wrapped, kind_of, values_of
@@ -70,18 +71,6 @@ def check_devices(name: str, **tensors: Any) -> None:
             )
 
 
-def checked_dim(dim: Any, x: Tensor, name: str) -> int:
-    if not isinstance(dim, int):
-        raise TypeError(f"{name}: dim must be an integer, not {dim!r}")
-    axes = max(x.dim(), 1)
-    if not -axes <= dim < axes:
-        raise IndexError(
-            f"{name}: dim = {dim} is out of range for x of shape {tuple(x.shape)}: it must be in "
-            f"[{-axes}, {axes - 1}]"
-        )
-    return dim % axes
-
-
 def learns(temperature: Any) -> bool:
     """Whether somebody may want a derivative by the temperature."""
     return isinstance(temperature, Tensor) and (
@@ -100,7 +89,7 @@ def checked_temperature(temperature: Any, name: str = "temperature") -> Temperat
     """
     if not isinstance(temperature, Tensor):
         number = as_number(temperature, name)
-        if not 0 < number < math.inf:
+        if not checks.is_temperature(number):
             raise ValueError(f"{name} must be positive and finite, not {temperature!r}")
         return number
     if temperature.is_complex() or temperature.dtype == torch.bool:
@@ -109,7 +98,7 @@ def checked_temperature(temperature: Any, name: str = "temperature") -> Temperat
     if known is None:
         return temperature
     with outside_transforms():
-        if not bool(((known > 0) & (known < math.inf)).all()):
+        if not bool(checks.is_temperature(known).all()):
             shown = float(known) if known.dim() == 0 else known
             raise ValueError(f"{name} must be positive and finite, not {shown}")
     if temperature.dim() or learns(temperature):
@@ -127,25 +116,17 @@ def refusing(temperature: Temperature) -> Temperature:
 
 
 def check_fits(temperature: Tensor, lead: Sequence[int], name: str) -> None:
-    try:
-        temperature.expand(lead)
-    except RuntimeError:
+    if not checks.broadcasts(tuple(temperature.shape), tuple(lead)):
         raise ValueError(
             f"{name}: temperature of shape {tuple(temperature.shape)} does not fit rows of shape "
             f"{tuple(lead)}"
-        ) from None
+        )
 
 
 def checked_mask(where: Tensor, x: Tensor, name: str) -> Tensor:
     if not isinstance(where, Tensor):
         raise TypeError(f"{name}: where must be a Tensor, not {type(where).__name__}")
-    if where.dtype != torch.bool:
-        raise TypeError(f"{name}: where must be a boolean mask, not of dtype {where.dtype}")
+    given = tuple(where.shape), where.dtype, where.dtype is torch.bool
+    checks.check_mask(*given, tuple(x.shape), f"{name}: ")
     check_devices(name, x=x, where=where)
-    try:
-        where.expand(x.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"{name}: where of shape {tuple(where.shape)} does not fit x of shape {tuple(x.shape)}"
-        ) from None
     return where

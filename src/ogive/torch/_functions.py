@@ -17,7 +17,7 @@ _grad_enabled = torch.is_grad_enabled
 def needs_graph(dy: Tensor) -> bool:
     """Whether backward must consist of operations, because autograd records them or because dy is
     wrapped; otherwise the kernel reads dy's memory. It decides for elementwise functions and rows;
-    a loss that may have kept its gradient asks more (`_heads.head_function`, `_linear`).
+    a loss that may have kept its gradient asks more (`_loss_eager`, `_linear`).
     """
     return _grad_enabled() or type(dy) not in PLAIN or _keys(dy).raw_repr() & _ODD_KEYS != 0
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..catalog import find, names
+from ..catalog import approximations, find, names
 from ..predict import PredictError, gain
 
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -148,8 +148,9 @@ def _activation(module: nn.Module) -> tuple[str, dict[str, Any]] | None:
         card = find(name)
         if card.title != kind:
             continue
-        if name == "gelu" and getattr(module, "approximate", "none") == "tanh":
-            return "gelu_tanh", {}
+        form = approximations(card).get(getattr(module, "approximate", "none"))
+        if form is not None:
+            return form, {}
         given = {}
         for parameter in card.parameters:
             value = getattr(module, parameter.name, parameter.default)

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from ..calls.codegen import generated
+from ..calls import codegen, rules
 from ..calls.formats import ALL_NAMES
 from ..calls.loop import loop
+from ..catalog import find
 from ._formats import NUMBER_OF
 
 Number = float | Tensor
@@ -50,27 +51,24 @@ def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     parameters = [f"p{i}" for i in range(len(taken_by.numbers))]
     results = [f"r{i}" for i in range(len(taken_by.results))]
     last = tensors[-1]
-    taken = ", ".join([*tensors, *(() if numbers else parameters)])
+    taken = [*tensors, *(() if numbers else parameters)]
     plain = plainly(tensors)
     # Kernels take a number as a float alone.
     given = parameters if numbers else [f"float({p})" for p in parameters]
     operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
-    code = f"""
-def {name}_{mode}({taken}):
-    if {" and ".join(plain)}:
-        {"; ".join(f"{r} = like({last})" for r in results)}
-        flat({handle_of(name, mode)}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
-        return {", ".join(results)}
-    found = any_layout({handle_of(name, mode)}, ({", ".join(tensors)},), ({
-        "".join(f"{p}, " for p in parameters)
-    }), {len(results)})
-    return {"found" if len(results) > 1 else "found[0]"}
-"""
+    handle, given = handle_of(name, mode), [codegen.items(each) for each in (tensors, parameters)]
+    lines = f"""
+if {" and ".join(plain)}:
+    {"; ".join(f"{r} = like({last})" for r in results)}
+    flat({handle}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
+    return {", ".join(results)}
+found = any_layout({handle}, ({given[0]}), ({given[1]}), {len(results)})
+return {"found" if len(results) > 1 else "found[0]"}"""
     scope: dict[str, Any] = {
         "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
         "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
     }  # fmt: skip
-    return generated(f"{name}_{mode}", code, scope, f"raw {mode} {name}")
+    return codegen.written(f"{name}_{mode}", taken, [lines], scope, f"raw {mode} {name}")
 
 
 def plainly(tensors: Sequence[str]) -> list[str]:
@@ -132,6 +130,13 @@ def same_shape(run: Callable[..., Any], inputs: int) -> Callable[..., Any]:
 def has_dense_layout(x: Tensor) -> bool:
     """Whether elements lie one after the other in the order of its axes, with their own signs."""
     return x.is_contiguous() and not x.is_neg()
+
+
+def has_no_gaps(x: Tensor) -> bool:
+    """Whether elements lie one after the other in some order of its axes, with their own signs."""
+    return not x.is_neg() and (
+        x.is_contiguous() or x.stride() == torch.empty_like(x, device="meta").stride()
+    )
 
 
 def same_dense_layout(dy: Tensor, x: Tensor) -> bool:
@@ -220,52 +225,58 @@ class Lean:
     """The two kernels of a function whose backward needs a bit per element.
 
     ``forward(x, *numbers)`` gives y, laid out as x is, and the bits in the order of its memory;
-    ``backward(dy, kept, strides, *numbers)`` dx of the strides that y had. Both are written out, as
-    `elementwise` does it, for small tensors.
+    ``over(x, *numbers)`` the same with y in the memory of x; ``backward(dy, kept, strides,
+    *numbers)`` dx of the strides that y had. They are written out, as `elementwise` does it, for
+    small tensors.
     """
 
     forward: Callable[..., tuple[Tensor, Tensor]]
+    over: Callable[..., tuple[Tensor, Tensor]]
     backward: Callable[..., Tensor]
 
     def __init__(self, name: str):
-        self.needs_output = loop(name, "lean_backward").tensors == 2
+        self.needs_output = "y" in rules.inputs(find(name), "lean_backward")
         numbers = [f"p{i}" for i in range(len(loop(name, "lean").numbers))]
-        taken = "".join(f", {p}" for p in numbers)
         # Kernels take a number as a float alone.
-        given = "".join(f"float({p}), " for p in numbers)
-        kept = ["kept[0]", "kept[1]"][: 1 + self.needs_output]
-        code = f"""
-def forward(x{taken}):
-    if {" and ".join(plainly(["x"]))}:
-        y = like(x)
-    else:
-        x, y = laid_out(x)
-        at_x = address(x)
-    n = x.numel()
-    bits = no_bits.new_empty((n + 7) // 8)
-    flat(
-        {handle_of(name, "lean")}, formats[x.dtype], n, at_x, {given}y.data_ptr(),
-        bits.data_ptr(),
-    )
-    return y, bits
-
-def backward(dy, kept, strides{taken}):
-    if dy.stride() != strides or dy.is_neg():
-        dy = dy.new_empty_strided(dy.shape, strides).copy_(dy)
-    dx = like(dy)
-    flat(
-        {handle_of(name, "lean_backward")}, formats[dy.dtype], dy.numel(), address(dy),
-        {", ".join(f"address({t})" for t in kept)}, {given}dx.data_ptr(),
-    )
-    return dx
-"""
+        given = codegen.items(f"float({p})" for p in numbers)
+        kept = codegen.items(["address(kept[0])", "address(kept[1])"][: 1 + self.needs_output])
+        forward = f"""
+if {" and ".join(plainly(["x"]))}:
+    y = like(x)
+else:
+    x, y = laid_out(x)
+    at_x = address(x)
+n = x.numel()
+bits = no_bits.new_empty((n + 7) // 8)
+flat(handle, formats[x.dtype], n, at_x, {given}y.data_ptr(), bits.data_ptr())
+return y, bits"""
+        over = f"""
+n = x.numel()
+bits, at_x = no_bits.new_empty((n + 7) // 8), address(x)
+flat(handle, formats[x.dtype], n, at_x, {given}at_x, bits.data_ptr())
+return x, bits"""
+        backward = f"""
+if dy.stride() != strides or dy.is_neg():
+    dy = dy.new_empty_strided(dy.shape, strides).copy_(dy)
+dx = like(dy)
+flat(handle, formats[dy.dtype], dy.numel(), address(dy), {kept}{given}dx.data_ptr())
+return dx"""
         scope: dict[str, Any] = {
             "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
             "no_bits": torch.empty(0, dtype=torch.uint8, device="cpu"), "laid_out": _as_laid_out,
             "address": address,
         }  # fmt: skip
-        self.forward = generated("forward", code, scope, f"raw lean {name}")
-        self.backward = scope["backward"]
+        self.forward, self.over, self.backward = (
+            codegen.written(
+                f"{name}_{mode}", [*taken, *numbers], [lines],
+                scope | {"handle": handle_of(name, mode)}, f"raw {what} {name}",
+            )
+            for what, mode, taken, lines in (
+                ("lean", "lean", ["x"], forward),
+                ("lean in place", "lean", ["x"], over),
+                ("lean_backward", "lean_backward", ["dy", "kept", "strides"], backward),
+            )
+        )  # fmt: skip
 
 
 def _as_laid_out(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -314,19 +325,18 @@ def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
     last = tensors[-1]
     plain = plainly(tensors)
     operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
-    code = f"""
-def {name}_{mode}({", ".join([*tensors, *defaults])}):
-    if {" and ".join(plain)} and {last}.dim() and {last}.numel():
-        n = {last}.size(-1)
-        y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
-        rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
-        return y
-"""
+    lines = f"""
+if {" and ".join(plain)} and {last}.dim() and {last}.numel():
+    n = {last}.size(-1)
+    y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
+    rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
+    return y"""
     scope: dict[str, Any] = {
         "like": torch.empty_like, "rows": _native.raw_rows, "formats": NUMBER_OF,
         "handle": handle_of(name, mode),
     }  # fmt: skip
-    return generated(f"{name}_{mode}", code, scope, f"raw rows {mode} {name}")
+    what = f"raw rows {mode} {name}"
+    return codegen.written(f"{name}_{mode}", [*tensors, *defaults], [lines], scope, what)
 
 
 def laid_out_as(x: Tensor, y: Tensor) -> Tensor:

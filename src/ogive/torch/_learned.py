@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from .._unary import broadcast_axes
+from ..calls.arrays import broadcast_axes, order_of_sums
 from ..catalog import Card
 from . import _formulas, _launch
 from ._arguments import torch_function
@@ -127,22 +127,19 @@ class Learned:
             return sum_.to(weight.dtype).reshape(weight.shape)
         wide = _launch.wide(weight)
         summed = broadcast_axes(tuple(weight.shape), tuple(shape))
-        lead: tuple[int, ...] = ()
+        rest: Ints = ()
         if summed:
-            core = max(summed, key=lambda axis: shape[axis])
-            rows = [t.movedim(core, -1) for t in (dy, x, wide.expand(shape))]
-            lead = tuple(rows[0].shape[:-1])
+            longest, rest = order_of_sums(summed, tuple(shape))
+            rows = [t.movedim(longest, -1) for t in (dy, x, wide.expand(shape))]
         else:
             rows = [t.unsqueeze(-1) for t in (dy, x, wide.expand(shape))]
-            lead = tuple(shape)
+        lead = tuple(rows[0].shape[:-1])
         total = torch.empty(lead, dtype=torch.float64, device="cpu")
         _launch.rows(
             self.name, "parameter_backward", dtype, rows[0].shape[-1], lead, (*rows, total)
         )
-        if summed:
-            rest = tuple(axis - (axis > core) for axis in summed if axis != core)
-            if rest:  # NumPy's order of summation, as everywhere else
-                total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
+        if rest:  # NumPy's order of summation, as everywhere else
+            total = torch.from_numpy(np.asarray(np.add.reduce(total.numpy(), axis=rest)))
         return total.reshape(weight.shape).to(weight.dtype)
 
     def to_channels(self, dy: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -343,16 +340,16 @@ class Sums(NamedTuple):
 def dense_sums(shape: Ints, size: int) -> Sums:
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     summed = broadcast_axes((shape[1], *(1 for _ in shape[2:])), shape)
-    core = max(summed, key=lambda axis: shape[axis])
-    axes = [axis for axis in range(len(shape)) if axis != core]
+    longest, rest = order_of_sums(summed, shape)
+    axes = [axis for axis in range(len(shape)) if axis != longest]
     lead = tuple(shape[axis] for axis in axes)
     return Sums(
         lead,
-        shape[core],
-        tuple(strides[axis] * size for axis in (*axes, core)),
-        tuple(8 * (axis == 1) for axis in (*axes, core)),
+        shape[longest],
+        tuple(strides[axis] * size for axis in (*axes, longest)),
+        tuple(8 * (axis == 1) for axis in (*axes, longest)),
         tuple(8 * math.prod(lead[axis + 1 :]) for axis in range(len(lead))),
-        tuple(axis - (axis > core) for axis in summed if axis != core),
+        rest,
     )
 
 

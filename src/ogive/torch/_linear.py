@@ -14,29 +14,19 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from ..calls.codegen import generated
-from ..calls.losses import checked_chunk, inverse
+from ..calls import codegen
+from ..calls.checks import Reduction
+from ..calls.losses import Plan, checked_chunk
 from . import _launch
 from ._checks import check_devices, floating
 from ._functions import applier
-from ._heads import (
-    IGNORED,
-    Head,
-    asked_again,
-    checked_labels,
-    checked_probabilities,
-    checked_weights,
-    counted,
-    declared,
-    hinted,
-    ignored,
-    is_compiling,
-    mean_over,
-    pulled_back,
-    reduced,
-    substituted,
-    total_weight,
-)
+from ._heads import IGNORED, Head, hinted, is_compiling
+from ._loss_derivatives import pulled_back, substituted
+from ._loss_eager import asked_again
+from ._loss_elements import TENSORS, reduced
+from ._loss_formula import checked_label, counted, total_weight
+from ._loss_kernels import Options, factor_of
+from ._loss_operators import declared
 from ._operators import define, on_gpu
 from ._route import (
     FORMULA,
@@ -53,14 +43,12 @@ from ._route import (
 from ._transforms import ValueOf
 from ._warn import warn_of_argument, warn_of_fallback
 
-Options = dict[str, Any]
-
 
 class Linear:
     """The loss of x Wᵀ + bias, by the head of the logits."""
 
     def __init__(self, head: Head):
-        self.head, self.name = head, "linear_cross_entropy"
+        self.head, self.of, self.name = head, head.of, "linear_cross_entropy"
         self.apply = applier(linear_function(self))
         self.define_operators()
 
@@ -69,8 +57,8 @@ class Linear:
     ) -> Tensor:
         """The same in torch's operations, from whole logits."""
         z = whole_logits(x, W, bias, target, options["ignore_index"], work_format(x, W))
-        given = {name: options[name] for name in self.head.options}
-        return self.head.by_formula(z, target, z.dim() - 1, given)
+        given = {name: options[name] for name in self.of.options}
+        return self.head.formula.reduced(z, target, z.dim() - 1, given)
 
     def run(
         self, x: Tensor, W: Tensor, bias: Tensor | None, target: Tensor, options: Options,
@@ -79,40 +67,22 @@ class Linear:
         """The loss, in float32 at least, and the gradients wanted; `upstream` weighs the rows'
         gradients.
         """
-        work, numbers = work_format(x, W), self.check(x, W, target, options)
-        how, (*several, classes, width) = options["reduction"], W.shape
+        work, (mode, numbers) = work_format(x, W), self.check(x, W, target, options)
+        plan = self.plan(mode, numbers, x, W, target, options, options["reduction"])
+        *several, classes, width = W.shape
         lead = (*x.shape[:-1], *several)
         count, losses_of_row = math.prod(x.shape[:-1]), math.prod(several)
         rows = x.detach().reshape(count, width).to(work)
         matrix = W.detach().to(work).reshape(losses_of_row * classes, width)
         shift = None if bias is None else bias.detach().to(work).reshape(-1)
-        weight = options["weight"]
-        weights = None if weight is None else checked_weights("weight", weight.detach())
-        mode, goal = "probabilities", target.detach().resolve_neg()
-        total: float | Tensor = 1.0
-        kept_losses = math.prod(lead)
-        if target.dim() > len(lead):
-            goal = checked_probabilities(goal, work, math.inf)
-            goal = goal.reshape(count, losses_of_row, classes)
-            if how == "mean":
-                total = float(kept_losses) or math.inf
-        else:
-            mode, (goal, kept_losses) = (
-                "labels",
-                checked_labels(goal, classes, options["ignore_index"]),
-            )
-            if how == "mean":
-                weights, total = mean_over(goal, weights, 0)
-            goal = goal.reshape(count, losses_of_row)
-        factor: Any = inverse(total)  # type: ignore[arg-type]
+        labels, factor, kept = mode == "labels", factor_of(plan.total, None, work)[0], None
+        goal = torch.from_numpy(plan.goal) if labels else plan.goal
+        goal = goal.reshape((count, losses_of_row) if labels else (count, losses_of_row, classes))
         if upstream is not None:
             upstream = upstream.detach().reshape(count, losses_of_row).double()
-            if mode == "labels":  # of which nothing comes is not asked for
+            if labels:  # of which nothing comes is not asked for
                 goal = torch.where(upstream == 0, -1, goal)
-                kept_losses = int((goal >= 0).sum())
-        # The rows of which a label counts, where not all do.
-        kept = None
-        if kept_losses < math.prod(lead):
+        if labels and bool((goal.numpy() < 0).any()):  # the rows of which a label counts
             kept = torch.nonzero((goal >= 0).any(1)).squeeze(1)
         kept_count = count if kept is None else len(kept)
         loss = torch.zeros(count, losses_of_row, dtype=torch.float64)
@@ -120,6 +90,7 @@ class Linear:
         dW = torch.zeros(matrix.shape, dtype=work) if wanted[1] else None
         db = torch.zeros(len(matrix), dtype=work) if wanted[2] and shift is not None else None
         chunk = checked_chunk(options["chunk_rows"], matrix.shape, work.itemsize)
+        between = self.head.kernels.between(plan, (classes,), 0)
         buffer = torch.empty(min(chunk, kept_count), len(matrix), dtype=work)
         for begin in range(0, kept_count, chunk):
             piece = slice(begin, begin + chunk)
@@ -134,9 +105,8 @@ class Linear:
             if upstream is not None:
                 scale = (upstream[some] * factor).reshape(-1)
             logits, of_these = z.view(len(losses), classes), goal[some].flatten(0, 1).contiguous()
-            between = self.head.between(numbers, (weights,))
             _launch.rows(
-                self.head.name, mode, work, classes, (len(losses),),
+                self.of.name, mode, work, classes, (len(losses),),
                 (logits, of_these, *between, scale, losses, logits if any(wanted) else None),
             )  # fmt: skip
             loss[some] = losses.view(len(own), losses_of_row)
@@ -150,7 +120,7 @@ class Linear:
                 else:  # own is a copy by now; autocast would change a product without out=
                     dx[some] = torch.mm(z, matrix, out=own)
         return (
-            reduced(loss.reshape(lead), how, total, work),
+            reduced(loss.reshape(lead), options["reduction"], plan.total, work),
             None if dx is None else dx.reshape(x.shape).to(x.dtype),
             None if dW is None else dW.reshape(W.shape).to(W.dtype),
             None if db is None or bias is None else db.reshape(bias.shape).to(bias.dtype),
@@ -189,7 +159,7 @@ class Linear:
             x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
         if options["ignore_index"] is None:
             options["ignore_index"] = IGNORED  # as this function of torch's has it
-        options["ignore_index"] = ignored(options["ignore_index"], target)
+        options["ignore_index"] = checked_label(options["ignore_index"], target)
         loss = self.loss(x, W, target, bias, options)
         # Under autocast it stays in float32, as torch's losses do.
         return loss if autocast else loss.to(torch.promote_types(x.dtype, W.dtype))
@@ -203,9 +173,9 @@ class Linear:
         further = on and any(t.requires_grad for t in learned)
         if way in (TRANSFORMS, FORMULA) or further:
             if not is_compiling():
-                self.check(x, W, target, options)
-            if way == KERNELS:
-                check_elements(target, W.shape[-2], options)
+                mode, numbers = self.check(x, W, target, options)
+                if way == KERNELS:  # of which the elements can be looked at
+                    self.plan(mode, numbers, x, W, target, options, "none")
             return self.by_formula(x, W, bias, target, options)
         if way == KERNELS:
             return self.apply(x, W, bias, target, options)  # type: ignore[no-any-return]
@@ -217,11 +187,11 @@ class Linear:
                 warn_of_fallback(self.name, x.device.type)
             form = torch.promote_types(x.dtype, W.dtype)
             z = whole_logits(x, W, bias, target, options["ignore_index"], form)
-            given = {name: options[name] for name in self.head.options}
+            given = {name: options[name] for name in self.of.options}
             return self.head.call(z, target, -1, False, **given)
         if none and any(wanted):
             return self.by_formula(x, W, bias, target, options)
-        values = [options[name] for name in (*self.head.options, "chunk_rows")]
+        values = [options[name] for name in (*self.of.options, "chunk_rows")]
         return by_operator(  # type: ignore[no-any-return]
             self.name,
             lambda x, W, bias, target: self.operator(x, W, bias, target, *values, wanted)[0],
@@ -231,10 +201,10 @@ class Linear:
 
     def define_operators(self) -> None:
         of = self
-        names = (*self.head.options, "chunk_rows")
+        names = (*self.of.options, "chunk_rows")
         schema = (
             "(Tensor x, Tensor W, Tensor? bias, Tensor target, "
-            f"{', '.join(map(declared, self.head.options.values()))}, int? chunk_rows, "
+            f"{', '.join(map(declared, self.of.options.values()))}, int? chunk_rows, "
             "bool[] wanted) -> (Tensor, Tensor, Tensor, Tensor)"
         )
 
@@ -289,14 +259,29 @@ class Linear:
             self.name, schema, cpu, fake, cuda=cuda, backward=backward, setup_context=save
         )
 
-    def check(self, x: Tensor, W: Tensor, target: Tensor, options: Options) -> tuple[float, ...]:
+    def check(
+        self, x: Tensor, W: Tensor, target: Tensor, options: Options
+    ) -> tuple[str, tuple[float, ...]]:
         """Refuses what does not fit, without a look at the elements, which a device would be waited
-        for. The options of one number, as the kernel takes them.
+        for. The kernel's mode, and the options of one number as it takes them.
         """
         shape = (*x.shape[:-1], *W.shape[:-1])
-        self.head.check(shape, target, len(shape) - 1, options)
+        mode = self.head.kernels.check(shape, target, len(shape) - 1, options)
         checked_chunk(options["chunk_rows"], (1, 1), 1)
-        return self.head.checked_numbers(options)
+        return mode, self.head.kernels.checked_numbers(options)
+
+    def plan(
+        self, mode: str, numbers: tuple[float, ...], x: Tensor, W: Tensor, target: Tensor,
+        options: Options, reduction: Reduction,
+    ) -> Plan:  # fmt: skip
+        """What a call comes to, after a look at the elements."""
+        shape = (*x.shape[:-1], *W.shape[:-1])
+        weights = [options[name] for name in self.of.weights]
+        return self.of.plan(
+            TENSORS, mode, shape, len(shape) - 1, work_format(x, W), target.detach().resolve_neg(),
+            [w if w is None else w.detach() for w in weights], options[self.of.label], numbers,
+            reduction,
+        )  # fmt: skip
 
     def by_triton(
         self, kernels: Any, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
@@ -425,17 +410,6 @@ def plain_products(kind: str) -> Any:
     return torch.autocast(kind, enabled=False) if on else nullcontext()
 
 
-def check_elements(target: Tensor, classes: int, options: Options) -> None:
-    """Refuses what kernels refuse among the elements, for a formula that takes plain tensors."""
-    target, weight = target.detach().resolve_neg(), options["weight"]
-    if target.is_floating_point():
-        checked_probabilities(target, torch.float64, math.inf)
-    else:
-        checked_labels(target, classes, options["ignore_index"])
-    if weight is not None:
-        checked_weights("weight", weight.detach())
-
-
 def rows_at_a_time(options: Any, chunk_rows: int | None) -> int | None:
     """``chunk_rows``, or what torch's own options of chunks say of it."""
     if options is None:
@@ -503,7 +477,7 @@ TORCH_S = ("linear_bias", "weight", "reduction", "ignore_index", "label_smoothin
 
 def public(of: Linear) -> Callable[..., Tensor]:
     """The function with torch's parameters in torch's order, and the loss's others by keyword."""
-    losses = of.head.options
+    losses = of.of.options
     own = {
         "linear_bias": "linear_bias: 'Tensor | None' = None", "options": "options: 'Any' = None",
         "chunk_rows": "chunk_rows: 'int | None' = None",
@@ -511,22 +485,20 @@ def public(of: Linear) -> Callable[..., Tensor]:
         **{name: hinted(p) for name, p in losses.items()},
     }  # fmt: skip
     names = [*TORCH_S, *(n for n in losses if n not in TORCH_S), "chunk_rows", "create_graph"]
-    given = "".join(f"{name!r}: {name}, " for name in losses)
-    code = f"""
-def {of.name}(
-    input: 'Any', linear_weight: 'Any', target: 'Any', *, {", ".join(own[name] for name in names)}
-) -> 'Tensor':
-    if is_passed_on(input, linear_weight, target, linear_bias, {", ".join(of.head.weights)}):
-        return pass_on(
-            again, input, linear_weight, target, {", ".join(f"{name}={name}" for name in names)}
-        )
-    given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
-    return call(input, linear_weight, target, linear_bias, given)
-"""
+    given = codegen.items(f"{name!r}: {name}" for name in losses)
+    inputs = ["input", "linear_weight", "target"]
+    taken = [*(f"{name}: 'Any'" for name in inputs), "*", *(own[name] for name in names)]
+    lines = f"""
+if is_passed_on({", ".join([*inputs, "linear_bias", *of.of.weights])}):
+    return pass_on(again, {codegen.items(inputs)}{codegen.by_name(names)})
+given = {{{given}"chunk_rows": rows_at_a_time(options, chunk_rows)}}
+return call(input, linear_weight, target, linear_bias, given)"""
     scope: dict[str, Any] = {
         "Any": Any, "Tensor": Tensor, "call": of.call,
         "rows_at_a_time": rows_at_a_time,
         "pass_on": pass_on, "is_passed_on": is_passed_on,
     }  # fmt: skip
-    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    scope["again"] = codegen.written(
+        of.name, taken, [lines], scope, f"torch {of.name}", returns="'Tensor'"
+    )
     return scope["again"]  # type: ignore[no-any-return]

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 
-from ..calls.codegen import generated
+from ..calls import codegen
 from ..calls.loop import loop
-from ..catalog import Card, find, names
+from ..catalog import Card, approximations, find, names
 from ._arguments import ignored
+from ._linear import TORCH_S
 from ._public import FUNCTIONS
 
 HOME = f"{__package__}.nn"
@@ -26,7 +27,7 @@ HOME = f"{__package__}.nn"
 
 
 class OfCard(nn.Module):
-    """A module whose function is that of a card: ``class GELU(Activation, card="gelu")``."""
+    """A module whose function is that of a card: ``class Softmax2d(Rows, card="softmax")``."""
 
     name: str
     function: Callable[..., Tensor]
@@ -90,6 +91,29 @@ class Activation(OfCard):
         shown += over
         shown += [] if self.lean is None else [f"lean={self.lean}"]
         return ", ".join(filter(None, shown))
+
+
+class Approximated(Activation):
+    """A function whose approximations torch has under its name."""
+
+    forms: dict[str, Callable[..., Tensor]]
+    approximate = "none"
+
+    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
+        super().__init__(lean=lean)
+        if approximate not in self.forms:
+            known = " or ".join(map(repr, self.forms))
+            raise ValueError(f"approximate must be {known}, not {approximate!r}")
+        self.approximate = approximate
+
+    @classmethod
+    def take(cls, card: Card) -> None:
+        super().take(card)
+        named = {"none": card.name, **approximations(card)}
+        cls.forms = {form: FUNCTIONS[name] for form, name in named.items()}
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self.forms[self.approximate](input, lean=self.lean)
 
 
 class Learned(OfCard):
@@ -201,19 +225,25 @@ LEGACY = ("size_average", "reduce")
 class Loss(OfCard):
     """A loss of logits and targets. Options of one number are attributes, weights buffers."""
 
-    options: dict[str, Any]
+    defaults: dict[str, Any]
     signature: inspect.Signature
     tensors: tuple[str, ...]
 
     @classmethod
     def take(cls, card: Card) -> None:
         _, _, *taken = inspect.signature(FUNCTIONS[card.name]).parameters.values()
-        cls.signature, cls.tensors = inspect.Signature(taken), card.weights
-        cls.options = {p.name: p.default for p in taken if p.name not in LEGACY}
-        for name, default in cls.options.items():
+        cls.signature = inspect.Signature(taken)
+        cls.take_options(card, taken)
+        cls.forward = forward_of_options(card.name, list(cls.defaults))
+
+    @classmethod
+    def take_options(cls, card: Card, taken: list[inspect.Parameter]) -> None:
+        cls.tensors = card.weights
+        cls.defaults = {p.name: p.default for p in taken if p.name not in LEGACY}
+        # On the class too, for modules of torch's that `swap` turns into these.
+        for name, default in cls.defaults.items():
             if name not in cls.tensors:
                 setattr(cls, name, default)
-        cls.forward = forward_of_options(card.name, list(cls.options))
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
@@ -226,8 +256,10 @@ class Loss(OfCard):
         average, reduce = given.pop("size_average", None), given.pop("reduce", None)
         if average is not None or reduce is not None:
             given["reduction"] = legacy_get_string(average, reduce)
-        for name, default in self.options.items():
-            value = given.get(name, default)
+        self.keep({**self.defaults, **given})
+
+    def keep(self, options: dict[str, Any]) -> None:
+        for name, value in options.items():
             if name in self.tensors:
                 self.register_buffer(name, value)
             else:
@@ -235,107 +267,105 @@ class Loss(OfCard):
 
     def extra_repr(self) -> str:
         return ", ".join(
-            f"{name}={getattr(self, name)!r}" for name, default in self.options.items()
+            f"{name}={getattr(self, name)!r}" for name, default in self.defaults.items()
             if name not in self.tensors and getattr(self, name) != default
         )  # fmt: skip
 
 
-class LinearCrossEntropyLoss(OfCard, card="linear_cross_entropy"):
+def written_linear(cls: type, options: list[inspect.Parameter]) -> tuple[Any, Any]:
+    """Constructor and forward of `LinearCrossEntropyLoss`, with its options written out."""
+    names = [p.name for p in options]
+    scope: dict[str, Any] = {"function": FUNCTIONS["linear_cross_entropy"], "Any": Any}
+    scope |= {"Tensor": Tensor}
+    what = f"torch.nn {cls.__name__}"
+    built = [
+        "self", "in_features: 'int'", "num_classes: 'int'", "*",
+        "out_features: 'tuple[int, ...]' = ()", "bias: 'bool' = False", "device: 'Any' = None",
+        "dtype: 'Any' = None", *map(str, options),
+    ]  # fmt: skip
+    given = codegen.items(f"{name!r}: {name}" for name in names)
+    shape = "in_features, num_classes, out_features, bias, device, dtype"
+    init = codegen.written("__init__", built, [f"self._build({shape}, {{{given}}})"], scope, what)
+    lines = [
+        "W, bias = self._shaped()",
+        f"return function(input, W, target, linear_bias=bias, "
+        f"{codegen.items(f'{name}=self.{name}' for name in names)})",
+    ]
+    taken = ["self", "input: 'Tensor'", "target: 'Tensor'"]
+    forward = codegen.written("forward", taken, lines, scope, what, returns="'Tensor'")
+    for method in (init, forward):
+        method.__qualname__, method.__module__ = f"{cls.__name__}.{method.__name__}", HOME
+    return init, forward
+
+
+class LinearCrossEntropyLoss(Loss, card="linear_cross_entropy"):
     """Cross-entropy of ``linear(input)``, whose logits are never whole.
 
     Attributes and ``state_dict`` are those of ``torch.nn.LinearCrossEntropyLoss``, with Ogive's
-    ``z_loss``, ``softcap``, ``temperature`` and ``chunk_rows`` beside them.
+    {own} beside them.
     """
 
-    # On the class too, for modules of torch's that `swap` turns into these.
-    z_loss = 0.0
-    softcap: float | None = None
-    temperature = 1.0
-    chunk_rows: int | None = None
+    @classmethod
+    def take(cls, card: Card) -> None:
+        _, _, _, _, *taken = inspect.signature(FUNCTIONS[card.name]).parameters.values()
+        taken.sort(key=lambda p: p.name != "reduction")  # as torch's own has them
+        cls.take_options(card, taken)
+        *own, last = (f"``{name}``" for name in cls.defaults if name not in TORCH_S)
+        cls.__doc__ = str(cls.__doc__).format(own=f"{', '.join(own)} and {last}")
+        cls.__init__, cls.forward = written_linear(cls, taken)  # type: ignore[method-assign]
 
-    def __init__(
-        self,
-        in_features: int,
-        num_classes: int,
-        *,
-        out_features: tuple[int, ...] = (),
-        bias: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-        reduction: str = "mean",
-        weight: Tensor | None = None,
-        ignore_index: int | None = None,
-        label_smoothing: float = 0.0,
-        options: Any = None,
-        z_loss: float = 0.0,
-        softcap: float | None = None,
-        temperature: float = 1.0,
-        chunk_rows: int | None = None,
-        create_graph: bool = False,
-    ):
-        super().__init__()
+    def _build(
+        self, in_features: int, num_classes: int, out_features: Any, bias: bool, device: Any,
+        dtype: Any, options: dict[str, Any],
+    ) -> None:  # fmt: skip
+        nn.Module.__init__(self)
+        weight = options["weight"]
         if weight is not None and weight.shape != (num_classes,):
             raise ValueError(
                 f"weight of shape {tuple(weight.shape)} does not fit {num_classes} classes"
             )
-        self.register_buffer("weight", weight)
         self.num_classes, self.out_features = num_classes, tuple(out_features)
-        self.reduction, self.ignore_index = reduction, ignore_index
-        self.label_smoothing, self.options = label_smoothing, options
-        self.z_loss, self.softcap, self.temperature = z_loss, softcap, temperature
-        self.chunk_rows = chunk_rows
+        self.keep(options)
         # As torch has it: flat, and in the shape of the losses where it is used.
         self.linear = nn.Linear(
             in_features, math.prod(self.out_features, start=num_classes), bias, device, dtype
         )
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+    def _shaped(self) -> tuple[Tensor, Tensor | None]:
+        """Weights and bias in the shape of the losses."""
         W, bias = self.linear.weight, self.linear.bias
         shape = self.num_classes, *self.out_features
-        return type(self).function(
-            input, W.reshape(*shape, W.shape[-1]), target,
-            linear_bias=None if bias is None else bias.reshape(shape), weight=self.weight,
-            reduction=self.reduction, ignore_index=self.ignore_index,
-            label_smoothing=self.label_smoothing, options=self.options, z_loss=self.z_loss,
-            softcap=self.softcap, temperature=self.temperature, chunk_rows=self.chunk_rows,
-        )  # fmt: skip
+        return W.reshape(*shape, W.shape[-1]), None if bias is None else bias.reshape(shape)
 
     def extra_repr(self) -> str:
         shown = f"in_features={self.linear.in_features}, num_classes={self.num_classes}"
-        usual = inspect.signature(type(self).__init__).parameters
-        for name in (
-            "out_features", "reduction", "ignore_index", "label_smoothing", "options", "z_loss",
-            "softcap", "temperature", "chunk_rows",
-        ):  # fmt: skip
-            if getattr(self, name) != usual[name].default:
-                shown += f", {name}={getattr(self, name)!r}"
-        return shown
+        losses = f"out_features={self.out_features!r}" if self.out_features else ""
+        return ", ".join(filter(None, (shown, losses, super().extra_repr())))
 
 
 def forward_of_numbers(name: str, parameters: list[str]) -> Any:
     """A module's forward, written out: a loop over the parameters costs a microsecond."""
-    numbers = "".join(f"self.{parameter}, " for parameter in parameters)
-    scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input):
-    return function(input, {numbers}self.inplace, lean=self.lean)
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    numbers = codegen.items(f"self.{parameter}" for parameter in parameters)
+    return forward_of(name, ["input"], f"{numbers}self.inplace, lean=self.lean")
 
 
 def forward_of_options(name: str, options: list[str]) -> Any:
     """The same for a loss."""
-    given = ", ".join(f"{option}=self.{option}" for option in options)
+    given = codegen.items(f"{option}=self.{option}" for option in options)
+    return forward_of(name, ["input", "target"], given)
+
+
+def forward_of(name: str, inputs: list[str], attributes: str) -> Any:
+    """A module's forward: its function, of the inputs and of its own attributes."""
+    call = f"return function({codegen.items(inputs)}{attributes})"
     scope: dict[str, Any] = {"function": FUNCTIONS[name]}
-    text = f"""
-def forward(self, input, target):
-    return function(input, target, {given})
-"""
-    return generated("forward", text, scope, f"torch.nn {name}")
+    return codegen.written("forward", ["self", *inputs], [call], scope, f"torch.nn {name}")
 
 
 def base_of(card: Card) -> type[OfCard]:
     if card.kind == "unary":
+        if approximations(card):
+            return Approximated
         return Learned if card.learns else RandomActivation if card.draws else Activation
     if card.kind == "gated":
         return GatedActivation
@@ -344,22 +374,6 @@ def base_of(card: Card) -> type[OfCard]:
     if card.kind == "rows":
         return ReducedRows if loop(card.name, "value").reduces else Rows
     return Loss
-
-
-class GELU(Activation, card="gelu"):
-    """GELU, or its tanh form with ``approximate="tanh"``."""
-
-    approximate = "none"
-
-    def __init__(self, approximate: str = "none", *, lean: bool | None = None):
-        super().__init__(lean=lean)
-        if approximate not in ("none", "tanh"):
-            raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
-        self.approximate = approximate
-
-    def forward(self, input: Tensor) -> Tensor:
-        name = "gelu" if self.approximate == "none" else "gelu_tanh"
-        return FUNCTIONS[name](input, lean=self.lean)  # type: ignore[no-any-return]
 
 
 class Hardtanh(Activation, card="hard_tanh"):
@@ -401,14 +415,18 @@ class Softmax2d(Rows, card="softmax"):
         return ""
 
 
-WRITTEN_OUT = (GELU, Hardtanh, Softmax2d, LinearCrossEntropyLoss)
+WRITTEN_OUT = (Hardtanh, Softmax2d, LinearCrossEntropyLoss)
 
 
 def class_of(card: Card) -> type[nn.Module]:
     """The class of a card, under the title that its framework gives it."""
 
     def describe(body: dict[str, Any]) -> None:
-        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``."
+        forms = "".join(
+            f"\n``approximate={form!r}`` is ``ogive.torch.{name}``."
+            for form, name in approximations(card).items()
+        )
+        body["__doc__"] = f"{card.summary}\n\nSee ``ogive.torch.{card.name}``.{forms}"
 
     return types.new_class(card.title, (base_of(card),), {"card": card.name}, describe)
 

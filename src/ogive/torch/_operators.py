@@ -16,8 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..calls import rules
 from ..calls.loop import loop
 from ..catalog import Card
+from ._placement import OPERATORS
 from ._transforms import elementwise_vmap
 from ._warn import warn_of_fallback
 
@@ -67,27 +69,32 @@ def decompose(operator: Any, function: Callable[..., Tensor]) -> None:
     torch._decomp.meta_table[operator] = function
 
 
-def schema(card: Card, mode: str) -> str:
-    """The signature of the operator for a kernel's mode."""
+def results_of(card: Card, mode: str) -> int:
+    """How many tensors the operator for a kernel's mode gives."""
+    return len(loop(card.name, mode).results) + len(rules.learned(card, mode))
+
+
+def schema(card: Card, mode: str, *more: str, tensors: tuple[str, ...] = ()) -> str:
+    """The signature of the operator for a kernel's mode, with parameters of its own after the
+    card's, of which some may be tensors.
+    """
     of = loop(card.name, mode)
-    last = "y" if mode in ("backward_from_output", "lean_backward") else "x"
-    inputs = ["a", "b"] if card.kind == "gated" else [last]
-    tensors = [*(["dy"] if "backward" in mode else []), *inputs][: of.tensors]
-    kinds = {operand.kind for operand in of.numbers}
-    taken = [f"Tensor {name}" for name in tensors]
-    taken += ["Tensor bits", "SymInt[] strides"] if "b" in kinds else []
+    taken = [
+        "Tensor bits, SymInt[] strides" if name == "mask" else f"Tensor {name}"
+        for name in rules.inputs(card, mode)
+    ]
     options = {
         "axis": "int dim",
-        "mask": "Tensor? where" if "?" in kinds else "",
-        "seed": "Tensor seed" if "l" in kinds else "",
+        "mask": "Tensor? where" if of.masked else "",
+        "seed": "Tensor seed" if of.seeded else "",
         "switch": "bool {}" if card.over_rows else "",  # another mode of elementwise kernels
     }
     for p in card.parameters:
-        number = "Tensor {}" if p.learnable else "float {}"
+        number = "Tensor {}" if p.learnable or p.name in tensors else "float {}"
         taken.append(options.get(p.role, number).format(p.name))
-    results = len(of.results) + (mode == "backward" and card.learns)
-    given = "Tensor" if results == 1 else f"({', '.join(['Tensor'] * results)})"
-    return f"({', '.join(filter(None, taken))}) -> {given}"
+    given = ", ".join(["Tensor"] * results_of(card, mode))
+    given = given if given == "Tensor" else f"({given})"
+    return f"({', '.join(filter(None, [*taken, *more]))}) -> {given}"
 
 
 def define_mode(
@@ -101,17 +108,17 @@ def define_mode(
     cuda: Callable[..., Any] | None = None,
     vmap: Callable[..., Any] | None = None,
     elementwise: bool = False,
-    signature: str = "",
+    more: str = "",
     suffix: str = "",
 ) -> Any:
     """Registers the operator for a kernel's mode and returns it.
 
     ``keeps(inputs, output)`` are what backward needs, all inputs unless it says otherwise, and
     ``pull_back(kept, *gradients)`` gives the gradients of the first inputs; the others have none.
-    ``signature`` and ``suffix`` are for operators that are not quite the kernel's mode.
+    ``more``, a parameter of its own, and ``suffix`` are for operators that are not quite the
+    kernel's mode.
     """
-    signature, suffix = signature or schema(card, mode), suffix or mode
-    last, results = loop(card.name, mode).tensors - 1, signature.split("->")[1].count("Tensor")
+    last, results = loop(card.name, mode).tensors - 1, results_of(card, mode)
 
     def like_last(*args: Any) -> Any:
         found = tuple(torch.empty_like(args[last]) for _ in range(results))
@@ -135,10 +142,16 @@ def define_mode(
     if elementwise:
         vmap = elementwise_vmap(lambda: operator)
     operator = define(
-        f"{card.name}_{suffix}".removesuffix("_value"), signature, cpu, fake or like_last,
+        named(card, suffix or mode), schema(card, mode, more), cpu, fake or like_last,
         cuda=cuda, backward=backward, setup_context=save, vmap=vmap,
     )  # fmt: skip
+    OPERATORS.append((operator, mode == "value" and loop(card.name, mode).reduces))
     return operator
+
+
+def named(card: Card, mode: str) -> str:
+    """An operator's name, in which a value goes without saying."""
+    return "_".join([card.name, *(word for word in mode.split("_") if word != "value")])
 
 
 SAVED = object()

@@ -10,35 +10,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from ..calls import checks
-from ..calls.codegen import generated
+from ..calls import checks, codegen
 from ..calls.losses import FEW_ROWS, SMALL, inverse, loss_of
 from ..catalog import Parameter
 from . import _formulas, _launch
 from ._checks import check_devices, floating
-from ._heads import IGNORED, counted, hinted, of_moderate_size
+from ._heads import IGNORED, hinted
+from ._loss_elements import TENSORS
+from ._loss_formula import counted, of_moderate_size, sum_or_inf
 from ._public import FUNCTIONS
 
-Options = dict[str, Any]
 LSE, GAP, OWNED, TOTAL = range(4)
 """Columns of what a rank sends for each row; the row of a rank's own numbers comes last."""
 
 
 LOSS = loss_of("cross_entropy")
-OPTIONS = {p.name: p for p in LOSS.card.parameters if p.role != "axis"}
-COUNTED = ("label_smoothing", "z_loss", "softcap", "temperature")
-"""The numbers that `_Shards` counts."""
+
+
+class Options(NamedTuple):
+    """Those options of cross_entropy that what follows takes. Of a number that is not among them,
+    the default is all that it can compute.
+    """
+
+    weight: Tensor | None
+    ignore_index: int | None
+    label_smoothing: float
+    z_loss: float
+    softcap: float | None
+    temperature: float
+    reduction: checks.Reduction
 
 
 def _of_logits(
-    logits_shard: Any, target: Any, group: Any, vocab_start: int | None, given: Options
+    logits_shard: Any, target: Any, group: Any, vocab_start: int | None, given: dict[str, Any]
 ) -> Tensor:
     name = "vocab_parallel_cross_entropy"
     logits_shard, group, vocab_start = _local(logits_shard, group, vocab_start)
@@ -49,20 +60,20 @@ def _of_logits(
             f"target of shape {tuple(target.shape)} does not fit logits of shape "
             f"{tuple(logits_shard.shape)}"
         )
-    z, target = _as_losses_take_it(logits_shard), _weighed(target, options)
+    z, (target, options) = _as_losses_take_it(logits_shard), _weighed(target, options)
     return _Loss.apply(z, target, group, vocab_start, options)  # type: ignore[no-any-return]
 
 
 def _of_layer(
     input: Any, weight_shard: Any, target: Any, bias_shard: Any, group: Any,
-    vocab_start: int | None, chunk_rows: int | None, given: Options,
+    vocab_start: int | None, chunk_rows: int | None, given: dict[str, Any],
 ) -> Tensor:  # fmt: skip
     weight_shard, group, vocab_start = _local(weight_shard, group, vocab_start, axis=0)
     options = _checked_options(given)
     name = "vocab_parallel_linear_cross_entropy"
     _check_kinds(name, target, input, "input", options)
     _check_kinds(name, target, weight_shard, "weight_shard", options)
-    if options["reduction"] == "none":
+    if options.reduction == "none":
         raise ValueError("reduction='none' keeps no gradient for each row: use 'mean' or 'sum'")
     if (
         weight_shard.dim() != 2 or input.dim() == 0 or target.shape != input.shape[:-1]
@@ -80,11 +91,10 @@ def _of_layer(
     if chunk_rows is not None and (not isinstance(chunk_rows, int) or chunk_rows < 1):
         raise ValueError(f"chunk_rows must be a whole number from 1 on, not {chunk_rows!r}")
     check_devices(name, input=input, weight_shard=weight_shard, bias_shard=bias_shard)
-    options["chunk_rows"] = chunk_rows
-    x, target = _as_losses_take_it(input), _weighed(target, options)
+    x, (target, options) = _as_losses_take_it(input), _weighed(target, options)
     with torch.autocast(x.device.type, enabled=False):  # the products say which format they are of
         return _LinearLoss.apply(  # type: ignore[no-any-return]
-            x, weight_shard, bias_shard, target, group, vocab_start, options
+            x, weight_shard, bias_shard, target, group, vocab_start, options, chunk_rows
         )
 
 
@@ -92,21 +102,18 @@ def _public(
     name: str, run: Callable[..., Tensor], inputs: tuple[str, ...], bias: str, more: str, doc: str
 ) -> Callable[..., Tensor]:
     """A function with the options of cross_entropy in its signature and docs."""
-    weights = [name for name, p in OPTIONS.items() if p.role == "weights"]
-    rest = [name for name in OPTIONS if name not in weights]
+    weights = LOSS.weights
+    rest = [name for name in LOSS.options if name not in weights]
     ranks = ["group: 'Any' = None", "vocab_start: 'int | None' = None"]
-    own = {name: hinted(p, label=IGNORED) for name, p in OPTIONS.items()}
+    own = {name: hinted(p, label=IGNORED) for name, p in LOSS.options.items()}
     taken = [f"{each}: 'Tensor'" for each in inputs] + ["*"] + ([bias] if bias else [])
     taken += [*(own[each] for each in weights), *ranks, *(own[each] for each in rest)]
     taken += [more] if more else []
     extra = [each.partition(":")[0] for each in (bias, "group:", "vocab_start:", more) if each]
-    given = "".join(f"{each!r}: {each}, " for each in OPTIONS)
-    code = f"""
-def {name}({", ".join(taken)}) -> 'Tensor':
-    return run({", ".join([*inputs, *extra])}, {{{given}}})
-"""
+    given = codegen.items(f"{each!r}: {each}" for each in LOSS.options)
+    lines = [f"return run({codegen.items([*inputs, *extra])}{{{given}}})"]
     scope = {"Any": Any, "Tensor": Tensor, "run": run}
-    function = generated(name, code, scope, f"torch {name}")
+    function = codegen.written(name, taken, lines, scope, f"torch {name}", returns="'Tensor'")
     function.__module__ = __package__
     function.__doc__ = doc.format(options=", ".join(rest))
     return function
@@ -179,16 +186,20 @@ def _as_losses_take_it(t: Tensor) -> Tensor:
     return _formulas.wide(t) if torch.is_autocast_enabled(t.device.type) else t
 
 
-def _checked_options(given: Options) -> Options:
-    for p in LOSS.numbers:
-        if p.name not in COUNTED and given[p.name] != p.default:
-            raise NotImplementedError(f"{p.name} of logits whose classes are split")
-    return {
-        "weight": None if given["weight"] is None else _checked_weights(given["weight"]),
-        "ignore_index": checks.checked_ignore_index(given["ignore_index"]),
-        **{p.name: _number(p, given[p.name]) for p in LOSS.numbers},
-        "reduction": checks.checked_reduction(given["reduction"]),
+def _checked_options(given: dict[str, Any]) -> Options:
+    checked: dict[str, Any] = {
+        "reduction": checks.checked_reduction,
+        "label": checks.checked_ignore_index,
+        "weights": lambda weight: None if weight is None else _checked_weights(weight),
     }
+    for p in LOSS.numbers:
+        if p.name not in Options._fields and given[p.name] != p.default:
+            raise NotImplementedError(f"{p.name} of logits whose classes are split")
+    options: dict[str, Any] = {}
+    for name in Options._fields:
+        p = LOSS.options[name]
+        options[name] = _number(p, given[name]) if p.operand else checked[p.role](given[name])
+    return Options(**options)
 
 
 def _number(p: Parameter, value: Any) -> float | None:
@@ -204,24 +215,21 @@ def _checked_weights(weight: Any) -> Tensor:
             f"weight must have one real number for each class, not shape {tuple(weight.shape)} and "
             f"dtype {weight.dtype}"
         )
-    wide = weight.detach().double()
-    bad = ~torch.isfinite(wide)
-    if bool(bad.any()):
-        at = int(bad.nonzero()[0])
-        raise ValueError(f"weight[{at}] = {float(wide[at])}: weights must be finite")
-    return wide
+    if weight.is_meta:  # of which the device is refused
+        return weight
+    wide = TENSORS.weights("weight", weight.detach().cpu())
+    return torch.from_numpy(wide).to(weight.device)
 
 
-def _weighed(target: Tensor, options: Options) -> Tensor:
+def _weighed(target: Tensor, options: Options) -> tuple[Tensor, Options]:
     """Labels as int64, and the weights of a mean at a size that neither overflows nor vanishes,
     which is the same on all ranks.
     """
-    labels = target.long()
-    weight = options["weight"]
-    if weight is not None and len(weight) and options["reduction"] == "mean":
-        kept = counted(labels, options["ignore_index"])
-        options["weight"] = of_moderate_size(weight, labels, kept)
-    return labels
+    labels, weight = target.long(), options.weight
+    if weight is not None and len(weight) and options.reduction == "mean":
+        kept = counted(labels, options.ignore_index)
+        options = options._replace(weight=of_moderate_size(weight, labels, kept))
+    return labels, options
 
 
 def _check_kinds(name: str, target: Tensor, x: Tensor, what: str, options: Options) -> None:
@@ -232,25 +240,25 @@ def _check_kinds(name: str, target: Tensor, x: Tensor, what: str, options: Optio
         raise RuntimeError(f"{name}: {what} must be of floating-point numbers, not of {x.dtype}")
     if target.is_floating_point() or target.is_complex():
         raise TypeError(f"{name}: target of dtype {target.dtype}: labels must be integers")
-    check_devices(name, **{what: x, "target": target, "weight": options["weight"]})
+    check_devices(name, **{what: x, "target": target, "weight": options.weight})
 
 
 def _bounded(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
     """What the softmax sees of logits, in double, and its slope by them but for the temperature's
     share; None for 1.
     """
-    u, softcap = z.double(), options["softcap"]
+    u, softcap = z.double(), options.softcap
     if softcap is None:
-        return u / options["temperature"], None
+        return u / options.temperature, None
     ratio = u / softcap
     # tanh' where tanh is near 1 is not what 1 leaves of its square.
-    return softcap * torch.tanh(ratio) / options["temperature"], torch.cosh(ratio) ** -2
+    return softcap * torch.tanh(ratio) / options.temperature, torch.cosh(ratio) ** -2
 
 
 def _own_softmax(z: Tensor, options: Options) -> tuple[Tensor, Tensor | None]:
     """The softmax of this rank's logits, and the slope of what bounds them."""
-    if options["softcap"] is None:
-        return FUNCTIONS["softmax"](z, temperature=options["temperature"]), None
+    if options.softcap is None:
+        return FUNCTIONS["softmax"](z, temperature=options.temperature), None
     u, slope = _bounded(z, options)
     return FUNCTIONS["softmax"](u), slope
 
@@ -286,15 +294,15 @@ def _local(
 class _Shards:
     """What all ranks told of their shards, and what follows from it for each row."""
 
-    def __init__(self, gathered: Tensor, target: Tensor, rank: int, options: dict[str, Any]):
+    def __init__(self, gathered: Tensor, target: Tensor, rank: int, options: Options):
         # (ranks, rows + 1, columns) of float64
         facts = gathered[:, -1]
         self.options, rows = options, gathered[:, :-1]
         self.classes = int(facts[:, 1].sum())
-        self.kept = counted(target, options["ignore_index"])
+        self.kept = counted(target, options.ignore_index)
         self.check(facts, target)
         self.target = target
-        smoothing, weight = options["label_smoothing"], options["weight"]
+        smoothing, weight = options.label_smoothing, options.weight
         if weight is None:
             self.weight, all_weights = self.kept.double(), float(self.classes)
         else:
@@ -316,15 +324,15 @@ class _Shards:
         self.even = smoothing / self.classes
         if smoothing:
             loss = loss + self.even * (all_weights * self.lse - rows[..., TOTAL].sum(0))
-        if options["z_loss"]:
-            loss = loss + options["z_loss"] * self.weight * self.lse * self.lse
+        if options.z_loss:
+            loss = loss + options.z_loss * self.weight * self.lse * self.lse
         self.loss = torch.where(self.kept, loss, 0)
         self.total = 1.0
-        if options["reduction"] == "mean":
-            self.total = float(self.weight.sum()) if bool(self.weight.any()) else math.inf
-        self.factor = inverse(self.total) / options["temperature"]
+        if options.reduction == "mean":
+            self.total = float(sum_or_inf(self.weight))
+        self.factor = inverse(self.total) / options.temperature
         # The gradient is p (share + pull) - even w, and at the label - share besides.
-        self.pull = self.even * all_weights + 2 * options["z_loss"] * self.weight * self.lse
+        self.pull = self.even * all_weights + 2 * options.z_loss * self.weight * self.lse
         self.own_lse = lse[rank]
 
     def check(self, facts: Tensor, target: Tensor) -> None:
@@ -342,7 +350,7 @@ class _Shards:
                     f"vocab_start = {starts.tolist()} with shards of {shown} classes leave gaps or "
                     "overlap"
                 )
-        weight = self.options["weight"]
+        weight = self.options.weight
         if weight is not None and len(weight) != self.classes:
             raise ValueError(
                 f"weight of shape ({len(weight)},) does not fit {self.classes} classes, in shards "
@@ -352,11 +360,11 @@ class _Shards:
         if bool(bad.any()):
             at = int(bad.nonzero()[0])
             raise checks.label_error(
-                f"target[{at}]", int(target[at]), self.classes, self.options["ignore_index"]
+                f"target[{at}]", int(target[at]), self.classes, self.options.ignore_index
             )
 
     def value(self, shape: torch.Size, dtype: torch.dtype) -> Tensor:
-        if self.options["reduction"] == "none":
+        if self.options.reduction == "none":
             return self.loss.reshape(shape).to(dtype)
         total: Tensor = self.loss.sum() / self.total
         return total.to(dtype)
@@ -369,7 +377,7 @@ class _Shards:
         scale = torch.where(kept, (own + pull) * share, 0).to(p.dtype).unsqueeze(-1)
         # Neither an ignored row's NaN nor that of a shard without a finite logit comes through.
         dz = torch.where(scale == 0, 0, p * scale)
-        weight, even = self.options["weight"], self.even * self.factor
+        weight, even = self.options.weight, self.even * self.factor
         here = slice(start, start + z.shape[-1])
         if even:
             of_class = even if weight is None else (weight[here] * even).to(p.dtype)
@@ -408,8 +416,9 @@ def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     if z.device.type == "cpu":
         gap = torch.empty(rows, dtype=torch.float64)
         # Without weights, smoothing and z-loss; the gradient's factor is of no use.
-        own_numbers = {**options, "label_smoothing": 0.0, "z_loss": 0.0}
-        numbers = LOSS.checked_numbers(*(own_numbers[p.name] for p in LOSS.numbers))
+        own_options = options._replace(label_smoothing=0.0, z_loss=0.0)
+        given = (getattr(own_options, p.name, p.default) for p in LOSS.numbers)
+        numbers = LOSS.checked_numbers(*given)
         operands = (z, label, *LOSS.between((1.0,), numbers), 1.0, gap, None)
         _launch.rows("cross_entropy", "labels", z.dtype, classes, (rows,), operands)
     else:
@@ -420,16 +429,16 @@ def _facts(z: Tensor, target: Tensor, start: int, options: Options) -> Tensor:
     out[:, LSE] = lse
     out[:, GAP] = torch.where(near, gap, torch.where(owned, lost, 0))
     out[:, OWNED] = owned.double()
-    if options["label_smoothing"]:
+    if options.label_smoothing:
         out[:, TOTAL] = _weighted_sum(z, start, options)
     return out
 
 
 def _weighted_sum(z: Tensor, start: int, options: Options) -> Tensor:
     """Of each row's logits as the softmax sees them, by the weights of their classes."""
-    weight = options["weight"]
-    if weight is None and options["softcap"] is None:
-        total: Tensor = z.sum(-1, dtype=torch.float64) / options["temperature"]
+    weight = options.weight
+    if weight is None and options.softcap is None:
+        total: Tensor = z.sum(-1, dtype=torch.float64) / options.temperature
         return total
     found = torch.zeros(len(z), dtype=torch.float64, device=z.device)
     own = None if weight is None else weight[start : start + z.shape[-1]]
@@ -466,7 +475,7 @@ def _refuse_second(name: str) -> None:
 class _Loss(Function):
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, target: Tensor, group: Any, vocab_start: Any, options: Any
+        ctx: Any, logits: Tensor, target: Tensor, group: Any, vocab_start: Any, options: Options
     ) -> Tensor:
         classes = logits.shape[-1]
         z, labels = logits.detach().reshape(-1, classes).contiguous(), target.reshape(-1)
@@ -477,13 +486,13 @@ class _Loss(Function):
         shards = _Shards(gathered, labels, rank, options)
         if ctx.needs_input_grad[0]:
             dz = torch.zeros_like(z)
-            if classes and options["softcap"] is None:
+            if classes and options.softcap is None:
                 dz = shards.gradient(z, start, slice(None))
             elif classes:
                 for some in _in_pieces(*z.shape):
                     dz[some] = shards.gradient(z[some], start, some)
             ctx.save_for_backward(dz.reshape(logits.shape))
-        ctx.rows = options["reduction"] == "none"
+        ctx.rows = options.reduction == "none"
         return shards.value(target.shape, logits.dtype)
 
     @staticmethod
@@ -497,24 +506,24 @@ class _LinearLoss(Function):
     @staticmethod
     def forward(
         ctx: Any, input: Tensor, weight: Tensor, bias: Any, target: Tensor, group: Any,
-        vocab_start: Any, options: Any,
+        vocab_start: Any, options: Options, chunk_rows: int | None,
     ) -> Tensor:  # fmt: skip
         work = torch.float64 if input.dtype == torch.float64 else torch.float32
         x = input.detach().reshape(-1, input.shape[-1]).to(work)
         W, labels = weight.detach().to(work), target.reshape(-1)
-        kept = counted(labels, options["ignore_index"])
+        kept = counted(labels, options.ignore_index)
         if not bool(kept.all()):  # 0 times NaN would reach dW
             x = x.masked_fill(~kept.unsqueeze(-1), 0)
         shift = None if bias is None else bias.detach().to(work)
         (classes, width), rank = W.shape, dist.get_rank(group)
         start = _start(classes, rank, vocab_start)
-        smoothing, wants = options["label_smoothing"], ctx.needs_input_grad
-        weights = options["weight"]
+        smoothing, wants = options.label_smoothing, ctx.needs_input_grad
+        weights = options.weight
         if weights is not None:
             weights = weights[start : start + classes]
             if len(weights) != classes:  # which all ranks will find, and refuse
                 weights = None
-        size = options["chunk_rows"] or max(FEW_ROWS, SMALL // max(1, classes * W.element_size()))
+        size = chunk_rows or max(FEW_ROWS, SMALL // max(1, classes * W.element_size()))
         pieces = [slice(i, min(i + size, len(x))) for i in range(0, len(x), size)]
 
         def logits(some: slice) -> Tensor:
@@ -523,7 +532,7 @@ class _LinearLoss(Function):
         # What dx needs of this rank: the mean of its weights under its own softmax, the label's
         # weights, and, if smoothing asks for it, the sum of all of them: in the last row, or with a
         # softcap, whose slope differs from row to row, in each.
-        bent = smoothing > 0 and options["softcap"] is not None
+        bent = smoothing > 0 and options.softcap is not None
         extra = (2 + bent) * width if wants[0] else 0
         means, at_label, sums = (slice(4 + k * width, 4 + (k + 1) * width) for k in range(3))
         mine = torch.zeros(len(x) + 1, 4 + extra, dtype=torch.float64, device=x.device)
@@ -577,4 +586,4 @@ class _LinearLoss(Function):
     def backward(ctx: Any, dy: Tensor) -> Any:
         _refuse_second("vocab_parallel_linear_cross_entropy")
         found = [None if g is None else (g * dy).to(g.dtype) for g in ctx.saved_tensors]
-        return *found, None, None, None, None
+        return *found, None, None, None, None, None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import Any
 
 from .. import catalog
+from ..catalog import approximations as approximations
 from . import _arguments, _heads, _linear
 from ._gated import Gated, public_gated
 from ._learned import Learned, public_learned
@@ -21,10 +21,10 @@ def build() -> dict[str, Callable[..., Any]]:
     made: dict[str, Callable[..., Any]] = {}
     unary: dict[str, Unary] = {}
     heads: dict[str, _heads.Head] = {}
-    # The kinds one after another, and what has other forms after them.
+    # The kinds one after another, and what is built on others of its kind last.
     for card in sorted(
         map(catalog.find, catalog.names()),
-        key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card))),
+        key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card)), card.layer),
     ):
         if card.kind == "unary" and card.learns:
             made[card.name] = public_learned(Learned(card))
@@ -42,25 +42,14 @@ def build() -> dict[str, Callable[..., Any]]:
         elif card.kind == "rows":
             rows = Rows(card)
             made[card.name] = public_reduced_rows(rows) if rows.reduces else public_rows(rows)
-        elif not card.layer:
+        elif card.layer:
+            made[card.name] = _linear.public(_linear.Linear(heads[card.loss_of]))
+        else:
             heads[card.name] = _heads.Head(card)
             made[card.name] = _heads.public(heads[card.name])
-    # The one head of other arrays than logits and target is built on the head of its logits.
-    made["linear_cross_entropy"] = _linear.public(_linear.Linear(heads["cross_entropy"]))
     for function in made.values():
         function.__module__ = __package__  # where fx and pickle find it
     return made
-
-
-def approximations(card: catalog.Card) -> dict[str, str]:
-    """The functions that torch has under the same name, by its argument ``approximate``."""
-    own = tuple(f"{peer.name}(approximate=" for peer in card.peers if peer.framework == "torch")
-    return {
-        ast.literal_eval(peer.name.partition("approximate=")[2][:-1]): other.name
-        for other in map(catalog.find, catalog.names(card.kind))
-        for peer in other.peers
-        if peer.name.startswith(own)
-    }
 
 
 def found_by_name(functions: dict[str, Callable[..., Any]]) -> None:

@@ -136,7 +136,7 @@ class RandomSlopes:
         def on_cuda(*args: Any) -> Any:
             *tensors, low, high, seed = args
             return on_gpu(
-                self.name, f"sampled_{mode}", tensors[-1],
+                self.name, mode, tensors[-1],
                 lambda kernels: kernels.sampled(
                     self.name, mode, tuple(tensors), low, high, int(seed)
                 ),

@@ -48,6 +48,13 @@ class Change:
     path: str
     before: str
     after: str
+    kept: str = ""
+    """What it keeps for backward; empty of what is no module."""
+
+    @property
+    def told(self) -> str:
+        """What stands there now, and what it keeps."""
+        return f"{self.after}, keeps {self.kept}" if self.kept else self.after
 
 
 @dataclass
@@ -67,7 +74,7 @@ class Report:
 
     def table(self) -> Table:
         """What `changed` and `kept` say, for a terminal (rich, too) and a notebook."""
-        rows = [(c.path or "(the model)", c.before, c.after) for c in self.changed]
+        rows = [(c.path or "(the model)", c.before, c.told) for c in self.changed]
         rows += [(path or "(the model)", "left as it is", why) for path, why in self.kept]
         return Table(rows)
 
@@ -76,7 +83,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{len(self.changed)} changed"]
-        lines += [f"  {c.path or '(the model)'}: {c.before} -> {c.after}" for c in self.changed]
+        lines += [f"  {c.path or '(the model)'}: {c.before} -> {c.told}" for c in self.changed]
         if self.kept:
             lines.append(f"{len(self.kept)} left as they are")
             lines += [f"  {path or '(the model)'}: {why}" for path, why in self.kept]

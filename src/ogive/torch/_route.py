@@ -17,6 +17,7 @@ from torch.nn import Parameter
 from torch.overrides import handle_torch_function
 from torch.utils._device import DeviceContext
 
+from ._placement import place
 from ._warn import warn_of_fallback
 
 KERNELS, TRANSFORMS, OPERATOR, FORMULA = range(4)
@@ -79,6 +80,13 @@ def is_dense(t: Tensor) -> bool:
     if t.is_quantized or (t.is_nested and type(t) in PLAIN):
         return False
     return t.layout is torch.strided or t.layout is torch.jagged
+
+
+def is_for_torch_s_loss(z: Tensor) -> bool:
+    """Whether a loss of torch's makes more of these logits than one of ours: shards of classes, of
+    which ``loss_parallel`` knows, and logits that are not computed.
+    """
+    return type(z) not in PLAIN and type(z).__name__ in ("DTensor", "Deferred")
 
 
 def has_no_operator(t: Tensor) -> bool:
@@ -201,6 +209,7 @@ def by_operator(
     """
     if _compiling():
         return operator(*args)
+    place(args[0])
     try:
         return operator(*args)
     except NotImplementedError as refused:

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..calls import rules
 from ..calls.loop import loop, modes
+from ..calls.rules import Kept
 from ..catalog import Card
 from . import _formulas, _launch
 from ._arguments import by_torch_alone, implicit_dim, into, torch_function
@@ -57,14 +59,11 @@ class Rows:
         self.modes = modes(card.name)
         self.reduces = loop(card.name, "value").reduces
         self.formula = _formulas.rows(card)
-        self.from_output = (
-            _formulas.pull_back(card)
-            if "backward_from_output" in self.modes and card.pull_back is not None
-            else None
-        )
+        self.keeping = rules.keeping(card, output=card.pull_back is not None)
+        self.from_output = _formulas.pull_back(card) if self.keeping.output else None
         self.dense: dict[str, Callable[..., Tensor | None]] = {
             mode: _launch.dense_rows(self.name, mode)
-            for mode in ("value", "backward", "backward_from_output") if mode in self.modes
+            for mode in self.modes
         }  # fmt: skip
         self.apply, self.apply_along_last = along_any_axis(self), along_last_axis(self)
         self.define_operators()
@@ -100,7 +99,7 @@ class Rows:
         if isinstance(temperature, Tensor):
             number = _launch.wide(temperature).expand(lead)
         operands += [rows, number]
-        if mode != "backward_from_output":
+        if not rules.reads_output(mode):
             mask: Any = True
             if where is not None:
                 mask = (where.reshape(1) if scalar else where.expand(x.shape)).movedim(dim, -1)
@@ -147,10 +146,10 @@ class Rows:
         )
 
     def gradient(
-        self, dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, of_output: bool
+        self, dy: Tensor, kept: Tensor, dim: int, temperature: Any, where: Any, of: Kept
     ) -> Tensor:
         """dx with derivatives of its own, or for many dy at a time."""
-        if of_output:
+        if of == "output":
             carrier = self.pull_back(dy, kept, dim, temperature)
         else:
             further = torch.is_grad_enabled()
@@ -158,8 +157,7 @@ class Rows:
         if not is_plain(dy):
             return carrier
         with torch.no_grad():
-            mode = "backward_from_output" if of_output else "backward"
-            dx = self.run_rows(mode, dy, kept, dim, temperature, where)
+            dx = self.run_rows(rules.PULLS_BACK[of], dy, kept, dim, temperature, where)
         return ValueOf.apply(dx, carrier)  # type: ignore[no-any-return]
 
     def counted(self, dy: Tensor, where: Any) -> Tensor:
@@ -267,12 +265,12 @@ class Rows:
             keeps=self.kept_for_backward, fake=self.fake_value,
             cuda=lambda *args: value_on_cuda(*args[:4]),
             vmap=vmap_of_rows(lambda: self.operator),
-            signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
+            more="bool keep_input=False",
         )  # fmt: skip
         decompose(self.operator, self.decomposed)
         self.at_temperatures = define(
             f"{self.name}_at_temperatures",
-            schema(card, "value").replace("float temperature", "Tensor temperature"),
+            schema(card, "value", tensors=card.named("number")),
             self.checked_value, self.fake_value, cuda=self.value_at_temperatures,
             backward=self.gradients_at_temperatures, setup_context=save_inputs,
             vmap=vmap_of_rows(lambda: self.at_temperatures),
@@ -330,14 +328,14 @@ class Rows:
         return x.new_empty([s for axis, s in enumerate(x.shape) if axis != dim])
 
     def kept_for_backward(self, inputs: Any, output: Any) -> tuple[Any, ...]:
-        """What the operator keeps, the options, and whether that is the output."""
+        """What the operator keeps, the options, and which of the two that is."""
         x, dim, temperature, where, keep_input = inputs
-        of_output = self.from_output is not None and not keep_input
-        return output if of_output else x, dim, temperature, where, of_output
+        kept = self.keeping.kept((), False if keep_input else None)
+        return output if kept == "output" else x, dim, temperature, where, kept
 
     def first_order(self, kept: Any, dy: Tensor) -> Tensor:
-        saved, dim, temperature, where, of_output = kept
-        if of_output:
+        saved, dim, temperature, where, of = kept
+        if of == "output":
             dy = self.counted(dy, where)
             return self.output_operator(dy, saved, dim, temperature)  # type: ignore[no-any-return]
         return self.backward_operator(dy, saved, dim, temperature, where)  # type: ignore[no-any-return]
@@ -398,18 +396,18 @@ def along_any_axis(of: Rows) -> Callable[..., Tensor]:
         ctx: Any, x: Tensor, dim: int, temperature: Any, where: Any, keep_input: bool
     ) -> Tensor:
         y = of.run_rows("value", x, x, dim, temperature, where)
-        ctx.of_output = of.from_output is not None and not keep_input
-        ctx.save_for_backward(y if ctx.of_output else x, where)
+        ctx.kept = of.keeping.kept((), False if keep_input else None)
+        ctx.save_for_backward(y if ctx.kept == "output" else x, where)
         ctx.dim, ctx.temperature = dim, temperature
         return y
 
     def by_kernel(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
-        mode = "backward_from_output" if ctx.of_output else "backward"
+        mode = rules.PULLS_BACK[ctx.kept]
         return of.run_rows(mode, of.counted(dy, where), kept, ctx.dim, ctx.temperature, where)
 
     def by_graph(ctx: Any, dy: Tensor, kept: Tensor, where: Any) -> Tensor:
         dy = of.counted(densely(dy), where)
-        return of.gradient(dy, kept, ctx.dim, ctx.temperature, where, ctx.of_output)
+        return of.gradient(dy, kept, ctx.dim, ctx.temperature, where, ctx.kept)
 
     return eager(forward, by_kernel, by_graph, others=4)
 
@@ -418,15 +416,15 @@ def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
     """A shorter one for what small tensors mostly are: along the last axis, at temperature 1,
     without a mask.
     """
-    of_output = of.from_output is not None
-    mode = "backward_from_output" if of_output else "backward"
+    keeps = of.keeping.kept((), None)
+    mode = rules.PULLS_BACK[keeps]
     value, slope = of.dense["value"], of.dense[mode]
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
         y = value(x)
         if y is None:
             y = of.run_rows("value", x, x, x.dim() - 1, 1.0, None)
-        ctx.save_for_backward(y if of_output else x)
+        ctx.save_for_backward(y if keeps == "output" else x)
         return y
 
     def by_kernel(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
@@ -434,7 +432,7 @@ def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
         return of.run_rows(mode, dy, kept, kept.dim() - 1, 1.0, None) if dx is None else dx
 
     def by_graph(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
-        return of.gradient(densely(dy), kept, kept.dim() - 1, 1.0, None, of_output)
+        return of.gradient(densely(dy), kept, kept.dim() - 1, 1.0, None, keeps)
 
     return eager(forward, by_kernel, by_graph)
 

@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from ..calls.codegen import generated
 from ._modules import OfCard
 
 
@@ -92,14 +93,64 @@ def revived(
     return module
 
 
-def like(original: Any, function: Any, scope: dict[str, Any] | None = None) -> Any:
+def like(of: Any, function: Any, scope: dict[str, Any] | None = None) -> Any:
     """A function that shows itself as another, signature and all."""
     made: Any = types.FunctionType(
         function.__code__.replace(), function.__globals__ if scope is None else scope,
         function.__name__, function.__defaults__, function.__closure__,
     )  # fmt: skip
-    made.__signature__ = inspect.signature(original)
-    return functools.update_wrapper(made, original, updated=())
+    made.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(made, of, updated=())
+    made.__signature__ = inspect.signature(of)
+    made.__wrapped__, made._ogive_of = spelled(made), of
+    return made
+
+
+def original(function: Any) -> Any:
+    """The function that another shows itself as; itself, if none."""
+    return getattr(function, "_ogive_of", function)
+
+
+def spelled(function: Any) -> Any:
+    """The function, with the parameters of its signature in its code.
+
+    For what unwraps a forward: fx reads the names there, and accelerate, which takes its own
+    wrappers off, calls what it then finds, which must not be the original.
+    """
+    takes = inspect.signature(function).parameters.values()
+    scope: dict[str, Any] = {"function": function}
+    scope |= {f"d_{p.name}": p.default for p in takes if p.default is not p.empty}
+    text: dict[Any, list[str]] = {kind: [] for kind in {p.kind for p in takes} | set(KINDS)}
+    for p in takes:
+        text[p.kind].append(p.name if p.default is p.empty else f"{p.name}=d_{p.name}")
+    only, usual, more, named, rest = (text[kind] for kind in KINDS)
+    header = [*only, *(["/"] if only else []), *usual]
+    header += [f"*{more[0]}"] if more else ["*"] if named else []
+    header += [*named, *(f"**{name}" for name in rest)]
+    required = [p.name for p in takes if p.kind in KINDS[:2] and p.default is p.empty]
+    optional = [p.name for p in takes if p.default is not p.empty]
+    by_name = [p.name for p in takes if p.kind is KINDS[3]]
+    positional = [p.name for p in takes if p.kind in KINDS[:2]]
+    given = [f"**{name}" for name in rest]
+    code = f"def spelled({', '.join(header)}):\n"
+    if more:
+        every = [*positional, f"*{more[0]}", *(f"{name}={name}" for name in by_name), *given]
+        code += f"    if {more[0]}: return function({', '.join(every)})\n"
+    pairs = "".join(f"({name!r}, {name}, d_{name}), " for name in optional)
+    code += f"    named = {{k: v for k, v, default in ({pairs}) if v is not default}}\n"
+    always = [f"{name}={name}" for name in by_name if name not in optional]
+    call = [*required, *always, "**named", *given]
+    code += f"    return function({', '.join(call)})\n"
+    made: Any = generated("spelled", code, scope, f"spelled {function.__qualname__}")
+    made.__name__, made.__qualname__ = function.__name__, function.__qualname__
+    return made
+
+
+KINDS = (
+    inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_KEYWORD,
+)  # fmt: skip
 
 
 def without_stand_in(cls: type, before: type) -> type | None:
@@ -119,3 +170,20 @@ def without_stand_in(cls: type, before: type) -> type | None:
     meta: Any = type(before)
     found: type = meta(cls.__name__, bases, body)
     return found
+
+
+def rebind(module: Any, was: Any) -> None:
+    """The forward of a module's class, kept in the module as a bound method, becomes that of the
+    class that it has now. Libraries that put a forward of theirs around it keep it so.
+    """
+    for name, value in list(vars(module).items()):
+        own = isinstance(value, types.MethodType) and value.__self__ is module
+        if own and value.__func__ is was.forward:
+            vars(module)[name] = types.MethodType(type(module).forward, module)
+
+
+def has_own_forward(module: Any) -> bool:
+    """Whether an instance has another forward than its class."""
+    given = vars(module).get("forward")
+    of_class = isinstance(given, types.MethodType) and given.__func__ is type(module).forward
+    return given is not None and not of_class

@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from ..calls import codegen, rules
 from ..calls.checks import check_order, check_parameter
-from ..calls.codegen import generated
 from ..calls.loop import loop, modes
 from ..catalog import Card, Parameter
 from . import _formulas, _launch
 from ._arguments import by_torch_alone, ignored, into, torch_function, warn_of_ignored
 from ._checks import as_number, floating
 from ._functions import eager
-from ._operators import decompose, define_mode, on_gpu, on_the_cpu, schema
+from ._launch import has_no_gaps
+from ._operators import decompose, define_mode, on_gpu, on_the_cpu
+from ._placement import is_distributed
 from ._route import (
     FORMULA,
     KERNELS,
@@ -54,30 +56,16 @@ class Unary:
             None if self.straight else _launch.elementwise(card.name, "second_derivative")
         )
         self.slope_of: Any = None if self.straight else _formulas.slope_from_output(card)
+        self.keeping = rules.keeping(card, output=self.straight or self.slope_of is not None)
         self.from_output: Any = (
-            _launch.elementwise(card.name, "backward_from_output")
-            if "backward_from_output" in self.modes and (self.straight or self.slope_of)
-            else None
+            _launch.elementwise(card.name, "backward_from_output") if self.keeping.output else None
         )
-        self.lean = _launch.Lean(card.name) if "lean" in self.modes else None
+        self.lean = _launch.Lean(card.name) if self.keeping.bits else None
         self.in_place = _launch.in_place(card.name)
         self.bound: dict[Numbers, Bound] = {}
         self.by_number: dict[float, Bound] = {}
         self.define_operators()
         self.differentiable_backward, self.differentiable = transforms(self)
-
-    def plan(self, numbers: Numbers, lean: bool | None) -> str:
-        """What is kept for backward: the input, the output, or bits (and the output)."""
-        if lean is False:
-            return "input"
-        if lean and self.lean is not None:
-            return "bits"
-        signs = zip(self.parameters, numbers, strict=True)
-        if self.from_output is not None and all(n >= 0 or p.any_sign for p, n in signs):
-            return "output"  # with a negative slope the sign of y does not give the sign of x
-        if lean is None and self.lean is not None and not self.lean.needs_output:
-            return "bits"  # two slopes: as exact, and 1/32 of the memory
-        return "input"
 
     def bind(self, numbers: Numbers) -> Bound:
         """The function with its parameters fixed; kept, as models use few of them."""
@@ -133,7 +121,7 @@ class Unary:
                 card, "second_derivative", self.higher,
                 lambda kept, g: g * self.higher_operator(*kept[:-1], kept[-1] + 1),
                 cuda=self.higher, elementwise=True, suffix="higher_derivative",
-                signature=schema(card, "second_derivative").replace(")", ", int order)", 1),
+                more="int order",
             )  # fmt: skip
         self.backward_operator = self.define("backward", self.backward, self.second_order)
         if self.from_output is not None:
@@ -142,7 +130,7 @@ class Unary:
             )
         self.operator = self.define(
             "value", self.value, self.first_order, keeps=self.kept_for_backward,
-            signature=schema(card, "value").replace(")", ", bool keep_input=False)", 1),
+            more="bool keep_input=False",
         )  # fmt: skip
         given, by_torch_s = 1 + len(self.parameters), torch_function(card, self.formula)
         decompose(self.operator, lambda *args: by_torch_s(*args[:given]))
@@ -184,14 +172,14 @@ class Unary:
         return torch.empty_like(x).copy_(found)
 
     def kept_for_backward(self, inputs: Any, output: Tensor) -> tuple[Any, ...]:
-        """What the operator keeps, the parameters, and whether that is the output."""
+        """What the operator keeps, the parameters, and which of the two that is."""
         x, *numbers, keep_input = inputs
-        of_output = self.plan(tuple(numbers), False if keep_input else None) == "output"
-        return output if of_output else x, *numbers, of_output
+        kept = self.keeping.kept(numbers, False if keep_input else None)
+        return output if kept == "output" else x, *numbers, kept
 
     def first_order(self, kept: Any, dy: Tensor) -> Tensor:
-        *given, of_output = kept
-        operator = self.output_operator if of_output else self.backward_operator
+        *given, of = kept
+        operator = self.output_operator if of == "output" else self.backward_operator
         return operator(dy, *given)  # type: ignore[no-any-return]
 
     def second_order(self, kept: Any, g: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,17 +253,17 @@ class Unary:
         if way == FORMULA:
             y = by_torch(self.name, self.formula, x, *numbers)
             return x.copy_(y) if inplace else y
-        plan = self.plan(numbers, lean)
+        kept = self.keeping.kept(numbers, lean)
         if inplace:
-            return self.over(x, numbers, way, plan, lean)
+            return self.over(x, numbers, way, kept, lean)
         if way == KERNELS:
             bound = self.bind(numbers)
             if x.requires_grad and _grad_enabled():
-                return bound.keeping(plan)(x)
+                return bound.keeping(kept)(x)
             return bound.value(x)
         if way == TRANSFORMS:
             return self.differentiable.apply(x, *numbers)  # type: ignore[no-any-return]
-        bits = plan == "bits" and x.device.type != "cuda"
+        bits = kept == "bits" and x.device.type != "cuda" and not is_distributed(x)
 
         def operator(x: Tensor) -> Tensor:
             if bits:
@@ -284,7 +272,7 @@ class Unary:
 
         return by_operator(self.name, operator, lambda x: self.formula(x, *numbers), x)  # type: ignore[no-any-return]
 
-    def over(self, x: Tensor, numbers: Numbers, way: int, plan: str, lean: bool | None) -> Tensor:
+    def over(self, x: Tensor, numbers: Numbers, way: int, kept: str, lean: bool | None) -> Tensor:
         """The result in the memory of x."""
         if x.is_leaf and x.requires_grad and _grad_enabled():
             raise RuntimeError(
@@ -292,8 +280,8 @@ class Unary:
             )
         if way == KERNELS and not (x.requires_grad and _grad_enabled()):
             return self.in_place(x, *numbers)
-        if way == KERNELS and plan == "output":
-            return self.bind(numbers).keeping("output in place")(x)
+        if way == KERNELS and (kept == "output" or (kept == "bits" and has_no_gaps(x))):
+            return self.bind(numbers).keeping(f"{kept} in place")(x)
         # Backward needs the old x.
         return x.copy_(self.call_unary(x.clone(), numbers, False, lean))
 
@@ -309,17 +297,17 @@ class Bound:
         self.of, self.numbers = of, numbers
         self.value: Callable[[Tensor], Tensor] = _launch.elementwise(of.name, "value", *numbers)
         self.applied: dict[str, Callable[[Tensor], Tensor]] = {}
-        self.apply = self.keeping(of.plan(numbers, None))
+        self.apply = self.keeping(of.keeping.kept(numbers, None))
 
-    def keeping(self, plan: str) -> Callable[[Tensor], Tensor]:
-        """The value of a tensor that requires a gradient; `plan` says what is kept."""
-        if plan not in self.applied:
-            makers = {
+    def keeping(self, kept: str) -> Callable[[Tensor], Tensor]:
+        """The value of a tensor that requires a gradient, and what is kept for that."""
+        if kept not in self.applied:
+            makers: dict[str, Callable[..., Any]] = {
                 "input": from_input, "output": from_output, "output in place": over_input,
-                "bits": from_bits,
+                "bits": from_bits, "bits in place": partial(from_bits, over=True),
             }  # fmt: skip
-            self.applied[plan] = makers[plan](self.of, self.value, self.numbers)
-        return self.applied[plan]
+            self.applied[kept] = makers[kept](self.of, self.value, self.numbers)
+        return self.applied[kept]
 
 
 def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
@@ -360,11 +348,14 @@ def over_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
     return from_output(of, lambda x: of.in_place(x, *numbers), numbers)
 
 
-def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -> Any:
-    """Keeps a bit per element, and the output if the function needs it."""
+def from_bits(
+    of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers, over: bool = False
+) -> Any:
+    """Keeps a bit per element, and the output if the function needs it; `over` the input."""
     if of.lean is None:
         raise ValueError(f"{of.name} has no lean form")
     lean: _launch.Lean = of.lean
+    run = lean.over if over else lean.forward
 
     class LinearInDy(Function):
         """dx from bits is a multiple of dy, and so is what comes back to dy."""
@@ -406,7 +397,9 @@ def from_bits(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) ->
         return LinearInDy.apply(dy, strides, *kept)
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        y, bits = lean.forward(x, *numbers)
+        y, bits = run(x, *numbers)
+        if over:
+            ctx.mark_dirty(x)
         ctx.save_for_backward(*((y, bits) if lean.needs_output else (bits,)))
         ctx.strides = y.stride()
         return y
@@ -582,65 +575,54 @@ def transforms(of: Unary) -> tuple[type[Function], type[Function]]:
 def public_unary(
     of: Unary, forms: dict[str, Callable[..., Tensor]] | None = None
 ) -> Callable[..., Tensor]:
-    """The function with the card's parameters in its signature, written out and compiled.
-
-    A closure over ``*args`` would have no signature and cost half a microsecond per call. `forms`
-    are the functions that torch's argument ``approximate`` chooses besides.
+    """The function with the card's parameters in its signature. `forms` are the functions that
+    torch's argument ``approximate`` chooses besides.
     """
-    parameters, extra = of.parameters, ignored(of.card)
-    signature = "".join(f"{p.name}={p.default!r}, " for p in parameters)
-    signature += "".join(f"{name}={default!r}, " for name, default in extra)
-    as_torch_s = "".join(f"{name} == {default!r} and " for name, default in extra)
-    otherwise = "".join(
-        f"\n    if {name} != {default!r}:\n        warn(card, {name!r}, {name})"
-        for name, default in extra
+    names, extra = [p.name for p in of.parameters], ignored(of.card)
+    numbers = codegen.items(names)
+    as_usual = [f"{name} == {default!r}" for name, default in extra]
+    as_usual += ["lean is None", "inplace is False", "out is None", "route(input) == 0"]
+    warnings = "".join(
+        f"\nif {name} != {default!r}: warn(card, {name!r}, {name})" for name, default in extra
     )
-    names = ", ".join(p.name for p in parameters)
-    kept = "one" if not parameters else f"by_number[{names}]"
-    chosen = exact = approximated = same = ""
+    kept = f"by_number[{', '.join(names)}]" if names else "one"
+    chosen = approximated = same = ""
     if forms:
-        same = ", approximate=approximate"
-        chosen, exact = "approximate='none', ", "approximate == 'none' and "
+        chosen, same = "approximate='none'", "approximate=approximate, "
+        as_usual.insert(0, "approximate == 'none'")
         approximated = f"""
-    if approximate != "none":
-        if approximate not in forms:
-            raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
-                             f"not {{approximate!r}}")
-        return forms[approximate](
-            input, {names}{"," if parameters else ""} inplace, lean=lean, out=out
-        )"""
-    code = f"""
-def {of.name}(input, {signature}inplace=False, *, {chosen}lean=None, out=None):
-    if {exact}{as_torch_s}lean is None and inplace is False and out is None and route(input) == 0:
-        try:
-            of = {kept}
-            if input.requires_grad and grad_enabled():
-                return of.apply(input)
-            return of.value(input)
-        except (KeyError, TypeError):
-            pass  # parameters that are new or no numbers, or not one of the four formats
-        except RuntimeError:
-            if is_plain(input):
-                raise{otherwise}{approximated}
-    if is_passed_on(input):
-        return pass_on(
-            again, input, {names}{"," if parameters else ""} inplace=inplace{same}, lean=lean,
-            out=out,
-        )
-    if out is not None:
-        return into(
-            out, {of.name!r},
-            lambda x: call(x, ({names}{"," if parameters else ""}), inplace, lean), input,
-        )
-    return call(input, ({names}{"," if parameters else ""}), inplace, lean)
-"""
+if approximate != "none":
+    if approximate not in forms:
+        raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
+                         f"not {{approximate!r}}")
+    return forms[approximate](input, {numbers}inplace, lean=lean, out=out)"""
+    lines = f"""
+if {" and ".join(as_usual)}:
+    try:
+        of = {kept}
+        if input.requires_grad and grad_enabled():
+            return of.apply(input)
+        return of.value(input)
+    except (KeyError, TypeError):
+        pass  # parameters that are new or no numbers, or not one of the four formats
+    except RuntimeError:
+        if is_plain(input):
+            raise{warnings}{approximated}
+if is_passed_on(input):
+    return pass_on(again, input, {numbers}inplace=inplace, {same}lean=lean, out=out)
+if out is not None:
+    return into(out, {of.name!r}, lambda x: call(x, ({numbers}), inplace, lean), input)
+return call(input, ({numbers}), inplace, lean)"""
     scope: dict[str, Any] = {
         "route": route, "is_plain": is_plain, "is_passed_on": is_passed_on, "pass_on": pass_on,
         "grad_enabled": _grad_enabled, "call": of.call_unary,
-        "by_number": of.by_number if len(parameters) == 1 else of.bound, "forms": forms,
+        "by_number": of.by_number if len(names) == 1 else of.bound, "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
-    if not parameters:
+    if not names:
         scope["one"] = of.bind(())
-    scope["again"] = generated(of.name, code, scope, f"torch {of.name}")
+    taken = ["input", *map(codegen.parameter, of.parameters)]
+    taken += [f"{name}={default!r}" for name, default in extra]
+    taken += ["inplace=False", "*", chosen, "lean=None", "out=None"]
+    scope["again"] = codegen.written(of.name, taken, [lines], scope, f"torch {of.name}")
     return scope["again"]  # type: ignore[no-any-return]

@@ -80,7 +80,7 @@ def trainer_callback() -> type:
     except ImportError:
         raise WatchError("TrainerCallback needs transformers: pip install transformers") from None
 
-    class TrainerCallback(_Watching, Base):  # type: ignore[misc]
+    class TrainerCallback(_Watching, Base):
         """Watches the model of a Hugging Face Trainer.
 
         Parameters

@@ -72,15 +72,13 @@ class Call:
     def returned(self, output: Tensor | None) -> None:
         """Keep the gradient that comes to the output."""
         if output is not None and output.requires_grad:
-            output.register_hook(self._came)  # type: ignore[no-untyped-call]
+            output.register_hook(self._came)
 
     def _came(self, gradient: Tensor) -> None:
         self.gradient = gradient.detach()
 
 
-def run_again(
-    module: nn.Module, call: Call, first: Callable[[Any], Tensor | None]
-) -> Any:
+def run_again(module: nn.Module, call: Call, first: Callable[[Any], Tensor | None]) -> Any:
     """The original on the same inputs, forward and backward; nothing of it stays."""
     devices = list({p.device for p in module.parameters() if p.device.type == "cuda"})
     with torch.random.fork_rng(devices=devices), _kept(module), _uncompiled(module):
@@ -89,9 +87,7 @@ def run_again(
             last = first(output)
             if call.gradient is not None and last is not None and last.requires_grad:
                 leaves = [p for p in module.parameters() if p.requires_grad]
-                torch.autograd.grad(
-                    last, leaves, call.gradient.to(last.dtype), allow_unused=True
-                )
+                torch.autograd.grad(last, leaves, call.gradient.to(last.dtype), allow_unused=True)
         return output
 
 

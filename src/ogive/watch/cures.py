@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ogive import catalog
 
 from .faults import FAULTS
+from .layer_stats import moments_at
 from .places import Place
 from .records import Cause, Cure, Finding
-from .layer_stats import moments_at
-
-if TYPE_CHECKING:
-    from .judge import Finder, Suspicion, View
+from .view import Memory, Suspicion, View
 
 Told = tuple[str, Cause, Cure]
 """Sentence, cause, cure."""
 
 
-def finding(finder: Finder, view: View, suspicion: Suspicion, since: int) -> Finding:
+def finding(first: Memory, view: View, suspicion: Suspicion, since: int) -> Finding:
     """A suspicion as a finding."""
-    sentence, cause, cure = TELL[suspicion.fault](finder, view, suspicion)
+    sentence, cause, cure = TELL[suspicion.fault](first, view, suspicion)
     place = suspicion.place
     return Finding(
         fault=suspicion.fault,
@@ -121,14 +119,14 @@ def raw_data(view: View) -> dict[str, float] | None:
 # Units.
 
 
-def _dead(finder: Finder, view: View, s: Suspicion) -> Told:
+def _dead(first: Memory, view: View, s: Suspicion) -> Told:
     units, place = s.facts["units"], s.place
     assert place is not None
     count = len(units.active)
     share = f"{s.share:.0%} of the {count} units of {where(place)}" if (s.share or 0) < 1 else (
         f"All {count} units of {where(place)}")  # fmt: skip
     key = s.key
-    at_start = finder.first_dead.get(key, 0.0)
+    at_start = first.dead.get(key, 0.0)
     said = (
         f"{share} were never active in {s.evidence['samples']:.0f} samples, and no gradient "
         "reaches them"
@@ -166,14 +164,14 @@ def _dead(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _saturated(finder: Finder, view: View, s: Suspicion) -> Told:
+def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
     units, place = s.facts["units"], s.place
     assert place is not None
     said = (
         f"{s.share:.0%} of the {len(units.active)} units of {where(place)} are saturated: the "
         "slope is below 5 % of its largest for 95 % of samples or more"
     )
-    at_start = finder.first_saturated.get(s.key, 0.0)
+    at_start = first.saturated.get(s.key, 0.0)
     k = s.evidence.get("mean square of z")
     data = raw_data(view)
     if place.gate:
@@ -184,8 +182,7 @@ def _saturated(finder: Finder, view: View, s: Suspicion) -> Told:
             ),
         )  # fmt: skip
     if at_start >= 0.5 * (s.share or 0):
-        first = place.source is None
-        if first and data is not None:
+        if place.source is None and data is not None:
             return (
                 f"{said}, from the start: the data have rms {size(data['rms'])} and mean "
                 f"{size(data['mean'])}.", "data",
@@ -204,7 +201,7 @@ def _saturated(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _dormant(finder: Finder, view: View, s: Suspicion) -> Told:
+def _dormant(first: Memory, view: View, s: Suspicion) -> Told:
     units = s.facts["units"]
     return (
         f"{s.share:.0%} of the {len(units.active)} units of {where(s.place)} put out at most 2.5 % "
@@ -216,7 +213,7 @@ def _dormant(finder: Finder, view: View, s: Suspicion) -> Told:
 # Depth.
 
 
-def _vanishing(finder: Finder, view: View, s: Suspicion) -> Told:
+def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     chain, said = s.facts["chain"], s.facts["said"]
     layers = len(chain)
     measured = s.measured or 0.0
@@ -246,7 +243,7 @@ def _vanishing(finder: Finder, view: View, s: Suspicion) -> Told:
     if best ** ((layers - 1) / 2) < 1e-2:
         place = next(place for _, place in chain if place.name == name)
         return (
-            f"{sentence} (chi = {size(chi)} per layer, and {size(best)} at best): no initialisation "
+            f"{sentence} (chi = {size(chi)} per layer, {size(best)} at best): no initialisation "
             f"of a plain {name} network this deep holds gradients.", "activation",
             Cure(
                 words="Use an activation whose slope is near 1, with its gain.",
@@ -260,7 +257,7 @@ def _vanishing(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _exploding(finder: Finder, view: View, s: Suspicion) -> Told:
+def _exploding(first: Memory, view: View, s: Suspicion) -> Told:
     chain, said = s.facts["chain"], s.facts["said"]
     measured = s.measured or 0.0
     sentence = (
@@ -272,7 +269,7 @@ def _exploding(finder: Finder, view: View, s: Suspicion) -> Told:
             f"{sentence}, and doubled from check to check.", "training",
             Cure(words="Lower the learning rate.", code=slower(view, 10)),
         )  # fmt: skip
-    start = finder.first_ratio
+    start = first.ratio
     if said is not None and said > 1 and (start is None or start > 1):
         return (
             f"{sentence}; the weights predict {size(10**said)}: they are too large from the start.",
@@ -293,7 +290,7 @@ def _exploding(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _drift(finder: Finder, view: View, s: Suspicion) -> Told:
+def _drift(first: Memory, view: View, s: Suspicion) -> Told:
     ratio = s.facts["ratio"]
     grows = "grows" if ratio > 1 else "shrinks"
     at = s.evidence["at"]
@@ -301,14 +298,15 @@ def _drift(finder: Finder, view: View, s: Suspicion) -> Told:
     place = s.place
     residual = place is not None and place.residual
     sentence = (
-        f"The mean square of pre-activations {grows} from {size(_value(s, 'K of the first hidden layer'))}"
-        f" to {size(_value(s, 'K of the last'))} over the hidden layers, most at {at or 'the model'}."
+        f"The mean square of pre-activations {grows} from "
+        f"{size(_value(s, 'K of the first hidden layer'))} to {size(_value(s, 'K of the last'))} "
+        f"over the hidden layers, most at {at or 'the model'}."
     )
     if residual:
         return (
             sentence, "structure",
             Cure(
-                words="Normalise before each branch, or scale branches by 1/sqrt(number of blocks).",
+                words="Normalise before each branch, or scale branches by 1/sqrt(blocks).",
                 code="x = x + branch(norm(x))",
             ),
         )  # fmt: skip
@@ -326,7 +324,7 @@ def _value(s: Suspicion, name: str) -> float | None:
     return found if isinstance(found, float) else None
 
 
-def _centre(finder: Finder, view: View, s: Suspicion) -> Told:
+def _centre(first: Memory, view: View, s: Suspicion) -> Told:
     place, seen = s.place, s.facts["input"]
     sentence = (
         f"Outputs of {where(place)} are nearly the same for all samples: their mean cosine is "
@@ -341,9 +339,10 @@ def _centre(finder: Finder, view: View, s: Suspicion) -> Told:
         )  # fmt: skip
     name = place.name if place is not None else ""
     own = moments_at(name, (), 1.0) if name else None
-    if own and abs(own[0]) / math.sqrt(own[1]) > 0.8:
+    off = abs(own[0]) / math.sqrt(own[1]) if own else 0.0
+    if off > 0.8:
         return (
-            f"{sentence}; {name} is never centred (|mean|/rms {abs(own[0]) / math.sqrt(own[1]):.3f} "
+            f"{sentence}; {name} is never centred (|mean|/rms {off:.3f} "
             "for normal inputs).", "activation",
             Cure(words="Use a centred activation.", code=exchange(place, "tanh")),
         )  # fmt: skip
@@ -360,7 +359,7 @@ def _centre(finder: Finder, view: View, s: Suspicion) -> Told:
 # Heads and structure.
 
 
-def _one_unit(finder: Finder, view: View, s: Suspicion) -> Told:
+def _one_unit(first: Memory, view: View, s: Suspicion) -> Told:
     head = s.facts["head"]
     if head.loss.rows:
         words = "Give the last layer one output per class, or use one logit with a sigmoid loss."
@@ -374,7 +373,7 @@ def _one_unit(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _twice(finder: Finder, view: View, s: Suspicion) -> Told:
+def _twice(first: Memory, view: View, s: Suspicion) -> Told:
     head, why = s.facts["head"], s.facts["why"]
     if why == "sigmoid":
         return (
@@ -402,12 +401,13 @@ def _drop(head: Any, name: str) -> str:
     return f"{name}(z) -> z  # the last step before {head.name}"
 
 
-def _probabilities(finder: Finder, view: View, s: Suspicion) -> Told:
+def _probabilities(first: Memory, view: View, s: Suspicion) -> Told:
     head, why = s.facts["head"], s.facts["why"]
     told = {
         "softmax to sigmoid": (
             f"{head.name} takes logits, and is given a softmax's probabilities.",
-            "Pass logits to cross_entropy.", f"F.{head.name}(softmax(z), y) -> F.cross_entropy(z, y)",
+            "Pass logits to cross_entropy.",
+            f"F.{head.name}(softmax(z), y) -> F.cross_entropy(z, y)",
         ),
         "sigmoid to softmax": (
             f"{head.name} takes logits, and is given a sigmoid's probabilities.",
@@ -431,8 +431,8 @@ def _probabilities(finder: Finder, view: View, s: Suspicion) -> Told:
     return sentence, "head", Cure(words=words, code=code)
 
 
-def _range(finder: Finder, view: View, s: Suspicion) -> Told:
-    head, why, e = s.facts["head"], s.facts["why"], s.evidence
+def _range(first: Memory, view: View, s: Suspicion) -> Told:
+    head, why = s.facts["head"], s.facts["why"]
     name = head.activated.name if head.activated is not None else head.softmax or "the head"
     identity = (
         f"{title(head.activated.name)} -> nn.Identity()  # {head.activated.path}"
@@ -456,7 +456,7 @@ def _range(finder: Finder, view: View, s: Suspicion) -> Told:
             f"Drop {name} before the loss.", identity,
         ),
         "bounded logits": (
-            f"Logits come from {name} and are bounded, so that targets of 0 and 1 are out of reach.",
+            f"Logits come from {name} and are bounded: targets of 0 and 1 are out of reach.",
             f"Drop {name} before the loss.", identity,
         ),
         "out of range": (
@@ -470,29 +470,30 @@ def _range(finder: Finder, view: View, s: Suspicion) -> Told:
     return sentence, "head", Cure(words=words, code=code)
 
 
-def _missing(finder: Finder, view: View, s: Suspicion) -> Told:
-    first, second = s.evidence["first"], s.evidence["second"]
+def _missing(first: Memory, view: View, s: Suspicion) -> Told:
+    one, other = s.evidence["first"], s.evidence["second"]
     return (
-        f"{first or 'a linear map'} and {second or 'a linear map'} have nothing between: together "
+        f"{one or 'a linear map'} and {other or 'a linear map'} have nothing between: together "
         "they are one linear map.", "structure",
         Cure(
             words="Put an activation between them.",
-            code=f"nn.ReLU()  # between {first} and {second}",
+            code=f"nn.ReLU()  # between {one} and {other}",
         ),
     )  # fmt: skip
 
 
-def _confident(finder: Finder, view: View, s: Suspicion) -> Told:
+def _confident(first: Memory, view: View, s: Suspicion) -> Told:
     if s.facts["why"] == "format":
         return (
-            f"Logits reach {size(s.measured)} in {s.evidence['format']}, where sums of exponentials "
-            "lose their digits.", "training",
+            f"Logits reach {size(s.measured)} in {s.evidence['format']}, where sums of "
+            "exponentials lose their digits.", "training",
             Cure(words="Compute the loss in float32.", code="loss = criterion(z.float(), y)"),
         )  # fmt: skip
     return (
         f"The network is surer than right on the training batches: confidence "
-        f"{size(_value(s, 'mean confidence'))}, accuracy {size(_value(s, 'accuracy'))} (calibration "
-        f"error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))}).", "training",
+        f"{size(_value(s, 'mean confidence'))}, accuracy {size(_value(s, 'accuracy'))} "
+        f"(calibration error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))}).",
+        "training",
         Cure(
             words="Smooth the labels, or lower the learning rate.",
             code="nn.CrossEntropyLoss(label_smoothing=0.1)",
@@ -500,7 +501,7 @@ def _confident(finder: Finder, view: View, s: Suspicion) -> Told:
     )  # fmt: skip
 
 
-def _nan(finder: Finder, view: View, s: Suspicion) -> Told:
+def _nan(first: Memory, view: View, s: Suspicion) -> Told:
     e = s.evidence
     before = _value(s, "largest value before")
     large = f"; the largest value before it was {size(before)}" if before is not None else ""

@@ -1,4 +1,4 @@
-"""What `ogive watch --demo` trains: digits-like noise, twelve layers, sigmoids. It does not learn."""
+"""What `ogive watch --demo` trains: noisy centres, twelve layers of sigmoids. It does not learn."""
 
 import torch
 from torch import nn

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from .errors import WatchError
 
 WINDOW_BATCHES, WINDOW_SAMPLES = 20, 2000
 """A verdict on units spans at least so many batches and samples of the training."""
@@ -56,7 +60,7 @@ FAULTS = {
         Fault("magnitude_drift", "Drifting magnitudes",
               "mean square of pre-activations, last hidden layer over the first", 10.0, 100.0),
         Fault("not_centred", "Outputs off centre",
-              "mean cosine between samples' outputs, beyond what the activation's own mean explains",
+              "mean cosine between the outputs of two samples, in a network that does not learn",
               0.9, 0.98),
         Fault("wrong_head/one_unit_softmax", "Softmax over one unit",
               "a softmax over one entry is 1 whatever the weights are"),
@@ -73,3 +77,23 @@ FAULTS = {
         Fault("nan", "Not finite", "first layer with an infinite value or a NaN"),
     )
 }  # fmt: skip
+
+
+def checked_rules(rules: Iterable[str] | None) -> frozenset[str]:
+    """Names of faults; all where none are given. A misspelt one is told with the nearest."""
+    if rules is None:
+        return frozenset(FAULTS)
+    wanted = [rules] if isinstance(rules, str) else [*rules]
+    for each in wanted:
+        if each not in FAULTS:
+            near = difflib.get_close_matches(str(each), FAULTS, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAULTS)}"
+            raise WatchError(f"no fault is called {each!r}; {hint}")
+    return frozenset(wanted)
+
+
+def checked_period(every: int | None) -> int | None:
+    """A period of steps."""
+    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+        raise WatchError(f"every must be a whole number of at least 1, not {every!r}")
+    return every

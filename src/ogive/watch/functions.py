@@ -1,4 +1,4 @@
-"""What a call of torch is, by its name: a linear map, an activation, a loss, or what lies between."""
+"""What a call of torch is, by its name: a linear map, an activation, a loss, or between these."""
 
 from __future__ import annotations
 
@@ -177,7 +177,10 @@ def activation_of(
     )
     if card.name == "gelu" and "tanh" in (given.get("approximate"), *rest[:1]):
         card = catalog.find("gelu_tanh")
-    if card.name == "hard_tanh" and (parameters.get("min_val"), parameters.get("max_val")) == (0, 6):
+    if card.name == "hard_tanh" and (parameters.get("min_val"), parameters.get("max_val")) == (
+        0,
+        6,
+    ):
         card, parameters = catalog.find("relu6"), {}
     if card.name == "threshold" and parameters.get("threshold") == parameters.get("value") == 0:
         card, parameters = catalog.find("relu"), {}

@@ -72,6 +72,8 @@ class Head:
     """Batches in a row whose rows were distributions."""
     log_normalised: int = 0
     unnormalised: int = 0
+    labels: list[Tensor] = field(default_factory=list)
+    """Of all rows, for the counts of classes."""
     recent: deque[tuple[Floats, Any]] = field(default_factory=lambda: deque(maxlen=RECENT))
     """Confidence and whether it was right, of the last batches."""
 
@@ -87,6 +89,9 @@ class Head:
             given, target = _class_rows(given, target)
             self.classes = given.shape[-1]
             limit = min(ROWS, max(1, ENTRIES // max(1, self.classes)))
+            if target.dim() == 1:
+                each = target[:: math.ceil(len(target) / ENTRIES)]
+                self.labels.append(each.to(torch.float32, copy=True))
         else:
             if given.shape != target.shape:
                 target = target.expand_as(given) if target.numel() == 1 else target
@@ -95,33 +100,40 @@ class Head:
                 target = target.reshape(given.shape)
             given, target = _entry_rows(given), _entry_rows(target)
             limit = ROWS
-        stride = math.ceil(len(given) / limit)
-        self.kept.append(
-            (
-                given[::stride].to(torch.float32, copy=True),
-                target[::stride].to(torch.float32, copy=True),
-            )
-        )
+        if len(given) > limit:
+            rows = _spread(len(given), limit).to(given.device)
+            given, target = given[rows], target[rows]
+        self.kept.append((given.to(torch.float32, copy=True), target.to(torch.float32, copy=True)))
 
     def collect(self) -> dict[str, Tensor]:
         """What was kept since the last check, still on its device."""
         found: dict[str, Tensor] = {}
         for at, (given, target) in enumerate(self.kept):
             found[f"given {at}"], found[f"target {at}"] = given, target
+        if self.labels:
+            found["labels"] = torch.cat(self.labels)
         self.kept.clear()
+        self.labels.clear()
         return found
 
     def conclude(self, found: Mapping[str, Floats]) -> HeadStats | None:
         """Numbers of the batches since the last check."""
         pairs = [
             (found[f"given {at}"], found[f"target {at}"])
-            for at in range(len(found) // 2)
+            for at in range(len(found))
             if f"given {at}" in found
         ]
         if not pairs:
             return None
         self.batches += len(pairs)
+        if "labels" in found and 1 < self.classes <= 200_000:
+            self._count(found["labels"])
         return self._classes(pairs) if self.loss.rows else self._entries(pairs)
+
+    def _count(self, labels: Floats) -> None:
+        label = labels[(labels != self.ignore) & (labels >= 0) & (labels < self.classes)]
+        counts = np.bincount(label.astype(np.int64), minlength=self.classes).astype(np.float64)
+        self.counts = counts if self.counts is None else self.counts + counts
 
     def _classes(self, pairs: list[tuple[Floats, Floats]]) -> HeadStats:
         classes = self.classes
@@ -161,13 +173,11 @@ class Head:
             confidence.append(np.exp(log_p[at, guess]))
             correct.append(right)
             rows += len(z)
-            if classes <= 200_000:
-                if self.counts is None:
-                    self.counts = np.zeros(classes)
-                self.counts += np.bincount(label, minlength=classes)
+            if soft:
+                self._count(label.astype(np.float64))
         if not rows:
             return HeadStats(outside=outside, rows=0)
-        constant = _entropy(self.counts) if self.counts is not None else None
+        constant = _constant_loss(self.counts) if self.counts is not None else None
         self.recent.extend(zip(confidence, correct, strict=True))
         sure = np.concatenate([each for each, _ in self.recent])
         right_all = np.concatenate([each for _, each in self.recent])
@@ -176,7 +186,9 @@ class Head:
             loss=loss / rows,
             skill=1 - loss / rows / constant if constant and constant > 1e-6 else None,
             accuracy=hits / rows,
-            majority=float(self.counts.max() / self.counts.sum()) if self.counts is not None else None,
+            majority=float(self.counts.max() / self.counts.sum())
+            if self.counts is not None
+            else None,
             confidence=sure,
             correct=right_all,
             largest=largest,
@@ -274,9 +286,24 @@ def calibration(confidence: Floats, correct: Floats) -> tuple[float, float]:
     return float(np.abs(gaps).sum() / len(confidence)), float((confidence - correct).mean())
 
 
-def _entropy(counts: Floats) -> float:
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log(p)).sum())
+def _constant_loss(counts: Floats) -> float | None:
+    """Cross-entropy of the best constant prediction, each label predicted from the others.
+
+    Where labels are few beside the classes, their entropy would promise what no constant reaches.
+    """
+    seen, total = counts[counts > 0], counts.sum()
+    if total < 2:
+        return None
+    p = (seen - 0.5) / (total - 1 + 0.5 * len(counts))
+    return float(-(seen * np.log(p)).sum() / total)
+
+
+def _spread(count: int, wanted: int) -> Tensor:
+    """So many of the numbers below count, spread without a period: rows of a batch have one."""
+    step = max(1, round(count * 0.6180339887))
+    while math.gcd(step, count) > 1:
+        step += 1
+    return torch.arange(wanted) * step % count
 
 
 def _class_rows(given: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

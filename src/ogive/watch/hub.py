@@ -50,7 +50,7 @@ def leave(listener: Listener) -> None:
 
 
 def _before(optimizer: Any, args: Any, kwargs: Any) -> None:
-    closure = len(args) > 1 and callable(args[1]) or callable(kwargs.get("closure"))
+    closure = (len(args) > 1 and callable(args[1])) or callable(kwargs.get("closure"))
     for each in [*_listeners]:
         each.before_step(optimizer, closure)
 
@@ -99,7 +99,7 @@ def _install() -> None:
     if torch.compile is not _compiles:
         _compile, torch.compile = torch.compile, _compiles
     if nn.Module.compile is not _compiles_itself:
-        _compile_method, nn.Module.compile = nn.Module.compile, _compiles_itself
+        _compile_method, nn.Module.compile = nn.Module.compile, _compiles_itself  # type: ignore[method-assign]
 
 
 def _uninstall() -> None:
@@ -111,4 +111,4 @@ def _uninstall() -> None:
     if torch.compile is _compiles:
         torch.compile = _compile
     if nn.Module.compile is _compiles_itself:
-        nn.Module.compile = _compile_method
+        nn.Module.compile = _compile_method  # type: ignore[method-assign]

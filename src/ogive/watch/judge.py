@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -25,21 +26,16 @@ from .faults import (
     WINDOW_SAMPLES,
 )
 from .heads import Head, HeadStats, calibration
-from .places import Block, Place
-from .records import Finding, Layer, Severity
 from .layer_stats import (
     Units,
     cosine_after,
-    histogram_of,
-    map_of,
     moments_at,
     predicted,
-    stats_of,
     units_of,
 )
-
-if TYPE_CHECKING:
-    from .model import Key, ModelWatch
+from .places import Block, Place
+from .records import Finding, Severity
+from .view import Key, Memory, Suspicion, Training, View
 
 LONGEST_EPOCH = 1000
 """Steps; a longer epoch does not hold a verdict back."""
@@ -74,83 +70,6 @@ def fills(blocks: list[Block], epoch: int) -> bool:
     )
 
 
-@dataclass
-class View:
-    """One check of one model."""
-
-    watch: ModelWatch
-    heads: Mapping[str, HeadStats | None]
-    losses: list[float]
-    final: bool = False
-    """Training is over: a window that is not full is judged as it is."""
-    again: bool = False
-    """Nothing was looked at since the last check."""
-
-    def __post_init__(self) -> None:
-        self.step = self.watch.steps
-        self.places = self.watch.judged()
-        self.latest = {key: self.watch.blocks[key][-1] for key, _ in self.places}
-
-    def hidden(self) -> Iterator[tuple[Key, Place]]:
-        """Activations inside the model."""
-        for key, place in self.places:
-            if place.activation is not None and not (place.head or place.by_hand):
-                yield key, place
-
-    def chain(self) -> list[tuple[Key, Place]]:
-        """Layers whose gradient is known, in the order of the forward pass."""
-        return [
-            (key, place)
-            for key, place in self.places
-            if self.latest[key].gradient_square is not None and self.latest[key].batches
-        ]
-
-    def gradient(self, key: Key) -> float:
-        block = self.latest[key]
-        return math.sqrt(max(0.0, (block.gradient_square or 0.0) / max(1, block.batches)))
-
-    # How training goes.
-
-    @property
-    def skill(self) -> float | None:
-        known = [s for _, s, _ in self.watch.skills[-2:] if s is not None]
-        return float(np.mean(known)) if known else None
-
-    def stalls(self, limit: float) -> bool:
-        """Whether the network is no better than the limit, and does not get there."""
-        if not self.watch.alone:
-            return False  # the loss of an adversary does not fall
-        skill, past = self.skill, self.watch.skills
-        if skill is not None:
-            if skill >= limit:
-                return False
-            # Worse than the best constant is not better than it, by how much it ever is.
-            known = [max(s, 0.0) for _, s, _ in past if s is not None]
-            return len(known) > 3 and known[-1] - min(known[-4:-1]) < 0.03
-        losses = [loss for _, _, loss in past if loss is not None and math.isfinite(loss)]
-        if len(losses) < 4:
-            return False
-        return losses[0] - losses[-1] < 0.05 * abs(losses[0])
-
-
-@dataclass
-class Suspicion:
-    """A fault met at one check."""
-
-    fault: str
-    key: Any
-    place: Place | None
-    severity: Severity
-    measured: float | None = None
-    threshold: float | None = None
-    predicted: float | None = None
-    share: float | None = None
-    certain: bool = False
-    evidence: dict[str, float | str | None] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    """For the cause and the cure."""
-
-
 class Finder:
     """Remembers checks, and turns what persists into findings."""
 
@@ -159,19 +78,12 @@ class Finder:
         self.checks: deque[dict[Any, Suspicion]] = deque(maxlen=OF_CHECKS)
         self.since: dict[Any, int] = {}
         self.findings: dict[Any, Finding] = {}
-        self.first_dead: dict[Any, float] = {}
-        self.first_saturated: dict[Any, float] = {}
+        self.first = Memory()
         self.first_gradients: deque[float] = deque(maxlen=6)
-        self.first_ratio: float | None = None
         self.judged = 0
         """Checks."""
         self.answered: dict[Any, float] = {}
         self.rules: frozenset[str] = frozenset(FAULTS)
-
-    @property
-    def vanished_from_start(self) -> bool:
-        """Whether the first weights predict that gradients vanish."""
-        return self.first_ratio is not None and self.first_ratio <= -2
 
     def judge(self, view: View) -> list[Finding]:
         """New findings of a check, and those that became more severe."""
@@ -208,7 +120,7 @@ class Finder:
         """What follows from a worse fault of the same check is no fault of its own."""
         severe = {each.fault for each in met if each.severity == "error"}
         units = {each.key for each in met if each.fault in ("dead_unit", "saturated_unit")}
-        by_depth = self.vanished_from_start and any(each.fault == "vanishing_gradient" for each in met)
+        by_depth = self.first.vanishes and any(each.fault == "vanishing_gradient" for each in met)
         vanishing = next((each for each in met if each.fault == "vanishing_gradient"), None)
         stuck = [e for e in met if e.fault == "saturated_unit" and (e.share or 0) >= 0.5]
         kept = []
@@ -243,19 +155,19 @@ class Finder:
         if before is not None and before.severity == "error" and suspicion.severity == "warn":
             # It no longer hurts: say so in the report, without an alarm.
             pass
-        finding = cures.finding(self, view, suspicion, self.since[key])
+        finding = cures.finding(self.first, view, suspicion, self.since[key])
         self.findings[key] = finding
         worse = before is None or (before.severity == "warn" and finding.severity == "error")
         return [finding] if worse else []
 
-    def certain(self, view_step: int, suspicion: Suspicion, watch: ModelWatch) -> Finding | None:
+    def certain(self, view_step: int, suspicion: Suspicion, watch: Training) -> Finding | None:
         """A finding that does not come from a check: a NaN, a label outside the classes."""
         key = suspicion.fault, suspicion.key
         if key in self.findings or suspicion.fault not in self.rules:
             return None
         view = View(watch=watch, heads={}, losses=[])
         self.since.setdefault(key, view_step)
-        self.findings[key] = cures.finding(self, view, suspicion, view_step)
+        self.findings[key] = cures.finding(self.first, view, suspicion, view_step)
         return self.findings[key]
 
     def _suspicions(self, view: View) -> Iterator[Suspicion]:
@@ -284,8 +196,10 @@ def level(fault: str, value: float) -> Severity | None:
     known = FAULTS[fault]
     if known.warn is None or known.error is None or math.isnan(value):
         return None
-    bad = (lambda limit: value >= limit) if known.above else (lambda limit: value <= limit)
-    return "error" if bad(known.error) else "warn" if bad(known.warn) else None
+    sign = 1 if known.above else -1
+    if sign * value >= sign * known.error:
+        return "error"
+    return "warn" if sign * value >= sign * known.warn else None
 
 
 def threshold(fault: str, severity: Severity) -> float | None:
@@ -301,10 +215,10 @@ def _units(finder: Finder, view: View) -> Iterator[Suspicion]:
         block, units = window.block, window.units
         if units is None:
             continue
-        if key not in finder.first_dead:
+        if key not in finder.first.dead:
             first = units_of(place, view.watch.blocks[key][0])
-            finder.first_dead[key] = first.share("dead") if first else 0.0
-            finder.first_saturated[key] = first.share("saturated") if first else 0.0
+            finder.first.dead[key] = first.share("dead") if first else 0.0
+            finder.first.saturated[key] = first.share("saturated") if first else 0.0
         _look_closer(finder, view, key, place)
         if not window.whole and not (view.final and block.batches >= SHORT):
             continue
@@ -387,9 +301,9 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
     g_first, g_last = view.gradient(first[0]), view.gradient(last[0])
     said = predicted_log_ratio(view, chain)
     if finder.judged == 0:
-        finder.first_ratio = said
+        finder.first.ratio = said
     # A dead layer stops gradients, but not where depth had stopped them from the start.
-    blocked = _dead_layer(view) and not finder.vanished_from_start
+    blocked = _dead_layer(view) and not finder.first.vanishes
     if g_last > 0 and math.isfinite(g_last) and math.isfinite(g_first):
         ratio = g_first / g_last
         yield from _vanishing(finder, view, chain, ratio, said, blocked)
@@ -473,7 +387,7 @@ def _drift(view: View) -> Iterator[Suspicion]:
         return  # learnt, not drifted
     if severity == "error" and not view.stalls(0.5):
         severity = "warn"
-    steps = [(b[2] / a[2], b[1]) for a, b in zip(sizes, sizes[1:], strict=False) if a[2] > 0]
+    steps = [(b[2] / a[2], b[1]) for a, b in pairwise(sizes) if a[2] > 0]
     worst = max(steps, key=lambda pair: abs(math.log(max(pair[0], 1e-300))))
     yield Suspicion(
         "magnitude_drift", "depth", sizes[-1][1], severity, ratio,
@@ -568,7 +482,7 @@ def _input_key(place: Place, view: View) -> Any:
 
 def _structure(finder: Finder, view: View) -> Iterator[Suspicion]:
     for (a, b), each in view.watch.structure.items():
-        first, second = each["first"], each["second"]
+        first, second = each
         if first.activation is not None or not first.units or not second.units:
             continue
         if first.units < min(first.fan_in or first.units, second.units):
@@ -705,73 +619,3 @@ def _confidence(finder: Finder, view: View) -> Iterator[Suspicion]:
             },
             facts={"why": "calibration"},
         )  # fmt: skip
-
-
-# Records.
-
-
-def layers(watch: ModelWatch) -> tuple[Layer, ...]:
-    """Every place with its history."""
-    found = []
-    for order, (key, place) in enumerate(watch.judged()):
-        first = watch.first_blocks.get(key)
-        found.append(
-            replace(
-                _layer(watch, order, place),
-                stats=tuple(watch.history.get(key, ())),
-                maps=tuple(watch.maps.get(key, ())),
-                histogram=histogram_of(watch.blocks[key][-1]),
-                first_histogram=histogram_of(first) if first is not None else None,
-            )
-        )
-    return tuple(found)
-
-
-def _layer(watch: ModelWatch, order: int, place: Place) -> Layer:
-    activation = place.activation
-    return Layer(
-        model=watch.name,
-        layer=place.layer,
-        call=place.call,
-        order=order,
-        kind=f"{place.kind}, {place.gate}" if place.gate else place.kind,
-        activation=place.name,
-        parameters=dict(activation.parameters) if activation is not None else {},
-        path=place.path,
-        style=place.style,
-        units=place.units,
-        head=place.head,
-    )
-
-
-def remember(watch: ModelWatch, most: int, most_maps: int, wanted: bool) -> tuple[Layer, ...]:
-    """Add the check's statistics to each place's history; return them alone, where wanted."""
-    alone = []
-    for order, (key, place) in enumerate(watch.judged()):
-        window = watch.window(key)
-        block = window.block
-        source = place.source
-        before = None
-        if source is not None and source.key in watch.blocks:
-            before = (source, watch.blocks[source.key][-1])
-        stats = stats_of(place, block, before, window.units)
-        history = watch.history.setdefault(key, [])
-        history.append(stats)
-        if len(history) > most:
-            del history[1:-1:2]
-        drawn = map_of(place, block, window.units)
-        if drawn is not None:
-            maps = watch.maps.setdefault(key, [])
-            maps.append(drawn)
-            if len(maps) > most_maps:
-                del maps[1:-1:2]
-        watch.first_blocks.setdefault(key, block)
-        if wanted:
-            layer = _layer(watch, order, place)
-            alone.append(
-                replace(
-                    layer, stats=(stats,), maps=(drawn,) if drawn else (),
-                    histogram=histogram_of(block),
-                )
-            )  # fmt: skip
-    return tuple(alone)

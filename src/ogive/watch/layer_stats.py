@@ -45,7 +45,7 @@ def units_of(place: Place, block: Block) -> Units | None:
     slope, flat, _, _, size, z, z_square, _ = block.units
     n = block.count
     still = block.gradient_largest is None or len(block.gradient_largest) != len(slope)
-    quiet = np.ones(len(slope), bool) if still else block.gradient_largest == 0  # type: ignore[operator]
+    quiet = np.ones(len(slope), bool) if still else block.gradient_largest == 0
     activation = place.activation
     none = np.zeros(len(slope), bool)
     dead = saturated = none
@@ -116,7 +116,8 @@ def predicted(place: Place, block: Block, before: Place, its: Block) -> dict[str
     if found is None:
         return {}
     return {
-        "predicted_mean_square": variance * found[1], "predicted_chi": variance * found[2]
+        "predicted_mean_square": variance * found[1] + block.bias_variance,
+        "predicted_chi": variance * found[2],
     }  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def _moments(
     name: str, parameters: tuple[tuple[str, float], ...], variance: float, mean: float
 ) -> tuple[float, float, float] | None:
     try:
-        found = moments_of(resolve(name, **dict(parameters)), variance, mean)
+        found = moments_of(resolve(name, None, (), **dict(parameters)), variance, mean)
     except (PredictError, ValueError, OverflowError):
         return None
     return found.mean, found.square, found.slope_square

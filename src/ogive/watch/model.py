@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,12 @@ from .compiled import compiled_parts, is_compiled
 from .faults import WINDOW_BATCHES, WINDOW_SAMPLES
 from .functions import Activation
 from .heads import Head, HeadStats, LossSeen
+from .layer_stats import Units, units_of
 from .observe import BACKWARD, DONE, FORWARD, Info, Observer, Owner
 from .places import Block, Place, merged
 from .ranks import together
-from .records import Finding, Layer, Progress, Unseen, Watched
-from .layer_stats import Units, units_of
+from .records import Finding, Progress, Unseen, Watched
+from .view import Key, Training, View, Window
 
 CALLS = 8
 """Of the model in an observed step, at most: it is called without ever being stepped."""
@@ -39,29 +41,33 @@ CLOSE = 130
 WEIGHTS = 16384
 """Entries of each layer's weights that are compared before and after a step."""
 
-HISTORY, MAPS = 128, 48
-"""Checks and maps of units that are kept; then every second is dropped."""
+POINTS = 256
+"""Of the progress; then every second is dropped."""
 
 BLOCKS = 64
 """For windows."""
-
-Key = tuple[str, int, str, int, str]
 
 
 _GONE = nn.Identity()
 
 
-@dataclass(frozen=True)
-class Window:
-    """What a verdict on units is based on."""
+class Hook:
+    """A module's hook of ours: copies and pickles of the module get one that does nothing.
 
-    block: Block
-    whole: bool
-    """Whether it spans as much as a verdict needs."""
-    units: Units | None
+    A target network or a checkpoint is neither watched nor in need of this package.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any) -> None:
+        self.function(*args)
+
+    def __reduce__(self) -> Any:
+        return getattr, (contextlib.nullcontext(), "__exit__")
 
 
-class ModelWatch(Owner):
+class ModelWatch(Owner, Training):
     """Follows one model's training."""
 
     def __init__(self, name: str, module: nn.Module, failed: Callable[[Exception], None]) -> None:
@@ -70,7 +76,7 @@ class ModelWatch(Owner):
         self._outer: weakref.ref[nn.Module] = weakref.ref(module)
         self._module: weakref.ref[nn.Module] = weakref.ref(unwrapped(module))
         self.kind_name = type(unwrapped(module)).__name__
-        self.parameters = sum(each.numel() for each in module.parameters())
+        self.parameters = 0
         self._failed = failed
         self.observer = Observer(self)
         self.places: dict[Key, Place] = {}
@@ -81,7 +87,7 @@ class ModelWatch(Owner):
         self.first_blocks: dict[Key, Block] = {}
         self.progress: list[Progress] = []
         self.skills: list[tuple[int, float | None, float | None]] = []
-        self.structure: dict[tuple[str, str], dict[str, Any]] = {}
+        self.structure: dict[tuple[str, str], tuple[Place, Place]] = {}
         self.finder = judge.Finder(name)
         self.steps = 0
         self.observed = 0
@@ -125,9 +131,14 @@ class ModelWatch(Owner):
     def refresh(self) -> None:
         """Parameters may be replaced: by lazy layers, by sharding."""
         self._names.clear()
+        self.parameters = sum(
+            each.numel()
+            for each in self.outer.parameters()
+            if not isinstance(each, nn.parameter.UninitializedParameter)
+        )
         for name, parameter in self.module.named_parameters(remove_duplicate=True):
-            layer, _, last = name.rpartition(".")
-            self._names[id(parameter)] = (layer if last != "in_proj_weight" else layer, name)
+            layer = name.rpartition(".")[0]
+            self._names[id(parameter)] = (layer, name)
         self._kinds = {path: type(each).__name__ for path, each in self.module.named_modules()}
         self._ids = frozenset(self._names)
 
@@ -179,14 +190,16 @@ class ModelWatch(Owner):
         parts = compiled_parts(self.module)
         hidden = {id(part) for each in parts for part in each.modules()}
         for path, module in self.module.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # it takes no hooks, and its functions are out of sight
             if path and not self.by_parts and _plain(module) and not is_compiled(module):
                 continue  # known by its weights
             if path and is_compiled(module):
                 # What lies inside is compiled code: it must not meet the mode.
                 self._handles += self._around_compiled(module)
             elif id(module) not in hidden:
-                enter = module.register_forward_pre_hook(self._entering(path), prepend=True)
-                leave = module.register_forward_hook(self._leave, always_call=True)
+                enter = module.register_forward_pre_hook(Hook(self._entering(path)), prepend=True)
+                leave = module.register_forward_hook(Hook(self._leave), always_call=True)
                 self._handles += [enter, leave]
 
     def disarm(self) -> None:
@@ -221,7 +234,7 @@ class ModelWatch(Owner):
     def changed(self) -> bool:
         """Whether its weights were changed since the last time, by the look of the first ones."""
         first = next(iter(self.module.parameters()), None)
-        if first is None:
+        if first is None or isinstance(first, nn.parameter.UninitializedParameter):
             return False
         version = first._version
         entries = None
@@ -333,8 +346,8 @@ class ModelWatch(Owner):
                 self.observer.insert()
 
         return [
-            module.register_forward_pre_hook(enter),
-            module.register_forward_hook(leave, always_call=True),
+            module.register_forward_pre_hook(Hook(enter)),
+            module.register_forward_hook(Hook(leave), always_call=True),
         ]
 
     _was = False
@@ -378,7 +391,7 @@ class ModelWatch(Owner):
         return found
 
     def linear_pair(self, first: Place, second: Place) -> None:
-        self.structure[first.layer, second.layer] = {"first": first, "second": second}
+        self.structure[first.layer, second.layer] = first, second
 
     def input(self, place: Place, data: Tensor, info: Info | None) -> None:
         """The data that the first layer sees are looked at too."""
@@ -475,12 +488,16 @@ class ModelWatch(Owner):
         if not self._weights:
             return False
         self._since_check = 0
+        named = dict(self.module.named_parameters())
         with torch.no_grad():
             for name, after in self._sampled():
                 before = self._weights.get(name)
                 if before is not None and before.shape == after.shape:
                     change = (after - before).norm() / before.norm().clamp_min(1e-30)
-                    self._updates[name] = torch.stack((change, after.square().mean()))
+                    bias = named.get(f"{name.rpartition('.')[0]}.bias".lstrip("."))
+                    biases = after.new_zeros(()) if bias is None else (
+                        local(bias.detach()).float().square().mean().nan_to_num(0.0))  # fmt: skip
+                    self._updates[name] = torch.stack((change, after.square().mean(), biases))
         self._weights = {}
         return True
 
@@ -509,7 +526,7 @@ class ModelWatch(Owner):
                 found["head", name, part] = tensor
         for name, tensor in self._updates.items():
             found["weight", name] = tensor
-        for at, (place, rows) in enumerate(self.input_stats[:4]):
+        for at, (_, rows) in enumerate(self.input_stats[:4]):
             found["input", at] = rows
         for at, loss in enumerate(self.losses):
             found["loss", at] = loss
@@ -526,13 +543,16 @@ class ModelWatch(Owner):
             for name, head in self.heads.items()
         }
         losses = [float(v) for key, v in numbers.items() if key[0] == "loss"]
+        self.overflowed = any(not math.isfinite(each) for each in losses)
         self._advance(heads, losses)
-        findings = self.finder.judge(judge.View(self, heads, losses, final, not found))
+        findings = self.finder.judge(View(self, heads, losses, final, not found))
         self.block_start = self.steps
         self.losses.clear()
         return findings
 
     checks = 0
+    overflowed = False
+    """A loss of the last check was not finite."""
     ranks: Any = None
     """Other processes of the same training."""
 
@@ -548,12 +568,17 @@ class ModelWatch(Owner):
                 ranks.end(self.given_name, self.checks)
             return
         take = ranks.take_last if final else ranks.take
-        for check, found in take(self.given_name, self.checks):
+        for found in take(self.given_name):
             for key, others in found.items():
-                blocks = self.blocks.get(key, ())
-                for at, block in enumerate(blocks):
-                    if block.check == check:  # it may come late
-                        blocks[at] = together(block, others)
+                blocks = self.blocks.get(key) or deque()
+                # It may come late, or be of other steps where one process looked closer.
+                nearest = min(
+                    range(len(blocks)),
+                    key=lambda at: abs(blocks[at].step - others.step),
+                    default=None,
+                )
+                if nearest is not None:
+                    blocks[nearest] = together(blocks[nearest], others)
 
     def _close_blocks(self, numbers: Mapping[Any, Any]) -> None:
         bytes_kept = 0
@@ -581,6 +606,9 @@ class ModelWatch(Owner):
                 weight_variance=float(weight[1]) * place.fan_in
                 if weight is not None
                 else (last.weight_variance if last is not None else None),
+                bias_variance=float(weight[2])
+                if weight is not None
+                else (last.bias_variance if last is not None else 0.0),
             )
             self.blocks.setdefault(key, deque(maxlen=BLOCKS)).append(block)
             place.clear()
@@ -614,8 +642,8 @@ class ModelWatch(Owner):
             )
         )
         self.skills.append((self.steps, skill, float(np.mean(losses)) if losses else loss))
-        if len(self.progress) > 2 * HISTORY:
-            self.progress = self.progress[: HISTORY // 2 : 2] + self.progress[HISTORY // 2 :]
+        if len(self.progress) > POINTS:
+            del self.progress[1:-1:2]
 
     def window(self, key: Key) -> Window:
         """The latest blocks that fill the window, as one."""
@@ -676,7 +704,7 @@ class ModelWatch(Owner):
         """What of this model could not be looked at."""
         found = []
         who = f"{self.name}: " if self.name else ""
-        if not self.steps and not self.seen_calls:
+        if not self.steps:
             found.append(
                 Unseen(
                     what=f"{who}{self.kind_name}",
@@ -695,7 +723,19 @@ class ModelWatch(Owner):
                     how="Give the monitor the object that is called: Monitor(compiled_model).",
                 )
             )
-        if self.seen_calls and not self.heads and self.alone:
+        scripted = [
+            path for path, each in self.module.named_modules()
+            if isinstance(each, torch.jit.ScriptModule)
+        ]  # fmt: skip
+        if scripted:
+            found.append(
+                Unseen(
+                    what=f"{who}{scripted[0]}",
+                    why="it is a torch.jit script, which runs out of sight",
+                    how="Train the module that was scripted.",
+                )
+            )
+        if self.steps and self.seen_calls and not self.heads and self.alone:
             found.append(
                 Unseen(
                     what=f"{who}the loss",
@@ -705,9 +745,6 @@ class ModelWatch(Owner):
                 )
             )
         return found
-
-    def layers(self) -> tuple[Layer, ...]:
-        return judge.layers(self)
 
 
 PLAIN = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm,
@@ -763,5 +800,3 @@ def transferred(found: Mapping[Any, Tensor]) -> dict[Any, Any]:
             numbers[key] = host[start : start + size].reshape(tuple(found[key].shape))
             start += size
     return numbers
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import statistics
 import time
@@ -20,16 +19,16 @@ from torch import Tensor, nn
 
 import ogive
 
-from . import hub, judge, ranks
+from . import history, hub, judge, ranks
 from .compiled import Call, is_compiled, original, run_again, wrapper_of
 from .discover import distinct
 from .errors import WatchError
-from .faults import FAULTS
-from .judge import Suspicion
+from .faults import checked_period, checked_rules
 from .lines import JsonLines
-from .model import HISTORY, MAPS, ModelWatch, tensors_of, unwrapped
+from .model import Hook, ModelWatch, tensors_of, unwrapped
 from .observe import DONE, FORWARD
 from .records import Check, Cost, Finding, Report, Sink, Unseen
+from .view import Suspicion, View
 
 EVERY = 50
 """Period of observed steps, after a denser start."""
@@ -52,8 +51,8 @@ class Monitor:
     model
         A torch.nn.Module; or a dict of several by name, that train together.
     every
-        Period of steps that are looked at; by default 50 after a denser start. Where something may be
-        wrong, steps are looked at one after another for a while.
+        Period of steps that are looked at; by default 50 after a denser start. Where something may
+        be wrong, steps are looked at one after another for a while.
     rules
         Names of faults to look for; all by default.
     log
@@ -105,10 +104,8 @@ class Monitor:
             raise WatchError("no model was given")
         for name, each in models.items():
             _check_model(each, name)
-        if every is not None and (not isinstance(every, int) or every < 1):
-            raise WatchError(f"every must be a whole number of at least 1, not {every!r}")
-        self._every = every
-        self._rules = _checked(rules)
+        self._every = checked_period(every)
+        self._rules = checked_rules(rules)
         self._watches: list[ModelWatch] = []
         # Of several processes, the first one speaks for all.
         first = ranks.rank() == 0
@@ -156,8 +153,11 @@ class Monitor:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._begin = self._last_step = time.perf_counter()
         hub.join(self)
-        for watch in self._watches:
-            self._hook(watch)
+        try:
+            for watch in self._watches:
+                self._hook(watch)
+        except Exception as error:
+            self._failed(error)
         self._tell("start", self.report())
         return self
 
@@ -228,7 +228,7 @@ class Monitor:
             self._handles[id(watch)] = _CallWrapper(self, watch, hooked)
         else:
             self._handles[id(watch)] = hooked.register_forward_pre_hook(
-                called, with_kwargs=True, prepend=True
+                Hook(called), with_kwargs=True, prepend=True
             )
         if due(watch.steps, self._every):
             self._arm(watch)
@@ -242,7 +242,7 @@ class Monitor:
             watch.armed = True
             if isinstance(watch.outer, nn.Module) and "_orig_mod" in watch.outer._modules:
                 watch.after_handle = watch.outer.register_forward_hook(
-                    lambda module, args, output: self._compiled_returned(watch, output)
+                    Hook(lambda module, args, output: self._compiled_returned(watch, output))
                 )
         else:
             watch.arm()
@@ -381,12 +381,14 @@ class Monitor:
     def _check(self, watch: ModelWatch, final: bool = False) -> None:
         begin = time.perf_counter()
         findings = watch.check(final)
-        told = judge.remember(watch, HISTORY, MAPS, bool(self._sinks))
+        told = history.remember(watch, bool(self._sinks))
         progress = watch.progress[-1] if watch.progress else None
         self._tell("check", Check(model=watch.name, step=watch.steps, progress=progress,
                                   layers=told))  # fmt: skip
         for each in judge.ordered(findings):
             self._found(each)
+        if watch.overflowed:
+            self._overflowed(watch)
         self._checking += time.perf_counter() - begin
 
     def _found(self, finding: Finding) -> None:
@@ -417,16 +419,22 @@ class Monitor:
     # What is not finite.
 
     def _watch_loss(self, loss: Tensor) -> None:
+        # Of another device it would have to be waited for: there, checks look at it.
         if loss.device.type != "cpu" or not loss.is_floating_point():
             return
         if math.isfinite(loss.item()):
             return
         for watch in self._watches:
-            if not watch.nan_known and id(watch) in self._last_call and watch.forwards:
-                watch.nan_known = True
-                for each in watch.finder.not_finite(judge.View(watch, {}, [])):
-                    self._found(each)
-                self._alert(watch, self._locate(watch))
+            self._overflowed(watch)
+
+    def _overflowed(self, watch: ModelWatch) -> None:
+        """Its loss is not finite: say so once, and judge it no more."""
+        if watch.nan_known or id(watch) not in self._last_call:
+            return
+        watch.nan_known = True
+        for each in watch.finder.not_finite(View(watch, {}, [])):
+            self._found(each)
+        self._alert(watch, self._locate(watch))
 
     def _locate(self, watch: ModelWatch) -> Suspicion:
         """Where the first value that is not finite comes from."""
@@ -506,8 +514,8 @@ class Monitor:
             finding
             for watch in self._watches
             for finding in watch.finder.findings.values()
-            # A warning that is no longer met has done no harm.
-            if finding.active or finding.severity == "error"
+            # What training got over has done no harm; what is certain stays.
+            if finding.active or finding.fault.startswith(("nan", "wrong_head"))
         ]
         unseen = [*self._unseen]
         if self._attached or self._end:
@@ -521,7 +529,7 @@ class Monitor:
             looked = extra * sum(watch.observed for watch in self._watches)
         return Report(
             findings=tuple(judge.ordered(findings)),
-            layers=tuple(layer for watch in self._watches for layer in watch.layers()),
+            layers=tuple(layer for watch in self._watches for layer in history.layers(watch)),
             progress=tuple(p for watch in self._watches for p in watch.progress),
             models=tuple(watch.record() for watch in self._watches),
             unseen=tuple(unseen),
@@ -585,10 +593,10 @@ class _CallWrapper:
             self.module._compiled_call_impl = self.compiled
 
 
-class _quiet(warnings.catch_warnings):  # type: ignore[type-arg]
+class _quiet(warnings.catch_warnings):
     """What the original warns of when it runs again, it has said before."""
 
-    def __enter__(self) -> None:  # type: ignore[override]
+    def __enter__(self) -> None:
         super().__enter__()
         warnings.simplefilter("ignore")
 
@@ -628,20 +636,12 @@ def _check_model(model: Any, name: str) -> None:
     if not isinstance(model, nn.Module):
         raise WatchError(f"{what}a torch.nn.Module is watched, not a {type(model).__name__}")
     module = unwrapped(original(model))
+    if isinstance(module, torch.jit.ScriptModule):
+        raise WatchError(
+            f"{what}a torch.jit script runs out of sight: watch the module that was scripted"
+        )
     parameters = list(module.parameters())
     if not parameters:
         raise WatchError(f"{what}{type(module).__name__} has no parameters: nothing to watch")
     if not any(each.requires_grad for each in parameters):
         raise WatchError(f"{what}all parameters of {type(module).__name__} are frozen")
-
-
-def _checked(rules: Iterable[str] | None) -> frozenset[str]:
-    if rules is None:
-        return frozenset(FAULTS)
-    wanted = [rules] if isinstance(rules, str) else [*rules]
-    for each in wanted:
-        if each not in FAULTS:
-            near = difflib.get_close_matches(str(each), FAULTS, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FAULTS)}"
-            raise WatchError(f"no fault is called {each!r}; {hint}")
-    return frozenset(wanted)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import (
+from torch.overrides import (  # type: ignore[attr-defined]
     TorchFunctionMode,
     _get_current_function_mode_stack,
     _len_torch_function_stack,
@@ -324,7 +324,7 @@ class Observer(TorchFunctionMode):
             except Exception as error:
                 owner.failed(error)
 
-        z.register_hook(came)  # type: ignore[no-untyped-call]
+        z.register_hook(came)
 
     def _soft(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
         info = self.info(args[0]) or Info()
@@ -446,7 +446,7 @@ def _tensors(args: Any) -> Iterator[Tensor]:
             yield from _tensors(each)
 
 
-class Owner:
+class Owner(Protocol):
     """What an observer asks and tells: see `ogive.watch.monitor`."""
 
     activated_layers: set[tuple[str, int]]

@@ -237,6 +237,7 @@ class Block:
     wide: float = 4.0
     counts: Floats | None = None
     weight_variance: float | None = None
+    bias_variance: float = 0.0
     update_ratio: float | None = None
 
     @property
@@ -270,6 +271,7 @@ def merged(blocks: list[Block]) -> Block:
         wide=last.wide,
         counts=last.counts,
         weight_variance=_latest(blocks, "weight_variance"),
+        bias_variance=last.bias_variance,
         update_ratio=_latest(blocks, "update_ratio"),
     )
 

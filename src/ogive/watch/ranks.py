@@ -53,7 +53,7 @@ class Ranks:
         if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() < 2:
             return False
         store = dist.distributed_c10d._get_default_store()
-        self._store = dist.PrefixStore(f"ogive/watch/{self.monitor}", store)
+        self._store = dist.distributed_c10d.PrefixStore(f"ogive/watch/{self.monitor}", store)
         self.rank, self.count = dist.get_rank(), dist.get_world_size()
         if self.rank:
             self._store.set(f"joined/{self.rank}", b"1")
@@ -67,20 +67,20 @@ class Ranks:
         """No more will come."""
         self._store.set(f"{model}/{self.rank}/last", str(checks).encode())
 
-    def take(self, model: str, check: int) -> list[tuple[int, dict[Any, Block]]]:
-        """What the others have left up to a check: its number and the sums."""
+    def take(self, model: str) -> list[dict[Any, Block]]:
+        """What the others have left since the last time."""
         found = []
         for other in range(1, self.count):
             if not self._has_joined(other):
                 continue
             at = self._taken.get((other, model), 0)
-            while at < check and self._store.check([f"{model}/{other}/{at + 1}"]):
+            while self._store.check([f"{model}/{other}/{at + 1}"]):
                 at += 1
-                found.append((at, self._get(f"{model}/{other}/{at}")))
+                found.append(self._get(f"{model}/{other}/{at}"))
             self._taken[other, model] = at
         return found
 
-    def take_last(self, model: str, check: int) -> list[tuple[int, dict[Any, Block]]]:
+    def take_last(self, model: str) -> list[dict[Any, Block]]:
         """The same at the end, for which the others are waited for a moment."""
         for other in range(1, self.count):
             if self._has_joined(other):
@@ -88,7 +88,7 @@ class Ranks:
                     self._store.wait([f"{model}/{other}/last"], timedelta(seconds=PATIENCE))
                 except RuntimeError:  # it ended otherwise
                     continue
-        return self.take(model, check)
+        return self.take(model)
 
     def _has_joined(self, other: int) -> bool:
         if other not in self.joined and self._store.check([f"joined/{other}"]):
@@ -114,6 +114,7 @@ def together(own: Block, others: Block) -> Block:
             "counts": own.counts if own.counts is not None else others.counts,
             "wide": own.wide,
             "weight_variance": own.weight_variance,
+            "bias_variance": own.bias_variance,
             "update_ratio": own.update_ratio,
         }
     )

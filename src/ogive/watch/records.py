@@ -49,7 +49,7 @@ class Finding:
     model: str = ""
     """Which model, where several are watched."""
     layer: str = ""
-    """Path, as in named_modules, of the layer whose outputs these are; empty for the whole model."""
+    """Path, as in named_modules, of the layer whose outputs these are; empty for the model."""
     activation: str = ""
     """Catalog name of the activation after it, or of the loss; empty where there is none."""
     call: int = 0
@@ -114,7 +114,8 @@ class LayerStats:
     predicted_mean_square: float | None = None
     """K, from the K measured one layer before."""
     predicted_chi: float | None = None
-    """The factor on squared gradients on their way back through this activation and these weights."""
+    """The factor on squared gradients on their way back through these weights and the activation
+    before them."""
     finite: bool = True
 
 

@@ -13,7 +13,7 @@ from ogive import catalog
 
 from .functions import Activation
 
-SEQUENCES, STEPS = 8, 32
+SEQUENCES, STEPS = 16, 16
 """That are looked at, from the start of each sequence."""
 
 SIGMOID = Activation(catalog.find("sigmoid"), {}, torch.sigmoid, False)
@@ -59,7 +59,7 @@ def gates(name: str, args: Any) -> Iterator[tuple[str, Activation, Tensor]]:
         for direction in range(directions):
             at = layer * directions + direction
             own = [w.detach().float() for w in weights[at * each_has : (at + 1) * each_has]]
-            own += [None] * (4 - len(own))  # type: ignore[list-item]
+            own += [None] * (4 - len(own))
             start = first[at][:SEQUENCES].detach().float()
             found, output = _sequence(base, data, start, own, direction == 1)
             outputs.append(output)

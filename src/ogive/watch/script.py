@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import WatchError
+from .faults import checked_period, checked_rules
+from .lines import JsonLines
 from .records import Cost, Report, Sink, Unseen
 
 if TYPE_CHECKING:
@@ -57,14 +59,26 @@ class Program:
         elif not Path(target).is_file():
             what = "a folder, not a script" if Path(target).is_dir() else "no such file"
             raise WatchError(f"{target}: {what}")
+        checked_period(every)
+        checked_rules(rules)
         self._options: dict[str, Any] = {
-            "every": every, "rules": rules, "log": log, "sinks": sinks, "command": command
+            "every": every, "rules": rules, "log": log, "sinks": [*sinks], "command": command
         }  # fmt: skip
         self.monitor: Monitor | None = None
         self.error: BaseException | None = None
         self._discovery: Any = None
         self._unseen: list[Unseen] = []
         self._dropped = 0
+
+    def log(self, path: str | Path) -> None:
+        """Write JSON lines there; opened now.
+
+        Raises
+        ------
+        WatchError
+            The file cannot be written.
+        """
+        self._options["sinks"].append(JsonLines(path))
 
     def run(self) -> Report:
         """The program from start to end; its own exit is given by `leave`."""
@@ -122,11 +136,12 @@ class Program:
             return
         path = Path(self.target)
         sys.path.insert(0, str(path.resolve().parent))
+        file = os.path.abspath(self.target)
         main = types.ModuleType("__main__")
-        main.__dict__.update(__file__=self.target, __builtins__=__builtins__)
+        main.__dict__.update(__file__=file, __builtins__=__builtins__)
         # It stays: functions that run at exit, and pickles, look for it.
         sys.modules["__main__"] = main
-        exec(compile(path.read_bytes(), self.target, "exec"), main.__dict__)
+        exec(compile(path.read_bytes(), file, "exec"), main.__dict__)
 
     def _own_frames(self, error: BaseException) -> types.TracebackType | None:
         """The traceback from the program's first line on."""
@@ -178,8 +193,8 @@ class Program:
             self._unseen.append(
                 Unseen(
                     what=self.target,
-                    why="it made no optimizer of torch.optim, so that no model in training was "
-                    "found",
+                    why="it made no optimizer and no backward pass, so that no model in training "
+                    "was found",
                     how="Put ogive.watch.Monitor(model) around the loop.",
                 )
             )

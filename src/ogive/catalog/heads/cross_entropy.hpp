@@ -77,7 +77,7 @@ struct cross_entropy {
     if (options[softcap] > 0) cap_all(z, n, options[softcap], room);
   }
 
-  static double loss(row &r, const loss_terms &t) {
+  static double loss(row r, loss_terms t) {
     const std::ptrdiff_t n = t.n;
     double *const q = t.q;
     // A class that nothing is asked of adds nothing, also where its logit is -inf.

@@ -30,7 +30,7 @@ struct focal {
   static constexpr int options = 2, smoothing = label_smoothing, rooms = 2;
   static constexpr bool curved = true;
 
-  static double loss(row &r, const loss_terms &t) {
+  static double loss(row r, loss_terms t) {
     const std::ptrdiff_t n = t.n, top = r.argmax;
     // From here on v = q r^gamma and a = q F; d becomes v times the distance from the likeliest.
     double *const a = t.q, *const v = t.room, *const b = v + n;
@@ -76,6 +76,7 @@ private:
                    double *h) {
     const std::ptrdiff_t n = r.n, top = r.argmax;
     const auto other = [&](std::ptrdiff_t c) { return c == top ? unlikely : 1 - r.probability(c); };
+#pragma GCC ivdep
     for (std::ptrdiff_t c = 0; c < n; ++c) {
       if (upper) b[c] = b[c] > 0 ? b[c] : 0;
       g[c] = upper ? b[c] : other(c) == 0 ? 0 : b[c] / other(c);
@@ -83,6 +84,7 @@ private:
     const double likeliest = g[top];
     g[top] = 0;
     const double rest = sum_of(g, n), sum = rest + likeliest;
+#pragma GCC ivdep
     for (std::ptrdiff_t c = 0; c < n; ++c) {
       const double p = r.probability(c), own = other(c), others = c == top ? rest : sum - g[c];
       const double even = all * (p * own);

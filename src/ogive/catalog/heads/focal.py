@@ -1,6 +1,7 @@
 """Focal loss of logits against labels or target probabilities."""
 
 import math
+from numbers import Real
 from typing import Any
 
 from ogive.catalog.card import BELOW_ZERO, Card, Parameter, Peer
@@ -10,10 +11,10 @@ from . import cross_entropy
 
 def power(m: Any, r: Any, gamma: Any) -> Any:
     # A whole gamma multiplies, so that 0^0 is 1 and derivatives stay sharp at 0.
-    if not isinstance(gamma, int):
+    if not (isinstance(gamma, Real) and float(gamma).is_integer()):
         return m.exp(gamma * m.log(r))
     product = 1
-    for _ in range(gamma):
+    for _ in range(int(float(gamma))):
         product = product * r
     return product
 

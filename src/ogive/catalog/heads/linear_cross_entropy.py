@@ -19,6 +19,7 @@ card = Card(
     title="LinearCrossEntropyLoss",
     summary="Cross-entropy of the logits x Wᵀ + bias, which are never held whole.",
     formula=formula,
+    loss_of=rows_card.name,
     inputs=(
         ("x", "Rows of inputs, (..., d)."),
         ("W", "Weights of the layer, (classes, d), as torch.nn.Linear keeps them."),

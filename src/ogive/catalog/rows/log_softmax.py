@@ -1,6 +1,8 @@
 """Log-softmax: the logarithms of the softmax probabilities."""
 
-from ogive.catalog.card import Card, Parameter, Peer
+from ogive.catalog.card import Card, Peer
+
+from . import softmax
 
 
 def formula(m, x):
@@ -21,20 +23,7 @@ card = Card(
     "of a probability that may have rounded to 0 or 1.",
     formula=formula,
     pull_back=pull_back,
-    parameters=(
-        Parameter(
-            name="axis", role="axis", default=-1, doc="Axis along which the probabilities sum to 1."
-        ),
-        Parameter(
-            name="temperature",
-            default=1.0,
-            doc="Divides the logits: below 1 sharpens, above 1 flattens.",
-            domain=(0.0, float("inf")),
-        ),
-        Parameter(
-            name="where", role="mask", default=None, doc="Mask of the elements that take part."
-        ),
-    ),
+    parameters=softmax.card.parameters,
     row_claims=("shift_invariant", "exponentials_sum_to_one"),
     peers=(
         Peer(

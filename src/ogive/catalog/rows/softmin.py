@@ -2,6 +2,8 @@
 
 from ogive.catalog.card import Card, Parameter, Peer
 
+from . import softmax
+
 
 def formula(m, x):
     powers = [m.exp(-v) for v in x]
@@ -14,6 +16,8 @@ def pull_back(m, dy, y):
     return [p * (mean - d) for p, d in zip(y, dy, strict=True)]
 
 
+_axis, _, _where = softmax.card.parameters
+
 card = Card(
     name="softmin",
     kind="rows",
@@ -23,18 +27,14 @@ card = Card(
     formula=formula,
     pull_back=pull_back,
     parameters=(
-        Parameter(
-            name="axis", role="axis", default=-1, doc="Axis along which the probabilities sum to 1."
-        ),
+        _axis,
         Parameter(
             name="temperature",
             default=1.0,
             doc="Divides the input: below 1 sharpens, above 1 flattens.",
             domain=(0.0, float("inf")),
         ),
-        Parameter(
-            name="where", role="mask", default=None, doc="Mask of the elements that take part."
-        ),
+        _where,
     ),
     row_claims=(
         "positive",

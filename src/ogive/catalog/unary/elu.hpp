@@ -45,7 +45,7 @@ struct elu {
     return exact_sum(y > 0 ? 1 : y, y > 0 ? 0 : alpha);
   }
   static constexpr interval slope_range{-80, largest_float};
-  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {
+  OGIVE_INLINE static signed_slope slope_lanes(floats x, float_pair) {
     const float_pair e = exp_lanes(least(x, floats{})).scaled();
     return {x > 0 ? all(1) : e.high, x > 0 ? floats{} : e.low};
   }

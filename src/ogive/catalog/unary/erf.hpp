@@ -26,12 +26,8 @@ struct erf {
     const float_pair far = saturating::far(a, erf_far, erf_far_low, erf_least, erf_last);
     return with_sign_of(a < erf_least ? fma(a, 1.125f, a * p) : far.high + far.low, x);
   }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const power_lanes bell = exp_of_minus_square(x);
-    constexpr auto c = static_cast<float>(two_over_sqrt_pi);
-    const float_pair factor = {all(c), all(static_cast<float>(two_over_sqrt_pi - c))};
-    const float_pair slope = product(float_pair{bell.high, bell.low}, factor);
-    return {slope.high * bell.scale, slope.low * bell.scale};
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
+    return {product(exp_of_minus_square(x).scaled(), split(two_over_sqrt_pi))};
   }
 
   template <class M>

@@ -28,9 +28,10 @@ struct exp {
   static constexpr interval value_range{-87, 88.5f};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const power_lanes e = exp_lanes(x);
-    return (e.high + e.low) * e.scale;
+    return fma(e.t, e.p, e.t);
   }
-  static constexpr interval slope_range = value_range;
+  // Below it the low part would be lost.
+  static constexpr interval slope_range{-80, 88.5f};
   OGIVE_INLINE static float_pair slope_lanes(floats x) { return exp_lanes(x).scaled(); }
   template <class M>
   static double curvature(double x) {

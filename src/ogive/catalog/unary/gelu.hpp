@@ -5,7 +5,8 @@
 
 #include "drivers/slope_from_output.hpp"
 #include "drivers/unary.hpp"
-#include "simd/normal_tail.hpp"
+#include "simd/side_slopes.hpp"
+#include "simd/tails.hpp"
 
 namespace ogive::OGIVE_ISA {
 namespace {
@@ -34,22 +35,36 @@ struct gelu {
     return M::exp_scaled(-square / 2, -lost / 2).times(fma(-a, a, 2) * inv_sqrt_2pi);
   }
 
-  static constexpr interval value_range{-12.5f, largest_float}, slope_range = value_range;
+  static constexpr interval value_range{-12, largest_float}, slope_range = value_range;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
-    const floats a = least(magnitude(x), all(12.5f)); // above it the tail is nothing to x
-    const power_lanes tail = normal_tail::tail(a);
-    const float_pair part = product(a * tail.scale, {tail.high, tail.low});
-    // A part that underflows leaves the sign of x.
-    const float_pair sum = exact_sum(with_sign_of(greatest(floats{}, x), x), -part.high);
-    return {sum.high, sum.low - part.low};
+    const floats a = size(x);
+    return value_from(x, a, tails::density(a));
   }
-  OGIVE_INLINE static jet_lanes both_lanes(floats x) { return {value_lanes(x), slope_lanes(x)}; }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const float_pair left = normal_tail::tail_slope(least(magnitude(x), all(12.5f))).scaled();
-    return slope_on_side_of(x, left);
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
+    const floats a = size(x);
+    return slope_from(x, a, tails::density(a));
+  }
+  OGIVE_INLINE static jet_lanes both_lanes(floats x) {
+    const floats a = size(x);
+    const power_lanes e = tails::density(a);
+    return {value_from(x, a, e), raised(slope_from(x, a, e))};
   }
 
 private:
+  // Above 12 the tail is nothing to x.
+  OGIVE_INLINE static floats size(floats x) { return least(magnitude(x), all(12)); }
+  // max(x, 0) - a Phi(-a). The product with p, which alone is rounded to its size, comes last.
+  OGIVE_INLINE static float_pair value_from(floats x, floats a, power_lanes e) {
+    const tails::ratio_lanes f = tails::ratio<gelu_tail>(a, tails::interval_of<gelu_tail>(a));
+    const floats h = e.t * f.u, l = fma(e.t, f.v, fma(e.t, f.u, -h)); // Phi(-a)/(1 + p)
+    const floats base = greatest(floats{}, x);                        // -0 stays
+    const floats high = fnma(a, h, base), part = base - high;         // a h, but for what is lost
+    const floats low = fnma(a, l, fnma(a, h, part));
+    return {high, fnma(part - low, e.p, low)};
+  }
+  OGIVE_INLINE static signed_slope slope_from(floats x, floats a, power_lanes e) {
+    return tails::on_side_of(x, e, tails::ratio<gelu_slope>(a, tails::interval_of<gelu_slope>(a)));
+  }
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 19 for |d| <= 1/2.
   static constexpr double root = -0x1.80ead197f00b4p-1, root_low = 0x1.13e74c58cada8p-56;
@@ -79,6 +94,11 @@ private:
   };
 
 public:
+  static constexpr interval side_range = side_slopes::range;
+  static constexpr double turn = root;
+  OGIVE_INLINE static floats side_slope_lanes(floats y, mask rising) {
+    return side_slopes::slope<gelu_sides>(y, rising);
+  }
   static bool rises(double x) { return !(x < root); }
   template <class M>
   static double slope_from_side(double y, double rising) {

@@ -24,10 +24,10 @@ struct gelu_sigmoid {
   }
 
   static constexpr interval value_range{-46, 46, 1e-30f}, slope_range = value_range;
-  OGIVE_INLINE static float_pair value_lanes(floats x) { return gate_value(x, scaled_lanes(x)); }
+  OGIVE_INLINE static fused_lanes value_lanes(floats x) { return gate_value(x, scaled_lanes(x)); }
+  // Where the high part of scale x is the root of silu's slope, the low part decides the sign.
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const float_pair u = scaled_lanes(magnitude(x));
-    return silu::slope_lanes_at(x, gate_lanes(u), u);
+    return silu::slope_lanes_at(scaled_lanes(magnitude(x)), x);
   }
 
 private:

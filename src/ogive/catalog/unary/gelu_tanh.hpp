@@ -3,6 +3,7 @@
 
 #include "drivers/unary.hpp"
 #include "math/over_cube.hpp"
+#include "simd/tails.hpp"
 
 namespace ogive::OGIVE_ISA {
 namespace {
@@ -40,16 +41,14 @@ struct gelu_tanh {
 
   // 2k stays below 80; above the range it is as good as infinite.
   static constexpr interval value_range{-9.5f, largest_float, 1e-30f}, slope_range = value_range;
-  OGIVE_INLINE static float_pair value_lanes(floats x) {
-    return gate_value(x, polynomial_lanes(least(x, all(9.5f)), 1));
+  OGIVE_INLINE static fused_lanes value_lanes(floats x) {
+    return gate_value(x, polynomial_lanes(least(x, all(9.5f))));
   }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
     const floats a = least(magnitude(x), all(9.5f));
-    const gate_lanes gate(polynomial_lanes(a, 1));
-    const float_pair left = gate.slope(polynomial_lanes(a, 3));
-    const floats d = -a - static_cast<float>(root);
-    const float_pair close = through_root(root_slope, root, -a, floats{});
-    return slope_on_side_of(x, select(magnitude(d) < root_vicinity, close, left));
+    const words j = tails::interval_of<gelu_tanh_slope>(a);
+    return tails::on_side_of(x, exp_lanes<-1>(polynomial_lanes(a)),
+                             tails::ratio<gelu_tanh_slope>(a, j));
   }
 
 private:
@@ -74,11 +73,11 @@ private:
     const double u = c * w.high;
     return {u, M::full ? fma(c, w.high, -u) + c * w.low : 0};
   }
-  // x (linear + times cubic x^2): 2k, and x (2k)' where it is 3.
-  OGIVE_INLINE static float_pair polynomial_lanes(floats x, int times) {
-    const auto l = static_cast<float>(linear), c = static_cast<float>(times * cubic);
+  // 2k = x (linear + cubic x^2)
+  OGIVE_INLINE static float_pair polynomial_lanes(floats x) {
+    const auto l = static_cast<float>(linear), c = static_cast<float>(cubic);
     const float_pair square = product(x, {x, floats{}});
-    const float_pair part = product(square, {all(c), all(static_cast<float>(times * cubic - c))});
+    const float_pair part = product(square, {all(c), all(static_cast<float>(cubic - c))});
     const float_pair sum = any_exact_sum(all(l), part.high);
     const floats low = sum.low + (part.low + static_cast<float>(linear - l));
     return product(x, exact_sum(sum.high, low));

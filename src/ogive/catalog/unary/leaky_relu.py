@@ -15,7 +15,9 @@ card = Card(
     title="LeakyReLU",
     summary="x where x is positive, a small fixed multiple of x elsewhere.",
     formula=formula,
-    parameters=(Parameter(name="negative_slope", default=0.01, doc="Slope for x <= 0."),),
+    parameters=(
+        Parameter(name="negative_slope", symbol="a", default=0.01, doc="Slope for x <= 0."),
+    ),
     claims=Claims(
         range=(-math.inf, math.inf),
         limits=(-math.inf, math.inf),

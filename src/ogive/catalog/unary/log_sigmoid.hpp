@@ -21,6 +21,7 @@ struct log_sigmoid {
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     return softplus::slope_lanes(-x, split(1.0));
   }
+  OGIVE_INLINE static fused_lanes product_lanes(floats dy, floats x) { return gate_value(dy, -x); }
   static jet<double> saturation(double x) { return {0.5, -x}; }
   // Even, as that of softplus.
   template <class M>

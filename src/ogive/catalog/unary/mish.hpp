@@ -6,6 +6,8 @@
 #include "drivers/slope_from_output.hpp"
 #include "drivers/unary.hpp"
 #include "math/over_cube.hpp"
+#include "simd/side_slopes.hpp"
+#include "simd/tails.hpp"
 
 namespace ogive::OGIVE_ISA {
 namespace {
@@ -73,19 +75,14 @@ struct mish {
     const floats rest = fma(-q, m.d.low, fma(-q, m.d.high, m.n.high) + m.n.low);
     return product(x, {q, rest * m.inverse.high});
   }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const parts_lanes m(x);
-    const mask left = x < 0;
-    const float_pair one = exact_sum(all(1), m.e.high), q = {one.high, one.low + m.e.low};
-    const float_pair four = product(4 * x, product(m.inverse, q));
-    const float_pair term = select(left, four, product(four, m.square));
-    const float_pair twice = {2 * m.e.high, 2 * m.e.low};
-    const float_pair n = sum_of_pairs(select(left, {all(2), floats{}}, {all(1), floats{}}),
-                                      select(left, m.e, twice));
-    const float_pair slope = product(sum_of_pairs(n, term), m.inverse);
-    const floats d = x - static_cast<float>(root);
-    return select(magnitude(d) < root_vicinity, through_root(root_slope, root, x, floats{}),
-                  select(left, product(slope, m.e), slope));
+  // e^x times a ratio for x < 0, and one without the exponential for x > 0, whose tables come
+  // first.
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
+    const floats a = magnitude(x);
+    const words j = tails::interval_of<mish_slope>(least(a, all(22.5f)));
+    const words sided = (j & 15) | ((words(x) >> 27) & 16);
+    const power_lanes e = exp_lanes(least(x, floats{}));
+    return tails::times_ratio(e, tails::ratio<mish_slope>(a, sided));
   }
 
 private:
@@ -99,7 +96,7 @@ private:
     float_pair e, square, n, d, inverse;
     OGIVE_INLINE explicit parts_lanes(floats x) {
       const mask left = x < 0;
-      const float_pair power = exp_lanes(-magnitude(x)).scaled();
+      const float_pair power = exp_lanes<-1>(magnitude(x)).scaled();
       e = exact_sum(power.high, power.low);
       square = product(e, e);
       n = sum_of_pairs({2 * e.high, 2 * e.low}, select(left, square, {all(1), floats{}}));
@@ -165,6 +162,11 @@ public:
     const double s = negative ? e * inverse : inverse, t = n / d * (negative ? e : 1);
     const double share = q / d, w = 4 * e * (negative ? 1 : e) * (share * share) * inverse;
     return w * fma(c, 1 - s * fma(2, t, 1), 2);
+  }
+  static constexpr interval side_range = side_slopes::range;
+  static constexpr double turn = root;
+  OGIVE_INLINE static floats side_slope_lanes(floats y, mask rising) {
+    return side_slopes::slope<mish_sides>(y, rising);
   }
   static bool rises(double x) { return !(x < root); }
   template <class M>

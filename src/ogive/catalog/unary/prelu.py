@@ -18,6 +18,7 @@ card = Card(
     parameters=(
         Parameter(
             name="weight",
+            symbol="a",
             default=0.25,
             doc="Slope for x <= 0: one, or one per channel, broadcast against x.",
             learnable=True,

@@ -18,8 +18,8 @@ card = Card(
     summary="x where x is positive, elsewhere x times a slope drawn anew for each element.",
     formula=formula,
     parameters=(
-        Parameter(name="lower", default=1 / 8, doc="Least slope for x <= 0."),
-        Parameter(name="upper", default=1 / 3, doc="Greatest slope for x <= 0."),
+        Parameter(name="lower", symbol="l", default=1 / 8, doc="Least slope for x <= 0."),
+        Parameter(name="upper", symbol="u", default=1 / 3, doc="Greatest slope for x <= 0."),
         Parameter(
             name="training",
             role="switch",

@@ -23,12 +23,12 @@ struct selu {
   OGIVE_INLINE static floats value_lanes(floats x) {
     const float_pair m = expm1_lanes(least(x, floats{}));
     const float_pair y = select(x > 0, product(x, split(scale)), product(m, split(alpha_scale)));
-    return with_sign_of(magnitude(y.high + y.low), x);
+    return copy_sign(y.high + y.low, x);
   }
   static constexpr interval slope_range{-80, largest_float}, output_range = slope_range;
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
     const float_pair e = exp_lanes(least(x, floats{})).scaled();
-    return select(x > 0, split(scale), product(e, split(alpha_scale)));
+    return {select(x > 0, split(scale), product(e, split(alpha_scale)))};
   }
   OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
     const float_pair p = split(alpha_scale), sum = exact_sum(p.high, least(y, floats{}));

@@ -16,13 +16,12 @@ struct sigmoid {
 
   static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-80, 87}, slope_range{-80, 80};
-  OGIVE_INLINE static float_pair value_lanes(floats x) {
-    const logistic_lanes s = logistic(x);
-    return {s.q, s.q * s.e};
+  OGIVE_INLINE static positive_lanes value_lanes(floats x) { return logistic(x); }
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) {
+    return gate_lanes(exp_lanes<-1, true>(magnitude(x))).bell();
   }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) { return gate_lanes(magnitude(x)).bell(); }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {
-    const gate_lanes gate(magnitude(x));
+    const gate_lanes gate(exp_lanes<-1, true>(magnitude(x)));
     return {gate.logistic(x), gate.bell()};
   }
 

@@ -4,6 +4,8 @@
 #include "drivers/slope_from_output.hpp"
 #include "drivers/unary.hpp"
 #include "math/over_cube.hpp"
+#include "simd/side_slopes.hpp"
+#include "simd/tails.hpp"
 
 namespace ogive::OGIVE_ISA {
 namespace {
@@ -38,24 +40,26 @@ struct silu {
   }
 
   static constexpr interval value_range{-80, 80}, slope_range = value_range;
-  OGIVE_INLINE static float_pair value_lanes(floats x) { return gate_value(x, x); }
-  OGIVE_INLINE static float_pair slope_lanes(floats x) {
-    const floats a = magnitude(x);
-    return slope_lanes_at(x, gate_lanes(a), {a, floats{}});
-  }
+  OGIVE_INLINE static fused_lanes value_lanes(floats x) { return gate_value(x, x); }
+  OGIVE_INLINE static signed_slope slope_lanes(floats x) { return slope_lanes_at(magnitude(x), x); }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {
     const floats a = magnitude(x);
-    const gate_lanes gate(a);
-    return {product(x, gate.logistic(x)), slope_lanes_at(x, gate, {a, floats{}})};
+    const power_lanes e = tails::exp_of_minus(a);
+    const gate_lanes gate({e.t, fma(a, -tails::drift, e.p)});
+    return {product(x, gate.logistic(x)), raised(slope_from(a, x, e))};
   }
-  // The slope at u, from what a u' is there.
-  OGIVE_INLINE static float_pair slope_lanes_at(floats u, gate_lanes gate, float_pair a_slope) {
-    const floats d = -a_slope.high - static_cast<float>(root);
-    const float_pair close = through_root(root_slope, root, -a_slope.high, -a_slope.low);
-    return slope_on_side_of(u, select(magnitude(d) < root_vicinity, close, gate.slope(a_slope)));
+  // From a size, floats or a pair, and its sign.
+  template <class Argument>
+  OGIVE_INLINE static signed_slope slope_lanes_at(Argument a, floats sign) {
+    return slope_from(a, sign, tails::exp_of_minus(a));
   }
 
 private:
+  template <class Argument>
+  OGIVE_INLINE static signed_slope slope_from(Argument a, floats sign, power_lanes e) {
+    const words j = tails::interval_of<silu_slope>(least(high_of(a), all(22)));
+    return tails::on_side_of(sign, e, tails::ratio<silu_slope>(a, j));
+  }
   // Around its root the slope is d p(d), d = x - root, so that it keeps relative accuracy in double
   // too. Printed by tools/fit_coefficients.py: degree 17 for |d| <= 1/2.
   static constexpr double root = -0x1.474973c84120bp+0, root_low = -0x1.f8d74bc9ac154p-54;
@@ -104,6 +108,11 @@ public:
     const double e = M::exp_scaled(-magnitude(c)).value(), inverse = 1 / (1 + e);
     const double s = negative ? e * inverse : inverse, rest = negative ? inverse : e * inverse;
     return s * rest * fma(c, rest - s, 2);
+  }
+  static constexpr interval side_range = side_slopes::range;
+  static constexpr double turn = root;
+  OGIVE_INLINE static floats side_slope_lanes(floats y, mask rising) {
+    return side_slopes::slope<silu_sides>(y, rising);
   }
   static bool rises(double x) { return !(x < root); }
   template <class M>

@@ -46,9 +46,9 @@ struct softplus {
   }
   // sigmoid(x)
   static constexpr interval slope_range{-80, 80};
-  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) {
-    const logistic_lanes s = logistic(x);
-    return {s.q, s.q * s.e};
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair) { return logistic(x); }
+  OGIVE_INLINE static fused_lanes product_lanes(floats dy, floats x, float_pair) {
+    return gate_value(dy, x);
   }
   static constexpr interval output_range{0, 80};
   OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {

@@ -32,9 +32,15 @@ OGIVE_INLINE double pass_steep_back(double dy, double slope, double product) {
   const double kept = slope == 0 ? 0 : product, none = dy == 0 ? 0 : product;
   return magnitude(slope) > 0x1.fffffffffffffp1023 ? none : kept;
 }
-// For finite dy, rounded once.
+// For finite dy, rounded once. At a root a slope may be all in its low part.
 OGIVE_INLINE floats pass_back(floats dy, float_pair slope) {
-  return slope.high == 0 ? floats{} : times(dy, slope);
+  const floats product = fma(dy, slope.high, dy * slope.low), sum = slope.high + slope.low;
+  return sum == 0 ? floats{} : copy_sign(product, floats(words(dy) ^ words(sum)));
+}
+// A zero takes its sign from the high part: an fma may sum -0 and 0.
+OGIVE_INLINE floats pass_back(floats dy, signed_slope slope) {
+  const floats product = fma(dy, slope.high, dy * slope.low);
+  return product == 0 ? dy * slope.high : product;
 }
 
 } // namespace

@@ -57,7 +57,8 @@ constexpr number_list numbers_of = [] {
 }();
 
 template <class K, bool curved>
-OGIVE_FLATTEN void block_of_losses(const element_terms &l) {
+OGIVE_FLATTEN void block_of_losses(const element_terms &terms) {
+  const element_terms l = terms; // which no store in its loops can change
   K::template block<curved>(l);
 }
 
@@ -74,7 +75,7 @@ struct float_block {
   static constexpr bool there = false;
 };
 template <class K, class T>
-  requires(sizeof(T) <= 4 && requires { sizeof(typename K::in_floats); })
+  requires(within_floats<T> && requires { sizeof(typename K::in_floats); })
 struct float_block<K, T> {
   static constexpr bool there = true;
   typename K::in_floats form;

@@ -113,8 +113,8 @@ struct value_in_lanes<K> : lane_form<K> {
   }
 };
 // dy times a slope in lanes; to be rounded once more where the format is T.
-template <class T, bool keeps_ties>
-OGIVE_INLINE floats passed_back(floats dy, float_pair slope) {
+template <class T, bool keeps_ties, class Slope>
+OGIVE_INLINE floats passed_back(floats dy, Slope slope) {
   if constexpr (keeps_ties && is_half<T>)
     return slope.high == 0 ? floats{} : rounded_to_odd(product(dy, slope));
   else
@@ -140,8 +140,10 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
     if constexpr (own<T>) {
       return rounded_to_odd(K::backward_lanes(first, second));
+    } else if constexpr (backward && requires { K::product_lanes(first, second, p...); }) {
+      return rounded(K::product_lanes(first, second, p...));
     } else {
-      const float_pair slope = K::slope_lanes(backward ? second : first, p...);
+      const auto slope = K::slope_lanes(backward ? second : first, p...);
       if constexpr (backward)
         return passed_back<T, keeps_ties>(first, slope);
       else
@@ -287,7 +289,7 @@ void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) 
   if constexpr (in_lanes<Op, T>)
     if (vary<P...> || Op::takes(parameter_at(p, 0)...))
       return compute_lanes<Op, M>(first, second, out, n, p...);
-  if constexpr (sizeof(T) != 2)
+  if constexpr (!is_half<T>)
     in_whole_vectors(first, second, out, n, compute_whole<Op, M, T, T, P...>, p...);
   else if constexpr (requires { Op::kernel::exact; })
     compute_exact_halves<Op, M>(first, second, out, n, p...);

@@ -12,10 +12,11 @@ template <class Run>
 constexpr void set(entry &e, mode m, const char *operands, Run run) {
   e.operands[static_cast<int>(m)] = operands;
   loop *slots = e.run[static_cast<int>(m)];
-  slots[static_cast<int>(format::f16)] = run(half{});
-  slots[static_cast<int>(format::bf16)] = run(bfloat{});
-  slots[static_cast<int>(format::f32)] = run(float{});
-  slots[static_cast<int>(format::f64)] = run(double{});
+#define OGIVE_FORMAT(id, name, bytes, type)                                                        \
+  static_assert(sizeof(type) == bytes);                                                            \
+  slots[static_cast<int>(format::id)] = run(type{});
+  OGIVE_FORMATS(OGIVE_FORMAT)
+#undef OGIVE_FORMAT
 }
 
 } // namespace

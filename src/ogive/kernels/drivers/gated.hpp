@@ -228,7 +228,7 @@ bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   using M = product_t<K, T>;
   in_blocks<inputs, outputs, T>(args, todo.rows, steps,
                                 [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
-                                  if constexpr (gate_in_lanes<K> && sizeof(T) <= 4)
+                                  if constexpr (gate_in_lanes<K> && within_floats<T>)
                                     gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
                                   else
                                     compute_gated<Op, M>(in, out, n);

@@ -18,9 +18,15 @@ constexpr interval normal{-largest_float, largest_float, 0x1p-100f};
 // A tiny f(b) has lost digits that a large factor would bring up.
 constexpr interval above_subnormals(interval x) { return {x.least, x.most, normal.smallest}; }
 
+// Pointers, handed over by value.
+template <class T, int count>
+struct several {
+  T *at[count];
+};
+
 template <class Op, class M, class T>
 OGIVE_FLATTEN void mend_gated(const floats (&x)[Op::inputs], const floats (&y)[Op::outputs],
-                              T *const (&out)[Op::outputs], std::ptrdiff_t at) {
+                              several<T, Op::outputs> out) {
   for (int i = 0; i < lanes; ++i) {
     float in[Op::inputs], results[Op::outputs];
     double whole[Op::inputs];
@@ -30,7 +36,7 @@ OGIVE_FLATTEN void mend_gated(const floats (&x)[Op::inputs], const floats (&y)[O
     if (!open && Op::takes(in, results)) continue;
     T rounded_results[Op::outputs];
     Op::template whole<M>(whole, rounded_results);
-    for (int k = 0; k < Op::outputs; ++k) out[k][at + i] = rounded_results[k];
+    for (int k = 0; k < Op::outputs; ++k) out.at[k][i] = rounded_results[k];
   }
 }
 
@@ -45,14 +51,22 @@ OGIVE_INLINE void gate_vector(const T *const (&in)[Op::inputs], T *const (&out)[
     if (is_half<T>) open |= undecided(y[k], T{});
     store(y[k], out[k] + at);
   }
-  if (!Op::takes(x, y) || !everywhere(~open)) [[unlikely]]
-    mend_gated<Op, M>(x, y, out, at);
+  if (!Op::takes(x, y) || !everywhere(~open)) [[unlikely]] {
+    several<T, Op::outputs> where;
+    for (int k = 0; k < Op::outputs; ++k) where.at[k] = out[k] + at;
+    mend_gated<Op, M>(x, y, where);
+  }
 }
 
 template <class Op, class M, class T>
 OGIVE_FLATTEN void gate_vectors(const T *const (&in)[Op::inputs], T *const (&out)[Op::outputs],
                                 std::ptrdiff_t n) {
-  for (std::ptrdiff_t i = 0; i < n; i += lanes) gate_vector<Op, M>(in, out, i);
+  // Its own copies: any store of a vector might change the pointers that it was given.
+  const T *from[Op::inputs];
+  T *to[Op::outputs];
+  for (int k = 0; k < Op::inputs; ++k) from[k] = in[k];
+  for (int k = 0; k < Op::outputs; ++k) to[k] = out[k];
+  for (std::ptrdiff_t i = 0; i < n; i += lanes) gate_vector<Op, M, T>(from, to, i);
 }
 
 // `whole(in, out, n)` takes multiples of a vector, so that its loop has no scalar rest; the last

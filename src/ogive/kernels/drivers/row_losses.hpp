@@ -8,7 +8,7 @@
 //     static constexpr int rooms = …;     // rows of doubles it needs for itself
 //     static constexpr bool curved = …;   // has a Hessian
 //     // the loss of a row; where it is asked for, leaves the gradient in t.q, the Hessian in t.h
-//     static double loss(state &r, const loss_terms &t);
+//     static double loss(state r, loss_terms t); // or references
 //     // optional
 //     using state = …;                    // what stands for `row`, prepared in the full grade
 //     static double temperature(const double *options);
@@ -167,8 +167,7 @@ bool long_row_in_floats(const loss_operands<K> &of, long_row &one, std::ptrdiff_
   if (label < 0 || !of.is_plain(row)) return false;
   const float *const from = floats_of<T>(of.at(0, row), of.logit_step(), of.n, false, buffer);
   char *const gradient = of.at(of.gradient_at(), row);
-  const bool in_place =
-      gradient == nullptr || (sizeof(T) == 4 && of.gradient_step() == sizeof(float));
+  const bool in_place = gradient == nullptr || (is_float<T> && of.gradient_step() == sizeof(float));
   float *const dz = in_place ? reinterpret_cast<float *>(gradient) : buffer;
   if (!K::template float_loss<typename exponential<T>::grade>(
           one, from, of.n, label, of.weight(row, label), of.number(of.factor_at, row),
@@ -215,7 +214,8 @@ target fill_targets(const loss_operands<K> &of, std::ptrdiff_t row, double eps, 
   return own_weight == own_weight ? target::counts : target::of_no_class;
 }
 
-// One copy for all formats, whose calls are inlined.
+// One copy for all formats, whose calls are inlined. A kernel that takes copies of the two has
+// loops that no store can disturb, and so are vectorised.
 template <class K>
 OGIVE_FLATTEN double loss_of_row(typename state_of<K>::type &r, const loss_terms &t) {
   return K::loss(r, t);
@@ -239,7 +239,7 @@ inline void write_constant(double x, std::ptrdiff_t n, char *to, std::ptrdiff_t 
 template <class K, class T>
 [[gnu::noinline]] bool row_losses(char **args, const work &todo, const std::ptrdiff_t *steps,
                                   bool by_label, bool curved) {
-  constexpr bool in_floats = sizeof(T) <= 4 && requires { K::short_losses; };
+  constexpr bool in_floats = within_floats<T> && requires { K::short_losses; };
   const loss_operands<K> of{args, steps, todo.n, by_label, curved};
   const std::ptrdiff_t n = todo.n;
   const scratch memory((4 + K::rooms) * n + (in_floats ? long_row::room_for(n) : 0));
@@ -247,7 +247,7 @@ template <class K, class T>
   double *const d = memory.data(), *const e = d + n, *const q = e + n, *const h = q + n;
   double *const room = h + n;
   [[maybe_unused]] long_row one(reinterpret_cast<float *>(room + K::rooms * n),
-                                sizeof(T) == 4 && todo.streaming);
+                                is_float<T> && todo.streaming);
   [[maybe_unused]] const auto by_floats = [&](std::ptrdiff_t first, std::ptrdiff_t rows) {
     if constexpr (in_floats)
       return rows_in_floats<K, T>(of, one, first, rows, reinterpret_cast<float *>(d));

@@ -43,7 +43,7 @@ struct exponential {
   using grade = elementary<f32_grade>;
 };
 template <class T, bool reduces>
-  requires(reduces || sizeof(T) == 8)
+  requires(reduces || !within_floats<T>)
 struct exponential<T, reduces> {
   using grade = row_math;
 };
@@ -89,7 +89,7 @@ struct row {
 
   // Takes logits in `d` (-inf where masked) to the state described above.
   template <class M>
-  [[gnu::noinline]] void prepare(double temperature, bool any_unmasked) {
+  void prepare(double temperature, bool any_unmasked) {
     const double m = largest_of(d, n);
     argmax = first_of(d, n, m);
     masked_out = !any_unmasked;
@@ -140,15 +140,14 @@ private:
 
 // A row in doubles. Halves go through floats, which the vector conversions give.
 template <class T>
-[[gnu::noinline]] inline void read_row(const char *from, std::ptrdiff_t step, std::ptrdiff_t n,
-                                       double *to) {
+inline void read_row(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, double *to) {
   if (step != static_cast<std::ptrdiff_t>(sizeof(T))) {
     for (std::ptrdiff_t i = 0; i < n; ++i)
       to[i] = static_cast<double>(widen(*reinterpret_cast<const T *>(from + i * step)));
     return;
   }
   const T *const packed = reinterpret_cast<const T *>(from);
-  if constexpr (is_half<T>) {
+  if constexpr (__is_same(T, half)) {
     alignas(64) float wide[block_size];
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
@@ -156,7 +155,7 @@ template <class T>
       for (std::ptrdiff_t i = 0; i < count; ++i) to[begin + i] = static_cast<double>(wide[i]);
     }
   } else {
-    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = static_cast<double>(packed[i]);
+    for (std::ptrdiff_t i = 0; i < n; ++i) to[i] = static_cast<double>(widen(packed[i]));
   }
 }
 
@@ -177,8 +176,8 @@ constexpr double sign_of_logits() {
 }
 
 // Puts `other` where a mask is false. Whether it is true anywhere.
-[[gnu::noinline]] inline bool keep_masked(const char *mask, std::ptrdiff_t step, std::ptrdiff_t n,
-                                          double other, double *x) {
+inline bool keep_masked(const char *mask, std::ptrdiff_t step, std::ptrdiff_t n, double other,
+                        double *x) {
   int any = 0;
   if (step == 1)
     for (std::ptrdiff_t j = 0; j < n; ++j) {
@@ -194,15 +193,14 @@ constexpr double sign_of_logits() {
 }
 
 template <class T>
-[[gnu::noinline]] inline void write_row(const double *from, std::ptrdiff_t n, char *to,
-                                        std::ptrdiff_t step) {
+inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
   if (step != static_cast<std::ptrdiff_t>(sizeof(T))) {
     for (std::ptrdiff_t i = 0; i < n; ++i)
       round_into(from[i], *reinterpret_cast<T *>(to + i * step));
     return;
   }
   T *const packed = reinterpret_cast<T *>(to);
-  if constexpr (is_half<T>) {
+  if constexpr (__is_same(T, half)) {
     alignas(64) odd_float odd[block_size];
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
@@ -216,8 +214,8 @@ template <class T>
 
 // A row as floats: as it lies, or in a buffer with its format, its steps or its sign undone.
 template <class T>
-[[gnu::noinline]] inline const float *floats_of(const char *from, std::ptrdiff_t step,
-                                                std::ptrdiff_t n, bool negates, float *buffer) {
+inline const float *floats_of(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, bool negates,
+                              float *buffer) {
   const bool packed = step == static_cast<std::ptrdiff_t>(sizeof(T));
   if constexpr (is_half<T>) {
     if (packed)
@@ -236,8 +234,7 @@ template <class T>
 // Floats to where they belong; halves are rounded once more, from what is right to an ulp of
 // floats, and so within 0.501 ulp: doubles throughout would take three to nine times as long.
 template <class T>
-[[gnu::noinline]] inline void write_floats(const float *from, std::ptrdiff_t n, char *to,
-                                           std::ptrdiff_t step) {
+inline void write_floats(const float *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
   if (step == static_cast<std::ptrdiff_t>(sizeof(T)))
     round_all(from, reinterpret_cast<T *>(to), n);
   else
@@ -271,10 +268,18 @@ inline void write_short(short_rows &some, unsigned taken, char *to, std::ptrdiff
     constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
     some.write(taken, reinterpret_cast<char *>(wide), n * size, size);
     if (step == sizeof(T) && outer == n * step && taken == (1u << lanes) - 1)
-      round_all(wide, reinterpret_cast<T *>(to), lanes * n);
-    else
-      for (std::ptrdiff_t r = 0; r < lanes; ++r)
-        if (taken >> r & 1) write_floats<T>(wide + r * n, n, to + r * outer, step);
+      return round_all(wide, reinterpret_cast<T *>(to), lanes * n);
+    alignas(64) T narrow[lanes * short_rows::longest];
+    round_all(wide, narrow, lanes * n);
+    for (std::ptrdiff_t r = 0; r < lanes; ++r) {
+      if (!(taken >> r & 1)) continue;
+      char *const row = to + r * outer;
+      if (step == sizeof(T))
+        __builtin_memcpy(row, narrow + r * n, static_cast<std::size_t>(n) * sizeof(T));
+      else
+        for (std::ptrdiff_t c = 0; c < n; ++c)
+          *reinterpret_cast<T *>(row + c * step) = narrow[r * n + c];
+    }
   } else {
     some.write(taken, to, outer, step);
   }
@@ -282,7 +287,7 @@ inline void write_short(short_rows &some, unsigned taken, char *to, std::ptrdiff
 
 // T(n) d ?(n) -> T(n) or T, and with dy in front of x for backward. dL/d(logit) = dx/temperature.
 template <class K, class T, bool backward>
-bool rows(char **args, const work &todo, const std::ptrdiff_t *steps) {
+OGIVE_FLATTEN bool rows(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr int x = backward ? 1 : 0, temperature = x + 1, mask = x + 2, result = x + 3;
   constexpr int cores = (backward && !K::reduces) ? 1 : 0; // core steps before those of x
   constexpr double sign = sign_of_logits<K>();
@@ -291,9 +296,9 @@ bool rows(char **args, const work &todo, const std::ptrdiff_t *steps) {
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
   [[maybe_unused]] long_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
-                                            sizeof(T) == 4 && todo.streaming);
+                                            is_float<T> && todo.streaming);
   using M = typename exponential<T, K::reduces>::grade;
-  constexpr bool in_floats = sizeof(T) <= 4 && (backward ? requires {
+  constexpr bool in_floats = within_floats<T> && (backward ? requires {
                                K::template float_backward<M>;
                              } : requires { K::template float_value<M>; });
   constexpr bool side_by_side =
@@ -351,7 +356,7 @@ bool rows(char **args, const work &todo, const std::ptrdiff_t *steps) {
       if (n > 0 && is_plain(i)) {
         float *const buffer = reinterpret_cast<float *>(memory.data());
         const float *const from = floats_of<T>(at(x), core[cores], n, sign < 0, buffer);
-        const bool in_place = sizeof(T) == 4 && (reduced || core_of_result == sizeof(T));
+        const bool in_place = is_float<T> && (reduced || core_of_result == sizeof(T));
         float *const to = in_place ? reinterpret_cast<float *>(at(result)) : buffer;
         bool taken;
         if constexpr (backward)
@@ -417,9 +422,9 @@ from_output_rarely(const char *from_dy, const char *from_y, const char *temperat
 
 // T(n) T(n) d -> T(n): dy, y, temperature.
 template <class K, class T>
-bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps) {
+OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps) {
   const std::ptrdiff_t n = todo.n, *core = steps + 4;
-  constexpr bool in_floats = sizeof(T) <= 4 && requires(const float *f, float *g) {
+  constexpr bool in_floats = within_floats<T> && requires(const float *f, float *g) {
     K::float_backward_from_output(0, f, f, 1.0, g);
   };
   const scratch memory(3 * n);
@@ -428,7 +433,7 @@ bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps
   unsigned done = 0; // of short rows side by side, a bit each
   for (std::ptrdiff_t i = 0; i < todo.rows; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
-    if constexpr (sizeof(T) <= 4 && requires { K::short_backward_from_output; })
+    if constexpr (within_floats<T> && requires { K::short_backward_from_output; })
       if (n > 0 && n <= short_rows::longest) {
         if (i % lanes == 0) {
           const std::ptrdiff_t left = todo.rows - i, count = left < lanes ? left : lanes;
@@ -443,7 +448,7 @@ bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps
         if (done >> (i % lanes) & 1) continue;
       }
     if constexpr (in_floats) {
-      const bool packed = sizeof(T) == 4 && core[2] == sizeof(T);
+      const bool packed = is_float<T> && core[2] == sizeof(T);
       float *const to = reinterpret_cast<float *>(packed ? at(3) : reinterpret_cast<char *>(dx));
       if (n > 0 && K::float_backward_from_output(
                        n, floats_of<T>(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),

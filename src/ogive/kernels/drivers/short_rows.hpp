@@ -24,10 +24,11 @@ public:
         transpose(from + r * outer + c * step, outer, at(c, r), lanes * sizeof(float));
       });
     else
-      for (std::ptrdiff_t r = 0; r < lanes; ++r)
-        for (std::ptrdiff_t c = 0; c < n; ++c)
-          *reinterpret_cast<float *>(at(c, r)) =
-              *reinterpret_cast<const float *>(from + (r < rows ? r : 0) * outer + c * step);
+      for (std::ptrdiff_t c = 0; c < n; ++c, from += step) {
+        store(all(*reinterpret_cast<const float *>(from)), x_ + c * lanes);
+        for (std::ptrdiff_t r = 1; r < rows; ++r)
+          *reinterpret_cast<float *>(at(c, r)) = *reinterpret_cast<const float *>(from + r * outer);
+      }
     if (negates)
       for (std::ptrdiff_t c = 0; c < n; ++c) store(-load(x_ + c * lanes), x_ + c * lanes);
   }

@@ -81,7 +81,7 @@ struct threshold_row {
   }
 
   template <class M>
-  [[gnu::noinline]] void prepare(double temperature, bool any_unmasked) {
+  void prepare(double temperature, bool any_unmasked) {
     double most = largest_of(d, n);
     masked_out = !any_unmasked;
     has_nan = temperature != temperature || any_nan(d, n);
@@ -330,8 +330,7 @@ private:
 // Backward from y: dx_i = s_i (dy_i - sum_j s_j dy_j/sum_j s_j), where s is 1 on the support for
 // power 1 and the root of y for power 2. As in softmax, dy of the largest y is taken off first.
 template <int power>
-[[gnu::noinline]] inline void sparse_backward(std::ptrdiff_t n, const double *dy, const double *y,
-                                              double *dx) {
+inline void sparse_backward(std::ptrdiff_t n, const double *dy, const double *y, double *dx) {
   if (n == 0) return;
   const double origin = dy[first_of(y, n, largest_of(y, n))];
   // 0 outside, also for a y of 0 times whatever arrives; a NaN stays one.

@@ -8,6 +8,8 @@
 //     // in lanes too) or from a slope that `at` gave
 //     template <class M> static real pull_back(real dy, real x[, double parameter…]);
 //     static float_pair backward_lanes(floats dy, floats x);
+//     // optional: the same in lanes for any format, where it takes less than the slope
+//     static fused_lanes product_lanes(floats dy, floats x[, float_pair parameter…]);
 //     template <class M> static real through(real dy, real slope);
 //     // optional, for backward of halves: the short number that the slope is next to 0, with the
 //     // sign of what it is more or less there

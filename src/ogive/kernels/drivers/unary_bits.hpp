@@ -8,6 +8,10 @@
 //   // of it, and the slope follows from that and the output
 //   static bool rises(double x);
 //   template <class M> static double slope_from_side(double y, double rising); // 1 or 0
+//   // and in float lanes, for y within a range
+//   static constexpr interval side_range;
+//   static floats side_slope_lanes(floats y, mask rising);
+//   static constexpr double turn; // where it begins to rise
 //
 // Element i has bit i mod 8 of byte i/8, as np.packbits(bitorder="little") has it; the bits after
 // the last element are 0. The bit of a NaN is set. All operands lie contiguous.
@@ -39,13 +43,14 @@ struct lean_of {
     else
       return {1, 0};
   }
+  // Whether the bit is not to be set; that of a NaN is.
   template <class M, class R, class... P>
-  static R mark(R x, R set, P... p) {
+  static bool otherwise(R x, R set, P... p) {
     if constexpr (has_two_slopes<K>) {
       const R slope = K::template at<M>(x, p...).slope;
-      return x == x ? slope : set;
+      return (slope < set) | (slope > set);
     } else {
-      return K::rises(x) ? R(1) : R(0);
+      return !K::rises(x);
     }
   }
   // dx from (dy, mark) or from (dy, y, mark).
@@ -70,22 +75,28 @@ constexpr std::uint32_t power_of_bit[word_bits] = {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bit i mod 8 of byte i/8 is bit i");
 static_assert(block_size % word_bits == 0);
 
-// One block of marks to bits, and back.
-template <class R>
-[[gnu::noinline]] inline void pack_bits(const R *marks, R set, std::uint8_t *mask,
-                                        std::ptrdiff_t n) {
+// One block of marks to bits, and back. Floats are compared a vector at a time.
+inline void store_word(std::uint32_t word, std::uint8_t *mask, std::ptrdiff_t i, std::ptrdiff_t n) {
+  if (n - i >= word_bits) {
+    __builtin_memcpy(mask + i / 8, &word, sizeof(word));
+  } else {
+    word &= power_of_bit[n - i] - 1;
+    for (std::ptrdiff_t k = i / 8; k < (n + 7) / 8; ++k, word >>= 8)
+      mask[k] = static_cast<std::uint8_t>(word);
+  }
+}
+// marked(x) has one bit of each lane.
+template <class Marked>
+OGIVE_INLINE void pack_bits(const float *x, std::uint8_t *bits, std::ptrdiff_t n, Marked marked) {
   for (std::ptrdiff_t i = 0; i < n; i += word_bits) {
     std::uint32_t word = 0;
-    for (std::ptrdiff_t j = 0; j < word_bits; ++j)
-      word |= marks[i + j] == set ? power_of_bit[j] : 0;
-    if (n - i >= word_bits) {
-      __builtin_memcpy(mask + i / 8, &word, sizeof(word));
-    } else {
-      word &= power_of_bit[n - i] - 1;
-      for (std::ptrdiff_t k = i / 8; k < (n + 7) / 8; ++k, word >>= 8)
-        mask[k] = static_cast<std::uint8_t>(word);
-    }
+#pragma GCC unroll 8
+    for (int j = 0; j < word_bits; j += lanes) word |= marked(load(x + i + j)) << j;
+    store_word(word, bits, i, n);
   }
+}
+[[gnu::noinline]] inline void pack_ones(const float *marks, std::uint8_t *bits, std::ptrdiff_t n) {
+  pack_bits(marks, bits, n, [](floats x) OGIVE_INLINE_LAMBDA { return packed_from(x, all(1)); });
 }
 template <class R>
 [[gnu::noinline]] inline void unpack_bits(const std::uint8_t *mask, R set, R otherwise, R *marks,
@@ -101,36 +112,107 @@ template <class R>
   }
 }
 
+// Blocks are filled up to whole vectors or words of bits, so that no loop has a scalar rest.
+template <std::ptrdiff_t unit = lanes>
+constexpr std::ptrdiff_t filled_up(std::ptrdiff_t n) {
+  return (n + (unit - 1)) & ~(unit - 1);
+}
+
 // A block, widened, where it lies or in a buffer that is filled up with zeros.
-template <class T, class Wide = decltype(widen(T{}))>
+template <std::ptrdiff_t unit = lanes, class T, class Wide = decltype(widen(T{}))>
 inline const Wide *widened_block(const T *x, std::ptrdiff_t n, Wide *buffer) {
   if constexpr (is_half<T>) {
     widen_all(x, buffer, n);
   } else {
-    if (n == block_size) return x;
+    if (n == filled_up<unit>(n)) return x;
     for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = x[i];
   }
-  for (std::ptrdiff_t i = n; i < block_size; ++i) buffer[i] = 0;
+  for (std::ptrdiff_t i = n; i < filled_up<unit>(n); ++i) buffer[i] = 0;
   return buffer;
 }
 
-// Blocks are whole, the last one filled up: so no loop has a scalar rest.
 template <class K, class M, class In, class R, class... P>
-OGIVE_FLATTEN void mark_block(const In *x, R set, R *marks, P... p) {
-  for (std::ptrdiff_t i = 0; i < block_size; ++i)
-    marks[i] = lean_of<K>::template mark<M, R>(static_cast<R>(x[i]), set, p...);
+OGIVE_FLATTEN void mark_block(const In *x, std::ptrdiff_t n, R set, float *marks, P... p) {
+  const std::ptrdiff_t whole = filled_up<word_bits>(n);
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < whole; ++i)
+    marks[i] = lean_of<K>::template otherwise<M, R>(static_cast<R>(x[i]), set, p...) ? 0 : 1;
+}
+// Whether float lanes tell the two slopes apart, whatever x is.
+template <class K, class... P>
+bool told_in_lanes(P... p) {
+  return K::slope_range.most > largest_float && backward_of<K>::takes(p...);
+}
+template <class K, class... P>
+OGIVE_FLATTEN void mark_in_lanes(const float *x, std::uint8_t *bits, std::ptrdiff_t n, P... p) {
+  const float_pair set = split(lean_of<K>::marks(p...).set);
+  pack_bits(x, bits, n, [=](floats v) OGIVE_INLINE_LAMBDA {
+    const float_pair slope = K::slope_lanes(v, split(p)...);
+    return packed(((slope.high == set.high) & (slope.low == set.low)) | (v != v));
+  });
+}
+// The least float that is not below a number.
+constexpr float float_from(double x) {
+  const auto near = static_cast<float>(x);
+  const auto bits = __builtin_bit_cast(std::uint32_t, near);
+  return near >= x ? near : __builtin_bit_cast(float, near < 0 ? bits - 1 : bits + 1);
 }
 template <class K, class M, class T, class... P>
 void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
   alignas(64) decltype(widen(T{})) buffer[block_size];
-  alignas(64) R marks[block_size];
   const R set = static_cast<R>(lean_of<K>::marks(p...).set);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
     const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
-    mark_block<K, M>(widened_block(x + begin, count, buffer), set, marks, p...);
-    pack_bits(marks, set, mask + begin / 8, count);
+    const auto *const block = widened_block<word_bits>(x + begin, count, buffer);
+    std::uint8_t *const bits = mask + begin / 8;
+    if constexpr (has_two_sides<K> && within_floats<T>) {
+      constexpr float first = float_from(K::turn);
+      pack_bits(block, bits, count,
+                [](floats v) OGIVE_INLINE_LAMBDA { return packed_from(v, all(first)); });
+    } else {
+      if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && is_float<T>)
+        if (told_in_lanes<K>(p...)) {
+          mark_in_lanes<K>(block, bits, count, p...);
+          continue;
+        }
+      alignas(64) float marks[block_size];
+      mark_block<K, M>(block, count, set, marks, p...);
+      pack_ones(marks, bits, count);
+    }
   }
+}
+
+// Runs `group(dy, y, bits, out)` on `count` vectors at a time, as long as there are so many, and
+// `one(dy, y, word, out)`, with the bits of a vector, on the rest, the last of it in buffers.
+template <int count, class Group, class One>
+OGIVE_INLINE void in_marked_vectors(const float *dy, const float *y, const std::uint8_t *bits,
+                                    float *out, std::ptrdiff_t n, Group group, One one) {
+  constexpr std::ptrdiff_t size = count * lanes;
+  std::ptrdiff_t i = 0;
+  if constexpr (has_fma && count > 1)
+    for (; i + size <= n; i += size) group(dy + i, y + i, bits + i / 8, out + i);
+  // The bits of some elements from the i-th on, which begins a vector.
+  const auto word_at = [&](std::ptrdiff_t from, std::ptrdiff_t some) {
+    std::uint32_t word = bits[from / 8];
+    if (some > 8) word |= static_cast<std::uint32_t>(bits[from / 8 + 1]) << 8;
+    return word >> from % 8;
+  };
+  for (; i + lanes <= n; i += lanes) one(dy + i, y + i, word_at(i, lanes), out + i);
+  if (i == n) return;
+  alignas(64) float rest[2][lanes] = {}, dx[lanes];
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) {
+    rest[0][k] = dy[i + k];
+    rest[1][k] = y[i + k];
+  }
+  one(rest[0], rest[1], word_at(i, n - i), dx);
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) out[i + k] = dx[k];
+}
+// The lanes whose bits are set.
+OGIVE_INLINE mask lanes_of(std::uint32_t word) {
+  words powers;
+  for (int i = 0; i < lanes; ++i) powers[i] = power_of_bit[i];
+  return ((words{} + word) & powers) != 0;
 }
 
 // dx from dy and the bits, where backward of the kernel runs in lanes: by the same operations, for
@@ -138,10 +220,8 @@ void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
 inline void lean_lanes(const float *dy, const std::uint8_t *bits, float *out, std::ptrdiff_t n,
                        two_slopes given) {
   const float_pair set = split(given.set), otherwise = split(given.otherwise);
-  words powers;
-  for (int i = 0; i < lanes; ++i) powers[i] = power_of_bit[i];
-  const auto vector = [&](const float *from, std::uint32_t word, float *to) {
-    const mask which = ((words{} + word) & powers) != 0;
+  const auto vector = [&](const float *from, const float *, std::uint32_t word, float *to) {
+    const mask which = lanes_of(word);
     const floats first[] = {load(from)};
     store(pass_back(first[0], select(which, set, otherwise)), to);
     if (!all_inside(first, finite)) [[unlikely]]
@@ -149,25 +229,62 @@ inline void lean_lanes(const float *dy, const std::uint8_t *bits, float *out, st
         if (const double dy_i = first[0][i]; !lies_in(first[0][i], finite))
           round_into(pass_back(dy_i, which[i] ? given.set : given.otherwise), to[i]);
   };
-  // The bits of `count` elements from the i-th on, which begins a vector.
-  const auto word_at = [&](std::ptrdiff_t i, std::ptrdiff_t count) {
-    std::uint32_t word = bits[i / 8];
-    if (count > 8) word |= static_cast<std::uint32_t>(bits[i / 8 + 1]) << 8;
-    return word >> i % 8;
-  };
-  const std::ptrdiff_t count = n & (lanes - 1), whole = n - count;
-  for (std::ptrdiff_t i = 0; i < whole; i += lanes) vector(dy + i, word_at(i, lanes), out + i);
-  if (count == 0) return;
-  alignas(64) float rest[lanes] = {}, dx[lanes];
-  for (std::ptrdiff_t k = 0; k < count; ++k) rest[k] = dy[whole + k];
-  vector(rest, word_at(whole, count), dx);
-  for (std::ptrdiff_t k = 0; k < count; ++k) out[whole + k] = dx[k];
+  in_marked_vectors<1>(dy, dy, bits, out, n, [](auto...) {}, vector);
+}
+
+template <class K, class M>
+[[gnu::noinline]] void mend_side(floats dy, floats y, mask rises, float *out) {
+  for (int i = 0; i < lanes; ++i) {
+    if (lies_in(dy[i], finite) && lies_in(y[i], K::side_range)) continue;
+    round_into(lean_of<K>::template run<M, double>(dy[i], y[i], rises[i] ? 1 : 0), out[i]);
+  }
+}
+// dx from dy, y and the bits in lanes; what lies outside of their range goes to the double form.
+template <class K, class M, int count>
+OGIVE_INLINE void side_group(const float *dy, const float *y, const mask (&rises)[count],
+                             float *out) {
+  floats first[count], second[count], slope[count];
+#pragma GCC unroll 4
+  for (int k = 0; k < count; ++k) {
+    first[k] = load(dy + k * lanes);
+    second[k] = load(y + k * lanes);
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < count; ++k) slope[k] = K::side_slope_lanes(second[k], rises[k]);
+#pragma GCC unroll 4
+  for (int k = 0; k < count; ++k) store(first[k] * slope[k], out + k * lanes);
+  if (all_inside(first, finite) && all_inside(second, K::side_range)) [[likely]]
+    return;
+  for (int k = 0; k < count; ++k) mend_side<K, M>(first[k], second[k], rises[k], out + k * lanes);
+}
+template <class K, class M>
+OGIVE_FLATTEN void side_lanes(const float *dy, const float *y, const std::uint8_t *bits, float *out,
+                              std::ptrdiff_t n) {
+  constexpr int count = lanes == 8 ? 2 : 4; // as in compute_lanes
+  const auto group = [](const float *a, const float *b, const std::uint8_t *at, float *to)
+                         OGIVE_INLINE_LAMBDA {
+                           std::uint64_t word = 0;
+                           __builtin_memcpy(&word, at, count * lanes / 8);
+                           mask rises[count];
+#pragma GCC unroll 4
+                           for (int k = 0; k < count; ++k)
+                             rises[k] = lanes_of(static_cast<std::uint32_t>(word >> k * lanes));
+                           side_group<K, M, count>(a, b, rises, to);
+                         };
+  const auto one = [](const float *a, const float *b, std::uint32_t word, float *to)
+                       OGIVE_INLINE_LAMBDA {
+                         const mask rises[] = {lanes_of(word)};
+                         side_group<K, M, 1>(a, b, rises, to);
+                       };
+  in_marked_vectors<count>(dy, y, bits, out, n, group, one);
 }
 
 template <class K, class M, class In, class R, class Out>
-OGIVE_FLATTEN void lean_block(const In *dy, const In *y, const R *marks, Out *out) {
+OGIVE_FLATTEN void lean_block(const In *dy, const In *y, const R *marks, std::ptrdiff_t n,
+                              Out *out) {
+  const std::ptrdiff_t whole = filled_up(n);
 #pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < block_size; ++i) {
+  for (std::ptrdiff_t i = 0; i < whole; ++i) {
     const R b = lean_of<K>::inputs == 2 ? static_cast<R>(y[i]) : R(0);
     round_into(lean_of<K>::template run<M, R>(static_cast<R>(dy[i]), b, marks[i]), out[i]);
   }
@@ -177,11 +294,22 @@ template <class K, class M, class T, class... P>
 [[gnu::noinline]] void compute_lean(const T *dy, const T *y, const std::uint8_t *mask, T *out,
                                     std::ptrdiff_t n, P... p) {
   using R = typename M::real;
-  if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && sizeof(T) == 4)
+  if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && is_float<T>)
     if (backward_of<K>::takes(p...)) return lean_lanes(dy, mask, out, n, lean_of<K>::marks(p...));
+  if constexpr (requires { K::side_range; } && is_float<T>)
+    return side_lanes<K, M>(dy, y, mask, out, n);
+  // Where much is computed, storing halves makes the loop take twice as many at once.
+  constexpr bool rounds_apart = is_half<T> && lean_of<K>::inputs == 1;
   using wide = decltype(widen(T{}));
+  using Out = decltype([] {
+    if constexpr (rounds_apart)
+      return odd_float{};
+    else
+      return T{};
+  }());
   alignas(64) wide dy_buffer[block_size], y_buffer[block_size];
   alignas(64) R marks[block_size];
+  alignas(64) Out result[block_size];
   const two_slopes given = lean_of<K>::marks(p...);
   const R set = static_cast<R>(given.set), otherwise = static_cast<R>(given.otherwise);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
@@ -189,18 +317,14 @@ template <class K, class M, class T, class... P>
     unpack_bits(mask + begin / 8, set, otherwise, marks, count);
     const wide *const a = widened_block(dy + begin, count, dy_buffer);
     const wide *const b = lean_of<K>::inputs == 2 ? widened_block(y + begin, count, y_buffer) : a;
-    // Where much is computed, storing halves makes the loop take twice as many at once.
-    if constexpr (is_half<T> && lean_of<K>::inputs == 1) {
-      alignas(64) odd_float result[block_size];
-      lean_block<K, M>(a, b, marks, result);
+    Out *to = result;
+    if constexpr (!rounds_apart)
+      if (count == filled_up(count)) to = out + begin;
+    lean_block<K, M>(a, b, marks, count, to);
+    if constexpr (rounds_apart)
       round_all(reinterpret_cast<const float *>(result), out + begin, count);
-    } else if (count == block_size) {
-      lean_block<K, M>(a, b, marks, out + begin);
-    } else {
-      alignas(64) T result[block_size];
-      lean_block<K, M>(a, b, marks, result);
+    else if (to == result)
       for (std::ptrdiff_t i = 0; i < count; ++i) out[begin + i] = result[i];
-    }
   }
 }
 

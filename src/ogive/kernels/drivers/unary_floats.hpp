@@ -187,7 +187,7 @@ OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrd
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
-  constexpr int vectors = 4;
+  constexpr int vectors = lanes == 8 ? 2 : 4; // AVX2 has 16 registers, the others 32
   constexpr std::ptrdiff_t group = vectors * lanes;
   std::ptrdiff_t i = 0;
   if constexpr (has_fma && !vary<P...>)

@@ -32,7 +32,7 @@ struct ordered_sum {
 };
 
 // The largest term, -inf where there is none; NaN is passed over. Its order does not matter.
-[[gnu::noinline]] inline double largest_of(const double *terms, std::ptrdiff_t n) {
+inline double largest_of(const double *terms, std::ptrdiff_t n) {
   constexpr int partials = ordered_sum::partials;
   alignas(64) double partial[partials];
   for (double &m : partial) m = -__builtin_inf();
@@ -47,8 +47,7 @@ struct ordered_sum {
 }
 
 // The first position of a value, or the last position where it does not occur.
-[[gnu::noinline]] inline std::ptrdiff_t first_of(const double *terms, std::ptrdiff_t n,
-                                                 double value) {
+inline std::ptrdiff_t first_of(const double *terms, std::ptrdiff_t n, double value) {
   constexpr int partials = ordered_sum::partials;
   std::ptrdiff_t i = 0;
   for (; i + partials < n; i += partials) {
@@ -60,7 +59,7 @@ struct ordered_sum {
   return i;
 }
 
-[[gnu::noinline]] inline double sum_of(const double *terms, std::ptrdiff_t n) {
+inline double sum_of(const double *terms, std::ptrdiff_t n) {
   ordered_sum sum;
   sum.add(terms, n);
   return sum.total();

@@ -5,8 +5,25 @@
 
 namespace ogive {
 
-enum class format : int { f16, bf16, f32, f64 };
-constexpr int formats = 4;
+// The formats of numbers, one record of each: id, name, bytes, and the type that kernels store. No
+// other list of them exists; Python reads this one as `_native.formats()`.
+#define OGIVE_FORMATS(FORMAT)                                                                      \
+  FORMAT(f16, "float16", 2, half)                                                                  \
+  FORMAT(bf16, "bfloat16", 2, bfloat)                                                              \
+  FORMAT(f32, "float32", 4, float)                                                                 \
+  FORMAT(f64, "float64", 8, double)
+
+#define OGIVE_FORMAT(id, name, bytes, type) id,
+enum class format : int { OGIVE_FORMATS(OGIVE_FORMAT) };
+#undef OGIVE_FORMAT
+struct format_record {
+  const char *name;
+  int size; // bytes
+};
+#define OGIVE_FORMAT(id, name, bytes, type) {name, bytes},
+constexpr format_record format_records[] = {OGIVE_FORMATS(OGIVE_FORMAT)};
+#undef OGIVE_FORMAT
+constexpr int formats = sizeof(format_records) / sizeof(format_records[0]);
 
 // How a function is asked for. The sampled modes draw a parameter from a counter-based generator.
 #define OGIVE_MODES(MODE)                                                                          \

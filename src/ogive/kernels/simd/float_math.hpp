@@ -43,18 +43,35 @@ OGIVE_INLINE float_pair sixth(float_pair x) {
   return {q, (fma(q, -6.0f, x.high) + x.low) * (1.0f / 6)};
 }
 // One rounding; the larger part gives the sign, since a sum of zeros would lose it.
-OGIVE_INLINE floats rounded(float_pair x) {
-  return with_sign_of(magnitude(x.high + x.low), x.high);
-}
+OGIVE_INLINE floats rounded(float_pair x) { return copy_sign(x.high + x.low, x.high); }
 OGIVE_INLINE floats rounded(floats x) { return x; }
+// high + rest factor, which one fma rounds; high and the sum have the same sign.
+struct fused_lanes {
+  floats high, rest, factor;
+  OGIVE_INLINE operator float_pair() const { return {high, rest * factor}; }
+};
+OGIVE_INLINE floats rounded(fused_lanes x) {
+  return copy_sign(fma(x.rest, x.factor, x.high), x.high);
+}
+// The same where it is positive.
+struct positive_lanes : fused_lanes {};
+OGIVE_INLINE floats rounded(positive_lanes x) { return fma(x.rest, x.factor, x.high); }
 // The neighbour with an odd last bit where anything is lost: what is rounded once more, to a
 // shorter format, is then as if it had been rounded once.
 OGIVE_INLINE floats rounded_to_odd(float_pair x) {
   const floats sum = x.high + x.low, lost = x.low - (sum - x.high);
   const words bits = words(sum), step = (lost > 0) == (sum > 0) ? words{} + 1 : words{} - 1;
   const mask moves = (lost != 0) & mask((bits & 1) == 0);
-  const floats odd = with_sign_of(magnitude(floats(moves ? bits + step : bits)), x.high);
+  const floats odd = copy_sign(floats(moves ? bits + step : bits), x.high);
   return magnitude(x.high) <= all(largest_float) ? odd : x.high; // an infinite part has no rest
+}
+
+// A slope that is nowhere 0, whose high part has its sign, be it that of a zero.
+struct signed_slope : float_pair {};
+// The same with a high part that is not 0.
+OGIVE_INLINE float_pair raised(signed_slope s) {
+  const mask none = s.high == 0;
+  return {none ? s.low : s.high, none ? floats{} : s.low};
 }
 
 // What parameters become, one for all lanes or one for each.
@@ -80,7 +97,7 @@ constexpr interval moderate_range{-largest_float, largest_float, 0x1p-100f};
 // x times a factor, rounded once; likewise.
 OGIVE_INLINE floats times(floats x, float_pair factor) {
   const words sign = words(x) ^ words(factor.high);
-  return with_sign_of(magnitude(fma(x, factor.high, x * factor.low)), floats(sign));
+  return copy_sign(fma(x, factor.high, x * factor.low), floats(sign));
 }
 // Value and slope that have much to work out in common.
 struct jet_lanes {
@@ -89,95 +106,79 @@ struct jet_lanes {
 OGIVE_INLINE float_pair select(mask which, float_pair yes, float_pair no) {
   return {which ? yes.high : no.high, which ? yes.low : no.low};
 }
-// d c(d) with d = x + x_low - root, right relative to itself next to the root: below 1/16 six of
-// the double form's coefficients are enough.
-template <int N>
-OGIVE_INLINE float_pair through_root(const double (&c)[N], double root, floats x, floats x_low) {
-  const auto root_high = static_cast<float>(root);
-  const floats d = x - root_high; // exact
-  floats p = all(static_cast<float>(c[5]));
-#pragma GCC unroll 4
-  for (int k = 4; k >= 1; --k) p = fma(p, d, static_cast<float>(c[k]));
-  const auto first = static_cast<float>(c[0]), rest = static_cast<float>(c[0] - first);
-  const floats d_low = x_low + static_cast<float>(root_high - root);
-  const floats slope = fma(2 * d, p, first); // nearly: d_low is small
-  const floats high = d * first, lost = fma(d_low, slope, fma(d, first, -high));
-  const floats low = fma(d, fma(d, p, rest), lost);
-  // At the float nearest the root only what that misses is left.
-  const mask apart = d != 0;
-  return {apart ? high : low, floats(words(low) & words(apart))};
-}
-constexpr float root_vicinity = 0x1p-4f;
-
-// (high + low) scale: high has 12 bits, |low| < 0.03 high, and scale is a power of two.
+// t (1 + p), |p| < 0.022. Nothing else is rounded to be split again: whoever multiplies by t adds
+// the product with p last.
 struct power_lanes {
-  floats high, low, scale;
-  float_pair scaled() const { return {high * scale, low * scale}; }
+  floats t, p;
+  float_pair scaled() const { return {t, t * p}; }
 };
 
-// e^r 2^(z/16) from p = e^r - 1 and z in the low bits of `shifted`, one table entry per sixteenth.
-OGIVE_INLINE power_lanes power(floats p, words shifted) {
-  const floats high = lookup(exp2_high, shifted), rest = lookup(exp2_low, shifted);
-  const floats low = fma(high + rest, p, rest);
-  const words exponent = (shifted << 19) & 0xff800000u;
-  return {high, low, floats(exponent + 0x3f800000u)};
+// 2^(z/16) from z in the low bits of `shifted`: the table has the bits of 2^(j/16) less j << 19, so
+// that one integer add sets the fraction and the exponent. What rounding loses is in exp2_rest, and
+// so is a constant of the polynomial for e^r.
+OGIVE_INLINE floats power_of_two(floats shifted) {
+  const words z = words(shifted);
+  return floats(words(lookup(exp2_bits, z)) + (z << 19));
 }
+OGIVE_INLINE floats exp2_rest_at(floats shifted) { return lookup(exp2_rest, words(shifted)); }
 
-// e^x for |x| <= 87, where the scale is a normal number; x is floats or a pair.
+// e^x, or e^-x where `sign` is -1, for |x| <= 87, where t is a normal number; x is floats or a
+// pair.
 OGIVE_INLINE floats high_of(floats x) { return x; }
 OGIVE_INLINE floats high_of(float_pair x) { return x.high; }
-template <class Argument>
+template <int sign = 1, bool longer = false, class Argument>
 OGIVE_INLINE power_lanes exp_lanes(Argument x) {
   const floats high = high_of(x);
-  const floats shifted = fma(high, sixteenths_of_log2_e, float_shifter);
+  const floats shifted = fma(high, sign * sixteenths_of_log2_e, float_shifter);
   const floats n = shifted - float_shifter;
-  // x = n ln2/16 + r: the first step is exact, the second leaves r right to 2^-30.
-  floats r = fma(n, -ln2_16_low, fma(n, -ln2_16_high, high));
+  // sign x = n ln2/16 + sign r: the first step is exact, the second leaves r right to 2^-30.
+  floats r = fma(n, -sign * ln2_16_rest, fma(n, -sign * ln2_16, high));
   if constexpr (__is_same(Argument, float_pair)) r += x.low;
-  return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
+  // The last addition makes the one rounding of the size of p.
+  floats tail;
+  if constexpr (longer) {
+    const floats q = fma(r, exp_longer_tail[2], sign * exp_longer_tail[1]);
+    tail = fma(r * r, fma(q, r, exp_longer_tail[0]), lookup(exp2_whole_rest, words(shifted)));
+  } else {
+    tail = fma(r * r, fma(r, sign * exp_tail[1], exp_tail[0]), exp2_rest_at(shifted));
+  }
+  return {power_of_two(shifted), sign > 0 ? tail + r : tail - r};
 }
 
 // e^(-x^2) for |x| <= 9.3: the square is never rounded, since the remainder takes it inside one
 // fma.
 OGIVE_INLINE power_lanes exp_of_minus_square(floats x) {
-  const floats shifted = fma(x * x, -sixteenths_of_log2_e, float_shifter);
+  const floats square = x * x;
+  const floats shifted = fma(square, -sixteenths_of_log2_e, float_shifter);
   const floats n = shifted - float_shifter;
-  const floats r = fma(n, -ln2_16_low, -fma(x, x, n * ln2_16_high));
-  return power(fma(r * r, fma(r, exp_tail[1], exp_tail[0]), r), words(shifted));
+  // -r, as above; what is missing is small. Where e^r is next to 1 so is the result, which is next
+  // to a tie for erf: there is no constant in the polynomial.
+  const floats r = fma(n, ln2_16, square) + fma(n, ln2_16_rest, fma(x, x, -square));
+  const floats q = fma(fma(r, exp_longer_tail[2], -exp_longer_tail[1]), r, exp_longer_tail[0]);
+  const floats tail = fma(r * r, q, lookup(exp2_whole_rest, words(shifted)));
+  return {power_of_two(shifted), tail - r};
 }
 
-// e^x - 1 before and after it is added up: e^x = one + linear + rest, where `one` = 2^(n/16) to 12
-// bits and linear = one r. Nothing is lost where e^x is next to 1: there one = 1 and r = x.
-struct exp_parts_lanes {
-  floats one, linear, rest;
-};
-OGIVE_INLINE exp_parts_lanes exp_parts(floats x) {
-  const floats shifted = fma(x, sixteenths_of_log2_e, float_shifter), n = shifted - float_shifter;
-  const floats exact = fma(n, -ln2_16_high, x), r = fma(n, -ln2_16_low, exact);
-  const floats r_low = fma(n, -ln2_16_low, exact - r);
-  const floats tail = fma(fma(r, exp_longer_tail[2], exp_longer_tail[1]), r, exp_longer_tail[0]);
-  const floats square = fma(r * r, tail, r_low);
-  const words z = words(shifted);
-  const floats one = lookup(exp2_high, z), missing = lookup(exp2_low, z);
-  const floats linear = one * r, lost = fma(one, r, -linear);
-  const floats rest = fma(one + missing, square, fma(missing, r, lost)) + missing;
-  const floats scale = floats(((z << 19) & 0xff800000u) + 0x3f800000u);
-  return {one * scale, linear * scale, rest * scale};
-}
-
-// e^x - 1 as a pair, for |x| <= 87.
+// e^x - 1 as a pair, for -87 <= x <= 0. With x = n ln2/16 + r and t = 2^(n/16), but for the rest of
+// it, it is (t - 1) + t r + t (e^r - 1 - r + rest (1 + r)). Nothing is lost where e^x is next to 1:
+// there t = 1 and r = x.
 OGIVE_INLINE float_pair expm1_lanes(floats x) {
-  const exp_parts_lanes e = exp_parts(x);
-  const floats whole = e.one - 1; // exact, or the larger of the two is
-  const floats lost = e.one > all(1) ? (e.one - whole) - 1 : e.one - (whole + 1);
-  const floats high = whole + e.linear;
-  return {high, ((whole - high) + e.linear) + (e.rest + lost)};
+  const floats shifted = fma(x, sixteenths_of_log2_e, float_shifter), n = shifted - float_shifter;
+  const floats exact = fma(n, -ln2_16, x), r = fma(n, -ln2_16_rest, exact);
+  const floats r_low = fma(n, -ln2_16_rest, exact - r);
+  const floats q = fma(fma(r, exp_longer_tail[2], exp_longer_tail[1]), r, exp_longer_tail[0]);
+  const floats rest = lookup(exp2_whole_rest, words(shifted));
+  const floats tail = fma(r * r, q, fma(rest, r, r_low + rest)), t = power_of_two(shifted);
+  const floats whole = t - 1, linear = t * r, high = whole + linear;
+  const floats lost = fma(t, r, -linear) + (t - (whole + 1));
+  return {high, ((whole - high) + linear) + fma(t, tail, lost)};
 }
 
 // log(1 + e^-|x|) as a pair, for |x| <= 87.
 OGIVE_INLINE float_pair log1p_exp_lanes(floats x) {
-  const float_pair parts = exp_lanes(floats(words(x) | sign_bit)).scaled();
-  const float_pair u = exact_sum(parts.high, parts.low);
+  const power_lanes e = exp_lanes<-1>(magnitude(x));
+  const floats high = fma(e.t, e.p, e.t);
+  const float_pair u = {high, fma(e.t, e.p, e.t - high)};
   // 16 u rounded; u = 1 stays with 15/16.
   const words j = words(least(u.high, all(0x1.ep-1f)) + 0x1.8p19f);
   const floats c = lookup(inverse, j), product = u.high * c;
@@ -189,63 +190,56 @@ OGIVE_INLINE float_pair log1p_exp_lanes(floats x) {
   return {sum.high, fma(t * t, g, sum.low + (lookup(log_low, j) + missed))};
 }
 
-// 1/(1 + e^-x) as q + q e, q = 1/d rounded and e what that misses of 1: for |x| <= 87.
-struct logistic_lanes {
-  floats q, e;
+// 1 + t (1 + p) = d + low and q = 1/d, for a power t (1 + p): no pair of the power is formed, since
+// what rounding d loses follows from the larger of 1 and t, from which d is an exact distance.
+struct over_one_plus {
+  floats d, low, q;
+  OGIVE_INLINE explicit over_one_plus(power_lanes e) {
+    d = fma(e.t, e.p, e.t) + 1;
+    const floats large = greatest(e.t, all(1)), small = least(e.t, all(1));
+    low = fma(e.t, e.p, small - (d - large));
+    q = 1 / d;
+  }
+  // What y misses of x/(1 + e), relative to 1/d.
+  OGIVE_INLINE floats rest(floats x, floats y) const { return fnma(y, low, fnma(y, d, x)); }
 };
-template <class Argument> // floats or a pair
-OGIVE_INLINE logistic_lanes logistic(Argument x) {
-  const float_pair parts = exp_lanes(-x).scaled(), power = exact_sum(parts.high, parts.low);
-  const floats big = greatest(power.high, all(1)), small = least(power.high, all(1));
-  const float_pair d = exact_sum(big, small);
-  const floats low = d.low + power.low, q = 1 / d.high;
-  return {q, fma(-q, low, fma(-q, d.high, 1))};
-}
 
+// 1/(1 + e^-u), for |u| <= 87; floats or a pair.
+template <class Argument>
+OGIVE_INLINE positive_lanes logistic(Argument u) {
+  const over_one_plus s(exp_lanes<-1>(u));
+  return {{s.q, s.rest(all(1), s.q), s.q}};
+}
 // x/(1 + e^-u).
 template <class Argument>
-OGIVE_INLINE float_pair gate_value(floats x, Argument u) {
-  const logistic_lanes s = logistic(u);
+OGIVE_INLINE fused_lanes gate_value(floats x, Argument u) {
+  const over_one_plus s(exp_lanes<-1>(u));
   const floats y = x * s.q;
-  return {y, fma(y, s.e, fma(x, s.q, -y))};
+  return {y, s.rest(x, y), s.q};
 }
-// e = e^-|u| and 1/(1 + e) = q (1 + miss).
+// e = t (1 + p) = e^-|u| and 1/(1 + e) = q (1 + miss).
 struct gate_lanes {
-  float_pair e, d;
-  floats q, miss;
-  template <class Argument>
-  OGIVE_INLINE explicit gate_lanes(Argument size) {
-    const float_pair parts = exp_lanes(-size).scaled();
-    e = exact_sum(parts.high, parts.low);
-    const float_pair sum = exact_sum(all(1), e.high);
-    d = {sum.high, sum.low + e.low};
-    q = 1 / d.high;
-    miss = fma(-q, d.low, fma(-q, d.high, 1));
+  power_lanes e;
+  floats d, low, q, miss; // 1 + e = d + low
+  OGIVE_INLINE explicit gate_lanes(power_lanes power) : e(power) {
+    d = fma(e.t, e.p, e.t) + 1;
+    low = fma(e.t, e.p, e.t - (d - 1)); // d - 1 is exact, since e <= 1
+    q = 1 / d;
+    miss = fnma(q, low, fnma(q, d, 1));
   }
   // 1/(1 + e^-u)
   OGIVE_INLINE float_pair logistic(floats u) const {
-    const float_pair s = select(u < 0, product(q, e), {q, floats{}});
-    return {s.high, fma(miss, s.high, s.low)};
+    const floats g = q * e.t, lost = fma(q, e.t, -g);
+    const floats rest = fma(g, miss, lost);
+    return select(u < 0, {g, fma(g + rest, e.p, rest)}, {q, q * miss});
   }
-  // e/(1 + e)^2
-  OGIVE_INLINE float_pair bell() const {
-    const float_pair g = product(q, product(q, e));
-    return {g.high, fma(2 * miss, g.high, g.low)};
-  }
-  // The slope of x/(1 + e^-u) at x = -a, for a u that is odd in x: e w/(1 + e)^2 with
-  // w = 1 + e - a u'(a). w cancels next to its root, where kernels take a polynomial instead.
-  OGIVE_INLINE float_pair slope(float_pair a_slope) const {
-    const float_pair difference = any_exact_sum(d.high, -a_slope.high);
-    const float_pair w = {difference.high, difference.low + (d.low - a_slope.low)};
-    const float_pair g = product(product(q, e), product(q, w));
-    return {g.high, fma(2 * miss, g.high, g.low)};
+  // factor e/(1 + e)^2, for a power of two
+  OGIVE_INLINE signed_slope bell(float factor = 1) const {
+    const floats t = factor == 1 ? e.t : e.t * factor, g = q * t, b = g * q;
+    const floats lost = fma(fma(q, t, -g), q, fma(g, q, -b)), rest = fma(b, miss + miss, lost);
+    return {b, fma(b + rest, e.p, rest)};
   }
 };
-// What goes up from 0 on the left goes up to 1 on the right: the slope at x from that at -|x|.
-OGIVE_INLINE float_pair slope_on_side_of(floats x, float_pair left) {
-  const float_pair sum = exact_sum(all(1), -left.high);
-  return select(x < 0, left, {sum.high, sum.low - left.low});
-}
 
 } // namespace
 } // namespace ogive::OGIVE_ISA

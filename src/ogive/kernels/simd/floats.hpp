@@ -50,6 +50,30 @@ OGIVE_INLINE floats fma(floats a, float b, floats c) { return fma(a, all(b), c);
 OGIVE_INLINE floats fma(floats a, floats b, float c) { return fma(a, b, all(c)); }
 OGIVE_INLINE floats fma(floats a, float b, float c) { return fma(a, all(b), all(c)); }
 
+// c - a b, rounded once: the same bits as fma(-a, b, c), without an instruction for the negation.
+OGIVE_FMA floats fnma(floats a, floats b, floats c) {
+#if defined(__AVX512F__)
+  return floats(_mm512_fnmadd_ps(__m512(a), __m512(b), __m512(c)));
+#elif defined(__AVX2__)
+  return floats(_mm256_fnmadd_ps(__m256(a), __m256(b), __m256(c)));
+#else
+  return fma(-a, b, c);
+#endif
+}
+OGIVE_INLINE floats fnma(floats a, floats b, float c) { return fnma(a, b, all(c)); }
+
+OGIVE_INLINE floats square_root(floats x) {
+#if defined(__AVX512F__)
+  return floats(_mm512_sqrt_ps(__m512(x)));
+#elif defined(__AVX2__)
+  return floats(_mm256_sqrt_ps(__m256(x)));
+#else
+  floats r;
+  for (int i = 0; i < lanes; ++i) r[i] = __builtin_sqrtf(x[i]);
+  return r;
+#endif
+}
+
 // The second where either is NaN, as the instruction has it.
 OGIVE_INLINE floats least(floats a, floats b) {
 #if defined(__AVX512F__)
@@ -72,9 +96,36 @@ OGIVE_INLINE floats greatest(floats a, floats b) {
 
 constexpr std::uint32_t sign_bit = 0x80000000u;
 OGIVE_INLINE floats magnitude(floats x) { return floats(words(x) & ~sign_bit); }
-// x, whose sign is free to be set, with the sign of another.
+// |x| with the sign of another; `with_sign_of` where x has none. GCC does not find the one
+// instruction for them.
+OGIVE_INLINE floats copy_sign(floats x, floats sign) {
+#if defined(__AVX512F__)
+  return floats(
+      _mm512_ternarylogic_epi32(__m512i(x), __m512i(sign), __m512i(words{} + sign_bit), 0xd8));
+#else
+  return floats((words(x) & ~sign_bit) | (words(sign) & sign_bit));
+#endif
+}
 OGIVE_INLINE floats with_sign_of(floats positive, floats x) {
+#if defined(__AVX512F__)
+  return copy_sign(positive, x);
+#else
   return floats(words(positive) | (words(x) & sign_bit));
+#endif
+}
+
+// x with its sign flipped where another is negative, -0 included.
+OGIVE_INLINE floats flip_sign(floats x, floats sign) {
+#if defined(__AVX512F__)
+  return floats(
+      _mm512_ternarylogic_epi32(__m512i(x), __m512i(sign), __m512i(words{} + sign_bit), 0x78));
+#else
+  return floats(words(x) ^ (words(sign) & sign_bit));
+#endif
+}
+// One of two numbers by the sign of x, that of -0 included.
+OGIVE_INLINE floats by_sign(floats x, float negative, float otherwise) {
+  return mask(x) < 0 ? all(negative) : all(otherwise);
 }
 
 // table[i mod 16]: permutes where there are any, since a gather costs ten times
@@ -89,6 +140,25 @@ OGIVE_FMA floats lookup(const float (&table)[16], words i) {
 #else
   floats r;
   for (int k = 0; k < lanes; ++k) r[k] = table[i[k] & 15];
+  return r;
+#endif
+}
+
+// table[i mod 32].
+OGIVE_FMA floats lookup(const float (&table)[32], words i) {
+#if defined(__AVX512F__)
+  return floats(
+      _mm512_permutex2var_ps(_mm512_load_ps(table), __m512i(i), _mm512_load_ps(table + 16)));
+#elif defined(__AVX2__)
+  __m256 part[4];
+  for (int k = 0; k < 4; ++k)
+    part[k] = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8 * k), __m256i(i));
+  const __m256 by_8 = __m256(i << 28), low = _mm256_blendv_ps(part[0], part[1], by_8);
+  const __m256 high = _mm256_blendv_ps(part[2], part[3], by_8);
+  return floats(_mm256_blendv_ps(low, high, __m256(i << 27)));
+#else
+  floats r;
+  for (int k = 0; k < lanes; ++k) r[k] = table[i[k] & 31];
   return r;
 #endif
 }
@@ -122,6 +192,30 @@ OGIVE_INLINE bool everywhere(mask x) {
   std::int32_t every = -1;
   for (int i = 0; i < lanes; ++i) every &= x[i];
   return every == -1;
+#endif
+}
+
+// One bit of each lane, the first lane's in the lowest.
+OGIVE_INLINE std::uint32_t packed(mask x) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask(__m512i(x));
+#elif defined(__AVX2__)
+  return static_cast<std::uint32_t>(_mm256_movemask_ps(__m256(x)));
+#elif defined(__SSE2__)
+  return static_cast<std::uint32_t>(_mm_movemask_ps(__m128(x)));
+#else
+  std::uint32_t bits = 0;
+  for (int i = 0; i < lanes; ++i) bits |= (x[i] & 1u) << i;
+  return bits;
+#endif
+}
+
+// The bits of x >= y, which NaN passes.
+OGIVE_INLINE std::uint32_t packed_from(floats x, floats y) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(__m512(x), __m512(y), _CMP_NLT_UQ);
+#else
+  return packed(~(x < y));
 #endif
 }
 

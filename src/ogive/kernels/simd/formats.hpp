@@ -18,9 +18,14 @@ struct half {
 struct bfloat {
   std::uint16_t bits;
 };
-// Whether a format is one of these two.
+// What loops ask of a format: whether it is one of these two, a float itself, or one whose numbers
+// are all floats.
 template <class T>
-constexpr bool is_half = sizeof(T) == 2;
+constexpr bool is_half = __is_same(T, half) || __is_same(T, bfloat);
+template <class T>
+constexpr bool is_float = __is_same(T, float);
+template <class T>
+constexpr bool within_floats = is_half<T> || is_float<T>;
 
 OGIVE_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::uint32_t, x); }
 OGIVE_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
@@ -138,19 +143,54 @@ OGIVE_INLINE void store(floats x, half *to) {
 #endif
 }
 
+// The first n < lanes elements. Behind them are zeros, or what lay there.
+#if defined(__AVX512BW__) && defined(__AVX512VL__)
+OGIVE_INLINE __m256i some_shorts(const void *from, std::ptrdiff_t n) {
+  return _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << n) - 1), from);
+}
+OGIVE_INLINE floats load_first(const half *from, std::ptrdiff_t n) {
+  return floats(_mm512_cvtph_ps(some_shorts(from, n)));
+}
+OGIVE_INLINE floats load_first(const bfloat *from, std::ptrdiff_t n) {
+  return float_of(words(_mm512_cvtepu16_epi32(some_shorts(from, n))) << 16);
+}
+OGIVE_INLINE floats load_first(const float *from, std::ptrdiff_t n) {
+  return floats(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from));
+}
+OGIVE_INLINE void store_first(floats x, std::ptrdiff_t n, float *to) {
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), __m512(x));
+}
+template <class T>
+OGIVE_INLINE void store_first(floats x, std::ptrdiff_t n, T *to) {
+  alignas(32) T all[lanes];
+  store(x, all);
+  _mm256_mask_storeu_epi16(to, static_cast<__mmask16>((1u << n) - 1),
+                           _mm256_load_si256(reinterpret_cast<const __m256i *>(all)));
+}
+#else
+template <class T>
+OGIVE_INLINE floats load_first(const T *from, std::ptrdiff_t n) {
+  alignas(64) T some[lanes] = {};
+  for (std::ptrdiff_t k = 0; k < n; ++k) some[k] = from[k];
+  return load(some);
+}
+template <class T>
+OGIVE_INLINE void store_first(floats x, std::ptrdiff_t n, T *to) {
+  alignas(64) T all[lanes];
+  store(x, all);
+  for (std::ptrdiff_t k = 0; k < n; ++k) to[k] = all[k];
+}
+#endif
+
 // Elements from one format to another, elsewhere in memory: the last vector meets the one before
-// it, and fewer elements than one has go through a buffer.
+// it.
 template <class From, class To>
 [[gnu::noinline]] inline void convert_all(const From *from, To *to, std::ptrdiff_t n) {
   std::ptrdiff_t i = 0;
   for (; i + lanes <= n; i += lanes) store(load(from + i), to + i);
   if (i == n) return;
   if (n > lanes) return store(load(from + n - lanes), to + n - lanes);
-  alignas(64) From rest[lanes] = {};
-  alignas(64) To converted[lanes];
-  for (std::ptrdiff_t k = 0; i + k < n; ++k) rest[k] = from[i + k];
-  store(load(rest), converted);
-  for (std::ptrdiff_t k = 0; i + k < n; ++k) to[i + k] = converted[k];
+  store_first(load_first(from, n), n, to);
 }
 template <class T>
 inline void widen_all(const T *from, float *to, std::ptrdiff_t n) {

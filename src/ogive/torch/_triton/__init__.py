@@ -18,18 +18,20 @@ from .._formats import FLOATS
 from . import elementwise, row_functions, threshold_rows
 from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
+from .focal_losses import focal, sigmoid_focal
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
-from .row_functions import FORWARD, FROM_OUTPUT
 
 __all__ = [
     "KERNELS",
     "binary_cross_entropy",
     "cross_entropy",
+    "focal",
     "gated",
     "gumbel_softmax",
     "linear_cross_entropy",
     "rows",
     "sampled",
+    "sigmoid_focal",
     "supported",
     "taken",
     "unary",
@@ -37,11 +39,16 @@ __all__ = [
 
 KERNELS: dict[str, Callable[..., Any]] = {
     kernel.__name__: kernel
-    for kernel in (binary_cross_entropy, cross_entropy, gumbel_softmax, linear_cross_entropy)
+    for kernel in (
+        binary_cross_entropy,
+        cross_entropy,
+        focal,
+        gumbel_softmax,
+        linear_cross_entropy,
+        sigmoid_focal,
+    )
 }
 """Losses and random rows, each with a kernel of its own."""
-LOGITS = {"linear_cross_entropy": "cross_entropy"}
-"""Kernels that make logits in chunks, and the one that takes those and the other options."""
 
 
 def supported(
@@ -57,17 +64,15 @@ def supported(
         return False
     match find(name).kind:
         case "unary":
-            return elementwise.program(name, mode.removeprefix("sampled_")) is not None
+            return elementwise.program(name, mode) is not None
         case "gated":
             return mode in ("value", "backward")
         case "rows" if name in KERNELS:
             return mode in ("value", "backward")
         case "rows" if name in threshold_rows.POWERS:
-            short = tensor.dim() == 0 or tensor.shape[-1] <= row_functions.LONGEST_BLOCK
-            return short and mode in ("value", "backward_from_output")
+            return mode in ("value", "backward_from_output")
         case "rows":
-            have = {"value": FORWARD, "backward_from_output": FROM_OUTPUT}
-            return name in have.get(mode, ())
+            return mode in row_functions.MODES.get(name, ())
         case _:
             there_is_one = name in KERNELS and mode in ("value", "value_and_grad")
             return there_is_one and are_usual(name, options or {})
@@ -93,8 +98,9 @@ def taken(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def options_of(name: str) -> frozenset[str]:
-    own = frozenset(inspect.signature(KERNELS[name]).parameters)
-    return own | options_of(LOGITS[name]) if name in LOGITS else own
+    """What the kernel takes; of one that makes logits in chunks, also what that of those takes."""
+    own, logits = frozenset(inspect.signature(KERNELS[name]).parameters), find(name).loss_of
+    return own | options_of(logits) if logits else own
 
 
 def rows(

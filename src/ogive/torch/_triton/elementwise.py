@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -17,7 +16,8 @@ from ogive.calls.codegen import generated
 from ogive.catalog import find
 from ogive.formula import tape
 
-from . import draws, seam, source
+from . import draws, floats, seam, source
+from .numbers import bits, halves, number_of
 from .storage import widen
 
 Parameters = Sequence["float | torch.Tensor"]
@@ -33,28 +33,51 @@ def program(name: str, mode: str) -> tape.Program | None:
     return tape.with_parameters(name, (ORDERS[mode],)) if mode in ORDERS else None
 
 
-def unary_source(name: str, mode: str, given: str) -> str:
+def unary_source(name: str, mode: str, arithmetic: str, given: str) -> str:
     """The kernel of a unary function's mode as text.
 
-    ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor; or it is
-    "random": then all of them are one random number per element, between two and from a seed.
+    ``given`` has a letter for each parameter: "n" for a number, "t" for a tensor, "w" for one that
+    a pair of floats holds; or it is "random": then all of them are one random number per element,
+    between two and from a seed.
     """
     steps = program(name, mode)
     assert steps is not None
-    pulled = mode.startswith("backward")
+    pulled, pairs = mode.startswith("backward"), arithmetic == "pairs"
     count = len(tape.defaults(name)) if given == RANDOM else len(given)
     names = [f"p{k}" for k in range(count)]
+    inputs = ["dy", "x"] if pulled else ["x"]
     lines = [
-        *_opening(["dy", "x"] if pulled else ["x"], ["out"], given),
-        f"x = m.{'output' if mode.endswith('output') else 'argument'}(x_given)",
-        *_parameters(given),
-        *source.written(steps, ["x", *names], ["y"], indent="").splitlines(),
-        *(["y = m.sign_kept(y, x)"] if mode == "value" and _keeps_sign(name, steps) else []),
-        *(["y = m.times(dy_given, y, tl.float32)"] if pulled else []),
-        "y = m.finished(y, x_given, out_.dtype.element_ty)",
-        "tl.store(out_ + at, y, mask=inside)",
+        *_opening(inputs, "out", wide=mode == "second_derivative"),
+        *_argument("x", "output" if mode.endswith("output") else "argument", pairs),
+        *_parameters(given, pairs),
+        *source.written(steps, ["x", *names], ["y"], pairs),
+        *(_through_roots("y", name, ORDERS[mode]) if pairs and mode in ORDERS else []),
+        *(["y = m.sign_kept(y, x_given)"] if mode == "value" and _keeps_sign(name, steps) else []),
+        *([f"y = m.times({_upstream('dy', pairs)}, y)"] if pulled else []),
+        "tl.store(out_ + at, m.finished(y, x_given, out_.dtype.element_ty), mask=inside)",
     ]
-    return _definition(f"{name}_{mode}", lines, ["dy", "x"] if pulled else ["x"], ["out"], given)
+    return _definition(f"{name}_{mode}", lines, inputs, ["out"], given, pairs)
+
+
+def _argument(x: str, kind: str, pairs: bool) -> list[str]:
+    """An input as a function's argument and, in pairs, as a factor of its result."""
+    lines = [f"{x} = m.argument({x}_given)" if pairs else f"{x} = m.{kind}({x}_given)"]
+    if pairs:
+        factor = "output" if kind == "output" else "factor"
+        lines.append(f"{x}_factor = m.{factor}({x}_given, ranged)")
+    return lines
+
+
+def _upstream(dy: str, pairs: bool) -> str:
+    return f"m.unbounded({dy}_given, ranged)" if pairs else f"{dy}_given"
+
+
+def _through_roots(result: str, name: str, order: int) -> list[str]:
+    """Lines that replace a derivative next to its zeros."""
+    return [
+        f"{result} = m.through({result}, x_given, {', '.join(map(repr, root))})"
+        for root in floats.ROOTS.get((name, order), [])
+    ]
 
 
 def _keeps_sign(name: str, steps: tape.Program) -> bool:
@@ -64,35 +87,40 @@ def _keeps_sign(name: str, steps: tape.Program) -> bool:
     return flat and claims is not None and math.copysign(1, claims.limits[0]) < 0
 
 
-def gated_source(name: str, mode: str) -> str:
+def gated_source(name: str, mode: str, arithmetic: str) -> str:
     """The kernel of a f(b), or of its gradients by a and b."""
+    gate, pairs = find(name).gate, arithmetic == "pairs"
     orders = (0,) if mode == "value" else (0, 1)
-    steps = tape.with_parameters(find(name).gate, orders)
-    inputs, outputs = (["a", "b"], ["y"]) if mode == "value" else (["dy", "a", "b"], ["da", "db"])
+    steps = tape.with_parameters(gate, orders)
+    inputs, outputs = (["a", "x"], ["y"]) if mode == "value" else (["dy", "a", "x"], ["da", "db"])
     lines = [
-        *_opening(inputs, outputs, ""),
-        "x = m.argument(b_given)",
-        *source.written(steps, ["x"], ["f", "slope"][: len(orders)], indent="").splitlines(),
+        *_opening(inputs, outputs[0]),
+        *_argument("x", "argument", pairs),
+        *source.written(steps, ["x"], ["f", "slope"][: len(orders)], pairs),
     ]
     if mode == "value":
-        lines.append("y = m.product(a_given, f, y_.dtype.element_ty)")
+        lines.append(f"y = m.product(a_given, f{', ranged' if pairs else ''})")
     else:
         lines += [
-            "da = m.times(dy_given, f, da_.dtype.element_ty)",
-            # A factor of exactly 0 lets nothing through, whatever it meets.
-            "db = m.times_both(dy_given, a_given, slope, db_.dtype.element_ty)",
+            *(_through_roots("slope", gate, 1) if pairs else []),
+            f"dy = {_upstream('dy', pairs)}",
+            "da = m.times(dy, f)",
+            # The outer product last: dy a alone might overflow.
+            f"db = m.times(dy, m.times({_upstream('a', pairs)}, slope))",
         ]
     lines += [
-        f"tl.store({o}_ + at, m.finished({o}, b_given, {o}_.dtype.element_ty), mask=inside)"
+        f"tl.store({o}_ + at, m.finished({o}, x_given, {o}_.dtype.element_ty), mask=inside)"
         for o in outputs
     ]
-    return _definition(f"{name}_{mode}", lines, inputs, outputs, "")
+    return _definition(f"{name}_{mode}", lines, inputs, outputs, "", pairs)
 
 
-def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
+def _opening(inputs: list[str], output: str, wide: bool = False) -> list[str]:
     return [
         "at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)",
         "inside = at < n",
+        # Products of few factors in the range of float16 are within that of float32.
+        f"ranged: tl.constexpr = {wide or f'{output}_.dtype.element_ty != tl.float16'}",
         *(f"{i}_given = widen(tl.load({i}_ + at, mask=inside, other=0.0))" for i in inputs),
     ]
 
@@ -100,26 +128,33 @@ def _opening(inputs: list[str], outputs: list[str], given: str) -> list[str]:
 RANDOM = "random"
 
 
-def _parameters(given: str) -> list[str]:
+def _parameters(given: str, pairs: bool) -> list[str]:
     if given == RANDOM:  # a formula of their mean has it from two that are the same
-        return ["p0 = between(p0_, at, p1_, p2_)", "p1 = p0"]
-    # A number comes as its bits: a Python float would be passed on as a float32.
-    return [
-        f"p{k} = p{k}_.to(tl.int64).to(tl.float64, bitcast=True)"
-        if each == "n"
-        else f"p{k} = m.widen(tl.load(p{k}_ + (at // p{k}_inner) % p{k}_count, mask=inside))"
-        for k, each in enumerate(given)
-    ]
+        between = "between_pairs" if pairs else "between"
+        return [f"p0 = {between}(p0_, at, p1_, p2_)", "p1 = p0"]
+    # A number comes as bits: a Python float would be passed on as a float32.
+    if pairs:
+        number = "m.parameter(p{k}_, p{k}_e, ranged)"
+    else:
+        number = "p{k}_.to(tl.int64).to(tl.float64, bitcast=True)"
+    load = "tl.load(p{k}{low}_ + (at // p{k}_inner) % p{k}_count, mask=inside)"
+    high, low = load.replace("{low}", ""), load.replace("{low}", "_low")
+    tensor = f"({high},)" if pairs else f"m.widen({high})"
+    kinds = {"n": number, "t": tensor, "w": f"({high}, {low})"}
+    return [f"p{k} = {kinds[each].replace('{k}', str(k))}" for k, each in enumerate(given)]
 
 
 def _definition(
-    name: str, lines: list[str], inputs: list[str], outputs: list[str], given: str
+    name: str, lines: list[str], inputs: list[str], outputs: list[str], given: str, pairs: bool
 ) -> str:
     arguments = [f"{each}_" for each in [*inputs, *outputs]]
     for k, each in enumerate("nnn" if given == RANDOM else given):
-        arguments += (
-            [f"p{k}_: tl.int64"] if each == "n" else [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
-        )
+        tensor = [f"p{k}_", f"p{k}_inner", f"p{k}_count"]
+        arguments += {
+            "n": [f"p{k}_: tl.int64", *([f"p{k}_e"] if pairs and given != RANDOM else [])],
+            "t": tensor,
+            "w": [f"p{k}_low_", *tensor],
+        }[each]
     head = f"def ogive_{name}({', '.join(arguments)}, n, BLOCK: tl.constexpr):\n"
     return head + "".join(f"    {line}\n" for line in lines)
 
@@ -128,19 +163,24 @@ def _definition(
 def kernel(name: str, mode: str, arithmetic: str, given: str) -> Any:
     """The compiled-on-call Triton kernel of a function's mode."""
     gated = find(name).kind == "gated"
-    text = gated_source(name, mode) if gated else unary_source(name, mode, given)
+    if gated:
+        text = gated_source(name, mode, arithmetic)
+    else:
+        text = unary_source(name, mode, arithmetic, given)
     scope: dict[str, Any] = {
         "tl": tl,
         "m": import_module(f".{arithmetic}", __package__),
         "widen": widen,
         "between": draws.between,
+        "between_pairs": draws.between_pairs,
         "__name__": __name__,
     }
     # Triton reads a kernel's source as the inspect module finds it.
     what = f"{name} {mode} {arithmetic} {given}"
     function = generated(f"ogive_{name}_{mode}", text, scope, what)
     of_each = "nnn" if given == RANDOM else given
-    numbers = [f"p{k}_" for k, each in enumerate(of_each) if each == "n"]
+    numbers = [f"p{k}_{e}" for k, each in enumerate(of_each) if each == "n" for e in ("", "e")]
+    numbers = [each for each in numbers if f"{each}:" in text or f"{each}," in text]
     return triton.jit(function, do_not_specialize=numbers)
 
 
@@ -149,7 +189,7 @@ def arithmetic_of(name: str, mode: str, dtype: torch.dtype) -> str:
     if dtype == torch.float64:
         return "full"
     steps = program(name, mode) if find(name).kind == "unary" else None
-    return "single" if steps is not None and source.is_exact(steps) else "double"
+    return "single" if steps is not None and source.is_exact(steps) else "pairs"
 
 
 def unary(
@@ -160,11 +200,23 @@ def unary(
     x = tensors[-1]
     out = torch.empty_like(x)
     given = list(parameters) or list(tape.defaults(name))
-    numbers = "".join("t" if isinstance(p, torch.Tensor) else "n" for p in given)
+    arithmetic, kinds = arithmetic_of(name, mode, x.dtype), ""
     arguments: list[Any] = []
     for p in given:
-        arguments += _tensor_parameter(p, out) if isinstance(p, torch.Tensor) else [_bits(p)]
-    made = kernel(name, mode, arithmetic_of(name, mode, x.dtype), numbers)
+        if not isinstance(p, torch.Tensor):
+            kind, more = "n", number_of(p) if arithmetic == "pairs" else [bits(p)]
+        elif arithmetic != "pairs":
+            kind, more = "t", _tensor_parameter(p, out, torch.float64)
+        elif p.dtype == torch.float64:
+            high, low = halves(p)
+            kind = "w"
+            more = _tensor_parameter(low, out, torch.float32)[:1]
+            more += _tensor_parameter(high, out, torch.float32)
+        else:
+            kind, more = "t", _tensor_parameter(p, out, torch.float32)
+        kinds += kind
+        arguments += more
+    made = kernel(name, mode, arithmetic, kinds)
     _launch(made, [*(_like(t, out) for t in tensors), out], arguments, out.numel())
     return out
 
@@ -175,8 +227,9 @@ def sampled(
     """A function whose parameter is a random number per element, in C order, between two."""
     given = [t.contiguous() for t in tensors]
     out = torch.empty_like(given[-1])
-    made = kernel(name, mode, arithmetic_of(name, mode, out.dtype), RANDOM)
-    arguments = draws.slope_arguments(seed, low, high)
+    arithmetic = arithmetic_of(name, mode, out.dtype)
+    made = kernel(name, mode, arithmetic, RANDOM)
+    arguments = draws.slope_arguments(seed, low, high, in_pairs=arithmetic == "pairs")
     _launch(made, [*(_like(t, out) for t in given), out], arguments, out.numel())
     return out
 
@@ -197,11 +250,6 @@ def _launch(made: Any, tensors: list[torch.Tensor], arguments: list[Any], n: int
         made[grid](*tensors, *arguments, n, BLOCK=BLOCK, num_warps=WARPS, enable_fp_fusion=False)
 
 
-def _bits(number: float) -> int:
-    bits: int = struct.unpack("q", struct.pack("d", float(number)))[0]
-    return bits
-
-
 def _like(t: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
     """The tensor in the result's format and order of memory, which is dense."""
     if t.dtype == out.dtype and t.shape == out.shape and t.stride() == out.stride():
@@ -209,16 +257,16 @@ def _like(t: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(out).copy_(t)
 
 
-def _tensor_parameter(p: torch.Tensor, out: torch.Tensor) -> list[Any]:
+def _tensor_parameter(p: torch.Tensor, out: torch.Tensor, dtype: torch.dtype) -> list[Any]:
     """A parameter as (tensor, inner, count): element i of the result, counted in the order of
     memory, takes number (i // inner) % count.
     """
-    wide = torch.broadcast_to(p.to(torch.float64), out.shape)
+    wide = torch.broadcast_to(p.to(dtype), out.shape)
     order = sorted(range(out.dim()), key=lambda d: (-out.stride()[d], d))
     sizes = [out.shape[d] for d in order]
     varying = [k for k, d in enumerate(order) if wide.stride(d) != 0 and out.shape[d] > 1]
     if not varying:
-        return [p.to(torch.float64).reshape(-1)[:1].contiguous(), 1, 1]
+        return [p.to(dtype).reshape(-1)[:1].contiguous(), 1, 1]
     first, last = varying[0], varying[-1]
     if len(varying) == last - first + 1:
         index = tuple(slice(None) if k in varying else 0 for k in range(len(order)))
@@ -227,5 +275,5 @@ def _tensor_parameter(p: torch.Tensor, out: torch.Tensor) -> list[Any]:
         for size in sizes[last + 1 :]:
             inner *= size
         return [values, inner, values.numel()]
-    values = torch.empty_like(out, dtype=torch.float64).copy_(wide)
+    values = torch.empty_like(out, dtype=dtype).copy_(wide)
     return [values, 1, values.numel()]

@@ -4,12 +4,6 @@
 import triton
 import triton.language as tl
 
-# Operations that are the same in every arithmetic, or in both of doubles, are `double`'s.
-from .double import neg as neg
-from .double import number as number
-from .double import split as split
-from .double import sqrt as sqrt
-from .double import widen as widen
 from .polynomials import f64, tanh_gap_near_full
 from .seam import library
 
@@ -18,6 +12,16 @@ FAR = tl.constexpr(2.0**500)
 BEYOND = tl.constexpr(2.0**200)
 TWO_OVER_SQRT_PI = tl.constexpr(1.1283791670955126)
 TWO_OVER_SQRT_PI_LOW = tl.constexpr(1.533545961316588e-17)
+
+
+@triton.jit
+def number(value: tl.constexpr):
+    return tl.full((), value, tl.float64)
+
+
+@triton.jit
+def widen(x):
+    return x.to(tl.float64)
 
 
 @triton.jit
@@ -31,24 +35,18 @@ def output(y):
 
 
 @triton.jit
-def product(a, b, kind: tl.constexpr):
+def product(a, b):
     return a * b
 
 
 @triton.jit
-def times(factor, slope, kind: tl.constexpr):
+def times(factor, slope):
     return tl.where(slope == 0, number(0.0), factor * slope)
 
 
 @triton.jit
-def times_both(dy, a, slope, kind: tl.constexpr):
-    # The outer product last: dy a alone might overflow.
-    return times(dy, times(a, slope, kind), kind)
-
-
-@triton.jit
 def sign_kept(y, x):
-    return tl.where(y == 0, x * 0.0, y)
+    return tl.where(y == 0, argument(x) * 0.0, y)
 
 
 @triton.jit
@@ -92,6 +90,21 @@ def ratio(a, b):
 @triton.jit
 def over(a, c: tl.constexpr, inverse: tl.constexpr):
     return a / f64(c)
+
+
+@triton.jit
+def neg(a):
+    return -a
+
+
+@triton.jit
+def split(x, c, below, above):
+    return tl.where(x <= c, below, above)
+
+
+@triton.jit
+def sqrt(a):
+    return tl.sqrt(a)
 
 
 @triton.jit

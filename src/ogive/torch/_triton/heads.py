@@ -3,87 +3,108 @@
 # mypy: ignore-errors
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
 
-from . import seam
-from .double import exp_of_minus, log1p_unit, reciprocal, tanh
-from .row_functions import bits, blocks, stored
-from .row_math import distances, greatest, joined, log1p, number, others, parameter, power
+from . import pairs, seam, wide
+from .numbers import bits, halves, pair_bits
+from .row_functions import blocks, inverse_of
+from .row_math import at_place, distance, distances, greatest, joined, others
 from .seam import library
 from .storage import widen
 
 
 @triton.jit
-def _tanh(x, FULL: tl.constexpr):
-    return library.tanh(x) if FULL else tanh(x)
-
-
-@triton.jit
 def _allowed(a, most: tl.constexpr):
     """A target, or NaN where it is not between 0 and its bound, or is infinite."""
-    return tl.where((a >= 0) & (a <= most) & (a < float("inf")), a, float("nan"))
+    bad = (a[0] < 0) | (a[0] > most) | (tl.abs(a[0]) == float("inf"))
+    return wide.undefined_where(bad, a)
 
 
 @triton.jit
 def _finite(a):
     """A weight, or NaN where it is infinite."""
-    return tl.where(tl.abs(a) < float("inf"), a, float("nan"))
+    return wide.undefined_where(tl.abs(a[0]) == float("inf"), a)
+
+
+@triton.jit
+def _weight(w_, w_low_, at, inside, KIND: tl.constexpr, FULL: tl.constexpr):
+    """Weights, which are doubles, floats or pairs of those."""
+    w = wide.load(w_, w_low_, at, inside, KIND == "pairs")
+    return _finite((w[0].to(tl.float64),) if FULL else w)
 
 
 @triton.jit
 def _logits(z_, at, inside, cap, CAPPED: tl.constexpr, FULL: tl.constexpr):
     """Logits, behind their softcap; -inf past the row's end."""
     z = widen(tl.load(z_ + at, mask=inside, other=0.0))
+    found = (z,)
     if CAPPED:
-        z = cap * _tanh(z.to(tl.float64) / cap, FULL)
-    return tl.where(inside, z, float("-inf"))
+        wide_z = (z.to(tl.float64),) if FULL else (z,)
+        found = wide.mul(cap, wide.tanh(wide.div(wide_z, cap)))
+    return pairs.with_high(found, tl.where(inside, found[0], float("-inf")))
 
 
 @triton.jit
-def _weights(
-    t_, w_, at, inside, label, smoothing, even, MODE: tl.constexpr, WEIGHTED: tl.constexpr,
-    SMOOTHED: tl.constexpr,
+def _targets(
+    t_, t_low_, w_, w_low_, at, inside, label, kept, even, MODE: tl.constexpr,
+    PAIRED: tl.constexpr, WEIGHTS: tl.constexpr, SMOOTHED: tl.constexpr, FULL: tl.constexpr,
 ):  # fmt: skip
     """What is asked of each class: q = w (t (1 - smoothing) + smoothing/n)."""
     if MODE == "labels":
-        q = tl.where(at == label, 1.0 - smoothing, number(0.0))
+        q = wide.select(at == label, kept, (tl.zeros((), kept[0].dtype),))
     else:
-        t = widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64)
-        q = _allowed(t, float("inf")) * (1.0 - smoothing)
+        t = wide.load(t_, t_low_, at, inside, PAIRED)
+        t = (widen(t[0]).to(tl.float64),) if FULL else pairs.with_high(t, widen(t[0]))
+        q = wide.mul(_allowed(t, float("inf")), kept)
     if SMOOTHED:
-        q = tl.where(inside, q + even, number(0.0))
-    if WEIGHTED:
-        q = q * _finite(tl.load(w_ + at, mask=inside, other=0.0))
+        q = wide.select(inside, wide.add(q, even), (tl.zeros((), kept[0].dtype),))
+    if WEIGHTS != "none":
+        q = wide.mul(q, _weight(w_, w_low_, at, inside, WEIGHTS, FULL))
     return q
 
 
 @triton.jit
-def _sums(z, q, at, inverse, FULL: tl.constexpr):
+def _sums(z, q, at, inverse):
     """A block's greatest logit, its place, the distances d from it, and the sums of a row: of e^d
     but for its own 1, of -d q, and of q at its place and elsewhere.
     """
     most, place = greatest(z, at)
     d = distances(z, at, most, place, inverse)
-    rest = others(power(d, FULL), at, place)
+    rest = others(wide.term(d), at, place)
     # A class that nothing is asked of adds nothing, also where its logit is -inf.
-    linear = tl.sum(tl.where(q == 0, number(0.0), -d * q), axis=0)
-    most_q = tl.sum(tl.where(at == place, q, number(0.0)), axis=0)
-    return most, place, d, rest, linear, most_q, others(q, at, place)
+    linear = wide.total(wide.where_not_zero(q, wide.mul(wide.neg(d), q)))
+    return most, place, d, rest, linear, at_place(q, at, place), others(q, at, place)
+
+
+@triton.jit
+def _factor(bits_, p_, BY_TENSOR: tl.constexpr, FULL: tl.constexpr):
+    """What multiplies the gradient: a number, or one that lies on the device."""
+    if BY_TENSOR:
+        h = tl.load(p_)
+        found = (h,) if FULL else (h, tl.load(p_ + 1))
+    else:
+        found = wide.parameter(bits_, FULL)
+    return found
 
 
 @triton.jit
 def cross_entropy_kernel(
     z_,
     t_,
+    t_low_,
     w_,
+    w_low_,
     factor_,
     loss_,
     dz_,
     n,
     ignored,
-    smoothing_: tl.int64,
+    factor_bits: tl.int64,
+    kept_: tl.int64,
     even_: tl.int64,
     z_loss_: tl.int64,
     cap_: tl.int64,
@@ -91,99 +112,135 @@ def cross_entropy_kernel(
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
     MODE: tl.constexpr,
-    WEIGHTED: tl.constexpr,
+    PAIRED: tl.constexpr,
+    WEIGHTS: tl.constexpr,
     SMOOTHED: tl.constexpr,
     CAPPED: tl.constexpr,
+    PENALISED: tl.constexpr,
     IGNORES: tl.constexpr,
     GRADIENT: tl.constexpr,
+    BY_TENSOR: tl.constexpr,
     FULL: tl.constexpr,
 ):
     """One row: after catalog/heads/cross_entropy.hpp, whose names it keeps."""
     row = tl.program_id(0).to(tl.int64)
     z_ += row * n
     dz_ += row * n
+    kind: tl.constexpr = dz_.dtype.element_ty
     at = tl.arange(0, BLOCK)
-    smoothing, z_loss = parameter(smoothing_), parameter(z_loss_)
-    cap, inverse = parameter(cap_), parameter(inverse_)
-    even = parameter(even_)
+    kept, even = wide.parameter(kept_, FULL), wide.parameter(even_, FULL)
+    z_loss, cap = wide.parameter(z_loss_, FULL), wide.parameter(cap_, FULL)
+    inverse = wide.parameter(inverse_, FULL)
+    zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
     label = 0
-    own = number(1.0)
+    own = one
     counts = True
     if MODE == "labels":
         label = tl.load(t_ + row)
+        known = (label >= 0) & (label < n)
         if IGNORES:
             counts = label != ignored
-        if WEIGHTED:
-            known = (label >= 0) & (label < n)
-            own = _finite(tl.load(w_ + tl.where(known, label, 0)))
+        tl.device_assert(known | (counts == 0), "a label is neither a class nor ignore_index")
+        if WEIGHTS != "none":
+            own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
     else:
         t_ += row * n
+        t_low_ += row * n
 
     if counts:
         z = _logits(z_, at, at < n, cap, CAPPED, FULL)
-        q = _weights(t_, w_, at, at < n, label, smoothing, even, MODE, WEIGHTED, SMOOTHED)
-        most, place, d, rest, linear, most_q, rest_q = _sums(z, q, at, inverse, FULL)
+        q = _targets(
+            t_, t_low_, w_, w_low_, at, at < n, label, kept, even, MODE, PAIRED, WEIGHTS, SMOOTHED,
+            FULL,
+        )  # fmt: skip
+        most, place, d, rest, linear, most_q, rest_q = _sums(z, q, at, inverse)
         if BLOCKS > 1:
             for k in range(1, BLOCKS):
                 here = k * BLOCK + at
                 inside = here < n
                 z = _logits(z_, here, inside, cap, CAPPED, FULL)
-                q = _weights(t_, w_, here, inside, label, smoothing, even, MODE, WEIGHTED, SMOOTHED)
+                q = _targets(
+                    t_, t_low_, w_, w_low_, here, inside, label, kept, even, MODE, PAIRED, WEIGHTS,
+                    SMOOTHED, FULL,
+                )  # fmt: skip
                 block_most, block_place, d, block_rest, block_linear, block_q, block_rest_q = _sums(
-                    z, q, here, inverse, FULL
+                    z, q, here, inverse
                 )
-                newer = block_most > most
+                newer = block_most[0] > most[0]
                 # The distances of the part whose greatest is the lower one grow alike.
-                low_q = tl.where(newer, rest_q + most_q, block_rest_q + block_q)
-                gap = tl.abs(block_most.to(tl.float64) - most.to(tl.float64)) * inverse
-                grown = tl.where(low_q == 0, number(0.0), gap * low_q)
-                linear = linear + block_linear + grown
-                rest_q = rest_q + block_rest_q + tl.where(newer, most_q, block_q)
-                most_q = tl.where(newer, block_q, most_q)
-                rest, most, place = joined(
-                    rest, most, place, block_rest, block_most, block_place, inverse, FULL
+                low_q = wide.select(
+                    newer, wide.add(rest_q, most_q), wide.add(block_rest_q, block_q)
                 )
-        log_sum = log1p(rest)
-        lse = most.to(tl.float64) * inverse + log_sum
-        whole = rest_q + most_q
-        pull = 2.0 * own * z_loss * lse
-        penalty = own * z_loss * lse * lse
-        loss = linear + whole * log_sum + tl.where(z_loss == 0, number(0.0), penalty)
-        pull = tl.where(z_loss == 0, number(0.0), pull)
-        undefined = rest != rest
+                gap = distance(block_most, most, inverse)
+                gap = wide.select(newer, gap, wide.neg(gap))
+                grown = wide.where_not_zero(low_q, wide.mul(gap, low_q))
+                linear = wide.add(wide.add(linear, block_linear), grown)
+                rest_q = wide.add(
+                    wide.add(rest_q, block_rest_q), wide.select(newer, most_q, block_q)
+                )
+                most_q = wide.select(newer, block_q, most_q)
+                rest, most, place = joined(
+                    rest, most, place, block_rest, block_most, block_place, inverse
+                )
+        rest = wide.sum_of_terms(rest)
+        log_sum = wide.log1p(rest)
+        whole = wide.add(rest_q, most_q)
+        loss = wide.add(linear, wide.mul(whole, log_sum))
+        pull = zero
+        if PENALISED:
+            lse = wide.add(wide.mul(most, inverse), log_sum)
+            penalty = wide.mul(wide.mul(own, z_loss), lse)
+            loss = wide.add(loss, wide.mul(penalty, lse))
+            pull = wide.add(penalty, penalty)
+        undefined = rest[0] != rest[0]
         if MODE == "labels":  # a label that is no class leaves nothing defined
-            undefined = undefined | (label < 0) | (label >= n)
-        tl.store(loss_ + row, tl.where(undefined, float("nan"), loss))
+            undefined = undefined | (known == 0)
+        loss = wide.undefined_where(undefined, loss)
+        wide.store_sum(loss_, row, tl.num_programs(0), loss)
         if GRADIENT:
-            factor = tl.load(factor_) * inverse
-            over = 1.0 / (1.0 + rest)
-            of_most = rest_q - whole * (rest * over) + pull * over
-            scale = (whole + pull) * over
+            factor = wide.mul(_factor(factor_bits, factor_, BY_TENSOR, FULL), inverse)
+            over = wide.plain(wide.div(one, wide.add(one, rest)))
+            of_most = wide.sub(rest_q, wide.mul(whole, wide.mul(rest, over)))
+            of_most = wide.mul(wide.add(of_most, wide.mul(pull, over)), factor)
+            scale = wide.mul(wide.add(whole, pull), over)
             for k in range(0, BLOCKS):
                 here = k * BLOCK + at
                 inside = here < n
                 if BLOCKS > 1:  # otherwise they are held
                     z = _logits(z_, here, inside, cap, CAPPED, FULL)
-                    q = _weights(
-                        t_, w_, here, inside, label, smoothing, even, MODE, WEIGHTED, SMOOTHED
-                    )
+                    q = _targets(
+                        t_, t_low_, w_, w_low_, here, inside, label, kept, even, MODE, PAIRED,
+                        WEIGHTS, SMOOTHED, FULL,
+                    )  # fmt: skip
                     d = distances(z, here, most, place, inverse)
-                g = tl.where(here == place, of_most, power(d, FULL) * scale - q) * factor
+                share = wide.mul(wide.power(d, kind != tl.float16), scale)
+                g = wide.mul(wide.sub(share, q), factor)
+                g = wide.select(here == place, of_most, g)
                 if CAPPED:
-                    raw = widen(tl.load(z_ + here, mask=inside, other=0.0)).to(tl.float64)
-                    s = _tanh(raw / cap, FULL)
-                    e = power(-2.0 * tl.abs(raw / cap), FULL)
-                    bend = 4.0 * e / ((1.0 + e) * (1.0 + e))
-                    g = tl.where(tl.abs(s) == 1.0, number(0.0), g * bend)
-                g = tl.where(undefined, float("nan"), g)
-                tl.store(dz_ + here, stored(g, dz_.dtype.element_ty), mask=inside)
+                    raw = widen(tl.load(z_ + here, mask=inside, other=0.0))
+                    g = _bent(g, (raw.to(tl.float64),) if FULL else (raw,), cap)
+                g = wide.undefined_where(undefined, g)
+                tl.store(dz_ + here, wide.stored(g, kind), mask=inside)
     else:
-        tl.store(loss_ + row, number(0.0))
+        wide.store_sum(loss_, row, tl.num_programs(0), zero)
         if GRADIENT:
             for k in range(0, BLOCKS):
                 here = k * BLOCK + at
                 nothing = tl.zeros([BLOCK], tl.float32)
-                tl.store(dz_ + here, nothing.to(dz_.dtype.element_ty), mask=here < n)
+                tl.store(dz_ + here, nothing.to(kind), mask=here < n)
+
+
+@triton.jit
+def _bent(g, raw, cap):
+    """A gradient by capped logits as one by the logits; 0 where the cap is reached."""
+    x = wide.div(raw, cap)
+    e = wide.power(wide.neg(wide.size_of(wide.add(x, x))), False)
+    d = wide.add((e[0] * 0.0 + 1.0,), e)
+    twice = wide.add(e, e)
+    bend = wide.div(wide.add(twice, twice), wide.mul(d, d))
+    reached = wide.tanh(x)
+    flat = (tl.abs(reached[0]) == 1) if len(reached) == 1 else (e[0] < 2.0**-53)
+    return wide.select(flat, (tl.zeros((), g[0].dtype),), wide.mul(g, bend))
 
 
 @triton.jit
@@ -191,18 +248,22 @@ def label_kernel(
     z_,
     t_,
     w_,
+    w_low_,
     factor_,
     loss_,
     dz_,
     n,
     ignored,
+    factor_bits: tl.int64,
     z_loss_: tl.int64,
     inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
-    WEIGHTED: tl.constexpr,
+    WEIGHTS: tl.constexpr,
+    PENALISED: tl.constexpr,
     IGNORES: tl.constexpr,
     GRADIENT: tl.constexpr,
+    BY_TENSOR: tl.constexpr,
     FULL: tl.constexpr,
 ):
     """`cross_entropy_kernel` for labels without smoothing or softcap: one class is asked for, so
@@ -211,83 +272,120 @@ def label_kernel(
     row = tl.program_id(0).to(tl.int64)
     z_ += row * n
     dz_ += row * n
+    kind: tl.constexpr = dz_.dtype.element_ty
     at = tl.arange(0, BLOCK)
-    z_loss, inverse = parameter(z_loss_), parameter(inverse_)
+    inverse = wide.parameter(inverse_, FULL)
+    zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
     label = tl.load(t_ + row)
     known = (label >= 0) & (label < n)
-    if IGNORES:
-        known = known & (label != ignored)
-    own = number(1.0)
-    if WEIGHTED:
-        own = _finite(tl.load(w_ + tl.where(known, label, 0)))
-    # Read before the barriers of the sums: the gradient may take the logits' place.
-    target = widen(tl.load(z_ + tl.where(known, label, 0))).to(tl.float64)
-    most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS, FULL)
-    sure = place == label
-    d = (target - most.to(tl.float64)) * inverse
-    d = tl.where(sure, number(0.0), d)
-    log_sum = log1p(rest)
-    lse = most.to(tl.float64) * inverse + log_sum
-    # A class that nothing is asked of adds nothing, also where its logit is -inf.
-    loss = tl.where(own == 0, number(0.0), own * (log_sum - d))
-    pull = tl.where(z_loss == 0, number(0.0), 2.0 * own * z_loss * lse)
-    loss += 0.5 * pull * tl.where(pull == 0, number(0.0), lse)
-    # A NaN anywhere, several infinities or a label that is no class leave nothing defined.
-    undefined = (rest != rest) | (known == 0)
-    loss = tl.where(undefined, float("nan"), loss)
-    factor = number(0.0)
-    if GRADIENT:
-        factor = tl.load(factor_) * inverse
+    skipped = label != label
     if IGNORES:
         skipped = label == ignored
-        loss = tl.where(skipped, number(0.0), loss)
-        undefined = (skipped == 0) & undefined
-        factor = tl.where(skipped, number(0.0), factor)
-    tl.store(loss_ + row, loss)
+        known = known & (skipped == 0)
+    tl.device_assert(known | skipped, "a label is neither a class nor ignore_index")
+    own = one
+    if WEIGHTS != "none":
+        own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
+    # Read before the barriers of the sums: the gradient may take the logits' place.
+    target = (widen(tl.load(z_ + tl.where(known, label, 0))),)
+    most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS)
+    sure = place == label
+    d = wide.select(sure, zero, distance(target, most, inverse))
+    log_sum = wide.log1p(rest)
+    # A class that nothing is asked of adds nothing, also where its logit is -inf.
+    loss = wide.where_not_zero(own, wide.mul(own, wide.sub(log_sum, d)))
+    pull = zero
+    if PENALISED:
+        lse = wide.add(wide.mul(most, inverse), log_sum)
+        penalty = wide.mul(wide.mul(own, wide.parameter(z_loss_, FULL)), lse)
+        pull = wide.add(penalty, penalty)
+        loss = wide.add(loss, wide.where_not_zero(penalty, wide.mul(penalty, lse)))
+    # A NaN anywhere, several infinities or a label that is no class leave nothing defined.
+    undefined = (rest[0] != rest[0]) | (known == 0)
+    loss = wide.undefined_where(undefined, loss)
+    factor = zero
     if GRADIENT:
-        over = 1.0 / (1.0 + rest)
-        scale = (own + pull) * over * factor
-        of_most = (pull * over + tl.where(sure, -own * (rest * over), own * over)) * factor
-        of_label = power(d, FULL) * scale - own * factor
+        factor = wide.mul(_factor(factor_bits, factor_, BY_TENSOR, FULL), inverse)
+    if IGNORES:
+        loss = wide.select(skipped, zero, loss)
+        undefined = (skipped == 0) & undefined
+    wide.store_sum(loss_, row, tl.num_programs(0), loss)
+    if GRADIENT:
+        over = wide.plain(wide.div(one, wide.add(one, rest)))
+        scale = wide.mul(wide.mul(wide.add(own, pull), over), factor)
+        missed = wide.neg(wide.mul(own, wide.mul(rest, over)))
+        asked = wide.select(sure, missed, wide.mul(own, over))
+        of_most = wide.mul(wide.add(wide.mul(pull, over), asked), factor)
+        of_label = wide.sub(wide.mul(wide.power(d, True), scale), wide.mul(own, factor))
         if IGNORES:  # not even a NaN of the logits comes through
-            scale = tl.where(skipped, number(0.0), scale)
-            of_most = tl.where(skipped, number(0.0), of_most)
-        scale = tl.where(undefined, float("nan"), scale)
-        of_most = tl.where(undefined, float("nan"), of_most)
-        kind: tl.constexpr = dz_.dtype.element_ty
+            scale = wide.select(skipped, zero, scale)
+            of_most = wide.select(skipped, zero, of_most)
+        scale = wide.undefined_where(undefined, scale)
+        of_most = wide.undefined_where(undefined, of_most)
         for k in range(0, BLOCKS):
             here = k * BLOCK + at
             if BLOCKS > 1:
-                z = widen(tl.load(z_ + here, mask=here < n, other=float("-inf")))
+                z = (widen(tl.load(z_ + here, mask=here < n, other=float("-inf"))),)
             else:
                 z = held
-            e = power((z.to(tl.float64) - most.to(tl.float64)) * inverse, FULL)
-            g = stored(tl.where(scale == 0, number(0.0), e * scale), kind)
-            g = tl.where(here == label.to(tl.int32), stored(of_label, kind), g)
-            g = tl.where(here == place, stored(of_most, kind), g)
+            e = wide.power(distance(z, most, inverse), kind != tl.float16)
+            g = wide.stored(wide.where_not_zero(scale, wide.mul(e, scale)), kind)
+            g = tl.where(here == label.to(tl.int32), wide.stored(of_label, kind), g)
+            g = tl.where(here == place, wide.stored(of_most, kind), g)
             tl.store(dz_ + here, g, mask=here < n)
 
 
 @triton.jit
-def _greatest_and_rest(
-    z_, at, n, inverse, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, FULL: tl.constexpr
-):
+def _greatest_and_rest(z_, at, n, inverse, BLOCK: tl.constexpr, BLOCKS: tl.constexpr):
     """A row's greatest logit, its place, the sum of e^d without its own 1, and its first block."""
-    z = widen(tl.load(z_ + at, mask=at < n, other=float("-inf")))
+    z = (widen(tl.load(z_ + at, mask=at < n, other=float("-inf"))),)
     most, place = greatest(z, at)
-    e = power((z.to(tl.float64) - most.to(tl.float64)) * inverse, FULL)
-    rest = others(e, at, place)
+    rest = others(wide.term(distance(z, most, inverse)), at, place)
     if BLOCKS > 1:
         for k in range(1, BLOCKS):
             here = k * BLOCK + at
-            block = widen(tl.load(z_ + here, mask=here < n, other=float("-inf")))
+            block = (widen(tl.load(z_ + here, mask=here < n, other=float("-inf"))),)
             block_most, block_place = greatest(block, here)
-            e = power((block.to(tl.float64) - block_most.to(tl.float64)) * inverse, FULL)
+            e = wide.term(distance(block, block_most, inverse))
             rest, most, place = joined(
-                rest, most, place, others(e, here, block_place), block_most, block_place,
-                inverse, FULL,
-            )  # fmt: skip
-    return most, place, rest, z
+                rest, most, place, others(e, here, block_place), block_most, block_place, inverse
+            )
+    return most, place, wide.sum_of_terms(rest), z
+
+
+def _operand(t: torch.Tensor | None, full: bool, like: torch.Tensor) -> tuple[Any, Any, str]:
+    """An operand of real numbers, its lower parts, and how a kernel reads it."""
+    if t is None:
+        return like, like, "none"
+    if full:
+        t = t.to(torch.float64).contiguous()
+        return t, t, "doubles"
+    if t.dtype == torch.float64:
+        high, low = halves(t)
+        return high.contiguous(), low.contiguous(), "pairs"
+    t = t.contiguous() if t.dtype in (torch.float16, torch.bfloat16) else t.float().contiguous()
+    return t, t, "floats"
+
+
+def _factor_operand(
+    factor: float | torch.Tensor, full: bool, like: torch.Tensor
+) -> tuple[torch.Tensor, int, bool]:
+    """What multiplies a gradient: its tensor, its bits, and which of the two it is."""
+    if not isinstance(factor, torch.Tensor):
+        return like, bits(factor) if full else pair_bits(factor), False
+    by = factor.to(device=like.device, dtype=torch.float64)
+    return by if full else torch.stack(halves(by)), 0, True
+
+
+def _sums_of(found: torch.Tensor) -> torch.Tensor:
+    """Sums in float64, of which kernels without doubles leave two parts."""
+    return found if found.dtype == torch.float64 else found.double().sum(0)
+
+
+def _empty_sums(shape: tuple[int, ...], full: bool, device: torch.device) -> torch.Tensor:
+    if full:
+        return torch.empty(shape, dtype=torch.float64, device=device)
+    return torch.empty((2, *shape), dtype=torch.float32, device=device)
 
 
 def cross_entropy(
@@ -310,8 +408,9 @@ def cross_entropy(
     ----------
     target
         Labels, one per row, or probabilities of the logits' shape. A label that is neither a class
-        nor ``ignore_index`` gives NaN, and so does a probability that is negative and a weight that
-        is infinite: asking for it on the host would wait for the device.
+        nor ``ignore_index`` fails an assertion on the device, which the next synchronisation
+        reports, as torch's does. A probability that is negative and a weight that is infinite give
+        NaN: asking for them on the host would wait for the device.
     factor
         Multiplies the gradient before it is rounded: 1/total for a mean.
     gradient
@@ -332,94 +431,134 @@ def cross_entropy(
             f"out of shape {tuple(out.shape)}, strides {out.stride()} and {out.dtype} is no "
             f"contiguous {z.dtype} tensor of the logits' shape {tuple(z.shape)}"
         )
-    n, lead = z.shape[-1], z.shape[:-1]
-    labels = target.shape == lead and not target.is_floating_point()
-    t = target.contiguous()
-    loss = torch.empty(lead, dtype=torch.float64, device=z.device)
+    n, lead, full = z.shape[-1], z.shape[:-1], z.dtype == torch.float64
+    count = lead.numel()
+    loss = _empty_sums((count,), full, z.device)
     dz = (torch.empty_like(z) if out is None else out) if gradient else None
-    if isinstance(factor, torch.Tensor):
-        by = factor.to(device=z.device, dtype=torch.float64)
-    else:
-        by = torch.full((), float(factor), dtype=torch.float64, device=z.device)
-    w = None if weight is None else weight.to(torch.float64).contiguous()
-    arrays = (z, t, z if w is None else w, by, loss, z if dz is None else dz, n)
-    ignored = 0 if ignore_index is None else ignore_index
+    labels = target.shape == lead and not target.is_floating_point()
+    plain = labels and label_smoothing == 0 and softcap is None
+    t, t_low, t_kind = (target.contiguous(), z, "labels") if labels else _operand(target, full, z)
+    w, w_low, weights = _operand(weight, full, z)
+    by, by_bits, by_tensor = _factor_operand(factor, full, z)
+    number = bits if full else pair_bits
+    last = (by, loss, z if dz is None else dz, n, ignore_index or 0, by_bits)
     how = {
-        "WEIGHTED": w is not None, "IGNORES": labels and ignore_index is not None,
-        "GRADIENT": gradient, "FULL": z.dtype == torch.float64, "enable_fp_fusion": False,
-        **blocks(n),
+        "WEIGHTS": weights, "PENALISED": z_loss != 0, "GRADIENT": gradient, "FULL": full,
+        "IGNORES": labels and ignore_index is not None, "BY_TENSOR": by_tensor,
+        "enable_fp_fusion": False, **ASSERTING, **blocks(n),
     }  # fmt: skip
-    if loss.numel() and n and labels and label_smoothing == 0 and softcap is None:
-        label_kernel[(loss.numel(),)](*arrays, ignored, bits(z_loss), bits(1 / temperature), **how)
-    elif loss.numel() and n:
-        cross_entropy_kernel[(loss.numel(),)](
-            *arrays, ignored, bits(label_smoothing), bits(label_smoothing / n),
-            bits(z_loss), bits(softcap or 0.0), bits(1 / temperature),
-            MODE="labels" if labels else "probabilities", SMOOTHED=label_smoothing != 0,
-            CAPPED=softcap is not None, **how,
+    inverse = inverse_of(temperature, full)
+    if count and n and plain:
+        label_kernel[(count,)](z, t, w, w_low, *last, number(z_loss), inverse, **how)
+    elif count and n:
+        cross_entropy_kernel[(count,)](
+            z, t, t_low, w, w_low, *last, number(1 - label_smoothing),
+            number(label_smoothing / n), number(z_loss), number(softcap or 0.0), inverse,
+            MODE="labels" if labels else "probabilities", PAIRED=t_kind == "pairs",
+            SMOOTHED=label_smoothing != 0, CAPPED=softcap is not None, **how,
         )  # fmt: skip
-    return loss, dz
+    return _sums_of(loss).reshape(lead), dz
+
+
+ASSERTING = {"debug": True, "sanitize_overflow": False}
+"""Of what Triton compiles for debugging, a kernel's own assertions."""
 
 
 @triton.jit
 def binary_kernel(
     z_,
     t_,
+    t_low_,
     positive_,
+    positive_low_,
     w_,
+    w_low_,
     factor_,
     loss_,
     dz_,
     n,
     positive_count,
     w_count,
-    smoothing_: tl.int64,
+    factor_bits: tl.int64,
+    kept_: tl.int64,
+    even_: tl.int64,
     BLOCK: tl.constexpr,
+    PAIRED: tl.constexpr,
     POSITIVE: tl.constexpr,
-    WEIGHTED: tl.constexpr,
+    WEIGHTS: tl.constexpr,
+    SMOOTHED: tl.constexpr,
     SUMMED: tl.constexpr,
     GRADIENT: tl.constexpr,
+    BY_TENSOR: tl.constexpr,
     FULL: tl.constexpr,
 ):
     """Elements: after catalog/heads/binary_cross_entropy.hpp, whose names it keeps."""
     block = tl.program_id(0).to(tl.int64)
     at = block * BLOCK + tl.arange(0, BLOCK)
     inside = at < n
-    smoothing = parameter(smoothing_)
     given = widen(tl.load(z_ + at, mask=inside, other=0.0))
-    x = given.to(tl.float64)
-    t = _allowed(widen(tl.load(t_ + at, mask=inside, other=0.0)).to(tl.float64), 1.0)
-    target = t * (1.0 - smoothing) + smoothing * 0.5
-    yes, no = target, 1.0 - target
-    if POSITIVE:
-        w = tl.load(positive_ + at % positive_count, mask=inside, other=0.0)
-        yes = yes * _finite(w)
-    if WEIGHTED:
-        w = _finite(tl.load(w_ + at % w_count, mask=inside, other=0.0))
-        yes, no = yes * w, no * w
-    size = tl.abs(x)
-    if FULL:
-        e = library.exp(-size)
-        tail = library.log1p(e)
-        inverse = 1.0 / (1.0 + e)
-    else:
-        e = exp_of_minus(size)
-        tail = log1p_unit(e)
-        inverse = reciprocal(1.0 + e)
-    up, down = tl.maximum(x, 0.0) + tail, tl.maximum(-x, 0.0) + tail
+    zero = wide.number(0.0, FULL)
+    yes, no = _sides(t_, t_low_, at, inside, kept_, even_, PAIRED, SMOOTHED, FULL)
+    if POSITIVE != "none":
+        w = _weight(positive_, positive_low_, at % positive_count, inside, POSITIVE, FULL)
+        yes = wide.mul(yes, w)
+    if WEIGHTS != "none":
+        w = _weight(w_, w_low_, at % w_count, inside, WEIGHTS, FULL)
+        yes, no = wide.mul(yes, w), wide.mul(no, w)
+    kind: tl.constexpr = dz_.dtype.element_ty
+    ranged: tl.constexpr = kind != tl.float16
+    up, down, above, below = _logistic_parts(given, ranged)
     # A side without weight adds nothing, also where its loss is infinite.
-    loss = tl.where(yes == 0, number(0.0), yes * down) + tl.where(no == 0, number(0.0), no * up)
-    loss = tl.where(x == x, loss, x)
+    loss = wide.where_not_zero(yes, wide.mul(yes, down))
+    loss = wide.add(loss, wide.where_not_zero(no, wide.mul(no, up)))
+    loss = wide.undefined_where(given != given, loss)
     if SUMMED:
-        tl.store(loss_ + block, tl.sum(tl.where(inside, loss, number(0.0)), axis=0))
+        loss = wide.total(wide.select(inside, pairs.value(loss), zero))
+        wide.store_sum(loss_, block, tl.num_programs(0), loss)
     else:
-        tl.store(loss_ + at, stored(loss, loss_.dtype.element_ty), mask=inside)
+        tl.store(loss_ + at, wide.stored(loss, loss_.dtype.element_ty), mask=inside)
     if GRADIENT:
-        large, small = inverse, e * inverse
-        above, below = tl.where(x < 0, small, large), tl.where(x < 0, large, small)
-        g = (no * above - yes * below) * tl.load(factor_)
-        g = tl.where(x == x, g, x)
-        tl.store(dz_ + at, stored(g, dz_.dtype.element_ty), mask=inside)
+        g = wide.sub(wide.mul(no, above), wide.mul(yes, below))
+        g = wide.mul(g, _factor(factor_bits, factor_, BY_TENSOR, FULL))
+        g = wide.undefined_where(given != given, g)
+        tl.store(dz_ + at, wide.stored(g, kind), mask=inside)
+
+
+@triton.jit
+def _sides(
+    t_, t_low_, at, inside, kept_, even_, PAIRED: tl.constexpr, SMOOTHED: tl.constexpr,
+    FULL: tl.constexpr,
+):  # fmt: skip
+    """A target between 0 and 1, behind its smoothing, and what is left of 1."""
+    t = wide.load(t_, t_low_, at, inside, PAIRED)
+    t = (widen(t[0]).to(tl.float64),) if FULL else pairs.with_high(t, widen(t[0]))
+    yes = _allowed(t, 1.0)
+    if SMOOTHED:
+        yes = wide.mul(yes, wide.parameter(kept_, FULL))
+        yes = wide.add(yes, wide.parameter(even_, FULL))
+    return yes, wide.sub(wide.number(1.0, FULL), yes)
+
+
+@triton.jit
+def _logistic_parts(x, ranged: tl.constexpr):
+    """softplus(x), softplus(-x), logistic(x), logistic(-x)"""
+    if x.dtype == tl.float64:
+        e = library.exp(-tl.abs(x))
+        tail = library.log1p(e)
+        large = 1.0 / (1.0 + e)
+        small = e * large
+        up, down = (tl.maximum(x, 0.0) + tail,), (tl.maximum(-x, 0.0) + tail,)
+        above, below = (tl.where(x < 0, small, large),), (tl.where(x < 0, large, small),)
+    else:
+        e = pairs.exp_of_minus((x,), ranged)
+        tail = pairs.log1p_unit(e)
+        whole = wide.add((tl.abs(x),), pairs.value(tail))
+        up, down = pairs.select(x < 0, tail, whole), pairs.select(x < 0, whole, tail)
+        sum = pairs.one_and(e)
+        large = pairs.div((tl.full((), 1.0, tl.float32),), sum)
+        small = pairs.div(e, sum)
+        above, below = pairs.select(x < 0, small, large), pairs.select(x < 0, large, small)
+    return up, down, above, below
 
 
 BINARY_BLOCK = seam.scale(1024, 1 << 12)
@@ -442,36 +581,37 @@ def binary_cross_entropy(
     broadcast against the logits.
     """
     z = logits.contiguous()
-    t = target.contiguous()
-    n = z.numel()
+    n, full = z.numel(), z.dtype == torch.float64
     programs = triton.cdiv(n, BINARY_BLOCK)
     if summed:
-        loss = torch.empty(programs, dtype=torch.float64, device=z.device)
+        loss = _empty_sums((programs,), full, z.device)
     else:
-        wide = torch.promote_types(z.dtype, torch.float32)
-        loss = torch.empty(z.shape, dtype=wide, device=z.device)
+        loss = torch.empty(
+            z.shape, dtype=torch.promote_types(z.dtype, torch.float32), device=z.device
+        )
     dz = torch.empty_like(z) if gradient else None
-    if isinstance(factor, torch.Tensor):
-        by = factor.to(device=z.device, dtype=torch.float64)
-    else:
-        by = torch.full((), float(factor), dtype=torch.float64, device=z.device)
-    positive, w = (_spread(each, z) for each in (pos_weight, weight))
+    t, t_low, t_kind = _operand(target, full, z)
+    by, by_bits, by_tensor = _factor_operand(factor, full, z)
+    positive, positive_low, positive_kind = _operand(_spread(pos_weight, z), full, z)
+    w, w_low, weights = _operand(_spread(weight, z), full, z)
+    number = bits if full else pair_bits
     if n:
         binary_kernel[(programs,)](
-            z, t, by if positive is None else positive, by if w is None else w, by, loss,
-            z if dz is None else dz, n, 1 if positive is None else positive.numel(),
-            1 if w is None else w.numel(), bits(label_smoothing), BLOCK=BINARY_BLOCK,
-            POSITIVE=positive is not None, WEIGHTED=w is not None, SUMMED=summed,
-            GRADIENT=gradient, FULL=z.dtype == torch.float64, enable_fp_fusion=False,
+            z, t, t_low, positive, positive_low, w, w_low, by, loss, z if dz is None else dz, n,
+            positive.numel(), w.numel(), by_bits, number(1 - label_smoothing),
+            number(label_smoothing / 2), BLOCK=BINARY_BLOCK, PAIRED=t_kind == "pairs",
+            POSITIVE=positive_kind, WEIGHTS=weights, SMOOTHED=label_smoothing != 0,
+            SUMMED=summed, GRADIENT=gradient, BY_TENSOR=by_tensor, FULL=full,
+            enable_fp_fusion=False,
         )  # fmt: skip
-    return loss.sum() if summed else loss, dz
+    return _sums_of(loss).sum() if summed else loss, dz
 
 
 def _spread(weight: torch.Tensor | None, z: torch.Tensor) -> torch.Tensor | None:
-    """A weight in float64 that repeats along the logits: whole, or one for their last axes."""
+    """A weight that repeats along the logits: whole, or one for their last axes."""
     if weight is None:
         return None
-    w = weight.to(torch.float64)
+    w = weight
     while w.dim() and w.shape[0] == 1:
         w = w[0]
     if w.shape != z.shape[z.dim() - w.dim() :]:

@@ -3,29 +3,37 @@
 # mypy: ignore-errors
 from __future__ import annotations
 
-import struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 
-from . import seam
-from .double import rounded
-from .row_math import (
-    distances,
-    greatest,
-    joined,
-    log1p,
-    number,
-    others,
-    parameter,
-    power,
-)
+from . import seam, wide
+from .numbers import bits, pair_bits
+from .row_math import at_place, distances, greatest, joined, others
 from .storage import widen
 
-FORWARD = ("softmax", "softmin", "log_softmax", "logsumexp")
-FROM_OUTPUT = ("softmax", "softmin", "log_softmax")
+
+class Kind(NamedTuple):
+    """What a function does beside softmax."""
+
+    negated: bool = False
+    of_log: bool = False
+    reduced: bool = False
+
+
+KINDS = {
+    "softmax": Kind(),
+    "softmin": Kind(negated=True),
+    "log_softmax": Kind(of_log=True),
+    "logsumexp": Kind(reduced=True),
+}
+MODES = {
+    name: ("value",) if kind.reduced else ("value", "backward_from_output")
+    for name, kind in KINDS.items()
+}
+"""The modes that have a kernel here."""
 
 LONGEST_BLOCK = seam.scale(1 << 13, 1 << 20)
 """Elements of a row that one program holds in registers."""
@@ -34,27 +42,30 @@ LOOP_BLOCK = seam.scale(1 << 13, 1 << 9)
 
 
 @triton.jit
-def stored(y, kind: tl.constexpr):
-    return y if kind == tl.float64 else rounded(y, kind)
-
-
-@triton.jit
-def _load(x_, at, inside, NEGATED: tl.constexpr):
+def _load(x_, low_, at, inside, NEGATED: tl.constexpr, PAIRED: tl.constexpr):
+    """Elements of a row, -inf past its end; minus them for a softmin."""
     x = widen(tl.load(x_ + at, mask=inside, other=float("inf") if NEGATED else float("-inf")))
-    return -x if NEGATED else x
+    found = (x, tl.load(low_ + at, mask=inside, other=0.0)) if PAIRED else (-x if NEGATED else x,)
+    return found
 
 
 @triton.jit
-def _result(d, at, place, rest, OF_LOG: tl.constexpr, FULL: tl.constexpr):
-    y = d - log1p(rest) if OF_LOG else power(d, FULL) * (1.0 / (1.0 + rest))
+def _result(d, rest, OF_LOG: tl.constexpr, ranged: tl.constexpr, FULL: tl.constexpr):
+    one = wide.number(1.0, FULL)
+    if OF_LOG:
+        y = wide.sub(d, wide.log1p(rest))
+    else:
+        y = wide.mul(wide.power(d, ranged), wide.plain(wide.div(one, wide.add(one, rest))))
     # A NaN anywhere, or several infinities, leave no probability to speak of.
-    return tl.where(rest == rest, y, rest)
+    return wide.undefined_where(rest[0] != rest[0], y)
 
 
 @triton.jit
 def forward_kernel(
     x_,
+    low_,
     y_,
+    y_low_,
     n,
     inverse_: tl.int64,
     BLOCK: tl.constexpr,
@@ -62,100 +73,127 @@ def forward_kernel(
     NEGATED: tl.constexpr,
     OF_LOG: tl.constexpr,
     REDUCED: tl.constexpr,
+    PAIRED: tl.constexpr,
+    UNROUNDED: tl.constexpr,
     FULL: tl.constexpr,
 ):
+    """A row. Pairs of floats may be given (`PAIRED`), and asked for (`UNROUNDED`)."""
     row = tl.program_id(0).to(tl.int64)
     x_ += row * n
+    low_ += row * n
+    kind: tl.constexpr = y_.dtype.element_ty
+    ranged: tl.constexpr = kind != tl.float16 and not UNROUNDED
     at = tl.arange(0, BLOCK)
-    inverse = parameter(inverse_)
-    x = _load(x_, at, at < n, NEGATED)
+    inverse = wide.parameter(inverse_, FULL)
+    x = _load(x_, low_, at, at < n, NEGATED, PAIRED)
     most, place = greatest(x, at)
     d = distances(x, at, most, place, inverse)
-    rest = others(power(d, FULL), at, place)
-    unordered = tl.max((x != x).to(tl.int32), axis=0) if REDUCED else 0
+    rest = others(wide.term(d), at, place)
+    unordered = tl.max((x[0] != x[0]).to(tl.int32), axis=0) if REDUCED else 0
     if BLOCKS > 1:
         for k in range(1, BLOCKS):
             here = k * BLOCK + at
-            x = _load(x_, here, here < n, NEGATED)
+            x = _load(x_, low_, here, here < n, NEGATED, PAIRED)
             if REDUCED:
-                unordered = tl.maximum(unordered, tl.max((x != x).to(tl.int32), axis=0))
+                unordered = tl.maximum(unordered, tl.max((x[0] != x[0]).to(tl.int32), axis=0))
             block_most, block_place = greatest(x, here)
             d = distances(x, here, block_most, block_place, inverse)
-            block_rest = others(power(d, FULL), here, block_place)
+            block_rest = others(wide.term(d), here, block_place)
             rest, most, place = joined(
-                rest, most, place, block_rest, block_most, block_place, inverse, FULL
+                rest, most, place, block_rest, block_most, block_place, inverse
             )
+    rest = wide.sum_of_terms(rest)
     if REDUCED:
-        top = most.to(tl.float64) * inverse
-        y = tl.where(tl.abs(top) == float("inf"), top, top + log1p(rest))
-        y = tl.where(unordered == 0, y, float("nan"))
-        tl.store(y_ + row, stored(y, y_.dtype.element_ty))
+        top = wide.mul(most, inverse)
+        y = wide.add(top, wide.log1p(rest))
+        y = wide.select(tl.abs(top[0]) == float("inf"), (top[0],), y)
+        y = wide.undefined_where(unordered != 0, y)
+        tl.store(y_ + row, wide.stored(y, kind))
     else:
         y_ += row * n
-        if BLOCKS == 1:
-            y = _result(d, at, place, rest, OF_LOG, FULL)
-            tl.store(y_ + at, stored(y, y_.dtype.element_ty), mask=at < n)
-        else:
-            for k in range(0, BLOCKS):
-                here = k * BLOCK + at
-                x = _load(x_, here, here < n, NEGATED)
+        y_low_ += row * n
+        for k in range(0, BLOCKS):
+            here = k * BLOCK + at
+            if BLOCKS > 1:  # otherwise they are held
+                x = _load(x_, low_, here, here < n, NEGATED, PAIRED)
                 d = distances(x, here, most, place, inverse)
-                y = _result(d, here, place, rest, OF_LOG, FULL)
-                tl.store(y_ + here, stored(y, y_.dtype.element_ty), mask=here < n)
+            y = _result(d, rest, OF_LOG, ranged, FULL)
+            if UNROUNDED:
+                tl.store(y_ + here, y[0], mask=here < n)
+                tl.store(y_low_ + here, y[1], mask=here < n)
+            else:
+                tl.store(y_ + here, wide.stored(y, kind), mask=here < n)
 
 
 @triton.jit
-def _probabilities(y_, dy_, at, n):
-    """y as it compares, -inf past the row's end; in double; and dy in double."""
+def _probabilities(y_, low_, dy_, at, n, PAIRED: tl.constexpr, FULL: tl.constexpr):
+    """y as it compares, -inf past the row's end; y; and dy."""
     y = widen(tl.load(y_ + at, mask=at < n, other=float("-inf")))
-    dy = widen(tl.load(dy_ + at, mask=at < n, other=0.0)).to(tl.float64)
-    return y, tl.where(at < n, y, 0.0).to(tl.float64), dy
+    dy = widen(tl.load(dy_ + at, mask=at < n, other=0.0))
+    p = (tl.where(at < n, y, 0.0),)
+    if PAIRED:
+        p = (p[0], tl.load(low_ + at, mask=at < n, other=0.0))
+    return (y,), p, (dy.to(tl.float64) if FULL else dy,)
 
 
 @triton.jit
 def softmax_backward_kernel(
     dy_,
     y_,
+    low_,
     dx_,
     n,
     inverse_: tl.int64,
     BLOCK: tl.constexpr,
     BLOCKS: tl.constexpr,
+    PAIRED: tl.constexpr,
+    FULL: tl.constexpr,
 ):
     """dx = y (dy - sum y dy), with dy less that of the likeliest class: a softmax row is blind to a
     constant in dy, and in a row that is sure of its class nothing then cancels.
     """
     row = tl.program_id(0).to(tl.int64)
     y_ += row * n
+    low_ += row * n
     dy_ += row * n
     dx_ += row * n
+    kind: tl.constexpr = dx_.dtype.element_ty
     at = tl.arange(0, BLOCK)
-    inverse = parameter(inverse_)
-    y, p, dy = _probabilities(y_, dy_, at, n)
+    inverse = wide.parameter(inverse_, FULL)
+    y, p, dy = _probabilities(y_, low_, dy_, at, n, PAIRED, FULL)
     most, place = greatest(y, at)
-    origin = tl.sum(tl.where(at == place, dy, number(0.0)), axis=0)
-    shift = tl.sum(p * (dy - origin), axis=0)
+    origin = at_place(dy, at, place)
+    shift = wide.total(wide.mul(p, wide.sub(dy, origin)))
     if BLOCKS > 1:
-        mass = tl.sum(p, axis=0)
+        mass = wide.total(p)
         for k in range(1, BLOCKS):
             here = k * BLOCK + at
-            y, p, dy = _probabilities(y_, dy_, here, n)
+            y, p, dy = _probabilities(y_, low_, dy_, here, n, PAIRED, FULL)
             block_most, block_place = greatest(y, here)
-            other = tl.sum(tl.where(here == block_place, dy, number(0.0)), axis=0)
-            if block_most > most:  # another origin, for what was summed too
-                shift -= (other - origin) * mass
-                origin = other
-                most = block_most
-            shift += tl.sum(p * (dy - origin), axis=0)
-            mass += tl.sum(p, axis=0)
+            other = at_place(dy, here, block_place)
+            newer = block_most[0] > most[0]
+            # Another origin, for what was summed too.
+            moved = wide.sub(shift, wide.mul(wide.sub(other, origin), mass))
+            shift = wide.select(newer, moved, shift)
+            origin = wide.select(newer, other, origin)
+            most = wide.select(newer, block_most, most)
+            shift = wide.add(shift, wide.total(wide.mul(p, wide.sub(dy, origin))))
+            mass = wide.add(mass, wide.total(p))
         for k in range(0, BLOCKS):
             here = k * BLOCK + at
-            y, p, dy = _probabilities(y_, dy_, here, n)
-            dx = p * ((dy - origin) - shift) * inverse
-            tl.store(dx_ + here, stored(dx, dx_.dtype.element_ty), mask=here < n)
+            y, p, dy = _probabilities(y_, low_, dy_, here, n, PAIRED, FULL)
+            dx = _pulled_back(p, dy, origin, shift, inverse, kind)
+            tl.store(dx_ + here, wide.stored(dx, kind), mask=here < n)
     else:
-        dx = p * ((dy - origin) - shift) * inverse
-        tl.store(dx_ + at, stored(dx, dx_.dtype.element_ty), mask=at < n)
+        dx = _pulled_back(p, dy, origin, shift, inverse, kind)
+        tl.store(dx_ + at, wide.stored(dx, kind), mask=at < n)
+
+
+@triton.jit
+def _pulled_back(p, dy, origin, shift, inverse, kind: tl.constexpr):
+    rest = wide.sub(wide.sub(dy, origin), shift)
+    share = wide.factor(p[0], kind != tl.float16) if len(p) == 1 else p
+    return wide.mul(wide.mul(share, rest), inverse)
 
 
 @triton.jit
@@ -174,25 +212,24 @@ def log_softmax_backward_kernel(
     y_ += row * n
     dy_ += row * n
     dx_ += row * n
+    kind: tl.constexpr = dx_.dtype.element_ty
     at = tl.arange(0, BLOCK)
-    inverse = parameter(inverse_)
-    dy = widen(tl.load(dy_ + at, mask=at < n, other=0.0)).to(tl.float64)
-    total = tl.sum(dy, axis=0)
+    inverse = wide.parameter(inverse_, FULL)
+    dy = widen(tl.load(dy_ + at, mask=at < n, other=0.0))
+    total = wide.total((dy,))
     if BLOCKS > 1:
         for k in range(1, BLOCKS):
             here = k * BLOCK + at
-            block = widen(tl.load(dy_ + here, mask=here < n, other=0.0))
-            total += tl.sum(block.to(tl.float64), axis=0)
-        for k in range(0, BLOCKS):
-            here = k * BLOCK + at
-            y = widen(tl.load(y_ + here, mask=here < n, other=0.0)).to(tl.float64)
-            dy = widen(tl.load(dy_ + here, mask=here < n, other=0.0)).to(tl.float64)
-            dx = (dy - power(y, FULL) * total) * inverse
-            tl.store(dx_ + here, stored(dx, dx_.dtype.element_ty), mask=here < n)
-    else:
-        y = widen(tl.load(y_ + at, mask=at < n, other=0.0)).to(tl.float64)
-        dx = (dy - power(y, FULL) * total) * inverse
-        tl.store(dx_ + at, stored(dx, dx_.dtype.element_ty), mask=at < n)
+            dy = widen(tl.load(dy_ + here, mask=here < n, other=0.0))
+            total = wide.add(total, wide.total((dy,)))
+    for k in range(0, BLOCKS):
+        here = k * BLOCK + at
+        y = widen(tl.load(y_ + here, mask=here < n, other=0.0))
+        if BLOCKS > 1:  # otherwise it is held
+            dy = widen(tl.load(dy_ + here, mask=here < n, other=0.0))
+        share = wide.mul(wide.power((y,), kind != tl.float16), total)
+        dx = wide.mul(wide.sub((dy,), share), inverse)
+        tl.store(dx_ + here, wide.stored(dx, kind), mask=here < n)
 
 
 def blocks(n: int) -> dict[str, Any]:
@@ -206,30 +243,43 @@ def blocks(n: int) -> dict[str, Any]:
     }
 
 
-def bits(value: float) -> int:
-    """A float64 as an integer: Triton would take a Python float for a float32."""
-    found: int = struct.unpack("q", struct.pack("d", float(value)))[0]
-    return found
+def inverse_of(temperature: float, full: bool) -> int:
+    return bits(1 / temperature) if full else pair_bits(1 / temperature)
 
 
-def softmax_of(x: torch.Tensor, temperature: float, dtype: torch.dtype) -> torch.Tensor:
-    """The softmax of rows of float64, rounded once to a format."""
-    out, n = torch.empty_like(x, dtype=dtype), x.shape[-1]
-    forward_kernel[(x.numel() // n,)](
-        x, out, n, bits(1 / temperature), NEGATED=False, OF_LOG=False, REDUCED=False, FULL=True,
-        enable_fp_fusion=False, **blocks(n),
+def softmax_of(
+    z: torch.Tensor, low: torch.Tensor | None, temperature: float, dtype: torch.dtype
+) -> torch.Tensor:
+    """The softmax of rows of float64, or of pairs of floats, rounded once to a format."""
+    return _softmax(z, low, temperature, torch.empty_like(z, dtype=dtype), None)
+
+
+def _softmax(z: Any, low: Any, temperature: float, out: torch.Tensor, out_low: Any) -> torch.Tensor:
+    n, full = z.shape[-1], low is None
+    forward_kernel[(z.numel() // n,)](
+        z, z if full else low, out, out if out_low is None else out_low, n,
+        inverse_of(temperature, full), NEGATED=False, OF_LOG=False, REDUCED=False,
+        PAIRED=not full, UNROUNDED=out_low is not None, FULL=full, enable_fp_fusion=False,
+        **blocks(n),
     )  # fmt: skip
     return out
 
 
 def softmax_backward_of(
-    dy: torch.Tensor, y: torch.Tensor, temperature: float, dtype: torch.dtype
+    dy: torch.Tensor,
+    z: torch.Tensor,
+    low: torch.Tensor | None,
+    temperature: float,
+    dtype: torch.dtype,
 ) -> torch.Tensor:
-    """dx of rows from y in float64, rounded once to a format."""
-    out, n = torch.empty_like(y, dtype=dtype), y.shape[-1]
+    """dx of such a softmax, whose value is not rounded meanwhile."""
+    out, n, full = torch.empty_like(z, dtype=dtype), z.shape[-1], low is None
+    y_low = None if full else torch.empty_like(z)
+    y = _softmax(z, low, temperature, torch.empty_like(z), y_low)
     softmax_backward_kernel[(y.numel() // n,)](
-        dy, y, out, n, bits(1 / temperature), enable_fp_fusion=False, **blocks(n)
-    )
+        dy, y, y if y_low is None else y_low, out, n, inverse_of(temperature, full),
+        PAIRED=not full, FULL=full, enable_fp_fusion=False, **blocks(n),
+    )  # fmt: skip
     return out
 
 
@@ -241,23 +291,22 @@ def rows(
     given = [t.contiguous() for t in tensors]
     x = given[-1]
     n, count = x.shape[-1], x.shape[:-1].numel()
-    reduced = name == "logsumexp"
+    negated, of_log, reduced = KINDS[name]
     out = x.new_empty(x.shape[:-1]) if reduced else torch.empty_like(x)
     if out.numel() == 0 or n == 0:
         return out.fill_(float("-inf")) if reduced else out
-    negated = name == "softmin"
-    how = {"enable_fp_fusion": False, **blocks(n)}
     full = x.dtype == torch.float64
+    how = {"enable_fp_fusion": False, "FULL": full, **blocks(n)}
     if mode == "value":
         forward_kernel[(count,)](
-            x, out, n, bits(1 / temperature), NEGATED=negated, OF_LOG=name == "log_softmax",
-            REDUCED=reduced, FULL=full, **how,
+            x, x, out, out, n, inverse_of(temperature, full), NEGATED=negated,
+            OF_LOG=of_log, REDUCED=reduced, PAIRED=False, UNROUNDED=False, **how,
         )  # fmt: skip
         return out
     dy = given[0].to(x.dtype)
-    inverse = bits((-1 if negated else 1) / temperature)
-    if name == "log_softmax":
-        log_softmax_backward_kernel[(count,)](dy, x, out, n, inverse, FULL=full, **how)
+    inverse = inverse_of(-temperature if negated else temperature, full)
+    if of_log:
+        log_softmax_backward_kernel[(count,)](dy, x, out, n, inverse, **how)
     else:
-        softmax_backward_kernel[(count,)](dy, x, out, n, inverse, **how)
+        softmax_backward_kernel[(count,)](dy, x, x, out, n, inverse, PAIRED=False, **how)
     return out

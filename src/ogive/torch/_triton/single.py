@@ -4,8 +4,8 @@
 import triton
 import triton.language as tl
 
-from .double import neg as neg
-from .double import split as split
+from .full import neg as neg
+from .full import split as split
 from .storage import narrow
 
 
@@ -30,24 +30,13 @@ def output(y):
 
 
 @triton.jit
-def times(factor, slope, kind: tl.constexpr):
+def times(factor, slope):
     return tl.where(slope == 0, number(0.0), factor.to(tl.float32) * slope)
-
-
-@triton.jit
-def times_both(dy, a, slope, kind: tl.constexpr):
-    # The outer product last: dy a alone might overflow.
-    return times(dy, times(a, slope, kind), kind)
 
 
 @triton.jit
 def sign_kept(y, x):
     return tl.where(y == 0, tl.where(x == x, x, 0.0) * 0.0, y)
-
-
-@triton.jit
-def rounded(y, kind: tl.constexpr):
-    return narrow(y, kind)
 
 
 @triton.jit

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _gated, _heads, _lean, _rows, _unary, catalog
-from ._docstrings import docstring
-from .calls import loop
-from .calls.ufuncs import once
+from .. import catalog
+from ..calls import loop, rules
+from ..calls.ufuncs import once
+from . import gated, heads, lean, rows, unary
+from .docstrings import docstring
 
 PUBLIC_MODES = (
     "value", "derivative", "second_derivative", "backward", "backward_from_output", "lean",
@@ -42,7 +43,7 @@ def modes(name: str) -> tuple[str, ...]:
     kernel, kind = loop.modes(name), catalog.kinds()[name]
     if kind == "heads":
         has = {"value", "value_and_grad"} if kernel else set()
-        if any(each.endswith("_hessian") for each in kernel):
+        if any(loop.loop(name, each).has_hessian for each in kernel):
             has.add("value_grad_hess")
     elif kind == "rows":
         has = {*kernel, "jacobian"} if kernel else set()
@@ -56,15 +57,15 @@ def build(name: str, mode: str) -> Any:
     """The public object for one mode of one function."""
     card = catalog.find(name)
     if card.kind == "heads":
-        built = _heads.function(card, mode)
+        built = heads.function(card, mode)
     elif card.kind == "rows":
-        built = _rows.function(card, mode)
+        built = rows.function(card, mode)
     elif card.kind == "gated":
-        built = _gated.function(card, mode)
-    elif mode in _lean.MODES:
-        built = _lean.function(card, mode)
+        built = gated.function(card, mode)
+    elif mode in rules.LEAN:
+        built = lean.function(card, mode)
     else:
-        built = _unary.function(card, mode)
+        built = unary.function(card, mode)
     if isinstance(built, np.ufunc):
         return built
     public = "ogive" if mode == "value" else f"ogive.{mode}"

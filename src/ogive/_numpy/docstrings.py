@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from ._lean import MODES as LEAN_MODES
-from ._lean import inputs as lean_inputs
-from .calls.formats import ANY_NAME
-from .catalog import Card, Parameter
-from .catalog.text import formula_text
+from ..calls import rules
+from ..calls.formats import ANY_NAME
+from ..catalog import Card, Parameter
+from ..catalog.text import formula_text
 
 SHAPES = {
     "unary": f"array_like of {ANY_NAME}; integers and bool are promoted",
@@ -72,7 +71,7 @@ UFUNC = [
 
 def lean_notes(card: Card, mode: str) -> list[str]:
     """What the mask means, and what a learned parameter still needs."""
-    kept = lean_inputs(card.name, "lean_backward")
+    kept = rules.inputs(card, "lean_backward")
     notes = [MASK, "", (SIDES if "y" in kept else SLOPES).format(name=card.name)]
     if mode == "lean_backward" and card.learns:
         notes += ["", "The gradient of the parameter is not among the results: it needs x."]
@@ -80,7 +79,7 @@ def lean_notes(card: Card, mode: str) -> list[str]:
 
 
 def lean_example(card: Card) -> list[str]:
-    kept = lean_inputs(card.name, "lean_backward")[1:]
+    kept = rules.inputs(card, "lean_backward")[1:]
     return [
         ">>> import numpy as np, ogive",
         ">>> x = np.linspace(-3, 3, 10, dtype=np.float32)",
@@ -118,36 +117,26 @@ def docstring(card: Card, mode: str) -> str:
 
 def parameters(card: Card, mode: str) -> list[str]:
     """The inputs, the card's parameters, and where results go."""
-    lean = mode in LEAN_MODES
+    lean = mode in rules.LEAN
     if card.kind == "heads":
         inputs = [(f"{name} : array_like", text) for name, text in card.inputs or HEAD_INPUTS]
         lines = [line for name, text in inputs for line in (name, f"    {text}")]
     else:
-        lines = [f"{name} : {SHAPES[card.kind]}" for name in input_names(card, mode)]
+        names = (name for name in rules.inputs(card, mode) if name != "mask")
+        lines = [f"{name} : {SHAPES[card.kind]}" for name in names]
     if mode == "lean_backward":
         lines += ["mask : ndarray of uint8", f"    What `ogive.lean.{card.name}` returned."]
     for p in card.parameters:
         # A mask is in the output already.
-        if (lean and not p.operand) or (mode == "backward_from_output" and p.role == "mask"):
+        if (lean and not p.operand) or (p.role == "mask" and rules.reads_output(mode)):
             continue
         lines += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
     return lines + results(card, mode)
 
 
-def input_names(card: Card, mode: str) -> tuple[str, ...]:
-    """The arrays that a function takes first, but for the mask that `lean` gives."""
-    if mode in LEAN_MODES:
-        return tuple(name for name in lean_inputs(card.name, mode) if name != "mask")
-    if card.kind == "gated":
-        return ("dy", "a", "b") if mode == "backward" else ("a", "b")
-    if mode in ("backward", "backward_from_output"):
-        return ("dy", "x" if mode == "backward" else "y")
-    return ("x",)
-
-
 def results(card: Card, mode: str) -> list[str]:
     """What the function takes to put results in, and a ufunc's keywords."""
-    learned = card.learns and mode == "backward"
+    learned = rules.learned(card, mode)
     if mode == "value_and_grad":
         taken = card.out or "Takes the gradient; may be the logits themselves"
         return ["out : ndarray, optional", f"    {taken}."]
@@ -165,7 +154,7 @@ def results(card: Card, mode: str) -> list[str]:
         lines = ["out : ndarray, optional", "    Takes the result; may be an input."]
     else:
         lines = []
-    ufunc = card.kind in ("unary", "gated") and mode not in LEAN_MODES and not learned
+    ufunc = card.kind in ("unary", "gated") and mode not in rules.LEAN and not learned
     return lines + UFUNC if ufunc else lines
 
 
@@ -175,8 +164,8 @@ def returns(card: Card, mode: str) -> str:
     if mode == "value_and_grad" and card.returns:
         return card.returns
     text = (GATED_RETURNS if card.kind == "gated" else RETURNS)[mode].format(name=card.name)
-    learned = [p.name for p in card.parameters if p.learnable and mode == "backward"]
-    return text + "".join(f"; and d{name}, of the shape of {name}" for name in learned)
+    learned = rules.learned(card, mode)
+    return text + "".join(f"; and d{p.name}, of the shape of {p.name}" for p in learned)
 
 
 def raises(card: Card, mode: str) -> list[str]:
@@ -188,14 +177,14 @@ def raises(card: Card, mode: str) -> list[str]:
         errors.append(f"{' above '.join(card.ordered)}.")
     if card.kind not in ("unary", "gated"):
         errors.append("Shapes, labels or options that do not fit; both are named.")
-    if mode in LEAN_MODES:
+    if mode in rules.LEAN:
         errors.append("Shapes that do not fit; a parameter that is not one number.")
     lines = ["TypeError", "    Complex numbers, objects, long double."]
     return lines + [line for error in errors for line in ("ValueError", f"    {error}")]
 
 
 def notes(card: Card, mode: str) -> list[str]:
-    lines = lean_notes(card, mode) if mode in LEAN_MODES else []
+    lines = lean_notes(card, mode) if mode in rules.LEAN else []
     lines += [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:
         lines.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
@@ -203,7 +192,7 @@ def notes(card: Card, mode: str) -> list[str]:
 
 
 def examples(card: Card, mode: str) -> list[str]:
-    if mode in LEAN_MODES:
+    if mode in rules.LEAN:
         return lean_example(card)
     if card.kind != "unary" or mode not in ("value", "derivative", "second_derivative"):
         return []

@@ -8,105 +8,103 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .calls.arrays import (
+from ..calls import codegen, rules
+from ..calls.arrays import (
     as_array,
     as_out,
     checked_axis,
     first_indices,
     is_dask,
+    promoted,
     rewrap,
     rewrap_reduced,
     row_back,
     row_last,
 )
-from .calls.checks import checked_switch, row_temperature, seed_key
-from .calls.codegen import generated
-from .calls.loop import Loop, loop
-from .calls.ufuncs import ufunc
-from .catalog import Card
+from ..calls.checks import check_mask, checked_switch, row_temperature, seed_key
+from ..calls.loop import Loop, loop
+from ..calls.ufuncs import ufunc
+from ..catalog import Card
+from ..catalog.card import Role
 
-INPUTS = {
-    "value": ("x",), "backward": ("dy", "x"), "backward_from_output": ("dy", "y"),
-    "jacobian": ("x",),
-}  # fmt: skip
-TYPES = {"axis": "int", "switch": "bool"}
+TYPES = {"axis": "'int'", "switch": "'bool'"}
+"""Types of options by their role; of the others 'Any'."""
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
-    """One mode of a function of rows, along any axis.
-
-    It is written out and compiled: its signature has the card's parameters, and to bind arguments
-    at call time, or to ask again what they are, costs more than a short row.
-    """
+    """One mode of a function of rows, along any axis."""
     # A mask is in the output already.
-    taken = [p for p in card.parameters if not (p.role == "mask" and mode.endswith("output"))]
-    signature = [f"{name}: 'Any'" for name in INPUTS[mode]]
-    signature += [f"{p.name}: {TYPES.get(p.role, 'Any')!r} = {p.default!r}" for p in taken]
-    scope: dict[str, Any] = {}
+    options = [p for p in card.parameters if not (p.role == "mask" and rules.reads_output(mode))]
+    taken = [f"{name}: 'Any'" for name in rules.inputs(card, mode)]
+    taken += [codegen.parameter(p, TYPES.get(p.role, "'Any'")) for p in options]
+    scope: dict[str, Any]
     if mode == "jacobian":
-        scope["run"] = jacobian_rows(card)
-        given = ", ".join(f"{p.name}={p.name}" for p in taken)
-        lines = [f"return run(x, {given})"]
+        by_role = {p.role: p.name for p in options}
+        roles: tuple[Role, ...] = ("axis", "number", "mask", "switch", "seed")
+        given = [by_role.get(role, "None") for role in roles]
+        scope = {"run": jacobian_rows(card)}
+        lines = [f"return run(x, {', '.join(given)})"]
     else:
-        signature.append("out: 'Any' = None")
+        taken.append("out: 'Any' = None")
         lines, scope = call_of_kernel(card, mode)
-    code = f"""
-def {card.name}({", ".join(signature)}) -> 'Any':
-    {NEXT_LINE.join(lines)}
-"""
-    return generated(card.name, code, scope, f"{mode} {card.name}")
-
-
-NEXT_LINE = "\n    "
+    return codegen.written(card.name, taken, lines, scope, f"{mode} {card.name}", returns="'Any'")
 
 
 def call_of_kernel(card: Card, mode: str) -> tuple[list[str], dict[str, Any]]:
     """The lines of a mode that is one call of its kernel, and the names in them."""
-    taken, pulls, *_, x = loop(card.name, mode), mode != "value", *INPUTS[mode]
-    of_output, of_rows = x == "y", loop(card.name, "value").results[0].row
-    masked = any(n.kind == "?" and n.row for n in taken.numbers)
-    lead = "rows.shape[:axis] + rows.shape[axis + 1 :]"
+    kernel, inputs = loop(card.name, mode), rules.inputs(card, mode)
+    pulls, x = rules.pulls_back(mode), inputs[-1]
+    of_output, of_rows = rules.reads_output(mode), not loop(card.name, "value").reduces
+    (axis,), (temperature,) = card.named("axis"), card.named("number")
+    masks = card.named("mask") if kernel.masked else ()
+    seeds, switches = card.named("seed"), card.named("switch")
+    lead = f"rows.shape[:{axis}] + rows.shape[{axis} + 1 :]"
     expected = "rows.shape" if of_rows else lead
     misfit = "upstream.shape != expected" + ("" if of_rows else " and upstream.ndim")
     # What a kernel takes, in the order of the op table.
-    last = {True: "row_last({}, axis)", False: "{}"}
+    last = {True: f"row_last({{}}, {axis})", False: "{}"}
     operands = [last[of_rows].format("upstream")] if pulls else []
-    operands += ["last", f"row_temperature(temperature, {lead})"]
-    operands += ["mask"] if masked else []
-    operands += ["key", "first_indices(last)"] if card.draws else []
+    operands += ["last", f"row_temperature({temperature}, {lead})"]
+    operands += ["mask"] if masks else []
+    operands += ["key", "first_indices(last)"] if seeds else []
     # The gradient is that of the soft result.
-    operands += ["hard"] if card.has("switch") and not pulls else []
-    arrays = ["rows", *(["upstream"] if pulls else []), *(["mask"] if masked else [])]
+    operands += [] if pulls else switches
+    arrays = ["rows", *(["upstream"] if pulls else []), *(["mask"] if masks else [])]
     plain = " is ".join([*(f"type({array})" for array in arrays), "ndarray"])
     target = f"row_out(out, {'rows.shape' if pulls else expected})"
     lines = [
-        "key = seed_key(name, seed)" if card.draws else "",
-        "hard = checked_switch('hard', hard)" if card.has("switch") else "",
+        *(f"key = seed_key(name, {seed})" for seed in seeds),
+        *(f"{switch} = checked_switch({switch!r}, {switch})" for switch in switches),
         f"rows = as_array({x}, of_{x})",
         "upstream = as_array(dy, of_dy)" if pulls else "",
-        "axis = checked_axis(rows.ndim, axis, name)",
+        f"{axis} = checked_axis(rows.ndim, {axis}, name)",
         f"expected = {expected}" if pulls else "",
         f"if {misfit}: refuse_gradient(upstream, expected, {of_output})" if pulls else "",
         f"target = None if out is None else {last[of_rows or pulls].format(target)}",
-        "mask = row_mask(where, rows, axis)" if masked else "",
-        "last = row_last(rows, axis)",
+        *(f"mask = row_mask({mask}, rows, {axis})" for mask in masks),
+        f"last = row_last(rows, {axis})",
         f"operands = {', '.join(operands)}",
         f"if not {plain}: operands = in_chunks(taken, operands)",
         "result = kernel(*operands, out=target)",
         "if out is not None: return out",
-        f"return rewrap({x}, row_back(result, axis))" if of_rows or pulls
-        else f"return rewrap_reduced({x}, result, axis)",
+        f"return rewrap({x}, row_back(result, {axis}))" if of_rows or pulls
+        else f"return rewrap_reduced({x}, result, {axis})",
     ]  # fmt: skip
     scope: dict[str, Any] = {
-        "kernel": ufunc(card.name, mode), "taken": taken, "name": card.name, "ndarray": np.ndarray,
+        "kernel": ufunc(card.name, mode), "taken": kernel, "name": card.name, "ndarray": np.ndarray,
         "as_array": as_array, "checked_axis": checked_axis, "checked_switch": checked_switch,
         "first_indices": first_indices, "in_chunks": in_chunks, "refuse_gradient": refuse_gradient,
         "rewrap": rewrap, "rewrap_reduced": rewrap_reduced, "row_back": row_back,
         "row_last": row_last, "row_mask": row_mask, "row_out": row_out,
         "row_temperature": row_temperature, "seed_key": seed_key,
-        **{f"of_{n}": f"{mode}.{card.name}: {n}".removeprefix("value.") for n in INPUTS[mode]},
+        **{f"of_{each}": argument(card, mode, each) for each in inputs},
     }  # fmt: skip
-    return list(filter(None, lines)), scope
+    return lines, scope
+
+
+def argument(card: Card, mode: str, name: str) -> str:
+    """What errors call an array that a mode takes."""
+    return f"{card.name}: {name}" if mode == "value" else f"{mode}.{card.name}: {name}"
 
 
 def refuse_gradient(dy: Any, expected: tuple[int, ...], of_output: bool) -> NoReturn:
@@ -118,12 +116,9 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
     """The Jacobian row by row: backward of each unit vector, all of them as one batch."""
     kernel, taken = ufunc(card.name, "backward"), loop(card.name, "backward")
     reduces = loop(card.name, "value").reduces
-    masked = any(n.kind == "?" for n in taken.numbers)
-    of_x = f"jacobian.{card.name}: x"
+    masked, of_x = taken.masked, argument(card, "jacobian", "x")
 
-    def run_jacobian(
-        x: Any, axis: int, temperature: Any, where: Any = None, hard: Any = False, seed: Any = None
-    ) -> Any:
+    def run_jacobian(x: Any, axis: int, temperature: Any, where: Any, hard: Any, seed: Any) -> Any:
         if card.draws:
             key = seed_key(card.name, seed)
             checked_switch("hard", hard)
@@ -131,7 +126,7 @@ def jacobian_rows(card: Card) -> Callable[..., Any]:
         axis = checked_axis(rows.ndim, axis, card.name)
         mask = row_mask(where, rows, axis) if masked else None
         rows = row_last(rows, axis)
-        dtype = np.result_type(rows.dtype, np.float16) if rows.dtype.kind in "biu" else rows.dtype
+        dtype = promoted(rows.dtype)
         temperature = row_temperature(temperature, rows.shape[:-1])
         if reduces:
             dy = np.ones(rows.shape[:-1], dtype)
@@ -175,13 +170,8 @@ def row_mask(where: Any, x: Any, axis: int) -> Any:
     if where is None:
         return no_mask(x.shape[axis])
     mask = as_array(where, "where")
-    if mask.dtype != np.bool_:
-        raise TypeError(f"where must be a boolean mask, not of dtype {mask.dtype}")
-    try:
-        mask = np.broadcast_to(mask, x.shape)
-    except ValueError:
-        raise ValueError(f"where of shape {mask.shape} does not fit x of shape {x.shape}") from None
-    return row_last(mask, axis)
+    check_mask(mask.shape, mask.dtype, mask.dtype == np.bool_, x.shape)
+    return row_last(np.broadcast_to(mask, x.shape), axis)
 
 
 def in_chunks(taken: Loop, operands: tuple[Any, ...]) -> tuple[Any, ...]:

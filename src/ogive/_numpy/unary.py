@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ._docstrings import docstring
-from .calls.arrays import as_array, as_parameter, as_plain, first_indices, is_dask, rewrap
-from .calls.checks import check_order, check_parameter, seed_key
-from .calls.codegen import generated
-from .calls.ufuncs import rounded, ufunc
-from .catalog import Card, Parameter
-
-INPUTS = {
-    "value": ("x",),
-    "derivative": ("x",),
-    "second_derivative": ("x",),
-    "backward": ("dy", "x"),
-    "backward_from_output": ("dy", "y"),
-}
+from ..calls import codegen, rules
+from ..calls.arrays import (
+    as_array,
+    as_parameter,
+    as_plain,
+    broadcast_axes,
+    first_indices,
+    is_dask,
+    order_of_sums,
+    rewrap,
+)
+from ..calls.checks import check_order, check_parameter, seed_key
+from ..calls.ufuncs import rounded, ufunc
+from ..catalog import Card, Parameter
+from .docstrings import docstring
 
 
 def function(card: Card, mode: str) -> Any:
@@ -31,50 +31,49 @@ def function(card: Card, mode: str) -> Any:
     if not card.parameters:
         return ufunc(card.name, mode, docstring(card, mode))
     made = with_defaults(card, mode)
-    if mode == "backward" and card.learns:
+    if rules.learned(card, mode):
         return with_parameter_gradient(card, made)
     return made
 
 
 def with_defaults(card: Card, mode: str) -> Callable[..., Any]:
-    """A function with the card's parameters in its signature.
-
-    The source is written out and compiled, as `collections.namedtuple` does: a closure over
-    ``*args`` would have no signature of its own and cost half a microsecond per call.
-    """
-    inputs, operands = ", ".join(INPUTS[mode]), [p.name for p in card.parameters if p.operand]
-    signature = ", ".join(f"{p.name}={p.default!r}" for p in card.parameters)
+    """A function with the card's parameters in its signature."""
+    inputs, operands = rules.inputs(card, mode), card.named("number")
     bounded = [p for p in card.parameters if p.operand and p.domain != Parameter.domain]
-    order = f"check_order({', '.join(card.ordered)})" if card.ordered else ""
+    given = ", ".join([*inputs, *operands])
     # A number that fits costs two comparisons and no call.
     bounds = [
         f"if not (type({p.name}) in plain and {p.fits(p.name)}): check_{p.name}({p.name})"
         for p in reversed(bounded)
     ]
-    conversions = [f"if type({p}) is not float: {p} = as_parameter({p}, {p!r})" for p in operands]
-    in_training = f"""if training:
-        if where is not True or kwargs:
-            raise TypeError('where and further keywords need training=False')
-        return sampled(({inputs},), {", ".join(operands)}, seed, out)"""
-    checks = [order, *bounds, *conversions, in_training if card.draws else ""]
-    code = f"""
-def {card.name}({inputs}, {signature}, out=None, *, where=True, **kwargs):
-    {NEXT_LINE.join(filter(None, checks))}
-    if out is None and where is True and not kwargs:
-        return direct({inputs}, {", ".join(operands)})
-    return direct({inputs}, {", ".join(operands)}, out=out, where=where, **kwargs)
-"""
+    lines = [
+        f"check_order({', '.join(card.ordered)})" if card.ordered else "",
+        *bounds,
+        *(f"if type({p}) is not float: {p} = as_parameter({p}, {p!r})" for p in operands),
+        in_training(card, inputs) if card.draws else "",
+        f"if out is None and where is True and not kwargs: return direct({given})",
+        f"return direct({given}, out=out, where=where, **kwargs)",
+    ]
     scope: dict[str, Any] = {
-        "direct": ufunc(card.name, mode), "as_parameter": as_parameter, "inf": math.inf,
+        "direct": ufunc(card.name, mode), "as_parameter": as_parameter,
         "plain": (float, int), "check_order": partial(check_order, card.ordered),
         **{f"check_{p.name}": partial(check_parameter, p) for p in bounded},
     }  # fmt: skip
     if card.draws:
         scope["sampled"] = sampled(card.name, mode)
-    return generated(card.name, code, scope, f"{mode} {card.name}")
+    taken = [*inputs, *map(codegen.parameter, card.parameters)]
+    taken += ["out=None", "*", "where=True", "**kwargs"]
+    return codegen.written(card.name, taken, lines, scope, f"{mode} {card.name}")
 
 
-NEXT_LINE = "\n    "
+def in_training(card: Card, inputs: tuple[str, ...]) -> str:
+    """The statement that takes a random function's training form, where it is asked for."""
+    (switch,), (seed,) = card.named("switch"), card.named("seed")
+    low, high = card.named("number")
+    return f"""if {switch}:
+    if where is not True or kwargs:
+        raise TypeError('where and further keywords need {switch}=False')
+    return sampled(({codegen.items(inputs)}), {low}, {high}, {seed}, out)"""
 
 
 def sampled(name: str, mode: str) -> Callable[..., Any]:
@@ -85,7 +84,7 @@ def sampled(name: str, mode: str) -> Callable[..., Any]:
         if np.ndim(lower) or np.ndim(upper):
             raise ValueError("lower and upper must be single numbers in training")
         key = seed_key(name, seed)
-        like, names = arrays[-1], INPUTS[mode]
+        like, names = arrays[-1], rules.INPUTS[mode]
         arrays = tuple(as_array(a, f"{name}: {n}") for a, n in zip(arrays, names, strict=True))
         shape = arrays[-1].shape
         if any(a.shape != shape for a in arrays):
@@ -106,7 +105,7 @@ def with_parameter_gradient(card: Card, dx_of: Callable[..., Any]) -> Callable[.
     """Backward of a function whose one parameter is learned: dx and the parameter's gradient."""
     products = ufunc(card.name, "parameter_backward")
     (parameter,) = card.parameters
-    of_dy, of_x = (f"backward.{card.name}: {name}" for name in INPUTS["backward"])
+    of_dy, of_x = (f"backward.{card.name}: {name}" for name in rules.INPUTS["backward"])
 
     def backward(
         dy: Any, x: Any, weight: Any = parameter.default, out: Any = None
@@ -139,9 +138,8 @@ def summed_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.
         operands = [a.reshape(-1) for a in operands]  # one weight: one long row
         total = products(*operands)
     elif summed:
-        core = max(summed, key=lambda axis: shape[axis])
-        partial = products(*(np.moveaxis(a, core, -1) for a in operands))
-        rest = tuple(axis - (axis > core) for axis in summed if axis != core)
+        longest, rest = order_of_sums(summed, shape)
+        partial = products(*(np.moveaxis(a, longest, -1) for a in operands))
         # NumPy sums in the order of memory; one order, whatever the layout of dy and x.
         total = np.add.reduce(np.ascontiguousarray(partial), axis=rest) if rest else partial
     else:
@@ -153,15 +151,6 @@ def gradient_format(weight: Any, dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The format of a parameter's gradient: that of an array of weights, else that of dx."""
     floating = isinstance(weight, np.ndarray) and weight.dtype.kind not in "biu"
     return weight.dtype.newbyteorder("=") if floating else dtype
-
-
-def broadcast_axes(of: tuple[int, ...], to: tuple[int, ...]) -> list[int]:
-    """The axes along which a shape is repeated to make another."""
-    lead = len(to) - len(of)
-    return [
-        axis for axis in range(len(to))
-        if axis < lead or (of[axis - lead] == 1 and to[axis] != 1)
-    ]  # fmt: skip
 
 
 def lazy_gradient(products: np.ufunc, dy: Any, x: Any, weight: Any, dtype: np.dtype[Any]) -> Any:

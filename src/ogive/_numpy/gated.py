@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ._docstrings import docstring
-from .calls.arrays import is_dask, is_labelled
-from .calls.ufuncs import ufunc
-from .catalog import Card
+from ..calls.arrays import is_dask, is_labelled
+from ..calls.ufuncs import ufunc
+from ..catalog import Card
+from .docstrings import docstring
 
 
 def function(card: Card, mode: str) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _native
-from .calls.arrays import (
+from .. import _native
+from ..calls import codegen
+from ..calls.arrays import (
     as_array,
     as_logits,
     as_out,
@@ -18,39 +19,33 @@ from .calls.arrays import (
     is_dask,
     rewrap,
 )
-from .calls.checks import check_order, check_parameter
-from .calls.codegen import generated
-from .calls.formats import NUMBER_OF
-from .calls.loop import loop
-from .catalog import Card, Parameter
+from ..calls.checks import check_order, check_parameter
+from ..calls.formats import NUMBER_OF
+from ..calls.rules import inputs
+from ..catalog import Card, Parameter
 
 Array = np.ndarray[Any, Any]
-MODES = ("lean", "lean_backward")
-
-
-def inputs(name: str, mode: str) -> tuple[str, ...]:
-    """The arrays a mode takes; backward also takes y if the bit does not determine the slope."""
-    if mode == "lean":
-        return ("x",)
-    return ("dy", "y", "mask") if loop(name, mode).tensors == 2 else ("dy", "mask")
 
 
 def function(card: Card, mode: str) -> Callable[..., Any]:
-    """The function of either mode, compiled from text so that it has a real signature."""
+    """The function of either mode."""
     operands = [p for p in card.parameters if p.operand]
-    arrays = ", ".join(inputs(card.name, mode))
-    signature = ", ".join([arrays, *(f"{p.name}={p.default!r}" for p in operands), "*, out=None"])
-    numbers = "".join(f"number(parameters[{i}], {p.name}), " for i, p in enumerate(operands))
+    arrays = inputs(card, mode)
+    numbers = codegen.items(f"number(parameters[{i}], {p.name})" for i, p in enumerate(operands))
     scope: dict[str, Any] = {
-        "run": (forward if mode == "lean" else backward)(card.name),
-        "number": number,
-        "parameters": operands,
-    }
-    ordered = f"    check_order({', '.join(card.ordered)})\n" if card.ordered else ""
-    scope["check_order"] = partial(check_order, card.ordered)
-    call = f"    return run({arrays}, out=out, numbers=({numbers}))"
-    text = f"def {card.name}({signature}):\n{ordered}{call}"
-    return generated(card.name, text, scope, f"{mode} {card.name}")
+        "run": MAKERS[mode](card.name), "number": number, "parameters": operands,
+        "check_order": partial(check_order, card.ordered),
+    }  # fmt: skip
+    return codegen.written(
+        card.name,
+        [*arrays, *map(codegen.parameter, operands), "*", "out=None"],
+        [
+            f"check_order({', '.join(card.ordered)})" if card.ordered else "",
+            f"return run({', '.join(arrays)}, out=out, numbers=({numbers}))",
+        ],
+        scope,
+        f"{mode} {card.name}",
+    )
 
 
 def forward(name: str) -> Callable[..., Any]:
@@ -90,6 +85,10 @@ def backward(name: str) -> Callable[..., Any]:
         return handed(dy, dx, out)
 
     return run
+
+
+MAKERS = {"lean": forward, "lean_backward": backward}
+"""What makes the function of each mode."""
 
 
 def real(x: Any, name: str, what: str) -> Array:

@@ -13,12 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from . import _native
-from .calls import checks
-from .calls.arrays import as_logits, as_plain
-from .calls.formats import HALVES, NUMBER_OF
-from .calls.losses import Loss, checked_chunk, inverse, reduced, without_overlap
-from .calls.ufuncs import rounded, ufunc
+from .. import _native
+from ..calls import checks
+from ..calls.arrays import as_logits, as_plain
+from ..calls.formats import HALVES, NUMBER_OF
+from ..calls.losses import (
+    ArrayElements,
+    Loss,
+    checked_chunk,
+    planned,
+    reduced,
+    without_overlap,
+)
+from ..calls.ufuncs import rounded, ufunc
 
 PIECE = 32 << 20
 """Bytes of dW, or of widened W, at a time: enough for BLAS to reach its speed."""
@@ -50,23 +57,12 @@ def evaluate(
     given = {"x": inputs, "W": matrix} | ({} if shift is None else {"bias": shift})
     dtype = _common_format(given)
     work = _checked_accumulate(accumulate, dtype)
-    how, numbers = checks.checked_reduction(reduction), of.checked_numbers(*options)
-    weights: list[Any] = [
-        None if values is None else checks.checked_weights(each, values)
-        for each, values in zip(of.weights, class_weights, strict=True)
-    ]
-    operand = as_plain(target, "target")
-    mode = of.checked_mode(
-        shape, len(shape) - 1, [None if w is None else w.shape for w in weights],
-        operand.shape, operand.dtype, operand.dtype.kind in "biu", ignore_index,
+    how, plan = planned(
+        of, InPieces(), shape, len(shape) - 1, work, target, class_weights, ignore_index, options,
+        reduction,
     )  # fmt: skip
-    if mode == "labels":
-        operand = checks.checked_labels(operand, classes, ignore_index)
-    total = 1.0
-    if how == "mean":
-        weights, numbers, total = of.mean(mode, operand, weights, numbers)
-    chunk = checked_chunk(chunk_rows, matrix.shape, work.itemsize)
-    operand = operand.reshape((-1, classes) if mode == "probabilities" else -1)
+    mode, chunk = plan.mode, checked_chunk(chunk_rows, matrix.shape, work.itemsize)
+    operand = plan.goal.reshape((-1, classes) if mode == "probabilities" else -1)
     if mode == "probabilities":
         for some in pieces(len(operand), chunk):
             try:
@@ -87,7 +83,6 @@ def evaluate(
     chunks: list[Any] = list(pieces(count if every else kept.size, chunk))
     if not every:
         chunks = [kept[some] for some in chunks]
-    factor = inverse(total)
     loss = np.zeros(count)
     buffer = np.empty((min(chunk, kept.size if mode == "labels" else count), classes), work)
     layer = _Layer(inputs.reshape(count, inputs.shape[-1]), matrix, shift, buffer)
@@ -99,16 +94,24 @@ def evaluate(
             if mode == "probabilities":
                 goal = checks.checked_probabilities(goal, work, of.most)
             dz = None if gradients is None else z
-            of.run(mode, z, goal, weights, numbers, factor, loss=losses, dz=dz)
+            of.run(plan, z, goal, loss=losses, dz=dz)
             loss[some] = losses
             if gradients is not None:
                 gradients.add(some, rows, z)
         if gradients is not None:
             gradients.finish(np.arange(0) if every else np.flatnonzero(operand < 0))
-    value = reduced(loss.reshape(shape[:-1]), how, total, dtype)
+    value = reduced(loss.reshape(shape[:-1]), how, plan.total, dtype)
     if gradients is None:
         return value
     return value, (into["dx"], into["dW"], into.get("db"))
+
+
+class InPieces(ArrayElements):
+    """Elements of which probabilities are checked piece by piece, and so converted."""
+
+    @staticmethod
+    def probabilities(target: Any, dtype: Any, most: float) -> Any:
+        return target
 
 
 class _Layer:
