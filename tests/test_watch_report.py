@@ -400,6 +400,14 @@ EMPTY = Report(
 )  # fmt: skip
 
 
+@pytest.fixture
+def sparse(monkeypatch):
+    """Pages with few charts, where words and tables are tested."""
+    monkeypatch.setattr(watch_page, "MEASURES", watch_charts.MEASURES[:1])
+    monkeypatch.setattr(watch_page, "PICTURED", 1)
+
+
+@pytest.mark.usefixtures("sparse")
 def test_a_model_that_was_never_called_and_a_sound_one_have_pages():
     for report in (EMPTY, replace(EMPTY, models=()), sample(findings=()), sample(progress=())):
         text = watch_page.html(report)
@@ -409,6 +417,7 @@ def test_a_model_that_was_never_called_and_a_sound_one_have_pages():
     assert "No fault found" in sample(findings=()).sentence
 
 
+@pytest.mark.usefixtures("sparse")
 def test_models_that_train_together_are_told_apart():
     both = ("generator", "critic")
     report = sample(

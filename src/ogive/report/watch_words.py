@@ -68,7 +68,7 @@ def chosen(count: int, most: int, always: Iterable[int] = ()) -> list[int]:
     """So many of `count`, evenly, with the first, the last and what must be among them."""
     if count <= most:
         return list(range(count))
-    even = (round(at * (count - 1) / (most - 1)) for at in range(most))
+    even = (round(at * (count - 1) / max(most - 1, 1)) for at in range(most))
     return sorted({*even, *always})
 
 
