@@ -29,7 +29,7 @@ class Plan(NamedTuple):
     """What a call comes to, after all checks."""
 
     mode: str
-    """The kernel's: the target are "labels" or "probabilities"."""
+    """The kernel's: "labels" or "probabilities", whichever the target holds."""
     goal: Any
     """Labels as int64, below 0 where a row does not count; or probabilities."""
     weights: list[Any]
@@ -317,8 +317,8 @@ def in_chunks(
 
 def mean_weights(labels: Array, weights: Any, samples: int = 0) -> tuple[Any, Any]:
     """Class weights and what a mean over labels divides by, the weights of the rows that count, or
-    inf where none does. Where these leave the range, both are times one power of two, which
-    changes no mean. Of several calls, those of each.
+    inf where none does. Where these leave the range, both are multiplied by one power of two,
+    which changes no mean. Of several calls, those of each.
     """
     if samples:
         return mean_weights_of_each(labels, weights, samples)

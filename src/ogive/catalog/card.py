@@ -1,4 +1,4 @@
-"""The card: what a function is, what it claims, and what others call it. No logic lives here."""
+"""The card: what a function is, what it claims, and what others call it. It reads no file."""
 
 from __future__ import annotations
 
