@@ -23,9 +23,9 @@ from ._formats import HALVES
 from ._functions import applier
 from ._loss_derivatives import Derivatives
 from ._loss_eager import eager_function
-from ._loss_elements import INTEGERS
+from ._loss_elements import INTEGERS, Options
 from ._loss_formula import Formula, checked_label
-from ._loss_kernels import Kernels, Options
+from ._loss_kernels import Kernels
 from ._loss_operators import Operators
 from ._route import (
     FORMULA,

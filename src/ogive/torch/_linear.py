@@ -23,9 +23,9 @@ from ._functions import applier
 from ._heads import IGNORED, Head, hinted, is_compiling
 from ._loss_derivatives import pulled_back, substituted
 from ._loss_eager import asked_again
-from ._loss_elements import TENSORS, reduced
+from ._loss_elements import TENSORS, Options, reduced
 from ._loss_formula import checked_label, counted, total_weight
-from ._loss_kernels import Options, factor_of
+from ._loss_kernels import factor_of
 from ._loss_operators import declared
 from ._operators import define, on_gpu
 from ._route import (

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from ._loss_derivatives import HERE, Derivatives
-from ._loss_kernels import Kernels, Options
+from ._loss_elements import Options
+from ._loss_kernels import Kernels
 from ._loss_operators import Operators
 from ._route import is_batched, needs_operator
 

@@ -23,6 +23,8 @@ from . import _launch
 from ._formats import HALVES, NUMBER_OF
 from ._route import is_plain, kind_of
 
+Options = dict[str, Any]
+"""The options of a call by name, the reduction among them."""
 INTEGERS = frozenset((
     torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool, torch.uint16,
     torch.uint32, torch.uint64,

@@ -14,8 +14,7 @@ from torch import Tensor
 from ..calls import checks
 from ..calls.losses import Loss
 from . import _formulas
-
-Options = dict[str, Any]
+from ._loss_elements import Options
 
 
 class Formula:

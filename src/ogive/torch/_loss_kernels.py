@@ -28,6 +28,7 @@ from ._loss_elements import (
     LONGS,
     NARROWED,
     TENSORS,
+    Options,
     across,
     as_array,
     fitted,
@@ -36,7 +37,6 @@ from ._loss_elements import (
     sum_at,
 )
 
-Options = dict[str, Any]
 Result = tuple[Tensor, Tensor | None]
 """The loss, and its gradient where it was asked for."""
 

@@ -15,8 +15,9 @@ from ._checks import checked_dim
 from ._formats import NUMBER_OF
 from ._launch import laid_out_as
 from ._loss_derivatives import Derivatives, keep, kept_by
+from ._loss_elements import Options
 from ._loss_formula import counted, total_weight
-from ._loss_kernels import Options, Result
+from ._loss_kernels import Result
 from ._operators import define, on_gpu
 from ._route import KERNELS, by_operator, densely, route
 

@@ -3,8 +3,6 @@
 # mypy: ignore-errors
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
@@ -302,10 +300,7 @@ def sigmoid_focal(
     z = logits.contiguous()
     n, full = z.numel(), z.dtype == torch.float64
     programs = triton.cdiv(n, heads.BINARY_BLOCK)
-    loss: Any = heads._empty_sums((programs,), full, z.device)
-    if not summed:
-        form = torch.promote_types(z.dtype, torch.float32)
-        loss = torch.empty(z.shape, dtype=form, device=z.device)
+    loss = heads._empty_losses(z, programs, summed)
     dz = torch.empty_like(z) if gradient else None
     t, t_low, t_kind = heads._operand(target, full, z)
     by, by_bits, by_tensor = heads._factor_operand(factor, full, z)

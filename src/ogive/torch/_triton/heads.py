@@ -583,12 +583,7 @@ def binary_cross_entropy(
     z = logits.contiguous()
     n, full = z.numel(), z.dtype == torch.float64
     programs = triton.cdiv(n, BINARY_BLOCK)
-    if summed:
-        loss = _empty_sums((programs,), full, z.device)
-    else:
-        loss = torch.empty(
-            z.shape, dtype=torch.promote_types(z.dtype, torch.float32), device=z.device
-        )
+    loss = _empty_losses(z, programs, summed)
     dz = torch.empty_like(z) if gradient else None
     t, t_low, t_kind = _operand(target, full, z)
     by, by_bits, by_tensor = _factor_operand(factor, full, z)
@@ -605,6 +600,14 @@ def binary_cross_entropy(
             enable_fp_fusion=False,
         )  # fmt: skip
     return _sums_of(loss).sum() if summed else loss, dz
+
+
+def _empty_losses(z: torch.Tensor, programs: int, summed: bool) -> Any:
+    """Memory for the sum of each program, or for the loss of each element."""
+    if summed:
+        return _empty_sums((programs,), z.dtype == torch.float64, z.device)
+    form = torch.promote_types(z.dtype, torch.float32)
+    return torch.empty(z.shape, dtype=form, device=z.device)
 
 
 def _spread(weight: torch.Tensor | None, z: torch.Tensor) -> torch.Tensor | None:
