@@ -49,6 +49,7 @@ class Linear:
 
     def __init__(self, head: Head):
         self.head, self.of, self.name = head, head.of, "linear_cross_entropy"
+        self.weight, self.label = head.of.class_weight, head.of.label
         self.apply = applier(linear_function(self))
         self.define_operators()
 
@@ -56,7 +57,7 @@ class Linear:
         self, x: Tensor, W: Tensor, bias: Any, target: Tensor, options: Options
     ) -> Tensor:
         """The same in torch's operations, from whole logits."""
-        z = whole_logits(x, W, bias, target, options["ignore_index"], work_format(x, W))
+        z = whole_logits(x, W, bias, target, options[self.label], work_format(x, W))
         given = {name: options[name] for name in self.of.options}
         return self.head.formula.reduced(z, target, z.dim() - 1, given)
 
@@ -131,11 +132,11 @@ class Linear:
         bias = None if bias is None else floating(bias, self.name)
         if not isinstance(target, Tensor):
             raise TypeError(f"{self.name}: target must be a Tensor, not {type(target).__name__}")
-        if options["weight"] is not None:
-            options["weight"] = torch.as_tensor(options["weight"])
+        if options[self.weight] is not None:
+            options[self.weight] = torch.as_tensor(options[self.weight])
         check_devices(
             self.name, input=x, linear_weight=W, linear_bias=bias, target=target,
-            weight=options["weight"],
+            **{self.weight: options[self.weight]},
         )  # fmt: skip
         if W.dim() < 2 or x.dim() == 0 or x.shape[-1] != W.shape[-1]:
             raise ValueError(
@@ -157,9 +158,9 @@ class Linear:
         if autocast:
             form = torch.get_autocast_dtype(kind)
             x, W = (t.to(form) if t.dtype == torch.float32 else t for t in (x, W))
-        if options["ignore_index"] is None:
-            options["ignore_index"] = IGNORED  # as this function of torch's has it
-        options["ignore_index"] = checked_label(options["ignore_index"], target)
+        if options[self.label] is None:
+            options[self.label] = IGNORED  # as this function of torch's has it
+        options[self.label] = checked_label(options[self.label], target)
         loss = self.loss(x, W, target, bias, options)
         # Under autocast it stays in float32, as torch's losses do.
         return loss if autocast else loss.to(torch.promote_types(x.dtype, W.dtype))
@@ -167,7 +168,7 @@ class Linear:
     def loss(self, x: Tensor, W: Tensor, target: Tensor, bias: Any, options: Options) -> Tensor:
         """The loss in float32 at least, whichever way it takes."""
         kind = x.device.type
-        learned = [t for t in (target, options["weight"]) if isinstance(t, Tensor)]
+        learned = [t for t in (target, options[self.weight]) if isinstance(t, Tensor)]
         way = route_of(x, W, *learned, *(() if bias is None else (bias,)))
         on = torch.is_grad_enabled()
         further = on and any(t.requires_grad for t in learned)
@@ -186,7 +187,7 @@ class Linear:
             if kind != "cuda":
                 warn_of_fallback(self.name, x.device.type)
             form = torch.promote_types(x.dtype, W.dtype)
-            z = whole_logits(x, W, bias, target, options["ignore_index"], form)
+            z = whole_logits(x, W, bias, target, options[self.label], form)
             given = {name: options[name] for name in self.of.options}
             return self.head.call(z, target, -1, False, **given)
         if none and any(wanted):
@@ -242,7 +243,7 @@ class Linear:
             x, W, bias, target, *values, ctx.wanted = inputs
             ctx.options, ctx.count = dict(zip(names, values, strict=True)), len(inputs)
             ctx.mark_non_differentiable(*output[1:])
-            ctx.save_for_backward(x, W, bias, target, ctx.options.pop("weight"), *output[1:])
+            ctx.save_for_backward(x, W, bias, target, ctx.options.pop(of.weight), *output[1:])
 
         def backward(ctx: Any, dy: Tensor, *_: Any) -> Any:
             x, W, bias, target, weight, *kept = ctx.saved_tensors
@@ -251,7 +252,7 @@ class Linear:
                 for g, want in zip(kept, ctx.wanted, strict=True)
             ]
             if torch.is_grad_enabled():
-                given = {**ctx.options, "weight": weight}
+                given = {**ctx.options, of.weight: weight}
                 found = of.leading_on((x, W, bias, target), given, ctx.wanted, dy, found)
             return *found, *(None,) * (ctx.count - 3)
 
@@ -279,7 +280,7 @@ class Linear:
         weights = [options[name] for name in self.of.weights]
         return self.of.plan(
             TENSORS, mode, shape, len(shape) - 1, work_format(x, W), target.detach().resolve_neg(),
-            [w if w is None else w.detach() for w in weights], options[self.of.label], numbers,
+            [w if w is None else w.detach() for w in weights], options[self.label], numbers,
             reduction,
         )  # fmt: skip
 
@@ -295,10 +296,10 @@ class Linear:
             goal = target.reshape(-1, classes).to(form)
         else:
             goal = target.reshape(-1).long()
-            kept = counted(goal, options["ignore_index"])
-            if options["ignore_index"] is not None:  # 0 times NaN would reach dW
+            kept = counted(goal, options[self.label])
+            if options[self.label] is not None:  # 0 times NaN would reach dW
                 rows = rows.masked_fill(~kept.unsqueeze(-1), 0)
-            total = total_weight(goal, kept, options["weight"], classes).double()
+            total = total_weight(goal, kept, options[self.weight], classes).double()
         factor = 1 / total if how == "mean" else 1.0
         losses, dx, dW, db = kernels.KERNELS[self.name](
             rows, W.to(form), goal, None if bias is None else bias.to(form), factor=factor,
@@ -441,16 +442,16 @@ def linear_function(of: Linear) -> type[Function]:
             loss, *gradients = of.run(
                 x, W, bias, target, options, (False,) * 3 if ctx.rows else wanted
             )
-            ctx.options = {**options, "weight": None}
+            ctx.options = {**options, of.weight: None}
             # The inputs are for a second derivative; torch keeps them too, and the logits.
-            ctx.save_for_backward(x, W, bias, target, options["weight"], *gradients)
+            ctx.save_for_backward(x, W, bias, target, options[of.weight], *gradients)
             return loss
 
         @staticmethod
         def backward(ctx: Any, dy: Tensor) -> Any:
             x, W, bias, target, weight, *found = ctx.saved_tensors
             inputs, wanted = (x, W, bias, target), ctx.needs_input_grad[:3]
-            options = {**ctx.options, "weight": weight}
+            options = {**ctx.options, of.weight: weight}
             again, batched = torch.is_grad_enabled(), is_batched(dy)
             if ctx.rows and needs_operator(dy):
                 dy, batched = densely(dy), True
