@@ -105,6 +105,16 @@ def initialise(view: View, place: Place | None) -> str:
     return f"ogive.torch.init_(model{named})  # before training"
 
 
+def lower_rate(view: View) -> Cure:
+    """A tenth of the learning rate."""
+    return Cure(words="Lower the learning rate.", code=slower(view, 10))
+
+
+def by_gain(view: View, place: Place | None) -> Cure:
+    """Weights by the activation's gain."""
+    return Cure(words="Initialise by the activation's gain.", code=initialise(view, place))
+
+
 STANDARDISE = "x = (x - x_train.mean(0)) / (x_train.std(0) + 1e-8)"
 
 
@@ -152,15 +162,13 @@ def _dead(first: Memory, view: View, s: Suspicion) -> Told:
             )  # fmt: skip
         return (
             f"{said}; they were so from the start.", "initialisation",
-            Cure(
-                words="Initialise by the activation's gain.", code=initialise(view, place)
-            ),
+            by_gain(view, place),
         )  # fmt: skip
     rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
     return (
         f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to where "
         f"the slope is 0 (mean of z now {size(mean)}).", "training",
-        Cure(words="Lower the learning rate.", code=slower(view, 10)),
+        lower_rate(view),
     )  # fmt: skip
 
 
@@ -192,12 +200,12 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
             f"{said}, from the start: pre-activations have mean square "
             f"{size(k if isinstance(k, float) else None)}, where about 1 is wanted.",
             "initialisation",
-            Cure(words="Initialise by the activation's gain.", code=initialise(view, place)),
+            by_gain(view, place),
         )  # fmt: skip
     return (
         f"{said}; at the start it was {at_start:.0%}: training drove pre-activations to mean "
         f"square {size(k if isinstance(k, float) else None)}.", "training",
-        Cure(words="Lower the learning rate.", code=slower(view, 10)),
+        lower_rate(view),
     )  # fmt: skip
 
 
@@ -236,7 +244,7 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     if math.log10(max(measured, 1e-300)) < said - 1 and said > -2:
         return (
             f"{sentence}: training, not depth, stopped it (see saturated or dead layers).",
-            "training", Cure(words="Lower the learning rate.", code=slower(view, 10)),
+            "training", lower_rate(view),
         )  # fmt: skip
     matched = moments_at(name, (), 1.0) if name else None
     best = matched[2] / matched[1] if matched else 1.0
@@ -267,19 +275,19 @@ def _exploding(first: Memory, view: View, s: Suspicion) -> Told:
     if s.facts.get("grows"):
         return (
             f"{sentence}, and doubled from check to check.", "training",
-            Cure(words="Lower the learning rate.", code=slower(view, 10)),
+            lower_rate(view),
         )  # fmt: skip
     start = first.ratio
     if said is not None and said > 1 and (start is None or start > 1):
         return (
             f"{sentence}; the weights predict {size(10**said)}: they are too large from the start.",
             "initialisation",
-            Cure(words="Initialise by the activation's gain.", code=initialise(view, chain[0][1])),
+            by_gain(view, chain[0][1]),
         )  # fmt: skip
     if start is not None and start <= 1:
         return (
             f"{sentence}; at the start the weights predicted {size(10**start)}.", "training",
-            Cure(words="Lower the learning rate.", code=slower(view, 10)),
+            lower_rate(view),
         )  # fmt: skip
     return (
         f"{sentence}.", "",
@@ -312,10 +320,7 @@ def _drift(first: Memory, view: View, s: Suspicion) -> Told:
         )  # fmt: skip
     return (
         sentence, "initialisation",
-        Cure(
-            words="Initialise by the activation's gain.",
-            code=initialise(view, chain[0][1] if chain else place),
-        ),
+        by_gain(view, chain[0][1] if chain else place),
     )  # fmt: skip
 
 
@@ -510,7 +515,7 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
         "weights": (
             f"The loss is not finite since step {view.step}: weights of {where(s.place)} are not "
             f"finite{large}.", "training",
-            Cure(words="Lower the learning rate.", code=slower(view, 10)),
+            lower_rate(view),
         ),
         "data": (
             "The loss is not finite: the data have values that are not finite.", "data",
@@ -518,7 +523,7 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
         ),
         "forward": (
             f"The loss is not finite: the first such value comes out of {where(s.place)}{large}.",
-            "training", Cure(words="Lower the learning rate.", code=slower(view, 10)),
+            "training", lower_rate(view),
         ),
         "loss": (
             "The loss is not finite although the model's output is"
