@@ -12,6 +12,7 @@ from .heads import (
     ASSERTING,
     _factor,
     _greatest_and_rest,
+    _label,
     _logistic_parts,
     _logits,
     _sides,
@@ -101,11 +102,7 @@ def focal_kernel(
     counts = True
     known = True
     if MODE == "labels":
-        label = tl.load(t_ + row)
-        known = (label >= 0) & (label < n)
-        if IGNORES:
-            counts = label != ignored
-        tl.device_assert(known | (counts == 0), "a label is neither a class nor ignore_index")
+        label, known, counts = _label(t_, row, n, ignored, IGNORES)
     else:
         t_ += row * n
         t_low_ += row * n

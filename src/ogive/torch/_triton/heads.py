@@ -68,6 +68,18 @@ def _targets(
 
 
 @triton.jit
+def _label(t_, row, n, ignored, IGNORES: tl.constexpr):
+    """A row's label, whether it is a class, and whether the row counts."""
+    label = tl.load(t_ + row)
+    known = (label >= 0) & (label < n)
+    counts = label == label
+    if IGNORES:
+        counts = label != ignored
+    tl.device_assert(known | (counts == 0), "a label is neither a class nor ignore_index")
+    return label, known, counts
+
+
+@triton.jit
 def _sums(z, q, at, inverse):
     """A block's greatest logit, its place, the distances d from it, and the sums of a row: of e^d
     but for its own 1, of -d q, and of q at its place and elsewhere.
@@ -136,11 +148,7 @@ def cross_entropy_kernel(
     own = one
     counts = True
     if MODE == "labels":
-        label = tl.load(t_ + row)
-        known = (label >= 0) & (label < n)
-        if IGNORES:
-            counts = label != ignored
-        tl.device_assert(known | (counts == 0), "a label is neither a class nor ignore_index")
+        label, known, counts = _label(t_, row, n, ignored, IGNORES)
         if WEIGHTS != "none":
             own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
     else:
@@ -276,13 +284,9 @@ def label_kernel(
     at = tl.arange(0, BLOCK)
     inverse = wide.parameter(inverse_, FULL)
     zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
-    label = tl.load(t_ + row)
-    known = (label >= 0) & (label < n)
-    skipped = label != label
-    if IGNORES:
-        skipped = label == ignored
-        known = known & (skipped == 0)
-    tl.device_assert(known | skipped, "a label is neither a class nor ignore_index")
+    label, known, counts = _label(t_, row, n, ignored, IGNORES)
+    skipped = counts == 0
+    known = known & counts
     own = one
     if WEIGHTS != "none":
         own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
