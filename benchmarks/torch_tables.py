@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -48,24 +49,31 @@ def overhead(effort: Effort = EFFORT) -> list[tuple[str, Spread, Spread]]:
     return [(name, ratio(forward, title), ratio(both, title)) for name, title in peers().items()]
 
 
+@contextmanager
+def saved_bytes() -> Iterator[dict[int, int]]:
+    """The sizes of storages that calls keep for backward, by their addresses."""
+    sizes: dict[int, int] = {}
+    held: list[torch.Tensor] = []  # so that no address is given out again
+
+    def pack(t: torch.Tensor) -> torch.Tensor:
+        sizes[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        held.append(t)
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        yield sizes
+
+
 def kept(layer: Callable[[torch.Tensor], torch.Tensor], n: int = 1 << 12) -> tuple[float, float]:
     """Bytes per element kept for backward between two linear layers: (all, without shared tensors).
 
     The layers around it keep the activation's output anyway, so sharing it costs nothing.
     """
     x = torch.randn(1, n, requires_grad=True)
-    weights: dict[int, int] = {}
-    held: list[torch.Tensor] = []
-
-    def pack(t: torch.Tensor) -> torch.Tensor:
-        weights[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        held.append(t)
-        return t
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    with saved_bytes() as sizes:
         y = layer(x * 1.0)
-    own = sum(weights.values()) - weights.get(y.untyped_storage().data_ptr(), 0)
-    return sum(weights.values()) / n, own / n
+    own = sum(sizes.values()) - sizes.get(y.untyped_storage().data_ptr(), 0)
+    return sum(sizes.values()) / n, own / n
 
 
 def saved() -> list[tuple[str, float, float, float, float]]:

@@ -278,10 +278,11 @@ def flushing_subnormals() -> Iterator[None]:
 def run_python(
     code: str, *, timeout: float = 60, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs code in an interpreter of its own, with this folder importable."""
+    """Runs code in an interpreter of its own, where tests and benchmarks can be imported."""
     here = os.path.dirname(os.path.abspath(__file__))
+    folders = os.pathsep.join([here, os.path.join(os.path.dirname(here), "benchmarks")])
     env = {k: v for k, v in os.environ.items() if k not in ("OGIVE_ISA", "OGIVE_NUM_THREADS")}
-    env |= {"PYTHONPATH": here, **environment}
+    env |= {"PYTHONPATH": folders, **environment}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env=env,

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import ogive.torch as ot  # noqa: E402
-from torch_tables import kept, saved  # noqa: E402
+from torch_tables import kept, saved, saved_bytes  # noqa: E402
 
 BIT = 1 / 8
 
@@ -74,26 +74,14 @@ def test_compiled_code_keeps_no_more() -> None:
         lambda x: ot.tanh(ot.threshold(x)), backend="aot_eager", fullgraph=True
     )
     x = torch.randn(1, 4096, requires_grad=True)
-    seen: dict[int, int] = {}
-
-    def pack(t: torch.Tensor) -> torch.Tensor:
-        seen[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        return t
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    with saved_bytes() as seen:
         compiled(x)
     assert sum(seen.values()) / 4096 <= 4 + BIT
 
 
 def held(run: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> int:
     """Bytes that are kept for backward, those of the result apart."""
-    sizes: dict[int, int] = {}
-
-    def pack(t: torch.Tensor) -> torch.Tensor:
-        sizes[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-        return t
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    with saved_bytes() as sizes:
         y = run(x)
     return sum(size for at, size in sizes.items() if at != y.untyped_storage().data_ptr())
 

@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
 from ogive.torch import _warn  # noqa: E402
+from torch_tables import saved_bytes  # noqa: E402
 
 ROWS, WIDTH, CLASSES = 6, 4, 5
 Tensors = tuple[Any, ...]
@@ -142,13 +143,7 @@ def test_inputs_changed_after_the_loss_are_missed_by_backward(changed: str) -> N
 def test_no_more_is_kept_than_torch_keeps() -> None:
     def kept(f: Callable[..., Any], wide: int) -> int:
         x, W = (torch.randn(s, 16, requires_grad=True) for s in (256, wide))
-        held: dict[int, int] = {}
-
-        def pack(t: Any) -> Any:
-            held[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-            return t
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        with saved_bytes() as held:
             loss = f(x, W, None, torch.zeros(256, dtype=torch.long))
         assert loss.requires_grad
         return sum(held.values())

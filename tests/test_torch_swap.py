@@ -23,6 +23,8 @@ import ogive.torch as ot  # noqa: E402
 from cases import check_python  # noqa: E402
 from ogive.torch import _adapters, _functional  # noqa: E402
 from ogive.torch._modules import OfCard  # noqa: E402
+from test_torch_swap_functional import counted  # noqa: E402
+from torch_tables import saved_bytes  # noqa: E402
 
 
 class Block(nn.Module):
@@ -242,22 +244,16 @@ def test_lean_keeps_less() -> None:
     model = nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64))
     x = torch.randn(32, 64)
 
-    def kept() -> set[int]:
-        seen: dict[int, int] = {}
-
-        def pack(t: torch.Tensor) -> torch.Tensor:
-            seen[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-            return t
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+    def kept() -> int:
+        with saved_bytes() as seen:
             model(x)
         parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
-        return sum(size for at, size in seen.items() if at not in parameters)  # type: ignore[return-value]
+        return sum(size for at, size in seen.items() if at not in parameters)
 
     full = kept()
     ot.swap(model, lean=True)
     # The output is the next layer's input already: all that is added is a bit an element.
-    assert full - kept() == 32 * 256 * 4 - 32 * 256 // 8  # type: ignore[operator]
+    assert full - kept() == 32 * 256 * 4 - 32 * 256 // 8
 
 
 @pytest.mark.parametrize("out_features", [(), (2,)])
@@ -327,15 +323,7 @@ def test_forward_is_the_bound_method_that_it_was() -> None:
 
 
 def calls_of(model: nn.Module, x: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> int:
-    from ogive.torch import _functional
-
-    called: list[str] = []
-    with monkeypatch.context() as patch:
-        spied = {
-            name: lambda *a, name=name, f=f, **k: called.append(name) or f(*a, **k)
-            for name, f in _functional.FUNCTIONS.items()
-        }
-        patch.setattr(_functional, "FUNCTIONS", spied)
+    with counted(monkeypatch) as called:
         model(x)
     return len(called)
 

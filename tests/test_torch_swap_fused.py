@@ -18,6 +18,7 @@ from torch import nn  # noqa: E402
 import ogive.torch as ot  # noqa: E402
 from ogive.torch import _deferred, _gates  # noqa: E402
 from ogive.torch._deferred import Deferred  # noqa: E402
+from torch_tables import saved_bytes  # noqa: E402
 
 # Gates.
 
@@ -128,13 +129,7 @@ def test_only_a_and_b_are_kept() -> None:
     model, x = AsLlama(), torch.randn(64, 6)
 
     def kept() -> int:
-        seen: dict[int, int] = {}
-
-        def pack(t: torch.Tensor) -> torch.Tensor:
-            seen[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
-            return t
-
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        with saved_bytes() as seen:
             model(x)
         return sum(seen.values())
 
