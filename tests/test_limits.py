@@ -102,16 +102,16 @@ STREAMED: dict[str, tuple[int, Callable[..., Any]]] = {
 @every_dtype
 @pytest.mark.parametrize("what", STREAMED)
 def test_large_results_have_the_bits_of_few_elements(what: str, dtype: Any) -> None:
-    """Such results are streamed to memory that is there, a block and a line at a time."""
+    """Every way to store them is tried on the first pieces; some stream a block at a time."""
     ogive.set_num_threads(2)
     count, call = STREAMED[what]
     few = np.random.default_rng(2).normal(0, 2, (count, PATTERN)).astype(dtype)
     expected = call(*few, out=np.empty_like(few[0]))
-    sizes = values("kernels/runtime/residency.hpp:least") | values(
-        "kernels/runtime/residency.hpp:most"
-    )
+    residency, stores = "kernels/runtime/residency.hpp", "kernels/runtime/stores.hpp"
+    tried = {limit(f"{stores}:least_tried"), 2 * limit(f"{stores}:tried_bytes")}
+    sizes = values(f"{residency}:least") | values(f"{residency}:most") | tried
     least = max(sizes) // dtype.itemsize
-    block = limit("kernels/drivers/elementwise.hpp:size", dtype.itemsize)
+    block = limit("kernels/drivers/blocks.hpp:streamed_bytes") // dtype.itemsize
     longest = least + 2 * block + 1
     given, right = [repeated(a, longest) for a in few], repeated(expected, longest)
     out = np.zeros(longest, dtype)

@@ -6,7 +6,8 @@ set(ogive_generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
 
 # The op table is an inventory of the catalog: a new pair of files is all it takes to add a function.
 # Every function is a unit of its own, so that one change recompiles one function.
-set(ogive_units ${ogive_source}/kernels/runtime/isa_table.cpp)
+set(ogive_units ${ogive_source}/kernels/runtime/isa_table.cpp
+  ${ogive_source}/kernels/drivers/elementwise_loop.cpp)
 set(list "")
 foreach(kind unary gated rows heads internal)
   set(home ${ogive_source}/catalog)

@@ -1,11 +1,12 @@
 // Elementwise operations of unary kernels (drivers/unary.hpp says what those are): value,
-// derivative, backward, and the loops that run them over operands in any layout.
+// derivative, backward.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "drivers/blocks.hpp"
+#include "drivers/elementwise_loop.hpp"
 #include "drivers/unary_floats.hpp"
 #include "math/elementary.hpp"
 #include "math/jet.hpp"
@@ -298,138 +299,47 @@ void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) 
                             p...);
 }
 
-// An operation as the loops below see it, which do not know its kernel: they are compiled once for
-// a format. Parameters are the same for all elements, or one for each of a block.
-template <class T>
-struct computation {
-  void (*uniform)(const T *first, const T *second, T *out, std::ptrdiff_t n, const double *p);
-  void (*each)(const T *first, const T *second, T *out, std::ptrdiff_t n, const double *const *p);
-};
-
+// An operation as the loop over any layout sees it.
 template <class Op, class T>
 struct computed {
   using K = typename Op::kernel;
   using M = grade_t<K, T>;
-  static void uniform(const T *first, const T *second, T *out, std::ptrdiff_t n, const double *p) {
-    with_parameters<K>([&](int k) { return p[k]; },
-                       [&](auto... q) { compute<Op, M>(first, second, out, n, q...); });
+  static constinit store_records found;
+  template <class... P>
+  static void run(const void *first, const void *second, void *out, std::ptrdiff_t n, P... p) {
+    compute<Op, M>(static_cast<const T *>(first), static_cast<const T *>(second),
+                   static_cast<T *>(out), n, p...);
   }
-  static void each(const T *first, const T *second, T *out, std::ptrdiff_t n,
+  static void uniform(const void *first, const void *second, void *out, std::ptrdiff_t n,
+                      const double *p) {
+    with_parameters<K>([&](int k) { return p[k]; },
+                       [&](auto... q) { run(first, second, out, n, q...); });
+  }
+  static void each(const void *first, const void *second, void *out, std::ptrdiff_t n,
                    const double *const *p) {
     if constexpr (drawn<K>) {
       alignas(64) double mean[block_size];
       for (std::ptrdiff_t i = 0; i < n; ++i) mean[i] = K::in_evaluation(p[0][i], p[1][i]);
-      compute<Op, M>(first, second, out, n, static_cast<const double *>(mean));
+      run(first, second, out, n, static_cast<const double *>(mean));
     } else if constexpr (parameter_count<K>() > 0) {
       with_parameters<K>([&](int k) { return p[k]; },
-                         [&](auto... q) { compute<Op, M>(first, second, out, n, q...); });
+                         [&](auto... q) { run(first, second, out, n, q...); });
     }
   }
+  static constexpr computation all{uniform,
+                                   each,
+                                   &found,
+                                   Op::inputs,
+                                   parameter_count<K>(),
+                                   static_cast<int>(sizeof(T)),
+                                   requires { K::exact; }};
 };
-
-// Elements before the first that begins a cache line.
-template <class T>
-inline std::ptrdiff_t before_a_line(const T *out) {
-  constexpr std::ptrdiff_t line = 64 / sizeof(T);
-  const auto past =
-      static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
-  return past == 0 ? 0 : line - past;
-}
-
-// Where little is computed, stores across lines of the cache are what takes the time, and an array
-// of NumPy's begins 16 bytes after one: the first few results go alone, the rest by whole lines.
-template <int inputs, class T>
-void compute_by_lines(const computation<T> &op, const T *first, const T *second, T *out,
-                      std::ptrdiff_t n, const double *p) {
-  constexpr std::ptrdiff_t line = 64 / sizeof(T), few = 16 * line;
-  const std::ptrdiff_t head = n < few ? 0 : before_a_line(out);
-  // A whole vector takes no longer, where its end may be written twice.
-  const bool twice = lies_apart(first, out, n) && lies_apart(second, out, n);
-  if (head > 0) op.uniform(first, second, out, twice && head < lanes ? lanes : head, p);
-  op.uniform(first + head, second + head, out + head, n - head, p);
-}
-
-// How much of a large result is computed before it is streamed to its place, and how far ahead its
-// operands are prefetched meanwhile: a long chain of operations fills the processor's window, so
-// that it sees too few of the misses to come. Keep the block small and issue one prefetch per line
-// stored: with 4 KiB blocks, computing and memory wait for each other (tanh took 1.5 times as long
-// on a Sapphire Rapids), and a burst of prefetches fills the queue of misses.
-constexpr std::ptrdiff_t streamed_bytes = 1024, ahead_bytes = 4096;
-
-// For large results whose memory is resident: a block at a time, stored by streaming stores.
-template <int inputs, class T>
-void compute_streaming(const computation<T> &op, const T *first, const T *second, T *out,
-                       std::ptrdiff_t n, const double *p) {
-  constexpr std::ptrdiff_t size = streamed_bytes / sizeof(T), line = 64 / sizeof(T);
-  constexpr std::ptrdiff_t ahead = ahead_bytes / sizeof(T);
-  alignas(64) T block[size];
-  const std::ptrdiff_t past = before_a_line(out), head = past < n ? past : n;
-  if (head > 0) op.uniform(first, second, out, head, p);
-  std::ptrdiff_t i = head;
-  for (; i + size <= n; i += size) {
-    op.uniform(first + i, second + i, block, size, p);
-    for (std::ptrdiff_t k = 0; k < size; k += line) {
-      __builtin_prefetch(first + i + ahead + k);
-      if (inputs == 2) __builtin_prefetch(second + i + ahead + k);
-      stream_line(block + k, out + i + k);
-    }
-  }
-  end_of_stream();
-  if (i < n) op.uniform(first + i, second + i, out + i, n - i, p);
-}
-
-// One NumPy inner loop: operands are first[, second][, parameters…], result.
-template <int inputs, int parameters, bool by_lines, class T>
-[[gnu::noinline]] bool elementwise_loop(const computation<T> &op, char **args, const work &todo,
-                                        const std::ptrdiff_t *steps) {
-  constexpr int result = inputs + parameters;
-  const std::ptrdiff_t n = todo.rows;
-  const auto size = static_cast<std::ptrdiff_t>(sizeof(T));
-  bool uniform_parameters = true;
-  for (int k = inputs; k < result; ++k) uniform_parameters &= steps[k] == 0 || n == 1;
-  const bool packed = steps[0] == size && steps[inputs - 1] == size && steps[result] == size;
-  const bool streaming = packed && uniform_parameters && todo.streaming;
-
-  alignas(64) T first_buffer[block_size], second_buffer[block_size], out_buffer[block_size];
-  constexpr int some = parameters ? parameters : 1;
-  alignas(64) double p_buffer[some][block_size];
-  double uniform[some];
-  const double *each[some];
-  for (int k = 0; k < parameters && uniform_parameters && n > 0; ++k)
-    uniform[k] = *reinterpret_cast<const double *>(args[inputs + k]);
-  const std::ptrdiff_t stride = packed && uniform_parameters ? n : block_size;
-  for (std::ptrdiff_t begin = 0; begin < n; begin += stride) {
-    const std::ptrdiff_t count = n - begin < stride ? n - begin : stride;
-    const auto block = [&](int k, auto *buffer) {
-      return contiguous(args[k] + begin * steps[k], steps[k], count, buffer);
-    };
-    const T *const first = block(0, first_buffer);
-    const T *const second = inputs == 2 ? block(1, second_buffer) : first;
-    T *const out =
-        steps[result] == size ? reinterpret_cast<T *>(args[result] + begin * size) : out_buffer;
-    if (!uniform_parameters) {
-      for (int k = 0; k < parameters; ++k) each[k] = block(inputs + k, p_buffer[k]);
-      op.each(first, second, out, count, each);
-    } else if (streaming) {
-      compute_streaming<inputs>(op, first, second, out, count, uniform);
-    } else if (by_lines) {
-      compute_by_lines<inputs>(op, first, second, out, count, uniform);
-    } else {
-      op.uniform(first, second, out, count, uniform);
-    }
-    if (out == out_buffer)
-      for (std::ptrdiff_t i = 0; i < count; ++i)
-        *reinterpret_cast<T *>(args[result] + (begin + i) * steps[result]) = out_buffer[i];
-  }
-  return true;
-}
+template <class Op, class T>
+constinit store_records computed<Op, T>::found{};
 
 template <class K, template <class> class Operation, class T>
 bool elementwise(char **args, const work &todo, const std::ptrdiff_t *steps) {
-  using Op = Operation<K>;
-  using C = computed<Op, T>;
-  return elementwise_loop<Op::inputs, parameter_count<K>(), requires { K::exact; }, T>(
-      {C::uniform, C::each}, args, todo, steps);
+  return run_elementwise(computed<Operation<K>, T>::all, args, todo, steps);
 }
 
 } // namespace

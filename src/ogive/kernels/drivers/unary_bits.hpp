@@ -328,8 +328,8 @@ template <class K, class M, class T, class... P>
   }
 }
 
-// As compute_streaming does it; but blocks begin where a byte of bits does, so that the first and
-// the last line of each is shared with its neighbour and takes the ordinary way.
+// As compute_ahead does it when it streams; but blocks begin where a byte of bits does, so that the
+// first and the last line of each is shared with its neighbour and takes the ordinary way.
 template <class K, class M, class T, class... P>
 void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T *out,
                             std::ptrdiff_t n, P... p) {
@@ -339,7 +339,7 @@ void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T
   const auto past =
       static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
   T *const block = buffer + past; // lies on lines as its place does
-  const std::ptrdiff_t head = before_a_line(out);
+  const std::ptrdiff_t head = before_a_line(out, sizeof(T));
   std::ptrdiff_t i = 0;
   for (; i + size <= n; i += size) {
     compute_lean<K, M>(dy + i, y + i, mask + i / 8, block, size, p...);

@@ -1,0 +1,54 @@
+// How a large result gets to memory. Which way is the fastest differs by processor, function, size
+// and load, so that no rule holds: every way is tried on the work itself, and what wins is used
+// from then on. All ways give the same results.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace ogive {
+
+enum class stores : int {
+  plain,     // as the loop stores them
+  ahead,     // the same; operands are prefetched
+  streaming, // past the caches, and operands are prefetched
+};
+constexpr int ways_to_store = 3;
+
+// What one loop has found out about results of one size; it lasts as long as the process. Threads
+// share it, and one that overwrites another's measurement does no harm.
+struct store_record {
+  std::uint32_t total[ways_to_store], longest[ways_to_store]; // nanoseconds
+  std::uint32_t tries;
+  std::uint32_t best; // a way, plus one; 0: not yet known
+};
+// Of results that may be streamed, and of others, by powers of two of their size.
+constexpr int store_sizes = 6;
+struct store_records {
+  store_record of[2][store_sizes];
+};
+
+// A thread's share of a result is worked on in pieces of `tried_bytes` while the ways are tried.
+// Shares smaller than `least_tried` try none.
+constexpr std::ptrdiff_t tried_bytes = 128 << 10, least_tried = 2 << 20;
+
+store_record &record_of(store_records &records, std::ptrdiff_t bytes, bool may_stream);
+
+// The best way if it is known; otherwise that of results nothing is known of.
+stores known_way(const store_record &record, bool may_stream);
+
+// Times one piece in the way whose turn it is.
+class store_trial {
+public:
+  store_trial(store_record &record, bool may_stream);
+  bool is_over() const;
+  stores begin(); // the way of the next piece
+  void end();
+
+private:
+  store_record &record_;
+  const int ways_;
+  int way_ = 0;
+  std::int64_t began_ = 0;
+};
+
+} // namespace ogive
