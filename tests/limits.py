@@ -77,7 +77,7 @@ NO_SIZES = {
     "inputs", "outputs", "operands", "result", "parameters", "modes", "formats", "most_operands",
     "loss_at", "gradient_at", "x", "temperature", "mask", "cores", "bits", "degree",  # places
     "numbers_at", "weight_at", "options_at", "factor_at", "kind_at", "hessian_at",
-    "rooms", "options", "smoothing", "most_numbers", "some",
+    "rooms", "options", "smoothing", "most_numbers",
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "ways_to_store", "store_sizes", "most_parameters",
     "kernels/drivers/rows.hpp:size",  # bytes
