@@ -55,6 +55,32 @@ def test_every_option_of_the_command_enters_its_json():
     assert [each["init"] for each in alone["networks"]] == ["he"]
 
 
+def test_residual_blocks_stand_beside_the_layers_where_they_are_asked_for():
+    given = ["--activation", "relu,leaky_relu(negative_slope=0.5)", "--depth", "16", "--init", "he"]
+    said = invoke(*given, "--bias-std", "0.5", "--residual", "--json", "p.json", "--html", "p.html")
+    found = json.loads(Path("p.json").read_text())
+    assert len(found["residuals"]) == 2 * 3 * 4
+    page = Path("p.html").read_text()
+    for block in found["residuals"]:
+        if block["norm"] == "none" and block["branch_scale"] == "1/sqrt(L)":
+            # He: K grows by its slopes' mean square and the gradient as much.
+            factor = 1 + (1 if block["activation"] == "relu" else 1 + 0.5**2) / 16
+            k = 1.0
+            for _ in range(16):
+                k = k * factor + 0.5**2 / 16
+            assert block["mean_square"][-1] == pytest.approx(k, rel=1e-12)
+            ratio = 8 * math.log10(factor)
+            assert block["log10_gradient_ratio"] == pytest.approx(ratio, rel=1e-12)
+            assert f"1 → {k:.3g}" in said.stdout
+            assert f"1 → {k:.3g}" in page
+    names = ("relu, he", "leaky_relu(negative_slope=0.5), he")
+    assert all(f"16 residual blocks of {name}\n" in said.stdout for name in names)
+    assert "With residual blocks" in page
+    without = invoke(*given, "--json", "q.json", "--html", "q.html")
+    assert "residual" not in without.stdout + Path("q.json").read_text()
+    assert "With residual blocks" not in Path("q.html").read_text()
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_the_terminal_draws_each_network_within_its_width(width):
     found = [network(name, 12, init="torch") for name in ("gelu", "exp", "relu")]
@@ -116,6 +142,7 @@ def test_the_map_places_networks_and_edges_where_they_are():
         (("--html", "absent/p.html"), "cannot write absent/p.html: there is no folder"),
         (("--json", "."), "cannot write .: is a directory"),
         (("--input", "3,4"), "--input belongs to a model"),
+        (("m.py:build", "--input", "3", "--residual"), "--residual is for networks of equal"),
         (("m.py:build", "--input", "3"), "m.py: no such file"),
         (("m.py", "--input", "3"), "write FILE.py:FUNCTION"),
         (("m.py:build",), "--input takes the shape"),

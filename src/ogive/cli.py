@@ -288,6 +288,10 @@ def predict(
     width: Annotated[
         int | None, typer.Option(help="Units of a layer, for the part that chance plays.")
     ] = None,
+    residual: Annotated[
+        bool,
+        typer.Option("--residual", help="Residual blocks too: every norm and scale of the branch."),
+    ] = False,
     input: Annotated[
         str, typer.Option(help="Shape of a model's input, batch first: 32,3,64,64.")
     ] = "",
@@ -304,11 +308,13 @@ def predict(
     with _user_errors():
         try:
             if model is not None:
+                if residual:
+                    raise PredictError("--residual is for networks of equal blocks, not a model")
                 _predict_model(model, input, html, json)
             else:
                 if input:
                     raise PredictError("--input belongs to a model: ogive predict FILE.py:FUNCTION")
-                _predict_networks(activation, depth, init, bias_std, width, html, json)
+                _predict_networks(activation, depth, init, bias_std, width, residual, html, json)
         except PredictError as error:
             _fail(_sentence(error))
 
@@ -439,6 +445,7 @@ def _predict_networks(
     inits: str,
     bias_std: float,
     width: int | None,
+    residual: bool,
     html: Path | None,
     json: Path | None,
 ) -> None:
@@ -448,11 +455,14 @@ def _predict_networks(
     asked = [_with_parameters(word) for word in re.findall(r"[^,(]+(?:\([^)]*\)?)?", activations)]
     if not asked or not _listed(inits):
         raise PredictError("--activation and --init take one name at least")
-    compared = compare(asked, depth, inits=_listed(inits), bias_std=bias_std, width=width)
+    compared = compare(
+        asked, depth, inits=_listed(inits), bias_std=bias_std, width=width, residual=residual
+    )
     for path in (html, json):
         if path is not None:
             check_writable(path)
     predict_terminal.show(compared.networks, console)
+    predict_terminal.show_residuals(compared, console)
     predict_terminal.show_advice(compared, console)
     _write_prediction(compared, html, json)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .edge import Advice, EdgeOfChaos, EdgePoint, advise, edge_curve, edge_of_chaos
 from .network import Network, network
+from .residual import Residual, residual_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class Comparison:
     curves: tuple[tuple[EdgePoint, ...], ...]
     """The edge of chaos of each activation, over all biases."""
     advice: tuple[Advice, ...]
+    residuals: tuple[Residual, ...] = ()
+    """Every norm and scale of the branch for each network; where asked for."""
 
     def to_json(self) -> str:
         """All numbers; null for what is not finite."""
@@ -33,6 +36,8 @@ class Comparison:
             "edges": [asdict(each) for each in self.edges],
             "advice": advice,
         }
+        if self.residuals:
+            found["residuals"] = [each.to_dict() for each in self.residuals]
         return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
@@ -43,6 +48,7 @@ def compare(
     inits: Sequence[str | float] = ("he",),
     bias_std: float = 0.0,
     width: int | None = None,
+    residual: bool = False,
 ) -> Comparison:
     """Predict each activation with each initialisation.
 
@@ -54,6 +60,8 @@ def compare(
         As in :func:`ogive.predict.network`.
     inits
         Initialisations.
+    residual
+        Whether to predict residual blocks too, as :func:`ogive.predict.residual_table` does.
 
     Examples
     --------
@@ -73,4 +81,12 @@ def compare(
         advice=tuple(
             advise(name, depth, width=width or 512, **given) for name, given in activations
         ),
+        residuals=tuple(
+            block
+            for name, given in activations
+            for init in inits
+            for block in residual_table(name, depth, init=init, bias_std=bias_std, **given)
+        )
+        if residual
+        else (),
     )

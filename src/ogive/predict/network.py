@@ -78,7 +78,7 @@ class Network:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings; None for what is not finite."""
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return plain(asdict(self))
 
     def __repr__(self) -> str:
         return f"{self.sentence}\n{table(self)}"
@@ -91,10 +91,15 @@ class Network:
         return found
 
 
-def _plain(value: Any) -> Any:
+def plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """As JSON has them: null for what is not finite."""
+    return {name: _plain_value(value) for name, value in fields.items()}
+
+
+def _plain_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
+    return [_plain_value(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def network(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from .errors import PredictError
 from .functions import Activation, resolve
 from .gaussian import moments_of
-from .network import check_whole, initialisation, is_number, regime
+from .network import check_whole, initialisation, is_number, plain, regime
 
 SCALES: dict[str, Callable[[int], float]] = {
     "1": lambda depth: 1.0,
@@ -28,6 +28,7 @@ class Residual:
     """Signals and gradients of a stack of equal residual blocks; x_0 is the input of the first."""
 
     activation: str
+    parameters: dict[str, float]
     depth: int
     norm: Norm
     branch_scale: str
@@ -42,6 +43,10 @@ class Residual:
     log10_gradient_ratio: float
     """log10 of the norm at x_0 over that at the end."""
     regime: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and strings; None for what is not finite."""
+        return plain(asdict(self))
 
 
 def residual(
@@ -109,6 +114,7 @@ def residual(
     ratio = left[0] / 2
     return Residual(
         activation=function.name,
+        parameters=dict(parameters),
         depth=int(depth),
         norm=norm,
         branch_scale=str(branch_scale) if isinstance(branch_scale, str) else f"{scale:g}",
@@ -127,6 +133,7 @@ def residual_table(
     depth: int,
     *,
     init: str | float = "he",
+    bias_std: float = 0.0,
     derivative: Callable[..., Any] | None = None,
     breaks: Sequence[float] = (),
     **parameters: float,
@@ -135,7 +142,7 @@ def residual_table(
 
     Parameters
     ----------
-    activation, depth, init, derivative, breaks, **parameters
+    activation, depth, init, bias_std, derivative, breaks, **parameters
         As in :func:`residual`.
 
     Examples
@@ -144,7 +151,8 @@ def residual_table(
     >>> best.branch_scale
     '1/L'
     """
-    options: dict[str, Any] = {"derivative": derivative, "breaks": breaks, **parameters}
+    options: dict[str, Any] = {"bias_std": bias_std, "derivative": derivative, "breaks": breaks}
+    options |= parameters
     norms: tuple[Norm, ...] = ("none", "pre", "post")
     return tuple(
         residual(activation, depth, norm=norm, branch_scale=scale, init=init, **options)

@@ -51,6 +51,7 @@ def html(found: Comparison) -> str:
         "map": edge_map(found),
     }
     activations = list(dict.fromkeys(each.activation for each in networks))
+    heads = tuple(head.replace("\n", " ") for head in predict_terminal.RESIDUAL_HEAD)
     return page.render(
         "predict.html",
         drawn,
@@ -59,6 +60,10 @@ def html(found: Comparison) -> str:
         found=found,
         say=predict_terminal,
         layers=[(each, layer_table(each)) for each in networks],
+        residuals=[
+            (name, Table(heads, [predict_terminal.residual_row(block) for block in blocks]))
+            for name, blocks in predict_terminal.by_network(found.residuals).items()
+        ],
     )
 
 

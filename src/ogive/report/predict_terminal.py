@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ogive.predict import Comparison, Line, ModelPrediction, Network
+from ogive.predict import Comparison, Line, ModelPrediction, Network, Residual
 from ogive.predict.model_result import label
 
 from . import braille, palette
@@ -51,7 +51,7 @@ def show_advice(found: Comparison, console: Console) -> None:
         console.print(Text(f"  {advice.line}", style="bold"), soft_wrap=True)
 
 
-def title(each: Network, several_inits: bool = True) -> str:
+def title(each: Network | Residual, several_inits: bool = True) -> str:
     """``gelu, he``: which of several predictions it is."""
     given = ", ".join(f"{name}={value:g}" for name, value in each.parameters.items())
     name = f"{each.activation}({given})" if given else each.activation
@@ -144,6 +144,43 @@ def finite(value: float) -> str:
     if math.isfinite(value):
         return number(value, 3)
     return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+RESIDUAL_HEAD = ("norm", "branch", "K", "log10\ngradient", "gradients")
+
+
+def show_residuals(found: Comparison, console: Console) -> None:
+    """Print what residual blocks do instead, for each activation and initialisation."""
+    for name, blocks in by_network(found.residuals).items():
+        console.print()
+        console.print(Text(f"{blocks[0].depth} residual blocks of {name}"))
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for at, head in enumerate(RESIDUAL_HEAD):
+            table.add_column(head, justify="left" if at < 2 else "right", no_wrap=True)
+        for block in blocks:
+            *cells, said = residual_row(block)
+            table.add_row(*cells, Text(said, style=REGIMES[block.regime]))
+        console.print(table)
+
+
+def by_network(blocks: Sequence[Residual]) -> dict[str, list[Residual]]:
+    """Blocks under ``gelu, he``: the activation and initialisation that they share."""
+    found: dict[str, list[Residual]] = {}
+    for block in blocks:
+        found.setdefault(title(block), []).append(block)
+    return found
+
+
+def residual_row(block: Residual) -> tuple[str, ...]:
+    """A stack's numbers, as in RESIDUAL_HEAD."""
+    ratio = block.log10_gradient_ratio
+    return (
+        block.norm,
+        block.branch_scale,
+        f"1 → {finite(block.mean_square[-1])}",
+        signed(ratio) if math.isfinite(ratio) else finite(ratio),
+        block.regime,
+    )
 
 
 MODEL_HEAD = ("module", "K", "measured", "gradient", "measured", "")
