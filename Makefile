@@ -78,7 +78,8 @@ $(VENV)/.created:
 define compile
 	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.11" "numpy>=2.0" "cmake>=3.26" ninja
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -Cbuild-dir=build/editable \
-		-Ccmake.define.OGIVE_INSTRUCTION_SETS=$(1) --editable .
+		-Ccmake.define.OGIVE_INSTRUCTION_SETS=$(1) \
+		-Ccmake.define.CMAKE_COMPILE_WARNING_AS_ERROR=$(or $(WERROR),0) --editable .
 	$(BIN)/python tools/stub.py
 endef
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import compileall
 import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+
+import ogive
 from cases import check_python
 
 HEAVY = [
@@ -53,3 +61,41 @@ def test_importing_starts_no_thread() -> None:
     )
     # NumPy's BLAS starts its own, so it is imported first.
     assert check_python("import numpy\n" + code).strip() == "0"
+
+
+def test_ogive_works_from_compiled_modules_alone(tmp_path: Path) -> None:
+    """As some programs are delivered: without a source file."""
+    package = tmp_path / "ogive"
+    shutil.copytree(Path(ogive.__file__).parent, package)
+    shutil.copy(ogive._native.__file__, package)
+    assert compileall.compile_dir(package, quiet=2, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    code = (
+        f"import sys; sys.meta_path = [m for m in sys.meta_path if 'ditable' not in repr(m)]\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import numpy as np, ogive\n"
+        "print(ogive.__file__, len(ogive.catalog()), ogive.gelu(np.float32(1)),\n"
+        "      ogive.leaky_relu(-1.0), ogive.cross_entropy(np.zeros((1, 2)), [0]))"
+    )
+    file, functions, *results = check_python(code).split()
+    assert file == str(package / "__init__.pyc")
+    assert int(functions) == len(ogive.catalog())
+    assert results == ["0.8413448", "-0.01", "0.6931471805599453"]
+
+
+def test_a_frozen_program_finds_every_function(tmp_path: Path) -> None:
+    pytest.importorskip("PyInstaller")
+    (tmp_path / "program.py").write_text(
+        "import ogive\nprint(len(ogive.catalog()), ogive.leaky_relu(-1.0))\n"
+    )
+    source = Path(ogive.__file__).parent
+    subprocess.run(
+        [sys.executable, "-m", "PyInstaller", "--onedir", "--log-level", "ERROR",
+         "--paths", source.parent, "--additional-hooks-dir", source / "__pyinstaller",
+         *(f"--exclude-module={each}" for each in HEAVY), "--add-binary", f"{ogive._native.__file__}:ogive", "program.py"],
+        check=True, cwd=tmp_path,
+    )  # fmt: skip
+    run = [tmp_path / "dist/program/program"]
+    said = subprocess.run(run, check=True, capture_output=True, text=True).stdout
+    assert said.split() == [str(len(ogive.catalog())), "-0.01"]

@@ -9,8 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import threadpoolctl
@@ -176,7 +178,7 @@ def test_the_number_of_threads_is_checked() -> None:
     assert ogive.get_num_threads() == 256
 
 
-PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+PROCESSORS = joblib.cpu_count()  # by affinity and quota too
 
 
 @pytest.mark.parametrize(
@@ -220,6 +222,50 @@ def test_the_processors_that_the_process_may_use_count(environment: Any, threads
     )
     threads = threads if environment else PROCESSORS
     assert int(check_python(code, **{"OMP_NUM_THREADS": ""} | environment)) == threads
+
+
+def a_group_of_this_process() -> Path | None:
+    """Where a control group of processors' time can be made beneath this process's own."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "" or "cpu" in controllers.split(","):
+            parent = Path("/sys/fs/cgroup", "cpu" if controllers else "", group.lstrip("/"))
+            file = "cpu.cfs_quota_us" if controllers else "cpu.max"
+            made = parent / f"ogive-test-{os.getpid()}"
+            try:
+                made.mkdir()
+            except OSError:
+                continue
+            if (made / file).exists():
+                return made
+            made.rmdir()
+    return None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="control groups are Linux's")
+def test_a_quota_of_processors_time_counts() -> None:
+    """As containers set it: `docker run --cpus=0.5`."""
+    made = a_group_of_this_process()
+    if made is None:
+        pytest.skip("this user may make no control group")
+    inner = made / "inner"  # the quota of a group around it holds too
+    try:
+        inner.mkdir()
+        if (made / "cpu.max").exists():
+            (made / "cpu.max").write_text("50000 100000")
+        else:
+            (made / "cpu.cfs_quota_us").write_text("50000")
+        code = (
+            "import os; from pathlib import Path\n"
+            f"Path({str(inner / 'cgroup.procs')!r}).write_text(str(os.getpid()))\n"
+            "import ogive; print(ogive.get_num_threads())"
+        )
+        assert int(check_python(code, OMP_NUM_THREADS="")) == 1
+        assert int(check_python(code, OMP_NUM_THREADS="", OGIVE_NUM_THREADS="3")) == 3
+    finally:
+        for each in (inner, made):
+            if each.exists():
+                each.rmdir()
 
 
 class Controller(threadpoolctl.LibController):  # type: ignore[misc]

@@ -427,7 +427,13 @@ PyMODINIT_FUNC PyInit__native() {
   const char *const requested = std::getenv("OGIVE_ISA");
   the_table = ogive::choose_table(requested, &error);
   if (the_table == nullptr) {
-    PyErr_Format(PyExc_ImportError, "OGIVE_ISA=%s: this machine has %s", requested, error);
+    if (*error == '\0')
+      PyErr_SetString(PyExc_ImportError,
+                      "this build of Ogive has no kernels for this processor: released ones need "
+                      "SSE4.2 and POPCNT on x86-64 (x86-64-v2, since 2009); one that `make study` "
+                      "built needs the instruction set of the machine that built it");
+    else
+      PyErr_Format(PyExc_ImportError, "OGIVE_ISA=%s: this machine has %s", requested, error);
     return nullptr;
   }
   // Whoever asks for an instruction set gets it throughout.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import pkgutil
 import sys
 from functools import cache
 from types import ModuleType
@@ -22,12 +23,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 @cache
 def kinds() -> dict[str, Kind]:
     """Every function's kind by name, in alphabetical order within unary, gated, rows, heads."""
-    here = os.path.dirname(__file__)
+    # Not a listing of files: some programs hold only compiled modules, or hold them in an archive.
     return {
-        file[:-3]: kind
+        module.name: kind
         for kind in KINDS
-        for file in sorted(os.listdir(os.path.join(here, kind)))
-        if file.endswith(".py") and file != "__init__.py"
+        for module in pkgutil.iter_modules([os.path.join(folder, kind) for folder in __path__])
     }
 
 

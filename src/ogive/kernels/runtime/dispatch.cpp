@@ -17,7 +17,9 @@ struct available {
 // What was compiled in and this machine has, the widest last.
 available find_tables() {
   available found;
-#if defined(OGIVE_HAS_baseline)
+#if defined(OGIVE_HAS_baseline) && defined(__x86_64__)
+  if (has_baseline()) found.add(table_baseline());
+#elif defined(OGIVE_HAS_baseline)
   found.add(table_baseline());
 #endif
 #if defined(__x86_64__)

@@ -2,6 +2,10 @@
 // and how its code is inlined.
 #pragma once
 
+#if defined(__FAST_MATH__)
+#error "Ogive's results are those of IEEE operations in one order: compile it without -ffast-math"
+#endif
+
 // The build says which; an editor that reads one header alone does not.
 #if !defined(OGIVE_ISA)
 #define OGIVE_ISA baseline

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "runtime/fp_environment.hpp"
+#include "runtime/processors.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -226,16 +227,6 @@ pool *current_pool() {
   return mine;
 }
 
-// Those that the process may run on: fewer than the machine has under taskset, Slurm or a
-// container's set of processors. The main thread's, since the caller may be a worker pinned to one.
-int usable_processors() {
-#if defined(__linux__)
-  cpu_set_t allowed;
-  if (sched_getaffinity(getpid(), sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
-#endif
-  return static_cast<int>(std::min(std::thread::hardware_concurrency(), unsigned{max_threads}));
-}
-
 int threads_from_environment() {
   for (const char *name : {"OGIVE_NUM_THREADS", "OMP_NUM_THREADS"}) {
     const char *text = std::getenv(name);
@@ -243,7 +234,7 @@ int threads_from_environment() {
     const long value = std::strtol(text, nullptr, 10);
     if (value >= 1) return static_cast<int>(std::min<long>(value, max_threads));
   }
-  return std::clamp(usable_processors(), 1, max_threads);
+  return std::min(usable_processors(), max_threads);
 }
 
 std::atomic<int> threads{0}; // 0: not yet asked

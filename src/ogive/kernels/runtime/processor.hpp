@@ -4,6 +4,12 @@
 namespace ogive {
 
 #if defined(__x86_64__)
+// What the narrowest kernels are compiled for, x86-64-v2: every processor since 2009.
+inline bool has_baseline() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.2") &&
+         __builtin_cpu_supports("popcnt");
+}
 inline bool has_avx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&

@@ -15,12 +15,16 @@ namespace ogive {
 // as a few samples tell (a page asked about costs a third of a microsecond).
 inline bool large_and_resident(const void *start, std::ptrdiff_t bytes) {
 #if defined(__linux__)
+#if defined(_SC_LEVEL3_CACHE_SIZE)
   static const long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#else // musl does not tell
+  constexpr long cache = 0;
+#endif
   static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   // A virtual machine is shown the whole cache of a processor with many cores, of which it gets
   // little: on one that is shown 480 MiB, such stores win from results of 32 MiB on.
   constexpr std::ptrdiff_t least = 8 << 20, most = 32 << 20;
-  if (bytes < least || (bytes < most && bytes < cache / 2)) return false;
+  if (bytes < least || (bytes < most && (cache <= 0 || bytes < cache / 2))) return false;
   constexpr int samples = 8;
   for (int k = 0; k < samples; ++k) {
     const auto address = reinterpret_cast<std::uintptr_t>(start) +
