@@ -113,6 +113,19 @@ def route(x: Tensor) -> int:
     return KERNELS
 
 
+SEEN_BY = (_transforms_active, _function_mode, _torch_modes, _jit_traces)
+"""What keeps plain tensors from KERNELS, where `unrecorded`; for `_launch.at_once`, by which a call
+goes KERNELS' way without a look at its `route`.
+"""
+
+
+def unrecorded() -> bool:
+    """Whether no compiler follows the call, which could not look into `_launch.at_once`, and no
+    forward mode records it.
+    """
+    return not _traced() and forward_ad._current_level < 0
+
+
 def _functionalizes() -> bool:
     """Whether ``torch.func.functionalize`` is a transform at work: it takes no Functions."""
     stack = torch._C._functorch.get_interpreter_stack() or ()
