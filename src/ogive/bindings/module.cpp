@@ -409,6 +409,7 @@ PyMethodDef methods[] = {
     {"raw_labels", fast(raw_labels), METH_FASTCALL, "Labels as kernels take them, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
     {"use_tensors", use_tensors, METH_VARARGS, "How calls on torch's tensors read them."},
+    {"is_plain", is_plain, METH_O, "Whether a tensor's memory may be read, certainly."},
     {"on_tensors", on_tensors, METH_VARARGS, "A kernel as a function of tensors."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
     {"use_framework_threads", use_framework_threads, METH_O,

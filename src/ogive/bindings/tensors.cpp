@@ -306,6 +306,15 @@ PyObject *use_tensors(PyObject *, PyObject *args) {
   Py_RETURN_NONE;
 }
 
+// is_plain(t) -> whether t is a plain tensor whose elements lie in the CPU's memory, as far as this
+// quick look tells: True is certain.
+PyObject *is_plain(PyObject *, PyObject *t) {
+  dl_tensor to;
+  if (torch.view_of == nullptr || !is_plain_type(t)) Py_RETURN_FALSE;
+  const readable found = view(t, to);
+  return found == readable::error ? nullptr : PyBool_FromLong(found == readable::yes);
+}
+
 // on_tensors(handle, numbers or None, unless, learn or None, otherwise or None) -> a function of
 // the kernel's tensors, and of its numbers where None are given, to its results.
 //

@@ -5,6 +5,7 @@
 namespace ogive::bindings {
 
 PyObject *use_tensors(PyObject *, PyObject *args);
+PyObject *is_plain(PyObject *, PyObject *t);
 PyObject *on_tensors(PyObject *, PyObject *args);
 
 } // namespace ogive::bindings

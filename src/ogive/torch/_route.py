@@ -17,6 +17,7 @@ from torch.nn import Parameter
 from torch.overrides import handle_torch_function
 from torch.utils._device import DeviceContext
 
+from .. import _native
 from ._placement import place
 from ._warn import warn_of_fallback
 
@@ -58,7 +59,7 @@ def is_plain(t: Tensor) -> bool:
     storage, a negative bit, sparse, quantised, nested and wrapped tensors. And its memory may have
     been freed.
     """
-    return has_plain_keys(t) and has_memory(t)
+    return _native.is_plain(t) or (has_plain_keys(t) and has_memory(t))
 
 
 def has_plain_keys(t: Tensor) -> bool:

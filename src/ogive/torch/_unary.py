@@ -591,7 +591,6 @@ def public_unary(
     warnings = "".join(
         f"\nif {name} != {default!r}: warn(card, {name!r}, {name})" for name, default in extra
     )
-    kept = f"at_once[{', '.join(names)}]" if names else "at_once"
     chosen = approximated = same = ""
     if forms:
         chosen, same = "approximate='none'", "approximate=approximate, "
@@ -602,16 +601,22 @@ if approximate != "none":
         raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
                          f"not {{approximate!r}}")
     return forms[approximate](input, {numbers}inplace, lean=lean, out=out)"""
-    lines = f"""
-if {" and ".join(as_usual)}:
+    found = """
+    y = at_once(input)
+    if y is not None:
+        return y"""
+    if names:
+        found = f"""
     try:
-        of = {kept}
+        of = at_once[{", ".join(names)}]
     except (KeyError, TypeError):
         pass  # parameters that are new or no numbers
     else:
         y = of(input)
         if y is not None:
-            return y{warnings}{approximated}
+            return y"""
+    lines = f"""
+if {" and ".join(as_usual)}:{found}{warnings}{approximated}
 if is_passed_on(input):
     return pass_on(again, input, {numbers}inplace=inplace, {same}lean=lean, out=out)
 if out is not None:
