@@ -100,6 +100,30 @@ readable view(PyObject *t, dl_tensor &to) {
   return negated < 0 ? readable::error : negated ? readable::no : readable::yes;
 }
 
+// The only element of a tensor, as a number of a kernel; no, where there is another form for it.
+readable only_element(PyObject *t, number &to) {
+  dl_tensor at;
+  if (!is_plain_type(t)) return readable::no;
+  const readable found = view(t, at);
+  if (found != readable::yes || elements_of(at) != 1) return found == readable::yes ? readable::no : found;
+  const int form = format_of(at);
+  std::uint32_t bits = 0;
+  float single;
+  if (form == static_cast<int>(format::f64)) {
+    std::memcpy(&to.real, at.data, sizeof to.real);
+    return readable::yes;
+  }
+  if (form == static_cast<int>(format::f32)) std::memcpy(&bits, at.data, sizeof bits);
+  else if (form == static_cast<int>(format::bf16)) {
+    std::uint16_t upper;
+    std::memcpy(&upper, at.data, sizeof upper);
+    bits = std::uint32_t{upper} << 16;
+  } else return readable::no;
+  std::memcpy(&single, &bits, sizeof single);
+  to.real = single;
+  return readable::yes;
+}
+
 // A kernel's mode as a function of tensors.
 struct kernel {
   const bound *of = nullptr;
@@ -142,7 +166,11 @@ readable read(const kernel &k, PyObject *const *args, operand_memory &to) {
         k.numbers == nullptr ? args[i] : PyTuple_GetItem(k.numbers.get(), i - k.tensors);
     const given what = what_is_given(k.of->operands[static_cast<std::size_t>(i)], item,
                                      to.numbers[i]);
-    if (what != given::number) return what == given::error ? readable::error : readable::no;
+    if (what == given::number) continue;
+    if (what == given::error) return readable::error;
+    if (k.of->operands[static_cast<std::size_t>(i)].letter != 'd') return readable::no;
+    const readable found = only_element(item, to.numbers[i]);
+    if (found != readable::yes) return found;
   }
   return readable::yes;
 }
@@ -150,7 +178,8 @@ readable read(const kernel &k, PyObject *const *args, operand_memory &to) {
 // 1 where a gradient is asked for, -1 with an error set.
 int learns(const kernel &k, PyObject *const *args) {
   if (k.learn == nullptr) return 0;
-  for (int i = 0; i < k.tensors; ++i) {
+  for (int i = 0; i < k.taken(); ++i) {
+    if (!is_plain_type(args[i])) continue; // a number
     const int wanted = truth_of(PyObject_GetAttr(args[i], torch.requires_grad));
     if (wanted) return wanted < 0 ? -1 : truth_of(PyObject_CallNoArgs(torch.grad_enabled));
   }
@@ -316,7 +345,8 @@ PyObject *is_plain(PyObject *, PyObject *t) {
 }
 
 // on_tensors(handle, numbers or None, unless, learn or None, otherwise or None) -> a function of
-// the kernel's tensors, and of its numbers where None are given, to its results.
+// the kernel's tensors, and of its numbers where None are given, to its results. A number may come
+// as a tensor of one element.
 //
 // It takes plain tensors in the CPU's memory of one format, without gaps and in one order of axes,
 // rows in that of memory. For others, and where a function of `unless` says yes, it gives what

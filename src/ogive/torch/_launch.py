@@ -66,15 +66,19 @@ def at_once(
     name: str,
     mode: str,
     *numbers: float,
+    given: bool = True,
     unless: tuple[Callable[[], Any], ...] = (),
     learn: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
-    """The kernel, with all its numbers, of plain tensors of a layout that it takes as it is.
+    """The kernel of plain tensors of a layout that it takes as it is; None for others, and where a
+    function of `unless` says so; ``learn(*tensors)`` where autograd is to record the call. No
+    Python runs in between, for small tensors.
 
-    None for others, and where a function of `unless` says so; ``learn(*tensors)`` where autograd
-    is to record the call. No Python runs in between, for small tensors.
+    Unless its numbers are given here, it takes them after the tensors.
     """
-    return _native.on_tensors(handle_of(name, mode), numbers, unless, learn, None)
+    return _native.on_tensors(
+        handle_of(name, mode), numbers if given else None, unless, learn, None
+    )
 
 
 def address(t: Tensor) -> int:
@@ -298,7 +302,7 @@ def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
     """A kernel over the last axis of dense tensors, as a function of them and the temperature,
     without a mask; None where the tensors are not dense, or have no rows.
     """
-    run = _native.on_tensors(handle_of(name, mode), None, (), None, None)
+    run = at_once(name, mode, given=False)
     mask = (True,) * loop(name, mode).masked
     return lambda *args: run(*args, *mask)
 

@@ -175,11 +175,6 @@ def pass_on(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tenso
         return function(*args, **kwargs)
 
 
-def is_plain_on_cpu(t: Any) -> bool:
-    """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
-    return type(t) in PLAIN and t.is_cpu
-
-
 def route_of(*tensors: Tensor) -> int:
     """The way for several tensors: the most general that one of them needs."""
     way = max(map(route, tensors))
