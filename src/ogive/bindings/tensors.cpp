@@ -1,8 +1,11 @@
 #include "tensors.hpp"
 
+#include <algorithm>
 #include <array>
-#include <memory>
+#include <bit>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 
 #include "operands.hpp"
 #include "raw.hpp"
@@ -100,28 +103,25 @@ readable view(PyObject *t, dl_tensor &to) {
   return negated < 0 ? readable::error : negated ? readable::no : readable::yes;
 }
 
-// The only element of a tensor, as a number of a kernel; no, where there is another form for it.
+// The only element of a tensor, as a number of a kernel.
 readable only_element(PyObject *t, number &to) {
   dl_tensor at;
   if (!is_plain_type(t)) return readable::no;
   const readable found = view(t, at);
-  if (found != readable::yes || elements_of(at) != 1) return found == readable::yes ? readable::no : found;
-  const int form = format_of(at);
-  std::uint32_t bits = 0;
-  float single;
-  if (form == static_cast<int>(format::f64)) {
-    std::memcpy(&to.real, at.data, sizeof to.real);
+  if (found != readable::yes) return found;
+  if (elements_of(at) != 1) return readable::no;
+  const auto value = [&at]<class Bits>(Bits bits) {
+    std::memcpy(&bits, at.data, sizeof bits);
+    return bits;
+  };
+  switch (static_cast<format>(format_of(at))) {
+  case format::f64: to.real = value(double{}); return readable::yes;
+  case format::f32: to.real = value(float{}); return readable::yes;
+  case format::bf16: // the upper half of a float
+    to.real = std::bit_cast<float>(std::uint32_t{value(std::uint16_t{})} << 16);
     return readable::yes;
+  default: return readable::no;
   }
-  if (form == static_cast<int>(format::f32)) std::memcpy(&bits, at.data, sizeof bits);
-  else if (form == static_cast<int>(format::bf16)) {
-    std::uint16_t upper;
-    std::memcpy(&upper, at.data, sizeof upper);
-    bits = std::uint32_t{upper} << 16;
-  } else return readable::no;
-  std::memcpy(&single, &bits, sizeof single);
-  to.real = single;
-  return readable::yes;
 }
 
 // A kernel's mode as a function of tensors.
@@ -158,14 +158,16 @@ readable read(const kernel &k, PyObject *const *args, operand_memory &to) {
   for (int i = k.tensors; i-- > 0;) {
     const readable found = view(args[i], to.views[i]);
     if (found != readable::yes) return found;
-    if (to.views[i].code != last.code || to.views[i].bits != last.bits) return readable::no;
+    if (to.views[i].code != last.code || to.views[i].bits != last.bits ||
+        (!k.rows && !same_shape(to.views[i], last)))
+      return readable::no;
   }
   if (format_of(last) < 0 || elements_of(last) == 0) return readable::no;
   for (int i = k.tensors; i < k.operands() - k.results; ++i) {
     PyObject *const item =
         k.numbers == nullptr ? args[i] : PyTuple_GetItem(k.numbers.get(), i - k.tensors);
-    const given what = what_is_given(k.of->operands[static_cast<std::size_t>(i)], item,
-                                     to.numbers[i]);
+    const given what =
+        what_is_given(k.of->operands[static_cast<std::size_t>(i)], item, to.numbers[i]);
     if (what == given::number) continue;
     if (what == given::error) return readable::error;
     if (k.of->operands[static_cast<std::size_t>(i)].letter != 'd') return readable::no;
@@ -211,7 +213,7 @@ bool make_results(const kernel &k, PyObject *last, operand_memory &m) {
 readable run_elements(const kernel &k, PyObject *last, operand_memory &m) {
   const dl_tensor &like = m.views[k.tensors - 1];
   for (int i = 0; i < k.tensors - 1; ++i)
-    if (!same_shape(m.views[i], like) || !same_order(m.views[i], like)) return readable::no;
+    if (!same_order(m.views[i], like)) return readable::no;
   if (!make_results(k, last, m)) return readable::error;
   if (!same_order(m.views[k.operands() - 1], like)) return readable::no;
   const int format_number = format_of(like);
@@ -223,8 +225,8 @@ readable run_elements(const kernel &k, PyObject *last, operand_memory &m) {
   c.streaming = false;
   for (int i = 0; i < c.count; ++i) {
     const bool is_number = i >= k.tensors && i < c.count - k.results;
-    c.data[i] = is_number ? reinterpret_cast<char *>(&m.numbers[i])
-                          : static_cast<char *>(m.views[i].data);
+    c.data[i] =
+        is_number ? reinterpret_cast<char *>(&m.numbers[i]) : static_cast<char *>(m.views[i].data);
     c.steps[i] = is_number ? 0 : size_of('T', format_number);
     if (i >= c.count - k.results) c.streaming |= streams_to(c.data[i], c.n * c.steps[i]);
   }
@@ -252,8 +254,8 @@ readable run_rows(const kernel &k, PyObject *last, operand_memory &m) {
   for (int i = 0; i < count; ++i) {
     const operand &o = k.of->operands[static_cast<std::size_t>(i)];
     const bool is_number = i >= k.tensors && i < count - k.results;
-    data[i] = is_number ? reinterpret_cast<char *>(&m.numbers[i])
-                        : static_cast<char *>(m.views[i].data);
+    data[i] =
+        is_number ? reinterpret_cast<char *>(&m.numbers[i]) : static_cast<char *>(m.views[i].data);
     steps[i] = is_number ? 0 : o.core ? n * size : size;
     if (o.core) *core++ = is_number ? 0 : size;
     if (o.output && o.core) streaming |= streams_to(data[i], rows * n * size);
@@ -302,9 +304,9 @@ PyObject *run_kernel(PyObject *self, PyObject *const *args, Py_ssize_t count) {
   return done == readable::yes ? given_back(*k, m) : called(k->otherwise.get(), args, count);
 }
 
-PyMethodDef definition = {
-    "kernel", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_kernel)),
-    METH_FASTCALL, "A kernel on tensors."};
+PyMethodDef definition = {"kernel",
+                          reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(run_kernel)),
+                          METH_FASTCALL, "A kernel on tensors."};
 
 PyObject *kept(PyObject *object) {
   if (object == Py_None) return nullptr;

@@ -51,11 +51,14 @@ def eager_function(
         @staticmethod
         def forward(
             ctx: Any, z: Tensor, target: Tensor, dim: int, options: Options, create_graph: bool,
-            few: tuple[Any, ...] | None = None,
+            few: tuple[Any, Any, Any, Any] | None = None,
         ) -> Tensor:  # fmt: skip
             """``few`` are the options as `run_few` takes them, where it may be tried at once."""
             again = create_graph and runs_again(kernels, z, target, options)
-            found = few and kernels.run_few(z, target, *few, not again, None)
+            found = None
+            if few is not None:
+                weight, how, ignored, between = few
+                found = kernels.run_few(z, target, weight, how, ignored, between, not again, None)
             loss, dz = found or kernels.run(z, target, dim, options, not again)
             ctx.dim, ctx.options = dim, options
             if not create_graph:

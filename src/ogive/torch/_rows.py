@@ -418,7 +418,7 @@ def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
     value = _launch.at_once(of.name, "value", *plain_options(of.name, "value"))
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = value(x)
+        y: Tensor | None = value(x)
         if y is None:
             y = of.run_rows("value", x, x, x.dim() - 1, 1.0, None)
         ctx.save_for_backward(y if keeps == "output" else x)

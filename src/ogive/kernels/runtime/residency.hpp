@@ -37,8 +37,8 @@ inline bool large_and_resident(const void *start, std::ptrdiff_t bytes) {
 #endif
 }
 
-// Asks for huge pages where a result that has room for one has no memory yet: a fault of 2 MiB costs
-// as much as 20 of 4 KiB. NumPy asks for its own arrays; PyTorch does not.
+// Asks for huge pages where a result that has room for one has no memory yet: a fault of 2 MiB
+// costs as much as 20 of 4 KiB. NumPy asks for its own arrays; PyTorch does not.
 inline void ask_for_huge_pages(void *start, std::ptrdiff_t bytes) {
 #if defined(__linux__)
   constexpr std::uintptr_t huge = 2 << 20;
