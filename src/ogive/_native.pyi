@@ -1,4 +1,5 @@
 # The compiled module; see bindings/module.cpp.
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,22 @@ def raw_strided(
     operands: tuple[float | bool | tuple[int, tuple[int, ...]] | None, ...],
     /,
 ) -> None: ...
+def use_tensors(
+    exchange: Any,
+    plain: tuple[type, type],
+    new_like: Callable[..., Any],
+    grad_enabled: Callable[[], bool],
+    /,
+) -> None: ...
+def is_plain(tensor: Any, /) -> bool: ...
+def on_tensors(
+    handle: int,
+    numbers: tuple[float | bool, ...] | None,
+    unless: tuple[Callable[[], Any], ...],
+    learn: Callable[..., Any] | None,
+    otherwise: Callable[..., Any] | None,
+    /,
+) -> Callable[..., Any]: ...
 def use_executor(address: int, /) -> None: ...
 def use_framework_threads(enabled: bool, /) -> bool: ...
 def isa() -> str: ...

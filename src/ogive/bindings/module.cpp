@@ -15,6 +15,7 @@
 
 #include "operands.hpp"
 #include "raw.hpp"
+#include "tensors.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/residency.hpp"
 
@@ -407,6 +408,9 @@ PyMethodDef methods[] = {
      "One call on rows one after the other, by address."},
     {"raw_labels", fast(raw_labels), METH_FASTCALL, "Labels as kernels take them, by address."},
     {"raw_strided", raw_strided, METH_VARARGS, "One call on strided elements or rows."},
+    {"use_tensors", use_tensors, METH_VARARGS, "How calls on torch's tensors read them."},
+    {"is_plain", is_plain, METH_O, "Whether a tensor's memory may be read, certainly."},
+    {"on_tensors", on_tensors, METH_VARARGS, "A kernel as a function of tensors."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
     {"use_framework_threads", use_framework_threads, METH_O,
      "Whether its threads share the work of calls on arrays too."},

@@ -19,15 +19,6 @@ using framework_parallel_for = int (*)(std::int64_t begin, std::int64_t end, std
 std::atomic<framework_parallel_for> executor{nullptr};
 thread_local bool on_framework_threads = false;
 
-// A row of the op table that was asked for once, so that calls need not search.
-struct bound {
-  const entry *row, *of_few;
-  int which;
-  std::vector<operand> operands;
-  loop run(int format_number, std::ptrdiff_t elements) const {
-    return (elements <= few_elements ? of_few : row)->run[which][format_number];
-  }
-};
 std::deque<bound> handles; // never moves its elements, never shrinks
 
 struct shared_work {
@@ -55,8 +46,9 @@ bool run_on_framework_threads(std::ptrdiff_t n, std::ptrdiff_t grain,
 // Up to this many elements, releasing the GIL costs more than it gives.
 constexpr std::ptrdiff_t most_with_gil = 4096;
 
-PyObject *shared_result(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_t grain,
-                        bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
+// False, with an error set, where memory ran out.
+bool share(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_t grain,
+           bool (*task)(void *, std::ptrdiff_t, std::ptrdiff_t), void *context) {
   bool good;
   if (elements <= most_with_gil) {
     good = run_on_framework_threads(n, grain, task, context);
@@ -64,7 +56,12 @@ PyObject *shared_result(std::ptrdiff_t elements, std::ptrdiff_t n, std::ptrdiff_
     Py_BEGIN_ALLOW_THREADS good = run_on_framework_threads(n, grain, task, context);
     Py_END_ALLOW_THREADS
   }
-  if (!good) return PyErr_NoMemory();
+  if (!good) PyErr_NoMemory();
+  return good;
+}
+
+PyObject *none_if(bool good) {
+  if (!good) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -83,16 +80,6 @@ void merge_axes(strided_call &c) {
     c.shape.erase(c.shape.begin() + there);
     for (auto &steps : c.strides) steps.erase(steps.begin() + dropped);
   }
-}
-
-const bound *handle_of(PyObject *number) {
-  const long at = PyLong_AsLong(number);
-  if (at == -1 && PyErr_Occurred()) return nullptr;
-  if (at < 0 || at >= static_cast<long>(handles.size())) {
-    PyErr_SetString(PyExc_ValueError, "no such handle");
-    return nullptr;
-  }
-  return &handles[static_cast<std::size_t>(at)];
 }
 
 // What a call of (handle, format, lengths…, operands…) asks for; null where that does not fit.
@@ -130,14 +117,32 @@ struct asked_by_handle {
   std::ptrdiff_t size(int k) const { return size_of((*this)[k].letter, format_number); }
 };
 
-// Whether streaming stores pay for a result. Where it has no memory yet, huge pages are asked
-// for.
+} // namespace
+
+const bound *handle_of(PyObject *number) {
+  const long at = PyLong_AsLong(number);
+  if (at == -1 && PyErr_Occurred()) return nullptr;
+  if (at < 0 || at >= static_cast<long>(handles.size())) {
+    PyErr_SetString(PyExc_ValueError, "no such handle");
+    return nullptr;
+  }
+  return &handles[static_cast<std::size_t>(at)];
+}
+
 bool streams_to(char *result, std::ptrdiff_t bytes) {
   ask_for_huge_pages(result, bytes);
   return large_and_resident(result, bytes);
 }
 
-} // namespace
+bool run_shared(flat_call &c) {
+  return share(c.n, (c.n + bits_together - 1) / bits_together, grain_elements / bits_together,
+               run_flat, &c);
+}
+
+bool run_shared(call &c) {
+  return share(c.todo.rows * c.todo.n, c.todo.rows, (grain_elements + c.todo.n - 1) / c.todo.n,
+               run_piece, &c);
+}
 
 // raw_handle(kernel, mode) -> the number by which the calls below know it.
 PyObject *raw_handle(PyObject *, PyObject *args) {
@@ -179,8 +184,7 @@ PyObject *raw_flat(PyObject *, PyObject *const *args, Py_ssize_t count) {
     c.steps[k] = asked.size(k);
     if (o.output && o.letter == 'T') c.streaming |= streams_to(c.data[k], n * c.steps[k]);
   }
-  return shared_result(n, (n + bits_together - 1) / bits_together, grain_elements / bits_together,
-                       run_flat, &c);
+  return none_if(run_shared(c));
 }
 
 // raw_rows(handle, format, rows, n, *operands): rows of n elements that lie one after the other.
@@ -211,7 +215,7 @@ PyObject *raw_rows(PyObject *, PyObject *const *args, Py_ssize_t count) {
     if (o.output && o.core && o.letter == 'T') streaming |= streams_to(data[k], rows * n * size);
   }
   call c{loop, data, {rows, n, streaming}, steps};
-  return shared_result(rows * n, rows, (grain_elements + n - 1) / n, run_piece, &c);
+  return none_if(run_shared(c));
 }
 
 // raw_labels(labels, n, classes, ignore_index or None, out) -> how many of n labels count, all
@@ -314,7 +318,7 @@ PyObject *raw_strided(PyObject *, PyObject *args) {
     if (packed && o.output && o.letter == 'T' && c.data[k] != nullptr)
       c.streaming |= streams_to(c.data[k], outer * length);
   }
-  return shared_result(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c);
+  return none_if(share(outer * row, outer, (grain_elements + row - 1) / row, run_strided, &c));
 }
 
 // use_executor(address of torch_parallel_for): who shares the work of the calls above; 0: nobody.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from ._launch import at_once
 from ._route import _ODD_KEYS, PLAIN, _function_mode, _keys, unseen
 
 _grad_enabled = torch.is_grad_enabled
@@ -20,6 +21,11 @@ def needs_graph(dy: Tensor) -> bool:
     a loss that may have kept its gradient asks more (`_loss_eager`, `_linear`).
     """
     return _grad_enabled() or type(dy) not in PLAIN or _keys(dy).raw_repr() & _ODD_KEYS != 0
+
+
+def pulled_at_once(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
+    """A kernel that pulls dy back, where `needs_graph` says no and all is plain; else None."""
+    return at_once(name, mode, *numbers, unless=(_grad_enabled,))
 
 
 def applier(function: type[Function], sees_modes: bool = False) -> Callable[..., Any]:
@@ -48,13 +54,15 @@ def eager(
     by_kernel: Callable[..., Any],
     by_graph: Callable[..., Any],
     *,
+    quick: Callable[..., Any] | None = None,
     others: int = 0,
 ) -> Callable[..., Any]:
     """``apply`` of an old-style Function: one with ``setup_context`` costs 10 us more per call.
 
     ``forward(ctx, *inputs)`` saves what backward needs; ``by_kernel(ctx, dy, *saved)`` and
     ``by_graph(ctx, dy, *saved)`` give the gradients of the first inputs, the latter with
-    derivatives of its own and whatever wraps dy. The last ``others`` inputs have none.
+    derivatives of its own and whatever wraps dy. ``quick(dy, *saved)`` is the same kernel for
+    most calls, `pulled_at_once`. The last ``others`` inputs have no gradient.
     """
     nones = (None,) * others
 
@@ -62,10 +70,10 @@ def eager(
         if _function_mode():
             with unseen():
                 return backward(ctx, dy)
-        if needs_graph(dy):
-            found = by_graph(ctx, dy, *ctx.saved_tensors)
-        else:
-            found = by_kernel(ctx, dy, *ctx.saved_tensors)
+        saved = ctx.saved_tensors
+        found = None if quick is None else quick(dy, *saved)
+        if found is None:
+            found = (by_graph if needs_graph(dy) else by_kernel)(ctx, dy, *saved)
         return (found, *nones) if nones else found
 
     body = {"forward": staticmethod(forward), "backward": staticmethod(backward)}

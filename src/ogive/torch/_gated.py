@@ -15,13 +15,13 @@ from ..catalog import Card
 from . import _formulas, _launch
 from ._checks import check_devices, checked_dim, floating
 from ._formats import NUMBER_OF
-from ._functions import eager
+from ._functions import eager, pulled_at_once
 from ._launch import Ints, same_dense_layout
 from ._operators import define_mode, on_gpu
 from ._route import (
     FORMULA,
     KERNELS,
-    PLAIN,
+    SEEN_BY,
     TRANSFORMS,
     by_operator,
     by_torch,
@@ -32,6 +32,7 @@ from ._route import (
     pass_on,
     route,
     route_of,
+    unrecorded,
 )
 from ._transforms import ValueOf, elementwise_vmap, value_alone
 from ._unary import Unary
@@ -49,6 +50,7 @@ class Gated:
         self.backward = _launch.elementwise(card.name, "backward")
         self.handles = {m: _launch.handle_of(card.name, m) for m in ("value", "backward")}
         self.apply = of_two_tensors(self)
+        self.at_once = _launch.at_once(card.name, "value", unless=SEEN_BY, learn=self.apply)
         self.apply_to_halves = of_both_halves(self)
         self.define_operators()
         self.value_alone = value_alone(self.operator, elementwise_vmap)
@@ -182,6 +184,7 @@ def of_two_tensors(of: Gated) -> Callable[..., Tensor]:
         forward,
         lambda ctx, dy, a, b: of.backward(dy, a, b),
         lambda ctx, dy, a, b: of.pulled_back(dy, a, b),
+        quick=pulled_at_once(of.name, "backward"),
     )
 
 
@@ -205,17 +208,9 @@ def public_gated(of: Gated) -> Callable[..., Tensor]:
     def gated(a: Any, b: Any = None, dim: int = -1) -> Tensor:
         if b is None or isinstance(b, int):  # both halves in one tensor, as torch's glu has them
             return of.call_on_halves(a, dim if b is None else b)
-        if (
-            route(a) == KERNELS and type(b) in PLAIN and b.is_cpu and a.dtype is b.dtype
-            and a.dtype in NUMBER_OF and a.shape == b.shape
-        ):  # fmt: skip
-            try:
-                if grad_enabled() and (a.requires_grad or b.requires_grad):
-                    return of.apply(a, b)
-                return of.value(a, b)  # type: ignore[no-any-return]
-            except RuntimeError:
-                if is_plain(a) and is_plain(b):
-                    raise
+        y: Tensor | None = of.at_once(a, b) if unrecorded() else None
+        if y is not None:
+            return y
         if is_passed_on(a, b):
             return pass_on(gated, a, b)
         return of.call_gated(a, b)

@@ -102,7 +102,8 @@ class Head:
                 options[of.label] = ignored
         try:
             if options is not None:
-                return self.apply(z, target, 1, options, create_graph)  # type: ignore[no-any-return]
+                few = weight, how, ignored, between
+                return self.apply(z, target, 1, options, create_graph, few)  # type: ignore[no-any-return]
             found = kernels.run_few(z, target, weight, how, ignored, between, False, None)
         except RuntimeError:
             if all(is_plain(t) for t in (z, target, weight) if isinstance(t, Tensor)):

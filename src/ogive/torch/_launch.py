@@ -35,60 +35,50 @@ def _use_torch_threads() -> None:
 
 
 _use_torch_threads()
+if hasattr(Tensor, "__dlpack_c_exchange_api__"):  # torch 2.10; without it all layouts are general
+    _native.use_tensors(
+        Tensor.__dlpack_c_exchange_api__, (Tensor, torch.nn.Parameter), torch.empty_like,
+        torch.is_grad_enabled,
+    )  # fmt: skip
 
 
 def elementwise(name: str, mode: str, *numbers: float) -> Callable[..., Any]:
     """The kernel as a function of its tensors, and of its parameters unless they are given here.
 
     Results are new and have the layout of the last tensor. Tensors have one shape: autograd sees
-    to it, and `same_shape` in direct calls of operators. The source is written out and compiled:
-    each ``*args`` and each loop would cost a small tensor a tenth of its time.
+    to it, and `same_shape` in direct calls of operators.
     """
-    taken_by = loop(name, mode)
+    taken_by, handle = loop(name, mode), handle_of(name, mode)
     if not taken_by.elementwise:
         raise ValueError(f"{mode} of {name} is not elementwise")
-    tensors = [f"t{i}" for i in range(taken_by.tensors)]
-    parameters = [f"p{i}" for i in range(len(taken_by.numbers))]
-    results = [f"r{i}" for i in range(len(taken_by.results))]
-    last = tensors[-1]
-    taken = [*tensors, *(() if numbers else parameters)]
-    plain = plainly(tensors)
-    # Kernels take a number as a float alone.
-    given = parameters if numbers else [f"float({p})" for p in parameters]
-    operands = [*map(at, tensors), *given, *(f"{r}.data_ptr()" for r in results)]
-    handle, given = handle_of(name, mode), [codegen.items(each) for each in (tensors, parameters)]
-    lines = f"""
-if {" and ".join(plain)}:
-    {"; ".join(f"{r} = like({last})" for r in results)}
-    flat({handle}, formats[{last}.dtype], {last}.numel(), {", ".join(operands)})
-    return {", ".join(results)}
-found = any_layout({handle}, ({given[0]}), ({given[1]}), {len(results)})
-return {"found" if len(results) > 1 else "found[0]"}"""
-    scope: dict[str, Any] = {
-        "like": torch.empty_like, "flat": _native.raw_flat, "formats": NUMBER_OF,
-        "any_layout": _any_layouts, **dict(zip(parameters, map(float, numbers), strict=False)),
-    }  # fmt: skip
-    return codegen.written(f"{name}_{mode}", taken, [lines], scope, f"raw {mode} {name}")
+    inputs, results = taken_by.tensors, len(taken_by.results)
+    given = tuple(map(float, numbers))
+    fixed = given if given or not taken_by.numbers else None
+
+    def of_any_layout(*args: Any) -> Any:
+        found = _any_layouts(handle, args[:inputs], given or args[inputs:], results)
+        return found if results > 1 else found[0]
+
+    return _native.on_tensors(handle, fixed, (), None, of_any_layout)
 
 
-def plainly(tensors: Sequence[str]) -> list[str]:
-    """The conditions, in text, for kernels to read tensors one element after the other."""
-    plain = [f"{t}.is_contiguous() and not {t}.is_neg()" for t in tensors]
-    plain += [f"{t}.dtype is {tensors[-1]}.dtype" for t in tensors[:-1]]
-    return plain + [has_memory(t) for t in tensors]
+def at_once(
+    name: str,
+    mode: str,
+    *numbers: float,
+    given: bool = True,
+    unless: tuple[Callable[[], Any], ...] = (),
+    learn: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """The kernel of plain tensors of a layout that it takes as it is; None for others, and where a
+    function of `unless` says so; ``learn(*tensors)`` where autograd is to record the call. No
+    Python runs in between, for small tensors.
 
-
-def has_memory(tensor: str) -> str:
-    """The condition, in text, that `at` has an address that may be read. A ZeroTensor, which has
-    no storage, and freed memory lie at 0, and their views a few bytes from there.
+    Unless its numbers are given here, it takes them after the tensors.
     """
-    stored = f"not {tensor}.storage_offset() or {tensor}.untyped_storage().data_ptr()"
-    return f"({at(tensor)} := {tensor}.data_ptr()) and ({stored})"
-
-
-def at(tensor: str) -> str:
-    """The variable with its address."""
-    return f"at_{tensor}"
+    return _native.on_tensors(
+        handle_of(name, mode), numbers if given else None, unless, learn, None
+    )
 
 
 def address(t: Tensor) -> int:
@@ -241,12 +231,8 @@ class Lean:
         given = codegen.items(f"float({p})" for p in numbers)
         kept = codegen.items(["address(kept[0])", "address(kept[1])"][: 1 + self.needs_output])
         forward = f"""
-if {" and ".join(plainly(["x"]))}:
-    y = like(x)
-else:
-    x, y = laid_out(x)
-    at_x = address(x)
-n = x.numel()
+x, y = (x, like(x)) if x.is_contiguous() and not x.is_neg() else laid_out(x)
+n, at_x = x.numel(), address(x)
 bits = no_bits.new_empty((n + 7) // 8)
 flat(handle, formats[x.dtype], n, at_x, {given}y.data_ptr(), bits.data_ptr())
 return y, bits"""
@@ -313,30 +299,12 @@ def rows(
 
 
 def dense_rows(name: str, mode: str) -> Callable[..., Tensor | None]:
-    """A kernel over the last axis of dense tensors, as a function of them, temperature and mask;
-    None where the tensors are not dense, or have no rows. Written out as
-    `elementwise` is, for small tensors.
+    """A kernel over the last axis of dense tensors, as a function of them and the temperature,
+    without a mask; None where the tensors are not dense, or have no rows.
     """
-    of = loop(name, mode)
-    tensors = [f"t{i}" for i in range(of.tensors)]
-    numbers = [f"p{i}" for i in range(of.tensors, len(of.operands))]
-    plainest = {"d": "1.0", "?": "True"}
-    defaults = [f"{p}={plainest[n.kind]}" for p, n in zip(numbers, of.numbers, strict=True)]
-    last = tensors[-1]
-    plain = plainly(tensors)
-    operands = [*map(at, tensors), *numbers, "y.data_ptr()"]
-    lines = f"""
-if {" and ".join(plain)} and {last}.dim() and {last}.numel():
-    n = {last}.size(-1)
-    y = {f"{last}.new_empty({last}.shape[:-1])" if of.reduces else f"like({last})"}
-    rows(handle, formats[{last}.dtype], {last}.numel() // n, n, {", ".join(operands)})
-    return y"""
-    scope: dict[str, Any] = {
-        "like": torch.empty_like, "rows": _native.raw_rows, "formats": NUMBER_OF,
-        "handle": handle_of(name, mode),
-    }  # fmt: skip
-    what = f"raw rows {mode} {name}"
-    return codegen.written(f"{name}_{mode}", [*tensors, *defaults], [lines], scope, what)
+    run = at_once(name, mode, given=False)
+    mask = (True,) * loop(name, mode).masked
+    return lambda *args: run(*args, *mask)
 
 
 def laid_out_as(x: Tensor, y: Tensor) -> Tensor:

@@ -25,18 +25,17 @@ from ._operators import autograd_inside, decompose, define_mode, on_gpu
 from ._route import (
     FORMULA,
     KERNELS,
+    SEEN_BY,
     TRANSFORMS,
     by_operator,
     by_torch,
     densely,
     is_batched,
     is_passed_on,
-    is_plain,
-    is_plain_on_cpu,
     needs_operator,
     pass_on,
-    route,
     route_of,
+    unrecorded,
 )
 from ._transforms import Beside, ValueOf, outside_transforms
 
@@ -54,6 +53,9 @@ class Learned:
         self.slopes = _launch.handle_of(card.name, "backward")
         self.products = _launch.handle_of(card.name, "parameter_backward")
         self.apply = of_trained_weight(self)
+        self.at_once = _launch.at_once(
+            card.name, "value", given=False, unless=SEEN_BY, learn=self.apply
+        )
         self.define_operators()
 
     def formula(self, x: Tensor, weight: Tensor) -> Tensor:
@@ -374,15 +376,10 @@ def of_trained_weight(of: Learned) -> Callable[..., Tensor]:
 
 def public_learned(of: Learned) -> Callable[..., Tensor]:
     def learned(input: Any, weight: Any, *, lean: bool | None = None) -> Tensor:
-        if (
-            route(input) == KERNELS and is_plain_on_cpu(weight) and weight.numel() == 1
-            and input.dtype in NUMBER_OF and weight.is_floating_point()
-        ):  # fmt: skip
-            try:
-                return of.by_kernel(input, weight)
-            except RuntimeError:
-                if is_plain(input) and is_plain(weight):
-                    raise
+        if isinstance(weight, Tensor) and unrecorded():
+            y: Tensor | None = of.at_once(input, weight)
+            if y is not None:
+                return y
         if is_passed_on(input, weight):
             return pass_on(learned, input, weight, lean=lean)
         return of.call_learned(input, weight)

@@ -27,6 +27,10 @@ cost more than torch's backward. Of more, memory is what counts.
 """
 
 
+NONES = (None,) * 5
+"""The gradients of all but the logits."""
+
+
 def runs_again(kernels: Kernels, z: Tensor, target: Tensor, options: Options) -> bool:
     """Whether backward runs the kernel again, and no gradient is kept for it: where the kernel
     is quick enough to be faster than torch's functions all the same.
@@ -46,10 +50,16 @@ def eager_function(
     class HeadFunction(Function):
         @staticmethod
         def forward(
-            ctx: Any, z: Tensor, target: Tensor, dim: int, options: Options, create_graph: bool
-        ) -> Tensor:
+            ctx: Any, z: Tensor, target: Tensor, dim: int, options: Options, create_graph: bool,
+            few: tuple[Any, Any, Any, Any] | None = None,
+        ) -> Tensor:  # fmt: skip
+            """``few`` are the options as `run_few` takes them, where it may be tried at once."""
             again = create_graph and runs_again(kernels, z, target, options)
-            loss, dz = kernels.run(z, target, dim, options, not again)
+            found = None
+            if few is not None:
+                weight, how, ignored, between = few
+                found = kernels.run_few(z, target, weight, how, ignored, between, not again, None)
+            loss, dz = found or kernels.run(z, target, dim, options, not again)
             ctx.dim, ctx.options = dim, options
             if not create_graph:
                 ctx.save_for_backward(dz)
@@ -66,7 +76,7 @@ def eager_function(
             # The gradient of the loss itself is dz as it stands, if nobody can ask for it again.
             late = dz is None or grad_enabled() or is_batched(dy) or asked_again()
             if not (late or dy.dim()) and dy.item() == 1:
-                return dz, None, None, None, None
+                return dz, *NONES
             odd = needs_operator(dy)
             further = grad_enabled() or odd or is_batched(dy)
             if not given and grad_enabled():
@@ -76,7 +86,7 @@ def eager_function(
                 )
             if not given:
                 into = None if further or asked_again() else dz
-                return kernels.scaled(dz, dy, ctx.dim, into), None, None, None, None
+                return kernels.scaled(dz, dy, ctx.dim, into), *NONES
             # The kernel once more, which rounds once and as an operator does.
             z, target, *weights = given
             dim, options = ctx.dim, ctx.options
@@ -89,6 +99,6 @@ def eager_function(
                 dz = derivatives.gradient.apply(dy, z, target, 0, dim, *options.values())
             else:
                 dz = kernels.run(z, target, dim, options, True, dy)[1]
-            return dz, None, None, None, None
+            return dz, *NONES
 
     return HeadFunction

@@ -30,6 +30,8 @@ INTEGERS = frozenset((
     torch.uint32, torch.uint64,
 ))  # fmt: skip
 LONGS = range(-(1 << 63), 1 << 63)
+ONE_NUMBER = {dtype: torch.empty((), dtype=dtype, device="cpu") for dtype in NUMBER_OF}
+"""Of each format; to make another like it takes half the time of making one."""
 SUMMED = _launch.handle_of("summed", "value")
 NARROWED = _launch.handle_of("narrowed", "value")
 
@@ -121,7 +123,7 @@ def sum_at(address: int, count: int, total: float, dtype: torch.dtype) -> Tensor
     """The sum, over the total, of dense losses of float64; None where it leaves the range, and may
     not if it is made another way.
     """
-    loss = torch.empty((), dtype=dtype)
+    loss = torch.empty_like(ONE_NUMBER[dtype])
     _native.raw_rows(SUMMED, NUMBER_OF[dtype], 1, count, (address,), total, loss.data_ptr())
     return None if dtype is torch.float64 and not math.isfinite(loss.item()) else loss
 

@@ -17,6 +17,7 @@ from torch.nn import Parameter
 from torch.overrides import handle_torch_function
 from torch.utils._device import DeviceContext
 
+from .. import _native
 from ._placement import place
 from ._warn import warn_of_fallback
 
@@ -58,7 +59,7 @@ def is_plain(t: Tensor) -> bool:
     storage, a negative bit, sparse, quantised, nested and wrapped tensors. And its memory may have
     been freed.
     """
-    return has_plain_keys(t) and has_memory(t)
+    return _native.is_plain(t) or (has_plain_keys(t) and has_memory(t))
 
 
 def has_plain_keys(t: Tensor) -> bool:
@@ -113,6 +114,19 @@ def route(x: Tensor) -> int:
     return KERNELS
 
 
+SEEN_BY = (_transforms_active, _function_mode, _torch_modes, _jit_traces)
+"""What keeps plain tensors from KERNELS, where `unrecorded`; for `_launch.at_once`, by which a call
+goes KERNELS' way without a look at its `route`.
+"""
+
+
+def unrecorded() -> bool:
+    """Whether no compiler follows the call, which could not look into `_launch.at_once`, and no
+    forward mode records it.
+    """
+    return not _traced() and forward_ad._current_level < 0
+
+
 def _functionalizes() -> bool:
     """Whether ``torch.func.functionalize`` is a transform at work: it takes no Functions."""
     stack = torch._C._functorch.get_interpreter_stack() or ()
@@ -159,11 +173,6 @@ def pass_on(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tenso
         return handle_torch_function(function, overriding, *args, **kwargs)
     with unseen():
         return function(*args, **kwargs)
-
-
-def is_plain_on_cpu(t: Any) -> bool:
-    """Whether it is a plain tensor of the CPU, beside another for which `route` says KERNELS."""
-    return type(t) in PLAIN and t.is_cpu
 
 
 def route_of(*tensors: Tensor) -> int:

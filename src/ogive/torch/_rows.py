@@ -27,13 +27,13 @@ from ._checks import (
     learns,
     refusing,
 )
-from ._formats import NUMBER_OF
-from ._functions import eager
+from ._functions import eager, pulled_at_once
 from ._launch import laid_out_as
 from ._operators import LIBRARY, autograd_inside, decompose, define, define_mode, on_gpu, schema
 from ._route import (
     FORMULA,
     KERNELS,
+    SEEN_BY,
     TRANSFORMS,
     by_operator,
     by_torch,
@@ -43,8 +43,8 @@ from ._route import (
     kind_of,
     pass_on,
     refuse_freed,
-    route,
     route_of,
+    unrecorded,
 )
 from ._transforms import ValueOf, elementwise_vmap, value_alone, vmap_of_rows
 
@@ -65,7 +65,11 @@ class Rows:
             mode: _launch.dense_rows(self.name, mode)
             for mode in self.modes
         }  # fmt: skip
-        self.apply, self.apply_along_last = along_any_axis(self), along_last_axis(self)
+        self.apply = along_any_axis(self)
+        self.at_once = _launch.at_once(
+            self.name, "value", *plain_options(self.name, "value"), unless=SEEN_BY,
+            learn=along_last_axis(self),
+        )  # fmt: skip
         self.define_operators()
         self.value_alone = value_alone(self.operator, vmap_of_rows)
 
@@ -110,18 +114,11 @@ class Rows:
 
     def fast_value(self, x: Any, dim: Any) -> Tensor | None:
         """Fast path: last axis, defaults, plain tensor; None if it does not apply."""
-        if route(x) != KERNELS or x.dtype not in NUMBER_OF or x.dim() == 0:
+        if type(dim) is not int or not unrecorded():
             return None
-        if type(dim) is not int or not (dim == -1 or dim == x.dim() - 1) or x.is_nested:
+        if dim != -1 and (not isinstance(x, Tensor) or dim != x.dim() - 1):
             return None
-        try:
-            if x.requires_grad and grad_enabled():
-                return self.apply_along_last(x)
-            return self.dense["value"](x)
-        except RuntimeError:
-            if is_plain(x):
-                raise
-        return None
+        return self.at_once(x)  # type: ignore[no-any-return]
 
     def along(self, dim: int, formula: Callable[..., Tensor], *tensors: Any) -> Tensor:
         """A formula along the last axis, along another."""
@@ -418,23 +415,28 @@ def along_last_axis(of: Rows) -> Callable[[Tensor], Tensor]:
     """
     keeps = of.keeping.kept((), None)
     mode = rules.PULLS_BACK[keeps]
-    value, slope = of.dense["value"], of.dense[mode]
+    value = _launch.at_once(of.name, "value", *plain_options(of.name, "value"))
 
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = value(x)
+        y: Tensor | None = value(x)
         if y is None:
             y = of.run_rows("value", x, x, x.dim() - 1, 1.0, None)
         ctx.save_for_backward(y if keeps == "output" else x)
         return y
 
     def by_kernel(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
-        dx = slope(dy, kept)
-        return of.run_rows(mode, dy, kept, kept.dim() - 1, 1.0, None) if dx is None else dx
+        return of.run_rows(mode, dy, kept, kept.dim() - 1, 1.0, None)
 
     def by_graph(ctx: Any, dy: Tensor, kept: Tensor) -> Tensor:
         return of.gradient(densely(dy), kept, kept.dim() - 1, 1.0, None, keeps)
 
-    return eager(forward, by_kernel, by_graph)
+    quick = pulled_at_once(of.name, mode, *plain_options(of.name, mode))
+    return eager(forward, by_kernel, by_graph, quick=quick)
+
+
+def plain_options(name: str, mode: str) -> tuple[float | bool, ...]:
+    """A kernel's numbers at temperature 1 and without a mask."""
+    return 1.0, *(True,) * loop(name, mode).masked
 
 
 def pulled_back(

@@ -17,23 +17,23 @@ from ..catalog import Card, Parameter
 from . import _formulas, _launch
 from ._arguments import by_torch_alone, ignored, into, torch_function, warn_of_ignored
 from ._checks import as_number, floating
-from ._functions import eager
+from ._functions import eager, pulled_at_once
 from ._launch import has_no_gaps
 from ._operators import decompose, define_mode, on_gpu, on_the_cpu
 from ._placement import is_distributed
 from ._route import (
     FORMULA,
     KERNELS,
+    SEEN_BY,
     TRANSFORMS,
     by_operator,
     by_torch,
     densely,
     is_passed_on,
-    is_plain,
     needs_operator,
     pass_on,
-    route,
     route_of,
+    unrecorded,
 )
 from ._transforms import Beside, ValueOf, elementwise_vmap, nested_forward, primal, saving
 
@@ -63,7 +63,8 @@ class Unary:
         self.lean = _launch.Lean(card.name) if self.keeping.bits else None
         self.in_place = _launch.in_place(card.name)
         self.bound: dict[Numbers, Bound] = {}
-        self.by_number: dict[float, Bound] = {}
+        self.at_once: dict[Numbers, Callable[[Any], Tensor | None]] = {}
+        self.by_number: dict[float, Callable[[Any], Tensor | None]] = {}
         self.define_operators()
         self.differentiable_backward, self.differentiable = transforms(self)
 
@@ -73,9 +74,9 @@ class Unary:
         if bound is None:
             bound = Bound(self, numbers)
             if len(self.bound) < MOST_KEPT:
-                self.bound[numbers] = bound
+                self.bound[numbers], self.at_once[numbers] = bound, bound.at_once
                 if len(numbers) == 1:
-                    self.by_number[numbers[0]] = bound
+                    self.by_number[numbers[0]] = bound.at_once
         return bound
 
     def pulled_back(self, dy: Tensor, x: Tensor, numbers: Numbers) -> Tensor:
@@ -297,7 +298,10 @@ class Bound:
         self.of, self.numbers = of, numbers
         self.value: Callable[[Tensor], Tensor] = _launch.elementwise(of.name, "value", *numbers)
         self.applied: dict[str, Callable[[Tensor], Tensor]] = {}
-        self.apply = self.keeping(of.keeping.kept(numbers, None))
+        self.at_once = _launch.at_once(
+            of.name, "value", *numbers, unless=SEEN_BY,
+            learn=self.keeping(of.keeping.kept(numbers, None)),
+        )  # fmt: skip
 
     def keeping(self, kept: str) -> Callable[[Tensor], Tensor]:
         """The value of a tensor that requires a gradient, and what is kept for that."""
@@ -322,6 +326,7 @@ def from_input(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) -
         forward,
         lambda ctx, dy, x: dx_of(dy, x),
         lambda ctx, dy, x: of.pulled_back(dy, x, numbers),
+        quick=pulled_at_once(of.name, "backward", *numbers),
     )
 
 
@@ -340,6 +345,7 @@ def from_output(of: Unary, value: Callable[[Tensor], Tensor], numbers: Numbers) 
         forward,
         lambda ctx, dy, y: dx_of(dy, y),
         lambda ctx, dy, y: of.pulled_back_from_output(dy, y, numbers),
+        quick=pulled_at_once(of.name, "backward_from_output", *numbers),
     )
 
 
@@ -581,11 +587,10 @@ def public_unary(
     names, extra = [p.name for p in of.parameters], ignored(of.card)
     numbers = codegen.items(names)
     as_usual = [f"{name} == {default!r}" for name, default in extra]
-    as_usual += ["lean is None", "inplace is False", "out is None", "route(input) == 0"]
+    as_usual += ["lean is None", "inplace is False", "out is None", "unrecorded()"]
     warnings = "".join(
         f"\nif {name} != {default!r}: warn(card, {name!r}, {name})" for name, default in extra
     )
-    kept = f"by_number[{', '.join(names)}]" if names else "one"
     chosen = approximated = same = ""
     if forms:
         chosen, same = "approximate='none'", "approximate=approximate, "
@@ -596,31 +601,35 @@ if approximate != "none":
         raise ValueError(f"approximate must be {{' or '.join(map(repr, ('none', *forms)))}}, "
                          f"not {{approximate!r}}")
     return forms[approximate](input, {numbers}inplace, lean=lean, out=out)"""
-    lines = f"""
-if {" and ".join(as_usual)}:
+    found = """
+    y = at_once(input)
+    if y is not None:
+        return y"""
+    if names:
+        found = f"""
     try:
-        of = {kept}
-        if input.requires_grad and grad_enabled():
-            return of.apply(input)
-        return of.value(input)
+        of = at_once[{", ".join(names)}]
     except (KeyError, TypeError):
-        pass  # parameters that are new or no numbers, or not one of the four formats
-    except RuntimeError:
-        if is_plain(input):
-            raise{warnings}{approximated}
+        pass  # parameters that are new or no numbers
+    else:
+        y = of(input)
+        if y is not None:
+            return y"""
+    lines = f"""
+if {" and ".join(as_usual)}:{found}{warnings}{approximated}
 if is_passed_on(input):
     return pass_on(again, input, {numbers}inplace=inplace, {same}lean=lean, out=out)
 if out is not None:
     return into(out, {of.name!r}, lambda x: call(x, ({numbers}), inplace, lean), input)
 return call(input, ({numbers}), inplace, lean)"""
     scope: dict[str, Any] = {
-        "route": route, "is_plain": is_plain, "is_passed_on": is_passed_on, "pass_on": pass_on,
-        "grad_enabled": _grad_enabled, "call": of.call_unary,
-        "by_number": of.by_number if len(names) == 1 else of.bound, "forms": forms,
+        "unrecorded": unrecorded, "is_passed_on": is_passed_on, "pass_on": pass_on,
+        "call": of.call_unary, "at_once": of.by_number if len(names) == 1 else of.at_once,
+        "forms": forms,
         "into": into, "warn": warn_of_ignored, "card": of.card,
     }  # fmt: skip
     if not names:
-        scope["one"] = of.bind(())
+        scope["at_once"] = of.bind(()).at_once
     taken = ["input", *map(codegen.parameter, of.parameters)]
     taken += [f"{name}={default!r}" for name, default in extra]
     taken += ["inplace=False", "*", chosen, "lean=None", "out=None"]
