@@ -121,6 +121,36 @@ def _both(a_high, a_low, b_high, b_low):
 
 
 @triton.jit
+def exponent(a):
+    """That of a normal number's power of two; of others that of the nearest normal number."""
+    if a[0].dtype == tl.float64:
+        e = ((a[0].to(tl.int64, bitcast=True) >> 52) & 0x7FF).to(tl.int32) - 1023
+        found = tl.minimum(tl.maximum(e, -1022), 1023)
+    else:
+        e = ((pairs.bits(a[0]) >> 23) & 0xFF) - 127
+        found = tl.minimum(tl.maximum(e, -126), 127)
+    return found
+
+
+@triton.jit
+def by_power(a, e):
+    """a 2^e for an e that may be as large as those of normal numbers, and some."""
+    half = e >> 1
+    if a[0].dtype == tl.float64:
+        first, second = _double_power(half), _double_power(e - half)
+        found = (a[0] * first * second,)
+    else:
+        first, second = pairs.power_of_two(half), pairs.power_of_two(e - half)
+        found = (a[0] * first * second, a[1] * first * second)
+    return found
+
+
+@triton.jit
+def _double_power(e):
+    return ((e.to(tl.int64) + 1023) << 52).to(tl.float64, bitcast=True)
+
+
+@triton.jit
 def total(a):
     """The sum of a block, in an order that depends on its size alone."""
     if a[0].dtype == tl.float64:
