@@ -42,6 +42,7 @@ from ogive.torch._triton import (
     focal_losses,
     heads,
     row_functions,
+    sparsemax_losses,
     threshold_rows,
 )
 
@@ -82,6 +83,7 @@ def element_kernel(name: str, mode: str, dtype: torch.dtype, generation: int) ->
 
 OF_ROWS = {
     "n": "i32", "ignored": "i32", "positive_count": "i32", "w_count": "i32", "seed": "i64",
+    "keep_": "*u8", "keep_inner": "i32", "keep_count": "i32",
     **dict.fromkeys(
         ("inverse_", "gamma_", "negative_", "factor_bits", "kept_", "even_", "z_loss_", "cap_"),
         "i64",
@@ -91,65 +93,76 @@ OF_ROWS = {
     ),
 }  # fmt: skip
 
+Compiling = tuple[str, Callable[[], Any]]
+"""What a kernel is called, and what compiles it."""
 
-def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+
+def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[Compiling]:
     """Those of rows and losses: short rows and long ones, with as many options as there are."""
     form = f"*{FORMATS[dtype]}"
     types = OF_ROWS | dict.fromkeys(("x_", "y_", "dy_", "dx_", "z_", "dz_"), form)
-    one: dict[str, Any] = {"BLOCK": BLOCK, "FULL": False}
-    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True}
-    labels = loss | {"PENALISED": True, "IGNORES": True}
+
+    def of(what: str, kernel: Any, flags: dict[str, Any], **changed: str) -> Compiling:
+        how = heads.ASSERTING if changed.get("t_") == "*i64" else {}
+        return what, partial(compiled, kernel, types | changed, flags, generation, **how)
+
     for length, blocks in (("short", 1), ("long", 3)):
-        two = one | {"BLOCKS": blocks}
-        for what, flags in (("softmax", ()), ("log_softmax", ("OF_LOG",)),
-                            ("softmin", ("NEGATED",)), ("logsumexp", ("REDUCED",))):  # fmt: skip
-            flag = {f: f in flags for f in ("NEGATED", "OF_LOG", "REDUCED", "PAIRED", "UNROUNDED")}
-            kernel = row_functions.forward_kernel
-            yield f"{what} {length}", partial(compiled, kernel, types, two | flag, generation)
-        kernel = row_functions.softmax_backward_kernel
-        yield (
-            f"softmax back {length}",
-            partial(compiled, kernel, types, two | {"PAIRED": False}, generation),
-        )
-        kernel = row_functions.log_softmax_backward_kernel
-        yield f"log_softmax back {length}", partial(compiled, kernel, types, two, generation)
-        how = heads.ASSERTING
-        kernel = heads.label_kernel
-        given = types | {"t_": "*i64"}
-        yield f"labels {length}", partial(compiled, kernel, given, two | labels, generation, **how)
-        kernel = heads.cross_entropy_kernel
-        more = labels | {"PAIRED": True, "SMOOTHED": True, "CAPPED": True}
-        for mode, t in (("labels", "*i64"), ("probabilities", "*fp32")):
-            given, flags = types | {"t_": t}, two | more | {"MODE": mode}
-            yield (
-                f"cross_entropy {mode} {length}",
-                partial(compiled, kernel, given, flags, generation, **how),
-            )
-    more = loss | {"PAIRED": True, "POSITIVE": "pairs", "SMOOTHED": True, "SUMMED": True}
-    given = types | {"t_": "*fp32"}
-    yield (
-        "binary_cross_entropy",
-        partial(compiled, heads.binary_kernel, given, one | more, generation),
-    )
+        flags = {"BLOCK": BLOCK, "BLOCKS": blocks, "FULL": False}
+        for what, kernel, more, changed in (*plain_rows(), *row_losses()):
+            yield of(f"{what} {length}", kernel, flags | more, **changed)
+    flags = {"BLOCK": BLOCK, "FULL": False}
+    for what, kernel, more, changed in element_losses():
+        yield of(what, kernel, flags | more, **changed)
+    yield of("gumbel_softmax noise", draws.noisy_kernel, {"BLOCK": BLOCK}, z_="*fp32")
+
+
+Case = tuple[str, Any, dict[str, Any], dict[str, str]]
+"""What a kernel is called, the kernel, its constants, and types that are not the usual ones."""
+
+
+def plain_rows() -> Iterator[Case]:
+    """Functions of rows, with a mask and without one."""
+    for mask in ({}, {"keep_": None}):
+        kind = "" if mask else " masked"
+        for name, which in row_functions.KINDS.items():
+            flags = which.flags() | mask | {"low_": None}
+            yield name + kind, row_functions.forward_kernel, flags, {}
+            yield f"{name} backward{kind}", row_functions.backward_kernel, flags, {}
+        for name, power in threshold_rows.POWERS.items():
+            flags = {"POWER": power} | mask
+            yield name + kind, threshold_rows.forward_kernel, flags, {}
+            flags = flags | {"OUTPUT": False}
+            yield f"{name} backward{kind}", threshold_rows.backward_kernel, flags, {}
+    yield "softmax from output", row_functions.softmax_backward_kernel, {}, {}
+    yield "log_softmax from output", row_functions.log_softmax_backward_kernel, {}, {}
     for name, power in threshold_rows.POWERS.items():
-        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power, "BLOCKS": 3}
-        yield name, partial(compiled, kernel, types, flags, generation)
-        kernel = threshold_rows.backward_kernel
-        yield f"{name} back", partial(compiled, kernel, types, flags, generation)
-    own = {"MODE": "labels", "PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
-    given = types | {"t_": "*i64"}
-    flags = two | loss | own | {"IGNORES": True}
-    kernel = focal_losses.focal_kernel
-    yield "focal", partial(compiled, kernel, given, flags, generation, **heads.ASSERTING)
-    given, own = types | {"t_": "*fp32"}, {"PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
-    flags, kernel = one | loss | own | {"SUMMED": True}, focal_losses.sigmoid_focal_kernel
-    given = given | {"positive_": "i64"}
-    yield "sigmoid_focal", partial(compiled, kernel, given, flags, generation)
-    given = types | {"z_": "*fp32"}
-    yield (
-        "gumbel_softmax",
-        partial(compiled, draws.noisy_kernel, given, {"BLOCK": BLOCK}, generation),
-    )
+        flags = {"POWER": power, "OUTPUT": True, "keep_": None}
+        yield f"{name} from output", threshold_rows.backward_kernel, flags, {}
+    pairs = {"x_": "*fp32"}
+    flags = row_functions.KINDS["softmax"].flags() | {"keep_": None}
+    yield "gumbel_softmax", row_functions.forward_kernel, flags, pairs
+    yield "gumbel_softmax backward", row_functions.backward_kernel, flags, pairs
+
+
+def row_losses() -> Iterator[Case]:
+    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True, "IGNORES": True}
+    paired, focal = loss | {"PAIRED": True}, {"SMOOTHED": True, "WHOLE": -1}
+    flags = loss | {"PENALISED": True}
+    yield "cross_entropy plain labels", heads.label_kernel, flags, {"t_": "*i64"}
+    for mode, t in (("labels", "*i64"), ("probabilities", "*fp32")):
+        more, types = paired | {"MODE": mode}, {"t_": t}
+        flags = more | {"PENALISED": True, "SMOOTHED": True, "CAPPED": True}
+        yield f"cross_entropy {mode}", heads.cross_entropy_kernel, flags, types
+        yield f"focal {mode}", focal_losses.focal_kernel, more | focal, types
+        yield f"sparsemax_loss {mode}", sparsemax_losses.sparsemax_kernel, more, types
+
+
+def element_losses() -> Iterator[Case]:
+    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True, "PAIRED": True}
+    flags, types = loss | {"SMOOTHED": True, "SUMMED": True}, {"t_": "*fp32"}
+    yield "binary_cross_entropy", heads.binary_kernel, flags | {"POSITIVE": "pairs"}, types
+    kernel, types = focal_losses.sigmoid_focal_kernel, types | {"positive_": "i64"}
+    yield "sigmoid_focal", kernel, flags | {"WHOLE": -1}, types
 
 
 def every(generation: int) -> Iterator[tuple[str, Any]]:
@@ -171,8 +184,13 @@ def sample() -> Iterator[tuple[str, Any]]:
     yield "prelu value, sm_90", element_kernel("prelu", "value", torch.float16, 90)
     yield "swiglu backward, sm_120", element_kernel("swiglu", "backward", torch.float16, 120)
     for what, compile_it in row_kernels(torch.bfloat16, 120):
-        if what in ("softmax short", "labels long", "sigmoid_focal"):
+        if what in SAMPLED:
             yield f"{what}, sm_120", compile_it()
+
+
+SAMPLED = (
+    "softmax masked short", "cross_entropy plain labels long", "sparsemax_loss labels short",
+)  # fmt: skip
 
 
 def doubles(found: Any) -> list[str]:

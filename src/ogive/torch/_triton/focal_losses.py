@@ -52,6 +52,7 @@ def _shares(d, q, log_sum, over, gamma, WHOLE: tl.constexpr, FULL: tl.constexpr)
     """
     one = wide.number(1.0, FULL)
     p = wide.mul(wide.power(d, False), over)
+    p = wide.select(d[0] == float("-inf"), wide.number(0.0, FULL), p)
     r = wide.sub(one, p)
     loss = wide.sub(log_sum, d)
     v = wide.mul(q, _power(r, _log(r), gamma, WHOLE))

@@ -9,7 +9,7 @@ import torch
 import triton
 import triton.language as tl
 
-from . import pairs, seam, wide
+from . import seam, wide
 from .numbers import bits, pair_bits, repeated
 from .row_math import (
     at_place,
@@ -159,12 +159,14 @@ def backward_kernel(
                 d = distances(x, here, most, place, inverse)
                 # With dy less that of the likeliest class, as in `softmax_backward_kernel`.
                 p = wide.mul(wide.power(d, ranged), over)
-                p_dy = pairs.value(wide.mul(p, wide.sub(dy, own)))
+                p_dy = wide.small(wide.mul(p, wide.sub(dy, own)))
                 shift = wide.add(shift, wide.total(wide.select(_is_no_class(d), zero, p_dy)))
     if OF_LOG:
         # 1 - p of the likeliest class is rest/(1 + rest).
         of_most = wide.mul(wide.sub(wide.mul(own, rest), shift), over)
         shift = wide.add(shift, own)
+    elif not REDUCED:
+        shift = wide.sum_of_small(shift)
     by = wide.neg(inverse) if NEGATED else inverse
     undefined = (rest[0] != rest[0]) & (any_counts != 0)
     for k in range(0, BLOCKS):
@@ -196,8 +198,8 @@ def _upstream(dy_, kept, FULL: tl.constexpr):
 
 @triton.jit
 def _is_no_class(d):
-    """Whether an element's probability is 0: e^d is below all doubles."""
-    return d[0] < -746.0
+    """Whether an element has no probability at all: it is masked, or -inf."""
+    return d[0] == float("-inf")
 
 
 @triton.jit

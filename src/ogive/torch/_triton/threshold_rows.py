@@ -79,7 +79,7 @@ def threshold(
     FULL: tl.constexpr,
 ):  # fmt: skip
     """Of a row: its greatest element, that one's place, tau, the first block's distances, and
-    whether there is no result. Without an element that counts every share is 0.
+    whether there is no result. If no element counts, none has a place or a share.
     """
     at = tl.arange(0, BLOCK)
     kept = taking_part(keep_, at, n)
@@ -93,6 +93,8 @@ def threshold(
         most = wide.select(block_most[0] > most[0], block_most, most)
         if keep_ is not None:
             any_counts = tl.maximum(any_counts, is_any(kept))
+    if keep_ is not None:
+        place = tl.where(any_counts > 0, place, -1)
     d, bad = below_most(x_, keep_, at, n, most, place, inverse, POWER)
     for k in range(1, BLOCKS):
         _, more = below_most(x_, keep_, k * BLOCK + at, n, most, place, inverse, POWER)

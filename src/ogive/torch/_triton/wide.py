@@ -117,7 +117,8 @@ def undefined_where(bad, a):
 @triton.jit
 def _both(a_high, a_low, b_high, b_low):
     h, low = pairs.exact_sum(a_high, b_high)
-    return pairs.quick_sum(h, low + (a_low + b_low))
+    low += a_low + b_low
+    return pairs.quick_sum(h, tl.where(low == low, low, 0.0))  # beside an infinity it is NaN
 
 
 @triton.jit
@@ -202,6 +203,32 @@ def by_unit(a, b):
 def sum_of_terms(a):
     """Such a sum as a number."""
     return a if a[0].dtype == tl.float64 else (a[0], a[1], -UNIT)
+
+
+SMALL_UNIT = tl.constexpr(24)
+
+
+@triton.jit
+def small(a):
+    """a for a sum of products: of pairs 2^24 times that, which leaves the range of float32 where
+    less than the least float32 is left; 0 there.
+    """
+    if a[0].dtype == tl.float64:
+        found = a
+    elif len(a) == 3:
+        e = a[2] + SMALL_UNIT
+        lost = (e < -126) & (tl.abs(a[0]) < INFINITE)
+        p = pairs.value((a[0], a[1], e))
+        found = (tl.where(lost, 0.0, p[0]), tl.where(lost, 0.0, p[1]))
+    else:
+        found = pairs.scale(a, 2.0**24)
+    return found
+
+
+@triton.jit
+def sum_of_small(a):
+    """Such a sum as a number."""
+    return a if a[0].dtype == tl.float64 else (a[0], a[1], -SMALL_UNIT)
 
 
 @triton.jit
