@@ -129,32 +129,62 @@ def test_elements_are_those_of_the_cpu(name: str) -> None:
         check_same(name, *arguments(name, x))
 
 
+AT_TEMPERATURES = "_at_temperatures"
+"""Operators whose temperature may be learned: torch's operations, which have a derivative by it."""
+
+
+@pytest.mark.filterwarnings("error:ogive.torch")
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("dim", [0, 1])
 def test_rows_are_those_of_the_cpu(name: str, dim: int) -> None:
-    for x in (logits(6, 10), logits(6, 10, dtype=torch.bfloat16), logits(6, 10).t()):
+    for x in (logits(3, 5), logits(3, 5, dtype=torch.bfloat16), logits(3, 5).t()):
         check_same(name, *arguments(name, x, dim))
-    check_same(name, *arguments(name, logits(3, 4, 5), dim))
+    check_same(name, *arguments(name, logits(2, 2, 3), dim))
 
 
+@pytest.mark.filterwarnings("error:ogive.torch")
 @pytest.mark.parametrize("name", ROWS)
 def test_masked_rows_are_those_of_the_cpu(name: str) -> None:
-    x = logits(6, 10)
     schema = getattr(torch.ops.ogive, name).default._schema
-    if "where" in [a.name for a in schema.arguments]:
-        mask = torch.arange(60).reshape(6, 10) % 3 != 0
-        given = arguments(name, x)
-        given[[a.name for a in schema.arguments].index("where")] = mask
+    if "where" not in [a.name for a in schema.arguments]:
+        return
+    x = logits(2, 3, 2)
+    mask = torch.arange(12).reshape(x.shape) % 3 != 0
+    mask[0, 1] = False
+    for keep, dim in ((mask, 1), (mask[0], 2), (mask[..., :1], 2)):
+        given = arguments(name, x, dim)
+        given[[a.name for a in schema.arguments].index("where")] = keep
         check_same(name, *given)
+    number = arguments(name, logits(1)[0], 0)
+    check_same(name, *number)
+    number[[a.name for a in schema.arguments].index("where")] = torch.tensor(False)
+    check_same(name, *number)
 
 
-def test_what_has_no_kernel_says_so_once() -> None:
-    names_met = ("softmax_backward", "softmax_backward", "softmax_backward")
-    calls = [(n, arguments(n, logits(2, 3))) for n in names_met]
+@pytest.mark.parametrize("name", [n for n in ROWS if n.startswith("softmax")])
+def test_bad_operands_of_rows_are_refused_as_on_the_cpu(name: str) -> None:
+    schema = getattr(torch.ops.ogive, name).default._schema
+    given = dict(zip((a.name for a in schema.arguments), arguments(name, logits(6, 5)), strict=True))
+    bad = {"dim": 2, "temperature": -1.0, "dy": logits(6, 4), "where": torch.ones(7) > 0}
+    for which in bad.keys() & given.keys():
+        if name.endswith(AT_TEMPERATURES) and which == "temperature":
+            continue
+        raised = []
+        for run in (here, there):
+            with pytest.raises((ValueError, TypeError, RuntimeError, IndexError)) as caught:
+                run(name, *(given | {which: bad[which]}).values())
+            raised.append((caught.type, str(caught.value)))
+        assert raised[0] == raised[1], which
+
+
+def test_what_has_no_kernel_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = importlib.import_module("ogive.torch._triton")
+    monkeypatch.setattr(kernels, "supported", lambda *_: False)
+    given = arguments("softmax_backward", logits(2, 3))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for name, given in calls:
-            there(name, *given)
+        for _ in range(3):
+            check_same("softmax_backward", *given)
     assert len(caught) == 1
     assert "ogive.torch.softmax has no kernel" in str(caught[0].message)
 
@@ -231,8 +261,9 @@ def test_binary_cross_entropy_is_that_of_the_cpu(
         check_same(name, *head(name, z[0, 0], target[0, 0], 0, {}, **more))
 
 
+@pytest.mark.filterwarnings("error:ogive.torch")
 @pytest.mark.parametrize("name", sorted(set(names("heads")) & ON_CUDA.keys()))
-def test_heads_without_a_kernel_are_those_of_the_cpu(name: str) -> None:
+def test_every_head_has_a_kernel_with_the_results_of_the_cpu(name: str) -> None:
     if find(name).layer:
         x, W, b = logits(6, 3), logits(5, 3) / 2, logits(5)
         rest = (LABELS, None, -100, 0.0, 0.0, None, 1.0, "mean", 2, [True] * 3)

@@ -25,7 +25,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 kernels = pytest.importorskip("ogive.torch._triton")
 
-from ogive.torch._triton import heads, row_functions, seam  # noqa: E402
+from ogive.torch._triton import heads, numbers, row_functions, seam  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(not seam.INTERPRETED, reason="test_torch_cuda runs them on the GPU"),
@@ -416,7 +416,9 @@ def test_what_is_supported() -> None:
         assert kernels.supported(name, "backward", x)
     assert not kernels.supported("gelu", "backward_from_output", x)
     assert not kernels.supported("gelu", "value", x.to(torch.int32))
-    assert not kernels.supported("softmax", "backward", x)
+    for name in names("rows"):
+        assert all(kernels.supported(name, mode, x) for mode in ("value", "backward"))
+    assert not kernels.supported("logsumexp", "backward_from_output", x)
 
 
 SEEDS = [0, 7, 2**32 + 5, 2**63 - 1]
@@ -467,7 +469,166 @@ def test_gumbel_noise_is_that_of_the_cpu(seed: int) -> None:
     assert kernels.gumbel_softmax(x[:, :0], 1.0, False, seed).shape == (9, 0)
 
 
+# ------------------------------------------------------------------------------ masks and inputs
+
 SPARSE = ("sparsemax", "entmax15")
+MASKABLE = [name for name in names("rows") if not find(name).draws]
+
+
+def all_modes(name: str, mode: str, dy: Any, z: Any, keep: Any, dtype: Any) -> tuple[Any, Any]:
+    """A result of the kernels, and the exact one of the same operands."""
+    given = (torch.from_numpy(dy).to(dtype), torch.from_numpy(z).to(dtype))
+    tensors = given[-1:] if mode == "value" else given
+    got = kernels.rows(name, mode, tensors, (0.7,), None if keep is None else tensor(keep))
+    function = getattr(ogive if mode == "value" else ogive.backward, name)
+    exact = function(
+        *(t.double().numpy() for t in tensors), temperature=0.7, where=True if keep is None else keep
+    )
+    return got.double().numpy(), exact
+
+
+def most_wrong(got: Any, exact: Any, fmt: Format) -> float:
+    """The largest error in units of a format."""
+    both_nan = np.isnan(got) & np.isnan(exact)
+    unit = fmt.spacing(np.where(np.isfinite(exact), exact, 0))
+    with np.errstate(all="ignore"):
+        away = np.where((got == exact) | both_nan, 0, np.abs(got - exact) / unit)
+    return float(np.max(np.nan_to_num(away, nan=np.inf), initial=0))
+
+
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize("fmt", [FLOAT32, BFLOAT16, FLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("mode", ["value", "backward"])
+@pytest.mark.parametrize("name", MASKABLE)
+def test_rows_with_a_mask_hold_the_contract(
+    name: str, mode: str, fmt: Format, request: pytest.FixtureRequest
+) -> None:
+    if fmt is not FLOAT32 and "block by block" in request.node.name:
+        pytest.skip("as float32")
+    random = np.random.default_rng(12)
+    z, dy = random.normal(0, 2, (2, 4, 20))
+    z[2] *= 0.02
+    keep = random.random(z.shape) < 0.6
+    keep[0], keep[1] = False, True
+    junk = random.choice([np.nan, np.inf, -np.inf, 3.0], z.shape)
+    z, upstream = np.where(keep, z, junk), np.where(keep, dy, junk)
+    upstream = dy[:, 0] if name == "logsumexp" else upstream
+    got, exact = all_modes(name, mode, upstream, z, keep, getattr(torch, fmt.name))
+    allowed = measure.ROWS_CONTRACT if fmt is FLOAT32 else 0.501
+    assert most_wrong(got, exact, fmt) <= allowed
+
+
+@pytest.mark.parametrize("fmt", [FLOAT32, BFLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", MASKABLE)
+def test_backward_from_the_input_holds_the_contract(name: str, fmt: Format) -> None:
+    random = np.random.default_rng(14)
+    allowed = measure.ROWS_CONTRACT if fmt is FLOAT32 else 0.501
+    for z in some_rows()[9::6]:
+        dy = random.normal(0, 1, (1, *(z.shape if name != "logsumexp" else ())))
+        got, exact = all_modes(name, "backward", dy, z[None], None, getattr(torch, fmt.name))
+        assert most_wrong(got, exact, fmt) <= allowed
+
+
+def test_masks_are_read_without_the_copies_that_broadcasting_makes() -> None:
+    rows = np.arange(2 * 3 * 4).reshape(2, 3, 4)
+    for shape in ((2, 3, 4), (1, 3, 4), (2, 1, 4), (2, 3, 1), (1, 3, 1), (1, 1, 1), (2, 1, 1)):
+        mask = torch.arange(5 * int(np.prod(shape))).reshape(*shape, 5)
+        items, inner, count = numbers.repeated(mask.expand(2, 3, 4, 5), 3)
+        read = items.reshape(-1, 5)[(torch.from_numpy(rows) // inner) % count]
+        assert torch.equal(read, mask.expand(2, 3, 4, 5)), shape
+        assert items.numel() == mask.numel() or shape == (2, 1, 4)
+
+
+EDGE_ROWS = [
+    ([1.0, 2.0, 3.0], [0, 0, 0]),
+    ([np.nan, 2.0, 3.0], [0, 1, 1]),
+    ([np.nan, 2.0, 3.0], [1, 1, 0]),
+    ([np.inf, np.inf, 3.0], [0, 1, 1]),
+    ([-np.inf, -np.inf, 3.0], [1, 1, 0]),
+    ([-np.inf, 1.0, 3.0], [1, 1, 0]),
+    ([-np.inf, -np.inf, -np.inf], [1, 1, 1]),
+    ([np.inf, np.inf, 0.0], [1, 1, 1]),
+    ([np.inf, 1.0, -np.inf], [1, 1, 1]),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+@pytest.mark.parametrize("mode", ["value", "backward"])
+@pytest.mark.parametrize("name", MASKABLE)
+def test_edges_of_rows_with_a_mask_are_those_of_the_cpu(name: str, mode: str, dtype: Any) -> None:
+    z, keep = (np.array(each) for each in zip(*EDGE_ROWS, strict=True))
+    dy = np.array([1.0, -2.0, 0.5] * len(z)).reshape(z.shape)
+    upstream = dy[:, 0] if name == "logsumexp" else dy
+    got, exact = all_modes(name, mode, upstream, z, keep > 0, dtype)
+    want = torch.from_numpy(np.asarray(exact)).to(dtype).double().numpy()
+    np.testing.assert_allclose(got, want, rtol=float(torch.finfo(dtype).eps), atol=0)
+    assert np.array_equal(got == 0, want == 0)
+
+
+@pytest.mark.parametrize("name", ["softmax", "softmin", *SPARSE])
+def test_what_arrives_at_a_class_without_probability_counts_nowhere(name: str) -> None:
+    sign = -1 if name == "softmin" else 1
+    z = sign * np.array([[0.0, -np.inf, 0.5], [0.5, 0.25, -np.inf]], np.float32)
+    dy = np.array([[1.0, np.inf, 2.0], [-1.0, 2.0, np.nan]], np.float32)
+    y = kernels.rows(name, "value", (tensor(z),))
+    for mode, x in (("backward", tensor(z)), ("backward_from_output", y)):
+        want = getattr(getattr(ogive, mode), name)(dy, x.numpy())
+        assert np.isfinite(want).all()
+        got = kernels.rows(name, mode, (tensor(dy), x)).numpy()
+        np.testing.assert_allclose(got, want, rtol=2**-22)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "sparsemax_loss"])
+def test_a_target_on_an_impossible_class_costs_infinity(name: str) -> None:
+    z = np.array([[0.0, -np.inf, 0.5, 1.0], [0.5, 0.25, -np.inf, 3.0]], np.float32)
+    p = np.array([[0.25, 0.5, 0.125, 0.125], [0.25, 0.5, 0.0, 0.25]], np.float32)
+    want = getattr(ogive.value_and_grad, name)(z, p, reduction="none")
+    got = kernels.KERNELS[name](tensor(z), tensor(p))
+    assert np.isinf(want[0][0])
+    for ours, theirs in zip(got, want, strict=True):
+        np.testing.assert_allclose(ours.float().numpy(), theirs, rtol=2**-20)
+
+
+@pytest.mark.usefixtures("_short_blocks")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_the_sparsemax_loss_holds_the_contract(kind: str, weighted: bool) -> None:
+    random = np.random.default_rng(13)
+    for scale in (0.02, 1):
+        for z in some_rows()[::7]:
+            z, n = np.float32(scale) * z, z.size
+            weight = random.uniform(0.5, 2, n) * 10.0 ** random.integers(-30, 30)
+            weight = weight if weighted else None
+            p = random.uniform(0, 1, n).astype(np.float32)
+            hot = int(random.choice([z.argmax(), n // 2]))
+            target = np.array([hot]) if kind == "labels" else (p / p.sum())[None]
+            wide = target if kind == "labels" else target.astype(np.float64)
+            loss, dz = ogive.value_and_grad.sparsemax_loss(
+                z.astype(np.float64)[None], wide, weight=weight, reduction="none"
+            )
+            given = None if weight is None else torch.from_numpy(weight)
+            got, gradient = kernels.sparsemax_loss(
+                tensor(z)[None], torch.from_numpy(target), given
+            )
+            assert error(got.float().numpy(), loss) <= measure.ROWS_CONTRACT
+            assert error(gradient.numpy(), dz) <= measure.ROWS_CONTRACT
+
+
+def test_edges_of_the_sparsemax_loss_are_those_of_the_cpu() -> None:
+    inf, nan = np.inf, np.nan
+    rows = [[inf, 1, 2], [inf, inf, 0], [-inf] * 3, [nan, 1, 2], [1, -inf, 2], [0.5, -0.5, 3e38]]
+    rows += [[0, 5, 1], [0, 1, 0], [0, 1 - 2**-24, 0], [2**-60, 0, 0]]
+    z = np.array(rows, dtype=np.float32)
+    weights = np.array([0.0, 2.0, -1.5])
+    for label, weight in ((1, None), (0, None), (0, weights), (1, weights), (-1, None)):
+        labels = np.full(len(z), label)
+        want = ogive.value_and_grad.sparsemax_loss(
+            z, labels, weight=weight, ignore_index=-1, reduction="none"
+        )
+        given = None if weight is None else torch.from_numpy(weight)
+        got = kernels.sparsemax_loss(tensor(z), torch.from_numpy(labels), given, -1)
+        for ours, theirs in zip(got, want, strict=True):
+            np.testing.assert_allclose(ours.float().numpy(), theirs, rtol=2**-22)
 
 
 @pytest.mark.usefixtures("_short_blocks")

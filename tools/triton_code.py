@@ -34,6 +34,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.language.extra import libdevice
 
+from ogive.calls.codegen import generated
 from ogive.catalog import find, names
 from ogive.formula import tape
 from ogive.torch._triton import (
@@ -42,6 +43,7 @@ from ogive.torch._triton import (
     focal_losses,
     heads,
     row_functions,
+    sparsemax_losses,
     threshold_rows,
 )
 
@@ -82,6 +84,7 @@ def element_kernel(name: str, mode: str, dtype: torch.dtype, generation: int) ->
 
 OF_ROWS = {
     "n": "i32", "ignored": "i32", "positive_count": "i32", "w_count": "i32", "seed": "i64",
+    "keep_": "*u8", "keep_inner": "i32", "keep_count": "i32",
     **dict.fromkeys(
         ("inverse_", "gamma_", "negative_", "factor_bits", "kept_", "even_", "z_loss_", "cap_"),
         "i64",
@@ -91,65 +94,76 @@ OF_ROWS = {
     ),
 }  # fmt: skip
 
+Compiling = tuple[str, Callable[[], Any]]
+"""What a kernel is called, and what compiles it."""
 
-def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+
+def row_kernels(dtype: torch.dtype, generation: int) -> Iterator[Compiling]:
     """Those of rows and losses: short rows and long ones, with as many options as there are."""
     form = f"*{FORMATS[dtype]}"
     types = OF_ROWS | dict.fromkeys(("x_", "y_", "dy_", "dx_", "z_", "dz_"), form)
-    one: dict[str, Any] = {"BLOCK": BLOCK, "FULL": False}
-    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True}
-    labels = loss | {"PENALISED": True, "IGNORES": True}
+
+    def of(what: str, kernel: Any, flags: dict[str, Any], **changed: str) -> Compiling:
+        how = heads.ASSERTING if changed.get("t_") == "*i64" else {}
+        return what, partial(compiled, kernel, types | changed, flags, generation, **how)
+
     for length, blocks in (("short", 1), ("long", 3)):
-        two = one | {"BLOCKS": blocks}
-        for what, flags in (("softmax", ()), ("log_softmax", ("OF_LOG",)),
-                            ("softmin", ("NEGATED",)), ("logsumexp", ("REDUCED",))):  # fmt: skip
-            flag = {f: f in flags for f in ("NEGATED", "OF_LOG", "REDUCED", "PAIRED", "UNROUNDED")}
-            kernel = row_functions.forward_kernel
-            yield f"{what} {length}", partial(compiled, kernel, types, two | flag, generation)
-        kernel = row_functions.softmax_backward_kernel
-        yield (
-            f"softmax back {length}",
-            partial(compiled, kernel, types, two | {"PAIRED": False}, generation),
-        )
-        kernel = row_functions.log_softmax_backward_kernel
-        yield f"log_softmax back {length}", partial(compiled, kernel, types, two, generation)
-        how = heads.ASSERTING
-        kernel = heads.label_kernel
-        given = types | {"t_": "*i64"}
-        yield f"labels {length}", partial(compiled, kernel, given, two | labels, generation, **how)
-        kernel = heads.cross_entropy_kernel
-        more = labels | {"PAIRED": True, "SMOOTHED": True, "CAPPED": True}
-        for mode, t in (("labels", "*i64"), ("probabilities", "*fp32")):
-            given, flags = types | {"t_": t}, two | more | {"MODE": mode}
-            yield (
-                f"cross_entropy {mode} {length}",
-                partial(compiled, kernel, given, flags, generation, **how),
-            )
-    more = loss | {"PAIRED": True, "POSITIVE": "pairs", "SMOOTHED": True, "SUMMED": True}
-    given = types | {"t_": "*fp32"}
-    yield (
-        "binary_cross_entropy",
-        partial(compiled, heads.binary_kernel, given, one | more, generation),
-    )
+        flags = {"BLOCK": BLOCK, "BLOCKS": blocks, "FULL": False}
+        for what, kernel, more, changed in (*plain_rows(), *row_losses()):
+            yield of(f"{what} {length}", kernel, flags | more, **changed)
+    flags = {"BLOCK": BLOCK, "FULL": False}
+    for what, kernel, more, changed in element_losses():
+        yield of(what, kernel, flags | more, **changed)
+    yield of("gumbel_softmax noise", draws.noisy_kernel, {"BLOCK": BLOCK}, z_="*fp32")
+
+
+Case = tuple[str, Any, dict[str, Any], dict[str, str]]
+"""What a kernel is called, the kernel, its constants, and types that are not the usual ones."""
+
+
+def plain_rows() -> Iterator[Case]:
+    """Functions of rows, with a mask and without one."""
+    for mask in ({}, {"keep_": None}):
+        kind = "" if mask else " masked"
+        for name, which in row_functions.KINDS.items():
+            flags = which.flags() | mask | {"low_": None}
+            yield name + kind, row_functions.forward_kernel, flags, {}
+            yield f"{name} backward{kind}", row_functions.backward_kernel, flags, {}
+        for name, power in threshold_rows.POWERS.items():
+            flags = {"POWER": power} | mask
+            yield name + kind, threshold_rows.forward_kernel, flags, {}
+            flags = flags | {"OUTPUT": False}
+            yield f"{name} backward{kind}", threshold_rows.backward_kernel, flags, {}
+    yield "softmax from output", row_functions.softmax_backward_kernel, {}, {}
+    yield "log_softmax from output", row_functions.log_softmax_backward_kernel, {}, {}
     for name, power in threshold_rows.POWERS.items():
-        kernel, flags = threshold_rows.forward_kernel, one | {"POWER": power, "BLOCKS": 3}
-        yield name, partial(compiled, kernel, types, flags, generation)
-        kernel = threshold_rows.backward_kernel
-        yield f"{name} back", partial(compiled, kernel, types, flags, generation)
-    own = {"MODE": "labels", "PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
-    given = types | {"t_": "*i64"}
-    flags = two | loss | own | {"IGNORES": True}
-    kernel = focal_losses.focal_kernel
-    yield "focal", partial(compiled, kernel, given, flags, generation, **heads.ASSERTING)
-    given, own = types | {"t_": "*fp32"}, {"PAIRED": True, "SMOOTHED": True, "WHOLE": -1}
-    flags, kernel = one | loss | own | {"SUMMED": True}, focal_losses.sigmoid_focal_kernel
-    given = given | {"positive_": "i64"}
-    yield "sigmoid_focal", partial(compiled, kernel, given, flags, generation)
-    given = types | {"z_": "*fp32"}
-    yield (
-        "gumbel_softmax",
-        partial(compiled, draws.noisy_kernel, given, {"BLOCK": BLOCK}, generation),
-    )
+        flags = {"POWER": power, "OUTPUT": True, "keep_": None}
+        yield f"{name} from output", threshold_rows.backward_kernel, flags, {}
+    pairs = {"x_": "*fp32"}
+    flags = row_functions.KINDS["softmax"].flags() | {"keep_": None}
+    yield "gumbel_softmax", row_functions.forward_kernel, flags, pairs
+    yield "gumbel_softmax backward", row_functions.backward_kernel, flags, pairs
+
+
+def row_losses() -> Iterator[Case]:
+    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True, "IGNORES": True}
+    paired, focal = loss | {"PAIRED": True}, {"SMOOTHED": True, "WHOLE": -1}
+    flags = loss | {"PENALISED": True}
+    yield "cross_entropy plain labels", heads.label_kernel, flags, {"t_": "*i64"}
+    for mode, t in (("labels", "*i64"), ("probabilities", "*fp32")):
+        more, types = paired | {"MODE": mode}, {"t_": t}
+        flags = more | {"PENALISED": True, "SMOOTHED": True, "CAPPED": True}
+        yield f"cross_entropy {mode}", heads.cross_entropy_kernel, flags, types
+        yield f"focal {mode}", focal_losses.focal_kernel, more | focal, types
+        yield f"sparsemax_loss {mode}", sparsemax_losses.sparsemax_kernel, more, types
+
+
+def element_losses() -> Iterator[Case]:
+    loss = {"WEIGHTS": "pairs", "GRADIENT": True, "BY_TENSOR": True, "PAIRED": True}
+    flags, types = loss | {"SMOOTHED": True, "SUMMED": True}, {"t_": "*fp32"}
+    yield "binary_cross_entropy", heads.binary_kernel, flags | {"POSITIVE": "pairs"}, types
+    kernel, types = focal_losses.sigmoid_focal_kernel, types | {"positive_": "i64"}
+    yield "sigmoid_focal", kernel, flags | {"WHOLE": -1}, types
 
 
 def every(generation: int) -> Iterator[tuple[str, Any]]:
@@ -171,8 +185,13 @@ def sample() -> Iterator[tuple[str, Any]]:
     yield "prelu value, sm_90", element_kernel("prelu", "value", torch.float16, 90)
     yield "swiglu backward, sm_120", element_kernel("swiglu", "backward", torch.float16, 120)
     for what, compile_it in row_kernels(torch.bfloat16, 120):
-        if what in ("softmax short", "labels long", "sigmoid_focal"):
+        if what in SAMPLED:
             yield f"{what}, sm_120", compile_it()
+
+
+SAMPLED = (
+    "softmax masked short", "cross_entropy plain labels long", "sparsemax_loss labels short",
+)  # fmt: skip
 
 
 def doubles(found: Any) -> list[str]:
@@ -187,7 +206,7 @@ BESIDE = re.compile(r"LDG|STG|LDC|ULDC|S2R|S2UR|BRA|EXIT|NOP|MOV|CS2R|UIADD|UMOV
 """Instructions that load, store, address and end."""
 
 
-def per_element(found: Any) -> float:
+def per_element(found: Any, count: int = PER_THREAD) -> float:
     """Machine instructions for an element, but for those of loading and storing."""
     tool = Path(triton.__file__).parent / "backends/nvidia/bin/nvdisasm"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
@@ -195,147 +214,247 @@ def per_element(found: Any) -> float:
         file.flush()
         listed = subprocess.run([tool, "-c", file.name], capture_output=True, text=True, check=True)
     lines = re.findall(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?\w+ )?([A-Z0-9.]+)", listed.stdout, re.M)
-    return sum(not BESIDE.match(each) for each in lines) / PER_THREAD
+    return sum(not BESIDE.match(each) for each in lines) / count
 
 
-@triton.jit
-def _sigmoid(x):
-    return 1.0 / (1.0 + libdevice.exp(-x))
-
-
-@triton.jit
-def torch_gelu(x):
-    return x * 0.5 * (1.0 + libdevice.erf(x * 0.70710678118654752440))
-
-
-@triton.jit
-def torch_gelu_backward(x):
-    cdf = 0.5 * (1.0 + libdevice.erf(x * 0.70710678118654752440))
-    return cdf + x * (libdevice.exp(-0.5 * x * x) * 0.3989422804014327)
-
-
-@triton.jit
-def torch_gelu_tanh(x):
-    inner = 0.7978845608028654 * (x + 0.044715 * (x * x * x))
-    return 0.5 * x * (1.0 + libdevice.tanh(inner))
-
-
-@triton.jit
-def torch_gelu_tanh_backward(x):
-    t = libdevice.tanh(0.7978845608028654 * (x + 0.044715 * (x * x * x)))
-    slope = 0.7978845608028654 * (1.0 + 3.0 * 0.044715 * (x * x))
-    return 0.5 * (1.0 + t) + 0.5 * x * ((1.0 - t * t) * slope)
-
-
-@triton.jit
-def torch_silu(x):
-    return x / (1.0 + libdevice.exp(-x))
-
-
-@triton.jit
-def torch_silu_backward(x):
-    s = _sigmoid(x)
-    return s * (1.0 + x * (1.0 - s))
-
-
-@triton.jit
-def torch_mish(x):
-    return x * libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
-
-
-@triton.jit
-def torch_mish_backward(x):
-    t = libdevice.tanh(libdevice.log1p(libdevice.exp(x)))
-    return t + x * _sigmoid(x) * (1.0 - t * t)
-
-
-@triton.jit
-def torch_softplus(x):
-    return tl.where(x > 20.0, x, libdevice.log1p(libdevice.exp(x)))
-
-
-@triton.jit
-def torch_softplus_backward(x):
-    z = libdevice.exp(x)
-    return tl.where(x > 20.0, 1.0, z / (z + 1.0))
-
-
-@triton.jit
-def torch_elu(x):
-    return tl.where(x <= 0, libdevice.expm1(x), x)
-
-
-@triton.jit
-def torch_log_sigmoid(x):
-    return tl.minimum(0.0, x) - libdevice.log1p(libdevice.exp(-tl.abs(x)))
-
-
-@triton.jit
-def torch_sigmoid(x):
-    return _sigmoid(x)
-
-
-@triton.jit
-def torch_tanh(x):
-    return libdevice.tanh(x)
-
-
-@triton.jit
-def torch_erf(x):
-    return libdevice.erf(x)
-
-
-@triton.jit
-def torch_exp(x):
-    return libdevice.exp(x)
-
-
-@triton.jit
-def torchs_kernel(dy_, x_, out_, n, BLOCK: tl.constexpr, F: tl.constexpr, BACK: tl.constexpr):
-    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    y = F(tl.load(x_ + at, mask=at < n, other=0.0).to(tl.float32))
-    if BACK:
-        y = tl.load(dy_ + at, mask=at < n, other=0.0).to(tl.float32) * y
-    tl.store(out_ + at, y.to(out_.dtype.element_ty), mask=at < n)
-
-
-def torchs(function: Any, back: bool, dtype: torch.dtype) -> Any:
-    """What torch computes, compiled as torch compiles it: products and sums may be fused."""
-    types = dict.fromkeys(("dy_", "x_", "out_"), f"*{FORMATS[dtype]}") | {"n": "i32"}
-    constants = {"BLOCK": BLOCK, "F": function, "BACK": back}
-    return compiled(torchs_kernel, types, constants, 90, enable_fp_fusion=True)
-
+SIGMOID = "s = 1.0 / (1.0 + m.exp(-x))"
+CDF = "cdf = 0.5 * (1.0 + m.erf(x * 0.70710678118654752440))"
+TANH_OF_GELU = "t = m.tanh(0.7978845608028654 * (x + 0.044715 * (x * x * x)))"
+TANH_OF_MISH = "t = m.tanh(m.log1p(m.exp(x)))"
+LEAKY = ("tl.where(x > 0, x, 0.25 * x)", "tl.where(x > 0, 1.0, 0.25)")
+BETWEEN = "tl.minimum(tl.maximum({}, {}), {})"
 
 THEIRS = {
-    ("sigmoid", "value"): torch_sigmoid,
-    ("tanh", "value"): torch_tanh,
-    ("exp", "value"): torch_exp,
-    ("erf", "value"): torch_erf,
-    ("silu", "value"): torch_silu,
-    ("silu", "backward"): torch_silu_backward,
-    ("gelu", "value"): torch_gelu,
-    ("gelu", "backward"): torch_gelu_backward,
-    ("gelu_tanh", "value"): torch_gelu_tanh,
-    ("gelu_tanh", "backward"): torch_gelu_tanh_backward,
-    ("mish", "value"): torch_mish,
-    ("mish", "backward"): torch_mish_backward,
-    ("softplus", "value"): torch_softplus,
-    ("softplus", "backward"): torch_softplus_backward,
-    ("elu", "value"): torch_elu,
-    ("log_sigmoid", "value"): torch_log_sigmoid,
-}
+    "celu": ("tl.where(x > 0, x, m.expm1(x))", "tl.where(x > 0, 1.0, m.exp(x))"),
+    "elu": ("tl.where(x <= 0, m.expm1(x), x)", "tl.where(x <= 0, m.exp(x), 1.0)"),
+    "erf": ("m.erf(x)", "1.1283791670955126 * m.exp(-x * x)"),
+    "exp": ("m.exp(x)", "m.exp(x)"),
+    "gelu": (f"{CDF}; x * cdf", f"{CDF}; cdf + x * (m.exp(-0.5 * x * x) * 0.3989422804014327)"),
+    "gelu_sigmoid": (
+        "x / (1.0 + m.exp(-1.702 * x))",
+        "s = 1.0 / (1.0 + m.exp(-1.702 * x)); s * (1.0 + 1.702 * x * (1.0 - s))",
+    ),
+    "gelu_tanh": (
+        f"{TANH_OF_GELU}; 0.5 * x * (1.0 + t)",
+        f"{TANH_OF_GELU}; slope = 0.7978845608028654 * (1.0 + 3.0 * 0.044715 * (x * x)); "
+        "0.5 * (1.0 + t) + 0.5 * x * ((1.0 - t * t) * slope)",
+    ),
+    "hard_sigmoid": (
+        BETWEEN.format("x + 3.0", 0.0, 6.0) + " * (1.0 / 6)",
+        "tl.where((x > -3) & (x < 3), 1.0 / 6, 0.0)",
+    ),
+    "hard_swish": (
+        "x * " + BETWEEN.format("x + 3.0", 0.0, 6.0) + " * (1.0 / 6)",
+        "tl.where(x < -3, 0.0, tl.where(x <= 3, x * (1.0 / 3) + 0.5, 1.0))",
+    ),
+    "hard_tanh": (BETWEEN.format("x", -1.0, 1.0), "tl.where((x > -1) & (x < 1), 1.0, 0.0)"),
+    "hardshrink": (
+        "tl.where((x >= -0.5) & (x <= 0.5), 0.0, x)",
+        "tl.where((x >= -0.5) & (x <= 0.5), 0.0, 1.0)",
+    ),
+    "identity": ("x", "1.0"),
+    "leaky_relu": LEAKY,
+    "log_sigmoid": (
+        "tl.minimum(0.0, x) - m.log1p(m.exp(-tl.abs(x)))",
+        "e = m.exp(-tl.abs(x)); tl.where(x < 0, 1.0, 0.0) - tl.where(x < 0, 1.0, -1.0) "
+        "* (e / (1.0 + e))",
+    ),
+    "mish": (
+        f"{TANH_OF_MISH}; x * t",
+        f"{TANH_OF_MISH}; {SIGMOID}; t + x * s * (1.0 - t * t)",
+    ),
+    "prelu": LEAKY,
+    "relu": ("tl.maximum(x, 0.0)", "tl.where(x > 0, 1.0, 0.0)"),
+    "relu6": (BETWEEN.format("x", 0.0, 6.0), "tl.where((x > 0) & (x < 6), 1.0, 0.0)"),
+    "relu_squared": ("r = tl.maximum(x, 0.0); r * r", "2.0 * tl.maximum(x, 0.0)"),
+    "rrelu": LEAKY,
+    "selu": (
+        "1.0507009873554805 * tl.where(x > 0, x, 1.6732632423543772 * m.expm1(x))",
+        "1.0507009873554805 * tl.where(x > 0, 1.0, 1.6732632423543772 * m.exp(x))",
+    ),
+    "sigmoid": (f"{SIGMOID}; s", f"{SIGMOID}; s * (1.0 - s)"),
+    "silu": ("x / (1.0 + m.exp(-x))", f"{SIGMOID}; s * (1.0 + x * (1.0 - s))"),
+    "softplus": (
+        "tl.where(x > 20.0, x, m.log1p(m.exp(x)))",
+        "z = m.exp(x); tl.where(x > 20.0, 1.0, z / (z + 1.0))",
+    ),
+    "softshrink": (
+        "tl.where(x > 0.5, x - 0.5, tl.where(x < -0.5, x + 0.5, 0.0))",
+        "tl.where((x >= -0.5) & (x <= 0.5), 0.0, 1.0)",
+    ),
+    "softsign": ("x / (1.0 + tl.abs(x))", "d = 1.0 + tl.abs(x); 1.0 / (d * d)"),
+    "squareplus": (
+        "0.5 * (x + tl.sqrt(x * x + 4.0))", "0.5 * (1.0 + x / tl.sqrt(x * x + 4.0))"
+    ),
+    "tanh": ("m.tanh(x)", "t = m.tanh(x); 1.0 - t * t"),
+    "tanhshrink": ("x - m.tanh(x)", "t = m.tanh(x); t * t"),
+    "threshold": ("tl.where(x <= 1.0, 0.0, x)", "tl.where(x <= 1.0, 0.0, 1.0)"),
+}  # fmt: skip
+"""Value and derivative of each function as torch computes them, or, of one that it does not have,
+as its formula reads.
+"""
+
+
+def torchs(name: str, mode: str, dtype: torch.dtype) -> Any:
+    """What torch computes, compiled as torch compiles it: products and sums may be fused."""
+    gated = find(name).kind == "gated"
+    value, slope = (each.split("; ") for each in THEIRS[find(name).gate if gated else name])
+    inputs = [*(["dy"] if mode == "backward" else []), *(["a"] if gated else []), "x"]
+    if mode == "value":
+        lines, results = value[:-1], {"y_": f"a * ({value[-1]})" if gated else value[-1]}
+    else:
+        lines, results = slope[:-1], {"db_": f"{'a * ' if gated else ''}dy * ({slope[-1]})"}
+    if gated and mode == "backward":
+        lines, results = lines + value[:-1], results | {"da_": f"dy * ({value[-1]})"}
+    lines = [
+        "at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)",
+        *(f"{x} = tl.load({x}_ + at, mask=at < n, other=0.0).to(tl.float32)" for x in inputs),
+        *lines,
+        *(f"tl.store({y} + at, ({of}).to({y}.dtype.element_ty), mask=at < n)"
+          for y, of in results.items()),
+    ]  # fmt: skip
+    tensors = [*(f"{x}_" for x in inputs), *results]
+    text = f"def theirs({', '.join(tensors)}, n, BLOCK: tl.constexpr):\n"
+    text += "".join(f"    {line}\n" for line in lines)
+    scope = {"tl": tl, "m": libdevice, "__name__": __name__}
+    kernel = triton.jit(generated("theirs", text, scope, f"torch's {name} {mode}"))
+    types = dict.fromkeys(tensors, f"*{FORMATS[dtype]}") | {"n": "i32"}
+    return compiled(kernel, types, {"BLOCK": BLOCK}, 90, enable_fp_fusion=True)
+
+
+@triton.jit
+def torchs_rows(x_, y_, keep_, n, BLOCK: tl.constexpr, LOG: tl.constexpr, REDUCED: tl.constexpr):
+    row, at = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
+    x = tl.load(x_ + row * n + at, mask=at < n, other=float("-inf")).to(tl.float32)
+    if keep_ is not None:
+        kept = tl.load(keep_ + row * n + at, mask=at < n, other=0)
+        x = tl.where(kept != 0, x, float("-inf"))
+    d = x - tl.max(x, axis=0)
+    e = libdevice.exp(d)
+    total = tl.sum(e, axis=0)
+    if REDUCED:
+        tl.store(y_ + row, (tl.max(x, axis=0) + libdevice.log(total)).to(y_.dtype.element_ty))
+    else:
+        y = d - libdevice.log(total) if LOG else e / total
+        tl.store(y_ + row * n + at, y.to(y_.dtype.element_ty), mask=at < n)
+
+
+@triton.jit
+def torchs_rows_backward(dy_, y_, dx_, n, BLOCK: tl.constexpr, LOG: tl.constexpr):
+    row, at = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
+    y = tl.load(y_ + row * n + at, mask=at < n, other=0.0).to(tl.float32)
+    dy = tl.load(dy_ + row * n + at, mask=at < n, other=0.0).to(tl.float32)
+    if LOG:
+        dx = dy - libdevice.exp(y) * tl.sum(dy, axis=0)
+    else:
+        dx = y * (dy - tl.sum(dy * y, axis=0))
+    tl.store(dx_ + row * n + at, dx.to(dx_.dtype.element_ty), mask=at < n)
+
+
+@triton.jit
+def torchs_cross_entropy(z_, t_, loss_, dz_, n, factor, BLOCK: tl.constexpr):
+    """The logarithms of probabilities, which are kept, and in backward their exponentials."""
+    row, at = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
+    z = tl.load(z_ + row * n + at, mask=at < n, other=float("-inf")).to(tl.float32)
+    label = tl.load(t_ + row)
+    d = z - tl.max(z, axis=0)
+    log_p = d - libdevice.log(tl.sum(libdevice.exp(d), axis=0))
+    tl.store(loss_ + row, -tl.sum(tl.where(at == label, log_p, 0.0), axis=0))
+    g = (libdevice.exp(log_p) - tl.where(at == label, 1.0, 0.0)) * factor
+    tl.store(dz_ + row * n + at, g.to(dz_.dtype.element_ty), mask=at < n)
+
+
+@triton.jit
+def torchs_binary(z_, t_, loss_, dz_, n, factor, BLOCK: tl.constexpr):
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    z = tl.load(z_ + at, mask=at < n, other=0.0).to(tl.float32)
+    t = tl.load(t_ + at, mask=at < n, other=0.0).to(tl.float32)
+    tail = libdevice.log1p(libdevice.exp(-tl.abs(z)))
+    loss = (1.0 - t) * z - tl.minimum(z, 0.0) + tail
+    tl.store(loss_ + at, loss, mask=at < n)
+    g = (1.0 / (1.0 + libdevice.exp(-z)) - t) * factor
+    tl.store(dz_ + at, g.to(dz_.dtype.element_ty), mask=at < n)
+
+
+ROW = 4096
+"""Elements of a row that the instructions of rows and losses are counted for."""
+
+PLAIN = {"PENALISED": False, "IGNORES": True, "GRADIENT": True, "BY_TENSOR": False,
+         "WEIGHTS": "none"}  # fmt: skip
+"""Options of a loss that is the mean over labels, some of which may be ignored."""
+
+
+def compared_rows() -> Iterator[tuple[str, Any, dict[str, Any], Any, dict[str, Any]]]:
+    """Rows and losses: our kernel with its constants, and what torch computes, if it does."""
+    cases = {what: (kernel, flags) for what, kernel, flags, _ in plain_rows()}
+    for name, flags in (("softmax", (False, False)), ("log_softmax", (True, False)),
+                        ("logsumexp", (False, True))):  # fmt: skip
+        theirs: dict[str, Any] = dict(zip(("LOG", "REDUCED"), flags, strict=True))
+        yield f"{name}", *cases[name], torchs_rows, theirs | {"keep_": None}
+        yield f"{name}, mask", *cases[f"{name} masked"], torchs_rows, theirs
+        if f"{name} from output" in cases:
+            back = torchs_rows_backward, {"LOG": name == "log_softmax"}
+            yield f"{name}, backward", *cases[f"{name} from output"], *back
+    yield "logsumexp, backward", *cases["logsumexp backward"], None, {}
+    for name in threshold_rows.POWERS:
+        yield f"{name}", *cases[name], None, {}
+        yield f"{name}, mask", *cases[f"{name} masked"], None, {}
+        yield f"{name}, backward", *cases[f"{name} from output"], None, {}
+    yield "cross_entropy", heads.label_kernel, PLAIN, torchs_cross_entropy, {}
+    labels = PLAIN | {"MODE": "labels", "PAIRED": False, "SMOOTHED": False}
+    yield "focal", focal_losses.focal_kernel, labels | {"WHOLE": 2}, None, {}
+    yield "sparsemax_loss", sparsemax_losses.sparsemax_kernel, labels, None, {}
+    elements = PLAIN | {"PAIRED": False, "SMOOTHED": False, "SUMMED": False}
+    flags = elements | {"POSITIVE": "none"}
+    yield "binary_cross_entropy", heads.binary_kernel, flags, torchs_binary, {}
+    flags = elements | {"WHOLE": 2}
+    yield "sigmoid_focal", focal_losses.sigmoid_focal_kernel, flags, None, {}
+
+
+def counted(kernel: Any, flags: dict[str, Any], dtype: torch.dtype, fused: bool) -> float:
+    """Instructions per element of a row's kernel, in a row that one program holds."""
+    how = {key: value for key, value in row_functions.blocks(ROW).items() if key != "BLOCKS"}
+    warps = how.pop("num_warps")
+    form = f"*{FORMATS[dtype]}"
+    types = OF_ROWS | dict.fromkeys(("x_", "y_", "dy_", "dx_", "z_", "dz_"), form)
+    labels = "MODE" in flags or kernel in BY_LABELS
+    types |= {"t_": "*i64" if labels else form, "factor": "fp32"}
+    types |= {"positive_": "i64"} if kernel is focal_losses.sigmoid_focal_kernel else {}
+    constants = {"BLOCKS": 1, "FULL": False} | how | flags
+    constants = {key: constants[key] for key in kernel.arg_names if key in constants}
+    asserting = heads.ASSERTING if labels and not fused else {}
+    found = compiled(
+        kernel, types, constants, 90, num_warps=warps, enable_fp_fusion=fused, **asserting
+    )
+    return per_element(found, ROW // (32 * warps))
+
+
+BY_LABELS = (heads.label_kernel, torchs_cross_entropy)
+COMPARED = (torch.float32, torch.bfloat16)
 
 
 def table() -> Iterator[str]:
+    """Unary and gated functions, then rows and losses."""
     yield "| function | mode | float32: Ogive, torch | bfloat16: Ogive, torch |"
     yield "|---|---|---|---|"
-    for (name, mode), theirs in THEIRS.items():
-        cells = []
-        for dtype in (torch.float32, torch.bfloat16):
-            ours = per_element(element_kernel(name, mode, dtype, 90))
-            other = per_element(torchs(theirs, mode == "backward", dtype))
-            cells.append(f"{ours:.0f}, {other:.0f}")
-        yield f"| {name} | {mode} | {cells[0]} | {cells[1]} |"
+    for name in (*names("unary"), *names("gated")):
+        for mode in ("value", "backward"):
+            cells = [
+                f"{per_element(element_kernel(name, mode, dtype, 90)):.0f}, "
+                f"{per_element(torchs(name, mode, dtype)):.0f}"
+                for dtype in COMPARED
+            ]
+            yield f"| {name} | {mode} | {' | '.join(cells)} |"
+    yield ""
+    yield "| rows and losses | float32: Ogive, torch | bfloat16: Ogive, torch |"
+    yield "|---|---|---|"
+    for what, kernel, flags, theirs, their_flags in compared_rows():
+        cells = [
+            f"{counted(kernel, flags, dtype, False):.0f}, "
+            + (f"{counted(theirs, their_flags, dtype, True):.0f}" if theirs else "none")
+            for dtype in COMPARED
+        ]
+        yield f"| {what} | {' | '.join(cells)} |"
 
 
 BEGIN, END = "<!-- instructions: tools/triton_code.py --page -->", "<!-- end of instructions -->"

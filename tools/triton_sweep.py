@@ -24,8 +24,8 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 import numpy as np
 import torch
-from ogive._api import modes
 
+from ogive._numpy.api import modes
 from ogive.catalog import find, names
 from ogive.reference import measure
 from ogive.reference.ulp import BFLOAT16, FLOAT16, FLOAT32, Format

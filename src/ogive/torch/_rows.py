@@ -286,17 +286,21 @@ class Rows:
         def implementation(*args: Any) -> Tensor:
             tensors, (dim, temperature, *mask) = args[:count], args[count:]
             last = tensors[-1]
+            where = mask[0] if mask else None
+            dy = tensors[0] if count > 1 else None
+            dim, temperature = self.checked_options(last, dim, temperature, where, dy)
 
             def by_kernel(kernels: Any) -> Tensor:
-                rows = tuple(t.movedim(dim, -1) for t in tensors)
-                y: Tensor = kernels.rows(self.name, mode, rows, (temperature,))
-                return y if y.dim() < last.dim() else y.movedim(-1, dim)
+                # A number is a row of one.
+                shape = last.shape or (1,)
+                rows = [t if t.dim() < last.dim() else t.reshape(shape).movedim(dim, -1)
+                        for t in tensors]  # fmt: skip
+                keep = where if where is None else where.broadcast_to(shape).movedim(dim, -1)
+                y: Tensor = kernels.rows(self.name, mode, rows, (temperature,), keep)
+                y = y if y.dim() < len(shape) else y.movedim(-1, dim)
+                return y if last.dim() else y.reshape(())
 
-            plain = last.dim() > 0 and all(where is None for where in mask)
-            y: Tensor = on_gpu(
-                self.name, mode, last.movedim(dim, -1) if last.dim() else last, by_kernel,
-                lambda: formula(*args), plain=plain,
-            )  # fmt: skip
+            y: Tensor = on_gpu(self.name, mode, last, by_kernel, lambda: formula(*args))
             return y.contiguous() if self.reduces and mode == "value" else laid_out_as(last, y)
 
         return implementation

@@ -20,6 +20,7 @@ from .draws import gumbel_softmax
 from .elementwise import gated, sampled, unary
 from .focal_losses import focal, sigmoid_focal
 from .heads import binary_cross_entropy, cross_entropy, linear_cross_entropy
+from .sparsemax_losses import sparsemax_loss
 
 __all__ = [
     "KERNELS",
@@ -32,6 +33,7 @@ __all__ = [
     "rows",
     "sampled",
     "sigmoid_focal",
+    "sparsemax_loss",
     "supported",
     "taken",
     "unary",
@@ -46,6 +48,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
         gumbel_softmax,
         linear_cross_entropy,
         sigmoid_focal,
+        sparsemax_loss,
     )
 }
 """Losses and random rows, each with a kernel of its own."""
@@ -67,12 +70,9 @@ def supported(
             return elementwise.program(name, mode) is not None
         case "gated":
             return mode in ("value", "backward")
-        case "rows" if name in KERNELS:
-            return mode in ("value", "backward")
-        case "rows" if name in threshold_rows.POWERS:
-            return mode in ("value", "backward_from_output")
         case "rows":
-            return mode in row_functions.MODES.get(name, ())
+            from_output = find(name).pull_back is not None
+            return mode in ("value", "backward") or (from_output and mode == "backward_from_output")
         case _:
             there_is_one = name in KERNELS and mode in ("value", "value_and_grad")
             return there_is_one and are_usual(name, options or {})
@@ -104,11 +104,15 @@ def options_of(name: str) -> frozenset[str]:
 
 
 def rows(
-    name: str, mode: str, tensors: tuple[torch.Tensor, ...], parameters: tuple[float, ...] = ()
+    name: str,
+    mode: str,
+    tensors: tuple[torch.Tensor, ...],
+    parameters: tuple[float, ...] = (),
+    keep: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """A row function's value, or its backward from the output, over the last axis."""
-    if not supported(name, mode, tensors[-1]):
+    """A row function's value or backward, over the last axis, of the elements that a mask keeps."""
+    if name in KERNELS or not supported(name, mode, tensors[-1]):
         raise NotImplementedError(f"{mode} of {name}")
     of = threshold_rows if name in threshold_rows.POWERS else row_functions
-    found: torch.Tensor = of.rows(name, mode, tensors, parameters)
+    found: torch.Tensor = of.rows(name, mode, tensors, parameters, keep)
     return found

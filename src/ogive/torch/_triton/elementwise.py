@@ -17,7 +17,7 @@ from ogive.catalog import find
 from ogive.formula import tape
 
 from . import draws, floats, seam, source
-from .numbers import bits, halves, number_of
+from .numbers import bits, halves, number_of, repeated
 from .storage import widen
 
 Parameters = Sequence["float | torch.Tensor"]
@@ -261,19 +261,6 @@ def _tensor_parameter(p: torch.Tensor, out: torch.Tensor, dtype: torch.dtype) ->
     """A parameter as (tensor, inner, count): element i of the result, counted in the order of
     memory, takes number (i // inner) % count.
     """
-    wide = torch.broadcast_to(p.to(dtype), out.shape)
     order = sorted(range(out.dim()), key=lambda d: (-out.stride()[d], d))
-    sizes = [out.shape[d] for d in order]
-    varying = [k for k, d in enumerate(order) if wide.stride(d) != 0 and out.shape[d] > 1]
-    if not varying:
-        return [p.to(dtype).reshape(-1)[:1].contiguous(), 1, 1]
-    first, last = varying[0], varying[-1]
-    if len(varying) == last - first + 1:
-        index = tuple(slice(None) if k in varying else 0 for k in range(len(order)))
-        values = wide.permute(order)[index].contiguous()
-        inner = 1
-        for size in sizes[last + 1 :]:
-            inner *= size
-        return [values, inner, values.numel()]
-    values = torch.empty_like(out, dtype=dtype).copy_(wide)
-    return [values, 1, values.numel()]
+    wide = torch.broadcast_to(p.to(dtype), out.shape).permute(order)
+    return list(repeated(wide, out.dim()))

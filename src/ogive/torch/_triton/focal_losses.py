@@ -11,7 +11,6 @@ from . import heads, pairs, wide
 from .heads import (
     ASSERTING,
     _factor,
-    _greatest_and_rest,
     _label,
     _logistic_parts,
     _logits,
@@ -21,7 +20,7 @@ from .heads import (
 )
 from .numbers import bits, pair_bits
 from .row_functions import blocks
-from .row_math import at_place, distance, others
+from .row_math import at_place, distance, greatest_and_rest, others
 from .seam import library
 from .storage import widen
 
@@ -53,6 +52,7 @@ def _shares(d, q, log_sum, over, gamma, WHOLE: tl.constexpr, FULL: tl.constexpr)
     """
     one = wide.number(1.0, FULL)
     p = wide.mul(wide.power(d, False), over)
+    p = wide.select(d[0] == float("-inf"), wide.number(0.0, FULL), p)
     r = wide.sub(one, p)
     loss = wide.sub(log_sum, d)
     v = wide.mul(q, _power(r, _log(r), gamma, WHOLE))
@@ -107,7 +107,7 @@ def focal_kernel(
         t_ += row * n
         t_low_ += row * n
     if counts:
-        most, place, rest, _block = _greatest_and_rest(z_, at, n, one, BLOCK, BLOCKS)
+        most, place, rest, _, _, _ = greatest_and_rest(z_, n, one, BLOCK, BLOCKS)
         log_sum = wide.log1p(rest)
         over = wide.plain(wide.div(one, wide.add(one, rest)))
         linear, rest_a = wide.nothing(FULL), wide.nothing(FULL)

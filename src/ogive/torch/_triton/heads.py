@@ -12,7 +12,7 @@ import triton.language as tl
 from . import pairs, seam, wide
 from .numbers import bits, halves, pair_bits
 from .row_functions import blocks, inverse_of
-from .row_math import at_place, distance, distances, greatest, joined, others
+from .row_math import at_place, distance, distances, greatest, greatest_and_rest, joined, others
 from .seam import library
 from .storage import widen
 
@@ -292,7 +292,7 @@ def label_kernel(
         own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
     # Read before the barriers of the sums: the gradient may take the logits' place.
     target = (widen(tl.load(z_ + tl.where(known, label, 0))),)
-    most, place, rest, held = _greatest_and_rest(z_, at, n, inverse, BLOCK, BLOCKS)
+    most, place, rest, held, _, _ = greatest_and_rest(z_, n, inverse, BLOCK, BLOCKS)
     sure = place == label
     d = wide.select(sure, zero, distance(target, most, inverse))
     log_sum = wide.log1p(rest)
@@ -337,24 +337,6 @@ def label_kernel(
             g = tl.where(here == label.to(tl.int32), wide.stored(of_label, kind), g)
             g = tl.where(here == place, wide.stored(of_most, kind), g)
             tl.store(dz_ + here, g, mask=here < n)
-
-
-@triton.jit
-def _greatest_and_rest(z_, at, n, inverse, BLOCK: tl.constexpr, BLOCKS: tl.constexpr):
-    """A row's greatest logit, its place, the sum of e^d without its own 1, and its first block."""
-    z = (widen(tl.load(z_ + at, mask=at < n, other=float("-inf"))),)
-    most, place = greatest(z, at)
-    rest = others(wide.term(distance(z, most, inverse)), at, place)
-    if BLOCKS > 1:
-        for k in range(1, BLOCKS):
-            here = k * BLOCK + at
-            block = (widen(tl.load(z_ + here, mask=here < n, other=float("-inf"))),)
-            block_most, block_place = greatest(block, here)
-            e = wide.term(distance(block, block_most, inverse))
-            rest, most, place = joined(
-                rest, most, place, others(e, here, block_place), block_most, block_place, inverse
-            )
-    return most, place, wide.sum_of_terms(rest), z
 
 
 def _operand(t: torch.Tensor | None, full: bool, like: torch.Tensor) -> tuple[Any, Any, str]:

@@ -35,3 +35,21 @@ def halves(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     high = t.to(torch.float32)
     low = (t - high).to(torch.float32)
     return high, torch.where(high.isfinite(), low, 0.0)
+
+
+def repeated(t: torch.Tensor, axes: int) -> tuple[torch.Tensor, int, int]:
+    """A tensor that is broadcast along some of its first axes, as it is read without the copies:
+    of its items there, number i in C order is item (i // inner) % count of a dense tensor.
+    """
+    sizes = t.shape[:axes]
+    varying = [k for k in range(axes) if t.stride(k) != 0 and sizes[k] > 1]
+    if not t.numel():
+        return t.contiguous(), 1, 1
+    if not varying:
+        return t[(0,) * axes].contiguous(), 1, 1
+    first, last = varying[0], varying[-1]
+    within = range(first, last + 1)
+    if any(sizes[k] > 1 and k not in varying for k in within):  # broadcast in between
+        return t.contiguous(), 1, sizes.numel()
+    items = t[tuple(slice(None) if k in within else 0 for k in range(axes))]
+    return items.contiguous(), sizes[last + 1 :].numel(), sizes[first : last + 1].numel()

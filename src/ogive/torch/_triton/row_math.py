@@ -12,6 +12,27 @@ import triton
 import triton.language as tl
 
 from . import pairs, wide
+from .storage import widen
+
+
+@triton.jit
+def taking_part(keep_, at, n):
+    """Which elements of a row count: those before its end and, if it has a mask, those it keeps."""
+    inside = at < n
+    if keep_ is not None:
+        inside = inside & (tl.load(keep_ + at, mask=inside, other=0) != 0)
+    return inside
+
+
+@triton.jit
+def elements(x_, low_, at, kept, NEGATED: tl.constexpr):
+    """Elements of a row that count, with their lower parts if there are any; -inf for others."""
+    x = widen(tl.load(x_ + at, mask=kept, other=float("inf") if NEGATED else float("-inf")))
+    if low_ is not None:
+        found = (x, tl.load(low_ + at, mask=kept, other=0.0))
+    else:
+        found = (-x if NEGATED else x,)
+    return found
 
 
 @triton.jit
@@ -79,3 +100,49 @@ def joined(rest, most, place, block_rest, block_most, block_place, inverse_tempe
     nothing = wide.select(low[0] == high[0], wide.add(total, small), large)
     total = wide.select(low[0] == float("-inf"), nothing, total)
     return total, high, tl.where(newer, block_place, place)
+
+
+@triton.jit
+def greatest_and_rest(
+    x_,
+    n,
+    inverse_temperature,
+    BLOCK: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    low_=None,
+    keep_=None,
+    NEGATED: tl.constexpr = False,
+    NANS: tl.constexpr = False,
+):
+    """Of a row: its greatest element, that one's place, the sum of e^d without its own 1, and the
+    first block; then, where they are asked for, whether it has a NaN and whether any element counts.
+    """
+    at = tl.arange(0, BLOCK)
+    kept = taking_part(keep_, at, n)
+    x = elements(x_, low_, at, kept, NEGATED)
+    most, place = greatest(x, at)
+    rest = others(wide.term(distance(x, most, inverse_temperature)), at, place)
+    unordered = is_any(x[0] != x[0]) if NANS else 0
+    any_counts = 1 if keep_ is None else is_any(kept)
+    if BLOCKS > 1:
+        for k in range(1, BLOCKS):
+            here = k * BLOCK + at
+            kept = taking_part(keep_, here, n)
+            block = elements(x_, low_, here, kept, NEGATED)
+            block_most, block_place = greatest(block, here)
+            e = wide.term(distance(block, block_most, inverse_temperature))
+            rest, most, place = joined(
+                rest, most, place, others(e, here, block_place), block_most, block_place,
+                inverse_temperature,
+            )  # fmt: skip
+            if NANS:
+                unordered = tl.maximum(unordered, is_any(block[0] != block[0]))
+            if keep_ is not None:
+                any_counts = tl.maximum(any_counts, is_any(kept))
+    return most, place, wide.sum_of_terms(rest), x, unordered, any_counts
+
+
+@triton.jit
+def is_any(which):
+    """1 if some element of a block is true, else 0."""
+    return tl.max(which.to(tl.int32), axis=0)

@@ -117,7 +117,38 @@ def undefined_where(bad, a):
 @triton.jit
 def _both(a_high, a_low, b_high, b_low):
     h, low = pairs.exact_sum(a_high, b_high)
-    return pairs.quick_sum(h, low + (a_low + b_low))
+    low += a_low + b_low
+    return pairs.quick_sum(h, tl.where(low == low, low, 0.0))  # beside an infinity it is NaN
+
+
+@triton.jit
+def exponent(a):
+    """That of a normal number's power of two; of others that of the nearest normal number."""
+    if a[0].dtype == tl.float64:
+        e = ((a[0].to(tl.int64, bitcast=True) >> 52) & 0x7FF).to(tl.int32) - 1023
+        found = tl.minimum(tl.maximum(e, -1022), 1023)
+    else:
+        e = ((pairs.bits(a[0]) >> 23) & 0xFF) - 127
+        found = tl.minimum(tl.maximum(e, -126), 127)
+    return found
+
+
+@triton.jit
+def by_power(a, e):
+    """a 2^e for an e that may be as large as those of normal numbers, and some."""
+    half = e >> 1
+    if a[0].dtype == tl.float64:
+        first, second = _double_power(half), _double_power(e - half)
+        found = (a[0] * first * second,)
+    else:
+        first, second = pairs.power_of_two(half), pairs.power_of_two(e - half)
+        found = (a[0] * first * second, a[1] * first * second)
+    return found
+
+
+@triton.jit
+def _double_power(e):
+    return ((e.to(tl.int64) + 1023) << 52).to(tl.float64, bitcast=True)
 
 
 @triton.jit
@@ -172,6 +203,32 @@ def by_unit(a, b):
 def sum_of_terms(a):
     """Such a sum as a number."""
     return a if a[0].dtype == tl.float64 else (a[0], a[1], -UNIT)
+
+
+SMALL_UNIT = tl.constexpr(24)
+
+
+@triton.jit
+def small(a):
+    """a for a sum of products: of pairs 2^24 times that, which leaves the range of float32 where
+    less than the least float32 is left; 0 there.
+    """
+    if a[0].dtype == tl.float64:
+        found = a
+    elif len(a) == 3:
+        e = a[2] + SMALL_UNIT
+        lost = (e < -126) & (tl.abs(a[0]) < INFINITE)
+        p = pairs.value((a[0], a[1], e))
+        found = (tl.where(lost, 0.0, p[0]), tl.where(lost, 0.0, p[1]))
+    else:
+        found = pairs.scale(a, 2.0**24)
+    return found
+
+
+@triton.jit
+def sum_of_small(a):
+    """Such a sum as a number."""
+    return a if a[0].dtype == tl.float64 else (a[0], a[1], -SMALL_UNIT)
 
 
 @triton.jit
