@@ -321,6 +321,8 @@ def test_in_evaluation_and_without_labels_nothing_changes() -> None:
     with torch.no_grad():
         assert type(model(input_ids=ids, labels=labels).logits) is torch.Tensor
     assert type(model.eval()(input_ids=ids, labels=labels).logits) is torch.Tensor
+    assert not model.lm_head._ogive_defers
+    ot.unswap(model)
     assert "_ogive_defers" not in vars(model.lm_head)
 
 
