@@ -69,9 +69,17 @@ class AsTimm(Gated):
         return F.relu(a) * b if last else a * torch.sigmoid(b)
 
 
+class AsGemma(Gated):
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.GELU("tanh")  # type: ignore[assignment]
+
+    forward = AsLlama.forward
+
+
 BLOCKS = {
     AsLlama: ["swiglu"], AsT5: ["swiglu"], AsPhi: ["swiglu"], AsDiffusers: ["geglu"],
-    AsTimm: ["glu", "reglu"],
+    AsGemma: ["geglu_tanh"], AsTimm: ["glu", "reglu"],
 }  # fmt: skip
 
 
@@ -224,6 +232,12 @@ def models() -> dict[str, Any]:
     }  # fmt: skip
 
 
+GATES = {
+    "llama": ["swiglu"], "gemma 2, softcap": ["geglu_tanh"], "cohere, scaled": ["swiglu"],
+    "granite, divided": ["swiglu"], "t5, two parts": ["geglu_tanh"],
+}  # fmt: skip
+"""What the gated products of these models become."""
+
 NAMES = ("llama", "gpt2", "gemma 2, softcap", "cohere, scaled", "granite, divided", "bert, masked",
          "t5, two parts")  # fmt: skip
 
@@ -266,6 +280,9 @@ def test_losses_and_gradients_are_those_of_whole_logits(
     logits = model(input_ids=ids, labels=labels).logits
     report = ot.swap(model, fuse=True, functional=functional)
     assert sum("linear_cross_entropy" in c.after for c in report.changed) == 1
+    assert {c.after for c in report.changed if c.before == "act(gate) * up"} == {
+        f"ogive.torch.{unit}" for unit in GATES.get(name, ())
+    }
     products: list[torch.Tensor] = []
     whole = _deferred.computed
     monkeypatch.setattr(
@@ -304,6 +321,8 @@ def test_in_evaluation_and_without_labels_nothing_changes() -> None:
     with torch.no_grad():
         assert type(model(input_ids=ids, labels=labels).logits) is torch.Tensor
     assert type(model.eval()(input_ids=ids, labels=labels).logits) is torch.Tensor
+    assert not model.lm_head._ogive_defers
+    ot.unswap(model)
     assert "_ogive_defers" not in vars(model.lm_head)
 
 

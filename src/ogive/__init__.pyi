@@ -61,6 +61,7 @@ tanhshrink: np.ufunc
 def threshold(x: ArrayLike, threshold: ArrayLike = 1.0, value: ArrayLike = 0.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
 bilinear: np.ufunc
 geglu: np.ufunc
+geglu_tanh: np.ufunc
 glu: np.ufunc
 reglu: np.ufunc
 swiglu: np.ufunc

@@ -19,7 +19,7 @@ from torch.overrides import (
 from torch.utils.checkpoint import CheckpointFunction
 
 from ._adapters import ADAPTERS, adapters
-from ._deferred import Deferred
+from ._deferred import DEFERRED
 from ._public import FUNCTIONS
 from ._route import modes_without_effect
 from ._stand_in import like, stand_in
@@ -48,7 +48,7 @@ class Functional(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        adapted = None if self.paused or Deferred in types else ADAPTERS.get(func)
+        adapted = None if self.paused or not DEFERRED.isdisjoint(types) else ADAPTERS.get(func)
         if adapted is not None:
             found = adapted(self.lean, FUNCTIONS, *args, **kwargs)
             if found is not NotImplemented:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ._deferred import deferred
+from ._deferred import compiling, deferred, unread
 from ._gates import rewritten
 from ._stand_in import like, stand_in
 
@@ -59,14 +59,15 @@ def position_of_labels(cls: Any) -> int | None:
 def with_deferred_logits(of: Any, run: Callable[..., Any]) -> Callable[..., Any]:
     """A forward whose head, in training with labels, gives logits that are not computed yet."""
     at: Any = position_of_labels(of)
-    compiling, enabled = torch.compiler.is_compiling, torch.is_grad_enabled
+    exporting, enabled = torch.compiler.is_exporting, torch.is_grad_enabled
 
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         labels = args[at] if len(args) > at else kwargs.get("labels")
-        if labels is None or compiling() or not (self.training and enabled()):
+        if labels is None or exporting() or not (self.training and enabled()):
             return run(self, *args, **kwargs)
         with deferring(self.get_output_embeddings()):
-            return run(self, *args, **kwargs)
+            found = run(self, *args, **kwargs)
+        return unread(found) if compiling() else found
 
     return forward
 
@@ -77,7 +78,7 @@ def deferring(head: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        del head._ogive_defers
+        head._ogive_defers = False
 
 
 def of_head(cls: Any) -> type:
@@ -89,6 +90,6 @@ def of_head(cls: Any) -> type:
                 return deferred(self, input)
             return cls.forward(self, input)
 
-        return {"forward": like(cls.forward, forward), "_ogive_defers": False}
+        return {"forward": like(cls.forward, forward)}
 
     return stand_in(cls, of_head, (), write)

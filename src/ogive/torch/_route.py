@@ -87,7 +87,7 @@ def is_for_torch_s_loss(z: Tensor) -> bool:
     """Whether a loss of torch's makes more of these logits than one of ours: shards of classes, of
     which ``loss_parallel`` knows, and logits that are not computed.
     """
-    return type(z) not in PLAIN and type(z).__name__ in ("DTensor", "Deferred")
+    return type(z) not in PLAIN and type(z).__name__ in ("DTensor", "Deferred", "Traced")
 
 
 def has_no_operator(t: Tensor) -> bool:

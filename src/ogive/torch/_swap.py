@@ -188,6 +188,7 @@ def swap_heads(
             continue
         record(head).cls = type(head)
         become(head, of_head(type(head)))
+        record(head).set(head, "_ogive_defers", False)
         owners.add(owner)
         report.changed.append(
             Change(

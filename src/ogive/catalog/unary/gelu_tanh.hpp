@@ -45,13 +45,21 @@ struct gelu_tanh {
     return gate_value(x, polynomial_lanes(least(x, all(9.5f))));
   }
   OGIVE_INLINE static signed_slope slope_lanes(floats x) {
-    const floats a = least(magnitude(x), all(9.5f));
-    const words j = tails::interval_of<gelu_tanh_slope>(a);
-    return tails::on_side_of(x, exp_lanes<-1>(polynomial_lanes(a)),
-                             tails::ratio<gelu_tanh_slope>(a, j));
+    const floats a = size(x);
+    return slope_from(x, a, exp_lanes<-1>(polynomial_lanes(a)));
+  }
+  OGIVE_INLINE static jet_lanes both_lanes(floats x) {
+    const floats a = size(x);
+    const power_lanes e = exp_lanes<-1>(polynomial_lanes(a));
+    return {product(x, gate_lanes(e).logistic(x)), raised(slope_from(x, a, e))};
   }
 
 private:
+  OGIVE_INLINE static floats size(floats x) { return least(magnitude(x), all(9.5f)); }
+  OGIVE_INLINE static signed_slope slope_from(floats x, floats a, power_lanes e) {
+    const words j = tails::interval_of<gelu_tanh_slope>(a);
+    return tails::on_side_of(x, e, tails::ratio<gelu_tanh_slope>(a, j));
+  }
   // 2 sqrt(2/pi) and 0.044715 times that, as sums of two doubles.
   static constexpr double linear = 0x1.9884533d43651p+0, linear_low = -0x1.cbc0d30ebfd15p-54;
   static constexpr double cubic = 0x1.2444f2a4d8b4bp-4, cubic_low = -0x1.3023b0e5fbc6ep-58;
