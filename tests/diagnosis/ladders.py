@@ -41,9 +41,10 @@ LADDERS = [
                               edits=(f"nn.init.constant_(model.layers[1].bias, {s})",))),
     Ladder("dormant_unit", "units with weights near 0, of 64", (50, 30, 15, 8, 5),
            lambda s: _planted("rows of weights near 0", edits=(
-               f"model.layers[1].weight[:{s}] *= 1e-3; model.layers[1].bias[:{s}] *= 1e-3",))),
-    Ladder("saturated_unit", "gain of tanh", (12, 8, 5, 3, 2),
-           lambda s: _planted("tanh with a gain of 12", gain=float(s))),
+               f"model.layers[1].weight[:{s}] *= 1e-3; model.layers[1].bias[:{s}] *= 1e-3; "
+               f"model.layers[2].weight[:, :{s}] *= 1e-3",))),
+    Ladder("saturated_unit", "gain of tanh", (100, 60, 40, 30, 12),
+           lambda s: _planted("tanh with a gain of 60", gain=float(s))),
     Ladder("vanishing_gradient", "layers of sigmoids", (8, 6, 5, 4, 3),
            lambda s: _planted("eight layers of sigmoids", depth=s)),
     Ladder("exploding_gradient", "gain of ReLU", (4.2, 3.2, 2.6, 2.2, 1.8),

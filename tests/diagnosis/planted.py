@@ -37,7 +37,10 @@ def dead() -> list[Plan]:
 
 def dormant() -> list[Plan]:
     gelu = "nn.init.constant_(model.layers[1].bias[:40], -9.0)"
-    rows = "model.layers[1].weight[:50] *= 1e-3; model.layers[1].bias[:50] *= 1e-3"
+    rows = (
+        "model.layers[1].weight[:50] *= 1e-3; model.layers[1].bias[:50] *= 1e-3; "
+        "model.layers[2].weight[:, :50] *= 1e-3"
+    )
     silu = "nn.init.constant_(model.convs[1].bias[:10], -14.0)"
     return [
         Plan(name="GELUs far below 0", fault="dormant_unit", style="functional", act="gelu",
@@ -50,13 +53,13 @@ def dormant() -> list[Plan]:
 
 
 def saturated() -> list[Plan]:
-    gates = "model.rnn.weight_ih_l0 *= 60"
+    gates = "model.rnn.bias_ih_l0 += 8"
     return [
         Plan(name="raw columns into sigmoids", fault="saturated_unit", data="cancer", act="sigmoid",
              depth=2, outputs=1, loss="binary_cross_entropy_with_logits", prepare=(RAW,),
              how="the table as it is in the file", sound={"prepare": ()}),
-        Plan(name="tanh with a gain of 12", fault="saturated_unit", style="methods", act="tanh",
-             gain=12.0, optimizer="SGD", rate=0.01, how="gain 12", sound={"gain": 1.0}),
+        Plan(name="tanh with a gain of 60", fault="saturated_unit", style="methods", act="tanh",
+             gain=60.0, optimizer="SGD", rate=0.01, how="gain 60", sound={"gain": 1.0}),
         Plan(name="tanh at rate 3", fault="saturated_unit", style="functional", act="tanh",
              optimizer="SGD", rate=3.0, depth=3, how="rate 3 with momentum",
              sound={"rate": 0.03}),
@@ -66,8 +69,8 @@ def saturated() -> list[Plan]:
              style="in-place", act="tanh", width=8, depth=2,
              prepare=("x = 30 * raw + 100",), optimizer="SGD", rate=0.01,
              how="pixels from 100 to 580", sound={"prepare": ()}),
-        Plan(name="hard sigmoids with a gain of 40", fault="saturated_unit", act="hard_sigmoid",
-             style="reused", gain=40.0, depth=2, optimizer="SGD", rate=0.01, how="gain 40",
+        Plan(name="hard sigmoids with a gain of 300", fault="saturated_unit", act="hard_sigmoid",
+             style="reused", gain=300.0, depth=2, optimizer="SGD", rate=0.01, how="gain 300",
              sound={"gain": 3.0, "rate": 0.05}),
     ]  # fmt: skip
 

@@ -94,7 +94,7 @@ def slower(view: View, factor: float = 3) -> str:
     """The line that lowers the learning rate."""
     rate, kind = view.watch.rate, view.watch.optimizer or "optimizer"
     if rate is None:
-        return 'for group in optimizer.param_groups: group["lr"] /= 3'
+        return f'for group in optimizer.param_groups: group["lr"] /= {factor:g}'
     return f"torch.optim.{kind}(…, lr={float(f'{rate / factor:.2g}'):g})  # was lr={rate:g}"
 
 
@@ -115,7 +115,15 @@ def by_gain(view: View, place: Place | None) -> Cure:
     return Cure(words="Initialise by the activation's gain.", code=initialise(view, place))
 
 
+def zero_biases(place: Place | None) -> Cure:
+    """Biases hold units where they do nothing."""
+    return Cure(
+        words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})"
+    )
+
+
 STANDARDISE = "x = (x - x_train.mean(0)) / (x_train.std(0) + 1e-8)"
+STANDARDISED = Cure(words="Standardise the data.", code=STANDARDISE)
 
 
 def raw_data(view: View) -> dict[str, float] | None:
@@ -142,34 +150,27 @@ def _dead(first: Memory, view: View, s: Suspicion) -> Told:
         "reaches them"
     )
     mean, spread = float(np.mean(units.mean)), float(np.mean(units.spread))
-    data = raw_data(view)
-    if at_start >= 0.5 * (s.share or 0):
-        if data is not None and place.source is None:
-            return (
-                f"{said}; they were so from the start: the data have mean {size(data['mean'])} "
-                f"and rms {size(data['rms'])}.", "data",
-                Cure(words="Standardise the data.", code=STANDARDISE),
-            )  # fmt: skip
-        if mean < -spread or spread < 1e-6:
-            return (
-                f"{said}; they were so from the start: pre-activations have mean {size(mean)} and "
-                f"standard deviation {size(spread)}, so that the biases hold them below 0.",
-                "initialisation",
-                Cure(
-                    words="Start the biases at 0.",
-                    code=f"nn.init.zeros_({attribute(place, '.bias')})",
-                ),
-            )  # fmt: skip
+    from_start = at_start >= 0.5 * (s.share or 0)
+    if (data := raw_data(view)) is not None and place.source is None:
+        since = "they were so from the start" if from_start else f"at the start it was {at_start:.0%}"
         return (
-            f"{said}; they were so from the start.", "initialisation",
-            by_gain(view, place),
+            f"{said}; {since}: the data have mean {size(data['mean'])} and rms "
+            f"{size(data['rms'])}.", "data", STANDARDISED,
         )  # fmt: skip
-    rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
-    return (
-        f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to where "
-        f"the slope is 0 (mean of z now {size(mean)}).", "training",
-        lower_rate(view),
-    )  # fmt: skip
+    if not from_start:
+        rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
+        return (
+            f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to "
+            f"where the slope is 0 (mean of z now {size(mean)}).", "training",
+            lower_rate(view),
+        )  # fmt: skip
+    if mean < -spread or spread < 1e-6:
+        return (
+            f"{said}; they were so from the start: pre-activations have mean {size(mean)} and "
+            f"standard deviation {size(spread)}, so that the biases hold them below 0.",
+            "initialisation", zero_biases(place),
+        )  # fmt: skip
+    return f"{said}; they were so from the start.", "initialisation", by_gain(view, place)
 
 
 def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
@@ -189,13 +190,14 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
                 words="Lower the learning rate, or clip gradients.", code=slower(view)
             ),
         )  # fmt: skip
-    if at_start >= 0.5 * (s.share or 0):
-        if place.source is None and data is not None:
-            return (
-                f"{said}, from the start: the data have rms {size(data['rms'])} and mean "
-                f"{size(data['mean'])}.", "data",
-                Cure(words="Standardise the data.", code=STANDARDISE),
-            )  # fmt: skip
+    from_start = at_start >= 0.5 * (s.share or 0)
+    since = "from the start" if from_start else f"at the start {at_start:.0%}"
+    if place.source is None and data is not None:
+        return (
+            f"{said}, {since}: the data have rms {size(data['rms'])} and mean "
+            f"{size(data['mean'])}.", "data", STANDARDISED,
+        )  # fmt: skip
+    if from_start:
         return (
             f"{said}, from the start: pre-activations have mean square "
             f"{size(k if isinstance(k, float) else None)}, where about 1 is wanted.",
@@ -210,12 +212,25 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
 
 
 def _dormant(first: Memory, view: View, s: Suspicion) -> Told:
-    units = s.facts["units"]
-    return (
-        f"{s.share:.0%} of the {len(units.active)} units of {where(s.place)} put out at most 2.5 % "
-        "of the layer's mean: they add little.", "training",
-        Cure(words="Lower the learning rate, or use fewer units.", code=slower(view)),
-    )  # fmt: skip
+    units, place = s.facts["units"], s.place
+    assert place is not None
+    said = (
+        f"{s.share:.0%} of the {len(units.active)} units of {where(place)} put out at most 2.5 % "
+        "of the layer's mean: they add little"
+    )
+    at_start = first.dormant.get(s.key, 0.0)
+    if at_start < 0.5 * (s.share or 0):
+        return (
+            f"{said}; at the start it was {at_start:.0%}.", "training",
+            Cure(words="Lower the learning rate, or use fewer units.", code=slower(view)),
+        )  # fmt: skip
+    mean = float(np.mean(units.mean[units.dormant]))
+    if mean < -1:
+        return (
+            f"{said}, from the start: their pre-activations have mean {size(mean)}.",
+            "initialisation", zero_biases(place),
+        )  # fmt: skip
+    return f"{said}, from the start.", "initialisation", by_gain(view, place)
 
 
 # Depth.
@@ -339,8 +354,7 @@ def _centre(first: Memory, view: View, s: Suspicion) -> Told:
     if cosine is not None and cosine > 0.9:
         return (
             f"{sentence}; the data's own is {size(cosine)} (mean {size(seen['mean'])}, rms "
-            f"{size(seen['rms'])}).", "data",
-            Cure(words="Standardise the data.", code=STANDARDISE),
+            f"{size(seen['rms'])}).", "data", STANDARDISED,
         )  # fmt: skip
     name = place.name if place is not None else ""
     own = moments_at(name, (), 1.0) if name else None
@@ -494,12 +508,14 @@ def _confident(first: Memory, view: View, s: Suspicion) -> Told:
             "exponentials lose their digits.", "training",
             Cure(words="Compute the loss in float32.", code="loss = criterion(z.float(), y)"),
         )  # fmt: skip
+    from_start = first.surer is not None and first.surer >= 0.2
     return (
         f"The network is surer than right on the training batches: confidence "
         f"{size(_value(s, 'mean confidence'))}, accuracy {size(_value(s, 'accuracy'))} "
-        f"(calibration error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))}).",
-        "training",
-        Cure(
+        f"(calibration error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))})"
+        + (", as it was before it had learnt anything." if from_start else "."),
+        "initialisation" if from_start else "training",
+        by_gain(view, s.place) if from_start else Cure(
             words="Smooth the labels, or lower the learning rate.",
             code="nn.CrossEntropyLoss(label_smoothing=0.1)",
         ),

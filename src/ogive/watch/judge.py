@@ -217,8 +217,8 @@ def _units(finder: Finder, view: View) -> Iterator[Suspicion]:
             continue
         if key not in finder.first.dead:
             first = units_of(place, view.watch.blocks[key][0])
-            finder.first.dead[key] = first.share("dead") if first else 0.0
-            finder.first.saturated[key] = first.share("saturated") if first else 0.0
+            for name in ("dead", "saturated", "dormant"):
+                getattr(finder.first, name)[key] = first.share(name) if first else 0.0
         _look_closer(finder, view, key, place)
         if not window.whole and not (view.final and block.batches >= SHORT):
             continue
@@ -254,7 +254,8 @@ def _look_closer(finder: Finder, view: View, key: Key, place: Place) -> None:
 
 def _units_hurt(view: View, fault: str, share: float) -> bool:
     if fault == "dead_unit":
-        return share >= 1 or view.stalls(0.8)
+        # Where nothing goes round a dead layer, the network is constant.
+        return view.stalls(0.8) or (share >= 1 and (view.skill is None or view.skill < 0.1))
     if fault == "saturated_unit":
         return view.stalls(0.5)
     return view.stalls(0.2)
@@ -604,6 +605,8 @@ def _confidence(finder: Finder, view: View) -> Iterator[Suspicion]:
                 facts={"why": "format"},
             )  # fmt: skip
             continue
+        if stats.confidence is not None and finder.first.surer is None:
+            finder.first.surer = float((stats.confidence - stats.correct).mean())
         if stats.confidence is None or len(stats.confidence) < 500 or head.softmax == "softmax":
             continue
         error, above = calibration(stats.confidence, stats.correct)

@@ -60,10 +60,13 @@ class Memory:
 
     def __init__(self) -> None:
         self.dead: dict[Key, float] = {}
-        """Share of dead units."""
+        """Share of dead units; the next two are of the other kinds."""
         self.saturated: dict[Key, float] = {}
+        self.dormant: dict[Key, float] = {}
         self.ratio: float | None = None
         """log10 of |dL/dz|, first layer over last, as the first weights predict it."""
+        self.surer: float | None = None
+        """Mean confidence of the first batch, minus accuracy."""
 
     @property
     def vanishes(self) -> bool:
