@@ -52,6 +52,8 @@ LINES: list[tuple[str, Apply]] = [
      lambda plan, found: replace(plan, rate=plan.rate / float(found["by"]))),
     (r"(?P<code>ogive\.torch\.init_\([^#]*\))",
      lambda plan, found: replace(plan, gain=None, edits=(*plan.edits, found["code"]))),
+    (r"(?P<code>model\..*\.reset_parameters\(\))",
+     lambda plan, found: replace(plan, edits=(*plan.edits, found["code"]))),
     (r"(?P<code>nn\.init\.zeros_\(.*\))",
      lambda plan, found: replace(plan, edits=(*plan.edits, found["code"]))),
     (r"x = x \+ branch\(norm\(x\)\)", lambda plan, found: replace(plan, norm="pre")),

@@ -144,7 +144,8 @@ class Probe:
         ]
         state = torch.get_rng_state()
         if not self.found.looks:
-            self.found.gap = missing_activation(model, self.x[:32])
+            # Far from 0, where no activation is the identity to the last bit.
+            self.found.gap = missing_activation(model, 1e3 * self.x[:32])
         x, y = self.x[: self.rows], self.y[: self.rows]
         given = model(x)
         try:
@@ -155,8 +156,7 @@ class Probe:
         for handle in handles:
             handle.remove()
         layers = {
-            name: measure(self.plan.act, outputs[name], slopes.get(name))
-            for name in model.hidden
+            name: measure(self.plan.act, outputs[name], slopes.get(name)) for name in model.hidden
         } | {name: measure(act, z, None) for name, act, z in gates(model, x)}
         last = _rms(slopes["last"]) if "last" in slopes else 0.0
         losses = self.found.losses
@@ -420,7 +420,7 @@ def numbers(found: Labels, worst: Any = persistent) -> dict[tuple[str, str], flo
 def once(values: list[float], above: bool = True) -> float:
     """The worst value of any probe."""
     known = [v for v in values if not math.isnan(v)]
-    return (max(known, default=-math.inf) if above else min(known, default=math.inf))
+    return max(known, default=-math.inf) if above else min(known, default=math.inf)
 
 
 def conclude(found: Labels) -> dict[str, float]:

@@ -165,9 +165,7 @@ class Residual(Net):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x.flatten(1))
-        for down, up, normed, act in zip(
-            self.downs, self.ups, self.norms, self.acts, strict=True
-        ):
+        for down, up, normed, act in zip(self.downs, self.ups, self.norms, self.acts, strict=True):
             if self.plan.norm == "post":
                 x = normed(x + up(act(down(x))))
             else:
@@ -231,7 +229,10 @@ class Autoencoder(Net):
 
     def __init__(self, plan: Plan, inputs: int) -> None:
         super().__init__(plan)
-        self.down, self.code = nn.Linear(inputs, 2 * plan.width), nn.Linear(2 * plan.width, plan.width)
+        self.down, self.code = (
+            nn.Linear(inputs, 2 * plan.width),
+            nn.Linear(2 * plan.width, plan.width),
+        )
         self.up = nn.Linear(plan.width, 2 * plan.width)
         self.act1, self.act2 = self.activate("down"), self.activate("up")
         self.finish(2 * plan.width)

@@ -3,6 +3,9 @@
 - Amazon SageMaker Debugger: docs.aws.amazon.com/sagemaker/latest/dg, one page for each rule
 - AutoTrainer (ICSE 2021): shiningrain/AUTOTRAINER, AutoTrainer/utils/monitor.py
 - DeepDiagnosis (ICSE 2022): DeepDiagnosis/ICSE2022, callback/callbacks.py
+- torchmortem 0.1.1: detectors/dead_units.py, saturation.py, gradient_flow.py
+- torch-audit 0.3.0: validators/builtin/stability.py, activation.py
+- neural-observatory 0.5.1: analysis/dead_neurons.py, gradient_health.py, parameter_health.py
 
 In their favour: each rule sees functions as well as modules, some twelve times in a training
 instead of every 500 steps or three epochs; rules that always alarm on networks of PyTorch (rows of
@@ -51,6 +54,19 @@ MEANS = {
     "Poor weight": ("exploding_gradient", "magnitude_drift", "vanishing_gradient"),
     "Learning rate": ("nan", "exploding_gradient", "vanishing_gradient"),
     "Not finite": ("nan", "exploding_gradient"),
+    "dead_units": ("dead_unit", "dormant_unit"),
+    "saturation": ("saturated_unit",),
+    "Vanishing gradients": ("vanishing_gradient",),
+    "Exploding gradients": ("exploding_gradient", "nan"),
+    "Gradient stalling": ("vanishing_gradient", "dead_unit", "wrong_head/one_unit_softmax"),
+    "TA100": ("nan", "exploding_gradient"),
+    "TA102": ("exploding_gradient", "nan"),
+    "TA103": ("dead_unit", "wrong_head/one_unit_softmax"),
+    "TA105": ("dead_unit",),
+    "dead_neurons": ("dead_unit", "dormant_unit"),
+    "gradient vanishes": ("vanishing_gradient", "dead_unit", "wrong_head/one_unit_softmax"),
+    "gradient explodes": ("exploding_gradient", "nan"),
+    "parameter drift": ("nan", "exploding_gradient"),
 }  # fmt: skip
 
 
@@ -121,6 +137,9 @@ class Recorder:
             "SageMaker Debugger": sorted({*self._sagemaker()}),
             "AutoTrainer": sorted({*self._autotrainer()}),
             "DeepDiagnosis": sorted({*self._deep_diagnosis()}),
+            "torchmortem": sorted({*self._torchmortem()}),
+            "torch-audit": sorted({*self._torch_audit()}),
+            "neural-observatory": sorted({*self._neural_observatory()}),
         }
 
     def _sagemaker(self) -> Iterator[str]:
@@ -148,14 +167,16 @@ class Recorder:
         early = shots[:6]
         if len(early) == 6 and early[-1].loss >= early[0].loss and act == "relu":
             spread = [float(z.var()) for z in early[0].z.values()]
-            gradients = torch.cat([g.flatten() for g in early[0].gradients.values()])[:2**20]
+            gradients = torch.cat([g.flatten() for g in early[0].gradients.values()])[: 2**20]
             ends = torch.quantile(gradients, torch.tensor([0.05, 0.95]))
             if spread and max(spread) / max(min(spread), 1e-30) > 10 or float(ends.diff()) < 1e-3:
                 yield "PoorWeightInitialization"
         for first, second in zip(shots, shots[1:], strict=False):
             for name in first.updates:
                 both = [
-                    float(shot.updates[name].abs().mean() / (shot.weights[name].abs().mean() + 1e-9))
+                    float(
+                        shot.updates[name].abs().mean() / (shot.weights[name].abs().mean() + 1e-9)
+                    )
                     for shot in (first, second)
                     if name in shot.updates
                 ]
@@ -227,4 +248,73 @@ class Recorder:
             if float(target.min()) < low or float(target.max()) > high:
                 yield "Out of range"
 
+    def _torchmortem(self) -> Iterator[str]:
+        """Shares of elements, in the second half of the training, in most of its steps."""
+        shots = self.snapshots
+        late = shots[len(shots) // 2 :]
+        if not late:
+            return
+        for name in late[0].z:
+            for outputs in ([s.z[name] for s in late], [s.y[name] for s in late]):
+                quiet = [float((each.abs() < 1e-6).double().mean()) > 0.5 for each in outputs]
+                large = [float((each.abs() > 0.95).double().mean()) > 0.5 for each in outputs]
+                if np.mean(quiet) >= 0.5:
+                    yield "dead_units"
+                if np.mean(large) >= 0.5:
+                    yield "saturation"
+        sizes = _sizes(shots)
+        if len(sizes) < 2:
+            return
+        first, last = (np.mean(each[len(shots) // 2 :]) for each in (sizes[0], sizes[-1]))
+        if last >= 1e-30 and last >= 100 * first:
+            yield "Vanishing gradients"
+        if any(max(each) > 1000 for each in sizes):
+            yield "Exploding gradients"
+        if any(np.mean(np.array(each) < 1e-8) >= 0.3 for each in sizes):
+            yield "Gradient stalling"
 
+    def _torch_audit(self) -> Iterator[str]:
+        for shot in self.snapshots:
+            sizes = [float(g.norm()) for g in shot.gradients.values()]
+            if not all(map(math.isfinite, sizes)):
+                yield "TA100"
+            elif math.hypot(*sizes) > 100:
+                yield "TA102"
+            if any(size == 0 for size in sizes):
+                yield "TA103"
+            if any(float((y == 0).double().mean()) > 0.9 for y in shot.y.values()):
+                yield "TA105"
+
+    def _neural_observatory(self) -> Iterator[str]:
+        """What it calls a warning or worse."""
+        shots = self.snapshots
+        if not shots:
+            return
+        for name in shots[0].y:
+            y = torch.cat([by_unit(shot.y[name]) for shot in shots]).abs()
+            if not bool(y.isfinite().all()):
+                continue
+            still = (y < max(1e-6, 1e-3 * float(y.max()))).double().mean(0) >= 0.95
+            if float(still.double().mean()) >= 0.4:
+                yield "dead_neurons"
+        means = [float(np.mean(each)) for each in _sizes(shots)]
+        if not all(map(math.isfinite, means)):
+            yield "Not finite"
+            return
+        most = max(means, default=0.0)
+        for mean in means:
+            if mean < 1e-7 / 40 or 0 < mean < most * 1e-6:
+                yield "gradient vanishes"
+            if mean > 1e3 * 10**1.2:
+                yield "gradient explodes"
+        for name, weight in shots[-1].weights.items():
+            before = shots[0].weights[name]
+            if float((weight - before).norm() / before.norm().clamp_min(1e-30)) >= 1.0:
+                yield "parameter drift"
+
+
+def _sizes(shots: list[Snapshot]) -> list[list[float]]:
+    """Norms of the gradients of each layer's weights."""
+    names = [name for name, each in shots[0].gradients.items() if each.dim() > 1]
+    return [[float(shot.gradients[name].norm()) for shot in shots if name in shot.gradients]
+            for name in names]  # fmt: skip

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from .ladders import LADDERS, UNSEEN
+from .labels import THRESHOLDS
 from .published import MEANS
-from .rows import ROOT, Row, plain
+from .rows import ROOT, Row, read, write
 
 PAGE, DATA = ROOT / "docs/diagnosis.md", ROOT / "docs/diagnosis.json"
 MARK = "<!-- tables: written by tests/diagnosis -->"
@@ -98,21 +99,20 @@ def _tool(
     }
 
 
-def publish(rows: list[Row]) -> None:
-    """Write both documents."""
-    rows = [row for row in rows]
+def page(rows: list[Row]) -> str:
+    """The text of docs/diagnosis.md, whose beginning is written by hand."""
     head = PAGE.read_text(encoding="utf-8").partition(MARK)[0].rstrip("\n")
-    parts = [
-        _figures(rows), _tools(rows), _faults(rows), _ladders(rows), _unseen(rows),
-        _planted(rows), _sound(rows),
-    ]  # fmt: skip
-    PAGE.write_text("\n\n".join([head, MARK, *parts]) + "\n", encoding="utf-8")
-    kept = [
-        {key: value for key, value in asdict(row).items() if key not in ("seconds", "key", "extra")}
-        for row in rows
-    ]
-    found = {"figures": figures(rows), "tools": tools(rows), "trainings": kept}
-    text = json.dumps(plain(json.loads(json.dumps(found, default=str))), ensure_ascii=False)
+    parts = (_figures, _tools, _faults, _ladders, _unseen, _planted, _sound)
+    return "\n\n".join([head, MARK, *(part(rows) for part in parts)]) + "\n"
+
+
+def publish(rows: list[Row]) -> None:
+    """Write both documents, from rows as JSON keeps them."""
+    lines = [json.loads(write(replace(row, seconds=0.0, key="", extra={}))) for row in rows]
+    rows = read(map(json.dumps, lines))
+    PAGE.write_text(page(rows), encoding="utf-8")
+    found = {"figures": figures(rows), "tools": tools(rows), "trainings": lines}
+    text = json.dumps(found, ensure_ascii=False)
     DATA.write_text(re.sub(r'(\{"kind")', r"\n\1", text) + "\n", encoding="utf-8")
 
 
@@ -194,15 +194,7 @@ def _ladders(rows: list[Row]) -> str:
 def _number(row: Row) -> str:
     if row.fault not in row.labels:
         return "-"
-    if level(row) == "certain":
-        return "yes"
-    return f"{row.labels[row.fault]:.2g}"
-
-
-def level(row: Row) -> str:
-    from .labels import THRESHOLDS
-
-    return "measured" if row.fault in THRESHOLDS else "certain"
+    return f"{row.labels[row.fault]:.2g}" if row.fault in THRESHOLDS else "yes"
 
 
 def _unseen(rows: list[Row]) -> str:
@@ -229,7 +221,9 @@ def _planted(rows: list[Row]) -> str:
         mark = {True: "first", False: "found" if row.seen else "**missed**"}[row.named]
         cured = "-" if row.cured is None else f"{row.cured:.2f}"
         number = _number(row) if row.planted_level else "**not there**"
-        rules = "; ".join(f"{tool[:1]}: {', '.join(names)}" for tool, names in row.rules.items() if names)
+        rules = "; ".join(
+            f"{tool[:1]}: {', '.join(names)}" for tool, names in row.rules.items() if names
+        )
         lines.append((
             row.name, f"{row.net}, {row.style}", f"`{row.fault}` {number}",
             f"{row.score:.2f}", f"{row.twin:.2f}", f"{told}{f' and {others} more' if others > 0 else ''}", mark,
@@ -249,7 +243,9 @@ def _sound(rows: list[Row]) -> str:
         told = ", ".join(dict.fromkeys(
             f"{f.severity} `{f.fault}`{'' if f.true else ' (untrue)'}" for f in row.findings
         ))  # fmt: skip
-        rules = "; ".join(f"{tool[:1]}: {', '.join(names)}" for tool, names in row.rules.items() if names)
+        rules = "; ".join(
+            f"{tool[:1]}: {', '.join(names)}" for tool, names in row.rules.items() if names
+        )
         lines.append((row.name, f"{row.net}, {row.style}, {row.act}", f"{row.score:.2f}",
                       f"{row.limit:.2f}", told, rules))  # fmt: skip
     return "## Sound\n\n" + table(

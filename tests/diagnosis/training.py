@@ -47,8 +47,8 @@ LOSSES: dict[str, Loss] = {
     "root of square": lambda z, y: ((one(z) - y) ** 2).mean(0).sqrt().sum(),
 }
 
-PROBABILITIES = ("binary_cross_entropy",)
-"""Losses whose network puts out a probability: above 1/2 is class 1."""
+PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid")
+"""Ends of a network that puts out a probability: above 1/2 is class 1."""
 
 
 @dataclass
@@ -123,7 +123,7 @@ def score(plan: Plan, model: nn.Module, x: Tensor, y: Tensor) -> float:
     if not bool(torch.isfinite(z).all()):
         return 0.0
     if z.shape[1] == 1:
-        guess = (z[:, 0] > (0.5 if plan.loss in PROBABILITIES else 0.0)).long()
+        guess = (z[:, 0] > (0.5 if plan.head and plan.head[-1] in PROBABILITIES else 0.0)).long()
         return float((guess == (y > y.min()).long()).float().mean())
     return float((z.argmax(1) == y).float().mean())
 

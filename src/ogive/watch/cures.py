@@ -100,8 +100,11 @@ def slower(view: View, factor: float = 3) -> str:
 
 def initialise(view: View, place: Place | None) -> str:
     """The line that sets weights by the activation's gain."""
-    functional = place is not None and place.activation is not None and place.style != "module"
-    named = f", activation={place.name!r}" if functional and place is not None else ""
+    hidden = [each for _, each in view.hidden() if not each.gate]
+    if place is None or place.activation is None:
+        place = hidden[0] if hidden else None
+    unseen = place is not None and not view.watch.beside(hidden)
+    named = f", activation={place.name!r}" if unseen and place is not None else ""
     return f"ogive.torch.init_(model{named})  # before training"
 
 
@@ -117,10 +120,18 @@ def by_gain(view: View, place: Place | None) -> Cure:
 
 def zero_biases(place: Place | None) -> Cure:
     """Biases hold units where they do nothing."""
-    return Cure(
-        words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})"
-    )
+    return Cure(words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})")
 
+
+def sums(chain: list[Any]) -> bool:
+    """Whether the network adds branches up without a norm."""
+    return any((place.summed or place.residual) and not place.normed for _, place in chain)
+
+
+NORMALISED_BRANCHES = Cure(
+    words="Normalise before each branch, or scale branches by 1/sqrt(blocks).",
+    code="x = x + branch(norm(x))",
+)
 
 STANDARDISE = "x = (x - x_train.mean(0)) / (x_train.std(0) + 1e-8)"
 STANDARDISED = Cure(words="Standardise the data.", code=STANDARDISE)
@@ -152,7 +163,9 @@ def _dead(first: Memory, view: View, s: Suspicion) -> Told:
     mean, spread = float(np.mean(units.mean)), float(np.mean(units.spread))
     from_start = at_start >= 0.5 * (s.share or 0)
     if (data := raw_data(view)) is not None and place.source is None:
-        since = "they were so from the start" if from_start else f"at the start it was {at_start:.0%}"
+        since = (
+            "they were so from the start" if from_start else f"at the start it was {at_start:.0%}"
+        )
         return (
             f"{said}; {since}: the data have mean {size(data['mean'])} and rms "
             f"{size(data['rms'])}.", "data", STANDARDISED,
@@ -183,19 +196,25 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
     at_start = first.saturated.get(s.key, 0.0)
     k = s.evidence.get("mean square of z")
     data = raw_data(view)
-    if place.gate:
-        return (
-            f"{said}.", "training" if at_start < 0.5 * (s.share or 0) else "initialisation",
-            Cure(
-                words="Lower the learning rate, or clip gradients.", code=slower(view)
-            ),
-        )  # fmt: skip
     from_start = at_start >= 0.5 * (s.share or 0)
     since = "from the start" if from_start else f"at the start {at_start:.0%}"
     if place.source is None and data is not None:
         return (
             f"{said}, {since}: the data have rms {size(data['rms'])} and mean "
             f"{size(data['mean'])}.", "data", STANDARDISED,
+        )  # fmt: skip
+    if place.gate and from_start:
+        return (
+            f"{said}, from the start.", "initialisation",
+            Cure(
+                words="Start from torch's own weights and biases.",
+                code=f"{attribute(place)}.reset_parameters()  # and nothing over them",
+            ),
+        )  # fmt: skip
+    if place.gate:
+        return (
+            f"{said}.", "training",
+            Cure(words="Lower the learning rate, or clip gradients.", code=slower(view)),
         )  # fmt: skip
     if from_start:
         return (
@@ -246,17 +265,15 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     )
     names = [place.name for _, place in chain if place.name]
     name = max(set(names), key=names.count) if names else ""
-    if said is None:
-        return (
-            f"{sentence}, and the early layers do not learn.", "",
-            Cure(
-                words="Initialise by the activation's gain, or add normalisation.",
-                code=initialise(view, chain[0][1]),
-            ),
-        )  # fmt: skip
-    chi = 10 ** (2 * said / max(1, layers - 1))
-    sentence += f"; the weights and {name or 'the activations'} predict {size(10**said)}"
-    if math.log10(max(measured, 1e-300)) < said - 1 and said > -2:
+    chi = ""
+    if said is not None:
+        each = 10 ** (2 * said / max(1, layers - 1))
+        sentence += f"; the weights and {name or 'the activations'} predict {size(10**said)}"
+        chi = f"chi = {size(each)} per layer, "
+        stopped = math.log10(max(measured, 1e-300)) < said - 1 and said > -2
+    else:
+        stopped = first.measured is not None and first.measured > -1
+    if stopped:
         return (
             f"{sentence}: training, not depth, stopped it (see saturated or dead layers).",
             "training", lower_rate(view),
@@ -266,7 +283,7 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     if best ** ((layers - 1) / 2) < 1e-2:
         place = next(place for _, place in chain if place.name == name)
         return (
-            f"{sentence} (chi = {size(chi)} per layer, {size(best)} at best): no initialisation "
+            f"{sentence} ({chi or 'chi = '}{size(best)} at best): no initialisation "
             f"of a plain {name} network this deep holds gradients.", "activation",
             Cure(
                 words="Use an activation whose slope is near 1, with its gain.",
@@ -274,7 +291,7 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
             ),
         )  # fmt: skip
     return (
-        f"{sentence} (chi = {size(chi)} per layer, where 1 is wanted): the weights are too small.",
+        f"{sentence} ({chi or 'chi is below 1, '}where 1 is wanted): the weights are too small.",
         "initialisation",
         Cure(words=f"Initialise by the gain of {name}.", code=initialise(view, chain[0][1])),
     )  # fmt: skip
@@ -292,17 +309,17 @@ def _exploding(first: Memory, view: View, s: Suspicion) -> Told:
             f"{sentence}, and doubled from check to check.", "training",
             lower_rate(view),
         )  # fmt: skip
-    start = first.ratio
-    if said is not None and said > 1 and (start is None or start > 1):
-        return (
-            f"{sentence}; the weights predict {size(10**said)}: they are too large from the start.",
-            "initialisation",
-            by_gain(view, chain[0][1]),
-        )  # fmt: skip
+    start = first.ratio if first.ratio is not None else first.measured
     if start is not None and start <= 1:
+        return f"{sentence}; at the start it was {size(10**start)}.", "training", lower_rate(view)
+    if said is not None and said > 1:
+        sentence += f"; the weights predict {size(10**said)}"
+    if start is not None and sums(chain):
+        return f"{sentence}: sums of branches grow.", "structure", NORMALISED_BRANCHES
+    if start is not None:
         return (
-            f"{sentence}; at the start the weights predicted {size(10**start)}.", "training",
-            lower_rate(view),
+            f"{sentence}: weights are too large from the start.", "initialisation",
+            by_gain(view, chain[0][1]),
         )  # fmt: skip
     return (
         f"{sentence}.", "",
@@ -318,25 +335,16 @@ def _drift(first: Memory, view: View, s: Suspicion) -> Told:
     grows = "grows" if ratio > 1 else "shrinks"
     at = s.evidence["at"]
     chain = s.facts["chain"]
-    place = s.place
-    residual = place is not None and place.residual
     sentence = (
         f"The mean square of pre-activations {grows} from "
         f"{size(_value(s, 'K of the first hidden layer'))} to {size(_value(s, 'K of the last'))} "
         f"over the hidden layers, most at {at or 'the model'}."
     )
-    if residual:
-        return (
-            sentence, "structure",
-            Cure(
-                words="Normalise before each branch, or scale branches by 1/sqrt(blocks).",
-                code="x = x + branch(norm(x))",
-            ),
-        )  # fmt: skip
-    return (
-        sentence, "initialisation",
-        by_gain(view, chain[0][1] if chain else place),
-    )  # fmt: skip
+    if sums(chain):
+        return sentence, "structure", NORMALISED_BRANCHES
+    if first.apart is not None and first.apart < 10:
+        return f"{sentence[:-1]}; at the start not.", "training", lower_rate(view)
+    return sentence, "initialisation", by_gain(view, chain[0][1] if chain else s.place)
 
 
 def _value(s: Suspicion, name: str) -> float | None:

@@ -52,7 +52,7 @@ DEEP = 3
 ORDER = [
     "wrong_head/one_unit_softmax", "wrong_head/softmax_twice", "wrong_head/probs_as_logits",
     "wrong_head/target_range", "dead_unit", "saturated_unit", "exploding_gradient",
-    "vanishing_gradient", "nan", "magnitude_drift", "over_confidence", "not_centred",
+    "vanishing_gradient", "magnitude_drift", "nan", "over_confidence", "not_centred",
     "dormant_unit", "missing_activation",
 ]  # fmt: skip
 """Causes before their consequences: which of equally severe findings comes first."""
@@ -186,6 +186,8 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
         key=lambda f: (
             not f.active, f.severity != "error",
             f.severity == "warn" and f.fault in HARMLESS and (f.share or 0.0) < 0.5,
+            # Sizes that drifted in training drifted for a reason, which comes first.
+            f.fault == "magnitude_drift" and f.cause == "training",
             ORDER.index(f.fault), -(f.share or 0.0), f.since_step,
         ),
     )  # fmt: skip
@@ -303,6 +305,8 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
     said = predicted_log_ratio(view, chain)
     if finder.judged == 0:
         finder.first.ratio = said
+        if 0 < g_first < math.inf and 0 < g_last < math.inf and not _dead_layer(view):
+            finder.first.measured = math.log10(g_first / g_last)
     # A dead layer stops gradients, but not where depth had stopped them from the start.
     blocked = _dead_layer(view) and not finder.first.vanishes
     if g_last > 0 and math.isfinite(g_last) and math.isfinite(g_first):
@@ -310,7 +314,7 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
         yield from _vanishing(finder, view, chain, ratio, said, blocked)
         yield from _exploding(finder, view, chain, ratio, said)
         finder.first_gradients.append(g_first)
-    yield from _drift(view)
+    yield from _drift(finder, view)
 
 
 def _dead_layer(view: View) -> bool:
@@ -369,7 +373,7 @@ def _exploding(
     )  # fmt: skip
 
 
-def _drift(view: View) -> Iterator[Suspicion]:
+def _drift(finder: Finder, view: View) -> Iterator[Suspicion]:
     sizes = []
     for key, place in view.hidden():
         block = view.latest[key]
@@ -383,6 +387,8 @@ def _drift(view: View) -> Iterator[Suspicion]:
     if ratio <= 0:
         return
     apart = max(ratio, 1 / ratio)
+    if finder.judged == 0:
+        finder.first.apart = apart
     severity = level("magnitude_drift", apart)
     if severity is None or (view.skill or 0.0) >= 0.8:
         return  # learnt, not drifted
