@@ -11,15 +11,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-import json  # noqa: E402
+import json
 
-from diagnosis import cures, labels, tables  # noqa: E402
-from diagnosis.ladders import LADDERS, UNSEEN  # noqa: E402
-from diagnosis.plan import STYLES, Plan  # noqa: E402
-from diagnosis.planted import PLANTED  # noqa: E402
-from diagnosis.rows import Row, read, run  # noqa: E402
-from diagnosis.sound import SOUND  # noqa: E402
-from ogive.watch import FAULTS, faults  # noqa: E402
+from diagnosis import cures, labels, tables
+from diagnosis.ladders import LADDERS, UNSEEN
+from diagnosis.plan import STYLES, Plan
+from diagnosis.planted import PLANTED
+from diagnosis.rows import Row, read, run
+from diagnosis.sound import SOUND
+from ogive.watch import FAULTS, faults
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

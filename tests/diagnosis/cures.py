@@ -69,7 +69,7 @@ LINES: list[tuple[str, Apply]] = [
     (r"(?P<old>\S+) -> (?P<new>nn\.\w+\(\)|F\.\w+\(…\))(  # [^;]*)?(; (?P<more>.*))?$",
      _activation),
     (r"nn\.ReLU\(\)  # between", lambda plan, found: replace(plan, gaps=plan.gaps[1:])),
-    (r"nn\.BatchNorm1d\(", lambda plan, found: replace(plan, norm="batch")),
+    (r"nn\.BatchNorm[12]d\(", lambda plan, found: replace(plan, norm="batch")),
     (r"torch\.nn\.utils\.clip_grad_norm_\(model\.parameters\(\), (?P<size>[\d.]+)\)",
      lambda plan, found: replace(plan, clip=float(found["size"]))),
     (r"nn\.CrossEntropyLoss\(label_smoothing=0\.1\)",

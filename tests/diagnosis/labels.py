@@ -108,6 +108,8 @@ class Probe:
         self.plan = plan
         self.found = Labels()
         self.x, self.y, *_ = data.given(plan)
+        finite = self.x.flatten(1).isfinite().all(1)
+        self.x, self.y = self.x[finite], self.y[finite]
         self.steps = {0, 2, 5, *np.linspace(0, plan.steps - 1, PROBES - 2).astype(int).tolist()}
         # Where a layer has many positions, fewer rows are samples enough.
         self.rows = len(self.x) if plan.net in ("mlp", "residual", "autoencoder") else 320
@@ -305,7 +307,7 @@ def wrong_head(plan: Plan, batches: Any) -> str:
         return ""
     name = plan.loss.lower().replace("_", "")
     decisions = "binary" in name or "bce" in name or "onehotwith" in name
-    classes = not decisions and not plan.data == "diabetes" and plan.net != "autoencoder" and (
+    classes = not decisions and plan.data != "diabetes" and plan.net != "autoencoder" and (
         "mse" not in name and "root" not in name
     )  # fmt: skip
     rows_sum_to_1 = bool(((z >= 0).all()) and ((z.sum(1) - 1).abs() < 1e-4).all())

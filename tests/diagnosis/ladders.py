@@ -78,8 +78,8 @@ UNSEEN = [
     (Plan(name="all weights of a layer equal", fault="collapsed units", gain=1.4142,
           edits=("[nn.init.constant_(layer.weight, 0.02) for layer in model.layers]",),
           optimizer="SGD", rate=0.02, sound={"edits": ()}),
-     "Units that are copies of one another have healthy slopes and gradients each; no rule compares "
-     "units."),
+     "Units that are copies of one another have healthy slopes and gradients each; no rule "
+     "compares units."),
     (Plan(name="a rate 100 times too small", fault="learning rate too small", optimizer="SGD",
           rate=1e-4, sound={"rate": 0.03}),
      "Slow is not stuck: layers, gradients and heads are sound."),

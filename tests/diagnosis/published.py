@@ -9,7 +9,7 @@
 
 In their favour: each rule sees functions as well as modules, some twelve times in a training
 instead of every 500 steps or three epochs; rules that always alarm on networks of PyTorch (rows of
-logits that sum to more than 1.1, standardised data outside -1 to 1) are left out; and a rule's alarm
+logits that sum to more than 1.1, standardised data outside -1 to 1) are left out; and an alarm
 counts as the right name for every fault in `MEANS`.
 """
 
@@ -19,6 +19,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -169,9 +170,9 @@ class Recorder:
             spread = [float(z.var()) for z in early[0].z.values()]
             gradients = torch.cat([g.flatten() for g in early[0].gradients.values()])[: 2**20]
             ends = torch.quantile(gradients, torch.tensor([0.05, 0.95]))
-            if spread and max(spread) / max(min(spread), 1e-30) > 10 or float(ends.diff()) < 1e-3:
+            if (spread and max(spread) / max(min(spread), 1e-30) > 10) or float(ends.diff()) < 1e-3:
                 yield "PoorWeightInitialization"
-        for first, second in zip(shots, shots[1:], strict=False):
+        for first, second in pairwise(shots):
             for name in first.updates:
                 both = [
                     float(

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from .ladders import LADDERS, UNSEEN
 from .labels import THRESHOLDS
+from .ladders import LADDERS, UNSEEN
 from .published import MEANS
 from .rows import ROOT, Row, read, write
 
@@ -139,15 +139,19 @@ def _figures(rows: list[Row]) -> str:
     harmless = [row for row in faulty if not row.harmed and not row.fault.startswith("wrong_head")]
     own = sum(row.kind == "sound" for row in healthy)
     left = [row.name for row in rows if row.kind == "sound" and not row.trains]
-    notes = (
-        f"{len(faulty)} planted faults, {len(harmless)} of them (without wrong heads) without harm to the score: "
-        f"of these, {sum(bool(row.errors) for row in harmless)} are called an error. "
-        f"{len(healthy)} sound trainings: {own} written as such, and {len(healthy) - own} sound twins of planted ones; "
-        f"{sum(bool(row.findings) for row in healthy)} of them got a warning, each of which a measurement confirms unless counted above. "
-        f"{sum(row.same for row in rows)} of {len(rows)} watched trainings ended with the same bits as without the monitor."
-        + (f" Left out, since they do not reach a linear model's score: {', '.join(left)}." if left else "")
-    )  # fmt: skip
-    return "## Figures\n\n" + table("| goal | measured | met", lines) + "\n\n" + notes
+    called = sum(bool(row.errors) for row in harmless)
+    warned = sum(bool(row.findings) for row in healthy)
+    notes = [
+        f"Of {len(faulty)} planted faults, {len(harmless)} (wrong heads not counted) do no harm to "
+        f"the score; of these, {called} are called an error.",
+        f"Of {len(healthy)} sound trainings, {own} were written as such, and {len(healthy) - own} "
+        f"are sound twins of planted ones; {warned} of them get a warning or more.",
+        f"{sum(row.same for row in rows)} of {len(rows)} watched trainings ended with the same "
+        "bits as without the monitor.",
+    ]
+    if left:
+        notes.append(f"Not counted as sound, by their score: {', '.join(left)}.")
+    return "## Figures\n\n" + table("| goal | measured | met", lines) + "\n\n" + "\n".join(notes)
 
 
 def _tools(rows: list[Row]) -> str:
@@ -185,8 +189,8 @@ def _ladders(rows: list[Row]) -> str:
         )
         lines.append((f"`{ladder.fault}`", ladder.what, rungs, seen[-1].strength if seen else "-"))
     return (
-        "## Ladders\n\nEach fault in falling strength, with the number measured without the monitor where it "
-        "passes the threshold of a warning (else \"-\": by definition there is no fault to see).\n\n"
+        "## Ladders\n\nEach fault in falling strength, with the number measured without the monitor "
+        'where it passes the threshold of a warning (else "-": by definition there is no fault).\n\n'
         + table("fault | strength | rungs | weakest seen", lines)
     )  # fmt: skip
 
@@ -210,6 +214,10 @@ def _unseen(rows: list[Row]) -> str:
     )
 
 
+def _alarms(row: Row) -> str:
+    return "; ".join(f"{tool}: {', '.join(names)}" for tool, names in row.rules.items() if names)
+
+
 def _planted(rows: list[Row]) -> str:
     lines = []
     for row in rows:
@@ -226,7 +234,8 @@ def _planted(rows: list[Row]) -> str:
         )
         lines.append((
             row.name, f"{row.net}, {row.style}", f"`{row.fault}` {number}",
-            f"{row.score:.2f}", f"{row.twin:.2f}", f"{told}{f' and {others} more' if others > 0 else ''}", mark,
+            f"{row.score:.2f}", f"{row.twin:.2f}",
+            told + (f" and {others} more" if others > 0 else ""), mark,
             f"`{row.cure}`" if row.cure else "", cured, rules,
         ))  # fmt: skip
     return "## Planted\n\n" + table(

@@ -108,9 +108,17 @@ def initialise(view: View, place: Place | None) -> str:
     return f"ogive.torch.init_(model{named})  # before training"
 
 
+LARGE, USUAL = 0.1, 0.01
+"""Parts of the weights that one step changes: too large, and as it often is."""
+
+
 def lower_rate(view: View) -> Cure:
-    """A tenth of the learning rate."""
-    return Cure(words="Lower the learning rate.", code=slower(view, 10))
+    """A tenth of the learning rate; less, by powers of ten, where a tenth of the first step would
+    still have been too large for the weights."""
+    steps = [block.update_ratio or 0.0 for block in view.watch.first_blocks.values()]
+    first = max(filter(math.isfinite, steps), default=0.0)
+    factor = 10 ** math.ceil(math.log10(first / USUAL)) if first > 10 * LARGE else 10
+    return Cure(words="Lower the learning rate.", code=slower(view, factor))
 
 
 def by_gain(view: View, place: Place | None) -> Cure:
@@ -121,6 +129,15 @@ def by_gain(view: View, place: Place | None) -> Cure:
 def zero_biases(place: Place | None) -> Cure:
     """Biases hold units where they do nothing."""
     return Cure(words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})")
+
+
+def normalise(place: Place | None) -> Cure:
+    """A norm after a layer."""
+    norm = "BatchNorm2d" if place is not None and place.kind == "Conv2d" else "BatchNorm1d"
+    units, layer = (place.units, place.layer) if place is not None else ("units", "the layer")
+    return Cure(
+        words="Normalise before the activation.", code=f"nn.{norm}({units})  # after {layer}"
+    )
 
 
 def sums(chain: list[Any]) -> bool:
@@ -375,11 +392,7 @@ def _centre(first: Memory, view: View, s: Suspicion) -> Told:
         )  # fmt: skip
     return (
         f"{sentence}.", "",
-        Cure(
-            words="Normalise before the activation.",
-            code=f"nn.BatchNorm1d({place.units if place else 'units'})  # after "
-            f"{place.layer if place else 'the layer'}",
-        ),
+        normalise(place),
     )  # fmt: skip
 
 
@@ -535,6 +548,11 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
     before = _value(s, "largest value before")
     large = f"; the largest value before it was {size(before)}" if before is not None else ""
     stage = e.get("stage", "")
+    if stage == "forward" and view.step == 0 and s.place is not None:
+        return (
+            f"The loss is not finite before the first step: values grow from layer to layer until "
+            f"they overflow in {where(s.place)}{large}.", "initialisation", normalise(s.place),
+        )  # fmt: skip
     told: dict[Any, Told] = {
         "weights": (
             f"The loss is not finite since step {view.step}: weights of {where(s.place)} are not "
@@ -548,6 +566,10 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
         "forward": (
             f"The loss is not finite: the first such value comes out of {where(s.place)}{large}.",
             "training", lower_rate(view),
+        ),
+        "values": (
+            f"The loss is not finite since step {view.step}: the model's output is too large for "
+            f"it{large}.", "training", lower_rate(view),
         ),
         "loss": (
             "The loss is not finite although the model's output is"

@@ -145,8 +145,8 @@ class Finder:
         """Training has overflowed: what the last check before met is confirmed by that."""
         told = []
         for (fault, key), each in (self.checks[-1] if self.checks else {}).items():
-            if fault in ("exploding_gradient", "magnitude_drift"):
-                worst = level(fault, max(each.measured or 0.0, 1 / max(each.measured or 1, 1e-300)))
+            if fault in ("exploding_gradient", "magnitude_drift") and (each.measured or 0.0) > 1:
+                worst = level(fault, each.measured or 0.0)
                 told += self._confirm(view, (fault, key), replace(each, severity=worst or "warn"))
         return told
 

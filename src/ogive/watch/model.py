@@ -614,6 +614,9 @@ class ModelWatch(Owner, Training):
             place.clear()
         for at, (place, _) in enumerate(self.input_stats[:4]):
             rows = numbers["input", at]
+            rows = rows[np.isfinite(rows).all(axis=1)]
+            if not len(rows):
+                continue
             size = np.linalg.norm(rows, axis=1, keepdims=True)
             unit = rows / np.maximum(size, 1e-30)
             count = len(unit)
