@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test fuzz sanitize bench bench-torch bench-scaling exhaustive calibrate mutate lint format clean
+.PHONY: help study test fuzz sanitize bench bench-torch bench-scaling exhaustive calibrate diagnose mutate lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ exhaustive: $(VENV)/.test  ## all 2^32 inputs of every function; resumes; writes
 
 calibrate: $(VENV)/.test  ## how often a study is wrong, on data where the answer is known; resumes; writes docs/calibration.md
 	$(BIN)/python tools/calibrate.py $(ARGS)
+
+diagnose: $(VENV)/.test  ## faulty and sound trainings under ogive watch; resumes; writes docs/diagnosis.md
+	PYTHONPATH=tests $(BIN)/python -m diagnosis $(ARGS)
 
 mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 40 --only torch", ARGS="--changed"
 	$(BIN)/python tools/mutate.py $(ARGS)

@@ -94,20 +94,31 @@ def slower(view: View, factor: float = 3) -> str:
     """The line that lowers the learning rate."""
     rate, kind = view.watch.rate, view.watch.optimizer or "optimizer"
     if rate is None:
-        return 'for group in optimizer.param_groups: group["lr"] /= 3'
+        return f'for group in optimizer.param_groups: group["lr"] /= {factor:g}'
     return f"torch.optim.{kind}(…, lr={float(f'{rate / factor:.2g}'):g})  # was lr={rate:g}"
 
 
 def initialise(view: View, place: Place | None) -> str:
     """The line that sets weights by the activation's gain."""
-    functional = place is not None and place.activation is not None and place.style != "module"
-    named = f", activation={place.name!r}" if functional and place is not None else ""
+    hidden = [each for _, each in view.hidden() if not each.gate]
+    if place is None or place.activation is None:
+        place = hidden[0] if hidden else None
+    unseen = place is not None and not view.watch.beside(hidden)
+    named = f", activation={place.name!r}" if unseen and place is not None else ""
     return f"ogive.torch.init_(model{named})  # before training"
 
 
+LARGE, USUAL = 0.1, 0.01
+"""Parts of the weights that one step changes: too large, and as it often is."""
+
+
 def lower_rate(view: View) -> Cure:
-    """A tenth of the learning rate."""
-    return Cure(words="Lower the learning rate.", code=slower(view, 10))
+    """A tenth of the learning rate; less, by powers of ten, where a tenth of the first step would
+    still have been too large for the weights."""
+    steps = [block.update_ratio or 0.0 for block in view.watch.first_blocks.values()]
+    first = max(filter(math.isfinite, steps), default=0.0)
+    factor = 10 ** math.ceil(math.log10(first / USUAL)) if first > 10 * LARGE else 10
+    return Cure(words="Lower the learning rate.", code=slower(view, factor))
 
 
 def by_gain(view: View, place: Place | None) -> Cure:
@@ -115,7 +126,32 @@ def by_gain(view: View, place: Place | None) -> Cure:
     return Cure(words="Initialise by the activation's gain.", code=initialise(view, place))
 
 
+def zero_biases(place: Place | None) -> Cure:
+    """Biases hold units where they do nothing."""
+    return Cure(words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})")
+
+
+def normalise(place: Place | None) -> Cure:
+    """A norm after a layer."""
+    norm = "BatchNorm2d" if place is not None and place.kind == "Conv2d" else "BatchNorm1d"
+    units, layer = (place.units, place.layer) if place is not None else ("units", "the layer")
+    return Cure(
+        words="Normalise before the activation.", code=f"nn.{norm}({units})  # after {layer}"
+    )
+
+
+def sums(chain: list[Any]) -> bool:
+    """Whether the network adds branches up without a norm."""
+    return any((place.summed or place.residual) and not place.normed for _, place in chain)
+
+
+NORMALISED_BRANCHES = Cure(
+    words="Normalise before each branch, or scale branches by 1/sqrt(blocks).",
+    code="x = x + branch(norm(x))",
+)
+
 STANDARDISE = "x = (x - x_train.mean(0)) / (x_train.std(0) + 1e-8)"
+STANDARDISED = Cure(words="Standardise the data.", code=STANDARDISE)
 
 
 def raw_data(view: View) -> dict[str, float] | None:
@@ -142,34 +178,29 @@ def _dead(first: Memory, view: View, s: Suspicion) -> Told:
         "reaches them"
     )
     mean, spread = float(np.mean(units.mean)), float(np.mean(units.spread))
-    data = raw_data(view)
-    if at_start >= 0.5 * (s.share or 0):
-        if data is not None and place.source is None:
-            return (
-                f"{said}; they were so from the start: the data have mean {size(data['mean'])} "
-                f"and rms {size(data['rms'])}.", "data",
-                Cure(words="Standardise the data.", code=STANDARDISE),
-            )  # fmt: skip
-        if mean < -spread or spread < 1e-6:
-            return (
-                f"{said}; they were so from the start: pre-activations have mean {size(mean)} and "
-                f"standard deviation {size(spread)}, so that the biases hold them below 0.",
-                "initialisation",
-                Cure(
-                    words="Start the biases at 0.",
-                    code=f"nn.init.zeros_({attribute(place, '.bias')})",
-                ),
-            )  # fmt: skip
+    from_start = at_start >= 0.5 * (s.share or 0)
+    if (data := raw_data(view)) is not None and place.source is None:
+        since = (
+            "they were so from the start" if from_start else f"at the start it was {at_start:.0%}"
+        )
         return (
-            f"{said}; they were so from the start.", "initialisation",
-            by_gain(view, place),
+            f"{said}; {since}: the data have mean {size(data['mean'])} and rms "
+            f"{size(data['rms'])}.", "data", STANDARDISED,
         )  # fmt: skip
-    rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
-    return (
-        f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to where "
-        f"the slope is 0 (mean of z now {size(mean)}).", "training",
-        lower_rate(view),
-    )  # fmt: skip
+    if not from_start:
+        rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
+        return (
+            f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to "
+            f"where the slope is 0 (mean of z now {size(mean)}).", "training",
+            lower_rate(view),
+        )  # fmt: skip
+    if mean < -spread or spread < 1e-6:
+        return (
+            f"{said}; they were so from the start: pre-activations have mean {size(mean)} and "
+            f"standard deviation {size(spread)}, so that the biases hold them below 0.",
+            "initialisation", zero_biases(place),
+        )  # fmt: skip
+    return f"{said}; they were so from the start.", "initialisation", by_gain(view, place)
 
 
 def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
@@ -182,20 +213,27 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
     at_start = first.saturated.get(s.key, 0.0)
     k = s.evidence.get("mean square of z")
     data = raw_data(view)
-    if place.gate:
+    from_start = at_start >= 0.5 * (s.share or 0)
+    since = "from the start" if from_start else f"at the start {at_start:.0%}"
+    if place.source is None and data is not None:
         return (
-            f"{said}.", "training" if at_start < 0.5 * (s.share or 0) else "initialisation",
+            f"{said}, {since}: the data have rms {size(data['rms'])} and mean "
+            f"{size(data['mean'])}.", "data", STANDARDISED,
+        )  # fmt: skip
+    if place.gate and from_start:
+        return (
+            f"{said}, from the start.", "initialisation",
             Cure(
-                words="Lower the learning rate, or clip gradients.", code=slower(view)
+                words="Start from torch's own weights and biases.",
+                code=f"{attribute(place)}.reset_parameters()  # and nothing over them",
             ),
         )  # fmt: skip
-    if at_start >= 0.5 * (s.share or 0):
-        if place.source is None and data is not None:
-            return (
-                f"{said}, from the start: the data have rms {size(data['rms'])} and mean "
-                f"{size(data['mean'])}.", "data",
-                Cure(words="Standardise the data.", code=STANDARDISE),
-            )  # fmt: skip
+    if place.gate:
+        return (
+            f"{said}.", "training",
+            Cure(words="Lower the learning rate, or clip gradients.", code=slower(view)),
+        )  # fmt: skip
+    if from_start:
         return (
             f"{said}, from the start: pre-activations have mean square "
             f"{size(k if isinstance(k, float) else None)}, where about 1 is wanted.",
@@ -210,12 +248,25 @@ def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
 
 
 def _dormant(first: Memory, view: View, s: Suspicion) -> Told:
-    units = s.facts["units"]
-    return (
-        f"{s.share:.0%} of the {len(units.active)} units of {where(s.place)} put out at most 2.5 % "
-        "of the layer's mean: they add little.", "training",
-        Cure(words="Lower the learning rate, or use fewer units.", code=slower(view)),
-    )  # fmt: skip
+    units, place = s.facts["units"], s.place
+    assert place is not None
+    said = (
+        f"{s.share:.0%} of the {len(units.active)} units of {where(place)} put out at most 2.5 % "
+        "of the layer's mean: they add little"
+    )
+    at_start = first.dormant.get(s.key, 0.0)
+    if at_start < 0.5 * (s.share or 0):
+        return (
+            f"{said}; at the start it was {at_start:.0%}.", "training",
+            Cure(words="Lower the learning rate, or use fewer units.", code=slower(view)),
+        )  # fmt: skip
+    mean = float(np.mean(units.mean[units.dormant]))
+    if mean < -1:
+        return (
+            f"{said}, from the start: their pre-activations have mean {size(mean)}.",
+            "initialisation", zero_biases(place),
+        )  # fmt: skip
+    return f"{said}, from the start.", "initialisation", by_gain(view, place)
 
 
 # Depth.
@@ -231,17 +282,15 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     )
     names = [place.name for _, place in chain if place.name]
     name = max(set(names), key=names.count) if names else ""
-    if said is None:
-        return (
-            f"{sentence}, and the early layers do not learn.", "",
-            Cure(
-                words="Initialise by the activation's gain, or add normalisation.",
-                code=initialise(view, chain[0][1]),
-            ),
-        )  # fmt: skip
-    chi = 10 ** (2 * said / max(1, layers - 1))
-    sentence += f"; the weights and {name or 'the activations'} predict {size(10**said)}"
-    if math.log10(max(measured, 1e-300)) < said - 1 and said > -2:
+    chi = ""
+    if said is not None:
+        each = 10 ** (2 * said / max(1, layers - 1))
+        sentence += f"; the weights and {name or 'the activations'} predict {size(10**said)}"
+        chi = f"chi = {size(each)} per layer, "
+        stopped = math.log10(max(measured, 1e-300)) < said - 1 and said > -2
+    else:
+        stopped = first.measured is not None and first.measured > -1
+    if stopped:
         return (
             f"{sentence}: training, not depth, stopped it (see saturated or dead layers).",
             "training", lower_rate(view),
@@ -251,7 +300,7 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     if best ** ((layers - 1) / 2) < 1e-2:
         place = next(place for _, place in chain if place.name == name)
         return (
-            f"{sentence} (chi = {size(chi)} per layer, {size(best)} at best): no initialisation "
+            f"{sentence} ({chi or 'chi = '}{size(best)} at best): no initialisation "
             f"of a plain {name} network this deep holds gradients.", "activation",
             Cure(
                 words="Use an activation whose slope is near 1, with its gain.",
@@ -259,7 +308,7 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
             ),
         )  # fmt: skip
     return (
-        f"{sentence} (chi = {size(chi)} per layer, where 1 is wanted): the weights are too small.",
+        f"{sentence} ({chi or 'chi is below 1, '}where 1 is wanted): the weights are too small.",
         "initialisation",
         Cure(words=f"Initialise by the gain of {name}.", code=initialise(view, chain[0][1])),
     )  # fmt: skip
@@ -277,17 +326,17 @@ def _exploding(first: Memory, view: View, s: Suspicion) -> Told:
             f"{sentence}, and doubled from check to check.", "training",
             lower_rate(view),
         )  # fmt: skip
-    start = first.ratio
-    if said is not None and said > 1 and (start is None or start > 1):
-        return (
-            f"{sentence}; the weights predict {size(10**said)}: they are too large from the start.",
-            "initialisation",
-            by_gain(view, chain[0][1]),
-        )  # fmt: skip
+    start = first.ratio if first.ratio is not None else first.measured
     if start is not None and start <= 1:
+        return f"{sentence}; at the start it was {size(10**start)}.", "training", lower_rate(view)
+    if said is not None and said > 1:
+        sentence += f"; the weights predict {size(10**said)}"
+    if start is not None and sums(chain):
+        return f"{sentence}: sums of branches grow.", "structure", NORMALISED_BRANCHES
+    if start is not None:
         return (
-            f"{sentence}; at the start the weights predicted {size(10**start)}.", "training",
-            lower_rate(view),
+            f"{sentence}: weights are too large from the start.", "initialisation",
+            by_gain(view, chain[0][1]),
         )  # fmt: skip
     return (
         f"{sentence}.", "",
@@ -303,25 +352,16 @@ def _drift(first: Memory, view: View, s: Suspicion) -> Told:
     grows = "grows" if ratio > 1 else "shrinks"
     at = s.evidence["at"]
     chain = s.facts["chain"]
-    place = s.place
-    residual = place is not None and place.residual
     sentence = (
         f"The mean square of pre-activations {grows} from "
         f"{size(_value(s, 'K of the first hidden layer'))} to {size(_value(s, 'K of the last'))} "
         f"over the hidden layers, most at {at or 'the model'}."
     )
-    if residual:
-        return (
-            sentence, "structure",
-            Cure(
-                words="Normalise before each branch, or scale branches by 1/sqrt(blocks).",
-                code="x = x + branch(norm(x))",
-            ),
-        )  # fmt: skip
-    return (
-        sentence, "initialisation",
-        by_gain(view, chain[0][1] if chain else place),
-    )  # fmt: skip
+    if sums(chain):
+        return sentence, "structure", NORMALISED_BRANCHES
+    if first.apart is not None and first.apart < 10:
+        return f"{sentence[:-1]}; at the start not.", "training", lower_rate(view)
+    return sentence, "initialisation", by_gain(view, chain[0][1] if chain else s.place)
 
 
 def _value(s: Suspicion, name: str) -> float | None:
@@ -339,8 +379,7 @@ def _centre(first: Memory, view: View, s: Suspicion) -> Told:
     if cosine is not None and cosine > 0.9:
         return (
             f"{sentence}; the data's own is {size(cosine)} (mean {size(seen['mean'])}, rms "
-            f"{size(seen['rms'])}).", "data",
-            Cure(words="Standardise the data.", code=STANDARDISE),
+            f"{size(seen['rms'])}).", "data", STANDARDISED,
         )  # fmt: skip
     name = place.name if place is not None else ""
     own = moments_at(name, (), 1.0) if name else None
@@ -353,11 +392,7 @@ def _centre(first: Memory, view: View, s: Suspicion) -> Told:
         )  # fmt: skip
     return (
         f"{sentence}.", "",
-        Cure(
-            words="Normalise before the activation.",
-            code=f"nn.BatchNorm1d({place.units if place else 'units'})  # after "
-            f"{place.layer if place else 'the layer'}",
-        ),
+        normalise(place),
     )  # fmt: skip
 
 
@@ -494,12 +529,14 @@ def _confident(first: Memory, view: View, s: Suspicion) -> Told:
             "exponentials lose their digits.", "training",
             Cure(words="Compute the loss in float32.", code="loss = criterion(z.float(), y)"),
         )  # fmt: skip
+    from_start = first.surer is not None and first.surer >= 0.2
     return (
         f"The network is surer than right on the training batches: confidence "
         f"{size(_value(s, 'mean confidence'))}, accuracy {size(_value(s, 'accuracy'))} "
-        f"(calibration error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))}).",
-        "training",
-        Cure(
+        f"(calibration error {size(s.measured)}; logits up to {size(_value(s, 'largest logit'))})"
+        + (", as it was before it had learnt anything." if from_start else "."),
+        "initialisation" if from_start else "training",
+        by_gain(view, s.place) if from_start else Cure(
             words="Smooth the labels, or lower the learning rate.",
             code="nn.CrossEntropyLoss(label_smoothing=0.1)",
         ),
@@ -511,6 +548,11 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
     before = _value(s, "largest value before")
     large = f"; the largest value before it was {size(before)}" if before is not None else ""
     stage = e.get("stage", "")
+    if stage == "forward" and view.step == 0 and s.place is not None:
+        return (
+            f"The loss is not finite before the first step: values grow from layer to layer until "
+            f"they overflow in {where(s.place)}{large}.", "initialisation", normalise(s.place),
+        )  # fmt: skip
     told: dict[Any, Told] = {
         "weights": (
             f"The loss is not finite since step {view.step}: weights of {where(s.place)} are not "
@@ -524,6 +566,10 @@ def _nan(first: Memory, view: View, s: Suspicion) -> Told:
         "forward": (
             f"The loss is not finite: the first such value comes out of {where(s.place)}{large}.",
             "training", lower_rate(view),
+        ),
+        "values": (
+            f"The loss is not finite since step {view.step}: the model's output is too large for "
+            f"it{large}.", "training", lower_rate(view),
         ),
         "loss": (
             "The loss is not finite although the model's output is"

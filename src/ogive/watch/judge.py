@@ -52,7 +52,7 @@ DEEP = 3
 ORDER = [
     "wrong_head/one_unit_softmax", "wrong_head/softmax_twice", "wrong_head/probs_as_logits",
     "wrong_head/target_range", "dead_unit", "saturated_unit", "exploding_gradient",
-    "vanishing_gradient", "nan", "magnitude_drift", "over_confidence", "not_centred",
+    "vanishing_gradient", "magnitude_drift", "nan", "over_confidence", "not_centred",
     "dormant_unit", "missing_activation",
 ]  # fmt: skip
 """Causes before their consequences: which of equally severe findings comes first."""
@@ -145,8 +145,8 @@ class Finder:
         """Training has overflowed: what the last check before met is confirmed by that."""
         told = []
         for (fault, key), each in (self.checks[-1] if self.checks else {}).items():
-            if fault in ("exploding_gradient", "magnitude_drift"):
-                worst = level(fault, max(each.measured or 0.0, 1 / max(each.measured or 1, 1e-300)))
+            if fault in ("exploding_gradient", "magnitude_drift") and (each.measured or 0.0) > 1:
+                worst = level(fault, each.measured or 0.0)
                 told += self._confirm(view, (fault, key), replace(each, severity=worst or "warn"))
         return told
 
@@ -186,6 +186,8 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
         key=lambda f: (
             not f.active, f.severity != "error",
             f.severity == "warn" and f.fault in HARMLESS and (f.share or 0.0) < 0.5,
+            # Sizes that drifted in training drifted for a reason, which comes first.
+            f.fault == "magnitude_drift" and f.cause == "training",
             ORDER.index(f.fault), -(f.share or 0.0), f.since_step,
         ),
     )  # fmt: skip
@@ -217,8 +219,8 @@ def _units(finder: Finder, view: View) -> Iterator[Suspicion]:
             continue
         if key not in finder.first.dead:
             first = units_of(place, view.watch.blocks[key][0])
-            finder.first.dead[key] = first.share("dead") if first else 0.0
-            finder.first.saturated[key] = first.share("saturated") if first else 0.0
+            for name in ("dead", "saturated", "dormant"):
+                getattr(finder.first, name)[key] = first.share(name) if first else 0.0
         _look_closer(finder, view, key, place)
         if not window.whole and not (view.final and block.batches >= SHORT):
             continue
@@ -254,7 +256,8 @@ def _look_closer(finder: Finder, view: View, key: Key, place: Place) -> None:
 
 def _units_hurt(view: View, fault: str, share: float) -> bool:
     if fault == "dead_unit":
-        return share >= 1 or view.stalls(0.8)
+        # Where nothing goes round a dead layer, the network is constant.
+        return view.stalls(0.8) or (share >= 1 and (view.skill is None or view.skill < 0.1))
     if fault == "saturated_unit":
         return view.stalls(0.5)
     return view.stalls(0.2)
@@ -302,6 +305,8 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
     said = predicted_log_ratio(view, chain)
     if finder.judged == 0:
         finder.first.ratio = said
+        if 0 < g_first < math.inf and 0 < g_last < math.inf and not _dead_layer(view):
+            finder.first.measured = math.log10(g_first / g_last)
     # A dead layer stops gradients, but not where depth had stopped them from the start.
     blocked = _dead_layer(view) and not finder.first.vanishes
     if g_last > 0 and math.isfinite(g_last) and math.isfinite(g_first):
@@ -309,7 +314,7 @@ def _depth(finder: Finder, view: View) -> Iterator[Suspicion]:
         yield from _vanishing(finder, view, chain, ratio, said, blocked)
         yield from _exploding(finder, view, chain, ratio, said)
         finder.first_gradients.append(g_first)
-    yield from _drift(view)
+    yield from _drift(finder, view)
 
 
 def _dead_layer(view: View) -> bool:
@@ -368,7 +373,7 @@ def _exploding(
     )  # fmt: skip
 
 
-def _drift(view: View) -> Iterator[Suspicion]:
+def _drift(finder: Finder, view: View) -> Iterator[Suspicion]:
     sizes = []
     for key, place in view.hidden():
         block = view.latest[key]
@@ -382,6 +387,8 @@ def _drift(view: View) -> Iterator[Suspicion]:
     if ratio <= 0:
         return
     apart = max(ratio, 1 / ratio)
+    if finder.judged == 0:
+        finder.first.apart = apart
     severity = level("magnitude_drift", apart)
     if severity is None or (view.skill or 0.0) >= 0.8:
         return  # learnt, not drifted
@@ -604,6 +611,8 @@ def _confidence(finder: Finder, view: View) -> Iterator[Suspicion]:
                 facts={"why": "format"},
             )  # fmt: skip
             continue
+        if stats.confidence is not None and finder.first.surer is None:
+            finder.first.surer = float((stats.confidence - stats.correct).mean())
         if stats.confidence is None or len(stats.confidence) < 500 or head.softmax == "softmax":
             continue
         error, above = calibration(stats.confidence, stats.correct)

@@ -370,7 +370,7 @@ class ModelWatch(Owner, Training):
         if not self._stack:
             return "", False
         path, module = self._stack[-1]
-        return path, not any(True for _ in module.children()) and not any(
+        return path, not _children(module) and not any(
             True for each in module.parameters(recurse=False) if each.dim() > 1
         )
 
@@ -614,6 +614,9 @@ class ModelWatch(Owner, Training):
             place.clear()
         for at, (place, _) in enumerate(self.input_stats[:4]):
             rows = numbers["input", at]
+            rows = rows[np.isfinite(rows).all(axis=1)]
+            if not len(rows):
+                continue
             size = np.linalg.norm(rows, axis=1, keepdims=True)
             unit = rows / np.maximum(size, 1e-30)
             count = len(unit)
@@ -670,6 +673,18 @@ class ModelWatch(Owner, Training):
         rows = max(1.0, block.rows / max(1, block.batches))
         batches = max(WINDOW_BATCHES, math.ceil(WINDOW_SAMPLES / rows))
         self.close_look = max(self.close_look, min(CLOSE, batches + BLOCK))
+
+    def beside(self, places: list[Place]) -> bool:
+        """Whether each activation is a module registered right after its layer: where
+        `ogive.torch.init_` finds it by itself."""
+        leaves = [path for path, each in self.module.named_modules() if not _children(each)]
+        order = {path: at for at, path in enumerate(leaves)}
+        weighted = {each.layer for each in places}
+        for each in places:
+            layer, activation = order.get(each.layer, -1), order.get(each.path, -1)
+            if not 0 <= layer < activation or weighted & {*leaves[layer + 1 : activation]}:
+                return False
+        return True
 
     # Records.
 
@@ -753,6 +768,10 @@ PLAIN = {nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.BatchNorm1d, nn.BatchNor
 
 def _plain(module: nn.Module) -> bool:
     return type(module) in PLAIN and not module._forward_pre_hooks
+
+
+def _children(module: nn.Module) -> bool:
+    return any(True for _ in module.children())
 
 
 def _number(value: Any) -> float | None:

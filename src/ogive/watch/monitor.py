@@ -468,6 +468,8 @@ class Monitor:
             if path is not None:
                 stage, place = "forward", by_layer.get(path)
                 evidence["module"] = path
+        if stage == "loss" and any(head.loss.takes == "values" for head in watch.heads.values()):
+            stage = "values"
         evidence["stage"] = stage
         return Suspicion("nan", "nan", place, "error", certain=True, evidence=evidence)
 

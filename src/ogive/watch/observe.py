@@ -66,6 +66,8 @@ class Info:
     """Path of the softmax's module, where it is one."""
     residual: bool = False
     normed: bool = False
+    summed: bool = False
+    """Outputs of several layers were added up."""
 
 
 class Observer(TorchFunctionMode):
@@ -212,7 +214,8 @@ class Observer(TorchFunctionMode):
         many = len(known) > 1
         info = replace(last, linear=last.linear and (scaled or bias), activated=None,
                        softmax=last.softmax if scaled and "pow" not in name else "",
-                       residual=last.residual or many)  # fmt: skip
+                       residual=last.residual or many,
+                       summed=last.summed or (many and "add" in name))  # fmt: skip
 
         def after(result: Any) -> None:
             for each in result if isinstance(result, tuple) else (result,):
@@ -248,6 +251,7 @@ class Observer(TorchFunctionMode):
                 info.activated.consumed = True
             place.source = info.activated or info.place
             place.direct = info.activated is not None
+            place.summed = info.summed and not info.normed
             grouped = convolved and _groups(args, kwargs) > 1
             if info.linear and not grouped and self.phase is FORWARD:
                 self.owner.linear_pair(info.place, place)
@@ -299,6 +303,7 @@ class Observer(TorchFunctionMode):
         if info.place is not None:
             place.fan_in, place.weight = info.place.fan_in, info.place.weight
             place.source, place.direct = info.place.source, info.place.direct
+            place.summed = info.place.summed
             info.place.consumed = True
             self.owner.activated(info.place)
         if self.phase is FORWARD:

@@ -58,6 +58,8 @@ class Place:
     """A sum stands between the layer and the activation."""
     normed: bool = False
     """A normalisation does."""
+    summed: bool = False
+    """It takes a sum of several layers' outputs, with no normalisation after it."""
     by_hand: bool = False
     """It is a factor of an activation that is written out, x times f(x)."""
     gate: str = ""

@@ -53,6 +53,7 @@ class Training(Protocol):
     def window(self, key: Key) -> Window: ...
     def recent_units(self, key: Key) -> Units | None: ...
     def look_closer(self, place: Place) -> None: ...
+    def beside(self, places: list[Place]) -> bool: ...
 
 
 class Memory:
@@ -60,15 +61,25 @@ class Memory:
 
     def __init__(self) -> None:
         self.dead: dict[Key, float] = {}
-        """Share of dead units."""
+        """Share of dead units; the next two are of the other kinds."""
         self.saturated: dict[Key, float] = {}
+        self.dormant: dict[Key, float] = {}
         self.ratio: float | None = None
         """log10 of |dL/dz|, first layer over last, as the first weights predict it."""
+        self.measured: float | None = None
+        """The same ratio, measured in the first step; None where a layer was dead already."""
+        self.apart: float | None = None
+        """K of the first hidden layer and of the last, the larger over the smaller."""
+        self.surer: float | None = None
+        """Mean confidence of the first batch, minus accuracy."""
 
     @property
     def vanishes(self) -> bool:
-        """Whether the first weights predict that gradients vanish."""
-        return self.ratio is not None and self.ratio <= -2
+        """Whether gradients vanished from the start: as the first weights predict it, or as it was
+        measured where they do not tell."""
+        if self.ratio is not None:
+            return self.ratio <= -2
+        return self.measured is not None and self.measured <= -2
 
 
 @dataclass

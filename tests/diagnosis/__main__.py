@@ -1,0 +1,99 @@
+"""Run the benchmark, and write docs/diagnosis.md and docs/diagnosis.json.
+
+    python -m diagnosis [--only REGEX] [--kinds planted,sound] [--print]     # PYTHONPATH=tests
+
+Finished trainings are lines of results/diagnosis.jsonl; one that the same code has made before is
+not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from .ladders import LADDERS, UNSEEN
+from .plan import Plan
+from .planted import PLANTED
+from .rows import ROOT, Row, code_digest, key_of, read, run, write
+from .sound import SOUND
+
+KEPT = ROOT / "results/diagnosis.jsonl"
+
+
+def work() -> Iterator[tuple[str, Plan, str]]:
+    """Every training: its kind, its plan, its strength on a ladder."""
+    for plan in PLANTED:
+        yield "twin", plan.twin, ""
+        yield "planted", plan, ""
+    for plan in SOUND:
+        yield "sound", plan, ""
+    for ladder in LADDERS:
+        for strength, plan in ladder.rungs:
+            yield "ladder", plan, f"{strength:g}"
+    for plan, _ in UNSEEN:
+        yield "twin", plan.twin, ""
+        yield "unseen", plan, ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--kinds", default="")
+    parser.add_argument("--print", action="store_true", help="write no documents")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    KEPT.parent.mkdir(exist_ok=True)
+    code = code_digest()
+    known = {
+        row.key: row
+        for row in (read(KEPT.read_text().splitlines()) if KEPT.exists() else [])
+        if row.extra.get("code") == code
+    }
+    rows: list[Row] = []
+    scores: dict[str, float] = {}
+    for kind, plan, strength in work():
+        name = plan.name.removesuffix(", sound")
+        if not re.search(options.only, name):
+            continue
+        if options.kinds and kind not in options.kinds.split(",") and kind != "twin":
+            continue
+        key = key_of(plan, kind)
+        row = known.get(key)
+        if row is None:
+            row = run(plan, kind, scores.get(name), cure=kind == "planted")
+            row = replace(row, key=key, strength=strength, extra={"code": code})
+            with KEPT.open("a") as file:
+                print(write(row), file=file)
+            print(line(row), flush=True)
+        if kind == "twin":
+            scores[name] = row.score
+        rows.append(row)
+    if not (options.print or options.only or options.kinds):
+        from .tables import publish
+
+        publish(rows)
+
+
+def line(row: Row) -> str:
+    """For the terminal."""
+    mark = {True: "ok", False: "--"}[row.named if row.fault else not row.errors]
+    told = ", ".join(
+        f"{f.severity[0]}:{f.fault}@{f.layer}{'' if f.true else ' UNTRUE'}" for f in row.findings
+    )
+    rest = f" twin {row.twin:.2f}" if row.twin is not None else ""
+    rest += f" cured {row.cured:.2f}" if row.cured is not None else ""
+    labels = ", ".join(f"{key}={value:.3g}" for key, value in row.labels.items())
+    return (
+        f"{mark} {row.kind:8} {row.name[:44]:44} {row.fault:28} {row.score:5.2f}{rest}"
+        f"{'' if row.same else ' NOT THE SAME BITS'} {row.seconds:.1f}s\n"
+        f"      labels {labels}\n      watch  {told}\n      rules  {row.rules}\n      cure   {row.cure}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
