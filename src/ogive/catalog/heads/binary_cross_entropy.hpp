@@ -108,7 +108,6 @@ struct binary_cross_entropy {
   private:
     OGIVE_INLINE void loss_of(floats linear, float_pair tail, floats is_1, std::ptrdiff_t j,
                               double *to) const {
-      using rows_of_floats::doubles;
       using rows_of_floats::half_of;
 #pragma GCC unroll 2
       for (int k = 0; k < 2; ++k) {

@@ -36,36 +36,40 @@ struct cross_entropy {
            options[temperature_option] == 1;
   }
 
-  // One label and no other option, in float lanes. Of S = e_t + rest only the rest is summed, so
+  // One label and no other option, in lanes. Of S = e_t + rest only the rest is summed, so
   // that loss = log1p(rest/e_t) and 1 - p_t = rest/S keep their digits in a confident row.
-  template <class M>
-  static bool float_loss(long_row &r, const float *z, std::ptrdiff_t n, std::ptrdiff_t target,
-                         double weight, double factor, double &loss, float *dz) {
-    if (!(dz == nullptr ? r.prepare<false>(z, n, target) : r.prepare<true>(z, n, target)))
+  template <class M, class Row>
+  static bool lane_loss(Row &r, const typename Row::real *z, std::ptrdiff_t n,
+                        std::ptrdiff_t target, double weight, double factor, double &loss,
+                        typename Row::real *dz) {
+    if (!(dz == nullptr ? r.template prepare<false>(z, n, target)
+                        : r.template prepare<true>(z, n, target)))
       return false;
     const double rest = r.sum(), own = r.power(target), sum = own + rest;
     if (!(rest >= r.least_sum() && sum < infinity && weight > 0)) return false;
     const double by = weight * factor;
     if (!(by >= 0x1p-60 && by <= 0x1p60)) return false;
-    const double one = weight * (own >= sum / 4 ? row_math::log1p(rest / own)
-                                                : logarithm(sum) - r.log_power(target));
+    const double one = weight * r.surprisal(target, own);
     if (dz != nullptr &&
-        !r.powers<M>(by / sum, dz, target, static_cast<float>(0 - rest / sum * by)))
+        !r.template powers<M>(by / sum, dz, target,
+                              static_cast<typename Row::real>(0 - rest / sum * by)))
       return false;
     loss = one;
     return true;
   }
 
-  static unsigned short_losses(short_rows &some, const std::int32_t *label, const double *weight,
+  template <class Rows>
+  static unsigned short_losses(Rows &some, const std::int32_t *label, const double *weight,
                                const double *factor, double *loss, bool graded) {
-    const unsigned taken = graded ? some.prepare<true>(label) : some.prepare<false>(label);
-    double scaled[lanes];
-    alignas(64) float instead[lanes];
-    for (int k = 0; k < lanes; ++k) {
+    const unsigned taken =
+        graded ? some.template prepare<true>(label) : some.template prepare<false>(label);
+    double scaled[Rows::width];
+    alignas(64) typename Rows::real instead[Rows::width];
+    for (int k = 0; k < Rows::width; ++k) {
       const double sum = some.own[k] + some.sum[k];
       loss[k] = weight[k] * row_math::log1p(some.sum[k] / some.own[k]);
       scaled[k] = factor[k] / sum;
-      instead[k] = static_cast<float>(0 - some.sum[k] / sum * factor[k]);
+      instead[k] = static_cast<typename Rows::real>(0 - some.sum[k] / sum * factor[k]);
     }
     if (graded) some.powers(scaled, label, instead);
     return taken;

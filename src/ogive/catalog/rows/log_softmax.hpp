@@ -17,7 +17,7 @@ struct log_softmax {
   // Next to 0, at a class that has more than half, log S is needed relative to itself: from the
   // rest.
   template <class M>
-  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
+  static bool lane_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
     if (!r.prepare<false>(x, n)) return false;
     const std::ptrdiff_t k = r.likeliest();
     double origin = r.origin(), log_sum = r.log_sum();
@@ -31,12 +31,24 @@ struct log_softmax {
     return true;
   }
 
-  static unsigned short_value(short_rows &some) {
-    alignas(64) std::int32_t likeliest[lanes];
+  // In doubles a difference to the likeliest class is rounded, and so is the result.
+  template <class M>
+  static bool lane_value(long_double_row &r, const double *x, std::ptrdiff_t n, double *y) {
+    const std::ptrdiff_t k = first_of(x, n, largest_of(x, n));
+    if (!r.prepare<false>(x, n, k)) return false;
+    const double origin = x[k], log_sum = r.surprisal(k, r.power(k));
+#pragma GCC ivdep
+    for (std::ptrdiff_t i = 0; i < n; ++i) y[i] = (x[i] - origin) - log_sum;
+    return true;
+  }
+
+  template <class Rows>
+  static unsigned short_value(Rows &some) {
+    alignas(64) std::int32_t likeliest[Rows::width];
     some.find_likeliest(likeliest);
-    const unsigned taken = some.prepare<false>(likeliest);
-    double log_sum[lanes];
-    for (int k = 0; k < lanes; ++k) log_sum[k] = row_math::log1p(some.sum[k] / some.own[k]);
+    const unsigned taken = some.template prepare<false>(likeliest);
+    double log_sum[Rows::width];
+    for (int k = 0; k < Rows::width; ++k) log_sum[k] = row_math::log1p(some.sum[k] / some.own[k]);
     some.differences(likeliest, log_sum);
     return taken;
   }
@@ -60,8 +72,8 @@ struct log_softmax {
   // In floats: e^y as one (1 + rest) times the sum, from a pair of floats, taken from dy as a pair.
   // Where that cancels, and where dy is not large against what the smallest powers give, the
   // element goes to double. False where the sum is out of proportion.
-  static bool float_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
-                                         double temperature, float *dx) {
+  static bool lane_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
+                                        double temperature, float *dx) {
     using namespace rows_of_floats;
     doubles sum[vectors][2] = {};
     std::ptrdiff_t i = 0;
@@ -91,7 +103,38 @@ struct log_softmax {
     return true;
   }
 
-  // The same of rows side by side; those with an element that goes to double it leaves.
+  // The same in doubles, where the share of the sum is not rounded.
+  static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
+                                        double temperature, double *dx) {
+    const pair all = over_unit(sum_of(dy, n));
+    if (magnitude(temperature) != 1 || !(magnitude(all.high) < infinity)) return false;
+    const doubles high = all.high - doubles{}, low = all.low - doubles{};
+    const auto result = [&](doubles d, doubles x) OGIVE_INLINE_LAMBDA {
+      return without_share(d, x, high, low) * temperature;
+    };
+    std::ptrdiff_t i = 0;
+    for (; i + double_lanes <= n; i += double_lanes)
+      store(result(load(dy + i), load(y + i)), dx + i);
+    if (i < n) store_some(result(load_some(dy + i, n - i), load_some(y + i, n - i)), n - i, dx + i);
+    return true;
+  }
+  static unsigned short_backward_from_output(short_double_rows &y, const short_double_rows &dy,
+                                             double by) {
+    double_column_sum sum;
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) sum.add(dy.column(c));
+    const doubles all = sum.total();
+    doubles high, low;
+    for (int k = 0; k < double_lanes; ++k) {
+      const pair share = over_unit(all[k]);
+      high[k] = share.high;
+      low[k] = share.low;
+    }
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
+      y.set_column(c, without_share(dy.column(c), y.column(c), high, low) * by);
+    return y.rows_in(magnitude(all) < infinity);
+  }
+
+  // The same of rows of floats side by side; those with an element that goes to double it leaves.
   static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     doubles sum[2] = {};
@@ -131,6 +174,10 @@ private:
     const floats result = t.high + (t.low - p_low);
     lost = (magnitude(result) < greatest(magnitude(p) * 0.3f, least_dy)) | (y > all(end));
     return result;
+  }
+  OGIVE_INLINE static doubles without_share(doubles dy, doubles y, doubles high, doubles low) {
+    const doubles e = -any_power_of(y);
+    return fma(e, low, fma(e, high, dy));
   }
   [[gnu::noinline]] static floats mended(floats dy, floats y, floats result, mask which,
                                          double all_dy) {

@@ -11,38 +11,43 @@ struct logsumexp {
 
   static void value(const row &r, double *y) { y[0] = r.masked_out ? -infinity : r.log_sum_exp(); }
 
-  // Near 0 it has no more digits than log S, and needs them of a double.
-  template <class M>
-  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
-    if (!r.prepare<false>(x, n)) return false;
-    const double all = r.origin() + r.log_sum();
-    if (magnitude(all) < 0.5) return false;
-    y[0] = static_cast<float>(all);
+  // Near 0 it has no more digits than log S, and they need the double form.
+  template <class M, class Row>
+  static bool lane_value(Row &r, const typename Row::real *x, std::ptrdiff_t n,
+                         typename Row::real *y) {
+    if (!r.template prepare<false>(x, n)) return false;
+    const double all = r.log_sum_exp();
+    if (magnitude(all) < Row::least_log) return false;
+    y[0] = static_cast<typename Row::real>(all);
     return true;
   }
 
-  static unsigned short_value(short_rows &some) {
-    unsigned taken = some.prepare<false>(nullptr);
-    double result[lanes];
-    for (int k = 0; k < lanes; ++k) result[k] = logarithm(some.sum[k]);
-    for (int k = 0; k < lanes; ++k) taken &= ~(unsigned{magnitude(result[k]) < 0.5} << k);
+  template <class Rows>
+  static unsigned short_value(Rows &some) {
+    unsigned taken = some.template prepare<false>(nullptr);
+    double result[Rows::width];
+    for (int k = 0; k < Rows::width; ++k) result[k] = logarithm(some.sum[k] * Rows::scale);
+    for (int k = 0; k < Rows::width; ++k)
+      taken &= ~(unsigned{magnitude(result[k]) < Rows::least_log} << k);
     some.reduce_to(result);
     return taken;
   }
 
-  template <class M>
-  static bool float_backward(long_row &r, const float *x, std::ptrdiff_t n, float dy, float *dx) {
+  template <class M, class Row>
+  static bool lane_backward(Row &r, const typename Row::real *x, std::ptrdiff_t n,
+                            typename Row::real dy, typename Row::real *dx) {
     const double size = magnitude(static_cast<double>(dy));
-    return size >= 0x1p-60 && size <= 0x1p60 && r.prepare<true>(x, n) &&
-           r.powers<M>(static_cast<double>(dy) / r.sum(), dx);
+    return size >= 0x1p-60 && size <= 0x1p60 && r.template prepare<true>(x, n) &&
+           r.template powers<M>(static_cast<double>(dy) / r.sum(), dx);
   }
-  static unsigned short_backward(short_rows &some, const float *dy) {
-    unsigned taken = some.prepare<true>(nullptr);
-    double factor[lanes];
-    for (int k = 0; k < lanes; ++k) {
+  template <class Rows>
+  static unsigned short_backward(Rows &some, const typename Rows::real *dy) {
+    unsigned taken = some.template prepare<true>(nullptr);
+    double factor[Rows::width];
+    for (int k = 0; k < Rows::width; ++k) {
       factor[k] = static_cast<double>(dy[k]) / some.sum[k];
-      const float size = __builtin_fabsf(dy[k]);
-      taken &= ~(unsigned{!(size >= 0x1p-30f && size <= 0x1p30f)} << k);
+      const double size = magnitude(static_cast<double>(dy[k]));
+      taken &= ~(unsigned{!(size >= 0x1p-30 && size <= 0x1p30)} << k);
     }
     some.powers(factor, nullptr, nullptr);
     return taken;

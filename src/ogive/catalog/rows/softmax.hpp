@@ -13,21 +13,18 @@ struct softmax {
     for (std::ptrdiff_t i = 0; i < r.n; ++i) y[i] = r.probability(i);
   }
 
-  static unsigned short_value(short_rows &some) {
-    const unsigned taken = some.prepare<true>(nullptr);
-    double factor[lanes];
-    for (int k = 0; k < 2; ++k) {
-      rows_of_floats::doubles sum;
-      __builtin_memcpy(&sum, some.sum + k * (lanes / 2), sizeof sum);
-      sum = 1 / sum;
-      __builtin_memcpy(factor + k * (lanes / 2), &sum, sizeof sum);
-    }
+  template <class Rows>
+  static unsigned short_value(Rows &some) {
+    const unsigned taken = some.template prepare<true>(nullptr);
+    double factor[Rows::width];
+    for (int k = 0; k < Rows::width; k += double_lanes) store(1 / load(some.sum + k), factor + k);
     some.powers(factor, nullptr, nullptr);
     return taken;
   }
-  template <class M>
-  static bool float_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
-    return r.prepare<true>(x, n) && r.powers<M>(1 / r.sum(), y);
+  template <class M, class Row>
+  static bool lane_value(Row &r, const typename Row::real *x, std::ptrdiff_t n,
+                         typename Row::real *y) {
+    return r.template prepare<true>(x, n) && r.template powers<M>(1 / r.sum(), y);
   }
 
   static void backward(const row &r, const double *dy, double *dx) {
@@ -36,16 +33,14 @@ struct softmax {
 
   static void backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
                                    double *dx) {
-    std::ptrdiff_t k = 0;
-    for (std::ptrdiff_t i = 1; i < n; ++i) k = y[i] > y[k] ? i : k;
-    contract(n, k, dy, dx, [&](std::ptrdiff_t i) { return y[i]; });
+    contract(n, first_of(y, n, largest_of(y, n)), dy, dx, [&](std::ptrdiff_t i) { return y[i]; });
   }
 
   // The same as below, on floats as they are read. The likeliest class is looked for block by
   // block, while the block is near; where a later block has a likelier one, what is summed so far
   // takes the change of origin by the sum of its probabilities.
-  static bool float_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
-                                         double temperature, float *dx) {
+  static bool lane_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
+                                        double temperature, float *dx) {
     using namespace rows_of_floats;
     constexpr std::ptrdiff_t near = 2048;
     double origin = 0, shift = 0, probability = 0;
@@ -118,7 +113,40 @@ struct softmax {
     return true;
   }
 
-  // The same of rows side by side, where neither addend is lost to rounding in its pair of floats.
+  // The same on doubles as they lie.
+  static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
+                                        double temperature, double *dx) {
+    const double origin = dy[first_of(y, n, largest_of(y, n))];
+    alignas(64) double terms[block_size];
+    ordered_sum sum;
+    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
+      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
+      for (std::ptrdiff_t j = 0; j < count; ++j)
+        terms[j] = y[begin + j] * (dy[begin + j] - origin);
+      sum.add(terms, count);
+    }
+    const double shift = sum.total();
+    if (!(magnitude(shift) < infinity)) return false;
+#pragma GCC ivdep
+    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = y[j] * ((dy[j] - origin) - shift);
+    for (std::ptrdiff_t j = 0; j < n && temperature != 1; ++j) dx[j] /= temperature;
+    return true;
+  }
+  static unsigned short_backward_from_output(short_double_rows &y, const short_double_rows &dy,
+                                             double by) {
+    alignas(64) std::int32_t likeliest[short_double_rows::width];
+    y.find_likeliest(likeliest);
+    const doubles origin = dy.at_labels(likeliest);
+    double_column_sum sum;
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
+      sum.add(y.column(c) * (dy.column(c) - origin));
+    const doubles shift = sum.total();
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
+      y.set_column(c, y.column(c) * ((dy.column(c) - origin) - shift) * by);
+    return y.rows_in(magnitude(shift) < infinity);
+  }
+
+  // The same of rows of floats side by side, where neither addend is lost to rounding in its pair of floats.
   static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     alignas(64) std::int32_t likeliest[lanes];

@@ -65,7 +65,7 @@ OGIVE_FLATTEN void block_of_losses(const element_terms &terms) {
 // Into a buffer in any case: a kernel fills up its last vector.
 template <class T>
 void read_floats(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *to) {
-  const float *const floats = floats_of<T>(from, step, n, false, to);
+  const float *const floats = lanes_from<T>(from, step, n, false, to);
   if (floats != to) __builtin_memcpy(to, floats, static_cast<std::size_t>(n) * sizeof(float));
 }
 
@@ -138,7 +138,7 @@ bool element_losses(char **args, const work &todo, const std::ptrdiff_t *steps) 
           read_floats<T>(at(1), core[1], n, floats.t);
           if (floats.run(n, to_gradient != nullptr) && !curved) {
             write_row<double>(floats.loss, n, at(loss_at), core[loss_at]);
-            if (to_gradient) write_floats<T>(floats.gradient, n, to_gradient, core[gradient_at]);
+            if (to_gradient) write_lanes<T>(floats.gradient, n, to_gradient, core[gradient_at]);
             continue;
           }
         }

@@ -29,6 +29,7 @@
 
 #include "math/elementary.hpp"
 #include "math/sums.hpp"
+#include "simd/doubles.hpp"
 #include "simd/float_math.hpp"
 #include "simd/formats.hpp"
 
@@ -49,7 +50,6 @@ alignas(64) constexpr std::int32_t first_lanes[16] = {-1, -1, -1, -1, -1, -1, -1
 #endif
 
 // Half of a vector of floats, as doubles.
-typedef double doubles __attribute__((vector_size(4 * lanes)));
 OGIVE_INLINE doubles half_of(floats x, int upper) {
 #if defined(__AVX512F__)
   return doubles(_mm512_cvtps_pd(upper ? _mm512_extractf32x8_ps(__m512(x), 1)
@@ -326,6 +326,9 @@ inline std::ptrdiff_t first_position(const float *x, std::ptrdiff_t n, float val
 // reads, writes, or adds up the end of a row.
 class long_row {
 public:
+  using real = float;
+  // A logarithm of a sum that is smaller needs the digits of a double.
+  static constexpr double least_log = 0.5;
   // Room for two rows of `room_for(n)` floats.
   long_row(float *room, bool streaming) : room_(room), streaming_(streaming) {}
   ~long_row() { finish(); }
@@ -392,6 +395,14 @@ public:
     return row_math::exp(difference(i)) * power_of_two(shifter - shift_);
   }
   double log_power(std::ptrdiff_t i) const { return difference(i) - shift_ * ln2; }
+
+  // -log of the share of element i, whose power `own` was left out of the sum.
+  double surprisal(std::ptrdiff_t i, double own) const {
+    const double all = own + sum_;
+    return own >= all / 4 ? row_math::log1p(sum_ / own) : logarithm(all) - log_power(i);
+  }
+  // The logarithm of the sum of e^x.
+  double log_sum_exp() const { return origin() + log_sum(); }
 
   double origin() const { return static_cast<double>(origin_); }
   // The logarithm of the sum of e^(x - origin), right to 2^-26 absolutely.

@@ -13,13 +13,13 @@
 //     using state = …;                    // what stands for `row`, prepared in the full grade
 //     static double temperature(const double *options);
 //     static void cap(double *z, ptrdiff_t n, const double *options, double *room);
-//     // for floats, where all options are such that `is_plain`: one row against one label, false
-//     // where it is not for float lanes; and rows side by side: which it took, one bit per row
+//     // in lanes, where all options are such that `is_plain`: one row against one label, false
+//     // where it is not for lanes; and rows side by side: which it took, one bit per row
 //     static bool is_plain(const double *options);
-//     template <class M> static bool float_loss(long_row &r, const float *z, ptrdiff_t n,
-//       ptrdiff_t label, double weight, double factor, double &loss, float *dz);
-//     static unsigned short_losses(short_rows &some, const int32_t *label, const double *weight,
-//       const double *factor, double *loss, bool graded);
+//     template <class M, class Row> static bool lane_loss(Row &r, const real *z, ptrdiff_t n,
+//       ptrdiff_t label, double weight, double factor, double &loss, real *dz);
+//     template <class Rows> static unsigned short_losses(Rows &some, const int32_t *label,
+//       const double *weight, const double *factor, double *loss, bool graded);
 //   };
 //
 // Operands: logits, label (< 0: ignored) or target weights, class weights, options, factor of the
@@ -123,19 +123,21 @@ std::int64_t single_label(const loss_operands<K> &of, std::ptrdiff_t row) {
   return label;
 }
 
-// Up to `lanes` short rows side by side, from `first` on. Says which it took, one bit per row.
+// Up to `width` short rows side by side, from `first` on. Says which it took, one bit per row.
 template <class K, class T>
-unsigned short_rows_in_floats(const loss_operands<K> &of, std::ptrdiff_t first,
+unsigned short_rows_in_lanes(const loss_operands<K> &of, std::ptrdiff_t first,
                               std::ptrdiff_t rows) {
-  alignas(64) std::int32_t label[lanes];
-  double weight[lanes], by[lanes], loss[lanes];
+  using lane_rows = typename row_lanes<T>::rows;
+  constexpr int width = lane_rows::width;
+  alignas(64) std::int32_t label[width];
+  double weight[width], by[width], loss[width];
   const bool alike = of.all_alike();
   const double first_weight = of.weight(first, 0);
   const double first_by = first_weight * of.number(of.factor_at, first);
   const auto fits = [](double factor) { return factor >= 0x1p-30 && factor <= 0x1p30; };
   if (alike && !(fits(first_by) && of.is_plain(first))) return 0;
   unsigned possible = 0;
-  for (std::ptrdiff_t k = 0; k < lanes; ++k) {
+  for (std::ptrdiff_t k = 0; k < width; ++k) {
     const std::int64_t target = single_label<T>(of, first + (k < rows ? k : 0));
     label[k] = static_cast<std::int32_t>(target < 0 ? -1 : target);
     weight[k] = first_weight;
@@ -149,7 +151,7 @@ unsigned short_rows_in_floats(const loss_operands<K> &of, std::ptrdiff_t first,
   }
   if (possible == 0) return 0;
   char *const gradient = of.at(of.gradient_at(), first);
-  short_rows some;
+  lane_rows some;
   read_short<T>(some, of.at(0, first), of.steps[0], of.logit_step(), rows, of.n, false);
   const unsigned done =
       K::short_losses(some, label, weight, by, loss, gradient != nullptr) & possible;
@@ -161,33 +163,33 @@ unsigned short_rows_in_floats(const loss_operands<K> &of, std::ptrdiff_t first,
 }
 
 template <class K, class T>
-bool long_row_in_floats(const loss_operands<K> &of, long_row &one, std::ptrdiff_t row,
-                        float *buffer) {
+bool long_row_in_lanes(const loss_operands<K> &of, typename row_lanes<T>::row &one,
+                       std::ptrdiff_t row, lane_real<T> *buffer) {
   const std::int64_t label = single_label<T>(of, row);
   if (label < 0 || !of.is_plain(row)) return false;
-  const float *const from = floats_of<T>(of.at(0, row), of.logit_step(), of.n, false, buffer);
+  const auto *const from = lanes_from<T>(of.at(0, row), of.logit_step(), of.n, false, buffer);
   char *const gradient = of.at(of.gradient_at(), row);
-  const bool in_place = gradient == nullptr || (is_float<T> && of.gradient_step() == sizeof(float));
-  float *const dz = in_place ? reinterpret_cast<float *>(gradient) : buffer;
-  if (!K::template float_loss<typename exponential<T>::grade>(
+  const bool in_place = gradient == nullptr || (is_lane_real<T> && of.gradient_step() == sizeof(T));
+  auto *const dz = in_place ? reinterpret_cast<lane_real<T> *>(gradient) : buffer;
+  if (!K::template lane_loss<typename exponential<T>::grade>(
           one, from, of.n, label, of.weight(row, label), of.number(of.factor_at, row),
           *reinterpret_cast<double *>(of.at(of.loss_at(), row)), dz))
     return false;
   if (!in_place) {
     one.finish();
-    write_floats<T>(dz, of.n, gradient, of.gradient_step());
+    write_lanes<T>(dz, of.n, gradient, of.gradient_step());
   }
   return true;
 }
 
 // The same for one row or some, whichever they are.
 template <class K, class T>
-[[gnu::noinline]] unsigned rows_in_floats(const loss_operands<K> &of, long_row &one,
-                                          std::ptrdiff_t first, std::ptrdiff_t rows,
-                                          float *buffer) {
+[[gnu::noinline]] unsigned rows_in_lanes(const loss_operands<K> &of, typename row_lanes<T>::row &one,
+                                         std::ptrdiff_t first, std::ptrdiff_t rows,
+                                         lane_real<T> *buffer) {
   if (of.n == 0) return 0; // not a weight to read
-  if (of.n <= short_rows::longest) return short_rows_in_floats<K, T>(of, first, rows);
-  return long_row_in_floats<K, T>(of, one, first, buffer);
+  if (of.n <= row_lanes<T>::rows::longest) return short_rows_in_lanes<K, T>(of, first, rows);
+  return long_row_in_lanes<K, T>(of, one, first, buffer);
 }
 
 enum class target { counts, ignored, of_no_class };
@@ -239,18 +241,20 @@ inline void write_constant(double x, std::ptrdiff_t n, char *to, std::ptrdiff_t 
 template <class K, class T>
 [[gnu::noinline]] bool row_losses(char **args, const work &todo, const std::ptrdiff_t *steps,
                                   bool by_label, bool curved) {
-  constexpr bool in_floats = within_floats<T> && requires { K::short_losses; };
+  using real = lane_real<T>;
+  using lane_rows = typename row_lanes<T>::rows;
+  constexpr bool in_lanes = requires { K::template short_losses<lane_rows>; };
   const loss_operands<K> of{args, steps, todo.n, by_label, curved};
   const std::ptrdiff_t n = todo.n;
-  const scratch memory((4 + K::rooms) * n + (in_floats ? long_row::room_for(n) : 0));
+  const scratch memory((4 + K::rooms) * n + (in_lanes ? long_row::room_for(n) : 0));
   if (memory.data() == nullptr) return false;
   double *const d = memory.data(), *const e = d + n, *const q = e + n, *const h = q + n;
   double *const room = h + n;
-  [[maybe_unused]] long_row one(reinterpret_cast<float *>(room + K::rooms * n),
-                                is_float<T> && todo.streaming);
-  [[maybe_unused]] const auto by_floats = [&](std::ptrdiff_t first, std::ptrdiff_t rows) {
-    if constexpr (in_floats)
-      return rows_in_floats<K, T>(of, one, first, rows, reinterpret_cast<float *>(d));
+  [[maybe_unused]] typename row_lanes<T>::row one(reinterpret_cast<real *>(room + K::rooms * n),
+                                                 is_lane_real<T> && todo.streaming);
+  [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t first, std::ptrdiff_t rows) {
+    if constexpr (in_lanes)
+      return rows_in_lanes<K, T>(of, one, first, rows, reinterpret_cast<real *>(d));
     else
       return 0u;
   };
@@ -289,8 +293,8 @@ template <class K, class T>
     loss = loss_of_row<K>(r, {n, q, curved ? h : nullptr, room, options, own_weight,
                               of.number(of.factor_at, i), kind, gradient != nullptr});
     if (gradient == nullptr) return;
-    // Beside a Hessian the float lanes come last, since the gradient may overwrite the logits.
-    const bool taken = curved && by_floats(i, 1) != 0;
+    // Beside a Hessian the lanes come last, since the gradient may overwrite the logits.
+    const bool taken = curved && by_lanes(i, 1) != 0;
     one.finish();
     if (taken)
       read_row<T>(gradient, of.gradient_step(), n, q);
@@ -302,10 +306,10 @@ template <class K, class T>
     write_row<T>(h, n, hessian, of.hessian_step());
   };
 
-  const std::ptrdiff_t width = in_floats && n <= short_rows::longest ? lanes : 1;
+  const std::ptrdiff_t width = in_lanes && n <= lane_rows::longest ? lane_rows::width : 1;
   for (std::ptrdiff_t i = 0; i < todo.rows; i += width) {
     const std::ptrdiff_t left = todo.rows - i, count = left < width ? left : width;
-    const unsigned done = curved ? 0 : by_floats(i, count);
+    const unsigned done = curved ? 0 : by_lanes(i, count);
     for (std::ptrdiff_t k = 0; k < count; ++k)
       if (!(done >> k & 1)) in_doubles(i + k);
   }

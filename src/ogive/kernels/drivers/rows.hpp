@@ -10,24 +10,27 @@
 //     static constexpr bool negates = true;                     // works on the negated logits
 //     using state = …;                                          // what stands for `row` below
 //     static void backward_from_output(ptrdiff_t n, const double *dy, const double *y, double *dx);
-//     // for floats, at temperature 1 and without a mask
-//     template <class M>                                        // false, and y as it was, where
-//     static bool float_value(long_row &r, const float *x,     // the row is not for float lanes
-//                             ptrdiff_t n, float *y);
-//     template <class M>                                        // the same where it reduces
-//     static bool float_backward(long_row &r, const float *x, ptrdiff_t n, float dy, float *dx);
-//     static unsigned short_value(short_rows &some);            // which it took, a bit each
-//     static unsigned short_backward(short_rows &some, const float *dy);
+//     // in lanes of floats or doubles, at temperature 1 and without a mask; `real` is either
+//     template <class M, class Row>                            // false, and y as it was, where
+//     static bool lane_value(Row &r, const real *x,            // the row is not for lanes
+//                            ptrdiff_t n, real *y);
+//     template <class M, class Row>                            // the same where it reduces
+//     static bool lane_backward(Row &r, const real *x, ptrdiff_t n, real dy, real *dx);
+//     template <class Rows>
+//     static unsigned short_value(Rows &some);                 // which it took, a bit each
+//     template <class Rows>
+//     static unsigned short_backward(Rows &some, const real *dy);
 //     // leaves sign dx in y
-//     static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double sign);
-//     static bool float_backward_from_output(ptrdiff_t n, const float *dy, const float *y,
-//                                            double temperature, float *dx);
+//     static unsigned short_backward_from_output(Rows &y, const Rows &dy, double sign);
+//     static bool lane_backward_from_output(ptrdiff_t n, const real *dy, const real *y,
+//                                           double temperature, real *dx);
 //   };
 //
 // where x is the logits over the temperature, and dx is with respect to x.
 #pragma once
 
 #include "drivers/blocks.hpp"
+#include "drivers/double_rows.hpp"
 #include "drivers/entry.hpp"
 #include "drivers/long_rows.hpp"
 #include "drivers/short_rows.hpp"
@@ -47,6 +50,24 @@ template <class T, bool reduces>
 struct exponential<T, reduces> {
   using grade = row_math;
 };
+
+// The lanes that a format's rows go through.
+template <class T>
+struct row_lanes {
+  using real = float;
+  using row = long_row;
+  using rows = short_rows;
+};
+template <>
+struct row_lanes<double> {
+  using real = double;
+  using row = long_double_row;
+  using rows = short_double_rows;
+};
+template <class T>
+using lane_real = typename row_lanes<T>::real;
+template <class T>
+constexpr bool is_lane_real = __is_same(T, lane_real<T>);
 
 // What divides logits: NaN, which leaves no row defined, unless it is positive and finite.
 inline double as_temperature(double t) { return t > 0 && t < infinity ? t : not_a_number; }
@@ -212,10 +233,10 @@ inline void write_row(const double *from, std::ptrdiff_t n, char *to, std::ptrdi
   }
 }
 
-// A row as floats: as it lies, or in a buffer with its format, its steps or its sign undone.
+// A row for lanes: as it lies, or in a buffer with its format, its steps or its sign undone.
 template <class T>
-inline const float *floats_of(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, bool negates,
-                              float *buffer) {
+inline const lane_real<T> *lanes_from(const char *from, std::ptrdiff_t step, std::ptrdiff_t n,
+                                      bool negates, lane_real<T> *buffer) {
   const bool packed = step == static_cast<std::ptrdiff_t>(sizeof(T));
   if constexpr (is_half<T>) {
     if (packed)
@@ -224,27 +245,25 @@ inline const float *floats_of(const char *from, std::ptrdiff_t step, std::ptrdif
       for (std::ptrdiff_t i = 0; i < n; ++i)
         buffer[i] = widen(*reinterpret_cast<const T *>(from + i * step));
   } else {
-    if (packed && !negates) return reinterpret_cast<const float *>(from);
-    for (std::ptrdiff_t i = 0; i < n; ++i)
-      buffer[i] = *reinterpret_cast<const float *>(from + i * step);
+    if (packed && !negates) return reinterpret_cast<const T *>(from);
+    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
   }
   for (std::ptrdiff_t i = 0; i < n && negates; ++i) buffer[i] = -buffer[i];
   return buffer;
 }
-// Floats to where they belong; halves are rounded once more, from what is right to an ulp of
+// The results to where they belong; halves are rounded once more, from what is right to an ulp of
 // floats, and so within 0.501 ulp: doubles throughout would take three to nine times as long.
 template <class T>
-inline void write_floats(const float *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
-  if (step == static_cast<std::ptrdiff_t>(sizeof(T)))
-    round_all(from, reinterpret_cast<T *>(to), n);
-  else
-    for (std::ptrdiff_t i = 0; i < n; ++i)
-      round_into(from[i], *reinterpret_cast<T *>(to + i * step));
+inline void write_lanes(const lane_real<T> *from, std::ptrdiff_t n, char *to, std::ptrdiff_t step) {
+  if constexpr (!__is_same(T, double))
+    if (step == static_cast<std::ptrdiff_t>(sizeof(T)))
+      return round_all(from, reinterpret_cast<T *>(to), n);
+  for (std::ptrdiff_t i = 0; i < n; ++i) round_into(from[i], *reinterpret_cast<T *>(to + i * step));
 }
 
 // Rows side by side, in and out.
 template <class T>
-inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
+inline void read_short(typename row_lanes<T>::rows &some, const char *from, std::ptrdiff_t outer,
                        std::ptrdiff_t step, std::ptrdiff_t rows, std::ptrdiff_t n, bool negates) {
   if constexpr (is_half<T>) {
     alignas(64) float wide[lanes * short_rows::longest];
@@ -252,7 +271,7 @@ inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
       widen_all(reinterpret_cast<const T *>(from), wide, rows * n);
     else
       for (std::ptrdiff_t r = 0; r < rows; ++r)
-        floats_of<T>(from + r * outer, step, n, false, wide + r * n);
+        lanes_from<T>(from + r * outer, step, n, false, wide + r * n);
     constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
     some.read(reinterpret_cast<const char *>(wide), n * size, size, rows, n, negates);
   } else {
@@ -260,7 +279,7 @@ inline void read_short(short_rows &some, const char *from, std::ptrdiff_t outer,
   }
 }
 template <class T>
-inline void write_short(short_rows &some, unsigned taken, char *to, std::ptrdiff_t outer,
+inline void write_short(typename row_lanes<T>::rows &some, unsigned taken, char *to, std::ptrdiff_t outer,
                         std::ptrdiff_t step) {
   if constexpr (is_half<T>) {
     alignas(64) float wide[lanes * short_rows::longest];
@@ -295,14 +314,25 @@ OGIVE_FLATTEN bool rows(char **args, const work &todo, const std::ptrdiff_t *ste
   const scratch memory(4 * n + long_row::room_for(n));
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data() + 2 * n, *const out = memory.data() + 3 * n;
-  [[maybe_unused]] long_row floats_in_a_row(reinterpret_cast<float *>(memory.data() + 4 * n),
-                                            is_float<T> && todo.streaming);
+  using real = lane_real<T>;
+  using one_row = typename row_lanes<T>::row;
+  using some_rows = typename row_lanes<T>::rows;
+  constexpr int width = some_rows::width;
+  [[maybe_unused]] one_row in_a_row(reinterpret_cast<real *>(memory.data() + 4 * n),
+                                    is_lane_real<T> && todo.streaming);
   using M = typename exponential<T, K::reduces>::grade;
-  constexpr bool in_floats = within_floats<T> && (backward ? requires {
-                               K::template float_backward<M>;
-                             } : requires { K::template float_value<M>; });
-  constexpr bool side_by_side =
-      in_floats && (backward ? requires { K::short_backward; } : requires { K::short_value; });
+  constexpr bool in_lanes = [] {
+    if constexpr (backward)
+      return requires(one_row r, real *y) { K::template lane_backward<M>(r, y, 0, real(), y); };
+    else
+      return requires(one_row r, real *y) { K::template lane_value<M>(r, y, 0, y); };
+  }();
+  constexpr bool side_by_side = [] {
+    if constexpr (backward)
+      return requires(some_rows some, const real *dy) { K::short_backward(some, dy); };
+    else
+      return requires(some_rows some) { K::short_value(some); };
+  }();
   unsigned done = 0; // of short rows side by side, a bit each
   constexpr bool reduced = K::reduces && !backward;
   [[maybe_unused]] const std::ptrdiff_t core_of_result = reduced ? 0 : core[cores + 2];
@@ -324,14 +354,14 @@ OGIVE_FLATTEN bool rows(char **args, const work &todo, const std::ptrdiff_t *ste
   for (std::ptrdiff_t i = 0; i < todo.rows; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
     if constexpr (side_by_side)
-      if (n > 0 && n <= short_rows::longest) {
-        if (i % lanes == 0) {
-          const std::ptrdiff_t left = todo.rows - i, count = left < lanes ? left : lanes;
-          short_rows some;
+      if (n > 0 && n <= some_rows::longest) {
+        if (i % width == 0) {
+          const std::ptrdiff_t left = todo.rows - i, count = left < width ? left : width;
+          some_rows some;
           read_short<T>(some, at(x), steps[x], core[cores], count, n, sign < 0);
           if constexpr (backward) {
-            alignas(64) float upstream[lanes];
-            for (std::ptrdiff_t k = 0; k < lanes; ++k)
+            alignas(64) real upstream[width];
+            for (std::ptrdiff_t k = 0; k < width; ++k)
               upstream[k] =
                   widen(*reinterpret_cast<const T *>(at(0) + (k < count ? k : 0) * steps[0]));
             done = K::short_backward(some, upstream);
@@ -344,7 +374,7 @@ OGIVE_FLATTEN bool rows(char **args, const work &todo, const std::ptrdiff_t *ste
             for (std::ptrdiff_t k = 0; k < count; ++k) done &= ~(unsigned{!is_plain(i + k)} << k);
           write_short<T>(some, done, at(result), steps[result], core_of_result);
         }
-        if (done >> (i % lanes) & 1) continue;
+        if (done >> (i % width) & 1) continue;
       }
     typename state_of<K>::type r;
     r.n = n;
@@ -352,21 +382,21 @@ OGIVE_FLATTEN bool rows(char **args, const work &todo, const std::ptrdiff_t *ste
     r.e = memory.data() + n;
     const double t = temperature_at(at(temperature));
     const std::ptrdiff_t mask_step = core[cores + 1];
-    if constexpr (in_floats)
+    if constexpr (in_lanes)
       if (n > 0 && is_plain(i)) {
-        float *const buffer = reinterpret_cast<float *>(memory.data());
-        const float *const from = floats_of<T>(at(x), core[cores], n, sign < 0, buffer);
-        const bool in_place = is_float<T> && (reduced || core_of_result == sizeof(T));
-        float *const to = in_place ? reinterpret_cast<float *>(at(result)) : buffer;
+        real *const buffer = reinterpret_cast<real *>(memory.data());
+        const real *const from = lanes_from<T>(at(x), core[cores], n, sign < 0, buffer);
+        const bool in_place = is_lane_real<T> && (reduced || core_of_result == sizeof(T));
+        real *const to = in_place ? reinterpret_cast<real *>(at(result)) : buffer;
         bool taken;
         if constexpr (backward)
-          taken = K::template float_backward<M>(floats_in_a_row, from, n,
-                                                widen(*reinterpret_cast<const T *>(at(0))), to);
+          taken = K::template lane_backward<M>(in_a_row, from, n,
+                                               widen(*reinterpret_cast<const T *>(at(0))), to);
         else
-          taken = K::template float_value<M>(floats_in_a_row, from, n, to);
+          taken = K::template lane_value<M>(in_a_row, from, n, to);
         if (taken && !in_place) {
-          floats_in_a_row.finish();
-          write_floats<T>(buffer, reduced ? 1 : n, at(result), core_of_result);
+          in_a_row.finish();
+          write_lanes<T>(buffer, reduced ? 1 : n, at(result), core_of_result);
         }
         if (taken) continue;
       }
@@ -424,8 +454,11 @@ from_output_rarely(const char *from_dy, const char *from_y, const char *temperat
 template <class K, class T>
 OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::ptrdiff_t *steps) {
   const std::ptrdiff_t n = todo.n, *core = steps + 4;
-  constexpr bool in_floats = within_floats<T> && requires(const float *f, float *g) {
-    K::float_backward_from_output(0, f, f, 1.0, g);
+  using real = lane_real<T>;
+  using some_rows = typename row_lanes<T>::rows;
+  constexpr int width = some_rows::width;
+  constexpr bool in_lanes = requires(const real *f, real *g) {
+    K::lane_backward_from_output(0, f, f, 1.0, g);
   };
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
@@ -433,11 +466,11 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
   unsigned done = 0; // of short rows side by side, a bit each
   for (std::ptrdiff_t i = 0; i < todo.rows; ++i) {
     const auto at = [&](int k) { return args[k] + i * steps[k]; };
-    if constexpr (within_floats<T> && requires { K::short_backward_from_output; })
-      if (n > 0 && n <= short_rows::longest) {
-        if (i % lanes == 0) {
-          const std::ptrdiff_t left = todo.rows - i, count = left < lanes ? left : lanes;
-          short_rows some_dy, some_y;
+    if constexpr (requires(some_rows some) { K::short_backward_from_output(some, some, 1.0); })
+      if (n > 0 && n <= some_rows::longest) {
+        if (i % width == 0) {
+          const std::ptrdiff_t left = todo.rows - i, count = left < width ? left : width;
+          some_rows some_dy, some_y;
           read_short<T>(some_dy, at(0), steps[0], core[0], count, n, false);
           read_short<T>(some_y, at(1), steps[1], core[1], count, n, false);
           done = K::short_backward_from_output(some_y, some_dy, sign_of_logits<K>());
@@ -445,20 +478,20 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
             if (*reinterpret_cast<const double *>(at(2) + k * steps[2]) != 1) done &= ~(1u << k);
           write_short<T>(some_y, done, at(3), steps[3], core[2]);
         }
-        if (done >> (i % lanes) & 1) continue;
+        if (done >> (i % width) & 1) continue;
       }
-    if constexpr (in_floats) {
-      const bool packed = is_float<T> && core[2] == sizeof(T);
-      float *const to = reinterpret_cast<float *>(packed ? at(3) : reinterpret_cast<char *>(dx));
-      if (n > 0 && K::float_backward_from_output(
-                       n, floats_of<T>(at(0), core[0], n, false, reinterpret_cast<float *>(dy)),
-                       floats_of<T>(at(1), core[1], n, false, reinterpret_cast<float *>(y)),
+    if constexpr (in_lanes) {
+      const bool packed = is_lane_real<T> && core[2] == sizeof(T);
+      real *const to = reinterpret_cast<real *>(packed ? at(3) : reinterpret_cast<char *>(dx));
+      if (n > 0 && K::lane_backward_from_output(
+                       n, lanes_from<T>(at(0), core[0], n, false, reinterpret_cast<real *>(dy)),
+                       lanes_from<T>(at(1), core[1], n, false, reinterpret_cast<real *>(y)),
                        sign_of_logits<K>() * temperature_at(at(2)), to)) {
-        if (!packed) write_floats<T>(to, n, at(3), core[2]);
+        if (!packed) write_lanes<T>(to, n, at(3), core[2]);
         continue;
       }
     }
-    if constexpr (in_floats)
+    if constexpr (in_lanes)
       from_output_rarely<K, T>(at(0), at(1), at(2), at(3), core, n, dy);
     else
       from_output<K, T>(at(0), at(1), at(2), at(3), core, n, dy);

@@ -8,30 +8,105 @@
 namespace ogive::OGIVE_ISA {
 namespace {
 
-class short_rows {
+// Rows side by side: element c of row r lies at c width + r.
+template <class Real, int rows_at_once>
+class rows_side_by_side {
 public:
+  using real = Real;
   static constexpr std::ptrdiff_t longest = 64;
-  alignas(64) double sum[lanes]; // of the powers, but for the label's
-  alignas(64) double own[lanes]; // the label's power, or 0
+  static constexpr int width = rows_at_once;
 
-  // Up to `lanes` rows; those missing repeat the first.
+  // Up to `width` rows; those missing repeat the first.
   [[gnu::noinline]] void read(const char *from, std::ptrdiff_t outer, std::ptrdiff_t step,
                               std::ptrdiff_t rows, std::ptrdiff_t n, bool negates) {
     n_ = n;
     rows_ = rows;
-    if (step == sizeof(float) && rows == lanes && n >= 4)
-      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) OGIVE_INLINE_LAMBDA {
-        transpose(from + r * outer + c * step, outer, at(c, r), lanes * sizeof(float));
+    if (in_fours && step == sizeof(Real) && rows == width && n >= 4)
+      for_fours([&](auto c, auto r) OGIVE_INLINE_LAMBDA {
+        transpose(from + r * outer + c * step, outer, at(c, r), width * sizeof(Real));
       });
     else
-      for (std::ptrdiff_t c = 0; c < n; ++c, from += step) {
-        store(all(*reinterpret_cast<const float *>(from)), x_ + c * lanes);
-        for (std::ptrdiff_t r = 1; r < rows; ++r)
-          *reinterpret_cast<float *>(at(c, r)) = *reinterpret_cast<const float *>(from + r * outer);
-      }
-    if (negates)
-      for (std::ptrdiff_t c = 0; c < n; ++c) store(-load(x_ + c * lanes), x_ + c * lanes);
+      for (std::ptrdiff_t c = 0; c < n; ++c, from += step)
+        for (std::ptrdiff_t r = 0; r < width; ++r)
+          x_[c * width + r] = *reinterpret_cast<const Real *>(from + (r < rows ? r : 0) * outer);
+    for (std::ptrdiff_t c = 0; c < n && negates; ++c) set_column(c, -column(c));
   }
+
+  // A column of the rows, a lane to each.
+  std::ptrdiff_t columns() const { return n_; }
+  OGIVE_INLINE auto column(std::ptrdiff_t c) const { return load(x_ + c * width); }
+  template <class Vector>
+  OGIVE_INLINE void set_column(std::ptrdiff_t c, Vector x) {
+    store(x, x_ + c * width);
+  }
+
+  // Leaves one number a row.
+  OGIVE_INLINE void reduce_to(const double (&result)[width]) {
+    n_ = 1;
+    for (int r = 0; r < width; ++r) x_[r] = static_cast<Real>(result[r]);
+  }
+
+  [[gnu::noinline]] void write(unsigned taken, char *to, std::ptrdiff_t outer,
+                               std::ptrdiff_t step) {
+    if (in_fours && step == sizeof(Real) && taken == (1u << width) - 1 && n_ >= 4) {
+      for_fours([&](auto c, auto r) OGIVE_INLINE_LAMBDA {
+        transpose(at(c, r), width * sizeof(Real), to + r * outer + c * step, outer);
+      });
+      return;
+    }
+    for (std::ptrdiff_t r = 0; r < rows_; ++r)
+      if (taken >> r & 1)
+        for (std::ptrdiff_t c = 0; c < n_; ++c)
+          *reinterpret_cast<Real *>(to + r * outer + c * step) = x_[c * width + r];
+  }
+
+protected:
+  alignas(64) Real x_[longest * width];
+  std::ptrdiff_t n_, rows_;
+
+private:
+  static constexpr bool in_fours = width >= 4;
+
+  char *at(std::ptrdiff_t c, std::ptrdiff_t r) {
+    return reinterpret_cast<char *>(x_ + c * width + r);
+  }
+
+  // Every four columns and rows; the last columns meet those before them where n is no multiple.
+  template <class Body>
+  OGIVE_INLINE void for_fours(Body body) const {
+    if constexpr (in_fours)
+      for (std::ptrdiff_t r = 0; r < width; r += 4)
+        for (std::ptrdiff_t c = 0; c < n_; c += 4) body(c + 4 <= n_ ? c : n_ - 4, r);
+  }
+
+  // Four by four numbers.
+  OGIVE_INLINE static void transpose(const char *from, std::ptrdiff_t step, char *to,
+                                     std::ptrdiff_t to_step) {
+    typedef Real four __attribute__((vector_size(4 * sizeof(Real))));
+    typedef Real packed
+        __attribute__((vector_size(4 * sizeof(Real)), aligned(sizeof(Real)), may_alias));
+    const auto row = [&](int k) OGIVE_INLINE_LAMBDA -> four {
+      return *reinterpret_cast<const packed *>(from + k * step);
+    };
+    const four a = row(0), b = row(1), c = row(2), d = row(3);
+    const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const four columns[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
+                             __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
+                             __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5),
+                             __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
+    for (int k = 0; k < 4; ++k) *reinterpret_cast<packed *>(to + k * to_step) = columns[k];
+  }
+};
+
+class short_rows : public rows_side_by_side<float, lanes> {
+public:
+  static constexpr double scale = 1; // of a sum, to be that of e^x
+  static constexpr double least_log = long_row::least_log;
+  alignas(64) double sum[lanes]; // of the powers, but for the label's
+  alignas(64) double own[lanes]; // the label's power, or 0
 
   // Sums the powers, and keeps them where powers() will be asked for. Bit r says whether row r is
   // for these lanes: no NaN in it, all its elements modest, and within e^60 of each other.
@@ -136,41 +211,11 @@ public:
     }
   }
 
-  // A column of the rows, a lane to each.
-  std::ptrdiff_t columns() const { return n_; }
-  OGIVE_INLINE floats column(std::ptrdiff_t c) const { return load(x_ + c * lanes); }
-  OGIVE_INLINE void set_column(std::ptrdiff_t c, floats x) { store(x, x_ + c * lanes); }
   // A bit for each row whose lane is true.
   OGIVE_INLINE unsigned rows_in(mask m) const { return ones_in(m) & ((1u << rows_) - 1); }
 
-  // Leaves one number a row.
-  OGIVE_INLINE void reduce_to(const double (&result)[lanes]) {
-    n_ = 1;
-    for (int r = 0; r < lanes; ++r) x_[r] = static_cast<float>(result[r]);
-  }
-
-  [[gnu::noinline]] void write(unsigned taken, char *to, std::ptrdiff_t outer,
-                               std::ptrdiff_t step) {
-    if (step == sizeof(float) && taken == (1u << lanes) - 1 && n_ >= 4) {
-      for_fours([&](std::ptrdiff_t c, std::ptrdiff_t r) OGIVE_INLINE_LAMBDA {
-        transpose(at(c, r), lanes * sizeof(float), to + r * outer + c * step, outer);
-      });
-      return;
-    }
-    for (std::ptrdiff_t r = 0; r < rows_; ++r)
-      if (taken >> r & 1)
-        for (std::ptrdiff_t c = 0; c < n_; ++c)
-          *reinterpret_cast<float *>(to + r * outer + c * step) = x_[c * lanes + r];
-  }
-
 private:
-  alignas(64) float x_[longest * lanes]; // element c of row r at c lanes + r
   alignas(64) float ones_[longest * lanes], rests_[longest * lanes];
-  std::ptrdiff_t n_, rows_;
-
-  char *at(std::ptrdiff_t c, std::ptrdiff_t r) {
-    return reinterpret_cast<char *>(x_ + c * lanes + r);
-  }
 
   // A bit for each lane that is true.
   OGIVE_INLINE static unsigned ones_in(mask m) {
@@ -183,33 +228,6 @@ private:
     for (int k = 0; k < lanes; ++k) bits |= unsigned{m[k] != 0} << k;
     return bits;
 #endif
-  }
-
-  // Every four columns and rows; the last columns meet those before them where n is no multiple.
-  template <class Body>
-  OGIVE_INLINE void for_fours(Body body) const {
-    for (std::ptrdiff_t r = 0; r < lanes; r += 4)
-      for (std::ptrdiff_t c = 0; c < n_; c += 4) body(c + 4 <= n_ ? c : n_ - 4, r);
-  }
-
-  // Four by four floats.
-  OGIVE_INLINE static void transpose(const char *from, std::ptrdiff_t step, char *to,
-                                     std::ptrdiff_t to_step) {
-    typedef float four __attribute__((vector_size(16)));
-    typedef float packed __attribute__((vector_size(16), aligned(4), may_alias));
-    const auto row = [&](int k) OGIVE_INLINE_LAMBDA -> four {
-      return *reinterpret_cast<const packed *>(from + k * step);
-    };
-    const four a = row(0), b = row(1), c = row(2), d = row(3);
-    const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    const four ab2 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const four cd2 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    const four columns[4] = {__builtin_shufflevector(ab, cd, 0, 1, 4, 5),
-                             __builtin_shufflevector(ab, cd, 2, 3, 6, 7),
-                             __builtin_shufflevector(ab2, cd2, 0, 1, 4, 5),
-                             __builtin_shufflevector(ab2, cd2, 2, 3, 6, 7)};
-    for (int k = 0; k < 4; ++k) *reinterpret_cast<packed *>(to + k * to_step) = columns[k];
   }
 };
 
