@@ -81,6 +81,15 @@ OGIVE_INLINE void with_parameters(Parameter parameter, Run run) {
 // An upstream gradient times a pair must be finite: an infinity times a low part of 0 is NaN.
 constexpr interval finite{-largest_float, largest_float};
 
+// Halves need a float within four ulps: what is left over of a quotient does not count.
+template <class T, class Lanes>
+OGIVE_INLINE floats rounded_for(Lanes y) {
+  if constexpr (is_half<T> && requires { y.rest; })
+    return y.high;
+  else
+    return rounded(y);
+}
+
 // What an operation does in float lanes, where its kernel has the form for it.
 template <class K>
 struct lane_form {
@@ -109,7 +118,7 @@ struct value_in_lanes<K> : lane_form<K> {
     if constexpr (keeps_ties && is_half<T>)
       return rounded_to_odd(K::value_lanes(x, p...));
     else
-      return rounded(K::value_lanes(x, p...));
+      return rounded_for<T>(K::value_lanes(x, p...));
   }
 };
 // dy times a slope in lanes; to be rounded once more where the format is T.
@@ -141,7 +150,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
     if constexpr (own<T>) {
       return rounded_to_odd(K::backward_lanes(first, second));
     } else if constexpr (backward && requires { K::product_lanes(first, second, p...); }) {
-      return rounded(K::product_lanes(first, second, p...));
+      return rounded_for<T>(K::product_lanes(first, second, p...));
     } else {
       const auto slope = K::slope_lanes(backward ? second : first, p...);
       if constexpr (backward)

@@ -142,27 +142,61 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
     return taken && all_inside(first, Op::template range<T>);
 }
 
-// A few vectors at once: their chains of operations overlap, and one branch asks for all of them
-// whether the lanes take every element.
-template <class Op, class M, int vectors, class T, class... P>
-OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
-  floats a[vectors], b[vectors], y[vectors];
-#pragma GCC unroll 8
-  for (int k = 0; k < vectors; ++k) {
-    a[k] = load(first + k * lanes);
-    b[k] = Op::inputs == 2 ? load(second + k * lanes) : a[k];
+// Elements of halves that lanes do not take or leave undecided, with what is known of them: few of
+// any group, so that they wait until together they fill vectors of doubles.
+template <class T>
+struct open_elements {
+  static constexpr int most = 8 * lanes;
+  int count = 0;
+  alignas(64) float first[most], second[most];
+  T *out[most];
+};
+
+template <class Op, class M, class T, class... P>
+[[gnu::noinline]] void settle(open_elements<T> &open, P... p) {
+  const int whole = (open.count + lanes - 1) & ~(lanes - 1);
+  for (int k = open.count; k < whole; ++k) open.first[k] = open.second[k] = 0;
+  alignas(64) odd_float exact[open_elements<T>::most];
+  alignas(64) T y[open_elements<T>::most];
+  compute_whole<Op, M>(open.first, open.second, exact, whole, p...);
+  round_all(reinterpret_cast<const float *>(exact), y, whole);
+  for (int k = 0; k < open.count; ++k) *open.out[k] = y[k];
+  open.count = 0;
+}
+
+template <class Op, class T, int N, class... P>
+[[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
+                                  const floats (&y)[N], T *out, open_elements<T> &open, P... p) {
+  for (int k = 0; k < N; ++k) {
+    std::uint32_t those = packed(~taken_by_lanes<Op, T>(first[k], second[k], y[k], p...));
+    for (; those != 0; those &= those - 1) {
+      const int lane = __builtin_ctz(those);
+      open.first[open.count] = first[k][lane];
+      open.second[open.count] = second[k][lane];
+      open.out[open.count++] = out + place<T, N>(k, lane);
+    }
   }
+}
+
+// A few vectors at once: their chains of operations overlap, and one branch asks for all of them
+// whether the lanes take every element. Says whether they do; if not, `leave` is given what there
+// is.
+template <class Op, class M, int vectors, class T, class Leave, class... P>
+OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leave, P... p) {
+  floats a[vectors], b[vectors], y[vectors];
+  load_vectors(first, a);
+  if constexpr (Op::inputs == 2)
+    load_vectors(second, b);
+  else
+    for (int k = 0; k < vectors; ++k) b[k] = a[k];
 #pragma GCC unroll 8
   for (int k = 0; k < vectors; ++k)
     y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
   bool taken = takes_all<Op, T>(a, b, p...);
-  if constexpr (is_half<T> && !Op::keeps_ties) {
-    mask open = undecided(y[0], T{});
-    for (int k = 1; k < vectors; ++k) open |= undecided(y[k], T{});
-    taken &= everywhere(~open);
-  }
-#pragma GCC unroll 8
-  for (int k = 0; k < vectors; ++k) store(y[k], out + k * lanes);
+  if constexpr (is_half<T> && Op::keeps_ties)
+    store_vectors(y, out);
+  else
+    taken &= !store_decided(y, out);
   if (taken) [[likely]]
     return;
   // Through memory, or the vectors of the likely way would be kept for this one.
@@ -172,15 +206,43 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
     from[1][k] = b[k];
     from[2][k] = y[k];
   }
-  for (int k = 0; k < vectors; ++k)
-    mend<Op, M>(from[0][k], from[1][k], from[2][k], out + k * lanes,
-                parameters_from(p, k * lanes)...);
+  leave(from[0], from[1], from[2]);
+}
+
+template <class Op, class M, int vectors, class T, class... P>
+OGIVE_INLINE void mended_group(const T *first, const T *second, T *out, P... p) {
+  const auto leave = [&](const floats *a, const floats *b, const floats *y) OGIVE_INLINE_LAMBDA {
+    for (int k = 0; k < vectors; ++k)
+      mend<Op, M>(a[k], b[k], y[k], out + k * lanes, parameters_from(p, k * lanes)...);
+  };
+  lane_group<Op, M, vectors>(first, second, out, leave, p...);
 }
 
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   for (std::ptrdiff_t i = 0; i < n; i += lanes)
-    lane_group<Op, M, 1>(first + i, second + i, out + i, parameters_from(p, i)...);
+    mended_group<Op, M, 1>(first + i, second + i, out + i, parameters_from(p, i)...);
+}
+
+// n is a multiple of a group.
+template <class Op, class M, int vectors, class T, class... P>
+OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  constexpr std::ptrdiff_t group = vectors * lanes;
+  if constexpr (is_half<T>) {
+    open_elements<T> open;
+    for (std::ptrdiff_t i = 0; i < n; i += group) {
+      const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
+                             const floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
+        leave_open<Op>(a, b, y, out + i, open, p...);
+        if (open.count > open.most - group) settle<Op, M>(open, p...);
+      };
+      lane_group<Op, M, vectors>(first + i, second + i, out + i, leave, p...);
+    }
+    if (open.count > 0) settle<Op, M>(open, p...);
+  } else {
+    for (std::ptrdiff_t i = 0; i < n; i += group)
+      mended_group<Op, M, vectors>(first + i, second + i, out + i, p...);
+  }
 }
 
 // Parameters of each element's own are rare: they go one vector at a time.
@@ -188,14 +250,14 @@ template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
   constexpr int vectors = lanes == 8 ? 2 : 4; // AVX2 has 16 registers, the others 32
-  constexpr std::ptrdiff_t group = vectors * lanes;
-  std::ptrdiff_t i = 0;
-  if constexpr (has_fma && !vary<P...>)
-    for (; i + group <= n; i += group)
-      lane_group<Op, M, vectors>(first + i, second + i, out + i, p...);
-  if (i < n)
-    in_whole_vectors(first + i, second + i, out + i, n - i, one_by_one<Op, M, T, P...>,
-                     parameters_from(p, i)...);
+  std::ptrdiff_t whole = 0;
+  if constexpr (has_fma && !vary<P...>) {
+    whole = n & ~std::ptrdiff_t{vectors * lanes - 1};
+    in_groups<Op, M, vectors>(first, second, out, whole, p...);
+  }
+  if (whole < n)
+    in_whole_vectors(first + whole, second + whole, out + whole, n - whole,
+                     one_by_one<Op, M, T, P...>, parameters_from(p, whole)...);
 }
 
 } // namespace
