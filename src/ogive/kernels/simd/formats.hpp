@@ -202,19 +202,20 @@ inline void round_all(const float *from, T *to, std::ptrdiff_t n) {
 }
 
 // Whether a float within four ulps of the exact result leaves its rounding to a format undecided,
-// since it lies next to a tie. Those of subnormal numbers lie elsewhere.
+// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it becomes
+// a little larger is compared with what it becomes a little smaller.
+constexpr float a_little_more = 1 + 0x1p-21f, a_little_less = 1 - 0x1p-21f;
 template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
   const auto bits = bits_of(y);
-  const Floats size = float_of(bits & 0x7fffffffu);
   if constexpr (__is_same(T, bfloat)) {
+    const Floats size = float_of(bits & 0x7fffffffu);
     return (((bits + 0x8004u) & 0xffffu) <= 8) | ((size > 0) & (size < 0x1p-125f));
   } else if constexpr (__is_same(T, half)) {
-    const Floats multiple = size + 0.5f, rest = size - (multiple - 0.5f); // of 2^-24
-    const auto tie = float_of(bits_of(rest) & 0x7fffffffu) >= 0x1p-25f - 0x1p-36f;
-    return size < 0x1p-14f ? tie : ((bits + 0x1004u) & 0x1fffu) <= 8;
+    return rounded_to_half(bits_of(y * a_little_more)) !=
+           rounded_to_half(bits_of(y * a_little_less));
   } else {
-    return (size < 0) & (size > 0);
+    return (y < 0) & (y > 0);
   }
 }
 
@@ -319,7 +320,6 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], bfloat *to) {
   return any((lowest <= 8) | (smallest < 0x200));
 }
 #if defined(__F16C__)
-// What f16 a float within four ulps of the result becomes from either side of it.
 OGIVE_INLINE shorts to_halves(floats x) {
 #if defined(__AVX512F__)
   return shorts(_mm512_maskz_cvtps_ph(0xffff, __m512(x), _MM_FROUND_TO_NEAREST_INT));
@@ -332,7 +332,7 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
   shorts differ = {};
 #pragma GCC unroll 8
   for (int k = 0; k < N; ++k) {
-    const shorts above = to_halves(y[k] * (1 + 0x1p-21f)), below = to_halves(y[k] * (1 - 0x1p-21f));
+    const shorts above = to_halves(y[k] * a_little_more), below = to_halves(y[k] * a_little_less);
     differ |= above ^ below;
     *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = above;
   }
