@@ -26,11 +26,11 @@ struct hard_swish {
     const double part = M::divide({high, low}, 6), inside = magnitude(x) < 3 ? part : plain;
     return magnitude(plain) > 0 && magnitude(plain) < __builtin_inf() ? inside : plain;
   }
-  OGIVE_INLINE static float_pair backward_lanes(floats dy, floats x) {
+  OGIVE_INLINE static near_lanes backward_lanes(floats dy, floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
     const float_pair part = sixth(product(dy, any_exact_sum(2 * c, all(3))));
     const float_pair flat = {x > 0 ? dy : floats{}, floats{}};
-    return select((magnitude(x) < all(3)) & (2 * c != all(-3)), part, flat);
+    return {select((magnitude(x) < all(3)) & (2 * c != all(-3)), part, flat)};
   }
   template <class M>
   static double curvature(double x) {
@@ -39,9 +39,9 @@ struct hard_swish {
 
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range = moderate_range, slope_range = any_number;
-  OGIVE_INLINE static float_pair value_lanes(floats x) {
+  OGIVE_INLINE static near_lanes value_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
-    return select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))));
+    return {select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))))};
   }
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3)), flat = greatest(c, floats{}) / 3;

@@ -45,10 +45,10 @@ struct sigmoid {
   }
   static constexpr interval output_range{0, 1};
   static constexpr interval output_range_of_bfloats{0, 1, 0x1p-60f}; // or y^2 is lost
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+  OGIVE_INLINE static near_lanes output_slope_lanes(floats y) {
     const float_pair rest = exact_sum(all(1), -y);
     const floats slope = y * rest.high;
-    return {slope, fma(y, rest.low, fma(y, rest.high, -slope))};
+    return {{slope, fma(y, rest.low, fma(y, rest.high, -slope))}};
   }
 };
 

@@ -17,6 +17,12 @@
 //   static constexpr bool keeps_ties = true;        // value_lanes gives a pair good to 2^-45
 //   static constexpr bool slope_keeps_ties = true;  // and so does slope_lanes
 //   static constexpr bool output_keeps_ties = true; // or output_slope_lanes
+//
+// and a kernel that has floats which round to the right half as they are, ties included, gives
+//
+//   static floats half_lanes(floats x[, parameter_lanes parameter…]);
+//   static floats half_backward_lanes(floats dy, floats x[, parameter_lanes parameter…]);
+//   static floats half_output_lanes(floats dy, floats y[, parameter_lanes parameter…]);
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -100,26 +106,39 @@ OGIVE_FLATTEN void compute_whole(const In *first, const In *second, Out *out, st
   }
 }
 
+// Whether it is worth while to decide ties in lanes.
+template <class Op, class T>
+constexpr bool decides_ties = Op::template keeps_ties<T> && !Op::template settled<T>;
+
+// The lanes whose result is `y` (by `tie_run` where that decides), whatever its format.
 template <class Op, class T, class... P>
 OGIVE_INLINE mask taken_by_lanes(floats first, floats second, floats y, P... p) {
-  constexpr interval range = Op::template range<T>;
   mask taken;
-  if constexpr (Op::inputs == 2)
-    taken = inside(second, range) & inside(first, Op::template upstream<T>);
-  else
-    taken = inside(first, range);
+  if constexpr (decides_ties<Op, T>) {
+    taken = inside(Op::inputs == 2 ? second : first, Op::template tie_range<T>);
+    if constexpr (Op::inputs == 2) taken &= inside(first, Op::template tie_upstream<T>);
+  } else {
+    taken = inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+    if constexpr (Op::inputs == 2) taken &= inside(first, Op::template upstream<T>);
+  }
   if constexpr (vary<P...>) {
     alignas(64) std::int32_t known[lanes];
     for (int i = 0; i < lanes; ++i) known[i] = -Op::takes(parameter_at(p, i)...);
     taken &= *reinterpret_cast<const mask *>(known);
   }
-  if constexpr (!Op::keeps_ties) taken &= ~undecided(y, T{});
+  if constexpr (decides_ties<Op, T> || Op::template settled<T>)
+    taken &= ~is_small(y, T{});
+  else
+    taken &= ~undecided(y, T{});
   return taken;
 }
 
-// Computes anew, by `at`, those elements of a vector that its lanes do not take or leave undecided.
+// Computes anew those elements of a vector that its lanes do not take or leave undecided: ties that
+// are no accident in lanes, all others by `at`.
 template <class Op, class M, class T, class... P>
 [[gnu::noinline]] void mend(floats first, floats second, floats y, T *out, P... p) {
+  if constexpr (decides_ties<Op, T>)
+    store(y = Op::template tie_run<T>(first, second, split(p)...), out);
   const mask taken = taken_by_lanes<Op, T>(first, second, y, p...);
   if (everywhere(taken)) return;
   alignas(64) float a[lanes], b[lanes];
@@ -166,7 +185,12 @@ template <class Op, class M, class T, class... P>
 
 template <class Op, class T, int N, class... P>
 [[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
-                                  const floats (&y)[N], T *out, open_elements<T> &open, P... p) {
+                                  floats (&y)[N], T *out, open_elements<T> &open, P... p) {
+  if constexpr (decides_ties<Op, T>) {
+    for (int k = 0; k < N; ++k)
+      y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
+    store_settled(y, out);
+  }
   for (int k = 0; k < N; ++k) {
     std::uint32_t those = packed(~taken_by_lanes<Op, T>(first[k], second[k], y[k], p...));
     for (; those != 0; those &= those - 1) {
@@ -193,8 +217,8 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leav
   for (int k = 0; k < vectors; ++k)
     y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
   bool taken = takes_all<Op, T>(a, b, p...);
-  if constexpr (is_half<T> && Op::keeps_ties)
-    store_vectors(y, out);
+  if constexpr (Op::template settled<T>)
+    taken &= !store_settled(y, out);
   else
     taken &= !store_decided(y, out);
   if (taken) [[likely]]
@@ -232,7 +256,7 @@ OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdif
     open_elements<T> open;
     for (std::ptrdiff_t i = 0; i < n; i += group) {
       const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
-                             const floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
+                             floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
         leave_open<Op>(a, b, y, out + i, open, p...);
         if (open.count > open.most - group) settle<Op, M>(open, p...);
       };

@@ -201,6 +201,16 @@ inline void round_all(const float *from, T *to, std::ptrdiff_t n) {
   convert_all(from, to, n);
 }
 
+// Results of bf16 so small that operands or rests of them may have lost digits. As a float, and as
+// what twice the bits of a bf16 are at least for any other, 0 excepted if 1 is taken off.
+constexpr float small_bfloat = 0x1p-80f;
+constexpr std::uint16_t small_bits = 2 * (__builtin_bit_cast(std::uint32_t, small_bfloat) >> 16);
+template <class Floats, class T>
+OGIVE_INLINE auto is_small(Floats y, T) {
+  const Floats size = float_of(bits_of(y) & 0x7fffffffu), bound = size * 0 + small_bfloat;
+  return (size > 0) & (size < (__is_same(T, bfloat) ? bound : Floats{}));
+}
+
 // Whether a float within four ulps of the exact result leaves its rounding to a format undecided,
 // since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it becomes
 // a little larger is compared with what it becomes a little smaller.
@@ -209,8 +219,7 @@ template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
   const auto bits = bits_of(y);
   if constexpr (__is_same(T, bfloat)) {
-    const Floats size = float_of(bits & 0x7fffffffu);
-    return (((bits + 0x8004u) & 0xffffu) <= 8) | ((size > 0) & (size < 0x1p-125f));
+    return (((bits + 0x8004u) & 0xffffu) <= 8) | is_small(y, T{});
   } else if constexpr (__is_same(T, half)) {
     return rounded_to_half(bits_of(y * a_little_more)) !=
            rounded_to_half(bits_of(y * a_little_less));
@@ -286,20 +295,61 @@ OGIVE_INLINE bool any(Vector x) {
   return joined != 0;
 }
 
+// Results of halves that a float holds, NaN among them.
 template <class T, int N>
-OGIVE_INLINE void store_vectors(const floats (&y)[N], T *to) {
+OGIVE_INLINE void store_exact(const floats (&y)[N], T *to) {
 #pragma GCC unroll 8
   for (int k = 0; k < N; ++k) store(y[k], to + k * lanes);
 }
-// With ties to even.
 template <int N>
   requires(in_pairs<bfloat, N>)
-OGIVE_INLINE void store_vectors(const floats (&y)[N], bfloat *to) {
+OGIVE_INLINE void store_exact(const floats (&y)[N], bfloat *to) {
 #pragma GCC unroll 8
-  for (int k = 0; k < N; k += 2) {
-    const words even = bits_of(y[k]), odd = bits_of(y[k + 1]);
+  for (int k = 0; k < N; k += 2)
     *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) =
-        interleaved((even + 0x7fffu + ((even >> 16) & 1u)) >> 16, odd + 0x7fffu + ((odd >> 16) & 1u));
+        interleaved(bits_of(y[k]) >> 16, bits_of(y[k + 1]));
+}
+#if defined(__F16C__)
+OGIVE_INLINE shorts to_halves(floats x) {
+#if defined(__AVX512F__)
+  return shorts(_mm512_maskz_cvtps_ph(0xffff, __m512(x), _MM_FROUND_TO_NEAREST_INT));
+#else
+  return shorts(_mm256_cvtps_ph(__m256(x), _MM_FROUND_TO_NEAREST_INT));
+#endif
+}
+template <int N>
+OGIVE_INLINE void store_exact(const floats (&y)[N], half *to) {
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k)
+    *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = to_halves(y[k]);
+}
+#endif
+
+// Rounds results that are no NaN, with ties to even, and says whether some are so small that their
+// operands may have lost digits.
+template <class T, int N>
+OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
+  if constexpr (__is_same(T, half)) {
+    store_exact(y, to);
+    return false;
+  } else if constexpr (in_pairs<T, N>) {
+    pair_of_shorts smallest = ~pair_of_shorts{};
+#pragma GCC unroll 8
+    for (int k = 0; k < N; k += 2) {
+      const words even = bits_of(y[k]), odd = bits_of(y[k + 1]);
+      const pair_of_shorts rounded = interleaved((even + 0x7fffu + ((even >> 16) & 1u)) >> 16,
+                                                 odd + 0x7fffu + ((odd >> 16) & 1u));
+      smallest = least(smallest, rounded + rounded - 1);
+      *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
+    }
+    return any(smallest < small_bits);
+  } else {
+    mask small = {};
+    for (int k = 0; k < N; ++k) {
+      if (is_half<T>) small |= is_small(y[k], T{});
+      store(y[k], to + k * lanes);
+    }
+    return any(small);
   }
 }
 
@@ -317,16 +367,9 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], bfloat *to) {
     smallest = least(smallest, rounded + rounded - 1); // wraps where the result is 0
     *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
   }
-  return any((lowest <= 8) | (smallest < 0x200));
+  return any((lowest <= 8) | (smallest < small_bits));
 }
 #if defined(__F16C__)
-OGIVE_INLINE shorts to_halves(floats x) {
-#if defined(__AVX512F__)
-  return shorts(_mm512_maskz_cvtps_ph(0xffff, __m512(x), _MM_FROUND_TO_NEAREST_INT));
-#else
-  return shorts(_mm256_cvtps_ph(__m256(x), _MM_FROUND_TO_NEAREST_INT));
-#endif
-}
 template <int N>
 OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
   shorts differ = {};
