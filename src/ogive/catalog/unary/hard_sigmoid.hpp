@@ -18,13 +18,13 @@ struct hard_sigmoid {
   }
   // A float next to 1/6 times a number of a few digits is next to a tie only where it is one.
   OGIVE_INLINE static floats half_lanes(floats x) {
-    return (least(greatest(x, all(-3)), all(3)) + 3) * (1.0f / 6);
+    return (least(all(3), greatest(all(-3), x)) + 3) * (1.0f / 6); // NaN passes
   }
   OGIVE_INLINE static floats half_backward_lanes(floats dy, floats x) {
-    return magnitude(x) < 3 ? dy * (1.0f / 6) : floats{};
+    return magnitude(x) < 3 ? dy * (1.0f / 6) : x - x;
   }
   OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
-    return (y > 0) & (y < 1) ? dy * (1.0f / 6) : floats{};
+    return (y > 0) & (y < 1) ? dy * (1.0f / 6) : y - y;
   }
   // A sixth of a half may be a tie.
   template <class M>

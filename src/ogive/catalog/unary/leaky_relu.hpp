@@ -24,13 +24,13 @@ struct leaky_relu {
   // A half times a slope of any number of digits may round to a tie.
   OGIVE_INLINE static floats half_lanes(floats x, parameter_lanes negative_slope) {
     const product_of_half y(x, negative_slope);
-    // The larger one is x where x > 0, and the product where x = 0, since |negative_slope| <= 1.
-    return y.is_long & (x < 0) ? y.odd : x > 0 ? x : y.high;
+    return y.is_long & (x < 0) ? y.odd : x > 0 ? x : y.exact;
   }
   OGIVE_INLINE static floats half_backward_lanes(floats dy, floats x,
                                                  parameter_lanes negative_slope) {
     const product_of_half dx(dy, negative_slope);
-    return x > 0 ? dy : dx.is_long & (dy != 0) ? dx.odd : dx.high;
+    const floats above = fma(x, -0.0f, dy); // dy, or NaN of an x that is
+    return !(x <= 0) ? above : dx.is_long & (dy != 0) ? dx.odd : dx.exact;
   }
   OGIVE_INLINE static floats half_output_lanes(floats dy, floats y,
                                                parameter_lanes negative_slope) {

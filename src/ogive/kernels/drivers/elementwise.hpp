@@ -121,11 +121,11 @@ template <class K>
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
   template <class T>
-  static constexpr interval range = without_smallest<T>(lane_range);
+  static constexpr bool settled = is_half<T> && requires { &K::half_lanes; };
+  template <class T>
+  static constexpr interval range = settled<T> ? any_number : without_smallest<T>(lane_range);
   template <class T>
   static constexpr interval tie_range = range<T>;
-  template <class T>
-  static constexpr bool settled = is_half<T> && requires { &K::half_lanes; };
   template <class T>
   static constexpr bool keeps_ties = is_half<T> && requires { K::keeps_ties; };
   template <class T, class... P>
@@ -167,7 +167,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
   template <class T>
   static constexpr bool keeps_ties = is_half<T> && (own<T> || requires { K::slope_keeps_ties; });
   template <class T>
-  static constexpr interval range = lane_range;
+  static constexpr interval range = settled<T> ? any_number : lane_range;
   template <class T>
   static constexpr interval tie_range =
       own<T> ? interval{lane_range.least, lane_range.most, 0x1p-24f} : lane_range;
@@ -210,14 +210,14 @@ template <class K>
 struct output_slope_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::output_range;
   template <class T>
-  static constexpr interval range = lane_range;
-  template <class T>
-  static constexpr interval tie_range = [] {
+  static constexpr interval range = [] {
     if constexpr (__is_same(T, bfloat) && requires { K::output_range_of_bfloats; })
       return K::output_range_of_bfloats;
     else
       return lane_range;
   }();
+  template <class T>
+  static constexpr interval tie_range = range<T>;
   template <class T>
   static constexpr interval tie_upstream = finite;
   template <class T>

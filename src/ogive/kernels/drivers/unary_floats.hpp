@@ -18,7 +18,8 @@
 //   static constexpr bool slope_keeps_ties = true;  // and so does slope_lanes
 //   static constexpr bool output_keeps_ties = true; // or output_slope_lanes
 //
-// and a kernel that has floats which round to the right half as they are, ties included, gives
+// and a kernel that has floats which round to the right half as they are, ties included, for any
+// operands but those where they are not finite, gives
 //
 //   static floats half_lanes(floats x[, parameter_lanes parameter…]);
 //   static floats half_backward_lanes(floats dy, floats x[, parameter_lanes parameter…]);
@@ -110,26 +111,32 @@ OGIVE_FLATTEN void compute_whole(const In *first, const In *second, Out *out, st
 template <class Op, class T>
 constexpr bool decides_ties = Op::template keeps_ties<T> && !Op::template settled<T>;
 
+// Whether settled results are of operands in a range.
+template <class Op, class T>
+constexpr bool bounded = Op::template range<T>.most <= largest_float;
+
 // The lanes whose result is `y` (by `tie_run` where that decides), whatever its format.
 template <class Op, class T, class... P>
 OGIVE_INLINE mask taken_by_lanes(floats first, floats second, floats y, P... p) {
-  mask taken;
-  if constexpr (decides_ties<Op, T>) {
+  mask taken = ~mask{};
+  if constexpr (Op::template settled<T>) {
+    taken = (magnitude(y) < all(largest_float)) & ~is_small(y, T{});
+    if constexpr (bounded<Op, T>)
+      taken &= inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+  } else if constexpr (decides_ties<Op, T>) {
     taken = inside(Op::inputs == 2 ? second : first, Op::template tie_range<T>);
     if constexpr (Op::inputs == 2) taken &= inside(first, Op::template tie_upstream<T>);
+    taken &= ~is_small(y, T{});
   } else {
     taken = inside(Op::inputs == 2 ? second : first, Op::template range<T>);
     if constexpr (Op::inputs == 2) taken &= inside(first, Op::template upstream<T>);
+    taken &= ~undecided(y, T{});
   }
   if constexpr (vary<P...>) {
     alignas(64) std::int32_t known[lanes];
     for (int i = 0; i < lanes; ++i) known[i] = -Op::takes(parameter_at(p, i)...);
     taken &= *reinterpret_cast<const mask *>(known);
   }
-  if constexpr (decides_ties<Op, T> || Op::template settled<T>)
-    taken &= ~is_small(y, T{});
-  else
-    taken &= ~undecided(y, T{});
   return taken;
 }
 
@@ -154,7 +161,11 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
   bool taken = true;
   if constexpr (vary<P...>)
     for (int i = 0; i < N * lanes; ++i) taken &= Op::takes(parameter_at(p, i)...);
-  if constexpr (Op::inputs == 2)
+  if constexpr (Op::template settled<T> && !bounded<Op, T>)
+    return taken;
+  else if constexpr (Op::template settled<T>)
+    return taken && all_inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+  else if constexpr (Op::inputs == 2)
     return taken && all_inside(second, Op::template range<T>) &&
            all_inside(first, Op::template upstream<T>);
   else

@@ -94,17 +94,23 @@ OGIVE_INLINE parameter_lanes split(const double *p) {
   }
   return x;
 }
+// Of the two floats that a number lies between the odd one, from either and what that lacks; or the
+// number itself.
+OGIVE_INLINE floats odd_of(floats near, floats lost) {
+  const words towards_0 = words(mask(words(lost) ^ words(near)) >> 31);
+  return lost != 0 ? floats((words(near) + towards_0) | 1) : near;
+}
 // A half x times a factor, rounded to odd. If the factor has at most 13 digits a float holds the
 // product. If it has more the product is no half, nor lies halfway between two, so that its last bit
 // may always be set.
 struct product_of_half {
-  floats high, odd;
-  mask is_long; // odd is meant; and x is not 0
+  floats exact, odd;
+  mask is_long; // odd is meant, unless x is 0
   OGIVE_INLINE product_of_half(floats x, parameter_lanes factor) {
-    high = fma(x, factor.high, x * factor.low);
-    const floats lost = fma(x, factor.rest, fma(x, factor.low, fma(x, factor.high, -high)));
-    const words towards_0 = words(mask(words(lost) ^ words(high)) >> 31);
-    odd = floats((words(high) + towards_0) | 1);
+    exact = x * factor.high;
+    const floats near = fma(x, factor.high, x * factor.low);
+    const floats lost = fma(x, factor.rest, fma(x, factor.low, fma(x, factor.high, -near)));
+    odd = floats((words(near) + words(mask(words(lost) ^ words(near)) >> 31)) | 1);
     is_long = (factor.low != 0) | mask((words(factor.high) & 0x7ffu) != 0);
   }
 };

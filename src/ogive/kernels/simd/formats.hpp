@@ -278,6 +278,15 @@ OGIVE_INLINE pair_of_shorts least(pair_of_shorts a, pair_of_shorts b) {
   return a < b ? a : b;
 #endif
 }
+OGIVE_INLINE pair_of_shorts greatest(pair_of_shorts a, pair_of_shorts b) {
+#if defined(__AVX512BW__)
+  return pair_of_shorts(_mm512_max_epu16(__m512i(a), __m512i(b)));
+#elif defined(__AVX2__)
+  return pair_of_shorts(_mm256_max_epu16(__m256i(a), __m256i(b)));
+#else
+  return a > b ? a : b;
+#endif
+}
 template <class Vector>
 OGIVE_INLINE bool any(Vector x) {
 #if defined(__AVX512BW__)
@@ -325,31 +334,32 @@ OGIVE_INLINE void store_exact(const floats (&y)[N], half *to) {
 }
 #endif
 
-// Rounds results that are no NaN, with ties to even, and says whether some are so small that their
-// operands may have lost digits.
+// Rounds with ties to even, and says whether some results are small or not finite.
 template <class T, int N>
 OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
-  if constexpr (__is_same(T, half)) {
-    store_exact(y, to);
-    return false;
-  } else if constexpr (in_pairs<T, N>) {
-    pair_of_shorts smallest = ~pair_of_shorts{};
+  if constexpr (in_pairs<T, N>) {
+    pair_of_shorts smallest = ~pair_of_shorts{}, largest = {};
 #pragma GCC unroll 8
     for (int k = 0; k < N; k += 2) {
       const words even = bits_of(y[k]), odd = bits_of(y[k + 1]);
       const pair_of_shorts rounded = interleaved((even + 0x7fffu + ((even >> 16) & 1u)) >> 16,
                                                  odd + 0x7fffu + ((odd >> 16) & 1u));
-      smallest = least(smallest, rounded + rounded - 1);
+      const pair_of_shorts size = rounded + rounded;
+      smallest = least(smallest, size - 1);
+      largest = greatest(largest, size);
       *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
     }
-    return any(smallest < small_bits);
+    return any((smallest < small_bits) | (largest >= 0xff00));
   } else {
     mask small = {};
+    floats nothing = {};
+#pragma GCC unroll 8
     for (int k = 0; k < N; ++k) {
-      if (is_half<T>) small |= is_small(y[k], T{});
-      store(y[k], to + k * lanes);
+      if (__is_same(T, bfloat)) small |= is_small(y[k], T{});
+      nothing = fma(y[k], 0.0f, nothing);
     }
-    return any(small);
+    store_exact(y, to);
+    return any(small | (nothing != 0));
   }
 }
 
