@@ -27,7 +27,10 @@ struct celu {
   OGIVE_INLINE static signed_slope slope_lanes(floats x, float_pair alpha) {
     return elu::slope_lanes(x, alpha);
   }
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair alpha) {
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y, float_pair alpha) {
+    return elu::half_output_lanes(dy, y, alpha);
+  }
+  OGIVE_INLINE static near_lanes output_slope_lanes(floats y, float_pair alpha) {
     return elu::output_slope_lanes(y, alpha);
   }
 

@@ -50,8 +50,12 @@ struct elu {
     return {x > 0 ? all(1) : e.high, x > 0 ? floats{} : e.low};
   }
   static constexpr interval output_range{-1, largest_float};
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y, float_pair) {
-    return exact_sum(all(1), least(y, floats{}));
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y, float_pair) {
+    const floats slope = 1 + least(y, floats{}), dx = dy * slope;
+    return slope == 0 ? floats{} : odd_of(dx, fma(dy, slope, -dx));
+  }
+  OGIVE_INLINE static near_lanes output_slope_lanes(floats y, float_pair) {
+    return {exact_sum(all(1), least(y, floats{}))};
   }
 
 private:

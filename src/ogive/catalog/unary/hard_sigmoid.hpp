@@ -12,10 +12,19 @@ struct hard_sigmoid {
     const double c = within(x, 3), flat = x == x ? 0 : x;
     return {M::divide(exact_sum(c, 3), 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
   }
-  static constexpr bool keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float};
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     return sixth(exact_sum(all(3), least(greatest(x, all(-3)), all(3))));
+  }
+  // A float next to 1/6 times a number of a few digits is next to a tie only where it is one.
+  OGIVE_INLINE static floats half_lanes(floats x) {
+    return (least(all(3), greatest(all(-3), x)) + 3) * (1.0f / 6); // NaN passes
+  }
+  OGIVE_INLINE static floats half_backward_lanes(floats dy, floats x) {
+    return magnitude(x) < 3 ? dy * (1.0f / 6) : x - x;
+  }
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
+    return (y > 0) & (y < 1) ? dy * (1.0f / 6) : y - y;
   }
   // A sixth of a half may be a tie.
   template <class M>

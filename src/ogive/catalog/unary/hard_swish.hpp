@@ -26,11 +26,11 @@ struct hard_swish {
     const double part = M::divide({high, low}, 6), inside = magnitude(x) < 3 ? part : plain;
     return magnitude(plain) > 0 && magnitude(plain) < __builtin_inf() ? inside : plain;
   }
-  OGIVE_INLINE static float_pair backward_lanes(floats dy, floats x) {
+  OGIVE_INLINE static near_lanes backward_lanes(floats dy, floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
     const float_pair part = sixth(product(dy, any_exact_sum(2 * c, all(3))));
     const float_pair flat = {x > 0 ? dy : floats{}, floats{}};
-    return select((magnitude(x) < all(3)) & (2 * c != all(-3)), part, flat);
+    return {select((magnitude(x) < all(3)) & (2 * c != all(-3)), part, flat)};
   }
   template <class M>
   static double curvature(double x) {
@@ -39,6 +39,18 @@ struct hard_swish {
 
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range = moderate_range, slope_range = any_number;
+  // Next to 0 it lies above x/2, which may be a tie.
+  OGIVE_INLINE static floats half_lanes(floats x) {
+    const floats c = least(all(3), greatest(all(-3), x)), y = c * (c + 3) * (1.0f / 6);
+    return x > 3 ? x : greatest(x * (0.5f + 0x1p-20f), y); // NaN passes
+  }
+  OGIVE_INLINE static floats half_backward_lanes(floats dy, floats x) {
+    const floats n = fma(x, 2.0f, all(3)), n_low = fma(x, 2.0f, 3 - n);
+    const floats product = dy * n, y = product * (1.0f / 6);
+    const floats lost = fma(y, -6.0f, product) + fma(dy, n_low, fma(dy, n, -product));
+    const floats flat = x > 0 ? dy : x - x;
+    return (magnitude(x) < 3) & (n != 0) ? odd_of(y, lost) : flat;
+  }
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
     return select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))));

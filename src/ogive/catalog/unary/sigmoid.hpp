@@ -44,11 +44,15 @@ struct sigmoid {
     return {slope, fma(y, rest.high, -slope) + y * rest.low};
   }
   static constexpr interval output_range{0, 1};
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
+    const floats slope = fnma(y, y, y), slope_low = fnma(y, y, y - slope), dx = dy * slope;
+    return slope == 0 ? floats{} : odd_of(dx, fma(dy, slope_low, fma(dy, slope, -dx)));
+  }
   static constexpr interval output_range_of_bfloats{0, 1, 0x1p-60f}; // or y^2 is lost
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+  OGIVE_INLINE static near_lanes output_slope_lanes(floats y) {
     const float_pair rest = exact_sum(all(1), -y);
     const floats slope = y * rest.high;
-    return {slope, fma(y, rest.low, fma(y, rest.high, -slope))};
+    return {{slope, fma(y, rest.low, fma(y, rest.high, -slope))}};
   }
 };
 

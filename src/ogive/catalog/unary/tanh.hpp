@@ -47,10 +47,14 @@ struct tanh {
     return fma(-y, y, 1);
   }
   static constexpr interval output_range{-1, 1};
-  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
-    const floats square = y * y;
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
+    const floats slope = fnma(y, y, 1), slope_low = fnma(y, y, 1 - slope), dx = dy * slope;
+    return slope == 0 ? floats{} : odd_of(dx, fma(dy, slope_low, fma(dy, slope, -dx)));
+  }
+  OGIVE_INLINE static near_lanes output_slope_lanes(floats y) {
+    const floats square = y * y; // exact, if y is a half
     const float_pair slope = exact_sum(all(1), -square);
-    return {slope.high, slope.low - fma(y, y, -square)};
+    return {{slope.high, slope.low - fma(y, y, -square)}};
   }
 };
 

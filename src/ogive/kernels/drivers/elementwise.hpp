@@ -82,9 +82,23 @@ OGIVE_INLINE void with_parameters(Parameter parameter, Run run) {
 // An upstream gradient times a pair must be finite: an infinity times a low part of 0 is NaN.
 constexpr interval finite{-largest_float, largest_float};
 
-// What an operation does in float lanes, where its kernel has the form for it.
+// Halves need a float within four ulps, and the high part of some sums is.
+template <class T, class Lanes>
+OGIVE_INLINE floats rounded_for(Lanes y) {
+  if constexpr (is_half<T> && (requires { y.factor; } || __is_same(Lanes, near_lanes)))
+    return y.high;
+  else
+    return rounded(y);
+}
+
+// What an operation does in float lanes, where its kernel has the form for it: `lane_run` gives the
+// float to be rounded. Of halves it is `settled` where that decides ties as well. Where it does not
+// and ties are no accident, `tie_run` gives one that does.
 template <class K>
 struct lane_form {
+  template <class T>
+  static constexpr bool settled = false;
+  template <class T>
   static constexpr bool keeps_ties = false;
   template <class T>
   static constexpr interval upstream = finite;
@@ -96,6 +110,11 @@ struct lane_form {
       return true;
   }
 };
+// Where results of halves are as small as operands, small results are looked for instead.
+template <class T>
+constexpr interval without_smallest(interval x) {
+  return {x.least, x.most, is_half<T> ? 0 : x.smallest};
+}
 template <class K>
 struct value_in_lanes {};
 template <class K>
@@ -103,23 +122,35 @@ template <class K>
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
   template <class T>
-  static constexpr interval range = lane_range;
-  static constexpr bool keeps_ties = requires { K::keeps_ties; };
+  static constexpr bool settled = is_half<T> && requires { &K::half_lanes; };
+  template <class T>
+  static constexpr interval range = settled<T> ? any_number : without_smallest<T>(lane_range);
+  template <class T>
+  static constexpr interval tie_range = range<T>;
+  template <class T>
+  static constexpr bool keeps_ties = is_half<T> && requires { K::keeps_ties; };
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats x, floats, P... p) {
-    if constexpr (keeps_ties && is_half<T>)
-      return rounded_to_odd(K::value_lanes(x, p...));
+    if constexpr (settled<T>)
+      return K::half_lanes(x, p...);
     else
-      return rounded(K::value_lanes(x, p...));
+      return rounded_for<T>(K::value_lanes(x, p...));
+  }
+  template <class T, class... P>
+  OGIVE_INLINE static floats tie_run(floats x, floats, P... p) {
+    return rounded_to_odd(K::value_lanes(x, p...));
   }
 };
-// dy times a slope in lanes; to be rounded once more where the format is T.
-template <class T, bool keeps_ties, class Slope>
+// dy times a slope in lanes, within four ulps and such that a tie is decided too.
+template <class T, class Slope>
 OGIVE_INLINE floats passed_back(floats dy, Slope slope) {
-  if constexpr (keeps_ties && is_half<T>)
-    return slope.high == 0 ? floats{} : rounded_to_odd(product(dy, slope));
+  if constexpr (is_half<T> && __is_same(Slope, near_lanes))
+    return slope.high == 0 ? floats{} : dy * slope.high;
   else
     return pass_back(dy, slope);
+}
+OGIVE_INLINE floats passed_back_to_odd(floats dy, float_pair slope) {
+  return slope.high == 0 ? floats{} : rounded_to_odd(product(dy, slope));
 }
 template <class K, bool backward>
 struct slope_in_lanes {};
@@ -127,29 +158,49 @@ template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
-  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
   // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>
   static constexpr bool own =
       backward && is_half<T> && requires(floats x) { K::backward_lanes(x, x); };
   template <class T>
-  static constexpr interval range =
+  static constexpr bool settled =
+      backward && is_half<T> && requires { &K::half_backward_lanes; };
+  template <class T>
+  static constexpr bool keeps_ties = is_half<T> && (own<T> || requires { K::slope_keeps_ties; });
+  template <class T>
+  static constexpr interval range = settled<T> ? any_number : lane_range;
+  template <class T>
+  static constexpr interval tie_range =
       own<T> ? interval{lane_range.least, lane_range.most, 0x1p-24f} : lane_range;
   template <class T>
-  static constexpr interval upstream = own<T> ? interval{-0x1p100f, 0x1p100f, 0x1p-90f} : finite;
+  static constexpr interval tie_upstream =
+      own<T> ? interval{-0x1p100f, 0x1p100f, 0x1p-90f} : finite;
+  template <class T>
+  static constexpr interval upstream{tie_upstream<T>.least, tie_upstream<T>.most};
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats first, floats second, P... p) {
-    if constexpr (own<T>) {
-      return rounded_to_odd(K::backward_lanes(first, second));
+    if constexpr (settled<T>) {
+      return K::half_backward_lanes(first, second, p...);
+    } else if constexpr (own<T>) {
+      return rounded_for<T>(K::backward_lanes(first, second));
     } else if constexpr (backward && requires { K::product_lanes(first, second, p...); }) {
-      return rounded(K::product_lanes(first, second, p...));
+      return rounded_for<T>(K::product_lanes(first, second, p...));
     } else {
       const auto slope = K::slope_lanes(backward ? second : first, p...);
       if constexpr (backward)
-        return passed_back<T, keeps_ties>(first, slope);
+        return passed_back<T>(first, slope);
       else
-        return keeps_ties && is_half<T> ? rounded_to_odd(slope) : slope.high + slope.low;
+        return slope.high + slope.low;
     }
+  }
+  template <class T, class... P>
+  OGIVE_INLINE static floats tie_run(floats first, floats second, P... p) {
+    if constexpr (own<T>)
+      return rounded_to_odd(K::backward_lanes(first, second));
+    else if constexpr (backward)
+      return passed_back_to_odd(first, K::slope_lanes(second, p...));
+    else
+      return rounded_to_odd(K::slope_lanes(first, p...));
   }
 };
 
@@ -166,10 +217,24 @@ struct output_slope_in_lanes<K> : lane_form<K> {
     else
       return lane_range;
   }();
-  static constexpr bool keeps_ties = requires { K::output_keeps_ties; };
+  template <class T>
+  static constexpr interval tie_range = range<T>;
+  template <class T>
+  static constexpr interval tie_upstream = finite;
+  template <class T>
+  static constexpr bool settled = is_half<T> && requires { &K::half_output_lanes; };
+  template <class T>
+  static constexpr bool keeps_ties = is_half<T> && requires { K::output_keeps_ties; };
   template <class T, class... P>
   OGIVE_INLINE static floats lane_run(floats dy, floats y, P... p) {
-    return passed_back<T, keeps_ties>(dy, K::output_slope_lanes(y, p...));
+    if constexpr (settled<T>)
+      return K::half_output_lanes(dy, y, p...);
+    else
+      return passed_back<T>(dy, K::output_slope_lanes(y, p...));
+  }
+  template <class T, class... P>
+  OGIVE_INLINE static floats tie_run(floats dy, floats y, P... p) {
+    return passed_back_to_odd(dy, K::output_slope_lanes(y, p...));
   }
 };
 
@@ -269,19 +334,37 @@ OGIVE_INLINE void in_blocks_of_floats(const T *first, const T *second, T *out, s
     round_all(reinterpret_cast<const float *>(y), out + begin, count);
   }
 }
-// Where little is computed, what the parameters become is worked out once for all blocks.
+// Where little is computed, halves stay in registers from load to store.
+template <class Op, class M, int N, class T, class... P>
+OGIVE_INLINE void exact_group(const T *first, const T *second, T *out, P... p) {
+  constexpr int most = N * lanes;
+  floats x[2][N];
+  load_vectors(first, x[0]);
+  load_vectors(second, x[1]);
+  alignas(64) float a[most], b[most], y[most];
+  __builtin_memcpy(a, x[0], sizeof a);
+  __builtin_memcpy(b, x[1], sizeof b);
+#pragma GCC ivdep
+  for (int i = 0; i < most; ++i)
+    y[i] = Op::template run<M, float>(a[i], Op::inputs == 2 ? b[i] : 0, parameter_at(p, i)...);
+  floats results[N];
+  __builtin_memcpy(results, y, sizeof y);
+  store_exact(results, out);
+}
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_exact_halves(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                         P... p) {
-  const auto whole = [](const float *a, const float *b, odd_float *y, std::ptrdiff_t count,
+  constexpr int vectors = vary<P...> ? 1 : 2, group = vectors * lanes;
+  std::ptrdiff_t i = 0;
+  for (; i + group <= n; i += group)
+    exact_group<Op, M, vectors>(first + i, second + i, out + i, parameters_from(p, i)...);
+  const auto whole = [](const T *u, const T *v, T *y, std::ptrdiff_t count,
                         auto... q) OGIVE_INLINE_LAMBDA {
-    using R = typename M::real;
-#pragma GCC ivdep
-    for (std::ptrdiff_t i = 0; i < (count & ~std::ptrdiff_t{lanes - 1}); ++i)
-      round_into(Op::template run<M, R>(a[i], Op::inputs == 2 ? b[i] : 0, parameter_at(q, i)...),
-                 y[i]);
+    for (std::ptrdiff_t k = 0; k < count; k += lanes)
+      exact_group<Op, M, 1>(u + k, v + k, y + k, parameters_from(q, k)...);
   };
-  in_blocks_of_floats<Op>(first, second, out, n, whole, p...);
+  if (i < n)
+    in_whole_vectors(first + i, second + i, out + i, n - i, whole, parameters_from(p, i)...);
 }
 
 // The one loop that computes.

@@ -17,6 +17,13 @@
 //   static constexpr bool keeps_ties = true;        // value_lanes gives a pair good to 2^-45
 //   static constexpr bool slope_keeps_ties = true;  // and so does slope_lanes
 //   static constexpr bool output_keeps_ties = true; // or output_slope_lanes
+//
+// and a kernel that has floats which round to the right half as they are, ties included, for any
+// operands but those where they are not finite, gives
+//
+//   static floats half_lanes(floats x[, parameter_lanes parameter…]);
+//   static floats half_backward_lanes(floats dy, floats x[, parameter_lanes parameter…]);
+//   static floats half_output_lanes(floats dy, floats y[, parameter_lanes parameter…]);
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -100,26 +107,45 @@ OGIVE_FLATTEN void compute_whole(const In *first, const In *second, Out *out, st
   }
 }
 
+// Whether it is worth while to decide ties in lanes.
+template <class Op, class T>
+constexpr bool decides_ties = Op::template keeps_ties<T> && !Op::template settled<T>;
+
+// Whether settled results are of operands in a range.
+template <class Op, class T>
+constexpr bool bounded = Op::template range<T>.most <= largest_float;
+
+// The lanes whose result is `y` (by `tie_run` where that decides), whatever its format.
 template <class Op, class T, class... P>
 OGIVE_INLINE mask taken_by_lanes(floats first, floats second, floats y, P... p) {
-  constexpr interval range = Op::template range<T>;
-  mask taken;
-  if constexpr (Op::inputs == 2)
-    taken = inside(second, range) & inside(first, Op::template upstream<T>);
-  else
-    taken = inside(first, range);
+  mask taken = ~mask{};
+  if constexpr (Op::template settled<T>) {
+    taken = (magnitude(y) < all(largest_float)) & ~is_small(y, T{});
+    if constexpr (bounded<Op, T>)
+      taken &= inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+  } else if constexpr (decides_ties<Op, T>) {
+    taken = inside(Op::inputs == 2 ? second : first, Op::template tie_range<T>);
+    if constexpr (Op::inputs == 2) taken &= inside(first, Op::template tie_upstream<T>);
+    taken &= ~is_small(y, T{});
+  } else {
+    taken = inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+    if constexpr (Op::inputs == 2) taken &= inside(first, Op::template upstream<T>);
+    taken &= ~undecided(y, T{});
+  }
   if constexpr (vary<P...>) {
     alignas(64) std::int32_t known[lanes];
     for (int i = 0; i < lanes; ++i) known[i] = -Op::takes(parameter_at(p, i)...);
     taken &= *reinterpret_cast<const mask *>(known);
   }
-  if constexpr (!Op::keeps_ties) taken &= ~undecided(y, T{});
   return taken;
 }
 
-// Computes anew, by `at`, those elements of a vector that its lanes do not take or leave undecided.
+// Computes anew those elements of a vector that its lanes do not take or leave undecided: ties that
+// are no accident in lanes, all others by `at`.
 template <class Op, class M, class T, class... P>
 [[gnu::noinline]] void mend(floats first, floats second, floats y, T *out, P... p) {
+  if constexpr (decides_ties<Op, T>)
+    store(y = Op::template tie_run<T>(first, second, split(p)...), out);
   const mask taken = taken_by_lanes<Op, T>(first, second, y, p...);
   if (everywhere(taken)) return;
   alignas(64) float a[lanes], b[lanes];
@@ -135,34 +161,77 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
   bool taken = true;
   if constexpr (vary<P...>)
     for (int i = 0; i < N * lanes; ++i) taken &= Op::takes(parameter_at(p, i)...);
-  if constexpr (Op::inputs == 2)
+  if constexpr (Op::template settled<T> && !bounded<Op, T>)
+    return taken;
+  else if constexpr (Op::template settled<T>)
+    return taken && all_inside(Op::inputs == 2 ? second : first, Op::template range<T>);
+  else if constexpr (Op::inputs == 2)
     return taken && all_inside(second, Op::template range<T>) &&
            all_inside(first, Op::template upstream<T>);
   else
     return taken && all_inside(first, Op::template range<T>);
 }
 
-// A few vectors at once: their chains of operations overlap, and one branch asks for all of them
-// whether the lanes take every element.
-template <class Op, class M, int vectors, class T, class... P>
-OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
-  floats a[vectors], b[vectors], y[vectors];
-#pragma GCC unroll 8
-  for (int k = 0; k < vectors; ++k) {
-    a[k] = load(first + k * lanes);
-    b[k] = Op::inputs == 2 ? load(second + k * lanes) : a[k];
+// Elements of halves that lanes do not take or leave undecided, with what is known of them: few of
+// any group, so that they wait until together they fill vectors of doubles.
+template <class T>
+struct open_elements {
+  static constexpr int most = 8 * lanes;
+  int count = 0;
+  alignas(64) float first[most], second[most];
+  T *out[most];
+};
+
+template <class Op, class M, class T, class... P>
+[[gnu::noinline]] void settle(open_elements<T> &open, P... p) {
+  const int whole = (open.count + lanes - 1) & ~(lanes - 1);
+  for (int k = open.count; k < whole; ++k) open.first[k] = open.second[k] = 0;
+  alignas(64) odd_float exact[open_elements<T>::most];
+  alignas(64) T y[open_elements<T>::most];
+  compute_whole<Op, M>(open.first, open.second, exact, whole, p...);
+  round_all(reinterpret_cast<const float *>(exact), y, whole);
+  for (int k = 0; k < open.count; ++k) *open.out[k] = y[k];
+  open.count = 0;
+}
+
+template <class Op, class T, int N, class... P>
+[[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
+                                  floats (&y)[N], T *out, open_elements<T> &open, P... p) {
+  if constexpr (decides_ties<Op, T>) {
+    for (int k = 0; k < N; ++k)
+      y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
+    store_settled(y, out);
   }
+  for (int k = 0; k < N; ++k) {
+    std::uint32_t those = packed(~taken_by_lanes<Op, T>(first[k], second[k], y[k], p...));
+    for (; those != 0; those &= those - 1) {
+      const int lane = __builtin_ctz(those);
+      open.first[open.count] = first[k][lane];
+      open.second[open.count] = second[k][lane];
+      open.out[open.count++] = out + place<T, N>(k, lane);
+    }
+  }
+}
+
+// A few vectors at once: their chains of operations overlap, and one branch asks for all of them
+// whether the lanes take every element. Says whether they do; if not, `leave` is given what there
+// is.
+template <class Op, class M, int vectors, class T, class Leave, class... P>
+OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leave, P... p) {
+  floats a[vectors], b[vectors], y[vectors];
+  load_vectors(first, a);
+  if constexpr (Op::inputs == 2)
+    load_vectors(second, b);
+  else
+    for (int k = 0; k < vectors; ++k) b[k] = a[k];
 #pragma GCC unroll 8
   for (int k = 0; k < vectors; ++k)
     y[k] = Op::template lane_run<T>(a[k], b[k], split(parameters_from(p, k * lanes))...);
   bool taken = takes_all<Op, T>(a, b, p...);
-  if constexpr (is_half<T> && !Op::keeps_ties) {
-    mask open = undecided(y[0], T{});
-    for (int k = 1; k < vectors; ++k) open |= undecided(y[k], T{});
-    taken &= everywhere(~open);
-  }
-#pragma GCC unroll 8
-  for (int k = 0; k < vectors; ++k) store(y[k], out + k * lanes);
+  if constexpr (Op::template settled<T>)
+    taken &= !store_settled(y, out);
+  else
+    taken &= !store_decided(y, out);
   if (taken) [[likely]]
     return;
   // Through memory, or the vectors of the likely way would be kept for this one.
@@ -172,15 +241,43 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, P... p) {
     from[1][k] = b[k];
     from[2][k] = y[k];
   }
-  for (int k = 0; k < vectors; ++k)
-    mend<Op, M>(from[0][k], from[1][k], from[2][k], out + k * lanes,
-                parameters_from(p, k * lanes)...);
+  leave(from[0], from[1], from[2]);
+}
+
+template <class Op, class M, int vectors, class T, class... P>
+OGIVE_INLINE void mended_group(const T *first, const T *second, T *out, P... p) {
+  const auto leave = [&](const floats *a, const floats *b, const floats *y) OGIVE_INLINE_LAMBDA {
+    for (int k = 0; k < vectors; ++k)
+      mend<Op, M>(a[k], b[k], y[k], out + k * lanes, parameters_from(p, k * lanes)...);
+  };
+  lane_group<Op, M, vectors>(first, second, out, leave, p...);
 }
 
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   for (std::ptrdiff_t i = 0; i < n; i += lanes)
-    lane_group<Op, M, 1>(first + i, second + i, out + i, parameters_from(p, i)...);
+    mended_group<Op, M, 1>(first + i, second + i, out + i, parameters_from(p, i)...);
+}
+
+// n is a multiple of a group.
+template <class Op, class M, int vectors, class T, class... P>
+OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+  constexpr std::ptrdiff_t group = vectors * lanes;
+  if constexpr (is_half<T>) {
+    open_elements<T> open;
+    for (std::ptrdiff_t i = 0; i < n; i += group) {
+      const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
+                             floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
+        leave_open<Op>(a, b, y, out + i, open, p...);
+        if (open.count > open.most - group) settle<Op, M>(open, p...);
+      };
+      lane_group<Op, M, vectors>(first + i, second + i, out + i, leave, p...);
+    }
+    if (open.count > 0) settle<Op, M>(open, p...);
+  } else {
+    for (std::ptrdiff_t i = 0; i < n; i += group)
+      mended_group<Op, M, vectors>(first + i, second + i, out + i, p...);
+  }
 }
 
 // Parameters of each element's own are rare: they go one vector at a time.
@@ -188,14 +285,14 @@ template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
   constexpr int vectors = lanes == 8 ? 2 : 4; // AVX2 has 16 registers, the others 32
-  constexpr std::ptrdiff_t group = vectors * lanes;
-  std::ptrdiff_t i = 0;
-  if constexpr (has_fma && !vary<P...>)
-    for (; i + group <= n; i += group)
-      lane_group<Op, M, vectors>(first + i, second + i, out + i, p...);
-  if (i < n)
-    in_whole_vectors(first + i, second + i, out + i, n - i, one_by_one<Op, M, T, P...>,
-                     parameters_from(p, i)...);
+  std::ptrdiff_t whole = 0;
+  if constexpr (has_fma && !vary<P...>) {
+    whole = n & ~std::ptrdiff_t{vectors * lanes - 1};
+    in_groups<Op, M, vectors>(first, second, out, whole, p...);
+  }
+  if (whole < n)
+    in_whole_vectors(first + whole, second + whole, out + whole, n - whole,
+                     one_by_one<Op, M, T, P...>, parameters_from(p, whole)...);
 }
 
 } // namespace

@@ -42,6 +42,8 @@ OGIVE_INLINE float_pair sixth(float_pair x) {
   const floats q = x.high * (1.0f / 6);
   return {q, (fma(q, -6.0f, x.high) + x.low) * (1.0f / 6)};
 }
+// A sum whose high part is within two ulps of it and has its sign.
+struct near_lanes : float_pair {};
 // One rounding; the larger part gives the sign, since a sum of zeros would lose it.
 OGIVE_INLINE floats rounded(float_pair x) { return copy_sign(x.high + x.low, x.high); }
 OGIVE_INLINE floats rounded(floats x) { return x; }
@@ -60,11 +62,12 @@ OGIVE_INLINE floats rounded(positive_lanes x) { return fma(x.rest, x.factor, x.h
 // shorter format, is then as if it had been rounded once.
 OGIVE_INLINE floats rounded_to_odd(float_pair x) {
   const floats sum = x.high + x.low, lost = x.low - (sum - x.high);
-  const words bits = words(sum), step = (lost > 0) == (sum > 0) ? words{} + 1 : words{} - 1;
-  const mask moves = (lost != 0) & mask((bits & 1) == 0);
-  const floats odd = copy_sign(floats(moves ? bits + step : bits), x.high);
+  const words towards_0 = words(mask(words(lost) ^ words(sum)) >> 31);
+  const mask inexact = lost != 0;
+  const floats odd = copy_sign(inexact ? floats((words(sum) + towards_0) | 1) : sum, x.high);
   return magnitude(x.high) <= all(largest_float) ? odd : x.high; // an infinite part has no rest
 }
+OGIVE_INLINE floats rounded_to_odd(floats x) { return x; }
 
 // A slope that is nowhere 0, whose high part has its sign, be it that of a zero.
 struct signed_slope : float_pair {};
@@ -74,19 +77,43 @@ OGIVE_INLINE float_pair raised(signed_slope s) {
   return {none ? s.low : s.high, none ? floats{} : s.low};
 }
 
-// What parameters become, one for all lanes or one for each.
-OGIVE_INLINE float_pair split(double p) {
-  const auto high = static_cast<float>(p);
-  return {all(high), all(static_cast<float>(p - high))};
+// What parameters become, one for all lanes or one for each: a double is the sum of three floats.
+struct parameter_lanes : float_pair {
+  floats rest;
+};
+OGIVE_INLINE parameter_lanes split(double p) {
+  const auto high = static_cast<float>(p), low = static_cast<float>(p - high);
+  return {{all(high), all(low)}, all(static_cast<float>(p - high - low))};
 }
-OGIVE_INLINE float_pair split(const double *p) {
-  floats high, low;
+OGIVE_INLINE parameter_lanes split(const double *p) {
+  parameter_lanes x;
   for (int i = 0; i < lanes; ++i) {
-    high[i] = static_cast<float>(p[i]);
-    low[i] = static_cast<float>(p[i] - high[i]);
+    x.high[i] = static_cast<float>(p[i]);
+    x.low[i] = static_cast<float>(p[i] - x.high[i]);
+    x.rest[i] = static_cast<float>(p[i] - x.high[i] - x.low[i]);
   }
-  return {high, low};
+  return x;
 }
+// Of the two floats that a number lies between the odd one, from either and what that lacks; or the
+// number itself.
+OGIVE_INLINE floats odd_of(floats near, floats lost) {
+  const words towards_0 = words(mask(words(lost) ^ words(near)) >> 31);
+  return lost != 0 ? floats((words(near) + towards_0) | 1) : near;
+}
+// A half x times a factor, rounded to odd. If the factor has at most 13 digits a float holds the
+// product. If it has more the product is no half, nor lies halfway between two, so that its last bit
+// may always be set.
+struct product_of_half {
+  floats exact, odd;
+  mask is_long; // odd is meant, unless x is 0
+  OGIVE_INLINE product_of_half(floats x, parameter_lanes factor) {
+    exact = x * factor.high;
+    const floats near = fma(x, factor.high, x * factor.low);
+    const floats lost = fma(x, factor.rest, fma(x, factor.low, fma(x, factor.high, -near)));
+    odd = floats((words(near) + words(mask(words(lost) ^ words(near)) >> 31)) | 1);
+    is_long = (factor.low != 0) | mask((words(factor.high) & 0x7ffu) != 0);
+  }
+};
 // Factors and operands whose product stays clear of the subnormal numbers, where its low part would
 // be lost.
 inline bool moderate(double factor) {

@@ -201,21 +201,206 @@ inline void round_all(const float *from, T *to, std::ptrdiff_t n) {
   convert_all(from, to, n);
 }
 
-// Whether a float within one ulp of the exact result leaves its rounding to a format undecided,
-// since it lies next to a tie. Those of subnormal numbers lie elsewhere.
+// Results of bf16 so small that operands or rests of them may have lost digits. As a float, and as
+// what twice the bits of a bf16 are at least for any other, 0 excepted if 1 is taken off.
+constexpr float small_bfloat = 0x1p-80f;
+constexpr std::uint16_t small_bits = 2 * (__builtin_bit_cast(std::uint32_t, small_bfloat) >> 16);
+template <class Floats, class T>
+OGIVE_INLINE auto is_small(Floats y, T) {
+  const Floats size = float_of(bits_of(y) & 0x7fffffffu), bound = size * 0 + small_bfloat;
+  return (size > 0) & (size < (__is_same(T, bfloat) ? bound : Floats{}));
+}
+
+// Whether a float within four ulps of the exact result leaves its rounding to a format undecided,
+// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it becomes
+// a little larger is compared with what it becomes a little smaller.
+constexpr float a_little_more = 1 + 0x1p-21f, a_little_less = 1 - 0x1p-21f;
 template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
   const auto bits = bits_of(y);
-  const Floats size = float_of(bits & 0x7fffffffu);
   if constexpr (__is_same(T, bfloat)) {
-    return (((bits + 0x8002u) & 0xffffu) <= 4) | ((size > 0) & (size < 0x1p-126f));
+    return (((bits + 0x8004u) & 0xffffu) <= 8) | is_small(y, T{});
   } else if constexpr (__is_same(T, half)) {
-    const Floats multiple = size + 0.5f, rest = size - (multiple - 0.5f); // of 2^-24
-    const auto tie = float_of(bits_of(rest) & 0x7fffffffu) >= 0x1p-25f - 0x1p-37f;
-    return size < 0x1p-14f ? tie : ((bits + 0x1002u) & 0x1fffu) <= 4;
+    return rounded_to_half(bits_of(y * a_little_more)) !=
+           rounded_to_half(bits_of(y * a_little_less));
   } else {
-    return (size < 0) & (size > 0);
+    return (y < 0) & (y > 0);
   }
+}
+
+// Halves go in and out some vectors at a time, where that takes less; `pair_of_shorts` is what two
+// vectors become. The elements of vector k are those from `place(k, 0)`, `stride` apart.
+typedef std::uint16_t pair_of_shorts __attribute__((vector_size(4 * lanes)));
+typedef std::uint16_t unaligned_pair_of_shorts
+    __attribute__((vector_size(4 * lanes), aligned(2), may_alias));
+
+template <class T, int N>
+constexpr bool in_pairs = __is_same(T, bfloat) && N % 2 == 0;
+template <class T, int N>
+OGIVE_INLINE std::ptrdiff_t place(int k, int lane) {
+  if constexpr (in_pairs<T, N>) return (k & ~1) * lanes + 2 * lane + (k & 1);
+  return k * lanes + lane;
+}
+
+template <class T, int N>
+OGIVE_INLINE void load_vectors(const T *from, floats (&x)[N]) {
+  for (int k = 0; k < N; ++k) x[k] = load(from + k * lanes);
+}
+// The even elements of two vectors, then the odd ones: no element crosses to another lane.
+template <int N>
+  requires(in_pairs<bfloat, N>)
+OGIVE_INLINE void load_vectors(const bfloat *from, floats (&x)[N]) {
+#pragma GCC unroll 8
+  for (int k = 0; k < N; k += 2) {
+    const words both =
+        words(*reinterpret_cast<const unaligned_pair_of_shorts *>(from + k * lanes));
+    x[k] = float_of(both << 16);
+    x[k + 1] = float_of(both & 0xffff0000u);
+  }
+}
+
+// The upper half of each second word over the lower half of each first.
+OGIVE_INLINE pair_of_shorts interleaved(words lower, words upper) {
+#if defined(__AVX512BW__)
+  return pair_of_shorts(_mm512_mask_blend_epi16(0xaaaaaaaau, __m512i(lower), __m512i(upper)));
+#elif defined(__AVX2__)
+  return pair_of_shorts(_mm256_blend_epi16(__m256i(lower), __m256i(upper), 0xaa));
+#else
+  return pair_of_shorts((lower & 0xffffu) | (upper & 0xffff0000u));
+#endif
+}
+OGIVE_INLINE pair_of_shorts least(pair_of_shorts a, pair_of_shorts b) {
+#if defined(__AVX512BW__)
+  return pair_of_shorts(_mm512_min_epu16(__m512i(a), __m512i(b)));
+#elif defined(__AVX2__)
+  return pair_of_shorts(_mm256_min_epu16(__m256i(a), __m256i(b)));
+#else
+  return a < b ? a : b;
+#endif
+}
+OGIVE_INLINE pair_of_shorts greatest(pair_of_shorts a, pair_of_shorts b) {
+#if defined(__AVX512BW__)
+  return pair_of_shorts(_mm512_max_epu16(__m512i(a), __m512i(b)));
+#elif defined(__AVX2__)
+  return pair_of_shorts(_mm256_max_epu16(__m256i(a), __m256i(b)));
+#else
+  return a > b ? a : b;
+#endif
+}
+template <class Vector>
+OGIVE_INLINE bool any(Vector x) {
+#if defined(__AVX512BW__)
+  if constexpr (sizeof x == 64) return _mm512_test_epi32_mask(__m512i(x), __m512i(x)) != 0;
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof x == 32) return !_mm256_testz_si256(__m256i(x), __m256i(x));
+#endif
+#if defined(__SSE4_1__)
+  if constexpr (sizeof x == 16) return !_mm_testz_si128(__m128i(x), __m128i(x));
+#endif
+  std::uint64_t parts[sizeof x / 8], joined = 0;
+  __builtin_memcpy(parts, &x, sizeof x);
+  for (const std::uint64_t part : parts) joined |= part;
+  return joined != 0;
+}
+
+// Results of halves that a float holds, NaN among them.
+template <class T, int N>
+OGIVE_INLINE void store_exact(const floats (&y)[N], T *to) {
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k) store(y[k], to + k * lanes);
+}
+template <int N>
+  requires(in_pairs<bfloat, N>)
+OGIVE_INLINE void store_exact(const floats (&y)[N], bfloat *to) {
+#pragma GCC unroll 8
+  for (int k = 0; k < N; k += 2)
+    *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) =
+        interleaved(bits_of(y[k]) >> 16, bits_of(y[k + 1]));
+}
+#if defined(__F16C__)
+OGIVE_INLINE shorts to_halves(floats x) {
+#if defined(__AVX512F__)
+  return shorts(_mm512_maskz_cvtps_ph(0xffff, __m512(x), _MM_FROUND_TO_NEAREST_INT));
+#else
+  return shorts(_mm256_cvtps_ph(__m256(x), _MM_FROUND_TO_NEAREST_INT));
+#endif
+}
+template <int N>
+OGIVE_INLINE void store_exact(const floats (&y)[N], half *to) {
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k)
+    *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = to_halves(y[k]);
+}
+#endif
+
+// Rounds with ties to even, and says whether some results are small or not finite.
+template <class T, int N>
+OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
+  if constexpr (in_pairs<T, N>) {
+    pair_of_shorts smallest = ~pair_of_shorts{}, largest = {};
+#pragma GCC unroll 8
+    for (int k = 0; k < N; k += 2) {
+      const words even = bits_of(y[k]), odd = bits_of(y[k + 1]);
+      const pair_of_shorts rounded = interleaved((even + 0x7fffu + ((even >> 16) & 1u)) >> 16,
+                                                 odd + 0x7fffu + ((odd >> 16) & 1u));
+      const pair_of_shorts size = rounded + rounded;
+      smallest = least(smallest, size - 1);
+      largest = greatest(largest, size);
+      *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
+    }
+    return any((smallest < small_bits) | (largest >= 0xff00));
+  } else {
+    mask small = {};
+    floats nothing = {};
+#pragma GCC unroll 8
+    for (int k = 0; k < N; ++k) {
+      if (__is_same(T, bfloat)) small |= is_small(y[k], T{});
+      nothing = fma(y[k], 0.0f, nothing);
+    }
+    store_exact(y, to);
+    return any(small | (nothing != 0));
+  }
+}
+
+// Rounds results that are within four ulps and no NaN, and says whether some are undecided.
+template <int N>
+  requires(in_pairs<bfloat, N>)
+OGIVE_INLINE bool store_decided(const floats (&y)[N], bfloat *to) {
+  pair_of_shorts lowest = ~pair_of_shorts{}, smallest = lowest;
+#pragma GCC unroll 8
+  for (int k = 0; k < N; k += 2) {
+    // No tie is decided here: half a unit more, four ulps more, rounds all others as half would.
+    const words even = bits_of(y[k]) + 0x8004u, odd = bits_of(y[k + 1]) + 0x8004u;
+    lowest = least(lowest, interleaved(even, odd << 16));
+    const pair_of_shorts rounded = interleaved(even >> 16, odd);
+    smallest = least(smallest, rounded + rounded - 1); // wraps where the result is 0
+    *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
+  }
+  return any((lowest <= 8) | (smallest < small_bits));
+}
+#if defined(__F16C__)
+template <int N>
+OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
+  shorts differ = {};
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k) {
+    const shorts above = to_halves(y[k] * a_little_more), below = to_halves(y[k] * a_little_less);
+    differ |= above ^ below;
+    *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = above;
+  }
+  return any(differ);
+}
+#endif
+template <class T, int N>
+OGIVE_INLINE bool store_decided(const floats (&y)[N], T *to) {
+  mask open = {};
+#pragma GCC unroll 8
+  for (int k = 0; k < N; ++k) {
+    if constexpr (is_half<T>) open |= undecided(y[k], T{});
+    store(y[k], to + k * lanes);
+  }
+  return any(open);
 }
 
 } // namespace
