@@ -251,7 +251,8 @@ OGIVE_INLINE bool all_inside(const floats (&x)[N], interval range) {
     if (range.least == -range.most) {
       inside = _mm512_mask_cmp_ps_mask(inside, size, most, _CMP_LE_OQ);
     } else {
-      inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), least, _CMP_GE_OQ);
+      if (range.least > -__builtin_inff())
+        inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), least, _CMP_GE_OQ);
       inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), most, _CMP_LE_OQ);
     }
     if (range.smallest > 0)
