@@ -432,10 +432,10 @@ def tails() -> list[str]:
 class Sides:
     """The slope of a function with one minimum from its value y, for kernels/simd/side_slopes.hpp.
 
-    To the right of the minimum it is a function of s = sqrt(y - least), on 16 intervals of
-    1 + s right_scale, four for each power of two. To the left as well while y/least is above 3/4,
-    on two intervals; from there on slope/y is one of the logarithm of y/least, on two intervals for
-    each of seven powers of two.
+    To the right of the minimum it is a function of s = sqrt(y - least), on 16 intervals around
+    multiples of a step. To the left as well while y/least is above 3/4, on two; from there on
+    slope/y is one of b = log2(y/least) log_scale + log_offset, on two for each of seven powers of
+    two, as far as normal numbers go.
     """
 
     name: str
@@ -443,11 +443,15 @@ class Sides:
     slope: Function
     near: float
     last: mp.mpf  # the s from which on the slope is 1
+    degree = 6
 
     def text(self) -> str:
         root, least, *_ = sides(self.f, self.slope, self.near)
+        scale = nearest(mp.mpf(15.5) / self.last)
         turn = mp.mpf(3) / 4  # of y/least
-        turn_s, turn_log = mp.sqrt(least * (turn - 1)), mp.log(turn, 2)
+        first, depth = mp.mpf(1.2), mp.log(-least * 2**126, 2)
+        log_scale = nearest((127.9 - first) / (-depth - mp.log(turn, 2)))
+        log_offset = nearest(first - mp.log(turn, 2) * log_scale)
 
         def x_at(y: mp.mpf, step: int) -> mp.mpf:
             return between(lambda x: self.f(x) - y, root, mp.mpf(step))
@@ -461,64 +465,87 @@ class Sides:
             return self.slope(x_at(least + s * s, -1)) if s else mp.mpf(0)
 
         @cache
-        def share(v: mp.mpf) -> mp.mpf:
-            y = least * mp.mpf(2) ** (v * turn_log)
-            return self.slope(between(lambda x: mp.log(self.f(x) / y), root, -mp.mpf(1))) / y
+        def share(b: mp.mpf) -> mp.mpf:
+            log = mp.log(-least) + (b - log_offset) / log_scale * mp.log(2)
+            x = between(lambda x: mp.log(-self.f(x)) - log, root, -mp.mpf(1))
+            return self.slope(x) / self.f(x)
 
-        right_scale, left_scale = nearest(15 / self.last), nearest(1 / (2 * turn_s))
-        quarters = [2**e * (1 + mp.mpf(k) / 4) for e in range(4) for k in range(4)]
-        ends = [(v - 1) / right_scale for v in [*quarters, mp.mpf(16)]]
-        pieces = [(right, pair) for pair in itertools.pairwise(ends)]
+        steps = [mp.mpf(0), *((k + mp.mpf(1) / 2) / scale for k in range(16))]
         halves = [2**e * (1 + mp.mpf(k) / 2) for e in range(7) for k in range(2)]
-        on_left = [(share, pair) for pair in itertools.pairwise([*halves, mp.mpf(128)])]
-        on_left += [(left, (mp.mpf(0), turn_s / 2)), (left, (turn_s / 2, turn_s))]
-        entries = [self.piece(*pieces[(i + 4) % 16]) for i in range(16)]
-        # Exponents 126 to 133 end in 6, 7, 0, ... 5.
-        entries += [self.piece(*on_left[[*range(2, 14), 14, 15, 0, 1][i]]) for i in range(16)]
+        near = [*itertools.pairwise(steps)]
+        far = [*itertools.pairwise([first, *halves[1:], mp.mpf(128)])]
+        pieces = [(share, pair) for pair in far[2:]]  # exponents 127, 128, ... end in 15, 0, ...
+        pieces += [(right, pair) for pair in near]
+        pieces += [(left, near[0]), (left, (near[1][0], mp.sqrt(least * (turn - 1))))]
+        pieces += [(share, pair) for pair in far[:2]]
+        found = [self.piece(*piece) for piece in pieces]
+        entries = [piece for piece, _ in found]
 
         def row(values: Sequence[mp.mpf | float]) -> str:
             return "{" + ", ".join(literal(v) for v in values) + "}"
 
-        c = ",\n".join(row([e.c[k] for e in entries]) for k in range(8))
+        c = ",\n".join(row([e.c[k] for e in entries]) for k in range(self.degree + 1))
         numbers = {
             "least": nearest(least), "least_rest": nearest(least - nearest(least)),
-            "inverse": nearest(1 / least), "right_scale": right_scale,
-            "last": nearest(self.last * (1 - mp.mpf(2) ** -20)),
-            "left_scale": left_scale, "log_scale": nearest(1 / turn_log),
+            "inverse": nearest(1 / least), "scale": scale,
+            "last": nearest(15.5 / scale * (1 - mp.mpf(2) ** -20)),
+            "log_scale": log_scale, "log_offset": log_offset,
         }  # fmt: skip
         constants = ", ".join(f"{key} = {literal(value)}" for key, value in numbers.items())
         return (
+            f"// Error {bits(max(error for _, error in found))}.\n"
             f"struct {self.name} {{\nstatic constexpr float {constants};\n"
             f"alignas(64) static constexpr float centre[32] = "
             f"{row([e.centre for e in entries])};\n"
-            f"alignas(64) static constexpr float c[8][32] = {{\n{c}}};\n}};\n"
+            f"alignas(64) static constexpr float c[{self.degree + 1}][32] = {{\n{c}}};\n}};\n"
         )
 
-    def piece(self, f: Function, ends: tuple[mp.mpf, mp.mpf]) -> Piece:
-        if ends[0] == 0:
-            return fitted(f, ends, 0.0, 7, "zero")
+    def piece(self, f: Function, ends: tuple[mp.mpf, mp.mpf]) -> tuple[Piece, mp.mpf]:
         # Where y is 0 the slope is that at 0, rounded once: there lies a centre.
         least = sides(self.f, self.slope, self.near)[1]
         above = -np.float32(float(least)) - np.float32(float(least - nearest(least)))
         at_zero = float(np.sqrt(above))
-        middle = float(np.float32(float(sum(ends) / 2)))
-        return fitted(f, ends, at_zero if ends[0] <= at_zero < ends[1] else middle, 7, "plain")
+        centre = float(np.float32(float(sum(ends) / 2)))
+        if ends[0] == 0:
+            centre = 0.0
+        elif ends[0] <= at_zero < ends[1]:
+            centre = at_zero
+        piece = fitted(f, ends, centre, self.degree, "plain" if ends[0] else "zero")
+        points = [ends[0] + (ends[1] - ends[0]) * k / 40 for k in range(1, 41)]
+        got = [mp.polyval(piece.c[::-1], v - mp.mpf(centre)) for v in points]
+        return piece, max(abs(g / f(v) - 1) for g, v in zip(got, points, strict=True))
+
+
+def binary_logarithm() -> list[str]:
+    """log2(m) = log2_high[j] + t q(t), t = m log2_inverse[j] - 1, where j are the first four bits
+    of m's fraction.
+    """
+    middles = [1 + (mp.mpf(j) + mp.mpf(1) / 2) / 16 for j in range(16)]
+    inverses = [nearest(1 / v) for v in middles]
+    half = max(abs((m + side / 32) * v - 1) for m, v in zip(middles, inverses, strict=True)
+               for side in (-mp.mpf(1), mp.mpf(1)))  # fmt: skip
+
+    def q(t: mp.mpf) -> mp.mpf:
+        return mp.log1p(t) / t / mp.log(2) if t else 1 / mp.log(2)
+
+    tail, error = fit(q, half, 2, lambda t: t)
+    return [
+        array("log2_tail", f"log2(1 + t) = t q(t), |t| <= {mp.nstr(half, 4)}: q. "
+              f"Absolute error {bits(error)}.", tail),
+        array("log2_inverse", "One over 1 + (j + 1/2)/16, and minus the logarithm of that.",
+              inverses),
+        array("log2_high", "", [nearest(-mp.log(v, 2)) for v in inverses]).replace("// \n", ""),
+    ]  # fmt: skip
 
 
 def slopes_from_values() -> list[str]:
-    """log2(m) = (m - 1) q(m - 1), and what `Sides` describes."""
-    ends = mp.sqrt(mp.mpf(1) / 2) - 1, mp.sqrt(mp.mpf(2)) - 1
-
-    def q(a: mp.mpf) -> mp.mpf:
-        return mp.log1p(a) / a / mp.log(2) if a else 1 / mp.log(2)
-
+    """Logarithms, and what `Sides` describes."""
     return [
-        array("log2_tail", "log2(m) = (m - 1) q(m - 1), m from sqrt(1/2) to sqrt(2): q.",
-              fitted(q, ends, 0.0, 8, "zero").c),
+        *binary_logarithm(),
         Sides("gelu_sides", gelu, gelu_slope, -0.75, mp.mpf("2.46")).text(),
         Sides("silu_sides", silu, silu_slope, -1.28, mp.mpf("4.7")).text(),
         Sides("mish_sides", mish, mish_slope, -1.19, mp.mpf("3.3")).text(),
-    ]  # fmt: skip
+    ]
 
 
 def saturating(name: str, f: Function, least: float, last: float, degree: int) -> list[str]:

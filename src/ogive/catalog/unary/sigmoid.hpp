@@ -18,11 +18,11 @@ struct sigmoid {
   static constexpr interval value_range{-80, 87}, slope_range{-80, 80};
   OGIVE_INLINE static positive_lanes value_lanes(floats x) { return logistic(x); }
   OGIVE_INLINE static signed_slope slope_lanes(floats x) {
-    return gate_lanes(exp_lanes<-1, true>(magnitude(x))).bell();
+    return over_one_plus<true>(exp_lanes<-1, true>(magnitude(x))).bell();
   }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {
-    const gate_lanes gate(exp_lanes<-1, true>(magnitude(x)));
-    return {gate.logistic(x), gate.bell()};
+    const over_one_plus s(exp_lanes<-1>(x));
+    return {s.inverse(), s.bell()};
   }
 
   static jet<double> saturation(double x) { return {0.25, -magnitude(x)}; }

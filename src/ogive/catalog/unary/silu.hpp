@@ -45,8 +45,8 @@ struct silu {
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {
     const floats a = magnitude(x);
     const power_lanes e = tails::exp_of_minus(a);
-    const gate_lanes gate({e.t, fma(a, -tails::drift, e.p)});
-    return {product(x, gate.logistic(x)), raised(slope_from(a, x, e))};
+    const over_one_plus<true> gate({e.t, fma(a, -tails::drift, e.p)});
+    return {product(x, gate.inverse_or_rest(~(x < 0))), raised(slope_from(a, x, e))};
   }
   // From a size, floats or a pair, and its sign.
   template <class Argument>

@@ -42,7 +42,39 @@ struct squareplus {
     return {slope, (rest - slope * sum.low) / sum.high};
   }
 
+  static constexpr interval value_range{-0x1p40f, 0x1p40f}, slope_range = value_range;
+  static bool takes(double b) { return b >= 0x1p-20 && b <= 0x1p20; }
+  OGIVE_INLINE static float_pair value_lanes(floats x, float_pair b) {
+    const length_lanes y(x, b);
+    return select(x < 0, quotient(quarter(b), y.half), y.half);
+  }
+  OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair b) {
+    const length_lanes y(x, b);
+    const mask left = x < 0;
+    return quotient(select(left, quarter(b), y.half),
+                    select(left, product(y.root, y.half), y.root));
+  }
+
 private:
+  OGIVE_INLINE static float_pair quarter(float_pair b) { return {b.high / 4, b.low / 4}; }
+  OGIVE_INLINE static float_pair quotient(float_pair n, float_pair d) {
+    const floats inverse = 1 / d.high, q = n.high * inverse;
+    return {q, (fnma(q, d.high, n.high) + fnma(q, d.low, n.low)) * inverse};
+  }
+  // r and (|x| + r)/2.
+  struct length_lanes {
+    float_pair root, half;
+    OGIVE_INLINE length_lanes(floats x, float_pair b) {
+      const floats a = magnitude(x), square = a * a;
+      const float_pair sum = any_exact_sum(square, b.high);
+      const floats r = square_root(sum.high);
+      const floats lost = fnma(r, r, sum.high) + (sum.low + (fma(a, a, -square) + b.low));
+      // Half the bits of a number are 1/sqrt of it to 4 %, which does for what r misses.
+      root = {r, lost * (floats(0x5f3759dfu - (words(sum.high) >> 1)) / 2)};
+      const float_pair whole = exact_sum(r, a);
+      half = {whole.high / 2, (whole.low + root.low) / 2};
+    }
+  };
   // sqrt(a^2 + b). In double the square may leave the range: it is taken of a and b on another
   // scale.
   struct length {

@@ -25,7 +25,7 @@ struct tanh {
     return with_sign_of(a < tanh_least ? fma(a, near_0(a), a) : far.high + far.low, x);
   }
   OGIVE_INLINE static signed_slope slope_lanes(floats x) {
-    return gate_lanes(exp_lanes<-1>(2 * magnitude(x))).bell(4);
+    return over_one_plus<true>(exp_lanes<-1>(2 * magnitude(x))).bell(4);
   }
   // tanh(a)/a - 1 for 0 <= a < tanh_least; what the square loses counts.
   OGIVE_INLINE static floats near_0(floats a) {

@@ -24,6 +24,7 @@ struct gate {
 // f(b) = b s(b), with s rising from 0 to 1 through 1/2 at b = 0.
 template <class F>
 struct gate_through_zero : gate<F> {
+  static constexpr bool through_zero = true;
   static jet<double> break_ties(jet<double> f, double b) {
     const double side = sign_of(b);
     return {nudged_off(nudged_off(f.value, b / 2, side), b, -1),
@@ -135,6 +136,11 @@ struct gated_value_of {
     return everywhere(inside(in[1], above_subnormals(K::unary::value_range)) &
                       inside(out[0], normal));
   }
+  template <int N>
+  OGIVE_INLINE static bool takes_all(const floats (&in)[2][N], const floats (&out)[1][N]) {
+    return all_inside(in[1], above_subnormals(K::unary::value_range)) &
+           all_inside(out[0], normal);
+  }
 };
 template <class K>
 struct gated_gradients_of {
@@ -145,16 +151,31 @@ struct gated_gradients_of {
   }
   OGIVE_INLINE static void run(const floats (&in)[3], floats (&out)[2]) {
     const jet_lanes f = K::unary::both_lanes(in[2]);
-    const float_pair g = product(in[0], float_pair{in[1], floats{}});
-    const floats da = times(in[0], f.value), db = rounded(product(g, f.slope));
-    out[0] = f.value.high == 0 ? floats{} : da;
-    out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : db;
+    const floats g = in[0] * in[1], lost = fma(in[0], in[1], -g);
+    const floats high = g * f.slope.high, low = fma(g, f.slope.low, lost * f.slope.high);
+    const floats da = times(in[0], f.value);
+    const floats db = copy_sign(fma(g, f.slope.high, low), high);
+    // The slope is nowhere 0 in their range, nor is a value that does not pass through 0.
+    out[0] = da;
+    if constexpr (requires { K::through_zero; }) out[0] = f.value.high == 0 ? floats{} : da;
+    out[1] = in[1] == 0 ? floats{} : db;
   }
+  // Of factors that are not large a result that is not tiny says that nothing was lost on the way
+  // to it, be it in f(b) or in the product; a result of 0 is right.
+  static constexpr interval no_larger{-__builtin_inff(), 0x1p32f};
+  static constexpr interval not_tiny{-largest_float, largest_float, 0x1p-84f};
   template <class X>
   OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2]) {
-    return everywhere(inside(in[2], above_subnormals(K::unary::slope_range)) &
-                      inside(in[0] * in[1], normal) & inside(out[0], normal) &
-                      inside(out[1], normal));
+    return everywhere(inside(in[2], K::unary::slope_range) &
+                      inside(in[0] * in[0] + in[1] * in[1], no_larger) & inside(out[0], not_tiny) &
+                      inside(out[1], not_tiny));
+  }
+  template <int N>
+  OGIVE_INLINE static bool takes_all(const floats (&in)[3][N], const floats (&out)[2][N]) {
+    floats squares[N];
+    for (int j = 0; j < N; ++j) squares[j] = in[0][j] * in[0][j] + in[1][j] * in[1][j];
+    return all_inside(in[2], K::unary::slope_range) & all_inside(squares, no_larger) &
+           all_inside(out[0], not_tiny) & all_inside(out[1], not_tiny);
   }
 };
 

@@ -40,21 +40,43 @@ OGIVE_FLATTEN void mend_gated(const floats (&x)[Op::inputs], const floats (&y)[O
   }
 }
 
-template <class Op, class M, class T>
-OGIVE_INLINE void gate_vector(const T *const (&in)[Op::inputs], T *const (&out)[Op::outputs],
-                              std::ptrdiff_t at) {
-  floats x[Op::inputs], y[Op::outputs];
-  for (int k = 0; k < Op::inputs; ++k) x[k] = load(in[k] + at);
-  Op::run(x, y);
-  mask open = {};
-  for (int k = 0; k < Op::outputs; ++k) {
-    if (is_half<T>) open |= undecided(y[k], T{});
-    store(y[k], out[k] + at);
+// A few vectors at once, as in unary_floats.hpp: one branch asks for all of them.
+template <class Op, class M, int vectors, class T>
+OGIVE_INLINE void gate_group(const T *const (&in)[Op::inputs], T *const (&out)[Op::outputs],
+                             std::ptrdiff_t at) {
+  floats x[Op::inputs][vectors], y[Op::outputs][vectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < vectors; ++j)
+    for (int k = 0; k < Op::inputs; ++k) x[k][j] = load(in[k] + at + j * lanes);
+#pragma GCC unroll 4
+  for (int j = 0; j < vectors; ++j) {
+    floats one[Op::inputs], results[Op::outputs];
+    for (int k = 0; k < Op::inputs; ++k) one[k] = x[k][j];
+    Op::run(one, results);
+    for (int k = 0; k < Op::outputs; ++k) y[k][j] = results[k];
   }
-  if (!Op::takes(x, y) || !everywhere(~open)) [[unlikely]] {
+  bool taken = Op::takes_all(x, y);
+  if constexpr (is_half<T>) {
+    mask open = {};
+    for (int k = 0; k < Op::outputs; ++k)
+      for (int j = 0; j < vectors; ++j) open |= undecided(y[k][j], T{});
+    taken &= everywhere(~open);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < vectors; ++j)
+    for (int k = 0; k < Op::outputs; ++k) store(y[k][j], out[k] + at + j * lanes);
+  if (taken) [[likely]]
+    return;
+  // Through memory, or the vectors of the likely way would be kept for this one.
+  alignas(64) floats operands[vectors][Op::inputs], results[vectors][Op::outputs];
+  for (int j = 0; j < vectors; ++j) {
+    for (int k = 0; k < Op::inputs; ++k) operands[j][k] = x[k][j];
+    for (int k = 0; k < Op::outputs; ++k) results[j][k] = y[k][j];
+  }
+  for (int j = 0; j < vectors; ++j) {
     several<T, Op::outputs> where;
-    for (int k = 0; k < Op::outputs; ++k) where.at[k] = out[k] + at;
-    mend_gated<Op, M>(x, y, where);
+    for (int k = 0; k < Op::outputs; ++k) where.at[k] = out[k] + at + j * lanes;
+    mend_gated<Op, M>(operands[j], results[j], where);
   }
 }
 
@@ -66,7 +88,12 @@ OGIVE_FLATTEN void gate_vectors(const T *const (&in)[Op::inputs], T *const (&out
   T *to[Op::outputs];
   for (int k = 0; k < Op::inputs; ++k) from[k] = in[k];
   for (int k = 0; k < Op::outputs; ++k) to[k] = out[k];
-  for (std::ptrdiff_t i = 0; i < n; i += lanes) gate_vector<Op, M, T>(from, to, i);
+  constexpr int vectors = lanes == 8 ? 2 : Op::outputs == 1 ? 4 : 2;
+  constexpr std::ptrdiff_t group = vectors * lanes;
+  std::ptrdiff_t i = 0;
+  if constexpr (has_fma)
+    for (; i + group <= n; i += group) gate_group<Op, M, vectors>(from, to, i);
+  for (; i < n; i += lanes) gate_group<Op, M, 1>(from, to, i);
 }
 
 // `whole(in, out, n)` takes multiples of a vector, so that its loop has no scalar rest; the last

@@ -43,12 +43,28 @@
 namespace ogive::OGIVE_ISA {
 namespace {
 
+// dy * parameter_slope(x), for whole vectors.
+template <class K, class T>
+OGIVE_FLATTEN void parameter_terms(const T *dy, const T *x, const double *p, std::ptrdiff_t n,
+                                   double *terms) {
+  using M = elementary<f64_grade>;
+  const std::ptrdiff_t whole = filled_up(n);
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < whole; ++i) {
+    const auto given = static_cast<double>(dy[i]);
+    const double slope = K::template parameter_slope<M>(static_cast<double>(x[i]), p[i]);
+    terms[i] = pass_steep_back(given, slope, given * slope);
+  }
+}
+
 // dL/dparameter = sum of dy * parameter_slope(x) along the core dimension: T(n) T(n) d(n) -> d.
 template <class K, class T>
 bool parameter_backward(char **args, const work &todo, const std::ptrdiff_t *steps) {
+  using wide = decltype(widen(T{}));
   const std::ptrdiff_t rows = todo.rows, n = todo.n;
   alignas(64) T dy_buffer[block_size], x_buffer[block_size];
-  alignas(64) double p_buffer[block_size], terms[block_size];
+  alignas(64) wide dy_wide[block_size], x_wide[block_size];
+  alignas(64) double p_buffer[block_size] = {}, terms[block_size];
   for (std::ptrdiff_t row = 0; row < rows; ++row) {
     ordered_sum sum;
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
@@ -56,13 +72,11 @@ bool parameter_backward(char **args, const work &todo, const std::ptrdiff_t *ste
       const auto at = [&](int k) { return args[k] + row * steps[k] + begin * steps[4 + k]; };
       const T *dy = contiguous(at(0), steps[4], count, dy_buffer);
       const T *x = contiguous(at(1), steps[5], count, x_buffer);
-      const double *p = contiguous(at(2), steps[6], count, p_buffer);
-      for (std::ptrdiff_t i = 0; i < count; ++i) {
-        using M = elementary<f64_grade>;
-        const double slope = K::template parameter_slope<M>(static_cast<double>(widen(x[i])), p[i]);
-        const auto given = static_cast<double>(widen(dy[i]));
-        terms[i] = pass_steep_back(given, slope, given * slope);
-      }
+      if (begin == 0 || steps[6] != 0) // otherwise it is there
+        for (std::ptrdiff_t i = 0; i < count; ++i)
+          p_buffer[i] = *reinterpret_cast<const double *>(at(2) + i * steps[6]);
+      parameter_terms<K>(widened_block(dy, count, dy_wide), widened_block(x, count, x_wide),
+                         p_buffer, count, terms);
       sum.add(terms, count);
     }
     *reinterpret_cast<double *>(args[3] + row * steps[3]) = sum.total();

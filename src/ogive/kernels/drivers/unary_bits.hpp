@@ -143,20 +143,24 @@ template <class K, class... P>
 bool told_in_lanes(P... p) {
   return K::slope_range.most > largest_float && backward_of<K>::takes(p...);
 }
-template <class K, class... P>
-OGIVE_FLATTEN void mark_in_lanes(const float *x, std::uint8_t *bits, std::ptrdiff_t n, P... p) {
-  const float_pair set = split(lean_of<K>::marks(p...).set);
-  pack_bits(x, bits, n, [=](floats v) OGIVE_INLINE_LAMBDA {
-    const float_pair slope = K::slope_lanes(v, split(p)...);
-    return packed(((slope.high == set.high) & (slope.low == set.low)) | (v != v));
-  });
-}
 // The least float that is not below a number.
 constexpr float float_from(double x) {
   const auto near = static_cast<float>(x);
   const auto bits = __builtin_bit_cast(std::uint32_t, near);
   return near >= x ? near : __builtin_bit_cast(float, near < 0 ? bits - 1 : bits + 1);
 }
+// The bits of a vector, for a kernel that tells them in lanes.
+template <class K, class... P>
+OGIVE_INLINE std::uint32_t marked_in_lanes(floats x, P... p) {
+  if constexpr (has_two_sides<K>) {
+    constexpr float first = float_from(K::turn);
+    return packed_from(x, all(first));
+  } else {
+    const float_pair set = split(lean_of<K>::marks(p...).set), slope = K::slope_lanes(x, split(p)...);
+    return packed(((slope.high == set.high) & (slope.low == set.low)) | (x != x));
+  }
+}
+
 template <class K, class M, class T, class... P>
 void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
@@ -167,20 +171,69 @@ void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
     const auto *const block = widened_block<word_bits>(x + begin, count, buffer);
     std::uint8_t *const bits = mask + begin / 8;
     if constexpr (has_two_sides<K> && within_floats<T>) {
-      constexpr float first = float_from(K::turn);
       pack_bits(block, bits, count,
-                [](floats v) OGIVE_INLINE_LAMBDA { return packed_from(v, all(first)); });
+                [](floats v) OGIVE_INLINE_LAMBDA { return marked_in_lanes<K>(v); });
     } else {
-      if constexpr (has_two_slopes<K> && in_lanes<backward_of<K>, T> && is_float<T>)
-        if (told_in_lanes<K>(p...)) {
-          mark_in_lanes<K>(block, bits, count, p...);
-          continue;
-        }
       alignas(64) float marks[block_size];
       mark_block<K, M>(block, count, set, marks, p...);
       pack_ones(marks, bits, count);
     }
   }
+}
+
+// Values and bits of floats in one pass: `group(x, y)` stores a group of values and returns their
+// bits. It reads all of x first, since y may overwrite it.
+constexpr std::ptrdiff_t group_size = 64;
+template <class Group>
+OGIVE_INLINE void in_groups(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
+                            Group group) {
+  std::ptrdiff_t i = 0;
+  for (; i + group_size <= n; i += group_size) {
+    const std::uint64_t word = group(x + i, y + i);
+    __builtin_memcpy(bits + i / 8, &word, sizeof(word));
+  }
+  if (i == n) return;
+  alignas(64) float from[group_size] = {}, to[group_size];
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) from[k] = x[i + k];
+  const std::uint64_t word = group(from, to) & ((std::uint64_t{1} << (n - i)) - 1);
+  for (std::ptrdiff_t k = 0; i + k < n; ++k) y[i + k] = to[k];
+  __builtin_memcpy(bits + i / 8, &word, static_cast<std::size_t>(n - i + 7) / 8);
+}
+template <class K, class M, class... P>
+OGIVE_FLATTEN void lanes_with_bits(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
+                                   P... p) {
+  const auto group = [=](const float *from, float *to) OGIVE_INLINE_LAMBDA {
+    constexpr int vectors = !has_fma ? 1 : lanes == 8 ? 2 : 4; // as in compute_lanes
+    std::uint64_t word = 0;
+#pragma GCC unroll 16
+    for (int k = 0; k < group_size; k += lanes)
+      word |= std::uint64_t{marked_in_lanes<K>(load(from + k), p...)} << k;
+    for (int k = 0; k < group_size; k += vectors * lanes)
+      lane_group<value_of<K>, M, vectors>(from + k, from + k, to + k, p...);
+    return word;
+  };
+  in_groups(x, y, bits, n, group);
+}
+template <class K, class M, class... P>
+OGIVE_FLATTEN void exact_with_bits(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
+                                   P... p) {
+  const floats set = all(static_cast<float>(lean_of<K>::marks(p...).set));
+  const auto group = [=](const float *from, float *to) OGIVE_INLINE_LAMBDA {
+    alignas(64) float values[group_size], slopes[group_size];
+    for (int k = 0; k < group_size; ++k) {
+      const jet<float> f = K::template at<M>(from[k], p...);
+      values[k] = f.value;
+      slopes[k] = f.slope;
+    }
+    std::uint64_t word = 0;
+#pragma GCC unroll 16
+    for (int k = 0; k < group_size; k += lanes) {
+      store(load(values + k), to + k);
+      word |= std::uint64_t{packed_equal(load(slopes + k), set)} << k;
+    }
+    return word;
+  };
+  in_groups(x, y, bits, n, group);
 }
 
 // Runs `group(dy, y, bits, out)` on `count` vectors at a time, as long as there are so many, and
@@ -328,11 +381,12 @@ template <class K, class M, class T, class... P>
   }
 }
 
-// As compute_ahead does it when it streams; but blocks begin where a byte of bits does, so that the
+// As large results are streamed elsewhere; but blocks begin where a byte of bits does, so that the
 // first and the last line of each is shared with its neighbour and takes the ordinary way.
-template <class K, class M, class T, class... P>
-void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T *out,
-                            std::ptrdiff_t n, P... p) {
+// `part(first, second, bits, out, n)` computes.
+template <int inputs, class T, class Bits, class Part>
+void in_streamed_blocks(const T *first, const T *second, Bits *bits, T *out, std::ptrdiff_t n,
+                        Part part) {
   constexpr std::ptrdiff_t size = streamed_bytes / sizeof(T), line = 64 / sizeof(T);
   constexpr std::ptrdiff_t ahead = ahead_bytes / sizeof(T);
   alignas(64) T buffer[size + line];
@@ -342,41 +396,55 @@ void compute_lean_streaming(const T *dy, const T *y, const std::uint8_t *mask, T
   const std::ptrdiff_t head = before_a_line(out, sizeof(T));
   std::ptrdiff_t i = 0;
   for (; i + size <= n; i += size) {
-    compute_lean<K, M>(dy + i, y + i, mask + i / 8, block, size, p...);
+    part(first + i, second + i, bits + i / 8, block, size);
     std::ptrdiff_t k = head;
     for (std::ptrdiff_t j = 0; j < head; ++j) out[i + j] = block[j];
     for (; k + line <= size; k += line) {
-      __builtin_prefetch(dy + i + ahead + k);
-      if (lean_of<K>::inputs == 2) __builtin_prefetch(y + i + ahead + k);
+      __builtin_prefetch(first + i + ahead + k);
+      if (inputs == 2) __builtin_prefetch(second + i + ahead + k);
       stream_line(block + k, out + i + k);
     }
     for (; k < size; ++k) out[i + k] = block[k];
   }
   end_of_stream();
-  compute_lean<K, M>(dy + i, y + i, mask + i / 8, out + i, n - i, p...);
+  part(first + i, second + i, bits + i / 8, out + i, n - i);
 }
 
-// The bits are taken first, since y may overwrite x: T[ d…] -> T b.
+// A few elements at a time, the bits first, since y may overwrite x.
+template <class K, class M, class T, class... P>
+void values_with_bits(const T *x, T *y, std::uint8_t *bits, std::ptrdiff_t n, P... p) {
+  if constexpr (is_float<T> && requires { K::exact; } && has_two_slopes<K>)
+    return exact_with_bits<K, M>(x, y, bits, n, p...);
+  if constexpr (is_float<T> && in_lanes<value_of<K>, T> &&
+                (has_two_sides<K> || in_lanes<backward_of<K>, T>))
+    if (has_two_sides<K> || (told_in_lanes<K>(p...) && value_of<K>::takes(p...)))
+      return lanes_with_bits<K, M>(x, y, bits, n, p...);
+  constexpr std::ptrdiff_t most = 8192 / sizeof(T);
+  for (std::ptrdiff_t begin = 0; begin < n; begin += most) {
+    const std::ptrdiff_t count = n - begin < most ? n - begin : most;
+    mark_elements<K, M>(x + begin, bits + begin / 8, count, p...);
+    compute<value_of<K>, M>(x + begin, x + begin, y + begin, count, p...);
+  }
+}
+
+// T[ d…] -> T b
 template <class K, class T>
 bool lean_forward(char **args, const work &todo, const std::ptrdiff_t *) {
   using M = grade_t<K, T>;
   constexpr int result = 1 + parameter_count<K>();
-  constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(T)), most = 8192 / size;
-  std::ptrdiff_t steps[result + 1] = {size};
-  steps[result] = size;
-  char *piece[result + 1];
-  for (int k = 0; k <= result; ++k) piece[k] = args[k];
-  const auto parameter = [&](int k) { return *reinterpret_cast<const double *>(args[1 + k]); };
-  for (std::ptrdiff_t begin = 0; begin < todo.rows; begin += most) {
-    const std::ptrdiff_t count = todo.rows - begin < most ? todo.rows - begin : most;
-    piece[0] = args[0] + begin * size;
-    piece[result] = args[result] + begin * size;
-    const T *const x = reinterpret_cast<const T *>(piece[0]);
-    auto *const mask = reinterpret_cast<std::uint8_t *>(args[result + 1]) + begin / 8;
-    with_parameters<K>(parameter, [&](auto... p) { mark_elements<K, M>(x, mask, count, p...); });
-    const work part{count, 1, todo.streaming};
-    elementwise<K, value_of, T>(piece, part, steps);
-  }
+  const T *const x = reinterpret_cast<const T *>(args[0]);
+  T *const y = reinterpret_cast<T *>(args[result]);
+  auto *const mask = reinterpret_cast<std::uint8_t *>(args[result + 1]);
+  const auto run = [&](auto... p) {
+    const auto part = [=](const T *from, const T *, std::uint8_t *bits, T *to, std::ptrdiff_t n) {
+      values_with_bits<K, M>(from, to, bits, n, p...);
+    };
+    if (todo.streaming)
+      in_streamed_blocks<1>(x, x, mask, y, todo.rows, part);
+    else
+      part(x, x, mask, y, todo.rows);
+  };
+  with_parameters<K>([&](int k) { return *reinterpret_cast<const double *>(args[1 + k]); }, run);
   return true;
 }
 
@@ -390,10 +458,12 @@ bool lean_backward(char **args, const work &todo, const std::ptrdiff_t *) {
   const auto *const mask = reinterpret_cast<const std::uint8_t *>(args[bits]);
   T *const out = reinterpret_cast<T *>(args[result]);
   const auto run = [&](auto... p) {
+    const auto part = [=](const T *a, const T *b, const std::uint8_t *which, T *to,
+                          std::ptrdiff_t n) { compute_lean<K, M>(a, b, which, to, n, p...); };
     if (todo.streaming)
-      compute_lean_streaming<K, M>(dy, y, mask, out, todo.rows, p...);
+      in_streamed_blocks<bits>(dy, y, mask, out, todo.rows, part);
     else
-      compute_lean<K, M>(dy, y, mask, out, todo.rows, p...);
+      part(dy, y, mask, out, todo.rows);
   };
   const auto parameter = [&](int k) {
     return *reinterpret_cast<const double *>(args[bits + 1 + k]);

@@ -217,25 +217,42 @@ OGIVE_INLINE float_pair log1p_exp_lanes(floats x) {
   return {sum.high, fma(t * t, g, sum.low + (lookup(log_low, j) + missed))};
 }
 
-// 1 + t (1 + p) = d + low and q = 1/d, for a power t (1 + p): no pair of the power is formed, since
-// what rounding d loses follows from the larger of 1 and t, from which d is an exact distance.
+// 1 + e = d + low and q = 1/d, for a power e = t (1 + p): no pair of the power is formed, since what
+// rounding d loses follows from the larger of 1 and t, from which d is an exact distance.
+template <bool at_most_1 = false> // whether e is
 struct over_one_plus {
+  power_lanes e;
   floats d, low, q;
-  OGIVE_INLINE explicit over_one_plus(power_lanes e) {
+  OGIVE_INLINE explicit over_one_plus(power_lanes power) : e(power) {
     d = fma(e.t, e.p, e.t) + 1;
-    const floats large = greatest(e.t, all(1)), small = least(e.t, all(1));
+    const floats large = at_most_1 ? all(1) : greatest(e.t, all(1));
+    const floats small = at_most_1 ? e.t : least(e.t, all(1));
     low = fma(e.t, e.p, small - (d - large));
     q = 1 / d;
   }
   // What y misses of x/(1 + e), relative to 1/d.
   OGIVE_INLINE floats rest(floats x, floats y) const { return fnma(y, low, fnma(y, d, x)); }
+  OGIVE_INLINE floats missed() const { return rest(all(1), q); }
+  // 1/(1 + e) = q (1 + missed)
+  OGIVE_INLINE float_pair inverse() const { return {q, q * missed()}; }
+  // 1/(1 + e) or e/(1 + e)
+  OGIVE_INLINE float_pair inverse_or_rest(mask which) const {
+    const floats g = q * e.t, lost = fma(q, e.t, -g), part = fma(g, missed(), lost);
+    return select(which, inverse(), {g, fma(g + part, e.p, part)});
+  }
+  // factor e/(1 + e)^2, for a power of two
+  OGIVE_INLINE signed_slope bell(float factor = 1) const {
+    const floats t = factor == 1 ? e.t : e.t * factor, g = q * t, b = g * q, miss = missed();
+    const floats lost = fma(fma(q, t, -g), q, fma(g, q, -b)), part = fma(b, miss + miss, lost);
+    return {b, fma(b + part, e.p, part)};
+  }
 };
 
 // 1/(1 + e^-u), for |u| <= 87; floats or a pair.
 template <class Argument>
 OGIVE_INLINE positive_lanes logistic(Argument u) {
   const over_one_plus s(exp_lanes<-1>(u));
-  return {{s.q, s.rest(all(1), s.q), s.q}};
+  return {{s.q, s.missed(), s.q}};
 }
 // x/(1 + e^-u).
 template <class Argument>
@@ -244,29 +261,6 @@ OGIVE_INLINE fused_lanes gate_value(floats x, Argument u) {
   const floats y = x * s.q;
   return {y, s.rest(x, y), s.q};
 }
-// e = t (1 + p) = e^-|u| and 1/(1 + e) = q (1 + miss).
-struct gate_lanes {
-  power_lanes e;
-  floats d, low, q, miss; // 1 + e = d + low
-  OGIVE_INLINE explicit gate_lanes(power_lanes power) : e(power) {
-    d = fma(e.t, e.p, e.t) + 1;
-    low = fma(e.t, e.p, e.t - (d - 1)); // d - 1 is exact, since e <= 1
-    q = 1 / d;
-    miss = fnma(q, low, fnma(q, d, 1));
-  }
-  // 1/(1 + e^-u)
-  OGIVE_INLINE float_pair logistic(floats u) const {
-    const floats g = q * e.t, lost = fma(q, e.t, -g);
-    const floats rest = fma(g, miss, lost);
-    return select(u < 0, {g, fma(g + rest, e.p, rest)}, {q, q * miss});
-  }
-  // factor e/(1 + e)^2, for a power of two
-  OGIVE_INLINE signed_slope bell(float factor = 1) const {
-    const floats t = factor == 1 ? e.t : e.t * factor, g = q * t, b = g * q;
-    const floats lost = fma(fma(q, t, -g), q, fma(g, q, -b)), rest = fma(b, miss + miss, lost);
-    return {b, fma(b + rest, e.p, rest)};
-  }
-};
 
 } // namespace
 } // namespace ogive::OGIVE_ISA

@@ -219,6 +219,15 @@ OGIVE_INLINE std::uint32_t packed_from(floats x, floats y) {
 #endif
 }
 
+// The bits of x == y, which NaN passes.
+OGIVE_INLINE std::uint32_t packed_equal(floats x, floats y) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(__m512(x), __m512(y), _CMP_EQ_UQ);
+#else
+  return packed((x == y) | (x != x));
+#endif
+}
+
 // Both ends belong to it; numbers other than 0 that are smaller than `smallest` do not.
 struct interval {
   float least, most, smallest = 0;
@@ -251,7 +260,8 @@ OGIVE_INLINE bool all_inside(const floats (&x)[N], interval range) {
     if (range.least == -range.most) {
       inside = _mm512_mask_cmp_ps_mask(inside, size, most, _CMP_LE_OQ);
     } else {
-      inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), least, _CMP_GE_OQ);
+      if (range.least > -__builtin_inff())
+        inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), least, _CMP_GE_OQ);
       inside = _mm512_mask_cmp_ps_mask(inside, __m512(x[k]), most, _CMP_LE_OQ);
     }
     if (range.smallest > 0)

@@ -10,40 +10,39 @@ namespace {
 
 namespace side_slopes {
 
-// log2(w) for normal w > 0: as 2^k m with m from sqrt(1/2) to sqrt(2).
+// log2(w) to 2^-23, absolute, for normal w > 0.
 OGIVE_INLINE floats log2(floats w) {
-  const mask k = mask(words(w) - 0x3f3504f3u) >> 23;
-  const floats m = floats(words(w) - (words(k) << 23)) - 1;
-  const floats square = m * m;
-  const auto pair = [&](int i)
-                        OGIVE_INLINE_LAMBDA { return fma(m, log2_tail[i + 1], log2_tail[i]); };
-  const floats high = fma(square, fma(square, all(log2_tail[8]), pair(6)), pair(4));
-  const floats q = fma(square, fma(square, high, pair(2)), pair(0));
-  return fma(m, q, __builtin_convertvector(k, floats));
+#if defined(__AVX512F__)
+  const floats k = floats(_mm512_getexp_ps(__m512(w)));
+  const floats m = floats(_mm512_getmant_ps(__m512(w), _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src));
+#else
+  const floats k = __builtin_convertvector((mask(w) >> 23) - 127, floats);
+  const floats m = floats((words(w) & 0x7fffffu) | 0x3f800000u);
+#endif
+  const words j = words(w) >> 19;
+  const floats t = fma(m, lookup(log2_inverse, j), -1);
+  const floats q = fma(fma(t, log2_tail[2], log2_tail[1]), t, log2_tail[0]);
+  return fma(t, q, k + lookup(log2_high, j));
 }
 
-// On the left a tail that is tiny goes to the double form, and so does what is not finite.
-constexpr interval range{-largest_float, largest_float, 0x1p-50f};
+// What is not finite, or to the left and subnormal, goes to the double form.
+constexpr interval range{-largest_float, largest_float, 0x1p-126f};
 
 template <class Table>
 OGIVE_INLINE floats slope(floats y, mask right) {
   const floats above = (y - Table::least) - Table::least_rest;
-  const floats s = square_root(greatest(above, floats{}));
-  const floats share = y * Table::inverse;
+  const floats s = least(square_root(greatest(above, floats{})), all(Table::last));
+  const floats share = greatest(y * Table::inverse, all(0x1p-126f));
+  const floats on_log = fma(log2(share), Table::log_scale, Table::log_offset);
   const mask far = ~right & (share < 0.75f);
-  const floats on_log = log2(share) * Table::log_scale;
-  const floats argument = far ? on_log : least(s, all(Table::last));
-  const floats scale = right ? all(Table::right_scale) : all(Table::left_scale);
-  const floats b = far ? on_log : fma(argument, scale, right ? all(1) : all(0.5f));
-  const words shift = right ? words{} + 21 : words{} + 22, half = right ? words{} : words{} + 16;
-  const words j = ((words(b) >> shift) & 15) | half;
-  const floats d = argument - lookup(Table::centre, j), square = d * d;
-  const auto pair = [&](int i) OGIVE_INLINE_LAMBDA {
-    return fma(lookup(Table::c[i + 1], j), d, lookup(Table::c[i], j));
-  };
-  const floats c0 = lookup(Table::c[0], j), c1 = lookup(Table::c[1], j);
-  const floats high = fma(square, pair(6), pair(4));
-  const floats value = fma(c1, d, fma(square, fma(square, high, pair(2)), c0));
+  // s in steps, rounded, which leaves the integer in the low bits.
+  const floats first = right ? all(0x1.8p23f + 12) : all(0x1.8p23f + 28);
+  const words j = far ? words(on_log) >> 22 : words(fma(s, all(Table::scale), first));
+  const floats d = (far ? on_log : s) - lookup(Table::centre, j), square = d * d;
+  const auto c = [&](int k) OGIVE_INLINE_LAMBDA { return lookup(Table::c[k], j); };
+  const floats c0 = c(0), c1 = c(1);
+  const floats high = fma(square, c(6), fma(c(5), d, c(4)));
+  const floats value = fma(c1, d, fma(square, fma(square, high, fma(c(3), d, c(2))), c0));
   return far ? value * y : value;
 }
 
