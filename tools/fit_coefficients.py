@@ -215,6 +215,17 @@ def main() -> None:
             tail(grade, tail_degree, far),
         ]
     parts.append(tail("product_f32", 19, 24))
+    parts.append(
+        block(
+            "exp_central",
+            "e^r = 1 + r + r^2 q(r): q, where an error of a twentieth of a rounding is small.",
+            exp_tail,
+            -half_ln2,
+            half_ln2,
+            9,
+            lambda r: r**2 / mp.exp(r),
+        )
+    )
     ln2_hi = mp.mpf(int(mp.floor(mp.log(2) * 2**40))) / 2**40
     constants = (
         f"constexpr double log2_e = {float(1 / mp.log(2)).hex()};\n"

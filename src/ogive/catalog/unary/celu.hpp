@@ -17,6 +17,9 @@ struct celu {
   }
 
   // With alpha = 1 it is elu.
+  static constexpr double central_range = elu::central_range;
+  static double central_value(double x, double) { return elu::central_value(x, 1); }
+  static double central_slope(double x, double) { return elu::central_slope(x, 1); }
   static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range = elu::value_range, slope_range = elu::slope_range;
   static constexpr interval output_range = elu::output_range;

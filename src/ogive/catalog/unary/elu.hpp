@@ -14,6 +14,10 @@ struct elu {
             x > 0 ? 1 : fallen(x, M::exp_halves(x).product(alpha))};
   }
 
+  static constexpr double central_range = central_exponent;
+  static double central_value(double x, double) { return x >= 0 ? x : central_exp(x).minus_1(); }
+  static double central_slope(double x, double) { return x > 0 ? 1 : central_exp(x).value(); }
+
   static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-80, largest_float};
   static bool takes(double alpha) { return alpha == 1; }

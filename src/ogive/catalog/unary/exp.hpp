@@ -25,6 +25,9 @@ struct exp {
       return pass_steep_back(dy, slope, dy * slope);
     }
   }
+  static constexpr double central_range = central_exponent;
+  static double central_value(double x) { return central_exp(x).value(); }
+  static double central_slope(double x) { return central_value(x); }
   static constexpr interval value_range{-87, 88.5f};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const power_lanes e = exp_lanes(x);

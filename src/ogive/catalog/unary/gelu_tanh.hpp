@@ -39,6 +39,12 @@ struct gelu_tanh {
     return M::full && magnitude(r) < 0.5 ? r * polynomial(bend_slope, r) : away;
   }
 
+  static constexpr double central_range = 20;
+  static double central_value(double x) {
+    const pair u = exponent<elementary<f64_grade>>(x);
+    return with_sign(central_gate(x, u.high, u.low), x);
+  }
+
   // 2k stays below 80; above the range it is as good as infinite.
   static constexpr interval value_range{-9.5f, largest_float, 1e-30f}, slope_range = value_range;
   OGIVE_INLINE static fused_lanes value_lanes(floats x) {

@@ -13,6 +13,9 @@ struct log_sigmoid {
     const jet<double> mirrored = softplus::at<M>(-x, 1);
     return {-mirrored.value, mirrored.slope};
   }
+  static constexpr double central_range = softplus::central_range;
+  static double central_value(double x) { return -softplus::central_value(-x, 1); }
+  static double central_slope(double x) { return central_logistic(-x); }
   static constexpr interval value_range = softplus::value_range;
   OGIVE_INLINE static floats value_lanes(floats x) {
     return -softplus::value_lanes(-x, split(1.0));

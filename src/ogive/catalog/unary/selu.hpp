@@ -19,6 +19,15 @@ struct selu {
             x > 0 ? scale : fma(alpha_scale, e, alpha_scale_low() * e)};
   }
 
+  static constexpr double central_range = central_exponent;
+  static double central_value(double x) {
+    const double m = central_exp(x).minus_1();
+    return x >= 0 ? scale * x : fma(alpha_scale, m, alpha_scale_low() * m);
+  }
+  static double central_slope(double x) {
+    return x > 0 ? scale : alpha_scale * central_exp(x).value();
+  }
+
   static constexpr interval value_range{-80, 0x1p127f, 0x1p-100f};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const float_pair m = expm1_lanes(least(x, floats{}));

@@ -14,6 +14,10 @@ struct sigmoid {
     return {M::quotient(x < 0 ? e : 1, d, d_low), M::quotient(e, d, d_low) / d};
   }
 
+  static constexpr double central_range = central_exponent / 2;
+  static double central_value(double x) { return central_gate(1, x); }
+  static double central_slope(double x) { return central_bell(x); }
+
   static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-80, 87}, slope_range{-80, 80};
   OGIVE_INLINE static positive_lanes value_lanes(floats x) { return logistic(x); }

@@ -13,6 +13,13 @@ struct softplus {
     return {(t > 0 ? x : 0) + tail<M>(x, beta, t), (t < 0 ? e : 1) / d};
   }
 
+  static constexpr double central_range = central_exponent;
+  static double central_value(double x, double) {
+    using M = elementary<f64_grade>;
+    return (x > 0 ? x : 0) + M::log1p_unit(central_exp(-magnitude(x)).value());
+  }
+  static double central_slope(double x, double) { return central_logistic(x); }
+
   static constexpr interval value_range{-80, 80};
   static bool takes(double beta) { return beta == 1; }
   OGIVE_INLINE static floats value_lanes(floats x, float_pair) {

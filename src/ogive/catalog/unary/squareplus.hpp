@@ -20,6 +20,25 @@ struct squareplus {
     const double value = x < 0 ? below : magnitude(x) > a ? x : x == x ? h : x;
     return {value, (x < 0 ? below : h) / r};
   }
+  static constexpr double central_range = 0x1p200;
+  static bool takes(double b) { return b >= 0x1p-100 && b <= 0x1p200; }
+  // h = |x| + r: half of it, or b/2 over it. One quotient serves that and what the root loses.
+  static double central_value(double x, double b) {
+    const double a = magnitude(x), square = a * a, sum = square + b;
+    const double larger = square > b ? square : b, smaller = square > b ? b : square;
+    const double sum_low = (smaller - (sum - larger)) + fma(a, a, -square);
+    const double r = __builtin_sqrt(sum), lost = fma(-r, r, sum) + sum_low;
+    const double h = a + r, both = 1 / (r * h), inverse = r * both;
+    const double h_low = fma(lost / 2, h * both, a - (h - r)), q = b / 2 * inverse;
+    const double below = fma(fma(-q, h_low, fma(-q, h, b / 2)), inverse, q);
+    return x < 0 ? below : (h + h_low) / 2;
+  }
+  // (b/2)/(r h), or 1 less that.
+  static double central_slope(double x, double b) {
+    const double a = magnitude(x), sum = fma(a, a, b), r = __builtin_sqrt(sum);
+    const double below = b / 2 / fma(a, r, sum);
+    return x < 0 ? below : 1 - below;
+  }
   // (b/2)/r^3
   template <class M>
   static double curvature(double x, double b) {

@@ -17,6 +17,17 @@ struct tanh {
     return {with_sign(M::quotient(m, n, n_low), x), 4 * (M::quotient(q, d, d_low) / d)};
   }
 
+  static constexpr double central_range = central_exponent / 4;
+  // (1 - e)/(1 + e) with e = e^-2a, with what the sums and the quotient lose
+  static double central_value(double x) {
+    const central_power e = central_exp(-2 * at_most(magnitude(x), 30));
+    const double s = e.down(), less = s - 1, more = s + 1, n = less - e.p, d = more + e.p;
+    const double n_low = (less - n) - e.p, d_low = e.p - (d - more), inverse = 1 / d;
+    const double q = n * inverse, lost = fma(-q, d_low, fma(-q, d, n) + n_low);
+    return with_sign(fma(lost, inverse, q), x);
+  }
+  static double central_slope(double x) { return 4 * central_bell(2 * x); }
+
   static constexpr bool output_keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range{-43, 43};
   OGIVE_INLINE static floats value_lanes(floats x) {

@@ -29,6 +29,12 @@ struct tanhshrink {
     return {with_sign(a < 1 ? near : far, x), slope};
   }
 
+  static constexpr double central_range = tanh::central_range;
+  static double central_slope(double x) {
+    const double t = tanh::central_value(x);
+    return t * t;
+  }
+
   // tanh^2; a tiny square would lose its low part.
   static constexpr interval slope_range{-largest_float, largest_float, 0x1p-40f};
   OGIVE_INLINE static float_pair slope_lanes(floats x) {

@@ -7,6 +7,7 @@
 
 #include "drivers/blocks.hpp"
 #include "drivers/elementwise_loop.hpp"
+#include "drivers/unary_doubles.hpp"
 #include "drivers/unary_floats.hpp"
 #include "math/elementary.hpp"
 #include "math/jet.hpp"
@@ -91,17 +92,9 @@ OGIVE_INLINE floats rounded_for(Lanes y) {
     return rounded(y);
 }
 
-// What an operation does in float lanes, where its kernel has the form for it: `lane_run` gives the
-// float to be rounded. Of halves it is `settled` where that decides ties as well. Where it does not
-// and ties are no accident, `tie_run` gives one that does.
+// Whether the forms other than `at` take these parameters.
 template <class K>
-struct lane_form {
-  template <class T>
-  static constexpr bool settled = false;
-  template <class T>
-  static constexpr bool keeps_ties = false;
-  template <class T>
-  static constexpr interval upstream = finite;
+struct other_form {
   template <class... P>
   static bool takes(P... p) {
     if constexpr (sizeof...(P) > 0)
@@ -109,6 +102,19 @@ struct lane_form {
     else
       return true;
   }
+};
+
+// What an operation does in float lanes, where its kernel has the form for it: `lane_run` gives the
+// float to be rounded. Of halves it is `settled` where that decides ties as well. Where it does not
+// and ties are no accident, `tie_run` gives one that does.
+template <class K>
+struct lane_form : other_form<K> {
+  template <class T>
+  static constexpr bool settled = false;
+  template <class T>
+  static constexpr bool keeps_ties = false;
+  template <class T>
+  static constexpr interval upstream = finite;
 };
 // Where results of halves are as small as operands, small results are looked for instead.
 template <class T>
@@ -238,6 +244,35 @@ struct output_slope_in_lanes<K> : lane_form<K> {
   }
 };
 
+// What it does in the middle of the range of doubles.
+template <class K>
+struct central_form : other_form<K> {
+  static constexpr double central_range = K::central_range;
+};
+template <class K>
+struct central_value_of {};
+template <class K>
+  requires requires { &K::central_value; }
+struct central_value_of<K> : central_form<K> {
+  template <class... P>
+  static double central(double x, double, P... p) {
+    return K::central_value(x, p...);
+  }
+};
+template <class K, bool backward>
+struct central_slope_of {};
+template <class K, bool backward>
+  requires requires { &K::central_slope; }
+struct central_slope_of<K, backward> : central_form<K> {
+  template <class... P>
+  static double central(double first, double second, P... p) {
+    if constexpr (backward)
+      return pass_back(first, K::central_slope(second, p...));
+    else
+      return K::central_slope(first, p...);
+  }
+};
+
 // Slopes and gates saturate at values such as 1/4, 1/2 or 1, which they never reach. A double can
 // round onto one; times a half (f16 or bf16) that is an exact rounding tie. Within 2^-40 of such a
 // limit, this moves 2^-45 to the side where the exact value lies.
@@ -258,7 +293,7 @@ inline R passed_through(R dy, R slope) {
 
 // The elementwise operations, each from (first, second, parameters…): `first` is x, y or dy.
 template <class K>
-struct value_of : value_in_lanes<K> {
+struct value_of : value_in_lanes<K>, central_value_of<K> {
   using kernel = K;
   static constexpr int inputs = 1;
   template <class M, class R, class... P>
@@ -267,7 +302,7 @@ struct value_of : value_in_lanes<K> {
   }
 };
 template <class K>
-struct derivative_of : slope_in_lanes<K, false> {
+struct derivative_of : slope_in_lanes<K, false>, central_slope_of<K, false> {
   using kernel = K;
   static constexpr int inputs = 1;
   template <class M, class R, class... P>
@@ -285,7 +320,7 @@ struct second_derivative_of {
   }
 };
 template <class K>
-struct backward_of : slope_in_lanes<K, true> {
+struct backward_of : slope_in_lanes<K, true>, central_slope_of<K, true> {
   using kernel = K;
   static constexpr int inputs = 2;
   template <class M, class R, class... P>
@@ -373,6 +408,9 @@ void compute(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) 
   if constexpr (in_lanes<Op, T>)
     if (vary<P...> || Op::takes(parameter_at(p, 0)...))
       return compute_lanes<Op, M>(first, second, out, n, p...);
+  if constexpr (__is_same(T, double) && requires { Op::central_range; })
+    if (vary<P...> || Op::takes(parameter_at(p, 0)...))
+      return compute_doubles<Op, M>(first, second, out, n, p...);
   if constexpr (!is_half<T>)
     in_whole_vectors(first, second, out, n, compute_whole<Op, M, T, T, P...>, p...);
   else if constexpr (requires { Op::kernel::exact; })

@@ -67,6 +67,11 @@ struct product_of<float, true> {
 template <class K, class T>
 using product_t = typename product_of<T, requires { K::unary::exact; }>::type;
 
+// Doubles b in the middle of their range, as in unary_doubles.hpp.
+struct central_grade : elementary<f64_grade> {};
+template <class K>
+constexpr bool gate_in_the_middle = requires { K::unary::central_slope(0.0); };
+
 // f(b) and f'(b) as factors of a product.
 template <class K, class M>
 struct gate_at {
@@ -74,7 +79,7 @@ struct gate_at {
   real value, slope;
 
   explicit gate_at(real b) {
-    auto f = K::unary::template at<M>(b);
+    auto f = of_grade(b);
     if constexpr (requires { M::full; }) {
       if constexpr (!M::full) f = {at_infinity(f.value, b), at_infinity(f.slope, b)};
       if constexpr (M::keeps_ties && requires { K::break_ties(f, b); }) f = K::break_ties(f, b);
@@ -91,6 +96,12 @@ struct gate_at {
   }
 
 private:
+  static auto of_grade(real b) {
+    if constexpr (__is_same(M, central_grade))
+      return jet<double>{K::unary::central_value(b), K::unary::central_slope(b)};
+    else
+      return K::unary::template at<M>(b);
+  }
   // The short grades stop a tail where it rounds to 0; at infinity it is 0 to an infinite factor
   // too.
   static real at_infinity(real v, real b) {
@@ -180,12 +191,13 @@ struct gated_gradients_of {
 };
 
 // Blocks of operands, inputs first, as contiguous arrays; the results are scattered after each.
-template <int inputs, int outputs, class T, class Compute>
+// What lies packed is one block, unless they are wanted `always`.
+template <int inputs, int outputs, class T, bool always, class Compute>
 inline void in_blocks(char **args, std::ptrdiff_t n, const std::ptrdiff_t *steps, Compute compute) {
   const auto size = static_cast<std::ptrdiff_t>(sizeof(T));
   bool packed = true;
   for (int k = 0; k < inputs + outputs; ++k) packed &= steps[k] == size;
-  const std::ptrdiff_t stride = packed ? n : block_size;
+  const std::ptrdiff_t stride = packed && !always ? n : block_size;
   alignas(64) T buffers[inputs + outputs][block_size];
   for (std::ptrdiff_t begin = 0; begin < n; begin += stride) {
     const std::ptrdiff_t count = n - begin < stride ? n - begin : stride;
@@ -243,17 +255,43 @@ void compute_gated(T *const (&in)[Op::inputs], T *const (&out)[Op::outputs], std
   }
 }
 
+// A block of doubles; where some b lie beyond the middle of the range, by both forms.
+template <class Op, class K>
+void compute_gated_doubles(double *const (&in)[Op::inputs], double *const (&out)[Op::outputs],
+                           std::ptrdiff_t n) {
+  constexpr double range = K::unary::central_range;
+  const double *b = in[Op::inputs - 1];
+  const auto central = gate_whole<Op, central_grade, double, double>;
+  if (all_central(b, n, range)) return gate_in_whole_vectors(in, out, n, central);
+  alignas(64) double middle[Op::outputs][block_size], any[Op::outputs][block_size];
+  double *to_middle[Op::outputs], *to_any[Op::outputs];
+  for (int k = 0; k < Op::outputs; ++k) {
+    to_middle[k] = middle[k];
+    to_any[k] = any[k];
+  }
+  gate_in_whole_vectors(in, to_middle, n, central);
+  gate_in_whole_vectors(in, to_any, n,
+                        gate_whole<Op, elementary<f64_grade>, double, double>);
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const bool taken = magnitude(b[i]) <= range; // before a result replaces it
+    for (int k = 0; k < Op::outputs; ++k) out[k][i] = taken ? middle[k][i] : any[k][i];
+  }
+}
+
 template <class Op, class K, class T>
 bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr int inputs = Op::inputs, outputs = Op::outputs;
   using M = product_t<K, T>;
-  in_blocks<inputs, outputs, T>(args, todo.rows, steps,
-                                [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
-                                  if constexpr (gate_in_lanes<K> && within_floats<T>)
-                                    gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
-                                  else
-                                    compute_gated<Op, M>(in, out, n);
-                                });
+  constexpr bool in_the_middle = gate_in_the_middle<K> && __is_same(T, double);
+  in_blocks<inputs, outputs, T, in_the_middle>(
+      args, todo.rows, steps, [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
+        if constexpr (gate_in_lanes<K> && within_floats<T>)
+          gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
+        else if constexpr (in_the_middle)
+          compute_gated_doubles<Op, K>(in, out, n);
+        else
+          compute_gated<Op, M>(in, out, n);
+      });
   return true;
 }
 

@@ -36,6 +36,22 @@ OGIVE_INLINE double polynomial(const double (&c)[N], double x) {
   return fma(odd, x, even);
 }
 
+// The same by neighbours: the shortest chain for one product more.
+template <int N>
+OGIVE_INLINE double short_polynomial(const double (&c)[N], double x) {
+  if constexpr (N <= 3) {
+    double sum = c[N - 1];
+    for (int i = N - 2; i >= 0; --i) sum = fma(sum, x, c[i]);
+    return sum;
+  } else {
+    double next[(N + 1) / 2];
+#pragma GCC unroll 16
+    for (int i = 0; i < N / 2; ++i) next[i] = fma(c[2 * i + 1], x, c[2 * i]);
+    if (N % 2) next[N / 2] = c[N - 1];
+    return short_polynomial(next, x * x);
+  }
+}
+
 // An unevaluated sum, for results that must be right to the last bit of double.
 struct pair {
   double high, low;
@@ -311,6 +327,52 @@ struct elementary : Grade {
     }
   }
 };
+
+// Doubles in the middle of their range, where neither e^x nor its inverse leaves the exponents:
+// e^x = 2^n (1 + p) with nothing to clamp, and p within 2^-53 of e^r - 1. Fractions are formed over
+// 2^n, so that the power of two is one of their summands and rounds nothing.
+constexpr double central_exponent = 690;
+
+struct central_power {
+  double p, shifted; // shifter + n
+  OGIVE_INLINE double up() const { return power_of_two(shifted); }
+  OGIVE_INLINE double down() const { // 2^-n
+    const auto bits = __builtin_bit_cast(std::uint64_t, shifted);
+    return __builtin_bit_cast(double, (1023 - bits) << 52);
+  }
+  OGIVE_INLINE double value() const { return fma(up(), p, up()); }
+  OGIVE_INLINE double minus_1() const { return fma(up(), p, up() - 1); }
+};
+
+// From r, which is x less n ln2.
+OGIVE_INLINE central_power central_rest(double r, double shifted) {
+  return {fma(r * r, short_polynomial(exp_central, r), r), shifted};
+}
+// e^(x - excess)
+OGIVE_INLINE central_power central_exp(double x, double excess = 0) {
+  const double shifted = fma(x, log2_e, shifter), n = shifted - shifter;
+  return central_rest(fma(-n, ln2_lo, fma(-n, ln2_hi, x)) - excess, shifted);
+}
+
+// factor/(1 + e^-(x + x_low)), with what the sum and the quotient lose.
+OGIVE_INLINE double central_gate(double factor, double x, double x_low = 0) {
+  const central_power e = central_exp(-x, x_low);
+  const double s = e.down(), half = 1 + s, d = half + e.p, d_low = e.p - (d - half);
+  const double inverse = 1 / d, q = factor * inverse;
+  return s * fma(fma(-q, d_low, fma(-q, d, factor)), inverse, q);
+}
+// The same to 4 ULP, as slopes may be.
+OGIVE_INLINE double central_logistic(double x) {
+  const central_power e = central_exp(-x);
+  const double s = e.down();
+  return s / ((1 + s) + e.p);
+}
+// e^x/(1 + e^x)^2 to 4 ULP, for |x| <= central_exponent/2: the square stays in the range.
+OGIVE_INLINE double central_bell(double x) {
+  const central_power e = central_exp(-x);
+  const double s = e.down(), half = 1 + s, d = half + e.p, d_low = e.p - (d - half);
+  return fma(s, e.p, s) / fma(d, d, d * (2 * d_low));
+}
 
 // What a row works out once for all its elements runs in the full grade.
 using row_math = elementary<f64_grade>;
