@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +20,7 @@ import ogive.torch  # noqa: E402
 from ogive import _native  # noqa: E402
 from ogive.catalog import find  # noqa: E402
 from ogive.torch import _launch  # noqa: E402
+from ogive.torch._formats import FLOATS  # noqa: E402
 from torch_cases import same_bits, to_numpy  # noqa: E402
 
 
@@ -192,6 +197,114 @@ def test_arrays_use_ogive_s_own_pool_unless_a_thread_says_otherwise() -> None:
     assert np.array_equal(outside, ogive.gelu(x))
 
 
+ODD = {
+    "a number": 1.0,
+    "a subclass": torch.ones(4).as_subclass(type("Marked", (torch.Tensor,), {})),
+    "integers": torch.arange(4),
+    "no elements": torch.ones(0),
+    "gaps": torch.ones(8)[::2],
+    "one element for many": torch.ones(1).expand(4),
+    "a negative bit": torch._neg_view(torch.ones(4)),
+    "zeros that are not stored": torch._efficientzerotensor((4,)),
+    "a view of zeros that are not stored": torch._efficientzerotensor((8,))[4:],
+    "no memory": torch.ones(4, device="meta"),
+    "sparse": torch.ones(4).to_sparse(),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_only_tensors_that_a_kernel_reads_as_they_are_go_to_it_at_once(what: str) -> None:
+    """The rest get None, or what is given for them."""
+    given = ODD[what]
+    assert _launch.at_once("gelu", "value")(given) is None
+    assert _launch.at_once("gelu", "backward")(torch.ones(4), given) is None
+    assert what in ("gaps", "one element for many", "integers") or not _native.is_plain(given)
+    handle, asked = _native.raw_handle("gelu", "value"), []
+    otherwise = _native.on_tensors(handle, (), (), None, lambda x: asked.append(x) or "another way")
+    assert otherwise(given) == "another way"
+    assert asked[0] is given
+
+
+def test_tensors_that_differ_go_to_no_kernel_at_once() -> None:
+    pull_back, rows = _launch.at_once("gelu", "backward"), _launch.dense_rows("softmax", "value")
+    x = torch.ones(4, 6)
+    for other in (x.double(), x[0], x.reshape(6, 4), x.t().contiguous().t(), x.to_sparse()):
+        assert pull_back(x, other) is None
+        assert pull_back(other, x) is None
+    for given in ((x.t(), 1.0), (x[0, 0], 1.0), (x, torch.ones(4))):  # a temperature for each row
+        assert rows(*given) is None
+
+
+def test_a_layout_without_gaps_is_read_as_it_lies() -> None:
+    x = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    dy = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    found = _launch.at_once("silu", "value")(x), *_launch.at_once("swiglu", "backward")(dy, x, x)
+    given = dy.numpy(), x.numpy(), x.numpy()
+    expected = ogive.silu(given[1]), *ogive.backward.swiglu(*given)
+    for y, right in zip(found, expected, strict=True):
+        assert y.stride() == x.stride()
+        assert same_bits(y, right)
+
+
+def test_a_call_at_once_leaves_what_others_must_see() -> None:
+    """Whoever is asked may keep it, and autograd records it."""
+    x, asked = torch.ones(3), []
+    run = _launch.at_once("gelu", "value", unless=(lambda: asked.append(1), lambda: len(asked) > 1))
+    assert torch.equal(run(x), ogive.torch.gelu(x))
+    assert run(x) is None
+    learn = _launch.at_once("gelu", "value", learn=lambda t: t)
+    x.requires_grad_()
+    assert learn(x) is x
+    assert not learn(x.detach()).requires_grad
+    with torch.no_grad():
+        assert learn(x) is not x
+    with pytest.raises(ZeroDivisionError):
+        _launch.at_once("gelu", "value", unless=(lambda: 1 / 0,))(x)
+
+
+def test_a_number_of_a_kernel_may_be_a_tensor_of_one_element() -> None:
+    run, x = _launch.at_once("leaky_relu", "value", given=False), torch.tensor([-8.0, 8.0])
+    for number in (0.25, *(torch.full((1,), 0.25, dtype=d) for d in FLOATS if d.itemsize > 2)):
+        assert run(x, number).tolist() == [-2.0, 8.0]
+    assert run(x, torch.tensor(0.25, dtype=torch.bfloat16)).tolist() == [-2.0, 8.0]
+    assert run(x, torch.ones(2)) is run(x, torch.tensor(1)) is run(x, 1) is None
+
+
+def test_kernels_on_tensors_that_do_not_fit_are_refused() -> None:
+    handle = _native.raw_handle("leaky_relu", "value")
+    with pytest.raises(ValueError, match="takes 1 numbers"):
+        _native.on_tensors(handle, (), (), None, None)
+    with pytest.raises(ValueError, match="results of another format"):
+        _native.on_tensors(_native.raw_handle("relu", "lean"), (), (), None, None)
+    with pytest.raises(TypeError, match="takes 1 arguments, not 2"):
+        _native.on_tensors(handle, (0.1,), (), None, None)(torch.ones(1), torch.ones(1))
+
+
+def test_a_torch_without_the_table_of_dlpack_gives_the_same_bits() -> None:
+    """So it was before torch 2.10: all tensors go the general way."""
+    script = """
+import torch
+if {without}:
+    del torch.Tensor.__dlpack_c_exchange_api__
+import ogive.torch as ot
+x = torch.linspace(-4, 4, 60).reshape(6, 10)
+a = x.clone().requires_grad_()
+found = [ot.gelu(a), ot.leaky_relu(a, 0.1), ot.swiglu(a, x), ot.softmax(a), ot.logsumexp(a),
+         ot.cross_entropy(a, torch.arange(6)), ot.prelu(a, torch.tensor([0.25]))]
+found += [torch.autograd.grad(y.sum(), a)[0] for y in found]
+print([t.tolist() for t in found])
+"""
+    with_it, without = (
+        subprocess.run(
+            [sys.executable, "-c", script.format(without=without)],
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for without in (False, True)
+    )  # fmt: skip
+    assert len(with_it) > 1000
+    assert with_it == without
+
+
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
@@ -205,6 +318,22 @@ def test_large_fresh_results_ask_for_huge_pages(name: str) -> None:
     x = torch.ones(1 << 12, 1 << 12)  # so large that the allocator maps the result anew
     y = getattr(ogive.torch, name)(x, **options)
     assert "hg" in flags_at(y.data_ptr() + y.nbytes // 2)
+
+
+@pytest.mark.skipif(
+    not HUGE.exists() or "[never]" in HUGE.read_text(), reason="no huge pages to ask for"
+)
+def test_a_fresh_result_with_room_for_one_huge_page_asks_for_it() -> None:
+    size, x = 2 << 20, torch.ones(3 << 18)
+    memory = mmap.mmap(-1, 4 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    first = -ctypes.addressof(ctypes.c_char.from_buffer(memory)) % size
+    start, handle = (
+        ctypes.addressof(ctypes.c_char.from_buffer(memory, first)),
+        _native.raw_handle("relu", "value"),
+    )
+    for at, n, asks in ((start + 2 * size + 4096, 1 << 18, False), (start, len(x), True)):
+        _native.raw_flat(handle, 2, n, x.data_ptr(), at)
+        assert ("hg" in flags_at(at)) == asks
 
 
 def flags_at(address: int) -> list[str]:
