@@ -163,8 +163,8 @@ def test_masked_rows_are_those_of_the_cpu(name: str) -> None:
 
 @pytest.mark.parametrize("name", [n for n in ROWS if n.startswith("softmax")])
 def test_bad_operands_of_rows_are_refused_as_on_the_cpu(name: str) -> None:
-    schema = getattr(torch.ops.ogive, name).default._schema
-    given = dict(zip((a.name for a in schema.arguments), arguments(name, logits(6, 5)), strict=True))
+    names_of = [a.name for a in getattr(torch.ops.ogive, name).default._schema.arguments]
+    given = dict(zip(names_of, arguments(name, logits(6, 5)), strict=True))
     bad = {"dim": 2, "temperature": -1.0, "dy": logits(6, 4), "where": torch.ones(7) > 0}
     for which in bad.keys() & given.keys():
         if name.endswith(AT_TEMPERATURES) and which == "temperature":

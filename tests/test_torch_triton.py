@@ -482,7 +482,9 @@ def all_modes(name: str, mode: str, dy: Any, z: Any, keep: Any, dtype: Any) -> t
     got = kernels.rows(name, mode, tensors, (0.7,), None if keep is None else tensor(keep))
     function = getattr(ogive if mode == "value" else ogive.backward, name)
     exact = function(
-        *(t.double().numpy() for t in tensors), temperature=0.7, where=True if keep is None else keep
+        *(t.double().numpy() for t in tensors),
+        temperature=0.7,
+        where=True if keep is None else keep,
     )
     return got.double().numpy(), exact
 
@@ -607,9 +609,7 @@ def test_the_sparsemax_loss_holds_the_contract(kind: str, weighted: bool) -> Non
                 z.astype(np.float64)[None], wide, weight=weight, reduction="none"
             )
             given = None if weight is None else torch.from_numpy(weight)
-            got, gradient = kernels.sparsemax_loss(
-                tensor(z)[None], torch.from_numpy(target), given
-            )
+            got, gradient = kernels.sparsemax_loss(tensor(z)[None], torch.from_numpy(target), given)
             assert error(got.float().numpy(), loss) <= measure.ROWS_CONTRACT
             assert error(gradient.numpy(), dz) <= measure.ROWS_CONTRACT
 

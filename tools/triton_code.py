@@ -344,10 +344,17 @@ def torchs_rows_backward(dy_, y_, dx_, n, BLOCK: tl.constexpr, LOG: tl.constexpr
     row, at = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
     y = tl.load(y_ + row * n + at, mask=at < n, other=0.0).to(tl.float32)
     dy = tl.load(dy_ + row * n + at, mask=at < n, other=0.0).to(tl.float32)
-    if LOG:
-        dx = dy - libdevice.exp(y) * tl.sum(dy, axis=0)
-    else:
-        dx = y * (dy - tl.sum(dy * y, axis=0))
+    of_log = dy - libdevice.exp(y) * tl.sum(dy, axis=0)
+    dx = of_log if LOG else y * (dy - tl.sum(dy * y, axis=0))
+    tl.store(dx_ + row * n + at, dx.to(dx_.dtype.element_ty), mask=at < n)
+
+
+@triton.jit
+def torchs_logsumexp_backward(dy_, x_, y_, dx_, n, BLOCK: tl.constexpr):
+    row, at = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
+    x = tl.load(x_ + row * n + at, mask=at < n, other=0.0).to(tl.float32)
+    y, dy = tl.load(y_ + row).to(tl.float32), tl.load(dy_ + row).to(tl.float32)
+    dx = dy * libdevice.exp(x - y)
     tl.store(dx_ + row * n + at, dx.to(dx_.dtype.element_ty), mask=at < n)
 
 
@@ -395,7 +402,7 @@ def compared_rows() -> Iterator[tuple[str, Any, dict[str, Any], Any, dict[str, A
         if f"{name} from output" in cases:
             back = torchs_rows_backward, {"LOG": name == "log_softmax"}
             yield f"{name}, backward", *cases[f"{name} from output"], *back
-    yield "logsumexp, backward", *cases["logsumexp backward"], None, {}
+    yield "logsumexp, backward", *cases["logsumexp backward"], torchs_logsumexp_backward, {}
     for name in threshold_rows.POWERS:
         yield f"{name}", *cases[name], None, {}
         yield f"{name}, mask", *cases[f"{name} masked"], None, {}
@@ -466,9 +473,10 @@ def main() -> int:
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     if given.page:
+        lines = list(table())
         before, rest = PAGE.read_text().split(BEGIN)
         after = rest.split(END)[1]
-        PAGE.write_text("\n".join([before + BEGIN, *table(), END + after]))
+        PAGE.write_text("\n".join([before + BEGIN, *lines, END + after]))
         return 0
     bad = 0
     for generation in (None,) if given.sample else GENERATIONS:

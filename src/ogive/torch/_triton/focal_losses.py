@@ -9,7 +9,6 @@ import triton.language as tl
 
 from . import heads, pairs, wide
 from .heads import (
-    ASSERTING,
     _factor,
     _label,
     _logistic_parts,
@@ -19,7 +18,6 @@ from .heads import (
     _weight,
 )
 from .numbers import bits, pair_bits
-from .row_functions import blocks
 from .row_math import at_place, distance, greatest_and_rest, others
 from .seam import library
 from .storage import widen
@@ -181,28 +179,15 @@ def focal(
         return heads.cross_entropy(
             logits, target, weight, ignore_index, label_smoothing, factor=factor, gradient=gradient
         )
-    z = logits.contiguous()
-    n, lead, full = z.shape[-1], z.shape[:-1], z.dtype == torch.float64
-    count = lead.numel()
-    loss = heads._empty_sums((count,), full, z.device)
-    dz = torch.empty_like(z) if gradient else None
-    labels = target.shape == lead and not target.is_floating_point()
-    t, t_low, t_kind = (
-        (target.contiguous(), z, "labels") if labels else heads._operand(target, full, z)
-    )
-    w, w_low, weights = heads._operand(weight, full, z)
-    by, by_bits, by_tensor = heads._factor_operand(factor, full, z)
-    number = bits if full else pair_bits
-    if count and n:
-        focal_kernel[(count,)](
-            z, t, t_low, w, w_low, by, loss, z if dz is None else dz, n, ignore_index or 0,
-            by_bits, number(1 - label_smoothing), number(label_smoothing / n), number(gamma),
-            MODE="labels" if labels else "probabilities", PAIRED=t_kind == "pairs",
-            WEIGHTS=weights, SMOOTHED=label_smoothing != 0, WHOLE=whole(gamma),
-            IGNORES=labels and ignore_index is not None, GRADIENT=gradient, BY_TENSOR=by_tensor,
-            FULL=full, enable_fp_fusion=False, **ASSERTING, **blocks(n),
+    given = heads.of_rows(logits, target, weight, ignore_index, factor, gradient)
+    number = bits if logits.dtype == torch.float64 else pair_bits
+    if given.grid[0]:
+        focal_kernel[given.grid](
+            *given.operands, number(1 - label_smoothing),
+            number(label_smoothing / logits.shape[-1]), number(gamma),
+            SMOOTHED=label_smoothing != 0, WHOLE=whole(gamma), **given.flags,
         )  # fmt: skip
-    return heads._sums_of(loss).reshape(lead), dz
+    return given.result()
 
 
 def whole(gamma: float) -> int:

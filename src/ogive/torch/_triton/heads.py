@@ -3,7 +3,7 @@
 # mypy: ignore-errors
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
@@ -409,6 +409,49 @@ def cross_entropy(
     loss, dlogits
         float64, so that a sum is rounded once; and the logits' format.
     """
+    given = of_rows(logits, target, weight, ignore_index, factor, gradient, out)
+    n, full = logits.shape[-1], logits.dtype == torch.float64
+    number, inverse = bits if full else pair_bits, inverse_of(temperature, full)
+    if given.flags["MODE"] == "labels" and label_smoothing == 0 and softcap is None:
+        z, t, _, *rest = given.operands
+        flags = {key: v for key, v in given.flags.items() if key not in ("MODE", "PAIRED")}
+        if given.grid[0]:
+            label_kernel[given.grid](
+                z, t, *rest, number(z_loss), inverse, PENALISED=z_loss != 0, **flags
+            )
+    elif given.grid[0]:
+        cross_entropy_kernel[given.grid](
+            *given.operands, number(1 - label_smoothing), number(label_smoothing / n),
+            number(z_loss), number(softcap or 0.0), inverse, SMOOTHED=label_smoothing != 0,
+            CAPPED=softcap is not None, PENALISED=z_loss != 0, **given.flags,
+        )  # fmt: skip
+    return given.result()
+
+
+class OfRows(NamedTuple):
+    """What the kernels of losses of rows have in common."""
+
+    grid: tuple[int]
+    operands: tuple[Any, ...]
+    flags: dict[str, Any]
+    loss: torch.Tensor
+    gradient: torch.Tensor | None
+    lead: torch.Size
+
+    def result(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return _sums_of(self.loss).reshape(self.lead), self.gradient
+
+
+def of_rows(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor | None,
+    ignore_index: int | None,
+    factor: float | torch.Tensor,
+    gradient: bool,
+    out: torch.Tensor | None = None,
+) -> OfRows:
+    """Operands from logits to the factor's bits, and flags; the loss, and the gradient."""
     z = logits.contiguous()
     if out is not None and not (
         out.is_contiguous() and out.shape == z.shape and out.dtype == z.dtype
@@ -422,28 +465,18 @@ def cross_entropy(
     loss = _empty_sums((count,), full, z.device)
     dz = (torch.empty_like(z) if out is None else out) if gradient else None
     labels = target.shape == lead and not target.is_floating_point()
-    plain = labels and label_smoothing == 0 and softcap is None
     t, t_low, t_kind = (target.contiguous(), z, "labels") if labels else _operand(target, full, z)
     w, w_low, weights = _operand(weight, full, z)
     by, by_bits, by_tensor = _factor_operand(factor, full, z)
-    number = bits if full else pair_bits
     last = (by, loss, z if dz is None else dz, n, ignore_index or 0, by_bits)
-    how = {
-        "WEIGHTS": weights, "PENALISED": z_loss != 0, "GRADIENT": gradient, "FULL": full,
-        "IGNORES": labels and ignore_index is not None, "BY_TENSOR": by_tensor,
+    flags = {
+        "MODE": "labels" if labels else "probabilities", "PAIRED": t_kind == "pairs",
+        "WEIGHTS": weights, "IGNORES": labels and ignore_index is not None,
+        "GRADIENT": gradient, "BY_TENSOR": by_tensor, "FULL": full,
         "enable_fp_fusion": False, **ASSERTING, **blocks(n),
     }  # fmt: skip
-    inverse = inverse_of(temperature, full)
-    if count and n and plain:
-        label_kernel[(count,)](z, t, w, w_low, *last, number(z_loss), inverse, **how)
-    elif count and n:
-        cross_entropy_kernel[(count,)](
-            z, t, t_low, w, w_low, *last, number(1 - label_smoothing),
-            number(label_smoothing / n), number(z_loss), number(softcap or 0.0), inverse,
-            MODE="labels" if labels else "probabilities", PAIRED=t_kind == "pairs",
-            SMOOTHED=label_smoothing != 0, CAPPED=softcap is not None, **how,
-        )  # fmt: skip
-    return _sums_of(loss).reshape(lead), dz
+    grid = (count if n else 0,)
+    return OfRows(grid, (z, t, t_low, w, w_low, *last), flags, loss, dz, lead)
 
 
 ASSERTING = {"debug": True, "sanitize_overflow": False}

@@ -115,7 +115,7 @@ def greatest_and_rest(
     NANS: tl.constexpr = False,
 ):
     """Of a row: its greatest element, that one's place, the sum of e^d without its own 1, and the
-    first block; then, where they are asked for, whether it has a NaN and whether any element counts.
+    first block; whether it has a NaN, if asked for; and whether any element counts.
     """
     at = tl.arange(0, BLOCK)
     kept = taking_part(keep_, at, n)

@@ -7,9 +7,8 @@ import torch
 import triton
 import triton.language as tl
 
-from . import heads, pairs, wide
-from .heads import ASSERTING, _factor, _label, _targets
-from .row_functions import blocks
+from . import heads, wide
+from .heads import _factor, _label, _targets
 from .row_math import at_place, others
 from .threshold_rows import above, below_most, threshold
 
@@ -130,22 +129,7 @@ def sparsemax_loss(
     gradient: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Loss of each row in float64 and gradient by the logits, classes last: as `cross_entropy`."""
-    z = logits.contiguous()
-    n, lead, full = z.shape[-1], z.shape[:-1], z.dtype == torch.float64
-    count = lead.numel()
-    loss = heads._empty_sums((count,), full, z.device)
-    dz = torch.empty_like(z) if gradient else None
-    labels = target.shape == lead and not target.is_floating_point()
-    t, t_low, t_kind = (
-        (target.contiguous(), z, "labels") if labels else heads._operand(target, full, z)
-    )
-    w, w_low, weights = heads._operand(weight, full, z)
-    by, by_bits, by_tensor = heads._factor_operand(factor, full, z)
-    if count and n:
-        sparsemax_kernel[(count,)](
-            z, t, t_low, w, w_low, by, loss, z if dz is None else dz, n, ignore_index or 0,
-            by_bits, MODE="labels" if labels else "probabilities", PAIRED=t_kind == "pairs",
-            WEIGHTS=weights, IGNORES=labels and ignore_index is not None, GRADIENT=gradient,
-            BY_TENSOR=by_tensor, FULL=full, enable_fp_fusion=False, **ASSERTING, **blocks(n),
-        )  # fmt: skip
-    return heads._sums_of(loss).reshape(lead), dz
+    given = heads.of_rows(logits, target, weight, ignore_index, factor, gradient)
+    if given.grid[0]:
+        sparsemax_kernel[given.grid](*given.operands, **given.flags)
+    return given.result()
