@@ -202,7 +202,7 @@ class Piece:
         c = [np.float32(float(v)) for v in self.c]
         low, d = np.float32(float(self.low)), a - np.float32(self.centre)
         square = d * d
-        if len(c) == 8 and low:
+        if self.slope_low:
             slope = fma32(c[2], d, c[1])
             u = fma32(slope, d, c[0])
             lost = c[1] - slope + np.float32(float(self.slope_low))

@@ -51,9 +51,22 @@ struct hard_swish {
     const floats flat = x > 0 ? dy : x - x;
     return (magnitude(x) < 3) & (n != 0) ? odd_of(y, lost) : flat;
   }
-  OGIVE_INLINE static float_pair value_lanes(floats x) {
+  // a b + rest, which one fma rounds for floats.
+  struct product_lanes_and_rest {
+    floats a, b, rest;
+    OGIVE_INLINE operator float_pair() const {
+      const floats high = a * b;
+      return {high, fma(a, b, -high) + rest};
+    }
+    OGIVE_INLINE friend floats rounded(product_lanes_and_rest x) { return fma(x.a, x.b, x.rest); }
+  };
+  // c w with w = (c + 3)/6, and 1 for w above 3.
+  OGIVE_INLINE static product_lanes_and_rest value_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3));
-    return select(x > all(3), {x, floats{}}, sixth(product(c, exact_sum(all(3), c))));
+    const float_pair sum = exact_sum(all(3), c);
+    const floats w = sum.high * (1.0f / 6), lost = fma(w, -6.0f, sum.high) + sum.low;
+    const mask above = x > all(3);
+    return {above ? x : c, above ? all(1) : w, c * (1.0f / 6) * lost};
   }
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     const floats c = least(greatest(x, all(-3)), all(3)), flat = greatest(c, floats{}) / 3;

@@ -149,8 +149,7 @@ struct gated_value_of {
   }
   template <int N>
   OGIVE_INLINE static bool takes_all(const floats (&in)[2][N], const floats (&out)[1][N]) {
-    return all_inside(in[1], above_subnormals(K::unary::value_range)) &
-           all_inside(out[0], normal);
+    return all_inside(in[1], above_subnormals(K::unary::value_range)) & all_inside(out[0], normal);
   }
 };
 template <class K>

@@ -156,7 +156,8 @@ OGIVE_INLINE std::uint32_t marked_in_lanes(floats x, P... p) {
     constexpr float first = float_from(K::turn);
     return packed_from(x, all(first));
   } else {
-    const float_pair set = split(lean_of<K>::marks(p...).set), slope = K::slope_lanes(x, split(p)...);
+    const float_pair set = split(lean_of<K>::marks(p...).set),
+                     slope = K::slope_lanes(x, split(p)...);
     return packed(((slope.high == set.high) & (slope.low == set.low)) | (x != x));
   }
 }

@@ -217,8 +217,8 @@ OGIVE_INLINE float_pair log1p_exp_lanes(floats x) {
   return {sum.high, fma(t * t, g, sum.low + (lookup(log_low, j) + missed))};
 }
 
-// 1 + e = d + low and q = 1/d, for a power e = t (1 + p): no pair of the power is formed, since what
-// rounding d loses follows from the larger of 1 and t, from which d is an exact distance.
+// 1 + e = d + low and q = 1/d, for a power e = t (1 + p): no pair of the power is formed, since
+// what rounding d loses follows from the larger of 1 and t, from which d is an exact distance.
 template <bool at_most_1 = false> // whether e is
 struct over_one_plus {
   power_lanes e;

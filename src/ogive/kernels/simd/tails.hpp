@@ -37,8 +37,8 @@ OGIVE_INLINE words interval_of(floats a) {
 }
 
 // u + v, not rounded: c0 + c1 d, with d from the interval's centre, is split exactly into u and
-// what rounding u loses. Where a table says so, c1 + c2 d takes the place of c1, as a sum of two:
-// next to a root roundings of the size of c2 d^2 would count. The argument may be a pair.
+// what rounding u loses. Where a table says so, c1 + c2 d takes the place of c1, as a sum of two.
+// The argument may be a pair.
 struct ratio_lanes {
   floats u, v;
 };
@@ -48,24 +48,23 @@ OGIVE_INLINE ratio_lanes ratio(Argument a, words j) {
   const auto c = [&](int k) OGIVE_INLINE_LAMBDA { return lookup(Table::c[k], j); };
   const floats d = high_of(a) - lookup(Table::centre, j), square = d * d;
   const floats c0 = c(0), c1 = c(1);
-  if constexpr (degree == 7 && requires { Table::low; }) {
+  if constexpr (requires { Table::slope_low; }) {
     const floats c2 = c(2), slope = fma(c2, d, c1);
-    floats lost = c1 - slope;
-    if constexpr (requires { Table::slope_low; }) lost += lookup(Table::slope_low, j);
-    const floats slope_low = fma(c2, d, lost);
+    const floats slope_low = fma(c2, d, (c1 - slope) + lookup(Table::slope_low, j));
     const floats u = fma(slope, d, c0);
     floats rest = fma(slope_low, d, fma(slope, d, c0 - u) + lookup(Table::low, j));
     if constexpr (__is_same(Argument, float_pair)) rest = fma(a.low, fma(c2, d, slope), rest);
     const floats high = fma(square, c(7), fma(c(6), d, c(5)));
     return {u, fma(square * d, fma(square, high, fma(c(4), d, c(3))), rest)};
   } else {
-    const floats u = fma(c1, d, c0);
+    const floats u = fma(c1, d, c0), c2 = c(2);
     floats rest = fma(c1, d, c0 - u);
     if constexpr (requires { Table::low; }) rest += lookup(Table::low, j);
+    if constexpr (__is_same(Argument, float_pair)) rest = fma(a.low, fma(c2 + c2, d, c1), rest);
     floats third = c(6);
     if constexpr (degree == 7) third = fma(c(7), d, third);
     const floats high = fma(square, third, fma(c(5), d, c(4)));
-    return {u, fma(square, fma(square, high, fma(c(3), d, c(2))), rest)};
+    return {u, fma(square, fma(square, high, fma(c(3), d, c2)), rest)};
   }
 }
 
