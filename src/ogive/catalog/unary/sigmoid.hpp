@@ -49,8 +49,10 @@ struct sigmoid {
   }
   static constexpr interval output_range{0, 1};
   OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
-    const floats slope = fnma(y, y, y), slope_low = fnma(y, y, y - slope), dx = dy * slope;
-    return slope == 0 ? floats{} : odd_of(dx, fma(dy, slope_low, fma(dy, slope, -dx)));
+    const floats slope = fnma(y, y, y), slope_low = fnma(y, y, y - slope);
+    const floats dx = fma(dy, slope, dy * slope_low);
+    const floats odd = odd_of(dx, fma(dy, slope_low, fma(dy, slope, -dx)));
+    return slope == 0 ? floats{} : copy_sign(odd, dy);
   }
   static constexpr interval output_range_of_bfloats{0, 1, 0x1p-60f}; // or y^2 is lost
   OGIVE_INLINE static near_lanes output_slope_lanes(floats y) {

@@ -6,6 +6,7 @@
 
 #include "math/elementary.hpp"
 #include "simd/float_math.hpp"
+#include "simd/floats.hpp"
 
 namespace ogive::OGIVE_ISA {
 namespace {
@@ -34,6 +35,36 @@ inline const T *contiguous(const char *from, std::ptrdiff_t step, std::ptrdiff_t
   for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
   return buffer;
 }
+
+// Elements of halves that lanes do not take or leave undecided, with their operands: few of any
+// group, so that they wait until together they fill vectors of doubles.
+template <int inputs>
+struct open_elements {
+  static constexpr int most = 8 * lanes;
+  int count = 0;
+  alignas(64) float in[inputs][most];
+  std::ptrdiff_t at[most];
+
+  // The lanes `which` of a vector, whose elements are those from `begin`, `step` apart.
+  void add(mask which, const floats (&x)[inputs], std::ptrdiff_t begin, std::ptrdiff_t step) {
+    for (std::uint32_t those = packed(which); those != 0; those &= those - 1) {
+      const int lane = __builtin_ctz(those);
+      for (int k = 0; k < inputs; ++k) in[k][count] = x[k][lane];
+      at[count++] = begin + lane * step;
+    }
+  }
+  // How many there are, and as many zeros as fill a vector.
+  std::ptrdiff_t whole_vectors() {
+    const int whole = (count + lanes - 1) & ~(lanes - 1);
+    for (int i = count; i < whole; ++i)
+      for (int k = 0; k < inputs; ++k) in[k][i] = 0;
+    return whole;
+  }
+  template <class T>
+  void settle(const T *results, T *out) const {
+    for (int i = 0; i < count; ++i) out[at[i]] = results[i];
+  }
+};
 
 // Where the slope is 0 nothing comes through, whatever arrives: no NaN from an infinite dy.
 template <class Real>

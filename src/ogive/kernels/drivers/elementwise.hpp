@@ -369,6 +369,22 @@ OGIVE_INLINE void in_blocks_of_floats(const T *first, const T *second, T *out, s
     round_all(reinterpret_cast<const float *>(y), out + begin, count);
   }
 }
+// A grade whose parameters are the same for all elements: the loop is told that what they become
+// need not be worked out for each.
+template <class M>
+struct stored_once : M {
+  [[gnu::const, gnu::noinline]] static float stored(double parameter) {
+    return M::stored(parameter);
+  }
+};
+template <bool first, class A, class B>
+struct choose {
+  using type = A;
+};
+template <class A, class B>
+struct choose<false, A, B> {
+  using type = B;
+};
 // Where little is computed, halves stay in registers from load to store.
 template <class Op, class M, int N, class T, class... P>
 OGIVE_INLINE void exact_group(const T *first, const T *second, T *out, P... p) {
@@ -389,14 +405,15 @@ OGIVE_INLINE void exact_group(const T *first, const T *second, T *out, P... p) {
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_exact_halves(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                         P... p) {
+  using Once = typename choose<vary<P...>, M, stored_once<M>>::type;
   constexpr int vectors = vary<P...> ? 1 : 2, group = vectors * lanes;
   std::ptrdiff_t i = 0;
   for (; i + group <= n; i += group)
-    exact_group<Op, M, vectors>(first + i, second + i, out + i, parameters_from(p, i)...);
+    exact_group<Op, Once, vectors>(first + i, second + i, out + i, parameters_from(p, i)...);
   const auto whole = [](const T *u, const T *v, T *y, std::ptrdiff_t count,
                         auto... q) OGIVE_INLINE_LAMBDA {
     for (std::ptrdiff_t k = 0; k < count; k += lanes)
-      exact_group<Op, M, 1>(u + k, v + k, y + k, parameters_from(q, k)...);
+      exact_group<Op, Once, 1>(u + k, v + k, y + k, parameters_from(q, k)...);
   };
   if (i < n)
     in_whole_vectors(first + i, second + i, out + i, n - i, whole, parameters_from(p, i)...);

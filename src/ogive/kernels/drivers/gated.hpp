@@ -134,12 +134,22 @@ inline void gradients_at(R g, R x, R b, T &da, T &db) {
 template <class K>
 struct gated_value_of {
   static constexpr int inputs = 2, outputs = 1;
+  static constexpr bool in_lanes = gate_in_lanes<K>;
+  template <class T>
+  static constexpr interval gate_range = gate_range_of<T>(K::unary::value_range);
   template <class M, class T, class R = typename M::real>
   static void whole(const R (&in)[2], T (&out)[1]) {
     value_at<K, M>(in[0], in[1], out[0]);
   }
   OGIVE_INLINE static void run(const floats (&in)[2], floats (&out)[1]) {
     out[0] = times(in[0], K::unary::value_lanes(in[1]));
+  }
+  OGIVE_INLINE static void run_halves(const floats (&in)[2], floats (&out)[1]) {
+    const auto f = K::unary::value_lanes(in[1]);
+    if constexpr (requires { f.factor; })
+      out[0] = in[0] * f.high; // within four ulps
+    else
+      out[0] = times(in[0], f);
   }
   // An operand that is not finite leaves a result that is not.
   template <class X>
@@ -155,6 +165,9 @@ struct gated_value_of {
 template <class K>
 struct gated_gradients_of {
   static constexpr int inputs = 3, outputs = 2;
+  static constexpr bool in_lanes = gate_in_lanes<K>;
+  template <class T>
+  static constexpr interval gate_range = gate_range_of<T>(K::unary::slope_range);
   template <class M, class T, class R = typename M::real>
   static void whole(const R (&in)[3], T (&out)[2]) {
     gradients_at<K, M>(in[0], in[1], in[2], out[0], out[1]);
@@ -169,6 +182,12 @@ struct gated_gradients_of {
     out[0] = da;
     if constexpr (requires { K::through_zero; }) out[0] = f.value.high == 0 ? floats{} : da;
     out[1] = in[1] == 0 ? floats{} : db;
+  }
+  OGIVE_INLINE static void run_halves(const floats (&in)[3], floats (&out)[2]) {
+    const jet_lanes f = K::unary::both_lanes(in[2]);
+    const floats g = in[0] * in[1]; // exact
+    out[0] = f.value.high == 0 ? floats{} : times(in[0], f.value);
+    out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : times(g, f.slope);
   }
   // Of factors that are not large a result that is not tiny says that nothing was lost on the way
   // to it, be it in f(b) or in the product; a result of 0 is right.
@@ -216,44 +235,6 @@ inline void in_blocks(char **args, std::ptrdiff_t n, const std::ptrdiff_t *steps
   }
 }
 
-template <class Op, class M, class In, class Out>
-OGIVE_FLATTEN void gate_whole(const In *const (&in)[Op::inputs], Out *const (&out)[Op::outputs],
-                              std::ptrdiff_t n) {
-  using R = typename M::real;
-  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
-#pragma GCC ivdep
-  for (std::ptrdiff_t i = 0; i < most; ++i) {
-    R x[Op::inputs];
-    Out y[Op::outputs];
-    for (int k = 0; k < Op::inputs; ++k) x[k] = static_cast<R>(in[k][i]);
-    Op::template whole<M>(x, y);
-    for (int k = 0; k < Op::outputs; ++k) out[k][i] = y[k];
-  }
-}
-
-// Halves are widened and rounded a block at a time, since a loop over both widths does not
-// vectorise.
-template <class Op, class M, class T>
-void compute_gated(T *const (&in)[Op::inputs], T *const (&out)[Op::outputs], std::ptrdiff_t n) {
-  if constexpr (is_half<T>) {
-    alignas(64) float wide[Op::inputs][block_size];
-    alignas(64) odd_float odd[Op::outputs][block_size];
-    float *from[Op::inputs];
-    odd_float *to[Op::outputs];
-    for (int k = 0; k < Op::inputs; ++k) from[k] = wide[k];
-    for (int k = 0; k < Op::outputs; ++k) to[k] = odd[k];
-    for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
-      const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
-      for (int k = 0; k < Op::inputs; ++k) widen_all(in[k] + begin, wide[k], count);
-      gate_in_whole_vectors(from, to, count, gate_whole<Op, M, float, odd_float>);
-      for (int k = 0; k < Op::outputs; ++k)
-        round_all(reinterpret_cast<const float *>(odd[k]), out[k] + begin, count);
-    }
-  } else {
-    gate_in_whole_vectors(in, out, n, gate_whole<Op, M, T, T>);
-  }
-}
-
 // A block of doubles; where some b lie beyond the middle of the range, by both forms.
 template <class Op, class K>
 void compute_gated_doubles(double *const (&in)[Op::inputs], double *const (&out)[Op::outputs],
@@ -284,12 +265,14 @@ bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr bool in_the_middle = gate_in_the_middle<K> && __is_same(T, double);
   in_blocks<inputs, outputs, T, in_the_middle>(
       args, todo.rows, steps, [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
-        if constexpr (gate_in_lanes<K> && within_floats<T>)
+        if constexpr (is_half<T>)
+          gate_in_whole_vectors(in, out, n, gate_halves<Op, M, T>);
+        else if constexpr (gate_in_lanes<K> && is_float<T>)
           gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
         else if constexpr (in_the_middle)
           compute_gated_doubles<Op, K>(in, out, n);
         else
-          compute_gated<Op, M>(in, out, n);
+          gate_in_whole_vectors(in, out, n, gate_whole<Op, M, T, T>);
       });
   return true;
 }

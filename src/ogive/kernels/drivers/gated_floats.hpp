@@ -4,6 +4,7 @@
 // halves whose float result lies next to a tie.
 #pragma once
 
+#include "drivers/blocks.hpp"
 #include "simd/float_math.hpp"
 #include "simd/formats.hpp"
 
@@ -18,11 +19,33 @@ constexpr interval normal{-largest_float, largest_float, 0x1p-100f};
 // A tiny f(b) has lost digits that a large factor would bring up.
 constexpr interval above_subnormals(interval x) { return {x.least, x.most, normal.smallest}; }
 
+// Halves have no such digits to lose in f16; in bf16 only where they are that small.
+template <class T>
+constexpr interval gate_range_of(interval x) {
+  return {x.least, x.most, __is_same(T, half) ? 0 : normal.smallest};
+}
+
 // Pointers, handed over by value.
 template <class T, int count>
 struct several {
   T *at[count];
 };
+
+// The double form (or the exact one), for n elements that fill vectors.
+template <class Op, class M, class In, class Out>
+OGIVE_FLATTEN void gate_whole(const In *const (&in)[Op::inputs], Out *const (&out)[Op::outputs],
+                              std::ptrdiff_t n) {
+  using R = typename M::real;
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
+#pragma GCC ivdep
+  for (std::ptrdiff_t i = 0; i < most; ++i) {
+    R x[Op::inputs];
+    Out y[Op::outputs];
+    for (int k = 0; k < Op::inputs; ++k) x[k] = static_cast<R>(in[k][i]);
+    Op::template whole<M>(x, y);
+    for (int k = 0; k < Op::outputs; ++k) out[k][i] = y[k];
+  }
+}
 
 template <class Op, class M, class T>
 OGIVE_FLATTEN void mend_gated(const floats (&x)[Op::inputs], const floats (&y)[Op::outputs],
@@ -30,10 +53,9 @@ OGIVE_FLATTEN void mend_gated(const floats (&x)[Op::inputs], const floats (&y)[O
   for (int i = 0; i < lanes; ++i) {
     float in[Op::inputs], results[Op::outputs];
     double whole[Op::inputs];
-    bool open = false;
     for (int k = 0; k < Op::inputs; ++k) whole[k] = in[k] = x[k][i];
-    for (int k = 0; k < Op::outputs; ++k) open |= undecided(results[k] = y[k][i], T{});
-    if (!open && Op::takes(in, results)) continue;
+    for (int k = 0; k < Op::outputs; ++k) results[k] = y[k][i];
+    if (Op::takes(in, results)) continue;
     T rounded_results[Op::outputs];
     Op::template whole<M>(whole, rounded_results);
     for (int k = 0; k < Op::outputs; ++k) out.at[k][i] = rounded_results[k];
@@ -55,13 +77,7 @@ OGIVE_INLINE void gate_group(const T *const (&in)[Op::inputs], T *const (&out)[O
     Op::run(one, results);
     for (int k = 0; k < Op::outputs; ++k) y[k][j] = results[k];
   }
-  bool taken = Op::takes_all(x, y);
-  if constexpr (is_half<T>) {
-    mask open = {};
-    for (int k = 0; k < Op::outputs; ++k)
-      for (int j = 0; j < vectors; ++j) open |= undecided(y[k][j], T{});
-    taken &= everywhere(~open);
-  }
+  const bool taken = Op::takes_all(x, y);
 #pragma GCC unroll 4
   for (int j = 0; j < vectors; ++j)
     for (int k = 0; k < Op::outputs; ++k) store(y[k][j], out[k] + at + j * lanes);
@@ -94,6 +110,107 @@ OGIVE_FLATTEN void gate_vectors(const T *const (&in)[Op::inputs], T *const (&out
   if constexpr (has_fma)
     for (; i + group <= n; i += group) gate_group<Op, M, vectors>(from, to, i);
   for (; i < n; i += lanes) gate_group<Op, M, 1>(from, to, i);
+}
+
+// Halves, two vectors at a time, from load to store in registers: in lanes, or exact as floats.
+template <class Op, class T, int N>
+OGIVE_INLINE void compute_halves(const floats (&x)[Op::inputs][N], floats (&y)[Op::outputs][N]) {
+  if constexpr (Op::in_lanes) {
+    for (int v = 0; v < N; ++v) {
+      floats in[Op::inputs], out[Op::outputs];
+      for (int k = 0; k < Op::inputs; ++k) in[k] = x[k][v];
+      Op::run_halves(in, out);
+      for (int k = 0; k < Op::outputs; ++k) y[k][v] = out[k];
+    }
+  } else {
+    alignas(64) float in[Op::inputs][N * lanes], out[Op::outputs][N * lanes];
+    __builtin_memcpy(in, x, sizeof in);
+#pragma GCC ivdep
+    for (int i = 0; i < N * lanes; ++i) {
+      float one[Op::inputs], results[Op::outputs];
+      for (int k = 0; k < Op::inputs; ++k) one[k] = in[k][i];
+      Op::template whole<exact_grade<float>>(one, results);
+      for (int k = 0; k < Op::outputs; ++k) out[k][i] = results[k];
+    }
+    __builtin_memcpy(y, out, sizeof out);
+  }
+}
+
+template <class Op, class M, class T>
+[[gnu::noinline]] void settle_gated(open_elements<Op::inputs> &open, several<T, Op::outputs> out) {
+  alignas(64) odd_float exact[Op::outputs][open.most];
+  alignas(64) T y[open.most];
+  const float *from[Op::inputs];
+  odd_float *to[Op::outputs];
+  for (int k = 0; k < Op::inputs; ++k) from[k] = open.in[k];
+  for (int k = 0; k < Op::outputs; ++k) to[k] = exact[k];
+  const std::ptrdiff_t whole = open.whole_vectors();
+  gate_whole<Op, M>(from, to, whole);
+  for (int k = 0; k < Op::outputs; ++k) {
+    round_all(reinterpret_cast<const float *>(exact[k]), y, whole);
+    open.settle(y, out.at[k]);
+  }
+  open.count = 0;
+}
+
+template <class Op, class T, int N>
+[[gnu::noinline]] void leave_gated_open(const floats (&x)[Op::inputs][N],
+                                        const floats (&y)[Op::outputs][N], std::ptrdiff_t at,
+                                        open_elements<Op::inputs> &open) {
+  for (int v = 0; v < N; ++v) {
+    floats in[Op::inputs];
+    for (int k = 0; k < Op::inputs; ++k) in[k] = x[k][v];
+    mask which = {};
+    if constexpr (Op::in_lanes) which = ~inside(in[Op::inputs - 1], Op::template gate_range<T>);
+    for (int k = 0; k < Op::outputs; ++k) {
+      which |= ~(magnitude(y[k][v]) <= all(largest_float));
+      if constexpr (Op::in_lanes)
+        which |= undecided(y[k][v], T{});
+      else
+        which |= is_small(y[k][v], T{});
+    }
+    open.add(which, in, at + place<T, N>(v, 0), place<T, N>(v, 1) - place<T, N>(v, 0));
+  }
+}
+
+template <class Op, class M, class T, int N>
+OGIVE_INLINE void halves_group(const T *const (&in)[Op::inputs], T *const (&out)[Op::outputs],
+                               std::ptrdiff_t at, open_elements<Op::inputs> &open) {
+  floats x[Op::inputs][N], y[Op::outputs][N];
+  for (int k = 0; k < Op::inputs; ++k) load_vectors(in[k] + at, x[k]);
+  compute_halves<Op, T>(x, y);
+  bool is_open = false;
+  if constexpr (Op::in_lanes) is_open = !all_inside(x[Op::inputs - 1], Op::template gate_range<T>);
+  for (int k = 0; k < Op::outputs; ++k)
+    if constexpr (Op::in_lanes)
+      is_open |= store_decided<true>(y[k], out[k] + at);
+    else
+      is_open |= store_settled(y[k], out[k] + at);
+  if (!is_open) [[likely]]
+    return;
+  alignas(64) floats from[Op::inputs][N], to[Op::outputs][N];
+  __builtin_memcpy(from, x, sizeof from);
+  __builtin_memcpy(to, y, sizeof to);
+  leave_gated_open<Op, T>(from, to, at, open);
+  several<T, Op::outputs> where;
+  for (int k = 0; k < Op::outputs; ++k) where.at[k] = out[k];
+  if (open.count > open.most - 2 * lanes) settle_gated<Op, M>(open, where);
+}
+
+template <class Op, class M, class T>
+OGIVE_FLATTEN void gate_halves(const T *const (&in)[Op::inputs], T *const (&out)[Op::outputs],
+                               std::ptrdiff_t n) {
+  const T *from[Op::inputs];
+  T *to[Op::outputs];
+  for (int k = 0; k < Op::inputs; ++k) from[k] = in[k];
+  for (int k = 0; k < Op::outputs; ++k) to[k] = out[k];
+  open_elements<Op::inputs> open;
+  std::ptrdiff_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) halves_group<Op, M, T, 2>(from, to, i, open);
+  if (i < n) halves_group<Op, M, T, 1>(from, to, i, open);
+  several<T, Op::outputs> where;
+  for (int k = 0; k < Op::outputs; ++k) where.at[k] = to[k];
+  if (open.count > 0) settle_gated<Op, M>(open, where);
 }
 
 // `whole(in, out, n)` takes multiples of a vector, so that its loop has no scalar rest; the last

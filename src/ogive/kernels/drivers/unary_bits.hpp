@@ -210,7 +210,7 @@ OGIVE_FLATTEN void lanes_with_bits(const float *x, float *y, std::uint8_t *bits,
     for (int k = 0; k < group_size; k += lanes)
       word |= std::uint64_t{marked_in_lanes<K>(load(from + k), p...)} << k;
     for (int k = 0; k < group_size; k += vectors * lanes)
-      lane_group<value_of<K>, M, vectors>(from + k, from + k, to + k, p...);
+      mended_group<value_of<K>, M, vectors>(from + k, from + k, to + k, p...);
     return word;
   };
   in_groups(x, y, bits, n, group);

@@ -20,7 +20,7 @@ namespace {
 OGIVE_INLINE std::int64_t bits_of_size(double x) {
   return __builtin_bit_cast(std::int64_t, magnitude(x));
 }
-OGIVE_FLATTEN bool all_central(const double *x, std::ptrdiff_t n, double range) {
+[[maybe_unused]] OGIVE_FLATTEN bool all_central(const double *x, std::ptrdiff_t n, double range) {
   std::int64_t largest = 0;
   for (std::ptrdiff_t i = 0; i < n; ++i)
     largest = bits_of_size(x[i]) > largest ? bits_of_size(x[i]) : largest;

@@ -172,45 +172,29 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
     return taken && all_inside(first, Op::template range<T>);
 }
 
-// Elements of halves that lanes do not take or leave undecided, with what is known of them: few of
-// any group, so that they wait until together they fill vectors of doubles.
-template <class T>
-struct open_elements {
-  static constexpr int most = 8 * lanes;
-  int count = 0;
-  alignas(64) float first[most], second[most];
-  T *out[most];
-};
-
 template <class Op, class M, class T, class... P>
-[[gnu::noinline]] void settle(open_elements<T> &open, P... p) {
-  const int whole = (open.count + lanes - 1) & ~(lanes - 1);
-  for (int k = open.count; k < whole; ++k) open.first[k] = open.second[k] = 0;
-  alignas(64) odd_float exact[open_elements<T>::most];
-  alignas(64) T y[open_elements<T>::most];
-  compute_whole<Op, M>(open.first, open.second, exact, whole, p...);
+[[gnu::noinline]] void settle(open_elements<2> &open, T *out, P... p) {
+  alignas(64) odd_float exact[open.most];
+  alignas(64) T y[open.most];
+  const std::ptrdiff_t whole = open.whole_vectors();
+  compute_whole<Op, M>(open.in[0], open.in[1], exact, whole, p...);
   round_all(reinterpret_cast<const float *>(exact), y, whole);
-  for (int k = 0; k < open.count; ++k) *open.out[k] = y[k];
+  open.settle(y, out);
   open.count = 0;
 }
 
 template <class Op, class T, int N, class... P>
 [[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
-                                  floats (&y)[N], T *out, open_elements<T> &open, P... p) {
+                                  floats (&y)[N], T *out, std::ptrdiff_t at,
+                                  open_elements<2> &open, P... p) {
   if constexpr (decides_ties<Op, T>) {
     for (int k = 0; k < N; ++k)
       y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
-    store_settled(y, out);
+    store_settled(y, out + at);
   }
-  for (int k = 0; k < N; ++k) {
-    std::uint32_t those = packed(~taken_by_lanes<Op, T>(first[k], second[k], y[k], p...));
-    for (; those != 0; those &= those - 1) {
-      const int lane = __builtin_ctz(those);
-      open.first[open.count] = first[k][lane];
-      open.second[open.count] = second[k][lane];
-      open.out[open.count++] = out + place<T, N>(k, lane);
-    }
-  }
+  for (int k = 0; k < N; ++k)
+    open.add(~taken_by_lanes<Op, T>(first[k], second[k], y[k], p...), {first[k], second[k]},
+             at + place<T, N>(k, 0), place<T, N>(k, 1) - place<T, N>(k, 0));
 }
 
 // A few vectors at once: their chains of operations overlap, and one branch asks for all of them
@@ -231,7 +215,7 @@ OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leav
   if constexpr (Op::template settled<T>)
     taken &= !store_settled(y, out);
   else
-    taken &= !store_decided(y, out);
+    taken &= !store_decided<false>(y, out);
   if (taken) [[likely]]
     return;
   // Through memory, or the vectors of the likely way would be kept for this one.
@@ -264,16 +248,16 @@ template <class Op, class M, int vectors, class T, class... P>
 OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
   constexpr std::ptrdiff_t group = vectors * lanes;
   if constexpr (is_half<T>) {
-    open_elements<T> open;
+    open_elements<2> open;
     for (std::ptrdiff_t i = 0; i < n; i += group) {
       const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
                              floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
-        leave_open<Op>(a, b, y, out + i, open, p...);
-        if (open.count > open.most - group) settle<Op, M>(open, p...);
+        leave_open<Op>(a, b, y, out, i, open, p...);
+        if (open.count > open.most - group) settle<Op, M>(open, out, p...);
       };
       lane_group<Op, M, vectors>(first + i, second + i, out + i, leave, p...);
     }
-    if (open.count > 0) settle<Op, M>(open, p...);
+    if (open.count > 0) settle<Op, M>(open, out, p...);
   } else {
     for (std::ptrdiff_t i = 0; i < n; i += group)
       mended_group<Op, M, vectors>(first + i, second + i, out + i, p...);

@@ -219,7 +219,7 @@ template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
   const auto bits = bits_of(y);
   if constexpr (__is_same(T, bfloat)) {
-    return (((bits + 0x8004u) & 0xffffu) <= 8) | is_small(y, T{});
+    return (((bits + 0x8008u) & 0xffffu) <= 16) | is_small(y, T{});
   } else if constexpr (__is_same(T, half)) {
     return rounded_to_half(bits_of(y * a_little_more)) !=
            rounded_to_half(bits_of(y * a_little_less));
@@ -363,40 +363,45 @@ OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
   }
 }
 
-// Rounds results that are within four ulps and no NaN, and says whether some are undecided.
-template <int N>
+// Rounds results that are within four ulps, and says whether some are undecided or small; or not
+// finite, where that is asked for.
+template <bool finite, int N>
   requires(in_pairs<bfloat, N>)
 OGIVE_INLINE bool store_decided(const floats (&y)[N], bfloat *to) {
-  pair_of_shorts lowest = ~pair_of_shorts{}, smallest = lowest;
+  pair_of_shorts lowest = ~pair_of_shorts{}, smallest = lowest, largest = {};
 #pragma GCC unroll 8
   for (int k = 0; k < N; k += 2) {
-    // No tie is decided here: half a unit more, four ulps more, rounds all others as half would.
-    const words even = bits_of(y[k]) + 0x8004u, odd = bits_of(y[k + 1]) + 0x8004u;
+    // No tie is decided here: half a unit more, eight ulps more, rounds all others as half would.
+    const words even = bits_of(y[k]) + 0x8008u, odd = bits_of(y[k + 1]) + 0x8008u;
     lowest = least(lowest, interleaved(even, odd << 16));
     const pair_of_shorts rounded = interleaved(even >> 16, odd);
     smallest = least(smallest, rounded + rounded - 1); // wraps where the result is 0
+    if (finite) largest = greatest(largest, rounded + rounded);
     *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
   }
-  return any((lowest <= 8) | (smallest < small_bits));
+  return any((lowest <= 16) | (smallest < small_bits) | (largest >= 0xff00));
 }
 #if defined(__F16C__)
-template <int N>
+template <bool finite, int N>
 OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
   shorts differ = {};
+  floats nothing = {};
 #pragma GCC unroll 8
   for (int k = 0; k < N; ++k) {
     const shorts above = to_halves(y[k] * a_little_more), below = to_halves(y[k] * a_little_less);
     differ |= above ^ below;
+    if (finite) nothing = fma(y[k], 0.0f, nothing);
     *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = above;
   }
-  return any(differ);
+  return any(differ) || (finite && any(nothing != 0));
 }
 #endif
-template <class T, int N>
+template <bool finite, class T, int N>
 OGIVE_INLINE bool store_decided(const floats (&y)[N], T *to) {
   mask open = {};
 #pragma GCC unroll 8
   for (int k = 0; k < N; ++k) {
+    if (finite) open |= ~(magnitude(y[k]) <= largest_float);
     if constexpr (is_half<T>) open |= undecided(y[k], T{});
     store(y[k], to + k * lanes);
   }
