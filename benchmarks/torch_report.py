@@ -96,8 +96,8 @@ def swapped(document: dict[str, Any]) -> str:
     )  # fmt: skip
     said = (
         "Forward and backward of models of transformers as they are and swapped, "
-        f"{document['rounds']} steps of each in turns ({where(document)}; `make bench-swap`). Plain "
-        "is `swap(model)`, fused `swap(model, functional=True, fuse=True)`. Texts are of "
+        f"{document['rounds']} steps of each in turns ({where(document)}; `make bench-swap`). "
+        "Plain is `swap(model)`, fused `swap(model, functional=True, fuse=True)`. Texts are of "
         f"{document['tokens']} tokens; GPT-2's head has 50,257 classes, Llama's 32,000. Time: "
         "median over steps of one turn, with quartiles; above 1 Ogive is faster. Peak: memory in "
         "use beyond that before the step, gradients included."

@@ -1,6 +1,6 @@
 """Write the measured figures into the pages that show them, from the files that hold them.
 
-    python tools/figures.py    # after `make exhaustive` and `make bench`, `bench-torch`, `bench-swap`
+    python tools/figures.py  # after `make exhaustive` and `make bench`, `bench-torch`, `bench-swap`
 
 Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks/.
 """
