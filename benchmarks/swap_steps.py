@@ -1,7 +1,10 @@
 """Steps of training models as they are and swapped, in pairs: time and peak memory.
 
-    python benchmarks/swap_steps.py                        # all models, some minutes
+    python benchmarks/swap_steps.py                        # all models; writes swap.json
     python benchmarks/swap_steps.py gpt2 llama --rounds 9 --json some.json
+
+The GPT-2 has the head of 50,257 classes, the Llama one of 32,000: their fused steps are against the
+model's own loss. A model that is in the file already is measured again only if it is named.
 
 Every model is copied once for each way of swapping it; in a round each copy makes one step, in
 turns, and only times of one round are compared. Peaks are measured after that, one step each, as
@@ -22,15 +25,18 @@ import torch
 import typer
 from torch import nn
 
+import machine
 import ogive.torch as ot
+import torch_report
 from memory import Peak
-from timing import Spread
+from ogive.report.writer import write_text
 
+RESULTS = Path(__file__).with_name("swap.json")
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {}, "lean": {"lean": True}, "functional": {"functional": True},
     "fused": {"functional": True, "fuse": True},
 }  # fmt: skip
-TOKENS = 256
+ROWS, TOKENS = 2, 256
 
 
 def image(config: Any, size: int = 64, **settings: Any) -> tuple[nn.Module, dict[str, Any]]:
@@ -40,11 +46,11 @@ def image(config: Any, size: int = 64, **settings: Any) -> tuple[nn.Module, dict
     return model, {"pixel_values": torch.randn(8, 3, size, size), "labels": torch.arange(8) % 2}
 
 
-def text(task: str, config: Any, rows: int = 2, **settings: Any) -> Any:
+def text(task: str, config: Any, **settings: Any) -> Any:
     import transformers
 
     model = getattr(transformers, task).from_config(config(**settings))
-    ids = torch.randint(3, model.config.vocab_size, (rows, TOKENS))
+    ids = torch.randint(3, model.config.vocab_size, (ROWS, TOKENS))
     return model, {"input_ids": ids, "labels": ids}
 
 
@@ -110,35 +116,25 @@ def measured(build: Callable[[], Any], rounds: int) -> dict[str, Any]:
     return found
 
 
-def table(results: dict[str, Any]) -> str:
-    """Ratios with their quartiles, and peaks in MiB."""
-    lines = [
-        f"| model | torch, a step | {' | '.join(WAYS)} | peak: torch | {' | '.join(WAYS)} |",
-        "|---" * (3 + 2 * len(WAYS)) + "|",
-    ]
-    for name, found in results.items():
-        ratios = [Spread(*found[way]["ratio"]) for way in WAYS]
-        peaks = [found[way]["peak"] for way in ("torch", *WAYS)]
-        cells = [f"{r.median:.2f} ({r.low:.2f}–{r.high:.2f})" for r in ratios]
-        shown = ["–" if p is None else f"{p / 2**20:,.0f} MiB" for p in peaks]
-        lines.append(f"| {name} | {found['seconds']:.2f} s | {' | '.join([*cells, *shown])} |")
-    return "\n".join(lines)
-
-
 def main(
     only: Annotated[list[str] | None, typer.Argument(help="Models, all if none is named.")] = None,
     rounds: Annotated[int, typer.Option(help="Steps of each copy.")] = 7,
     threads: Annotated[int, typer.Option(help="Of torch.")] = 1,
-    out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = Path("swap.json"),
+    out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = RESULTS,
 ) -> None:
     torch.set_num_threads(threads)
-    results = json.loads(out.read_text()) if out.exists() else {}
-    for name, build in models().items():
-        if not only or name in only:
-            results[name] = measured(build, rounds)
-            out.write_text(json.dumps(results, indent=1))
-            print(table({name: results[name]}), flush=True)
-    print(table(results))
+    known = models()
+    if unknown := set(only or ()) - set(known):
+        raise typer.BadParameter(f"no model {sorted(unknown)}; there are {', '.join(known)}")
+    found = json.loads(out.read_text())["models"] if out.exists() else {}
+    for name in only or [name for name in known if name not in found]:
+        found[name] = measured(known[name], rounds)
+        document = {
+            "schema": 1, "machine": machine.describe(), "threads": threads, "rounds": rounds,
+            "tokens": ROWS * TOKENS, "models": {k: found[k] for k in known if k in found},
+        }  # fmt: skip
+        write_text(out, json.dumps(document, indent=1) + "\n")
+        print(torch_report.swapped(document), flush=True)
 
 
 if __name__ == "__main__":

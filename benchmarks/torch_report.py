@@ -1,4 +1,6 @@
-"""The figures of torch_training.py and torch_heads.py as Markdown, from their JSON files."""
+"""The figures of torch_training.py, torch_heads.py and swap_steps.py as Markdown, from their JSON
+files.
+"""
 
 from __future__ import annotations
 
@@ -74,5 +76,30 @@ def heads(document: dict[str, Any]) -> str:
         f"({where(document)}). Time: median over pairs, with quartiles; above 1 Ogive is faster. "
         "Peak: memory in use beyond the operands. A layer with its loss has rows x inputs x "
         "classes; chunked is with `options=LinearCrossEntropyOptions()`."
+    )
+    return f"{said}\n\n{table(head, rows)}"
+
+
+def swapped(document: dict[str, Any]) -> str:
+    models = document["models"]
+    ways = [way for way in next(iter(models.values())) if way not in ("seconds", "torch")]
+    rows = [
+        (
+            name, way, f"{found['seconds']:.2f} s", ratio(found[way]["ratio"]),
+            size(found["torch"]["peak"]), size(found[way]["peak"]),
+        )
+        for name, found in models.items()
+        for way in ways
+    ]  # fmt: skip
+    head = (
+        "model", "swapped", "torch's step", "torch's time over Ogive's", "torch's peak", "Ogive's",
+    )  # fmt: skip
+    said = (
+        "Forward and backward of models of transformers as they are and swapped, "
+        f"{document['rounds']} steps of each in turns ({where(document)}; `make bench-swap`). "
+        "Plain is `swap(model)`, fused `swap(model, functional=True, fuse=True)`. Texts are of "
+        f"{document['tokens']} tokens; GPT-2's head has 50,257 classes, Llama's 32,000. Time: "
+        "median over steps of one turn, with quartiles; above 1 Ogive is faster. Peak: memory in "
+        "use beyond that before the step, gradients included."
     )
     return f"{said}\n\n{table(head, rows)}"

@@ -435,6 +435,13 @@ def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):
     assert line in text
     assert "last year" not in text
     assert text.endswith("<!-- end of figures -->\nrest\n")
+    spread = {"peak": 1 << 20, "ratio": [1.25, 1.0, 1.5]}
+    steps = {
+        **{k: document[k] for k in ("machine", "threads")}, "rounds": 7, "tokens": 512,
+        "models": {"gpt2": {"seconds": 0.5, "torch": {"peak": 3 << 20}, "fused": spread}},
+    }  # fmt: skip
+    line = "| gpt2 | fused | 0.50 s | 1.25 (1.00–1.50) | 3.0 MiB | 1.0 MiB |"
+    assert line in report.swapped(steps)
     assert figures.measured("absent.json", report.training) == ""
 
     heads = importlib.import_module("torch_heads")

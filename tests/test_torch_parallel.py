@@ -43,7 +43,8 @@ def test_losses_over_split_classes_are_whole_and_data_parallel_training_goes_on(
 
 
 def test_functions_take_shards_and_a_swapped_model_tensor_parallel(tmp_path: Path) -> None:
-    run(2, ["functions_of_shards", "a_swapped_model_in_tensor_parallel"], tmp_path)
+    tests = ["functions_of_shards", "losses_of_shards", "a_swapped_model_in_tensor_parallel"]
+    run(2, tests, tmp_path)
 
 
 def test_what_a_rank_knows_of_masked_rows() -> None:

@@ -583,3 +583,88 @@ def test_an_end_of_a_domain_that_belongs_to_it_where_subnormals_are_flushed() ->
     assert adapted is not NotImplemented
     assert torch.equal(adapted, x)
     assert torch.equal(found, x)
+
+
+# Results that a model writes over.
+
+
+class Passing(nn.Module):
+    """As stochastic depth is: it may give its input itself."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+class Shortcut(nn.Module):
+    """As torchvision's EfficientNetV2 has it."""
+
+    def __init__(self, act: nn.Module):
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(5, 5), nn.Sequential(nn.Linear(5, 5), act))
+        self.depth, self.first = Passing(), nn.SiLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.block(self.first(x))
+        if self.training:
+            y = self.depth(y)
+            y += x
+        return y
+
+
+class Inside(Shortcut):
+    """The activation is in a module that gives its result, and a method writes."""
+
+    def __init__(self, act: nn.Module):
+        super().__init__(act)
+        self.inner = Shortcut(act)
+        del self.block
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.inner.block(x) if self.training else x
+        y.mul_(2)
+        return y
+
+
+@pytest.mark.parametrize("lean", [None, True])
+@pytest.mark.parametrize("cls", [Shortcut, Inside])
+@pytest.mark.parametrize(
+    "act", [nn.SiLU(), nn.SiLU(inplace=True), nn.ELU(), nn.GELU(), nn.Softplus()], ids=str
+)
+def test_results_that_are_written_over_are_not_kept(
+    act: nn.Module, cls: type[Shortcut], lean: bool | None
+) -> None:
+    torch.manual_seed(0)
+    model, x = cls(copy.deepcopy(act)), torch.randn(3, 5)
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        model(x).square().sum().backward()
+        return [p.grad for p in model.parameters() if p.grad is not None]
+
+    exact = gradients()
+    report = ot.swap(model, lean=lean)
+    for a, b in zip(gradients(), exact, strict=True):
+        torch.testing.assert_close(a, b)
+    told = {c.path: c.kept for c in report.changed}
+    (path,) = (p for p in told if p.endswith("block.1.1"))
+    assert ("writes over" in told[path]) == (lean is True or isinstance(act, (nn.ELU, nn.Softplus)))
+    assert "writes over" not in told["first"]
+    ot.unswap(model)
+    assert "lean" not in vars(model.first)
+    assert all(map(torch.equal, gradients(), exact))
+
+
+def test_a_name_that_is_something_else_by_then_is_not_taken_for_it() -> None:
+    """As a residual network's block writes over a norm's result, under the name of a ReLU's."""
+
+    class Residual(Shortcut):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.first(x)
+            y = self.block[0](y)
+            y += x
+            return self.first(y)
+
+    model = Residual(nn.SiLU())
+    report = ot.swap(model, lean=True)
+    assert not any("writes over" in c.kept for c in report.changed)
+    model(torch.randn(3, 5)).sum().backward()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +14,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
+from functorch.compile import make_boxed_func  # noqa: E402
 from torch import nn  # noqa: E402
+from torch._dynamo.backends.common import aot_autograd  # noqa: E402
 
 import ogive.torch as ot  # noqa: E402
 from ogive.torch import _deferred, _gates  # noqa: E402
 from ogive.torch._deferred import Deferred  # noqa: E402
 from torch_tables import saved_bytes  # noqa: E402
+
+aten = torch.ops.aten
 
 # Gates.
 
@@ -383,16 +388,79 @@ def test_a_head_that_is_no_plain_layer_is_named() -> None:
     assert not any("linear_cross_entropy" in c.after for c in report.changed)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_a_compiled_model_has_one_graph() -> None:
+# Inside torch.compile.
+
+
+@pytest.fixture
+def compiled() -> Iterator[tuple[Any, list[Any]]]:
+    """A compiler of whole models, and the graphs of forward that it has made."""
     torch._dynamo.reset()
-    model = language_model()
+    graphs: list[Any] = []
+
+    def keep(graph: Any, _: Any) -> Any:
+        graphs.append(graph)
+        return make_boxed_func(graph)
+
+    backend = aot_autograd(fw_compiler=keep, bw_compiler=lambda g, _: make_boxed_func(g))
+    yield lambda model: torch.compile(model, backend=backend, fullgraph=True), graphs
+    torch._dynamo.reset()
+
+
+def whole_logits_in(graph: Any) -> bool:
+    """Whether a graph computes a number for each row and class."""
+    values = [n.meta.get("val") for n in graph.graph.nodes if n.target != aten.expand.default]
+    return any(getattr(v, "shape", ())[1:] and v.shape[-1] == 50 for v in values)
+
+
+@pytest.mark.parametrize("functional", [False, True])
+@pytest.mark.parametrize("name", ["llama", "gemma 2, softcap", "granite, divided"])
+def test_a_compiled_model_fuses_its_head_in_one_graph(
+    name: str, functional: bool, compiled: Any
+) -> None:
+    compile, graphs = compiled
+    model = language_model(name)
     ids, labels = batch()
-    exact = model(input_ids=ids, labels=labels).loss
+    exact, logits = loss_and_gradients(model), model(input_ids=ids, labels=labels).logits
+    ot.swap(model, fuse=True, functional=functional)
+    near(loss_and_gradients(compile(model)), exact)
+    (graph,) = graphs
+    assert "linear_cross_entropy" in graph.code
+    assert not whole_logits_in(graph)
+    out = compile(model)(input_ids=ids, labels=labels)
+    assert out.logits.shape == logits.shape
+    torch.testing.assert_close(out.logits + 0, logits)
+    out.logits.sum().backward()
+    assert model.get_output_embeddings().weight.grad.abs().sum() > 0
+
+
+def test_a_compiled_loss_that_nobody_can_take_over_is_of_whole_logits(compiled: Any) -> None:
+    """Dynamo writes torch.nn.CrossEntropyLoss into its graph without asking its input."""
+    compile, graphs = compiled
+    model = language_model("bert, masked")
+    exact = loss_and_gradients(model)
     ot.swap(model, fuse=True)
-    compiled = torch.compile(model, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(input_ids=ids, labels=labels).loss, exact)
-    torch._dynamo.reset()
+    near(loss_and_gradients(compile(model)), exact)
+    assert whole_logits_in(graphs[0])
+
+
+def test_a_compiled_model_trains_to_the_same_losses(compiled: Any) -> None:
+    models = [language_model() for _ in range(2)]
+    ot.swap(models[1], fuse=True, functional=True)
+    losses = []
+    for model, call in ((models[0], models[0]), (models[1], compiled[0](models[1]))):
+        optimizer, found = torch.optim.AdamW(model.parameters(), 1e-2), []
+        for _ in range(5):
+            ids, labels = batch()
+            optimizer.zero_grad()
+            out = call(input_ids=ids, labels=labels)
+            out.loss.backward()
+            optimizer.step()
+            found.append(float(out.loss.detach()))
+        losses.append(found)
+        assert found[-1] < found[0] - 0.5
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+    with pytest.raises(RuntimeError, match="before the optimiser's step"):
+        out.logits.argmax(-1)
 
 
 # Logits that are not computed.

@@ -391,6 +391,37 @@ def functions_of_shards(rank: int, world: int) -> None:
                 assert torch.equal(dx.full_tensor(), exact), (name, placement)
 
 
+def losses_of_shards(rank: int, world: int) -> None:
+    """Losses of a DTensor are torch's formula of it, wherever its rows or classes lie."""
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.tensor import Replicate, Shard, distribute_tensor
+
+    mesh, generator = init_device_mesh("cpu", (world,)), torch.Generator().manual_seed(3)
+    z = torch.randn(6, 5, generator=generator, dtype=torch.float64)
+    shares, labels = z.flip(0).softmax(-1), torch.tensor([0, 4, 2, -100, 1, 4])
+    W = torch.randn(7, 5, generator=generator, dtype=torch.float64)
+    for f, target in (
+        (ot.cross_entropy, labels), (ot.cross_entropy, shares), (ot.focal, labels),
+        (ot.sparsemax_loss, labels), (ot.binary_cross_entropy, shares), (ot.sigmoid_focal, shares),
+        (ot.linear_cross_entropy, labels),
+    ):  # fmt: skip
+        linear = f is ot.linear_cross_entropy
+        for placement in (Shard(0), Shard(1), Replicate()):
+            alone = z.clone().requires_grad_()
+            exact = f(alone, W, target) if linear else f(alone, target)
+            (dz,) = torch.autograd.grad(exact, alone)
+            of_rows = placement == Shard(1) and target.dim() == 1
+            spread = Replicate() if of_rows else placement
+            shards = distribute_tensor(z, mesh, [placement]).requires_grad_()
+            t = distribute_tensor(target, mesh, [spread])
+            more = (distribute_tensor(W, mesh, [Replicate()]),) if linear else ()
+            loss = f(shards, *more, t)
+            loss.backward()
+            assert shards.grad is not None
+            torch.testing.assert_close(loss.full_tensor(), exact)  # type: ignore[attr-defined]
+            torch.testing.assert_close(shards.grad.full_tensor(), dz)  # type: ignore[attr-defined]
+
+
 def a_swapped_model_in_tensor_parallel(rank: int, world: int) -> None:
     """Without use_local_output, its loss under loss_parallel."""
     from torch import nn

@@ -1,6 +1,6 @@
 """Write the measured figures into the pages that show them, from the files that hold them.
 
-    python tools/figures.py    # after `make exhaustive`, `make bench`, `make bench-torch`
+    python tools/figures.py  # after `make exhaustive` and `make bench`, `bench-torch`, `bench-swap`
 
 Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks/.
 """
@@ -225,6 +225,7 @@ def main() -> None:
         measured("results.json", speed_on_tensors),
         measured("training.json", torch_report.training),
         measured("heads.json", torch_report.heads),
+        measured("swap.json", torch_report.swapped),
     )
 
 

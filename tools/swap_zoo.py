@@ -100,14 +100,23 @@ def transformers_model(task: str, word: str) -> tuple[nn.Module, Inputs]:
     return model, {"input_ids": ids, "labels": ids}
 
 
+GATED: dict[str, Inputs] = {
+    "eva02_tiny_patch14_224": {"depth": 2}, "vit_small_plus_patch16_dinov3": {"depth": 2},
+    "aimv2_large_patch14_224": {"depth": 2}, "vit_giant_patch14_reg4_dinov2": {"depth": 2},
+    "deepseek_vit_412m": {"depth": 2},
+}  # fmt: skip
+"""Architectures of timm with gated MLPs, which are large, and what makes them small."""
+
+
 def timm_model(name: str) -> tuple[nn.Module, Inputs]:
     """In the smallest of a few sizes that it takes."""
     import timm
 
+    small = GATED.get(name, {})
     for size in (64, 96, 128, 192, 224, None):
         for options in ({}, {"img_size": size}):
             try:
-                model = timm.create_model(name, num_classes=7, **options)
+                model = timm.create_model(name, num_classes=7, **small, **options)
                 channels, *own = model.default_cfg["input_size"]
                 x = torch.randn(2, channels, *((size, size) if size else own))
                 model.train()(x)
@@ -210,7 +219,7 @@ def timm_names(every: bool) -> Iterator[str]:
     if every:
         yield from timm.list_models()
     else:
-        yield from map(smallest_of_timm, timm.list_modules())
+        yield from dict.fromkeys([*map(smallest_of_timm, timm.list_modules()), *GATED])
 
 
 def zoo(library: str, every: bool) -> Iterator[tuple[str, Build]]:

@@ -82,7 +82,7 @@ class TorchArrays:
 
     @staticmethod
     def places(x: Tensor) -> Tensor:
-        return torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device)
+        return x.new_ones(x.shape[-1]).cumsum(0)  # of x's kind, as arange is not for a DTensor
 
     @staticmethod
     def take(x: Tensor, index: Tensor) -> Tensor:

@@ -88,18 +88,23 @@ def rewritten(cls: Any) -> Callable[..., Any]:
     return found[0]
 
 
+def source_of(function: Any) -> ast.FunctionDef | None:
+    """A function as it is written; None where its source is not to be had, or another's."""
+    if not isinstance(function, types.FunctionType) or hasattr(function, "__wrapped__"):
+        return None
+    try:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    return definition if isinstance(definition, ast.FunctionDef) else None
+
+
 @cache
 def rewriting(cls: Any) -> tuple[Callable[..., Any], list[Callable[[Any], Any]]] | None:
     """Both, or None if there are no such products to be seen."""
     forward = cls.forward
-    plain = isinstance(forward, types.FunctionType) and not hasattr(forward, "__wrapped__")
-    if not plain or forward.__code__.co_freevars:
-        return None
-    try:
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(forward))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    if not isinstance(definition, ast.FunctionDef) or definition.decorator_list:
+    definition = source_of(forward)
+    if definition is None or forward.__code__.co_freevars or definition.decorator_list:
         return None
     products = Products(definition, forward.__globals__)
     products.visit(definition)

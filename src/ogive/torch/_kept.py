@@ -11,6 +11,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from ._modules import LinearCrossEntropyLoss, Loss
 
+OUTPUT = "the output"
 ROWS, COLUMNS = 4, 16
 ROWS_OF_LOSSES = 2**15
 """So many that it matters what is kept of them: of few, a loss may keep its gradient too."""
@@ -63,7 +64,7 @@ def saved(module: Any, x: Tensor, *more: Tensor) -> list[str]:
     own = {at(t) for t in (*module.parameters(), *module.buffers())}
     words = {at(x): "the logits" if more else "the input"}
     words |= {at(t): "the target" for t in more}
-    words[at(y)] = "the output"
+    words[at(y)] = OUTPUT
     made = "the gradient" if more else "a copy of the input"
     return [
         words.get(where) or ("a bit per element" if t.dtype is torch.uint8 else made)

@@ -19,8 +19,9 @@ from ._formats import FLOATS
 from ._functional import Adapted, Held, of_functions
 from ._fuse import Fused, heads, of_fused, of_head
 from ._gates import units_of
-from ._kept import kept
+from ._kept import OUTPUT, kept
 from ._modules import Loss
+from ._overwritten import overwritten
 from ._report import Change, Report
 from ._route import is_dense, is_for_torch_s_loss
 from ._stand_in import has_own_forward, like, rebind, stand_in, without_stand_in
@@ -116,9 +117,10 @@ def swap(
     report = Report(_model=weakref.ref(model))
     record(model)
     without = {path: device_without_kernels(path, modules) for path in modules}
+    lost = overwritten(model)
     others = {
         path: module for path, module in modules.items()
-        if not swap_module(path, module, functional, lean, without[path], report)
+        if not swap_module(path, module, functional, lean, module in lost, without[path], report)
         and without[path] is None
     }  # fmt: skip
     if functional:
@@ -137,10 +139,12 @@ def swap(
 
 
 def swap_module(
-    path: str, module: torch.nn.Module, functional: bool, lean: bool | None, device: str | None,
-    report: Report,
+    path: str, module: torch.nn.Module, functional: bool, lean: bool | None, lost: bool,
+    device: str | None, report: Report,
 ) -> bool:  # fmt: skip
-    """Whether the module has become one of Ogive's; the report says what was done, or why not."""
+    """Whether the module has become one of Ogive's; the report says what was done, or why not. If
+    its results are lost, as the model writes over them, backward does not need them.
+    """
     kind: Any = type(module)
     target = counterpart(kind)
     if target is None:
@@ -154,9 +158,14 @@ def swap_module(
         return False
     record(module).cls = kind
     become(module, with_function(kind))
-    if lean is not None and hasattr(target, "lean"):
+    chooses = hasattr(target, "lean")
+    if chooses and (lean is not None or lost):
         record(module).set(module, "lean", lean)
-    report.changed.append(Change(path, shown(kind), shown(target), kept(module)))
+    words = kept(module)
+    if chooses and lost and OUTPUT in words:
+        module.lean = False  # type: ignore[assignment]
+        words = f"{kept(module)}, as the model writes over its result"
+    report.changed.append(Change(path, shown(kind), shown(target), words))
     return True
 
 

@@ -33,10 +33,10 @@ card = Card(
         "Gemma Team, Gemma: Open Models Based on Gemini Research and Technology, 2024, "
         "arXiv:2403.08295",
     ),
-    edges="The gate is closed at b = 0 and at b = -inf, where gelu_tanh(b) is -0; there an infinite "
-    "a gives NaN, as in any product, and elsewhere infinity. In float64 gelu_tanh(b) is subnormal "
-    "from b = -21.2 and 0 from b = -21.6, whatever a is. In backward a derivative of exactly 0 "
-    "gives 0, whatever dy is.",
+    edges="The gate is closed at b = 0 and at b = -inf, where gelu_tanh(b) is -0; there an "
+    "infinite a gives NaN, as in any product, and elsewhere infinity. In float64 gelu_tanh(b) is "
+    "subnormal from b = -21.2 and 0 from b = -21.6, whatever a is. In backward a derivative of "
+    "exactly 0 gives 0, whatever dy is.",
     notes="For one array that holds both halves: value, gate = np.split(x, 2, axis=-1), without a "
     "copy; check which half of your model gates. In a new model, geglu is the exact function at no "
     "higher cost.",
