@@ -1,6 +1,6 @@
 """Run the benchmark, and write docs/diagnosis.md and docs/diagnosis.json.
 
-    python -m diagnosis [--only REGEX] [--kinds planted,sound] [--print]     # PYTHONPATH=tests
+    PYTHONPATH=tests python -m diagnosis [--only REGEX] [--kinds planted,sound] [--print]
 
 Finished trainings are lines of results/diagnosis.jsonl; one that the same code has made before is
 not made again.
@@ -21,6 +21,8 @@ from .plan import Plan
 from .planted import PLANTED
 from .rows import ROOT, Row, code_digest, key_of, read, run, write
 from .sound import SOUND
+from .tables import publish
+from .training import train
 
 KEPT = ROOT / "results/diagnosis.jsonl"
 
@@ -28,7 +30,6 @@ KEPT = ROOT / "results/diagnosis.jsonl"
 def work() -> Iterator[tuple[str, Plan, str]]:
     """Every training: its kind, its plan, its strength on a ladder."""
     for plan in PLANTED:
-        yield "twin", plan.twin, ""
         yield "planted", plan, ""
     for plan in SOUND:
         yield "sound", plan, ""
@@ -36,14 +37,15 @@ def work() -> Iterator[tuple[str, Plan, str]]:
         for strength, plan in ladder.rungs:
             yield "ladder", plan, f"{strength:g}"
     for plan, _ in UNSEEN:
-        yield "twin", plan.twin, ""
         yield "unseen", plan, ""
+    for plan in PLANTED:
+        yield "twin", plan.twin, ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--kinds", default="")
+    parser.add_argument("--only", default="", help="trainings whose name this finds")
+    parser.add_argument("--kinds", default="planted,sound,ladder,unseen,twin")
     parser.add_argument("--print", action="store_true", help="write no documents")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -55,27 +57,20 @@ def main() -> None:
         if row.extra.get("code") == code
     }
     rows: list[Row] = []
-    scores: dict[str, float] = {}
     for kind, plan, strength in work():
-        name = plan.name.removesuffix(", sound")
-        if not re.search(options.only, name):
-            continue
-        if options.kinds and kind not in options.kinds.split(",") and kind != "twin":
+        if kind not in options.kinds.split(",") or not re.search(options.only, plan.name):
             continue
         key = key_of(plan, kind)
         row = known.get(key)
         if row is None:
-            row = run(plan, kind, scores.get(name), cure=kind == "planted")
+            twin = train(plan.twin)[1] if kind in ("planted", "unseen") else None
+            row = run(plan, kind, twin, cure=kind == "planted")
             row = replace(row, key=key, strength=strength, extra={"code": code})
             with KEPT.open("a") as file:
                 print(write(row), file=file)
             print(line(row), flush=True)
-        if kind == "twin":
-            scores[name] = row.score
         rows.append(row)
-    if not (options.print or options.only or options.kinds):
-        from .tables import publish
-
+    if not (options.print or options.only):
         publish(rows)
 
 
@@ -91,7 +86,8 @@ def line(row: Row) -> str:
     return (
         f"{mark} {row.kind:8} {row.name[:44]:44} {row.fault:28} {row.score:5.2f}{rest}"
         f"{'' if row.same else ' NOT THE SAME BITS'} {row.seconds:.1f}s\n"
-        f"      labels {labels}\n      watch  {told}\n      rules  {row.rules}\n      cure   {row.cure}"
+        f"      labels {labels}\n      watch  {told}\n      rules  {row.rules}\n"
+        f"      cure   {row.cure}"
     )
 
 

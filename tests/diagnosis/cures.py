@@ -74,7 +74,6 @@ LINES: list[tuple[str, Apply]] = [
      lambda plan, found: replace(plan, clip=float(found["size"]))),
     (r"nn\.CrossEntropyLoss\(label_smoothing=0\.1\)",
      lambda plan, found: replace(plan, loss="smoothed")),
-    (r"loss = criterion\(z\.float\(\), y\)", lambda plan, found: replace(plan, half=False)),
     (r"F\.cross_entropy\(z, y\)", lambda plan, found: replace(plan, loss="cross_entropy")),
     (r"assert torch\.isfinite\(x\)\.all\(\)", lambda plan, found: replace(
         plan, prepare=(*plan.prepare, "x = torch.nan_to_num(x)"))),

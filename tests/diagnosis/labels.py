@@ -151,7 +151,7 @@ class Probe:
         x, y = self.x[: self.rows], self.y[: self.rows]
         given = model(x)
         try:
-            LOSSES[self.plan.loss](given.half() if self.plan.half else given, y).backward()
+            LOSSES[self.plan.loss](given, y).backward()
         except (IndexError, RuntimeError):
             return
         torch.set_rng_state(state)

@@ -48,8 +48,6 @@ class Plan:
     steps: int = 300
     batch: int = 64
     seed: int = 0
-    half: bool = False
-    """The loss takes what the network puts out in float16."""
     clip: float = 0.0
     # What is known of it.
     fault: str = ""

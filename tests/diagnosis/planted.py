@@ -244,10 +244,10 @@ def confidence() -> list[Plan]:
     last = "model.last.weight.mul_(40)"
     return [
         Plan(name="a last layer 40 times too large", fault=fault, depth=2, edits=(last,),
-             optimizer="SGD", rate=1e-3, how=last, sound={"edits": ()}),
+             optimizer="SGD", rate=3e-5, how=last, sound={"edits": ()}),
         Plan(name="a last layer 100 times too large, CNN", fault=fault, net="cnn", width=8, depth=2,
              style="functional", edits=("model.last.weight.mul_(100)",), optimizer="SGD",
-             rate=1e-3, steps=200, how="weights times 100", sound={"edits": ()}),
+             rate=1e-5, steps=200, how="weights times 100", sound={"edits": ()}),
         Plan(name="tanh with a gain of 12", fault=fault, style="methods", act="tanh", gain=12.0,
              optimizer="SGD", rate=0.01, how="gain 12", sound={"gain": 1.0}),
     ]  # fmt: skip

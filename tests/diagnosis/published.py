@@ -115,8 +115,9 @@ class Recorder:
             model(step.x)
         torch.set_rng_state(state)
         own = dict(step.model.named_parameters())
+        act = FUNCTIONS[self.plan.act]
         self.snapshots.append(Snapshot(
-            step.number, z, {name: FUNCTIONS[self.plan.act](each.clone()) for name, each in z.items()},
+            step.number, z, {name: act(each.clone()) for name, each in z.items()},
             {name: each.grad.clone() for name, each in own.items()
              if each.grad is not None and name.endswith("weight")},
             {name: each.detach().clone() for name, each in own.items() if name.endswith("weight")},

@@ -189,8 +189,9 @@ def _ladders(rows: list[Row]) -> str:
         )
         lines.append((f"`{ladder.fault}`", ladder.what, rungs, seen[-1].strength if seen else "-"))
     return (
-        "## Ladders\n\nEach fault in falling strength, with the number measured without the monitor "
-        'where it passes the threshold of a warning (else "-": by definition there is no fault).\n\n'
+        "## Ladders\n\nEach fault in falling strength, with the number measured without the "
+        "monitor where it passes the threshold of a warning (else \"-\": by definition there is no "
+        "fault).\n\n"
         + table("fault | strength | rungs | weakest seen", lines)
     )  # fmt: skip
 

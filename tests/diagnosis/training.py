@@ -92,8 +92,6 @@ def train(
                 order = torch.randperm(len(x), generator=draw).tolist()
             rows, order = order[: plan.batch], order[plan.batch :]
             given = model(x[rows])
-            if plan.half:
-                given = given.half()
             try:
                 loss = loss_of(given, y[rows])
             except (IndexError, RuntimeError):
