@@ -10,7 +10,8 @@ struct hard_sigmoid {
   template <class M>
   static jet<double> at(double x) {
     const double c = within(x, 3), flat = x == x ? 0 : x;
-    return {M::divide(exact_sum(c, 3), 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
+    const pair sum = exact_sum(c, 3);
+    return {M::full ? sixth(sum) : M::divide(sum, 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
   }
   static constexpr bool keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float};
