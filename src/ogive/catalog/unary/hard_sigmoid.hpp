@@ -13,6 +13,9 @@ struct hard_sigmoid {
     const pair sum = exact_sum(c, 3);
     return {M::full ? sixth(sum) : M::divide(sum, 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
   }
+  static constexpr double central_range = 0x1p500;
+  static double central_slope(double x) { return magnitude(x) < 3 ? 1.0 / 6 : 0; }
+
   static constexpr bool keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float};
   OGIVE_INLINE static float_pair value_lanes(floats x) {
