@@ -10,8 +10,12 @@ struct hard_sigmoid {
   template <class M>
   static jet<double> at(double x) {
     const double c = within(x, 3), flat = x == x ? 0 : x;
-    return {M::divide(exact_sum(c, 3), 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
+    const pair sum = exact_sum(c, 3);
+    return {M::full ? sixth(sum) : M::divide(sum, 6), magnitude(x) < 3 ? 1.0 / 6 : flat};
   }
+  static constexpr double central_range = 0x1p500;
+  static double central_slope(double x) { return magnitude(x) < 3 ? 1.0 / 6 : 0; }
+
   static constexpr interval value_range{-largest_float, largest_float};
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     return sixth(exact_sum(all(3), least(greatest(x, all(-3)), all(3))));

@@ -11,11 +11,23 @@ struct hard_swish {
   template <class M>
   static jet<double> at(double x) {
     const double c = within(x, 3), outside = x == x ? x > 0 : x;
-    const pair sum = exact_sum(c, 3);
-    const double n = c * sum.high, n_low = fma(c, sum.high, -n) + c * sum.low;
+    const double sum = c + 3, sum_low = c - (sum - 3);
+    const double n = c * sum, n_low = fma(c, sum, -n) + c * sum_low;
     const double value = M::above_half(c, M::divide({n, n_low}, 6));
     return {x > 3 ? x : with_sign(value, x), magnitude(x) < 3 ? fma(2, c, 3) / 6 : outside};
   }
+  // Unless selected last, each constant becomes a way of its own through all that follows.
+  static constexpr double central_range = 0x1p500;
+  static double central_value(double x) {
+    const double sum = x + 3, n = x * sum, n_low = fma(x, sum, -n) + x * (x - (sum - 3));
+    const double rising = x < -3 ? 0 : sixth({n, n_low});
+    return x > 3 ? x : with_sign(rising, x);
+  }
+  static double central_slope(double x) {
+    const double flat = with_sign(0.5, x) + 0.5;
+    return magnitude(x) < 3 ? sixth({fma(2, x, 3), 0}) : flat;
+  }
+
   // dy (2x + 3)/6, whose ties in halves the rounded slope would miss.
   template <class M>
   static double pull_back(double dy, double x) {

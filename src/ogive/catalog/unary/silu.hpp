@@ -41,15 +41,14 @@ struct silu {
 
   static constexpr double central_range = central_exponent / 2;
   static double central_value(double x) { return with_sign(central_gate(x, x), x); }
-  // With r the root, where e^r = -1 - r, the slope is e^x (d + e^r (e^d - 1))/(1 + e^x)^2, d = x - r:
-  // nothing cancels, as both terms have the sign of d. Its factors are formed over e^r and 2^n,
+  // With r the root, where e^r = -1 - r, the slope is e^x (d + e^r (e^d - 1))/(1 + e^x)^2, d = x -
+  // r: nothing cancels, as both terms have the sign of d. Its factors are formed over e^r and 2^n,
   // where e^d = 2^n (1 + p).
   static double central_slope(double x) {
     constexpr double over_power = 1 / (-1 - root - root_low);
     const double d = (x - root) - root_low, shifted = fma(d, log2_e, shifter);
     const double n = shifted - shifter, part = fma(-n, ln2_hi, x), lost = x - fma(n, ln2_hi, part);
-    const central_power e =
-        central_rest(fma(-n, ln2_lo, part - root) + (lost - root_low), shifted);
+    const central_power e = central_rest(fma(-n, ln2_lo, part - root) + (lost - root_low), shifted);
     const double s = e.down(), scaled = s * over_power, g = fma(scaled, d, (1 - s) + e.p);
     const double half = 1 + scaled, q = half + e.p, q_low = e.p - (q - half);
     return fma(g, e.p, g) / fma(q, q, q * (2 * q_low));

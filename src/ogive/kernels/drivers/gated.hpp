@@ -250,8 +250,7 @@ void compute_gated_doubles(double *const (&in)[Op::inputs], double *const (&out)
     to_any[k] = any[k];
   }
   gate_in_whole_vectors(in, to_middle, n, central);
-  gate_in_whole_vectors(in, to_any, n,
-                        gate_whole<Op, elementary<f64_grade>, double, double>);
+  gate_in_whole_vectors(in, to_any, n, gate_whole<Op, elementary<f64_grade>, double, double>);
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     const bool taken = magnitude(b[i]) <= range; // before a result replaces it
     for (int k = 0; k < Op::outputs; ++k) out[k][i] = taken ? middle[k][i] : any[k][i];

@@ -328,6 +328,12 @@ struct elementary : Grade {
   }
 };
 
+// (n.high + n.low)/6
+OGIVE_INLINE double sixth(pair n) {
+  constexpr double high = 0x1.5555555555555p-3, low = 0x1.5555555555555p-57;
+  return fma(n.high, high, fma(n.high, low, n.low * high));
+}
+
 // Doubles in the middle of their range, where neither e^x nor its inverse leaves the exponents:
 // e^x = 2^n (1 + p) with nothing to clamp, and p within 2^-53 of e^r - 1. Fractions are formed over
 // 2^n, so that the power of two is one of their summands and rounds nothing.
