@@ -51,7 +51,7 @@ struct cross_entropy {
     if (!(by >= 0x1p-60 && by <= 0x1p60)) return false;
     const double one = weight * r.surprisal(target, own);
     if (dz != nullptr &&
-        !r.template powers<M>(by / sum, dz, target,
+        !r.template powers<M>(by, own, dz, target,
                               static_cast<typename Row::real>(0 - rest / sum * by)))
       return false;
     loss = one;
@@ -63,15 +63,15 @@ struct cross_entropy {
                                const double *factor, double *loss, bool graded) {
     const unsigned taken =
         graded ? some.template prepare<true>(label) : some.template prepare<false>(label);
-    double scaled[Rows::width];
+    double numerator[Rows::width];
     alignas(64) typename Rows::real instead[Rows::width];
     for (int k = 0; k < Rows::width; ++k) {
       const double sum = some.own[k] + some.sum[k];
       loss[k] = weight[k] * row_math::log1p(some.sum[k] / some.own[k]);
-      scaled[k] = factor[k] / sum;
+      numerator[k] = factor[k];
       instead[k] = static_cast<typename Rows::real>(0 - some.sum[k] / sum * factor[k]);
     }
-    if (graded) some.powers(scaled, label, instead);
+    if (graded) some.powers(numerator, label, instead);
     return taken;
   }
 

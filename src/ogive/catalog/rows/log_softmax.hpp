@@ -19,26 +19,31 @@ struct log_softmax {
   template <class M>
   static bool lane_value(long_row &r, const float *x, std::ptrdiff_t n, float *y) {
     if (!r.prepare<false>(x, n)) return false;
-    const std::ptrdiff_t k = r.likeliest();
     double origin = r.origin(), log_sum = r.log_sum();
-    if (const double most = r.power(k); most > r.sum() / 2) {
+    if (std::ptrdiff_t k; r.is_confident(k)) {
+      const double most = r.power(k);
       if (!r.prepare<false>(x, n, k) || !(r.sum() >= r.least_sum())) return false;
       origin = static_cast<double>(x[k]);
       log_sum = row_math::log1p(r.sum() / most);
     }
-    for (std::ptrdiff_t i = 0; i < n; ++i)
-      y[i] = static_cast<float>((static_cast<double>(x[i]) - origin) - log_sum);
+    using namespace rows_of_floats;
+    write_vectors(y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+      const floats z = load_up_to(x + i, left, 0);
+      return rounded((half_of(z, 0) - origin) - log_sum, (half_of(z, 1) - origin) - log_sum);
+    });
     return true;
   }
 
   // In doubles a difference to the likeliest class is rounded, and so is the result.
   template <class M>
   static bool lane_value(long_double_row &r, const double *x, std::ptrdiff_t n, double *y) {
-    const std::ptrdiff_t k = first_of(x, n, largest_of(x, n));
+    const std::ptrdiff_t k = first_largest(x, n);
     if (!r.prepare<false>(x, n, k)) return false;
     const double origin = x[k], log_sum = r.surprisal(k, r.power(k));
-#pragma GCC ivdep
-    for (std::ptrdiff_t i = 0; i < n; ++i) y[i] = (x[i] - origin) - log_sum;
+    rows_of_floats::write_vectors(
+        y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+          return (rows_of_floats::load_up_to(x + i, left) - origin) - log_sum;
+        });
     return true;
   }
 
@@ -73,13 +78,16 @@ struct log_softmax {
   // Where that cancels, and where dy is not large against what the smallest powers give, the
   // element goes to double. False where the sum is out of proportion.
   static bool lane_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
-                                        double temperature, float *dx) {
+                                        double temperature, float *dx, bool streams) {
     using namespace rows_of_floats;
     doubles sum[vectors][2] = {};
     std::ptrdiff_t i = 0;
-    for (; i + group <= n; i += group)
+    for (; i + group <= n; i += group) {
+      __builtin_prefetch(y + i + ahead);
+      __builtin_prefetch(dy + i + ahead);
 #pragma GCC unroll 4
       for (int k = 0; k < vectors; ++k) add_to(sum[k], load(dy + i + k * lanes));
+    }
     for (int k = 0; i < n; ++k, i += lanes)
       add_to(sum[k], n - i < lanes ? load_some(dy + i, n - i, 0) : load(dy + i));
     const double all_dy = total_of(sum), size = magnitude(all_dy);
@@ -89,40 +97,37 @@ struct log_softmax {
     const floats f_high = all(high), f_low = all(low), sign = all(static_cast<float>(temperature));
     const floats least_dy = least_seen(all(static_cast<float>(size)));
     const power_table table;
-    for (i = 0; i < n; i += lanes) {
-      const std::ptrdiff_t left = n - i;
-      const floats x = left < lanes ? load_some(y + i, left, -1) : load(y + i);
-      const floats d = left < lanes ? load_some(dy + i, left, 1) : load(dy + i);
+    write_vectors(dx, n, streams, [&](std::ptrdiff_t j, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+      const floats x = load_up_to(y + j, left, -1), d = load_up_to(dy + j, left, 1);
       mask lost;
       floats result = without_share(d, x, f_high, f_low, least_dy, table, lost);
       if (any(lost)) [[unlikely]]
         result = mended(d, x, result, lost, all_dy);
-      result *= sign;
-      left < lanes ? store_some(result, left, dx + i) : store(result, dx + i);
-    }
+      return result * sign;
+    });
     return true;
   }
 
   // The same in doubles, where the share of the sum is not rounded.
   static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
-                                        double temperature, double *dx) {
+                                        double temperature, double *dx, bool streams) {
     const pair all = over_unit(sum_of(dy, n));
     if (magnitude(temperature) != 1 || !(magnitude(all.high) < infinity)) return false;
     const doubles high = all.high - doubles{}, low = all.low - doubles{};
-    const auto result = [&](doubles d, doubles x) OGIVE_INLINE_LAMBDA {
-      return without_share(d, x, high, low) * temperature;
-    };
-    std::ptrdiff_t i = 0;
-    for (; i + double_lanes <= n; i += double_lanes)
-      store(result(load(dy + i), load(y + i)), dx + i);
-    if (i < n) store_some(result(load_some(dy + i, n - i), load_some(y + i, n - i)), n - i, dx + i);
+    using rows_of_floats::load_up_to;
+    rows_of_floats::write_vectors(
+        dx, n, streams, [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+          const doubles d = load_up_to(dy + i, left), x = load_up_to(y + i, left);
+          return without_share(d, x, high, low) * temperature;
+        });
     return true;
   }
   static unsigned short_backward_from_output(short_double_rows &y, const short_double_rows &dy,
                                              double by) {
-    double_column_sum sum;
+    column_sum sum;
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c) sum.add(dy.column(c));
-    const doubles all = sum.total();
+    doubles rest;
+    const doubles all = sum.total(rest);
     doubles high, low;
     for (int k = 0; k < double_lanes; ++k) {
       const pair share = over_unit(all[k]);

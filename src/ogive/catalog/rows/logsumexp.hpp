@@ -38,18 +38,18 @@ struct logsumexp {
                             typename Row::real dy, typename Row::real *dx) {
     const double size = magnitude(static_cast<double>(dy));
     return size >= 0x1p-60 && size <= 0x1p60 && r.template prepare<true>(x, n) &&
-           r.template powers<M>(static_cast<double>(dy) / r.sum(), dx);
+           r.template powers<M>(static_cast<double>(dy), 0, dx);
   }
   template <class Rows>
   static unsigned short_backward(Rows &some, const typename Rows::real *dy) {
     unsigned taken = some.template prepare<true>(nullptr);
-    double factor[Rows::width];
+    double numerator[Rows::width];
     for (int k = 0; k < Rows::width; ++k) {
-      factor[k] = static_cast<double>(dy[k]) / some.sum[k];
-      const double size = magnitude(static_cast<double>(dy[k]));
+      numerator[k] = static_cast<double>(dy[k]);
+      const double size = magnitude(numerator[k]);
       taken &= ~(unsigned{!(size >= 0x1p-30 && size <= 0x1p30)} << k);
     }
-    some.powers(factor, nullptr, nullptr);
+    some.powers(numerator, nullptr, nullptr);
     return taken;
   }
 

@@ -16,15 +16,15 @@ struct softmax {
   template <class Rows>
   static unsigned short_value(Rows &some) {
     const unsigned taken = some.template prepare<true>(nullptr);
-    double factor[Rows::width];
-    for (int k = 0; k < Rows::width; k += double_lanes) store(1 / load(some.sum + k), factor + k);
-    some.powers(factor, nullptr, nullptr);
+    double ones[Rows::width];
+    for (double &one : ones) one = 1;
+    some.powers(ones, nullptr, nullptr);
     return taken;
   }
   template <class M, class Row>
   static bool lane_value(Row &r, const typename Row::real *x, std::ptrdiff_t n,
                          typename Row::real *y) {
-    return r.template prepare<true>(x, n) && r.template powers<M>(1 / r.sum(), y);
+    return r.template prepare<true>(x, n) && r.template powers<M>(1, 0, y);
   }
 
   static void backward(const row &r, const double *dy, double *dx) {
@@ -40,7 +40,7 @@ struct softmax {
   // block, while the block is near; where a later block has a likelier one, what is summed so far
   // takes the change of origin by the sum of its probabilities.
   static bool lane_backward_from_output(std::ptrdiff_t n, const float *dy, const float *y,
-                                        double temperature, float *dx) {
+                                        double temperature, float *dx, bool streams) {
     using namespace rows_of_floats;
     constexpr std::ptrdiff_t near = 2048;
     double origin = 0, shift = 0, probability = 0;
@@ -93,14 +93,11 @@ struct softmax {
       float high, low;
       split(whole, high, low);
       const floats sign = all(static_cast<float>(temperature));
-      for (std::ptrdiff_t i = 0; i < n; i += lanes) {
-        const std::ptrdiff_t left = n - i;
-        const floats a = (left < lanes ? load_some(y + i, left, 0) : load(y + i)) * sign;
-        const floats d = left < lanes ? load_some(dy + i, left, 0) : load(dy + i);
+      write_vectors(dx, n, streams, [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+        const floats a = load_up_to(y + i, left, 0) * sign, d = load_up_to(dy + i, left, 0);
         const float_pair t = any_exact_sum(d, all(-high));
-        const floats result = fma(a, t.high, a * (t.low - low));
-        left < lanes ? store_some(result, left, dx + i) : store(result, dx + i);
-      }
+        return fma(a, t.high, a * (t.low - low));
+      });
     } else if (magnitude(temperature) == 1) {
       for (std::ptrdiff_t j = 0; j < n; ++j)
         dx[j] = static_cast<float>(static_cast<double>(y[j]) *
@@ -115,21 +112,30 @@ struct softmax {
 
   // The same on doubles as they lie.
   static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
-                                        double temperature, double *dx) {
-    const double origin = dy[first_of(y, n, largest_of(y, n))];
+                                        double temperature, double *dx, bool streams) {
+    using namespace rows_of_floats;
+    const double origin = dy[first_largest(y, n)];
     alignas(64) double terms[block_size];
     ordered_sum sum;
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
-      for (std::ptrdiff_t j = 0; j < count; ++j)
-        terms[j] = y[begin + j] * (dy[begin + j] - origin);
+      for (std::ptrdiff_t j = 0; j < count; j += double_lanes) {
+        __builtin_prefetch(dy + begin + j + doubles_ahead);
+        const doubles a = load_up_to(y + begin + j, count - j);
+        store(a * (load_up_to(dy + begin + j, count - j) - origin), terms + j);
+      }
       sum.add(terms, count);
     }
     const double shift = sum.total();
     if (!(magnitude(shift) < infinity)) return false;
-#pragma GCC ivdep
-    for (std::ptrdiff_t j = 0; j < n; ++j) dx[j] = y[j] * ((dy[j] - origin) - shift);
-    for (std::ptrdiff_t j = 0; j < n && temperature != 1; ++j) dx[j] /= temperature;
+    const bool divides = magnitude(temperature) != 1;
+    const double sign = divides ? 1 : temperature;
+    write_vectors(dx, n, streams && !divides,
+                  [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+                    const doubles a = load_up_to(y + i, left), d = load_up_to(dy + i, left);
+                    return a * ((d - origin) - shift) * sign;
+                  });
+    for (std::ptrdiff_t j = 0; j < n && divides; ++j) dx[j] /= temperature;
     return true;
   }
   static unsigned short_backward_from_output(short_double_rows &y, const short_double_rows &dy,
@@ -137,10 +143,11 @@ struct softmax {
     alignas(64) std::int32_t likeliest[short_double_rows::width];
     y.find_likeliest(likeliest);
     const doubles origin = dy.at_labels(likeliest);
-    double_column_sum sum;
+    column_sum sum;
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
       sum.add(y.column(c) * (dy.column(c) - origin));
-    const doubles shift = sum.total();
+    doubles rest;
+    const doubles shift = sum.total(rest);
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
       y.set_column(c, y.column(c) * ((dy.column(c) - origin) - shift) * by);
     return y.rows_in(magnitude(shift) < infinity);

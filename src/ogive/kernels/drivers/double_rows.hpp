@@ -12,12 +12,62 @@
 namespace ogive::OGIVE_ISA {
 namespace {
 
+// A sum right to twice the precision of its terms (Kahan's): sixteen partial sums, as in
+// ordered_sum, of whole groups of terms.
+struct compensated_sum {
+  static constexpr int partials = ordered_sum::partials, vectors = partials / double_lanes;
+  doubles high[vectors] = {}, low[vectors] = {};
+
+  OGIVE_INLINE void add(int k, doubles term) {
+    const doubles more = term + low[k], sum = high[k] + more;
+    low[k] = more - (sum - high[k]);
+    high[k] = sum;
+  }
+  pair total() const {
+    double all_high[partials], all_low[partials];
+    __builtin_memcpy(all_high, high, sizeof high);
+    __builtin_memcpy(all_low, low, sizeof low);
+    pair sum{0, 0};
+    for (int j = 0; j < partials; ++j) {
+      const pair s = exact_sum(sum.high, all_high[j]);
+      sum = {s.high, s.low + (sum.low + all_low[j])};
+    }
+    return exact_sum(sum.high, sum.low);
+  }
+};
+
+// Prefetch distance, as in rows of floats.
+constexpr std::ptrdiff_t doubles_ahead = rows_of_floats::ahead / 2;
+
+// The first position of the largest number; NaN is passed over.
+inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
+  constexpr int together = 4;
+  constexpr std::ptrdiff_t group = together * double_lanes;
+  doubles most[together];
+  for (doubles &m : most) m = doubles{} - infinity;
+  std::ptrdiff_t i = 0;
+  for (; i + group <= n; i += group) {
+#pragma GCC unroll 4
+    for (int k = 0; k < together; ++k) __builtin_prefetch(x + i + k * double_lanes + doubles_ahead);
+#pragma GCC unroll 4
+    for (int k = 0; k < together; ++k) most[k] = greatest(load(x + i + k * double_lanes), most[k]);
+  }
+  double largest = -infinity;
+  for (; i < n; ++i) largest = x[i] > largest ? x[i] : largest;
+  most[0] = greatest(greatest(most[0], most[1]), greatest(most[2], most[3]));
+  for (int k = 0; k < double_lanes; ++k) largest = most[0][k] > largest ? most[0][k] : largest;
+  for (i = 0; i + double_lanes < n; i += double_lanes)
+    if (packed(load(x + i) == largest) != 0) break;
+  while (i + 1 < n && x[i] != largest) ++i;
+  return i;
+}
+
 class long_double_row {
 public:
   using real = double;
   // A logarithm of a sum that is smaller has lost digits.
   static constexpr double least_log = 1;
-  // Room for a row.
+  // Room for `long_row::room_for(n)` doubles.
   long_double_row(double *room, bool streaming) : room_(room), streaming_(streaming) {}
   ~long_double_row() { finish(); }
   long_double_row(const long_double_row &) = delete;
@@ -28,51 +78,51 @@ public:
   template <bool keep>
   OGIVE_INLINE bool prepare(const double *x, std::ptrdiff_t n, std::ptrdiff_t apart = -1) {
     n_ = n;
-    ordered_sum sum;
+    compensated_sum sum;
     long_words far = {};
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
       double *const e = keep ? room_ + begin : room_;
       raise(x + begin, count, e, far);
+      for (std::ptrdiff_t j = count; j % compensated_sum::partials != 0; ++j) e[j] = 0;
       if (apart >= begin && apart < begin + count) {
         own_ = e[apart - begin];
         e[apart - begin] = 0;
       }
-      sum.add(e, count);
+      for (std::ptrdiff_t j = 0; j < count; j += compensated_sum::partials)
+#pragma GCC unroll 8
+        for (int k = 0; k < compensated_sum::vectors; ++k)
+          sum.add(k, load(e + j + k * double_lanes));
     }
     sum_ = sum.total();
     return packed(unit_powers::is_far(far)) == 0;
   }
 
-  double sum() const { return sum_; }
+  double sum() const { return sum_.high; }
   // Of the element apart: its power, and -log of its share.
   double power(std::ptrdiff_t) const { return own_; }
-  double surprisal(std::ptrdiff_t, double own) const { return row_math::log1p(sum_ / own); }
+  double surprisal(std::ptrdiff_t, double own) const { return row_math::log1p(sum() / own); }
   static constexpr double least_sum() { return 0; }
 
-  // factor e^x and, in place of the element apart, `instead`; it may overwrite the row.
+  // numerator e^x/(own + sum) and, in place of the element apart, whose power is `own`, `instead`;
+  // it may overwrite the row.
   template <class M>
-  OGIVE_INLINE bool powers(double factor, double *to, std::ptrdiff_t apart = -1,
+  OGIVE_INLINE bool powers(double numerator, double own, double *to, std::ptrdiff_t apart = -1,
                            double instead = 0) {
-    constexpr std::ptrdiff_t line = 8;
-    std::ptrdiff_t i = 0;
-    const auto write_until = [&](std::ptrdiff_t end) OGIVE_INLINE_LAMBDA {
-      for (; i < end; ++i) to[i] = room_[i] * factor;
-    };
-    if (streaming_) {
-      const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / 8);
-      const std::ptrdiff_t first = (line - past) % line;
-      write_until(first < n_ ? first : n_);
-      for (; i + line <= n_; i += line) {
-        alignas(64) double some[line];
-        for (std::ptrdiff_t k = 0; k < line; ++k) some[k] = room_[i + k] * factor;
-        stream_line(some, to + i);
-      }
-    }
-    write_until(n_);
+    const pair whole = exact_sum(sum_.high, own);
+    const double high = numerator / whole.high;
+    const double low =
+        fma(-high, whole.low + sum_.low, fma(-high, whole.high, numerator)) / whole.high;
+    rows_of_floats::write_vectors(
+        to, n_, streaming_, [&](std::ptrdiff_t i, std::ptrdiff_t) OGIVE_INLINE_LAMBDA {
+          const doubles e = load(room_ + i);
+          return fma(e, high, e * low);
+        });
     if (apart >= 0) to[apart] = instead;
     return true;
   }
+
+  bool streams() const { return streaming_; }
 
   // What is still to be written.
   void finish() {
@@ -80,21 +130,21 @@ public:
   }
 
   // The logarithm of the sum of e^x.
-  double log_sum_exp() const { return logarithm(sum_ * (1 / unit_powers::unit)); }
+  double log_sum_exp() const { return logarithm(sum() * (1 / unit_powers::unit)); }
 
 private:
   double *const room_;
   const bool streaming_;
   std::ptrdiff_t n_ = 0;
-  double sum_ = 0, own_ = 0;
+  pair sum_ = {0, 0};
+  double own_ = 0;
 
   [[gnu::noinline]] static void raise(const double *x, std::ptrdiff_t n, double *to,
                                       long_words &far) {
-    constexpr std::ptrdiff_t ahead = 512;
     long_words seen = far;
     std::ptrdiff_t i = 0;
     for (; i + double_lanes <= n; i += double_lanes) {
-      __builtin_prefetch(x + i + ahead);
+      __builtin_prefetch(x + i + doubles_ahead);
       store(unit_powers::power_of(load(x + i), seen), to + i);
     }
     if (i < n)
@@ -119,16 +169,30 @@ inline pair over_unit(double x) {
   return {q, (fma(-q, unit_powers::unit, x) - q * unit_powers::unit_rest) / unit_powers::unit};
 }
 
-// A sum of columns in four partial sums that take turns.
-struct double_column_sum {
-  doubles partial[4] = {};
-  OGIVE_INLINE void add(doubles x) {
-    const doubles next = partial[0] + x;
-    for (int k = 0; k < 3; ++k) partial[k] = partial[k + 1];
-    partial[3] = next;
+// The same of columns, in four partial sums that take turns.
+struct column_sum {
+  static constexpr int partials = 4;
+  doubles high[partials] = {}, low[partials] = {};
+
+  OGIVE_INLINE void add(doubles term) {
+    const doubles more = term + low[0], sum = high[0] + more, lost = more - (sum - high[0]);
+    for (int k = 0; k + 1 < partials; ++k) {
+      high[k] = high[k + 1];
+      low[k] = low[k + 1];
+    }
+    high[partials - 1] = sum;
+    low[partials - 1] = lost;
   }
-  OGIVE_INLINE doubles total() const {
-    return (partial[0] + partial[1]) + (partial[2] + partial[3]);
+  // The rounded sum, and what it lost.
+  OGIVE_INLINE doubles total(doubles &rest) const {
+    doubles sum = high[0], lost = low[0];
+    for (int k = 1; k < partials; ++k) {
+      const doubles next = sum + high[k], back = next - sum;
+      lost += ((sum - (next - back)) + (high[k] - back)) + low[k];
+      sum = next;
+    }
+    rest = lost - ((sum + lost) - sum);
+    return sum + lost;
   }
 };
 
@@ -139,6 +203,7 @@ public:
   static constexpr double least_log = long_double_row::least_log;
   alignas(64) double sum[width];
   alignas(64) double own[width];
+  alignas(64) double sum_rest[width]; // what rounding took from the sum
 
   // Bit r says whether all of row r is near enough for these powers.
   template <bool kept>
@@ -146,7 +211,7 @@ public:
     long_words far = {}, label = {};
     if (labels != nullptr) label = from_labels(labels);
     doubles mine = {};
-    double_column_sum total;
+    column_sum total;
     for (std::ptrdiff_t c = 0; c < n_; ++c) {
       doubles e = unit_powers::power_of(column(c), far);
       if (labels != nullptr) {
@@ -157,15 +222,24 @@ public:
       if constexpr (kept) store(e, powers_ + c * width);
       total.add(e);
     }
-    store(total.total(), sum);
+    doubles rest;
+    store(total.total(rest), sum);
+    store(rest, sum_rest);
     store(mine, own);
     return rows_in(~unit_powers::is_far(far));
   }
 
-  OGIVE_INLINE void powers(const double (&factor)[width], const std::int32_t *labels,
+  // Leaves numerator e^x/(own + sum), and in place of the label's what `instead` says.
+  OGIVE_INLINE void powers(const double (&numerator)[width], const std::int32_t *labels,
                            const double *instead) {
-    const doubles by = load(factor);
-    for (std::ptrdiff_t c = 0; c < n_; ++c) set_column(c, load(powers_ + c * width) * by);
+    const doubles mine = load(own), others = load(sum), whole = mine + others, back = whole - mine;
+    const doubles lost = ((mine - (whole - back)) + (others - back)) + load(sum_rest);
+    const doubles top = load(numerator), high = top / whole;
+    const doubles low = fma(-high, lost, fma(-high, whole, top)) / whole;
+    for (std::ptrdiff_t c = 0; c < n_; ++c) {
+      const doubles e = load(powers_ + c * width);
+      set_column(c, fma(e, high, e * low));
+    }
     for (int r = 0; r < width && labels != nullptr; ++r)
       if (labels[r] >= 0) x_[labels[r] * width + r] = instead[r];
   }

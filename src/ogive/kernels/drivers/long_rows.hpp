@@ -151,6 +151,36 @@ OGIVE_INLINE void store_some(floats x, std::ptrdiff_t n, float *to) {
 #endif
 }
 
+using ogive::OGIVE_ISA::load_some;
+using ogive::OGIVE_ISA::store_some;
+using ogive::OGIVE_ISA::stream;
+
+// Writes n numbers, of which at(i, count) gives a vector from i on, with `count` that matter. Where
+// it streams, the first vector is short, so that the others are aligned.
+template <class Real, class Function>
+OGIVE_INLINE void write_vectors(Real *to, std::ptrdiff_t n, bool streams, Function at) {
+  constexpr std::ptrdiff_t line = 64 / sizeof(Real), width = 4 * lanes / sizeof(Real);
+  const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(Real));
+  const std::ptrdiff_t head = streams ? (line - past) % line : 0;
+  for (std::ptrdiff_t i = 0; i < n;) {
+    const std::ptrdiff_t left = (i < head && head < n ? head : n) - i;
+    if (left < width) {
+      store_some(at(i, left), left, to + i);
+      i += left;
+    } else {
+      const auto x = at(i, width);
+      streams && i >= head ? stream(x, to + i) : store(x, to + i);
+      i += width;
+    }
+  }
+}
+OGIVE_INLINE floats load_up_to(const float *from, std::ptrdiff_t n, float others) {
+  return n < lanes ? load_some(from, n, others) : load(from);
+}
+OGIVE_INLINE doubles load_up_to(const double *from, std::ptrdiff_t n) {
+  return n < double_lanes ? load_some(from, n) : load(from);
+}
+
 // one = unit 2^(z/8): the bits of eighth_powers[z mod 8], with z 2^20 added to them, have z/8 in
 // the exponent, and j 2^20 too many, which the entries are without.
 struct power_table {
@@ -367,12 +397,14 @@ public:
   // The sum of e^(x - origin) 2^-shift.
   double sum() const { return sum_; }
 
-  // factor e^(x - origin) 2^-shift, rounded, none of them above 2^60, and in place of one of them
-  // `instead`. Written in full when the next row has been prepared, or after finish(); it may
+  // numerator e^(x - origin) 2^-shift/(own + sum), rounded, none of them above 2^60, and in place of
+  // the one that was left out of the sum, whose power is `own`, `instead`. Written in full when the next row has been prepared, or after finish(); it may
   // overwrite the row. False, and nothing written, where the factor is beyond what a float holds
   // with room to spare.
   template <class M>
-  OGIVE_INLINE bool powers(double factor, float *to, std::ptrdiff_t apart = -1, float instead = 0) {
+  OGIVE_INLINE bool powers(double numerator, double own, float *to, std::ptrdiff_t apart = -1,
+                           float instead = 0) {
+    const double factor = numerator / (own + sum_);
     const double size = magnitude(factor), most = modest_ ? 0x1p102 : 0x1p60;
     if (!(size >= 1 / most && size <= most)) return false;
     later_ = results(*this, factor, to);
@@ -383,6 +415,8 @@ public:
     return true;
   }
 
+  bool streams() const { return streaming_; }
+
   // What is still to be written.
   void finish() {
     later_.write_until(later_.n);
@@ -391,10 +425,8 @@ public:
   }
 
   // e^(x_i - origin) 2^-shift and its logarithm, in double.
-  double power(std::ptrdiff_t i) const {
-    return row_math::exp(difference(i)) * power_of_two(shifter - shift_);
-  }
-  double log_power(std::ptrdiff_t i) const { return difference(i) - shift_ * ln2; }
+  double power(std::ptrdiff_t i) const { return power_at(x_[i]); }
+  double log_power(std::ptrdiff_t i) const { return difference(x_[i]) - shift_ * ln2; }
 
   // -log of the share of element i, whose power `own` was left out of the sum.
   double surprisal(std::ptrdiff_t i, double own) const {
@@ -408,11 +440,14 @@ public:
   // The logarithm of the sum of e^(x - origin), right to 2^-26 absolutely.
   double log_sum() const { return shift_ * ln2 + logarithm(sum_); }
 
-  // The first position of the largest logit.
-  std::ptrdiff_t likeliest() const {
+  // Whether one logit has more than half of the sum; then the first position of the largest.
+  bool is_confident(std::ptrdiff_t &likeliest) const {
     rows_of_floats::extremes seen;
     seen.take(x_, n_);
-    return rows_of_floats::first_position(x_, n_, seen.most());
+    const float most = seen.most();
+    if (!(power_at(most) > sum_ / 2)) return false;
+    likeliest = rows_of_floats::first_position(x_, n_, most);
+    return true;
   }
 
   // A sum as small as this may owe something to elements far below.
@@ -481,8 +516,9 @@ private:
 
   float *ones() const { return room_; }
   float *rests() const { return room_ + room_for(n_); }
-  double difference(std::ptrdiff_t i) const {
-    return static_cast<double>(x_[i]) - static_cast<double>(origin_);
+  double difference(float x) const { return static_cast<double>(x) - static_cast<double>(origin_); }
+  double power_at(float x) const {
+    return row_math::exp(difference(x)) * power_of_two(shifter - shift_);
   }
 
   // Whether the row was modest.

@@ -23,7 +23,7 @@
 //     // leaves sign dx in y
 //     static unsigned short_backward_from_output(Rows &y, const Rows &dy, double sign);
 //     static bool lane_backward_from_output(ptrdiff_t n, const real *dy, const real *y,
-//                                           double temperature, real *dx);
+//                                           double temperature, real *dx, bool streams);
 //   };
 //
 // where x is the logits over the temperature, and dx is with respect to x.
@@ -458,7 +458,7 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
   using some_rows = typename row_lanes<T>::rows;
   constexpr int width = some_rows::width;
   constexpr bool in_lanes = requires(const real *f, real *g) {
-    K::lane_backward_from_output(0, f, f, 1.0, g);
+    K::lane_backward_from_output(0, f, f, 1.0, g, false);
   };
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
@@ -486,7 +486,8 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
       if (n > 0 && K::lane_backward_from_output(
                        n, lanes_from<T>(at(0), core[0], n, false, reinterpret_cast<real *>(dy)),
                        lanes_from<T>(at(1), core[1], n, false, reinterpret_cast<real *>(y)),
-                       sign_of_logits<K>() * temperature_at(at(2)), to)) {
+                       sign_of_logits<K>() * temperature_at(at(2)), to,
+                       packed && todo.streaming)) {
         if (!packed) write_lanes<T>(to, n, at(3), core[2]);
         continue;
       }
@@ -496,6 +497,7 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
     else
       from_output<K, T>(at(0), at(1), at(2), at(3), core, n, dy);
   }
+  if (todo.streaming) end_of_stream();
   return true;
 }
 

@@ -159,14 +159,16 @@ public:
     return rows_in(fits);
   }
 
-  // Leaves factor e^x, and in place of the label's what `instead` says. The factor and the results
-  // are within 2^-100 and 2^60.
-  OGIVE_INLINE void powers(const double (&factor)[lanes], const std::int32_t *labels,
+  // Leaves numerator e^x/(own + sum), and in place of the label's what `instead` says. Results and
+  // quotients are within 2^-100 and 2^60.
+  OGIVE_INLINE void powers(const double (&numerator)[lanes], const std::int32_t *labels,
                            const float *instead) {
     using namespace rows_of_floats;
     doubles x[2];
-    __builtin_memcpy(x, factor, sizeof x);
-    for (doubles &half : x) half *= 1 / unit;
+    for (int k = 0; k < 2; ++k) {
+      const int at = k * double_lanes;
+      x[k] = load(numerator + at) / (load(own + at) + load(sum + at)) * (1 / unit);
+    }
     floats f_high, f_low;
     split(x, f_high, f_low);
     words label = {};

@@ -31,6 +31,17 @@ OGIVE_INLINE void store_some(doubles x, std::ptrdiff_t n, double *to) {
     if (k < n) to[k] = x[k];
 }
 
+// A streaming store, to an aligned address.
+OGIVE_INLINE void stream(doubles x, double *to) {
+#if defined(__AVX512F__)
+  _mm512_stream_pd(to, __m512d(x));
+#elif defined(__AVX2__)
+  _mm256_stream_pd(to, __m256d(x));
+#else
+  store(x, to);
+#endif
+}
+
 // a b + c, rounded once.
 OGIVE_FMA doubles fma(doubles a, doubles b, doubles c) {
 #if defined(__AVX512F__)
