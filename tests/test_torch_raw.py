@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -223,6 +224,22 @@ def test_only_tensors_that_a_kernel_reads_as_they_are_go_to_it_at_once(what: str
     otherwise = _native.on_tensors(handle, (), (), None, lambda x: asked.append(x) or "another way")
     assert otherwise(given) == "another way"
     assert asked[0] is given
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="no flag asks for it"
+)
+def test_a_low_address_is_looked_at_twice() -> None:
+    """Views of memory that was freed lie as low."""
+    low = 0x40  # MAP_32BIT
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | low
+    x = torch.frombuffer(mmap.mmap(-1, 4096, flags=flags), dtype=torch.float32)
+    assert x.data_ptr() < 1 << 40
+    x.copy_(torch.randn(1024))
+    run, expected = _launch.at_once("gelu", "value"), ogive.gelu(x.numpy())
+    assert same_bits(run(x), expected)
+    assert run(x[4:]) is None
+    assert same_bits(ogive.torch.gelu(x[4:]), expected[4:])
 
 
 def test_tensors_that_differ_go_to_no_kernel_at_once() -> None:

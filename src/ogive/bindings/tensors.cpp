@@ -38,7 +38,9 @@ struct {
   decltype(dl_exchange::view_of) view_of = nullptr;
   std::array<PyTypeObject *, 2> plain{};
   PyObject *new_like = nullptr, *grad_enabled = nullptr;
-  PyObject *is_neg = nullptr, *requires_grad = nullptr, *new_empty = nullptr; // interned names
+  // Interned names.
+  PyObject *is_neg = nullptr, *storage_offset = nullptr, *requires_grad = nullptr,
+           *new_empty = nullptr;
 } torch;
 
 // A reference that is given back.
@@ -89,16 +91,24 @@ bool is_plain_type(PyObject *t) {
 // What a kernel may do with an object: read it, or not, or an error is set.
 enum class readable { yes, no, error };
 
-// A tensor's memory. Freed memory and a tensor of zeros that are not stored lie at 0, and their
-// views at their offset from there: addresses so low are left to a closer look.
+// Whether an address may be read. Freed memory and a tensor of zeros that are not stored lie at 0,
+// and their views at their offset from there; no tensor is so large that this is high.
+readable stored(PyObject *t, const void *data) {
+  constexpr std::uintptr_t high = std::uintptr_t{1} << 40;
+  if (reinterpret_cast<std::uintptr_t>(data) >= high) return readable::yes;
+  const int offset = truth_of(PyObject_CallMethodObjArgs(t, torch.storage_offset, nullptr));
+  return offset < 0 ? readable::error : offset || data == nullptr ? readable::no : readable::yes;
+}
+
+// A tensor's memory.
 readable view(PyObject *t, dl_tensor &to) {
-  constexpr std::uintptr_t low = std::uintptr_t{1} << 40;
-  if (torch.view_of(t, &to) != 0) { // it has no memory of its own
+  if (torch.view_of(t, &to) != 0) { // it has none of its own
     PyErr_Clear();
     return readable::no;
   }
-  if (to.device_type != dl_cpu || reinterpret_cast<std::uintptr_t>(to.data) < low)
-    return readable::no;
+  if (to.device_type != dl_cpu) return readable::no;
+  const readable found = stored(t, to.data);
+  if (found != readable::yes) return found;
   const int negated = truth_of(PyObject_CallMethodObjArgs(t, torch.is_neg, nullptr));
   return negated < 0 ? readable::error : negated ? readable::no : readable::yes;
 }
@@ -322,15 +332,17 @@ PyObject *use_tensors(PyObject *, PyObject *args) {
   PyObject *capsule, *plain, *parameter, *new_like, *grad_enabled;
   if (!PyArg_ParseTuple(args, "O(OO)OO", &capsule, &plain, &parameter, &new_like, &grad_enabled))
     return nullptr;
-  const auto *const exchange =
+  const auto *exchange =
       static_cast<dl_exchange *>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
   if (exchange == nullptr) return nullptr;
-  if (exchange->major != 1) Py_RETURN_NONE; // another layout
+  while (exchange != nullptr && exchange->major != 1) exchange = exchange->older;
+  if (exchange == nullptr) Py_RETURN_NONE; // another layout
   torch.plain = {reinterpret_cast<PyTypeObject *>(kept(plain)),
                  reinterpret_cast<PyTypeObject *>(kept(parameter))};
   torch.new_like = kept(new_like);
   torch.grad_enabled = kept(grad_enabled);
   torch.is_neg = PyUnicode_InternFromString("is_neg");
+  torch.storage_offset = PyUnicode_InternFromString("storage_offset");
   torch.requires_grad = PyUnicode_InternFromString("requires_grad");
   torch.new_empty = PyUnicode_InternFromString("new_empty");
   torch.view_of = exchange->view_of;
