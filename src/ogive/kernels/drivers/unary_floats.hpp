@@ -198,8 +198,7 @@ template <class Op, class T, int N, class... P>
 }
 
 // A few vectors at once: their chains of operations overlap, and one branch asks for all of them
-// whether the lanes take every element. Says whether they do; if not, `leave` is given what there
-// is.
+// whether the lanes take every element. If not, `leave` is given operands and results.
 template <class Op, class M, int vectors, class T, class Leave, class... P>
 OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leave, P... p) {
   floats a[vectors], b[vectors], y[vectors];

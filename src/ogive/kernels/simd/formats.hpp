@@ -334,6 +334,10 @@ OGIVE_INLINE void store_exact(const floats (&y)[N], half *to) {
 }
 #endif
 
+// A sum that stays 0 until an element is not finite.
+OGIVE_INLINE floats plus_nothing_of(floats x, floats sum) {
+  return has_fma ? fma(x, 0.0f, sum) : x * 0.0f + sum;
+}
 // Rounds with ties to even, and says whether some results are small or not finite.
 template <class T, int N>
 OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
@@ -356,7 +360,7 @@ OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
 #pragma GCC unroll 8
     for (int k = 0; k < N; ++k) {
       if (__is_same(T, bfloat)) small |= is_small(y[k], T{});
-      nothing = fma(y[k], 0.0f, nothing);
+      nothing = plus_nothing_of(y[k], nothing);
     }
     store_exact(y, to);
     return any(small | (nothing != 0));
@@ -390,7 +394,7 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
   for (int k = 0; k < N; ++k) {
     const shorts above = to_halves(y[k] * a_little_more), below = to_halves(y[k] * a_little_less);
     differ |= above ^ below;
-    if (finite) nothing = fma(y[k], 0.0f, nothing);
+    if (finite) nothing = plus_nothing_of(y[k], nothing);
     *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = above;
   }
   return any(differ) || (finite && any(nothing != 0));
