@@ -185,11 +185,10 @@ template <class Op, class M, class T, class... P>
 
 template <class Op, class T, int N, class... P>
 [[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
-                                  floats (&y)[N], T *out, std::ptrdiff_t at,
-                                  open_elements<2> &open, P... p) {
+                                  floats (&y)[N], T *out, std::ptrdiff_t at, open_elements<2> &open,
+                                  P... p) {
   if constexpr (decides_ties<Op, T>) {
-    for (int k = 0; k < N; ++k)
-      y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
+    for (int k = 0; k < N; ++k) y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
     store_settled(y, out + at);
   }
   for (int k = 0; k < N; ++k)

@@ -212,8 +212,8 @@ OGIVE_INLINE auto is_small(Floats y, T) {
 }
 
 // Whether a float within four ulps of the exact result leaves its rounding to a format undecided,
-// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it becomes
-// a little larger is compared with what it becomes a little smaller.
+// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it
+// becomes a little larger is compared with what it becomes a little smaller.
 constexpr float a_little_more = 1 + 0x1p-21f, a_little_less = 1 - 0x1p-21f;
 template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
@@ -252,8 +252,7 @@ template <int N>
 OGIVE_INLINE void load_vectors(const bfloat *from, floats (&x)[N]) {
 #pragma GCC unroll 8
   for (int k = 0; k < N; k += 2) {
-    const words both =
-        words(*reinterpret_cast<const unaligned_pair_of_shorts *>(from + k * lanes));
+    const words both = words(*reinterpret_cast<const unaligned_pair_of_shorts *>(from + k * lanes));
     x[k] = float_of(both << 16);
     x[k + 1] = float_of(both & 0xffff0000u);
   }
