@@ -229,7 +229,7 @@ OGIVE_INLINE auto undecided(Floats y, T) {
 }
 
 // Halves go in and out some vectors at a time, where that takes less; `pair_of_shorts` is what two
-// vectors become. The elements of vector k are those from `place(k, 0)`, `stride` apart.
+// vectors become. `place` says which element a lane of vector k holds.
 typedef std::uint16_t pair_of_shorts __attribute__((vector_size(4 * lanes)));
 typedef std::uint16_t unaligned_pair_of_shorts
     __attribute__((vector_size(4 * lanes), aligned(2), may_alias));
@@ -408,7 +408,7 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], T *to) {
     if constexpr (is_half<T>) open |= undecided(y[k], T{});
     store(y[k], to + k * lanes);
   }
-  return any(open);
+  return (finite || is_half<T>) && any(open);
 }
 
 } // namespace
