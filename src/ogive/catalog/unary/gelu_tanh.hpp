@@ -57,7 +57,8 @@ struct gelu_tanh {
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {
     const floats a = size(x);
     const power_lanes e = exp_lanes<-1>(polynomial_lanes(a));
-    return {product(x, gate_lanes(e).logistic(x)), raised(slope_from(x, a, e))};
+    const over_one_plus<true> gate(e);
+    return {product(x, gate.inverse_or_rest(~(x < 0))), raised(slope_from(x, a, e))};
   }
 
 private:

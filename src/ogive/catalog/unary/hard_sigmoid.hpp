@@ -20,6 +20,7 @@ struct hard_sigmoid {
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     return sixth(exact_sum(all(3), least(greatest(x, all(-3)), all(3))));
   }
+  static constexpr bool keeps_ties = true;
   // A float next to 1/6 times a number of a few digits is next to a tie only where it is one.
   OGIVE_INLINE static floats half_lanes(floats x) {
     return (least(all(3), greatest(all(-3), x)) + 3) * (1.0f / 6); // NaN passes

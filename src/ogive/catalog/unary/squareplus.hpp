@@ -21,7 +21,6 @@ struct squareplus {
     return {value, (x < 0 ? below : h) / r};
   }
   static constexpr double central_range = 0x1p200;
-  static bool takes(double b) { return b >= 0x1p-100 && b <= 0x1p200; }
   // h = |x| + r: half of it, or b/2 over it. One quotient serves that and what the root loses.
   static double central_value(double x, double b) {
     const double a = magnitude(x), square = a * a, sum = square + b;

@@ -92,6 +92,10 @@ OGIVE_INLINE floats rounded_for(Lanes y) {
     return rounded(y);
 }
 
+// Forms for halves take an fma more or two, which are calls on some processors.
+template <class T>
+constexpr bool in_own_form = is_half<T> && has_fma;
+
 // Whether the forms other than `at` take these parameters.
 template <class K>
 struct other_form {
@@ -128,7 +132,7 @@ template <class K>
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
   template <class T>
-  static constexpr bool settled = is_half<T> && requires { &K::half_lanes; };
+  static constexpr bool settled = in_own_form<T> && requires { &K::half_lanes; };
   template <class T>
   static constexpr interval range = settled<T> ? any_number : without_smallest<T>(lane_range);
   template <class T>
@@ -170,7 +174,7 @@ struct slope_in_lanes<K, backward> : lane_form<K> {
       backward && is_half<T> && requires(floats x) { K::backward_lanes(x, x); };
   template <class T>
   static constexpr bool settled =
-      backward && is_half<T> && requires { &K::half_backward_lanes; };
+      backward && in_own_form<T> && requires { &K::half_backward_lanes; };
   template <class T>
   static constexpr bool keeps_ties = is_half<T> && (own<T> || requires { K::slope_keeps_ties; });
   template <class T>
@@ -228,7 +232,7 @@ struct output_slope_in_lanes<K> : lane_form<K> {
   template <class T>
   static constexpr interval tie_upstream = finite;
   template <class T>
-  static constexpr bool settled = is_half<T> && requires { &K::half_output_lanes; };
+  static constexpr bool settled = in_own_form<T> && requires { &K::half_output_lanes; };
   template <class T>
   static constexpr bool keeps_ties = is_half<T> && requires { K::output_keeps_ties; };
   template <class T, class... P>

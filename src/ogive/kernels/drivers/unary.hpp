@@ -7,7 +7,7 @@
 //     // optional: dy f'(x) where dy times the rounded slope is not good enough, from x (for halves
 //     // in lanes too) or from a slope that `at` gave
 //     template <class M> static real pull_back(real dy, real x[, double parameter…]);
-//     static float_pair backward_lanes(floats dy, floats x);
+//     static near_lanes backward_lanes(floats dy, floats x);
 //     // optional: the same in lanes for any format, where it takes less than the slope
 //     static fused_lanes product_lanes(floats dy, floats x[, float_pair parameter…]);
 //     template <class M> static real through(real dy, real slope);

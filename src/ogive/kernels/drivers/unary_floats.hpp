@@ -185,11 +185,10 @@ template <class Op, class M, class T, class... P>
 
 template <class Op, class T, int N, class... P>
 [[gnu::noinline]] void leave_open(const floats (&first)[N], const floats (&second)[N],
-                                  floats (&y)[N], T *out, std::ptrdiff_t at,
-                                  open_elements<2> &open, P... p) {
+                                  floats (&y)[N], T *out, std::ptrdiff_t at, open_elements<2> &open,
+                                  P... p) {
   if constexpr (decides_ties<Op, T>) {
-    for (int k = 0; k < N; ++k)
-      y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
+    for (int k = 0; k < N; ++k) y[k] = Op::template tie_run<T>(first[k], second[k], split(p)...);
     store_settled(y, out + at);
   }
   for (int k = 0; k < N; ++k)
@@ -198,8 +197,7 @@ template <class Op, class T, int N, class... P>
 }
 
 // A few vectors at once: their chains of operations overlap, and one branch asks for all of them
-// whether the lanes take every element. Says whether they do; if not, `leave` is given what there
-// is.
+// whether the lanes take every element. If not, `leave` is given operands and results.
 template <class Op, class M, int vectors, class T, class Leave, class... P>
 OGIVE_INLINE void lane_group(const T *first, const T *second, T *out, Leave leave, P... p) {
   floats a[vectors], b[vectors], y[vectors];

@@ -101,8 +101,8 @@ OGIVE_INLINE floats odd_of(floats near, floats lost) {
   return lost != 0 ? floats((words(near) + towards_0) | 1) : near;
 }
 // A half x times a factor, rounded to odd. If the factor has at most 13 digits a float holds the
-// product. If it has more the product is no half, nor lies halfway between two, so that its last bit
-// may always be set.
+// product. If it has more the product is no half, nor lies halfway between two, so that its last
+// bit may always be set.
 struct product_of_half {
   floats exact, odd;
   mask is_long; // odd is meant, unless x is 0

@@ -212,8 +212,8 @@ OGIVE_INLINE auto is_small(Floats y, T) {
 }
 
 // Whether a float within four ulps of the exact result leaves its rounding to a format undecided,
-// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it becomes
-// a little larger is compared with what it becomes a little smaller.
+// since it lies next to a tie. For f16, whose subnormal numbers have ties elsewhere, what it
+// becomes a little larger is compared with what it becomes a little smaller.
 constexpr float a_little_more = 1 + 0x1p-21f, a_little_less = 1 - 0x1p-21f;
 template <class Floats, class T>
 OGIVE_INLINE auto undecided(Floats y, T) {
@@ -229,7 +229,7 @@ OGIVE_INLINE auto undecided(Floats y, T) {
 }
 
 // Halves go in and out some vectors at a time, where that takes less; `pair_of_shorts` is what two
-// vectors become. The elements of vector k are those from `place(k, 0)`, `stride` apart.
+// vectors become. `place` says which element a lane of vector k holds.
 typedef std::uint16_t pair_of_shorts __attribute__((vector_size(4 * lanes)));
 typedef std::uint16_t unaligned_pair_of_shorts
     __attribute__((vector_size(4 * lanes), aligned(2), may_alias));
@@ -252,8 +252,7 @@ template <int N>
 OGIVE_INLINE void load_vectors(const bfloat *from, floats (&x)[N]) {
 #pragma GCC unroll 8
   for (int k = 0; k < N; k += 2) {
-    const words both =
-        words(*reinterpret_cast<const unaligned_pair_of_shorts *>(from + k * lanes));
+    const words both = words(*reinterpret_cast<const unaligned_pair_of_shorts *>(from + k * lanes));
     x[k] = float_of(both << 16);
     x[k + 1] = float_of(both & 0xffff0000u);
   }
@@ -334,6 +333,10 @@ OGIVE_INLINE void store_exact(const floats (&y)[N], half *to) {
 }
 #endif
 
+// A sum that stays 0 until an element is not finite.
+OGIVE_INLINE floats plus_nothing_of(floats x, floats sum) {
+  return has_fma ? fma(x, 0.0f, sum) : x * 0.0f + sum;
+}
 // Rounds with ties to even, and says whether some results are small or not finite.
 template <class T, int N>
 OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
@@ -356,7 +359,7 @@ OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
 #pragma GCC unroll 8
     for (int k = 0; k < N; ++k) {
       if (__is_same(T, bfloat)) small |= is_small(y[k], T{});
-      nothing = fma(y[k], 0.0f, nothing);
+      nothing = plus_nothing_of(y[k], nothing);
     }
     store_exact(y, to);
     return any(small | (nothing != 0));
@@ -390,7 +393,7 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], half *to) {
   for (int k = 0; k < N; ++k) {
     const shorts above = to_halves(y[k] * a_little_more), below = to_halves(y[k] * a_little_less);
     differ |= above ^ below;
-    if (finite) nothing = fma(y[k], 0.0f, nothing);
+    if (finite) nothing = plus_nothing_of(y[k], nothing);
     *reinterpret_cast<unaligned_shorts *>(to + k * lanes) = above;
   }
   return any(differ) || (finite && any(nothing != 0));
@@ -405,7 +408,7 @@ OGIVE_INLINE bool store_decided(const floats (&y)[N], T *to) {
     if constexpr (is_half<T>) open |= undecided(y[k], T{});
     store(y[k], to + k * lanes);
   }
-  return any(open);
+  return (finite || is_half<T>) && any(open);
 }
 
 } // namespace
