@@ -542,7 +542,8 @@ def test_masks_are_read_without_the_copies_that_broadcasting_makes() -> None:
 
 
 EDGE_ROWS = [
-    ([1.0, 2.0, 3.0], [0, 0, 0]),
+    ([np.nan, 2.0, 3.0], [0, 0, 0]),
+    ([np.nan, np.nan, np.nan], [1, 1, 1]),
     ([np.nan, 2.0, 3.0], [0, 1, 1]),
     ([np.nan, 2.0, 3.0], [1, 1, 0]),
     ([np.inf, np.inf, 3.0], [0, 1, 1]),
