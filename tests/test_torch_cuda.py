@@ -73,16 +73,23 @@ def test_a_row_has_the_same_bits_wherever_it_stands() -> None:
         assert torch.equal(kernels.rows(name, "value", (z[7:8],)), whole[7:8])
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error:ogive.torch")
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("dim", [0, 1])
 @pytest.mark.parametrize("name", names("rows"))
-def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int) -> None:
+def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int, masked: bool) -> None:
     f = getattr(ogive.torch, name)
-    noise = {"seed": 3} if find(name).draws else {}
+    options: dict[str, Any] = {"seed": 3} if find(name).draws else {}
+    if masked and find(name).draws:
+        pytest.skip("takes no mask")
+    mask = torch.arange(60).reshape(6, 10) % 7 > 1
+    mask[0], mask[:, 3] = False, False
     results = []
     for device in ("cpu", "cuda"):
         x = torch.linspace(-3, 3, 60).reshape(6, 10).to(device).requires_grad_()
-        y = f(x, dim=dim, **noise)
+        if masked:
+            options["where"] = mask.to(device)
+        y = f(x, dim=dim, **options)
         (dx,) = torch.autograd.grad(y, x, torch.linspace(1, 2, y.numel()).reshape(y.shape).to(y))
         results.append((y.detach(), dx))
     for ours, theirs in zip(*results, strict=True):
@@ -90,7 +97,7 @@ def test_rows_and_their_gradients_are_those_of_the_cpu(name: str, dim: int) -> N
         torch.testing.assert_close(theirs.cpu(), ours)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("error:ogive.torch")
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("name", ROW_LOSSES)
 def test_losses_and_their_gradients_are_those_of_the_cpu(name: str, reduction: str) -> None:

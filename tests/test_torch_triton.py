@@ -499,7 +499,7 @@ def most_wrong(got: Any, exact: Any, fmt: Format) -> float:
 
 
 @pytest.mark.usefixtures("_short_blocks")
-@pytest.mark.parametrize("fmt", [FLOAT32, BFLOAT16, FLOAT16], ids=lambda f: f.name)
+@pytest.mark.parametrize("fmt", [FLOAT32, FLOAT16], ids=lambda f: f.name)
 @pytest.mark.parametrize("mode", ["value", "backward"])
 @pytest.mark.parametrize("name", MASKABLE)
 def test_rows_with_a_mask_hold_the_contract(
@@ -542,7 +542,8 @@ def test_masks_are_read_without_the_copies_that_broadcasting_makes() -> None:
 
 
 EDGE_ROWS = [
-    ([1.0, 2.0, 3.0], [0, 0, 0]),
+    ([np.nan, 2.0, 3.0], [0, 0, 0]),
+    ([np.nan, np.nan, np.nan], [1, 1, 1]),
     ([np.nan, 2.0, 3.0], [0, 1, 1]),
     ([np.nan, 2.0, 3.0], [1, 1, 0]),
     ([np.inf, np.inf, 3.0], [0, 1, 1]),
@@ -620,7 +621,7 @@ def test_edges_of_the_sparsemax_loss_are_those_of_the_cpu() -> None:
     rows += [[0, 5, 1], [0, 1, 0], [0, 1 - 2**-24, 0], [2**-60, 0, 0]]
     z = np.array(rows, dtype=np.float32)
     weights = np.array([0.0, 2.0, -1.5])
-    for label, weight in ((1, None), (0, None), (0, weights), (1, weights), (-1, None)):
+    for label, weight in ((1, None), (0, weights), (-1, None)):
         labels = np.full(len(z), label)
         want = ogive.value_and_grad.sparsemax_loss(
             z, labels, weight=weight, ignore_index=-1, reduction="none"

@@ -142,11 +142,13 @@ def backward_kernel(
         x_, n, inverse, BLOCK, BLOCKS, low_, keep_, NEGATED
     )
     over = wide.plain(wide.div(one, wide.add(one, rest)))
-    # What comes to the likeliest class.
-    own = _upstream(dy_ + row if REDUCED else dy_ + row * n + place, True, FULL)
     shift = wide.nothing(FULL)
-    if not REDUCED:
+    if REDUCED:
+        own = _upstream(dy_ + row, True, FULL)
+    else:
         dy_ += row * n
+        # What comes to the likeliest class, of which a row of NaN has none.
+        own = _upstream(dy_ + place, place < n, FULL)
         for k in range(0, BLOCKS):
             here = k * BLOCK + at
             kept = taking_part(keep_, here, n)
