@@ -13,7 +13,7 @@
 namespace ogive::bindings {
 namespace {
 
-// DLPack 1.2's table for exchange between libraries, as far as it is used here: a struct of C that
+// DLPack 1.3's table for exchange between libraries, as far as it is used here: a struct of C that
 // torch offers at run time (Tensor.__dlpack_c_exchange_api__), so that no header of it is needed.
 struct dl_tensor {
   void *data;
@@ -332,9 +332,9 @@ PyObject *use_tensors(PyObject *, PyObject *args) {
   PyObject *capsule, *plain, *parameter, *new_like, *grad_enabled;
   if (!PyArg_ParseTuple(args, "O(OO)OO", &capsule, &plain, &parameter, &new_like, &grad_enabled))
     return nullptr;
-  const auto *exchange =
-      static_cast<dl_exchange *>(PyCapsule_GetPointer(capsule, "dlpack_exchange_api"));
-  if (exchange == nullptr) return nullptr;
+  constexpr const char *name = "dlpack_exchange_api";
+  if (!PyCapsule_IsValid(capsule, name)) Py_RETURN_NONE;
+  const auto *exchange = static_cast<dl_exchange *>(PyCapsule_GetPointer(capsule, name));
   while (exchange != nullptr && exchange->major != 1) exchange = exchange->older;
   if (exchange == nullptr) Py_RETURN_NONE; // another layout
   torch.plain = {reinterpret_cast<PyTypeObject *>(kept(plain)),
