@@ -32,7 +32,7 @@ NOTHING: Calls = frozenset()
 def overwritten(model: torch.nn.Module) -> set[torch.nn.Module]:
     """The modules that give what is written over."""
     modules = list(model.modules())
-    return {m for owner in modules for m in givers(owner, reading(type(owner)).written)}
+    return {m for owner in modules for m in givers(owner, reading(owner).written)}
 
 
 def givers(owner: torch.nn.Module, calls: Calls) -> Iterator[torch.nn.Module]:
@@ -51,7 +51,7 @@ def ends(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """A module, and the modules within whose results it gives."""
     yield module
     if original(type(module).forward) is not torch.nn.Sequential.forward:
-        yield from givers(module, reading(type(module)).returned)
+        yield from givers(module, reading(module).returned)
         return
     for child in reversed(list(module.children())):
         yield from ends(child)
@@ -115,6 +115,10 @@ class Reading:
         return NOTHING
 
 
+def reading(module: Any) -> Reading:
+    return read(original(type(module).forward))
+
+
 @cache
-def reading(cls: Any) -> Reading:
-    return Reading(source_of(original(cls.forward)))
+def read(forward: Any) -> Reading:
+    return Reading(source_of(forward))
