@@ -50,7 +50,7 @@ def givers(owner: torch.nn.Module, calls: Calls) -> Iterator[torch.nn.Module]:
 def ends(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """A module, and the modules within whose results it gives."""
     yield module
-    if original(type(module).forward) is not torch.nn.Sequential.forward:
+    if forward_of(module) is not torch.nn.Sequential.forward:
         yield from givers(module, reading(module).returned)
         return
     for child in reversed(list(module.children())):
@@ -115,8 +115,13 @@ class Reading:
         return NOTHING
 
 
+def forward_of(module: Any) -> Any:
+    compiled = isinstance(module, torch.jit.ScriptModule)  # its class has none to show
+    return None if compiled else original(type(module).forward)
+
+
 def reading(module: Any) -> Reading:
-    return read(original(type(module).forward))
+    return read(forward_of(module))
 
 
 @cache
