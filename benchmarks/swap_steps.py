@@ -36,7 +36,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "plain": {}, "lean": {"lean": True}, "functional": {"functional": True},
     "fused": {"functional": True, "fuse": True},
 }  # fmt: skip
-ROWS, TOKENS = 2, 256
+TOKENS = 256
 
 
 def image(config: Any, size: int = 64, **settings: Any) -> tuple[nn.Module, dict[str, Any]]:
@@ -46,15 +46,15 @@ def image(config: Any, size: int = 64, **settings: Any) -> tuple[nn.Module, dict
     return model, {"pixel_values": torch.randn(8, 3, size, size), "labels": torch.arange(8) % 2}
 
 
-def text(task: str, config: Any, **settings: Any) -> Any:
+def text(texts: int, task: str, config: Any, **settings: Any) -> Any:
     import transformers
 
     model = getattr(transformers, task).from_config(config(**settings))
-    ids = torch.randint(3, model.config.vocab_size, (ROWS, TOKENS))
+    ids = torch.randint(3, model.config.vocab_size, (texts, TOKENS))
     return model, {"input_ids": ids, "labels": ids}
 
 
-def models() -> dict[str, Callable[[], tuple[nn.Module, dict[str, Any]]]]:
+def models(texts: int) -> dict[str, Callable[[], tuple[nn.Module, dict[str, Any]]]]:
     """The shapes of the small ones that people train; text models with few layers of full width."""
     import transformers as t
 
@@ -71,10 +71,10 @@ def models() -> dict[str, Callable[[], tuple[nn.Module, dict[str, Any]]]]:
             t.ViTConfig, hidden_size=192, num_hidden_layers=12, num_attention_heads=3,
             intermediate_size=768, image_size=64, patch_size=8,
         ),
-        "gpt2": lambda: text("AutoModelForCausalLM", t.GPT2Config, n_layer=2),
-        "bert": lambda: text("AutoModelForMaskedLM", t.BertConfig, num_hidden_layers=2),
+        "gpt2": lambda: text(texts, "AutoModelForCausalLM", t.GPT2Config, n_layer=2),
+        "bert": lambda: text(texts, "AutoModelForMaskedLM", t.BertConfig, num_hidden_layers=2),
         "llama": lambda: text(
-            "AutoModelForCausalLM", t.LlamaConfig, hidden_size=512, intermediate_size=1408,
+            texts, "AutoModelForCausalLM", t.LlamaConfig, hidden_size=512, intermediate_size=1408,
             num_hidden_layers=4, num_attention_heads=8,
         ),
     }  # fmt: skip
@@ -120,10 +120,11 @@ def main(
     only: Annotated[list[str] | None, typer.Argument(help="Models, all if none is named.")] = None,
     rounds: Annotated[int, typer.Option(help="Steps of each copy.")] = 7,
     threads: Annotated[int, typer.Option(help="Of torch.")] = 1,
+    texts: Annotated[int, typer.Option(help=f"Of {TOKENS} tokens each, in a step.")] = 2,
     out: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = RESULTS,
 ) -> None:
     torch.set_num_threads(threads)
-    known = models()
+    known = models(texts)
     if unknown := set(only or ()) - set(known):
         raise typer.BadParameter(f"no model {sorted(unknown)}; there are {', '.join(known)}")
     found = json.loads(out.read_text())["models"] if out.exists() else {}
@@ -131,7 +132,7 @@ def main(
         found[name] = measured(known[name], rounds)
         document = {
             "schema": 1, "machine": machine.describe(), "threads": threads, "rounds": rounds,
-            "tokens": ROWS * TOKENS, "models": {k: found[k] for k in known if k in found},
+            "tokens": texts * TOKENS, "models": {k: found[k] for k in known if k in found},
         }  # fmt: skip
         write_text(out, json.dumps(document, indent=1) + "\n")
         print(torch_report.swapped(document), flush=True)

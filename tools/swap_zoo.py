@@ -130,7 +130,7 @@ def torchvision_model(name: str) -> tuple[nn.Module, Inputs]:
     import torchvision
 
     model = torchvision.models.get_model(name, num_classes=7)
-    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 192}
+    fixed = {"vit_b_16": 224, "maxvit_t": 224, "inception_v3": 299}
     return model, {"x": torch.randn(2, 3, *(fixed.get(name, 64),) * 2)}
 
 

@@ -89,11 +89,13 @@ class Deferred(Tensor):
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs, name = kwargs or {}, func.__name__
-        of = getattr(func, "__self__", None)  # of an attribute's getter
-        if name == "__get__" and getattr(of, "__name__", "") == "requires_grad":
+        word = ""
+        if name == "__get__":  # an attribute's
+            word = getattr(getattr(func, "__self__", None), "__name__", "")
+        if word == "requires_grad":
             return any(t.requires_grad for t in (args[0].rows, args[0].product.W))
-        if name == "__get__" and getattr(of, "__name__", "") in KNOWN:
-            return getattr(blank(args[0]), of.__name__)
+        if word in KNOWN:
+            return getattr(blank(args[0]), word)
         if name in ("size", "dim", "numel", "__len__", "is_floating_point", "is_complex"):
             return func(blank(args[0]), *args[1:], **kwargs)
         recorded = RECORDED.get(name)
@@ -120,7 +122,7 @@ class Traced(Deferred):
     the graph gives is `unread`.
     """
 
-    __torch_dispatch__ = torch._C._disabled_torch_dispatch_impl
+    __torch_dispatch__: Any = torch._C._disabled_torch_dispatch_impl
 
 
 DEFERRED = frozenset((Deferred, Traced))

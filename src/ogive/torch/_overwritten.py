@@ -32,7 +32,7 @@ NOTHING: Calls = frozenset()
 def overwritten(model: torch.nn.Module) -> set[torch.nn.Module]:
     """The modules that give what is written over."""
     modules = list(model.modules())
-    return {m for owner in modules for m in givers(owner, reading(type(owner)).written)}
+    return {m for owner in modules for m in givers(owner, reading(owner).written)}
 
 
 def givers(owner: torch.nn.Module, calls: Calls) -> Iterator[torch.nn.Module]:
@@ -50,8 +50,8 @@ def givers(owner: torch.nn.Module, calls: Calls) -> Iterator[torch.nn.Module]:
 def ends(module: torch.nn.Module) -> Iterator[torch.nn.Module]:
     """A module, and the modules within whose results it gives."""
     yield module
-    if original(type(module).forward) is not torch.nn.Sequential.forward:
-        yield from givers(module, reading(type(module)).returned)
+    if forward_of(module) is not torch.nn.Sequential.forward:
+        yield from givers(module, reading(module).returned)
         return
     for child in reversed(list(module.children())):
         yield from ends(child)
@@ -115,6 +115,15 @@ class Reading:
         return NOTHING
 
 
+def forward_of(module: Any) -> Any:
+    compiled = isinstance(module, torch.jit.ScriptModule)  # its class has none to show
+    return None if compiled else original(type(module).forward)
+
+
+def reading(module: Any) -> Reading:
+    return read(forward_of(module))
+
+
 @cache
-def reading(cls: Any) -> Reading:
-    return Reading(source_of(original(cls.forward)))
+def read(forward: Any) -> Reading:
+    return Reading(source_of(forward))
