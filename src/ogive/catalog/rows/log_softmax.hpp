@@ -186,11 +186,12 @@ private:
   }
   [[gnu::noinline]] static floats mended(floats dy, floats y, floats result, mask which,
                                          double all_dy) {
-    for (int k = 0; k < lanes; ++k)
-      if (which[k])
-        result[k] = static_cast<float>(static_cast<double>(dy[k]) -
-                                       row_math::exp(static_cast<double>(y[k])) * all_dy);
-    return result;
+    using namespace rows_of_floats;
+    const pair all = over_unit(all_dy);
+    const doubles high = all.high - doubles{}, low = all.low - doubles{};
+    doubles half[2];
+    for (int k = 0; k < 2; ++k) half[k] = without_share(half_of(dy, k), half_of(y, k), high, low);
+    return which ? rounded(half[0], half[1]) : result;
   }
 };
 

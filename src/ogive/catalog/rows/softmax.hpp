@@ -114,13 +114,12 @@ struct softmax {
   static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
                                         double temperature, double *dx, bool streams) {
     using namespace rows_of_floats;
-    const double origin = dy[first_largest(y, n)];
+    const double origin = dy[first_largest(y, n, dy)];
     alignas(64) double terms[block_size];
     ordered_sum sum;
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
       for (std::ptrdiff_t j = 0; j < count; j += double_lanes) {
-        __builtin_prefetch(dy + begin + j + doubles_ahead);
         const doubles a = load_up_to(y + begin + j, count - j);
         store(a * (load_up_to(dy + begin + j, count - j) - origin), terms + j);
       }

@@ -39,8 +39,9 @@ struct compensated_sum {
 // Prefetch distance, as in rows of floats.
 constexpr std::ptrdiff_t doubles_ahead = rows_of_floats::ahead / 2;
 
-// The first position of the largest number; NaN is passed over.
-inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
+// The first position of the largest number; NaN is passed over. Fetches what else is needed next.
+inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n,
+                                    const double *next = nullptr) {
   constexpr int together = 4;
   constexpr std::ptrdiff_t group = together * double_lanes;
   doubles most[together];
@@ -48,7 +49,10 @@ inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
   std::ptrdiff_t i = 0;
   for (; i + group <= n; i += group) {
 #pragma GCC unroll 4
-    for (int k = 0; k < together; ++k) __builtin_prefetch(x + i + k * double_lanes + doubles_ahead);
+    for (int k = 0; k < together; ++k) {
+      __builtin_prefetch(x + i + k * double_lanes + doubles_ahead);
+      if (next != nullptr) __builtin_prefetch(next + i + k * double_lanes);
+    }
 #pragma GCC unroll 4
     for (int k = 0; k < together; ++k) most[k] = greatest(load(x + i + k * double_lanes), most[k]);
   }
