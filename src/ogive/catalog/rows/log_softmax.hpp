@@ -27,10 +27,11 @@ struct log_softmax {
       log_sum = row_math::log1p(r.sum() / most);
     }
     using namespace rows_of_floats;
-    write_vectors(y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
-      const floats z = load_up_to(x + i, left, 0);
-      return rounded((half_of(z, 0) - origin) - log_sum, (half_of(z, 1) - origin) - log_sum);
-    });
+    write_vectors(
+        y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+          const floats z = load_up_to(x + i, left, 0);
+          return rounded((half_of(z, 0) - origin) - log_sum, (half_of(z, 1) - origin) - log_sum);
+        });
     return true;
   }
 

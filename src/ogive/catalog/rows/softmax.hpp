@@ -143,8 +143,7 @@ struct softmax {
     y.find_likeliest(likeliest);
     const doubles origin = dy.at_labels(likeliest);
     column_sum sum;
-    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
-      sum.add(y.column(c) * (dy.column(c) - origin));
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) sum.add(y.column(c) * (dy.column(c) - origin));
     doubles rest;
     const doubles shift = sum.total(rest);
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
@@ -152,7 +151,8 @@ struct softmax {
     return y.rows_in(magnitude(shift) < infinity);
   }
 
-  // The same of rows of floats side by side, where neither addend is lost to rounding in its pair of floats.
+  // The same of rows of floats side by side, where neither addend is lost to rounding in its pair
+  // of floats.
   static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     alignas(64) std::int32_t likeliest[lanes];

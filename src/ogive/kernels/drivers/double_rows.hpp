@@ -1,7 +1,8 @@
-// Rows of doubles whose logits are all near 0, by the exponential of simd/doubles.hpp. The logits go
-// into it as they are, without their largest: the reduction by multiples of ln2/16 loses nothing,
-// so an offset of all logits costs no digits, and nothing need be known of a row before its powers.
-// Other rows are for `row`. Sums and powers are times the unit, which cancels in their quotients.
+// Rows of doubles whose logits are all near 0, by the exponential of simd/doubles.hpp. The logits
+// go into it as they are, without their largest: the reduction by multiples of ln2/16 loses
+// nothing, so an offset of all logits costs no digits, and nothing need be known of a row before
+// its powers. Other rows are for `row`. Sums and powers are times the unit, which cancels in their
+// quotients.
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -117,11 +118,11 @@ public:
     const double high = numerator / whole.high;
     const double low =
         fma(-high, whole.low + sum_.low, fma(-high, whole.high, numerator)) / whole.high;
-    rows_of_floats::write_vectors(
-        to, n_, streaming_, [&](std::ptrdiff_t i, std::ptrdiff_t) OGIVE_INLINE_LAMBDA {
-          const doubles e = load(room_ + i);
-          return fma(e, high, e * low);
-        });
+    rows_of_floats::write_vectors(to, n_, streaming_,
+                                  [&](std::ptrdiff_t i, std::ptrdiff_t) OGIVE_INLINE_LAMBDA {
+                                    const doubles e = load(room_ + i);
+                                    return fma(e, high, e * low);
+                                  });
     if (apart >= 0) to[apart] = instead;
     return true;
   }
@@ -151,8 +152,7 @@ private:
       __builtin_prefetch(x + i + doubles_ahead);
       store(unit_powers::power_of(load(x + i), seen), to + i);
     }
-    if (i < n)
-      store_some(unit_powers::power_of(load_some(x + i, n - i), seen), n - i, to + i);
+    if (i < n) store_some(unit_powers::power_of(load_some(x + i, n - i), seen), n - i, to + i);
     far = seen;
   }
 };
@@ -173,7 +173,7 @@ inline pair over_unit(double x) {
   return {q, (fma(-q, unit_powers::unit, x) - q * unit_powers::unit_rest) / unit_powers::unit};
 }
 
-// The same of columns, in four partial sums that take turns.
+// A compensated sum of columns: four partial sums, which take turns.
 struct column_sum {
   static constexpr int partials = 4;
   doubles high[partials] = {}, low[partials] = {};
