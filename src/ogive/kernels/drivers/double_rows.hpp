@@ -62,7 +62,7 @@ inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n,
   most[0] = greatest(greatest(most[0], most[1]), greatest(most[2], most[3]));
   for (int k = 0; k < double_lanes; ++k) largest = most[0][k] > largest ? most[0][k] : largest;
   for (i = 0; i + double_lanes < n; i += double_lanes)
-    if (packed(load(x + i) == largest) != 0) break;
+    if (packed(long_mask(load(x + i) == largest)) != 0) break;
   while (i + 1 < n && x[i] != largest) ++i;
   return i;
 }
