@@ -44,6 +44,11 @@ LIMITS: dict[str, str] = {
     "kernels/drivers/long_rows.hpp:width": "row",
     "kernels/drivers/long_rows.hpp:line": "row",
     "kernels/drivers/long_rows.hpp:ahead": "time",
+    "kernels/simd/doubles.hpp:double_lanes": "row rows",
+    "kernels/drivers/double_rows.hpp:together": "row",
+    "kernels/drivers/double_rows.hpp:group": "row",
+    "kernels/drivers/double_rows.hpp:partials": "row",
+    "kernels/drivers/double_rows.hpp:vectors": "row",
     "catalog/rows/softmax.hpp:near": "row",
     "bindings/op_table.hpp:grain_elements": "elements rows",
     "bindings/op_table.hpp:bits_together": "elements",
@@ -81,6 +86,9 @@ NO_SIZES = {
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "ways_to_store", "store_sizes", "most_parameters",
     "kernels/drivers/rows.hpp:size",  # bytes
+    "kernels/drivers/rows.hpp:width",
+    "kernels/drivers/row_losses.hpp:width",
+    "kernels/drivers/short_rows.hpp:width",  # lanes of floats or of doubles
     "catalog/text.py:WIDTH",  # columns
     "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS",
     "torch/_kept.py:ROWS_OF_LOSSES",  # a sample

@@ -109,3 +109,15 @@ def test_losses_of_far_rows(dtype: Any) -> None:
             assert (abs(g) <= bound * (1 + unit)).all(), (name, x, label)
             if "gradient_sums_to_zero" in claims:
                 assert abs(g.sum()) <= 3 * n * unit, (name, x, label)
+
+
+def test_rows_of_doubles_are_right_near_zero() -> None:
+    """A sum of powers that loses digits moves the whole row, which a short row does not show."""
+    rng = np.random.default_rng(6)
+    for n, rows in ((2, 20), (10, 20), (64, 30), (300, 3)):
+        for offset in (0, 100, 1e6):
+            for x in rng.normal(offset, 3, (rows, n)):
+                for name, wanted in exact_rows(x.tolist(), 1).items():
+                    got = np.atleast_1d(getattr(ogive, name)(x))
+                    exact = np.array([ulp.FLOAT64.round(ball(v).mid()) for v in wanted])
+                    assert (abs(got - exact) <= 3 * np.spacing(abs(exact))).all(), (name, x)

@@ -3,7 +3,8 @@
     python tools/fit_coefficients.py          # needs mpmath (it comes with SymPy)
 
 It also prints the polynomials that are stored with functions in catalog/unary: for gelu, silu,
-gelu_tanh and mish near the roots of their derivatives, for erf and tanhshrink for the value.
+gelu_tanh and mish near the roots of their derivatives, for erf and tanhshrink for the value; and
+what is stored in kernels/simd/doubles.hpp.
 
 Each fit interpolates at Chebyshev nodes in 200-bit arithmetic, which is within a factor of two of
 the minimax polynomial; the achieved relative error is written beside the coefficients.
@@ -169,6 +170,38 @@ def block(
     )
 
 
+UNIT = mp.mpf(12140778484942481277) / 2**63
+"""The best of about 10^9 random numbers, as the one whose products with all 2^(j/16) are nearest to
+doubles.
+"""
+
+
+def sixteenths() -> str:
+    """The constants in simd/doubles.hpp: e^r on the reach of a table of 16, and that table times a
+    unit, which is moved to the middle of what rounding the table leaves.
+    """
+    step = mp.log(2) / 16
+    powers = [UNIT * mp.mpf(2) ** (mp.mpf(j) / 16) for j in range(16)]
+    off = [mp.mpf(float(p)) / p - 1 for p in powers]
+    unit = UNIT * (1 + (max(off) + min(off)) / 2)
+    error = mp.nstr(mp.log((max(off) - min(off)) / 2, 2), 4)
+    return (
+        block(
+            "exp_tail",
+            "e^r = 1 + r + r^2 q(r): q.",
+            exp_tail,
+            -step / 2,
+            step / 2,
+            4,
+            lambda r: r**2 / mp.exp(r),
+        )
+        + f"ln2_16 = {step!s}: {' '.join(part.hex() for part in two_doubles(step))}\n"
+        + f"unit: {' '.join(part.hex() for part in two_doubles(unit))}\n"
+        + f"// unit 2^(j/16). Error 2^{error}.\n"
+        + ", ".join(float(p).hex() for p in powers)
+    )
+
+
 def main() -> None:
     half_ln2 = mp.log(2) / 2
     third2 = mp.mpf(1) / 9
@@ -246,6 +279,7 @@ def main() -> None:
         + "\n} // namespace\n} // namespace ogive::OGIVE_ISA\n"
     )
 
+    print("rows of doubles", sixteenths(), sep="\n")
     print("gelu", root_block(gelu_slope, -0.75, 19), sep="\n")
     print("silu", root_block(silu_slope, -1.28, 17), sep="\n")
     print(root_block(silu_curvature, 2.4, 17, "bend"))

@@ -61,18 +61,15 @@ struct binary_cross_entropy {
     void set_weights(const double *const *number, std::ptrdiff_t n) {
       for (std::ptrdiff_t j = 0; j < n; ++j)
         set(j, number[weight][j], number[pos_weight][j], number[factor][j]);
+      for (std::ptrdiff_t j = n; j % lanes != 0; ++j) set(j, 1, 1, 1);
     }
     bool takes(std::ptrdiff_t j, float z, float t) const {
       return __builtin_fabsf(z) <= 60 && (t == 0 || t == 1) && fit[j] != 0;
     }
 
-    // z, t and the results in buffers of whole blocks. Whether it took all elements.
+    // Whole vectors. Whether it took all elements.
     template <bool graded>
-    bool run(float *z, float *t, std::ptrdiff_t n, double *loss, float *gradient) {
-      for (std::ptrdiff_t j = n; j % lanes != 0; ++j) {
-        z[j] = t[j] = 0;
-        set(j, 1, 1, 1);
-      }
+    bool run(const float *z, const float *t, std::ptrdiff_t n, double *loss, float *gradient) {
       mask all_taken = ~mask{};
       for (std::ptrdiff_t j = 0; j < n; j += lanes) {
         const floats x = load(z + j), target = load(t + j);

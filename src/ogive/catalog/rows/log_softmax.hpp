@@ -27,10 +27,11 @@ struct log_softmax {
       log_sum = row_math::log1p(r.sum() / most);
     }
     using namespace rows_of_floats;
-    write_vectors(y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
-      const floats z = load_up_to(x + i, left, 0);
-      return rounded((half_of(z, 0) - origin) - log_sum, (half_of(z, 1) - origin) - log_sum);
-    });
+    write_vectors(
+        y, n, r.streams(), [=](std::ptrdiff_t i, std::ptrdiff_t left) OGIVE_INLINE_LAMBDA {
+          const floats z = load_up_to(x + i, left, 0);
+          return rounded((half_of(z, 0) - origin) - log_sum, (half_of(z, 1) - origin) - log_sum);
+        });
     return true;
   }
 
@@ -186,11 +187,12 @@ private:
   }
   [[gnu::noinline]] static floats mended(floats dy, floats y, floats result, mask which,
                                          double all_dy) {
-    for (int k = 0; k < lanes; ++k)
-      if (which[k])
-        result[k] = static_cast<float>(static_cast<double>(dy[k]) -
-                                       row_math::exp(static_cast<double>(y[k])) * all_dy);
-    return result;
+    using namespace rows_of_floats;
+    const pair all = over_unit(all_dy);
+    const doubles high = all.high - doubles{}, low = all.low - doubles{};
+    doubles half[2];
+    for (int k = 0; k < 2; ++k) half[k] = without_share(half_of(dy, k), half_of(y, k), high, low);
+    return which ? rounded(half[0], half[1]) : result;
   }
 };
 

@@ -114,13 +114,12 @@ struct softmax {
   static bool lane_backward_from_output(std::ptrdiff_t n, const double *dy, const double *y,
                                         double temperature, double *dx, bool streams) {
     using namespace rows_of_floats;
-    const double origin = dy[first_largest(y, n)];
+    const double origin = dy[first_largest(y, n, dy)];
     alignas(64) double terms[block_size];
     ordered_sum sum;
     for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
       const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
       for (std::ptrdiff_t j = 0; j < count; j += double_lanes) {
-        __builtin_prefetch(dy + begin + j + doubles_ahead);
         const doubles a = load_up_to(y + begin + j, count - j);
         store(a * (load_up_to(dy + begin + j, count - j) - origin), terms + j);
       }
@@ -144,8 +143,7 @@ struct softmax {
     y.find_likeliest(likeliest);
     const doubles origin = dy.at_labels(likeliest);
     column_sum sum;
-    for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
-      sum.add(y.column(c) * (dy.column(c) - origin));
+    for (std::ptrdiff_t c = 0; c < y.columns(); ++c) sum.add(y.column(c) * (dy.column(c) - origin));
     doubles rest;
     const doubles shift = sum.total(rest);
     for (std::ptrdiff_t c = 0; c < y.columns(); ++c)
@@ -153,7 +151,8 @@ struct softmax {
     return y.rows_in(magnitude(shift) < infinity);
   }
 
-  // The same of rows of floats side by side, where neither addend is lost to rounding in its pair of floats.
+  // The same of rows of floats side by side, where neither addend is lost to rounding in its pair
+  // of floats.
   static unsigned short_backward_from_output(short_rows &y, const short_rows &dy, double by) {
     using namespace rows_of_floats;
     alignas(64) std::int32_t likeliest[lanes];

@@ -1,7 +1,8 @@
-// Rows of doubles whose logits are all near 0, by the exponential of simd/doubles.hpp. The logits go
-// into it as they are, without their largest: the reduction by multiples of ln2/16 loses nothing,
-// so an offset of all logits costs no digits, and nothing need be known of a row before its powers.
-// Other rows are for `row`. Sums and powers are times the unit, which cancels in their quotients.
+// Rows of doubles whose logits are all near 0, by the exponential of simd/doubles.hpp. The logits
+// go into it as they are, without their largest: the reduction by multiples of ln2/16 loses
+// nothing, so an offset of all logits costs no digits, and nothing need be known of a row before
+// its powers. Other rows are for `row`. Sums and powers are times the unit, which cancels in their
+// quotients.
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -39,8 +40,9 @@ struct compensated_sum {
 // Prefetch distance, as in rows of floats.
 constexpr std::ptrdiff_t doubles_ahead = rows_of_floats::ahead / 2;
 
-// The first position of the largest number; NaN is passed over.
-inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
+// The first position of the largest number; NaN is passed over. Fetches what else is needed next.
+inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n,
+                                    const double *next = nullptr) {
   constexpr int together = 4;
   constexpr std::ptrdiff_t group = together * double_lanes;
   doubles most[together];
@@ -48,7 +50,10 @@ inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
   std::ptrdiff_t i = 0;
   for (; i + group <= n; i += group) {
 #pragma GCC unroll 4
-    for (int k = 0; k < together; ++k) __builtin_prefetch(x + i + k * double_lanes + doubles_ahead);
+    for (int k = 0; k < together; ++k) {
+      __builtin_prefetch(x + i + k * double_lanes + doubles_ahead);
+      if (next != nullptr) __builtin_prefetch(next + i + k * double_lanes);
+    }
 #pragma GCC unroll 4
     for (int k = 0; k < together; ++k) most[k] = greatest(load(x + i + k * double_lanes), most[k]);
   }
@@ -57,7 +62,7 @@ inline std::ptrdiff_t first_largest(const double *x, std::ptrdiff_t n) {
   most[0] = greatest(greatest(most[0], most[1]), greatest(most[2], most[3]));
   for (int k = 0; k < double_lanes; ++k) largest = most[0][k] > largest ? most[0][k] : largest;
   for (i = 0; i + double_lanes < n; i += double_lanes)
-    if (packed(load(x + i) == largest) != 0) break;
+    if (packed(long_mask(load(x + i) == largest)) != 0) break;
   while (i + 1 < n && x[i] != largest) ++i;
   return i;
 }
@@ -113,11 +118,11 @@ public:
     const double high = numerator / whole.high;
     const double low =
         fma(-high, whole.low + sum_.low, fma(-high, whole.high, numerator)) / whole.high;
-    rows_of_floats::write_vectors(
-        to, n_, streaming_, [&](std::ptrdiff_t i, std::ptrdiff_t) OGIVE_INLINE_LAMBDA {
-          const doubles e = load(room_ + i);
-          return fma(e, high, e * low);
-        });
+    rows_of_floats::write_vectors(to, n_, streaming_,
+                                  [&](std::ptrdiff_t i, std::ptrdiff_t) OGIVE_INLINE_LAMBDA {
+                                    const doubles e = load(room_ + i);
+                                    return fma(e, high, e * low);
+                                  });
     if (apart >= 0) to[apart] = instead;
     return true;
   }
@@ -147,8 +152,7 @@ private:
       __builtin_prefetch(x + i + doubles_ahead);
       store(unit_powers::power_of(load(x + i), seen), to + i);
     }
-    if (i < n)
-      store_some(unit_powers::power_of(load_some(x + i, n - i), seen), n - i, to + i);
+    if (i < n) store_some(unit_powers::power_of(load_some(x + i, n - i), seen), n - i, to + i);
     far = seen;
   }
 };
@@ -169,7 +173,7 @@ inline pair over_unit(double x) {
   return {q, (fma(-q, unit_powers::unit, x) - q * unit_powers::unit_rest) / unit_powers::unit};
 }
 
-// The same of columns, in four partial sums that take turns.
+// A compensated sum of columns: four partial sums, which take turns.
 struct column_sum {
   static constexpr int partials = 4;
   doubles high[partials] = {}, low[partials] = {};

@@ -12,9 +12,9 @@
 //     struct in_floats {
 //       static bool applies(const double *const *number);
 //       void set_weights(const double *const *number, ptrdiff_t n);
-//       // a block in buffers of whole vectors; whether it took all its elements
+//       // a block of whole vectors; whether it took all its elements
 //       template <bool graded>
-//       bool run(float *z, float *t, ptrdiff_t n, double *loss, float *gradient);
+//       bool run(const float *z, const float *t, ptrdiff_t n, double *loss, float *gradient);
 //       bool takes(ptrdiff_t j, float z, float t) const;  // whether it takes element j
 //     };
 //   };
@@ -62,11 +62,15 @@ OGIVE_FLATTEN void block_of_losses(const element_terms &terms) {
   K::template block<curved>(l);
 }
 
-// Into a buffer in any case: a kernel fills up its last vector.
+// A block as it lies or, where it has not whole vectors, in a buffer with 0 behind it.
 template <class T>
-void read_floats(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *to) {
-  const float *const floats = lanes_from<T>(from, step, n, false, to);
-  if (floats != to) __builtin_memcpy(to, floats, static_cast<std::size_t>(n) * sizeof(float));
+const float *whole_vectors(const char *from, std::ptrdiff_t step, std::ptrdiff_t n, float *buffer) {
+  const float *const floats = lanes_from<T>(from, step, n, false, buffer);
+  if (n % lanes == 0) return floats;
+  if (floats != buffer)
+    __builtin_memcpy(buffer, floats, static_cast<std::size_t>(n) * sizeof(float));
+  for (std::ptrdiff_t j = n; j % lanes != 0; ++j) buffer[j] = 0;
+  return buffer;
 }
 
 // A kernel's float form beside its buffers, or nothing.
@@ -79,12 +83,13 @@ template <class K, class T>
 struct float_block<K, T> {
   static constexpr bool there = true;
   typename K::in_floats form;
-  alignas(64) float z[block_size], t[block_size], gradient[block_size] = {};
+  const float *z, *t;
+  alignas(64) float z_buffer[block_size], t_buffer[block_size], gradient[block_size] = {};
   alignas(64) double loss[block_size];
 
-  bool run(std::ptrdiff_t n, bool graded) {
-    return graded ? form.template run<true>(z, t, n, loss, gradient)
-                  : form.template run<false>(z, t, n, loss, gradient);
+  bool run(std::ptrdiff_t n, bool graded, double *to_loss) {
+    return graded ? form.template run<true>(z, t, n, to_loss, gradient)
+                  : form.template run<false>(z, t, n, to_loss, gradient);
   }
   // What it takes stands in place of what the doubles gave.
   void merge(std::ptrdiff_t n, double *all_losses, double *all_gradients) const {
@@ -134,13 +139,17 @@ bool element_losses(char **args, const work &todo, const std::ptrdiff_t *steps) 
         in_floats = K::in_floats::applies(l.number);
         if (in_floats) {
           if (begin == 0 || varies) floats.form.set_weights(l.number, n);
-          read_floats<T>(at(0), core[0], n, floats.z);
-          read_floats<T>(at(1), core[1], n, floats.t);
-          if (floats.run(n, to_gradient != nullptr) && !curved) {
-            write_row<double>(floats.loss, n, at(loss_at), core[loss_at]);
+          floats.z = whole_vectors<T>(at(0), core[0], n, floats.z_buffer);
+          floats.t = whole_vectors<T>(at(1), core[1], n, floats.t_buffer);
+          const bool in_place = !curved && n % lanes == 0 && core[loss_at] == sizeof(double);
+          double *const to_loss = in_place ? reinterpret_cast<double *>(at(loss_at)) : floats.loss;
+          if (floats.run(n, to_gradient != nullptr, to_loss) && !curved) {
+            if (!in_place) write_row<double>(floats.loss, n, at(loss_at), core[loss_at]);
             if (to_gradient) write_lanes<T>(floats.gradient, n, to_gradient, core[gradient_at]);
             continue;
           }
+          if (in_place)
+            __builtin_memcpy(floats.loss, to_loss, static_cast<std::size_t>(n) * sizeof(double));
         }
       }
       read_row<T>(at(0), core[0], n, z);

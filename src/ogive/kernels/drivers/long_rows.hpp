@@ -160,7 +160,8 @@ using ogive::OGIVE_ISA::stream;
 template <class Real, class Function>
 OGIVE_INLINE void write_vectors(Real *to, std::ptrdiff_t n, bool streams, Function at) {
   constexpr std::ptrdiff_t line = 64 / sizeof(Real), width = 4 * lanes / sizeof(Real);
-  const auto past = static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(Real));
+  const auto past =
+      static_cast<std::ptrdiff_t>(reinterpret_cast<std::uintptr_t>(to) % 64 / sizeof(Real));
   const std::ptrdiff_t head = streams ? (line - past) % line : 0;
   for (std::ptrdiff_t i = 0; i < n;) {
     const std::ptrdiff_t left = (i < head && head < n ? head : n) - i;
@@ -169,7 +170,7 @@ OGIVE_INLINE void write_vectors(Real *to, std::ptrdiff_t n, bool streams, Functi
       i += left;
     } else {
       const auto x = at(i, width);
-      streams && i >= head ? stream(x, to + i) : store(x, to + i);
+      streams &&i >= head ? stream(x, to + i) : store(x, to + i);
       i += width;
     }
   }
@@ -397,10 +398,10 @@ public:
   // The sum of e^(x - origin) 2^-shift.
   double sum() const { return sum_; }
 
-  // numerator e^(x - origin) 2^-shift/(own + sum), rounded, none of them above 2^60, and in place of
-  // the one that was left out of the sum, whose power is `own`, `instead`. Written in full when the next row has been prepared, or after finish(); it may
-  // overwrite the row. False, and nothing written, where the factor is beyond what a float holds
-  // with room to spare.
+  // numerator e^(x - origin) 2^-shift/(own + sum), rounded, none of them above 2^60, and in place
+  // of the one that was left out of the sum, whose power is `own`, `instead`. Written in full when
+  // the next row has been prepared, or after finish(); it may overwrite the row. False, and nothing
+  // written, where the factor is beyond what a float holds with room to spare.
   template <class M>
   OGIVE_INLINE bool powers(double numerator, double own, float *to, std::ptrdiff_t apart = -1,
                            float instead = 0) {
@@ -420,7 +421,7 @@ public:
   // What is still to be written.
   void finish() {
     later_.write_until(later_.n);
-    if (later_.streaming) end_of_stream();
+    if (streaming_) end_of_stream();
     later_ = results();
   }
 

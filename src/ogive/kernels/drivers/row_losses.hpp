@@ -126,7 +126,7 @@ std::int64_t single_label(const loss_operands<K> &of, std::ptrdiff_t row) {
 // Up to `width` short rows side by side, from `first` on. Says which it took, one bit per row.
 template <class K, class T>
 unsigned short_rows_in_lanes(const loss_operands<K> &of, std::ptrdiff_t first,
-                              std::ptrdiff_t rows) {
+                             std::ptrdiff_t rows) {
   using lane_rows = typename row_lanes<T>::rows;
   constexpr int width = lane_rows::width;
   alignas(64) std::int32_t label[width];
@@ -184,9 +184,9 @@ bool long_row_in_lanes(const loss_operands<K> &of, typename row_lanes<T>::row &o
 
 // The same for one row or some, whichever they are.
 template <class K, class T>
-[[gnu::noinline]] unsigned rows_in_lanes(const loss_operands<K> &of, typename row_lanes<T>::row &one,
-                                         std::ptrdiff_t first, std::ptrdiff_t rows,
-                                         lane_real<T> *buffer) {
+[[gnu::noinline]] unsigned rows_in_lanes(const loss_operands<K> &of,
+                                         typename row_lanes<T>::row &one, std::ptrdiff_t first,
+                                         std::ptrdiff_t rows, lane_real<T> *buffer) {
   if (of.n == 0) return 0; // not a weight to read
   if (of.n <= row_lanes<T>::rows::longest) return short_rows_in_lanes<K, T>(of, first, rows);
   return long_row_in_lanes<K, T>(of, one, first, buffer);
@@ -251,7 +251,7 @@ template <class K, class T>
   double *const d = memory.data(), *const e = d + n, *const q = e + n, *const h = q + n;
   double *const room = h + n;
   [[maybe_unused]] typename row_lanes<T>::row one(reinterpret_cast<real *>(room + K::rooms * n),
-                                                 is_lane_real<T> && todo.streaming);
+                                                  is_lane_real<T> && todo.streaming);
   [[maybe_unused]] const auto by_lanes = [&](std::ptrdiff_t first, std::ptrdiff_t rows) {
     if constexpr (in_lanes)
       return rows_in_lanes<K, T>(of, one, first, rows, reinterpret_cast<real *>(d));

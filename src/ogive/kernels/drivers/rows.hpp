@@ -246,7 +246,8 @@ inline const lane_real<T> *lanes_from(const char *from, std::ptrdiff_t step, std
         buffer[i] = widen(*reinterpret_cast<const T *>(from + i * step));
   } else {
     if (packed && !negates) return reinterpret_cast<const T *>(from);
-    for (std::ptrdiff_t i = 0; i < n; ++i) buffer[i] = *reinterpret_cast<const T *>(from + i * step);
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      buffer[i] = *reinterpret_cast<const T *>(from + i * step);
   }
   for (std::ptrdiff_t i = 0; i < n && negates; ++i) buffer[i] = -buffer[i];
   return buffer;
@@ -279,8 +280,8 @@ inline void read_short(typename row_lanes<T>::rows &some, const char *from, std:
   }
 }
 template <class T>
-inline void write_short(typename row_lanes<T>::rows &some, unsigned taken, char *to, std::ptrdiff_t outer,
-                        std::ptrdiff_t step) {
+inline void write_short(typename row_lanes<T>::rows &some, unsigned taken, char *to,
+                        std::ptrdiff_t outer, std::ptrdiff_t step) {
   if constexpr (is_half<T>) {
     alignas(64) float wide[lanes * short_rows::longest];
     const std::ptrdiff_t n = some.columns();
@@ -457,9 +458,8 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
   using real = lane_real<T>;
   using some_rows = typename row_lanes<T>::rows;
   constexpr int width = some_rows::width;
-  constexpr bool in_lanes = requires(const real *f, real *g) {
-    K::lane_backward_from_output(0, f, f, 1.0, g, false);
-  };
+  constexpr bool in_lanes =
+      requires(const real *f, real *g) { K::lane_backward_from_output(0, f, f, 1.0, g, false); };
   const scratch memory(3 * n);
   if (memory.data() == nullptr) return false;
   double *const dy = memory.data(), *const y = dy + n, *const dx = y + n;
@@ -486,8 +486,7 @@ OGIVE_FLATTEN bool rows_from_output(char **args, const work &todo, const std::pt
       if (n > 0 && K::lane_backward_from_output(
                        n, lanes_from<T>(at(0), core[0], n, false, reinterpret_cast<real *>(dy)),
                        lanes_from<T>(at(1), core[1], n, false, reinterpret_cast<real *>(y)),
-                       sign_of_logits<K>() * temperature_at(at(2)), to,
-                       packed && todo.streaming)) {
+                       sign_of_logits<K>() * temperature_at(at(2)), to, packed && todo.streaming)) {
         if (!packed) write_lanes<T>(to, n, at(3), core[2]);
         continue;
       }

@@ -100,7 +100,8 @@ OGIVE_FMA doubles lookup(const double (&table)[16], long_words i) {
 #endif
 }
 
-// unit e^x in 15 operations, right to 2^-53 of itself: with z = 16 log2(e) x to the nearest integer,
+// unit e^x in 15 operations, right to 2^-53 of itself: with z = 16 log2(e) x to the nearest
+// integer,
 //
 //   e^x = 2^(z/16) (1 + p),   p = e^r - 1 = r + r^2 q(r),   |r| <= ln2/32
 //
