@@ -17,7 +17,7 @@ struct tanh {
     return {with_sign(M::quotient(m, n, n_low), x), 4 * (M::quotient(q, d, d_low) / d)};
   }
 
-  static constexpr bool output_keeps_ties = true;
+  static constexpr bool output_keeps_ties = true, value_fills_registers = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range{-43, 43};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const floats a = magnitude(x);

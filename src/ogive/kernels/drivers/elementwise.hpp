@@ -84,7 +84,7 @@ constexpr interval finite{-largest_float, largest_float};
 // What an operation does in float lanes, where its kernel has the form for it.
 template <class K>
 struct lane_form {
-  static constexpr bool keeps_ties = false;
+  static constexpr bool keeps_ties = false, fills_registers = false;
   template <class T>
   static constexpr interval upstream = finite;
   template <class... P>
@@ -101,6 +101,7 @@ template <class K>
   requires requires { K::value_range; }
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
+  static constexpr bool fills_registers = requires { K::value_fills_registers; };
   template <class T>
   static constexpr interval range = lane_range;
   static constexpr bool keeps_ties = requires { K::keeps_ties; };
@@ -127,6 +128,7 @@ template <class K, bool backward>
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
   static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
+  static constexpr bool fills_registers = requires { K::slope_fills_registers; };
   // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>
   static constexpr bool own =

@@ -17,6 +17,10 @@
 //   static constexpr bool keeps_ties = true;        // value_lanes gives a pair good to 2^-45
 //   static constexpr bool slope_keeps_ties = true;  // and so does slope_lanes
 //   static constexpr bool output_keeps_ties = true; // or output_slope_lanes
+//
+// and one whose tables leave few registers, where that is faster,
+//
+//   static constexpr bool value_fills_registers = true, slope_fills_registers = true;
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -142,6 +146,11 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
     return taken && all_inside(first, Op::template range<T>);
 }
 
+// AVX2 has 16 registers, the others 32. Where tables fill those, four vectors at once are spilled;
+// spilled vectors wait in the queue of stores behind results that miss the cache.
+template <class Op>
+constexpr int vectors_at_once = lanes == 8 ? 2 : Op::fills_registers ? 2 : 4;
+
 // A few vectors at once: their chains of operations overlap, and one branch asks for all of them
 // whether the lanes take every element.
 template <class Op, class M, int vectors, class T, class... P>
@@ -187,7 +196,7 @@ OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrd
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
-  constexpr int vectors = lanes == 8 ? 2 : 4; // AVX2 has 16 registers, the others 32
+  constexpr int vectors = vectors_at_once<Op>;
   constexpr std::ptrdiff_t group = vectors * lanes;
   std::ptrdiff_t i = 0;
   if constexpr (has_fma && !vary<P...>)
