@@ -149,9 +149,7 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
 // AVX2 has 16 registers, the others 32. Where tables fill those, four vectors at once are spilled;
 // spilled vectors wait in the queue of stores behind results that miss the cache.
 template <class Op>
-constexpr int vectors_at_once = lanes == 8            ? 2
-                                : Op::fills_registers ? 2
-                                                      : 4;
+constexpr int vectors_at_once = lanes == 8 || Op::fills_registers ? 2 : 4;
 
 // A few vectors at once: their chains of operations overlap, and one branch asks for all of them
 // whether the lanes take every element.
