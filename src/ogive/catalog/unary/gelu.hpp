@@ -36,6 +36,7 @@ struct gelu {
   }
 
   static constexpr interval value_range{-12, largest_float}, slope_range = value_range;
+  static constexpr bool slope_fills_registers = true;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const floats a = size(x);
     return value_from(x, a, tails::density(a));

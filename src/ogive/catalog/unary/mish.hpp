@@ -69,6 +69,7 @@ struct mish {
   }
 
   static constexpr interval value_range{-80, 80, 1e-30f}, slope_range{-80, 80};
+  static constexpr bool slope_fills_registers = true;
   OGIVE_INLINE static float_pair value_lanes(floats x) {
     const parts_lanes m(x);
     const floats q = m.n.high * m.inverse.high;

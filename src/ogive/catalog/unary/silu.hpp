@@ -55,6 +55,7 @@ struct silu {
   }
 
   static constexpr interval value_range{-80, 80}, slope_range = value_range;
+  static constexpr bool slope_fills_registers = true;
   OGIVE_INLINE static fused_lanes value_lanes(floats x) { return gate_value(x, x); }
   OGIVE_INLINE static signed_slope slope_lanes(floats x) { return slope_lanes_at(magnitude(x), x); }
   OGIVE_INLINE static jet_lanes both_lanes(floats x) {

@@ -28,7 +28,7 @@ struct tanh {
   }
   static double central_slope(double x) { return 4 * central_bell(2 * x); }
 
-  static constexpr bool output_keeps_ties = true;
+  static constexpr bool output_keeps_ties = true, value_fills_registers = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range{-43, 43};
   OGIVE_INLINE static floats value_lanes(floats x) {
     const floats a = magnitude(x);

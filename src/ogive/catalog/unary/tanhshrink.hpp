@@ -37,6 +37,7 @@ struct tanhshrink {
 
   // tanh^2; a tiny square would lose its low part.
   static constexpr interval slope_range{-largest_float, largest_float, 0x1p-40f};
+  static constexpr bool slope_fills_registers = true;
   OGIVE_INLINE static float_pair slope_lanes(floats x) {
     const floats a = magnitude(x);
     const float_pair parts = select(a < tanh_least, {a, a * tanh::near_0(a)}, tanh::far_from_0(a));

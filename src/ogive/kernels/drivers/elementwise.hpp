@@ -113,6 +113,7 @@ struct other_form {
 // and ties are no accident, `tie_run` gives one that does.
 template <class K>
 struct lane_form : other_form<K> {
+  static constexpr bool fills_registers = false;
   template <class T>
   static constexpr bool settled = false;
   template <class T>
@@ -131,6 +132,7 @@ template <class K>
   requires requires { K::value_range; }
 struct value_in_lanes<K> : lane_form<K> {
   static constexpr interval lane_range = K::value_range;
+  static constexpr bool fills_registers = requires { K::value_fills_registers; };
   template <class T>
   static constexpr bool settled = in_own_form<T> && requires { &K::half_lanes; };
   template <class T>
@@ -168,6 +170,8 @@ template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
+  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
+  static constexpr bool fills_registers = requires { K::slope_fills_registers; };
   // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>
   static constexpr bool own =

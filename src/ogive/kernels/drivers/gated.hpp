@@ -191,8 +191,8 @@ struct gated_gradients_of {
   }
   // Of factors that are not large a result that is not tiny says that nothing was lost on the way
   // to it, be it in f(b) or in the product; a result of 0 is right.
-  static constexpr interval no_larger{-__builtin_inff(), 0x1p32f};
-  static constexpr interval not_tiny{-largest_float, largest_float, 0x1p-84f};
+  static constexpr interval no_larger{-__builtin_inff(), 0x1p64f};
+  static constexpr interval not_tiny{-largest_float, largest_float, 0x1p-68f};
   template <class X>
   OGIVE_INLINE static bool takes(const X (&in)[3], const X (&out)[2]) {
     return everywhere(inside(in[2], K::unary::slope_range) &

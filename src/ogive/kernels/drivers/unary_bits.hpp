@@ -204,7 +204,7 @@ template <class K, class M, class... P>
 OGIVE_FLATTEN void lanes_with_bits(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
                                    P... p) {
   const auto group = [=](const float *from, float *to) OGIVE_INLINE_LAMBDA {
-    constexpr int vectors = !has_fma ? 1 : lanes == 8 ? 2 : 4; // as in compute_lanes
+    constexpr int vectors = has_fma ? vectors_at_once<value_of<K>> : 1;
     std::uint64_t word = 0;
 #pragma GCC unroll 16
     for (int k = 0; k < group_size; k += lanes)

@@ -24,6 +24,10 @@
 //   static floats half_lanes(floats x[, parameter_lanes parameter…]);
 //   static floats half_backward_lanes(floats dy, floats x[, parameter_lanes parameter…]);
 //   static floats half_output_lanes(floats dy, floats y[, parameter_lanes parameter…]);
+//
+// and one whose tables leave few registers, where that is faster,
+//
+//   static constexpr bool value_fills_registers = true, slope_fills_registers = true;
 #pragma once
 
 #include "drivers/blocks.hpp"
@@ -172,6 +176,11 @@ OGIVE_INLINE bool takes_all(const floats (&first)[N], const floats (&second)[N],
     return taken && all_inside(first, Op::template range<T>);
 }
 
+// AVX2 has 16 registers, the others 32. Where tables fill those, four vectors at once are spilled;
+// spilled vectors wait in the queue of stores behind results that miss the cache.
+template <class Op>
+constexpr int vectors_at_once = lanes == 8 || Op::fills_registers ? 2 : 4;
+
 template <class Op, class M, class T, class... P>
 [[gnu::noinline]] void settle(open_elements<2> &open, T *out, P... p) {
   alignas(64) odd_float exact[open.most];
@@ -266,7 +275,7 @@ OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdif
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
-  constexpr int vectors = lanes == 8 ? 2 : 4; // AVX2 has 16 registers, the others 32
+  constexpr int vectors = vectors_at_once<Op>;
   std::ptrdiff_t whole = 0;
   if constexpr (has_fma && !vary<P...>) {
     whole = n & ~std::ptrdiff_t{vectors * lanes - 1};
