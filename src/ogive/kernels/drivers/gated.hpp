@@ -207,15 +207,15 @@ template <class Op, class K, class T>
 bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr int inputs = Op::inputs, outputs = Op::outputs;
   using M = product_t<K, T>;
-  in_blocks<inputs, outputs, T>(args, todo.rows, steps,
-                                [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
-                                  if constexpr (is_half<T>)
-                                    gate_in_whole_vectors(in, out, n, gate_halves<Op, M, T>);
-                                  else if constexpr (gate_in_lanes<K> && is_float<T>)
-                                    gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
-                                  else
-                                    gate_in_whole_vectors(in, out, n, gate_whole<Op, M, T, T>);
-                                });
+  in_blocks<inputs, outputs, T>(
+      args, todo.rows, steps, [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
+        if constexpr (is_half<T>)
+          gate_in_whole_vectors<2 * lanes>(in, out, n, gate_halves<Op, M, T>);
+        else if constexpr (gate_in_lanes<K> && is_float<T>)
+          gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
+        else
+          gate_in_whole_vectors(in, out, n, gate_whole<Op, M, T, T>);
+      });
   return true;
 }
 
