@@ -170,7 +170,6 @@ template <class K, bool backward>
   requires requires { K::slope_range; }
 struct slope_in_lanes<K, backward> : lane_form<K> {
   static constexpr interval lane_range = K::slope_range;
-  static constexpr bool keeps_ties = requires { K::slope_keeps_ties; };
   static constexpr bool fills_registers = requires { K::slope_fills_registers; };
   // Halves whose backward has a form of its own, for numbers whose products keep all digits.
   template <class T>

@@ -265,7 +265,7 @@ bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   in_blocks<inputs, outputs, T, in_the_middle>(
       args, todo.rows, steps, [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
         if constexpr (is_half<T>)
-          gate_in_whole_vectors(in, out, n, gate_halves<Op, M, T>);
+          gate_in_whole_vectors<2 * lanes>(in, out, n, gate_halves<Op, M, T>);
         else if constexpr (gate_in_lanes<K> && is_float<T>)
           gate_in_whole_vectors(in, out, n, gate_vectors<Op, M, T>);
         else if constexpr (in_the_middle)

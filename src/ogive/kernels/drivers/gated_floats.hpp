@@ -205,34 +205,32 @@ OGIVE_FLATTEN void gate_halves(const T *const (&in)[Op::inputs], T *const (&out)
   for (int k = 0; k < Op::inputs; ++k) from[k] = in[k];
   for (int k = 0; k < Op::outputs; ++k) to[k] = out[k];
   open_elements<Op::inputs> open;
-  std::ptrdiff_t i = 0;
-  for (; i + 2 * lanes <= n; i += 2 * lanes) halves_group<Op, M, T, 2>(from, to, i, open);
-  if (i < n) halves_group<Op, M, T, 1>(from, to, i, open);
+  for (std::ptrdiff_t i = 0; i < n; i += 2 * lanes) halves_group<Op, M, T, 2>(from, to, i, open);
   several<T, Op::outputs> where;
   for (int k = 0; k < Op::outputs; ++k) where.at[k] = to[k];
   if (open.count > 0) settle_gated<Op, M>(open, where);
 }
 
-// `whole(in, out, n)` takes multiples of a vector, so that its loop has no scalar rest; the last
-// elements go through it in buffers of one vector.
-template <class In, class Out, int inputs, int outputs, class Whole>
+// `whole(in, out, n)` takes multiples of `size`, a vector or some, so that its loop has no scalar
+// rest; the last elements go through it in buffers.
+template <int size = lanes, class In, class Out, int inputs, int outputs, class Whole>
 OGIVE_INLINE void gate_in_whole_vectors(In *const (&in)[inputs], Out *const (&out)[outputs],
                                         std::ptrdiff_t n, Whole whole) {
   const In *from[inputs];
   Out *to[outputs];
   for (int k = 0; k < inputs; ++k) from[k] = in[k];
   for (int k = 0; k < outputs; ++k) to[k] = out[k];
-  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{size - 1};
   if (most > 0) whole(from, to, most);
   if (most == n) return;
-  alignas(64) In x[inputs][lanes] = {};
-  alignas(64) Out y[outputs][lanes];
+  alignas(64) In x[inputs][size] = {};
+  alignas(64) Out y[outputs][size];
   for (int k = 0; k < inputs; ++k) {
     for (std::ptrdiff_t j = 0; most + j < n; ++j) x[k][j] = in[k][most + j];
     from[k] = x[k];
   }
   for (int k = 0; k < outputs; ++k) to[k] = y[k];
-  whole(from, to, std::ptrdiff_t{lanes});
+  whole(from, to, std::ptrdiff_t{size});
   for (int k = 0; k < outputs; ++k)
     for (std::ptrdiff_t j = 0; most + j < n; ++j) out[k][most + j] = y[k][j];
 }

@@ -74,26 +74,26 @@ OGIVE_INLINE bool lies_apart(const In *from, const Out *to, std::ptrdiff_t n) {
          b + static_cast<std::uintptr_t>(n) * sizeof(Out) <= a;
 }
 
-// `whole(first, second, out, n, parameters…)` takes multiples of a vector, so that its loop has no
-// scalar rest. The last vector meets the one before it, or goes through buffers.
-template <class In, class Out, class Whole, class... P>
+// `whole(first, second, out, n, parameters…)` takes multiples of `size`, a vector or some, so that
+// its loop has no scalar rest. The last of them meets the one before it, or goes through buffers.
+template <int size = lanes, class In, class Out, class Whole, class... P>
 OGIVE_INLINE void in_whole_vectors(const In *first, const In *second, Out *out, std::ptrdiff_t n,
                                    Whole whole, P... p) {
-  const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1}, rest = n - most;
+  const std::ptrdiff_t most = n & ~std::ptrdiff_t{size - 1}, rest = n - most;
   if (most > 0) whole(first, second, out, most, p...);
   if (rest == 0) return;
   // Parameters may lie where the results do.
-  const std::ptrdiff_t last = n - lanes;
+  const std::ptrdiff_t last = n - size;
   if (!vary<P...> && last > 0 && lies_apart(first, out, n) && lies_apart(second, out, n))
-    return whole(first + last, second + last, out + last, std::ptrdiff_t{lanes},
+    return whole(first + last, second + last, out + last, std::ptrdiff_t{size},
                  parameters_from(p, last)...);
-  alignas(64) In a[lanes] = {}, b[lanes] = {};
-  alignas(64) Out y[lanes];
+  alignas(64) In a[size] = {}, b[size] = {};
+  alignas(64) Out y[size];
   for (std::ptrdiff_t i = 0; i < rest; ++i) {
     a[i] = first[most + i];
     b[i] = second[most + i];
   }
-  whole(a, b, y, std::ptrdiff_t{lanes},
+  whole(a, b, y, std::ptrdiff_t{size},
         static_cast<P>(padded<P>(parameters_from(p, most), rest))...);
   for (std::ptrdiff_t i = 0; i < rest; ++i) out[most + i] = y[i];
 }
@@ -252,38 +252,39 @@ OGIVE_FLATTEN void one_by_one(const T *first, const T *second, T *out, std::ptrd
 
 // n is a multiple of a group.
 template <class Op, class M, int vectors, class T, class... P>
-OGIVE_INLINE void in_groups(const T *first, const T *second, T *out, std::ptrdiff_t n, P... p) {
+OGIVE_FLATTEN void halves_in_groups(const T *first, const T *second, T *out, std::ptrdiff_t n,
+                                    P... p) {
   constexpr std::ptrdiff_t group = vectors * lanes;
-  if constexpr (is_half<T>) {
-    open_elements<2> open;
-    for (std::ptrdiff_t i = 0; i < n; i += group) {
-      const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
-                             floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
-        leave_open<Op>(a, b, y, out, i, open, p...);
-        if (open.count > open.most - group) settle<Op, M>(open, out, p...);
-      };
-      lane_group<Op, M, vectors>(first + i, second + i, out + i, leave, p...);
-    }
-    if (open.count > 0) settle<Op, M>(open, out, p...);
-  } else {
-    for (std::ptrdiff_t i = 0; i < n; i += group)
-      mended_group<Op, M, vectors>(first + i, second + i, out + i, p...);
+  open_elements<2> open;
+  for (std::ptrdiff_t i = 0; i < n; i += group) {
+    const auto leave = [&](const floats(&a)[vectors], const floats(&b)[vectors],
+                           floats(&y)[vectors]) OGIVE_INLINE_LAMBDA {
+      leave_open<Op>(a, b, y, out, i, open, p...);
+      if (open.count > open.most - group) settle<Op, M>(open, out, p...);
+    };
+    lane_group<Op, M, vectors>(first + i, second + i, out + i, leave, p...);
   }
+  if (open.count > 0) settle<Op, M>(open, out, p...);
 }
 
-// Parameters of each element's own are rare: they go one vector at a time.
+// Parameters of each element's own are rare: they go one vector at a time. The last halves go in a
+// whole group of vectors, so that there is one loop for them.
 template <class Op, class M, class T, class... P>
 OGIVE_FLATTEN void compute_lanes(const T *first, const T *second, T *out, std::ptrdiff_t n,
                                  P... p) {
   constexpr int vectors = vectors_at_once<Op>;
-  std::ptrdiff_t whole = 0;
-  if constexpr (has_fma && !vary<P...>) {
-    whole = n & ~std::ptrdiff_t{vectors * lanes - 1};
-    in_groups<Op, M, vectors>(first, second, out, whole, p...);
+  constexpr std::ptrdiff_t group = vectors * lanes;
+  if constexpr (is_half<T> && has_fma && !vary<P...>) {
+    in_whole_vectors<group>(first, second, out, n, halves_in_groups<Op, M, vectors, T, P...>, p...);
+  } else {
+    std::ptrdiff_t i = 0;
+    if constexpr (has_fma && !vary<P...>)
+      for (; i + group <= n; i += group)
+        mended_group<Op, M, vectors>(first + i, second + i, out + i, p...);
+    if (i < n)
+      in_whole_vectors(first + i, second + i, out + i, n - i, one_by_one<Op, M, T, P...>,
+                       parameters_from(p, i)...);
   }
-  if (whole < n)
-    in_whole_vectors(first + whole, second + whole, out + whole, n - whole,
-                     one_by_one<Op, M, T, P...>, parameters_from(p, whole)...);
 }
 
 } // namespace
