@@ -271,8 +271,10 @@ def best_piece(
     how = "split" if lows else "plain"
     candidates: list[tuple[float, float]] = []
     if root is not None and ends[0] < root < ends[1]:
+        # On both sides of the root c1 d has the sign of the sum: no float lies in between.
         how, at = "root", int(np.float32(float(root)).view(np.uint32))
-        near = np.arange(at - 8, at + 9).astype(np.uint32).view(np.float32)
+        other = at + (1 if float(np.float32(float(root))) < root else -1)
+        near = np.array([at, other], np.uint32).view(np.float32)
         slopes = smooth.deriv()(near.astype(np.float64))
         off = np.abs(slopes.astype(np.float32) / slopes - 1)
         candidates = sorted(zip(off.tolist(), near.tolist(), strict=True))
