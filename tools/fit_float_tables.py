@@ -420,7 +420,7 @@ def tails() -> list[str]:
         Tails(
             "gelu_tanh_slope", "e^(2k) times the slope of x (1 + tanh k)/2 at -a.",
             gelu_tanh_ratio, nearest(mp.mpf(1.16)), 7, mp.mpf(9.5), mp.mpf(9.5),
-            mp.findroot(gelu_tanh_ratio, 0.75),
+            mp.findroot(gelu_tanh_ratio, 0.75), slope_lows=True,
         ).text(),
         Tails(
             "mish_slope", "The slope of Mish at a, and e^a times that at -a.",
