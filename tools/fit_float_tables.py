@@ -271,8 +271,10 @@ def best_piece(
     how = "split" if lows else "plain"
     candidates: list[tuple[float, float]] = []
     if root is not None and ends[0] < root < ends[1]:
+        # On both sides of the root c1 d has the sign of the sum: no float lies in between.
         how, at = "root", int(np.float32(float(root)).view(np.uint32))
-        near = np.arange(at - 8, at + 9).astype(np.uint32).view(np.float32)
+        other = at + (1 if float(np.float32(float(root))) < root else -1)
+        near = np.array([at, other], np.uint32).view(np.float32)
         slopes = smooth.deriv()(near.astype(np.float64))
         off = np.abs(slopes.astype(np.float32) / slopes - 1)
         candidates = sorted(zip(off.tolist(), near.tolist(), strict=True))
@@ -418,7 +420,7 @@ def tails() -> list[str]:
         Tails(
             "gelu_tanh_slope", "e^(2k) times the slope of x (1 + tanh k)/2 at -a.",
             gelu_tanh_ratio, nearest(mp.mpf(1.16)), 7, mp.mpf(9.5), mp.mpf(9.5),
-            mp.findroot(gelu_tanh_ratio, 0.75),
+            mp.findroot(gelu_tanh_ratio, 0.75), slope_lows=True,
         ).text(),
         Tails(
             "mish_slope", "The slope of Mish at a, and e^a times that at -a.",

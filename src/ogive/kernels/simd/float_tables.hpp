@@ -121,19 +121,19 @@ struct gelu_slope {
        0x1.c28bdap-10f}};
 };
 
-// e^a times the slope of SiLU at -a, likewise; a <= 22 is asked for. Error 2^-26.69.
+// e^a times the slope of SiLU at -a, likewise; a <= 22 is asked for. Error 2^-26.64.
 struct silu_slope {
   static constexpr float scale = 0x1.51eb86p-1f, offset = 0x1.07fd9ap+0f;
   alignas(64) static constexpr float centre[16] = {
       0x1.a654f4p+0f, 0x1.3fbe54p+1f, 0x1.ae4df2p+1f, 0x1.07a4cap+2f,
       0x1.505e9ap+2f, 0x1.b1513ep+2f, 0x1.092a68p+3f, 0x1.39a584p+3f,
       0x1.825b8p+3f,  0x1.e35d96p+3f, 0x1.221f34p+4f, 0x1.12f5a2p+5f,
-      0x1.9757dcp-4f, 0x1.0ab784p-1f, 0x1.e7c5eap-1f, 0x1.474976p+0f};
+      0x1.9757dcp-4f, 0x1.0ab784p-1f, 0x1.e7c5eap-1f, 0x1.474974p+0f};
   alignas(64) static constexpr float low[16] = {
       0x1.82a9ep-28f,   -0x1.8f88e2p-25f, -0x1.0f83e2p-25f, 0x1.35867cp-24f,
       -0x1.ef1416p-23f, -0x1.81ed9cp-23f, 0x1.3ececcp-23f,  0x1.055358p-22f,
       -0x1.3b0bfcp-24f, 0x1.89a356p-25f,  -0x1.392beep-21f, -0x1.5f7df6p-21f,
-      -0x1.97acfap-29f, 0x1.3a2714p-30f,  -0x1.124f3ap-28f, -0x1.bc158p-24f};
+      -0x1.97acfap-29f, 0x1.3a2714p-30f,  -0x1.124f3ap-28f, -0x1.5cd412p-27f};
   alignas(64) static constexpr float c[8][16] = {
       {-0x1.49c13p-2f, -0x1.356f8ap+0f, -0x1.163c7cp+1f, -0x1.809a56p+1f, -0x1.0d3816p+2f,
        -0x1.7065f8p+2f, -0x1.d2149p+2f, -0x1.199d14p+3f, -0x1.625a6ap+3f, -0x1.c35d84p+3f,
@@ -141,78 +141,83 @@ struct silu_slope {
       {-0x1.e2a1dp-1f, -0x1.1b93eap+0f, -0x1.1cb7ep+0f, -0x1.1482b6p+0f, -0x1.09d98ap+0f,
        -0x1.031554p+0f, -0x1.00dfe4p+0f, -0x1.003c3cp+0f, -0x1.0007e8p+0f, -0x1.00007cp+0f,
        -0x1.000006p+0f, -0x1.fffffap-1f, -0x1.aae0b2p-5f, -0x1.401dc2p-2f, -0x1.3135ccp-1f,
-       -0x1.907afep-1f},
+       -0x1.907afcp-1f},
       {-0x1.685d92p-3f, -0x1.19f094p-5f, 0x1.1586a2p-6f, 0x1.6ace1ep-6f, 0x1.c27ea2p-7f,
        0x1.3e391ap-8f, 0x1.7d6da4p-10f, 0x1.a7c46ep-12f, 0x1.ca6d4cp-15f, 0x1.d2450ep-19f,
        0x1.c59b76p-23f, 0x1.32aa72p-29f, -0x1.181212p-2f, -0x1.541522p-2f, -0x1.3f2382p-2f,
-       -0x1.05b01cp-2f},
+       -0x1.05b01ep-2f},
       {0x1.24c8d6p-4f, 0x1.274b8p-5f, 0x1.edc888p-8f, -0x1.2da4d4p-10f, -0x1.60b364p-9f,
        -0x1.410856p-10f, -0x1.a3ba42p-12f, -0x1.e76978p-14f, -0x1.11a9ep-16f, -0x1.2cfd64p-20f,
        -0x1.3c229p-25f, 0x1.7005cap-34f, -0x1.2e83eep-4f, -0x1.fb0fa8p-7f, 0x1.649838p-5f,
-       0x1.15886ap-4f},
+       0x1.1588b8p-4f},
       {-0x1.1b2354p-8f, -0x1.793d6p-7f, -0x1.41d768p-8f, -0x1.5ab054p-10f, 0x1.72da4ep-13f,
        0x1.af06a6p-13f, 0x1.4a3ea6p-14f, 0x1.999e26p-16f, 0x1.e2851p-19f, 0x1.04bb7p-22f,
        0x1.0536a8p-26f, 0x1.5033aap-40f, 0x1.b52b4p-6f, 0x1.3b8a6p-5f, 0x1.b387dep-6f,
-       0x1.58307ap-7f},
+       0x1.5834bp-7f},
       {-0x1.846778p-8f, 0x1.23e22ap-10f, 0x1.642932p-10f, 0x1.2e5be8p-11f, 0x1.266726p-14f,
        -0x1.535e46p-16f, -0x1.7f7c66p-17f, -0x1.0948acp-18f, -0x1.4f2518p-21f, -0x1.33077ep-29f,
        -0x1.9a6098p-26f, -0x1.526ce2p-42f, 0x1.65ec22p-7f, -0x1.91543cp-12f, -0x1.2ee256p-7f,
-       -0x1.3af696p-7f},
+       -0x1.3b808ep-7f},
       {0x1.1176e2p-9f, 0x1.0f0da2p-11f, -0x1.7151fcp-13f, -0x1.1a892ap-13f, -0x1.093484p-15f,
        -0x1.0b5c82p-21f, 0x1.36d3d8p-20f, 0x1.0fc7eep-21f, 0x1.8f5e5ap-24f, 0x1.df421ep-28f,
        0x1.d410bap-32f, 0x1.3fcdd4p-47f, -0x1.a1a2fp-9f, -0x1.38c3bap-8f, -0x1.ad17f4p-10f,
-       0x1.fa2256p-11f},
+       0x1.f4f502p-11f},
       {-0x1.67cda4p-13f, -0x1.c84a2cp-13f, -0x1.328846p-16f, 0x1.2d063cp-16f, 0x1.df2bdcp-18f,
        0x1.61b0dep-21f, -0x1.ac19bap-25f, -0x1.a29df8p-25f, -0x1.72f80ap-27f, -0x1.61ecf2p-27f,
        0x1.42f81ep-28f, -0x1.6a9162p-54f, -0x1.58347p-10f, 0x1.dad63ep-12f, 0x1.399bap-10f,
-       0x1.9393f6p-13f}};
+       0x1.dbf176p-12f}};
 };
 
-// e^(2k) times the slope of x (1 + tanh k)/2 at -a. Error 2^-26.15.
+// e^(2k) times the slope of x (1 + tanh k)/2 at -a. Error 2^-28.4.
 struct gelu_tanh_slope {
   static constexpr float scale = 0x1.28f5c2p+0f, offset = 0x1.008c9p+0f;
   alignas(64) static constexpr float centre[16] = {
-      0x1.ed5ec4p-1f, 0x1.7241d6p+0f, 0x1.f01bc4p+0f, 0x1.2f38bcp+1f,
-      0x1.81f0eap+1f, 0x1.f05076p+1f, 0x1.2f57f8p+2f, 0x1.66809ep+2f,
-      0x1.b945e4p+2f, 0x1.13cc92p+3f, 0x1.2fae8cp+3f, 0x1.2fae8cp+3f,
-      0x1.068f9cp-4f, 0x1.491d1ep-2f, 0x1.225ca4p-1f, 0x1.8142ap-1f};
+      0x1.d2eab6p-1f, 0x1.81b98cp+0f, 0x1.f01bcep+0f, 0x1.2f2fb6p+1f,
+      0x1.81f382p+1f, 0x1.f04af8p+1f, 0x1.2f57cap+2f, 0x1.6682fcp+2f,
+      0x1.b942f8p+2f, 0x1.13cc92p+3f, 0x1.2fae8cp+3f, 0x1.2fae8cp+3f,
+      0x1.068e08p-4f, 0x1.492b38p-2f, 0x1.2256b4p-1f, 0x1.8142ap-1f};
   alignas(64) static constexpr float low[16] = {
-      -0x1.d0da42p-27f, -0x1.2b6b3ap-25f, -0x1.ce432ep-27f, -0x1.300bc4p-23f,
-      -0x1.eb6e22p-22f, 0x1.0dbe62p-23f,  0x1.c3aafap-22f,  0x1.74f5fep-20f,
-      0x1.55f0ecp-20f,  0x1.38b13cp-20f,  0x1.7e7502p-19f,  0x1.7e7502p-19f,
-      0x1.d97e8p-29f,   0x1.368fccp-27f,  -0x1.cdd78p-30f,  -0x1.1f3192p-26f};
+      0x1.062378p-27f, -0x1.f69b9p-25f,  0x1.a8638p-25f,  0x1.751bcp-25f,
+      0x1.13c844p-25f, 0x1.12fd5cp-22f,  0x1.6827eep-21f, -0x1.360c58p-20f,
+      0x1.400ddp-21f,  0x1.38b13cp-20f,  0x1.7e7502p-19f, 0x1.7e7502p-19f,
+      0x1.e0143p-27f,  -0x1.0a9552p-30f, 0x1.3d416cp-28f, -0x1.1f3192p-26f};
+  alignas(64) static constexpr float slope_low[16] = {
+      -0x1.5ecadep-36f, -0x1.fedac8p-31f, -0x1.b13994p-27f, 0x1.b41eaep-33f,
+      0x1.9adefcp-26f,  -0x1.bef09ap-28f, 0x1.e689a4p-30f,  -0x1.e30dacp-31f,
+      -0x1.142998p-28f, -0x1.05d6f4p-29f, -0x1.73cb8ap-32f, -0x1.73cb8ap-32f,
+      -0x1.e8eadp-40f,  -0x1.a760bp-36f,  0x1.31aefep-36f,  -0x1.dd5a48p-29f};
   alignas(64) static constexpr float c[8][16] = {
-      {-0x1.763c4p-2f, -0x1.9b83c8p+0f, -0x1.b7baep+1f, -0x1.613a2ap+2f, -0x1.34fd92p+3f,
-       -0x1.1aa5ecp+4f, -0x1.d5b5fcp+4f, -0x1.6c839p+5f, -0x1.40acb4p+6f, -0x1.2b9a7p+7f,
-       -0x1.8a341cp+7f, -0x1.8a341cp+7f, 0x1.fd3886p-2f, 0x1.b0603ap-2f, 0x1.dc32c4p-3f, -0x0p+0f},
-      {-0x1.fd26d8p+0f, -0x1.92d198p+1f, -0x1.12d9bcp+2f, -0x1.59d578p+2f, -0x1.dffae8p+2f,
-       -0x1.682fa8p+3f, -0x1.005d94p+4f, -0x1.5bf184p+4f, -0x1.0100aep+5f, -0x1.8a6532p+5f,
-       -0x1.db75aep+5f, -0x1.db75aep+5f, -0x1.611706p-4f, -0x1.09dad6p-1f, -0x1.09fc5p+0f,
+      {-0x1.105be8p-2f, -0x1.cd47cep+0f, -0x1.b7baf6p+1f, -0x1.6121cap+2f, -0x1.35027p+3f,
+       -0x1.1a9e32p+4f, -0x1.d5b544p+4f, -0x1.6c89fep+5f, -0x1.40a6d6p+6f, -0x1.2b9a7p+7f,
+       -0x1.8a341cp+7f, -0x1.8a341cp+7f, 0x1.fd388ep-2f, 0x1.b058e8p-2f, 0x1.dc4b7p-3f, -0x0p+0f},
+      {-0x1.dcc018p+0f, -0x1.a4d3p+1f, -0x1.12d9c2p+2f, -0x1.59c8dcp+2f, -0x1.dfffbcp+2f,
+       -0x1.6828d8p+3f, -0x1.005d4ep+4f, -0x1.5bf5c6p+4f, -0x1.00fd72p+5f, -0x1.8a6532p+5f,
+       -0x1.db75aep+5f, -0x1.db75aep+5f, -0x1.6114cap-4f, -0x1.09e872p-1f, -0x1.09f592p+0f,
        -0x1.79651cp+0f},
-      {-0x1.399078p+0f, -0x1.2ac6cp+0f, -0x1.332be4p+0f, -0x1.65c1a2p+0f, -0x1.dc85b6p+0f,
-       -0x1.3d8ca2p+1f, -0x1.85941p+1f, -0x1.cc74ap+1f, -0x1.1b61f2p+2f, -0x1.623b92p+2f,
-       -0x1.860b7ep+2f, -0x1.860b7ep+2f, -0x1.6a7432p-1f, -0x1.ee1e3p-1f, -0x1.22b284p+0f,
+      {-0x1.397264p+0f, -0x1.29502ap+0f, -0x1.332be6p+0f, -0x1.65b69cp+0f, -0x1.dc89a8p+0f,
+       -0x1.3d88f2p+1f, -0x1.8593d4p+1f, -0x1.cc77aap+1f, -0x1.1b6012p+2f, -0x1.623b92p+2f,
+       -0x1.860b7ep+2f, -0x1.860b7ep+2f, -0x1.6a73fap-1f, -0x1.ee244ap-1f, -0x1.22b1p+0f,
        -0x1.342ea8p+0f},
-      {0x1.5b4eccp-8f, 0x1.2c380ep-5f, -0x1.7de84ap-4f, -0x1.a1297ap-3f, -0x1.035accp-2f,
-       -0x1.cb0e4ep-3f, -0x1.b747f4p-3f, -0x1.b66914p-3f, -0x1.b66778p-3f, -0x1.b6676cp-3f,
-       -0x1.b67362p-3f, -0x1.b67362p-3f, -0x1.77292cp-2f, -0x1.27ac54p-2f, -0x1.5bdefp-3f,
-       -0x1.3cfda4p-4f},
-      {0x1.372106p-4f, -0x1.3db3f8p-5f, -0x1.381906p-4f, -0x1.7f42acp-5f, 0x1.33e27ap-9f,
-       0x1.b95184p-8f, 0x1.0665ecp-11f, 0x1.77736ep-18f, 0x1.f5e73ep-22f, -0x1.02991ap-24f,
-       -0x1.24345p-10f, -0x1.24345p-10f, 0x1.4ce00cp-5f, 0x1.af829ap-4f, 0x1.082cecp-3f,
+      {-0x1.7cf2eap-7f, 0x1.aa174cp-6f, -0x1.7de6a6p-4f, -0x1.a10e8cp-3f, -0x1.035ad4p-2f,
+       -0x1.cb10aap-3f, -0x1.b747e8p-3f, -0x1.b66906p-3f, -0x1.b6678p-3f, -0x1.b6676ap-3f,
+       -0x1.b6680ap-3f, -0x1.b6680ap-3f, -0x1.77294p-2f, -0x1.27a66ap-2f, -0x1.5beb4p-3f,
+       -0x1.3cfb24p-4f},
+      {0x1.672b6ap-4f, -0x1.919258p-5f, -0x1.381c16p-4f, -0x1.7f728cp-5f, 0x1.346f7ap-9f,
+       0x1.b9a0fcp-8f, 0x1.05a34ap-11f, 0x1.4c01dp-18f, 0x1.adc9bap-21f, -0x1.028f1ap-24f,
+       -0x1.0b346cp-10f, -0x1.0b346cp-10f, 0x1.4cd69cp-5f, 0x1.af81aap-4f, 0x1.0824bep-3f,
        0x1.dc30f6p-4f},
-      {-0x1.819084p-5f, -0x1.2a3098p-5f, 0x1.1e1c72p-8f, 0x1.338284p-6f, 0x1.1396b2p-7f,
-       -0x1.3e0f62p-9f, -0x1.b32302p-12f, -0x1.74fb72p-18f, 0x1.74ed58p-22f, -0x1.6d2606p-26f,
-       0x1.c77d98p-2f, 0x1.c77d98p-2f, 0x1.e8201ep-5f, 0x1.2f7528p-5f, 0x1.41a9fcp-12f,
-       -0x1.b0f76ap-6f},
-      {-0x1.3fb87p-7f, 0x1.bb1986p-7f, 0x1.592cc6p-7f, 0x1.161f5p-10f, -0x1.042568p-8f,
-       -0x1.44eca6p-15f, 0x1.0250dap-12f, 0x1.9d9a3p-18f, -0x1.c31b3ep-22f, 0x1.d18428p-25f,
-       0x1.290016p+3f, 0x1.290016p+3f, -0x1.a6738ap-8f, -0x1.674c6cp-6f, -0x1.bec4a8p-6f,
-       -0x1.566754p-6f},
-      {0x1.215e22p-7f, 0x1.dcfa9ep-10f, -0x1.f1677p-9f, -0x1.450efp-9f, 0x1.75f258p-13f,
-       0x1.ccae3ap-12f, -0x1.92c3b4p-14f, -0x1.3b4376p-17f, -0x1.51747cp-22f, 0x1.b30986p-26f,
-       -0x1.4a03f2p+11f, -0x1.4a03f2p+11f, -0x1.3a8c36p-7f, -0x1.51e272p-8f, -0x1.4ce398p-8f,
-       -0x1.b5d006p-7f}};
+      {-0x1.6515e8p-5f, -0x1.00daaep-5f, 0x1.19ba94p-8f, 0x1.33a122p-6f, 0x1.13ce4ep-7f,
+       -0x1.3de776p-9f, -0x1.b4df8cp-12f, -0x1.c168dcp-18f, 0x1.355306p-21f, -0x1.d839fep-25f,
+       0x1.820c68p-5f, 0x1.820c68p-5f, 0x1.e8575ap-5f, 0x1.2f9c9ap-5f, 0x1.2b215cp-12f,
+       -0x1.b7ae86p-6f},
+      {-0x1.a3a27p-7f, 0x1.d2685ep-7f, 0x1.5a8efep-7f, 0x1.0c0626p-10f, -0x1.04587cp-8f,
+       -0x1.9adebap-15f, 0x1.07e1c8p-12f, 0x1.1c1e7cp-17f, -0x1.82c822p-21f, 0x1.d164a2p-25f,
+       0x1.f951aep+2f, 0x1.f951aep+2f, -0x1.9d5432p-8f, -0x1.5d2216p-6f, -0x1.a6adb2p-6f,
+       -0x1.566756p-6f},
+      {0x1.1c50c4p-7f, 0x1.ca6624p-10f, -0x1.8cf04ep-9f, -0x1.54ad4p-9f, 0x1.41e402p-13f,
+       0x1.c69e04p-12f, -0x1.7a6508p-14f, -0x1.834e84p-18f, -0x1.172324p-21f, 0x1.a1044ap-25f,
+       -0x1.a05256p+8f, -0x1.a05256p+8f, -0x1.5af18ap-7f, -0x1.b223ccp-8f, 0x1.2e2178p-9f,
+       0x1.bca888p-8f}};
 };
 
 // The slope of Mish at a, and e^a times that at -a. Error 2^-27.08.
