@@ -170,7 +170,7 @@ def values(key: str, itemsize: int = 4) -> set[int]:
 def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
     """The value of an expression that stands at a place of a file."""
     plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("ordered_sum::", "sum_")
-    plain = plain.replace("sizeof(T)", str(itemsize)).replace("sizeof(float)", "4")
+    plain = re.sub(r"sizeof\((T|Real)\)", str(itemsize), plain).replace("sizeof(float)", "4")
     plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
     plain = re.sub(
         r"lanes == (\d+) \? (\d+) : (\d+)", lambda m: m[2 if int(m[1]) == LANES else 3], plain

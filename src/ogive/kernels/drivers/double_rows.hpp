@@ -157,15 +157,17 @@ private:
   }
 };
 
-// unit e^x for any x.
-[[gnu::noinline]] inline doubles far_powers(doubles x) {
-  for (int k = 0; k < double_lanes; ++k) x[k] = row_math::exp(x[k]) * unit_powers::unit;
-  return x;
+// unit e^x for any x; no lane depends on another.
+[[gnu::noinline]] inline doubles far_powers(doubles x, doubles near, long_mask far) {
+  for (int k = 0; k < double_lanes; ++k)
+    if (far[k]) near[k] = row_math::exp(x[k]) * unit_powers::unit;
+  return near;
 }
 OGIVE_INLINE doubles any_power_of(doubles x) {
-  long_words far = {};
-  const doubles near = unit_powers::power_of(x, far);
-  return packed(unit_powers::is_far(far)) == 0 ? near : far_powers(x);
+  long_words seen = {};
+  const doubles near = unit_powers::power_of(x, seen);
+  const long_mask far = unit_powers::is_far(seen);
+  return packed(far) == 0 ? near : far_powers(x, near, far);
 }
 // x/unit in twice the precision.
 inline pair over_unit(double x) {

@@ -86,7 +86,7 @@ OGIVE_INLINE unsigned packed(long_mask x) {
 #endif
 }
 
-// table[i mod 16].
+// table[i mod 16]. AVX2 has no permute of sixteen doubles.
 OGIVE_FMA doubles lookup(const double (&table)[16], long_words i) {
 #if defined(__AVX512F__)
   return doubles(
