@@ -18,13 +18,17 @@ struct tanh {
   }
 
   static constexpr double central_range = central_exponent / 4;
-  // (1 - e)/(1 + e) with e = e^-2a, with what the sums and the quotient lose
   static double central_value(double x) {
-    const central_power e = central_exp(-2 * at_most(magnitude(x), 30));
+    const pair t = central_ratio(magnitude(x));
+    return with_sign(t.high + t.low, x);
+  }
+  // (1 - e)/(1 + e) with e = e^-2a, with what the sums and the quotient lose
+  static pair central_ratio(double a) {
+    const central_power e = central_exp(-2 * at_most(a, 30));
     const double s = e.down(), less = s - 1, more = s + 1, n = less - e.p, d = more + e.p;
     const double n_low = (less - n) - e.p, d_low = e.p - (d - more), inverse = 1 / d;
     const double q = n * inverse, lost = fma(-q, d_low, fma(-q, d, n) + n_low);
-    return with_sign(fma(lost, inverse, q), x);
+    return {q, lost * inverse};
   }
   static double central_slope(double x) { return 4 * central_bell(2 * x); }
 

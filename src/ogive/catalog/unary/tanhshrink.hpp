@@ -31,8 +31,8 @@ struct tanhshrink {
 
   static constexpr double central_range = tanh::central_range;
   static double central_slope(double x) {
-    const double t = tanh::central_value(x);
-    return t * t;
+    const pair t = tanh::central_ratio(magnitude(x));
+    return fma(t.high, t.high, t.high * (2 * t.low));
   }
 
   // tanh^2; a tiny square would lose its low part.

@@ -5,6 +5,8 @@
 //     // optional, for an f that is not exact: the double f(b) and f'(b), moved off the limits
 //     // that the exact ones come nearer to than a double can tell
 //     static jet<double> break_ties(jet<double> f, double b);
+//     // optional: gradients of doubles do not use the central slope of f
+//     static constexpr bool gradients_by_at = true;
 //   };
 //
 // Backward gives da = dy f(b) and db = dy a f'(b) from one read of dy, a and b.
@@ -261,7 +263,8 @@ template <class Op, class K, class T>
 bool gated(char **args, const work &todo, const std::ptrdiff_t *steps) {
   constexpr int inputs = Op::inputs, outputs = Op::outputs;
   using M = product_t<K, T>;
-  constexpr bool in_the_middle = gate_in_the_middle<K> && __is_same(T, double);
+  constexpr bool by_at = outputs == 2 && requires { K::gradients_by_at; };
+  constexpr bool in_the_middle = gate_in_the_middle<K> && __is_same(T, double) && !by_at;
   in_blocks<inputs, outputs, T, in_the_middle>(
       args, todo.rows, steps, [](T *(&in)[inputs], T *(&out)[outputs], std::ptrdiff_t n) {
         if constexpr (is_half<T>)

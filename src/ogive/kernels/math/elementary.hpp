@@ -360,12 +360,19 @@ OGIVE_INLINE central_power central_exp(double x, double excess = 0) {
   return central_rest(fma(-n, ln2_lo, fma(-n, ln2_hi, x)) - excess, shifted);
 }
 
+// (1 + s) + p for a power of two s and |p| < 1/2
+OGIVE_INLINE pair central_sum(double s, double p) {
+  const double most = 1 + s, sum = most + p;
+  return {sum, (p - (sum - most)) + (1 - (most - s))};
+}
+
 // factor/(1 + e^-(x + x_low)), with what the sum and the quotient lose.
 OGIVE_INLINE double central_gate(double factor, double x, double x_low = 0) {
   const central_power e = central_exp(-x, x_low);
-  const double s = e.down(), half = 1 + s, d = half + e.p, d_low = e.p - (d - half);
-  const double inverse = 1 / d, q = factor * inverse;
-  return s * fma(fma(-q, d_low, fma(-q, d, factor)), inverse, q);
+  const double s = e.down();
+  const pair d = central_sum(s, e.p);
+  const double inverse = 1 / d.high, q = factor * inverse;
+  return s * fma(fma(-q, d.low, fma(-q, d.high, factor)), inverse, q);
 }
 // The same to 4 ULP, as slopes may be.
 OGIVE_INLINE double central_logistic(double x) {
@@ -376,8 +383,9 @@ OGIVE_INLINE double central_logistic(double x) {
 // e^x/(1 + e^x)^2 to 4 ULP, for |x| <= central_exponent/2: the square stays in the range.
 OGIVE_INLINE double central_bell(double x) {
   const central_power e = central_exp(-x);
-  const double s = e.down(), half = 1 + s, d = half + e.p, d_low = e.p - (d - half);
-  return fma(s, e.p, s) / fma(d, d, d * (2 * d_low));
+  const double s = e.down();
+  const pair d = central_sum(s, e.p);
+  return fma(s, e.p, s) / fma(d.high, d.high, d.high * (2 * d.low));
 }
 
 // What a row works out once for all its elements runs in the full grade.
