@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -320,8 +321,127 @@ def test_over_confidence_is_measured_on_the_batches() -> None:
         model[4].weight *= 60
     report, _ = fit(model, torch.optim.SGD(model.parameters(), 1e-5), steps=200)
     found = main_fault(report)
-    assert found.fault == "over_confidence"
+    assert (found.fault, found.cause) == ("over_confidence", "initialisation")
     assert found.measured > 0.2
+    assert found.cure.code.startswith("ogive.torch.init_(model)")
+
+
+def test_a_dead_branch_beside_a_sum_is_no_error_where_the_network_learns() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.down, self.up = nn.LayerNorm(64), nn.Linear(64, 64), nn.Linear(64, 64)
+            nn.init.constant_(self.down.bias, -12.0)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.up(F.relu(self.down(self.norm(x))))
+
+    model = nn.Sequential(Block(), nn.Linear(64, 10))
+    report, loss = fit(model, adam(model, 3e-3))
+    assert loss < 0.4
+    found = main_fault(report)
+    assert (found.fault, found.layer, found.share) == ("dead_unit", "0.down", 1.0)
+    assert not report.errors
+    assert found.cure.code == "nn.init.zeros_(model.get_submodule('0.down').bias)"
+
+
+def test_units_that_the_data_s_mean_kills_are_blamed_on_the_data() -> None:
+    model = gained(mlp(nn.ReLU, first=30, out=2), math.sqrt(2))
+    report, _ = fit(model, sgd(model, 0.03), data=(CANCER - 40, ILL))
+    found = main_fault(report)
+    assert (found.fault, found.layer, found.cause) == ("dead_unit", "0", "data")
+    assert found.cure.code == cures.STANDARDISE
+
+
+def test_dormant_units_are_told_by_what_holds_them_there() -> None:
+    model = mlp(nn.GELU)
+    nn.init.constant_(model[2].bias[:40].data, -9.0)
+    report, _ = fit(model, adam(model))
+    found = next(f for f in report.findings if f.fault == "dormant_unit")
+    assert (found.layer, found.cause) == ("2", "initialisation")
+    assert found.cure.code == "nn.init.zeros_(model.get_submodule('2').bias)"
+
+
+def test_gates_that_start_at_their_ends_start_anew() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.last = nn.LSTM(8, 16, batch_first=True), nn.Linear(16, 10)
+            nn.init.constant_(self.rnn.bias_ih_l0, 9.0)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.rnn(x.view(len(x), 8, 8))[0][:, -1])
+
+    model = Reader()
+    report, _ = fit(model, adam(model), steps=60)
+    found = next(f for f in report.findings if f.fault == "saturated_unit")
+    assert (found.layer, found.cause) == ("rnn", "initialisation")
+    assert found.cure.code.startswith("model.rnn.reset_parameters()")
+
+
+def test_sums_that_grow_without_a_norm_get_one() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.up = nn.Linear(64, 64), nn.Linear(64, 64)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.up(F.relu(self.down(x)))
+
+    model = gained(nn.Sequential(*(Block() for _ in range(10)), nn.Linear(64, 10)), 2.4)
+    report, _ = fit(model, sgd(model, 0.01), steps=20)
+    found = main_fault(report)
+    assert (found.fault, found.cause) == ("exploding_gradient", "structure")
+    assert found.cure.code == "x = x + branch(norm(x))"
+
+
+def test_a_rate_is_lowered_by_as_much_as_the_first_step_was_too_large() -> None:
+    model = mlp(nn.ReLU)
+    report, _ = fit(model, sgd(model, 1e4), steps=20)
+    found = main_fault(report)
+    assert (found.fault, found.cause) == ("nan", "training")
+    rate = float(found.cure.code.partition("lr=")[2].partition(")")[0])
+    assert 1e-3 <= rate <= 1
+    view: Any = SimpleNamespace(watch=SimpleNamespace(rate=None, optimizer="", first_blocks={}))
+    assert cures.slower(view, 7).endswith('group["lr"] /= 7')  # where the rate is not known
+    assert cures.lower_rate(view).code.endswith('group["lr"] /= 10')
+
+
+def test_a_regression_that_overflows_is_not_told_to_use_cross_entropy() -> None:
+    model = nn.Sequential(mlp(nn.ReLU, 2, first=10, out=1), nn.Flatten(0))
+    report, _ = fit(model, sgd(model, 3.0), F.mse_loss, (DIABETES, SUGAR), steps=60)
+    found = next(f for f in report.findings if f.fault == "nan")
+    assert found.cause == "training"
+    assert "lr=" in found.cure.code
+
+
+def test_an_overflow_before_the_first_step_is_not_the_rate_s_doing() -> None:
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
+    with torch.no_grad():
+        model[2].weight.fill_(3e38)
+    report, _ = fit(model, sgd(model, 0.01), steps=5)
+    found = next(f for f in report.findings if f.fault == "nan")
+    assert (found.layer, found.cause) == ("2", "initialisation")
+    assert found.cure.code == "nn.BatchNorm1d(64)  # after 2"
+
+
+def test_the_line_that_initialises_names_an_activation_that_is_not_beside_its_layer() -> None:
+    class Apart(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(64, 64) for _ in range(9))
+            self.act, self.last = nn.ReLU(), nn.Linear(64, 10)
+
+        def forward(self, x: Any) -> Any:
+            for layer in self.layers:
+                x = self.act(layer(x))
+            return self.last(x)
+
+    model = gained(Apart(), 0.14)
+    report, _ = fit(model, sgd(model, 0.02), steps=150)
+    found = main_fault(report)
+    assert found.fault == "vanishing_gradient"
+    assert found.cure.code.startswith("ogive.torch.init_(model, activation='relu')")
 
 
 SOUND: dict[str, Any] = {

@@ -84,7 +84,7 @@ class Look:
     update: float = math.nan
     """Of the first third's weights, in one step of the optimizer over their size; the median."""
     learns: bool = True
-    """Whether the loss is a tenth below the first one's by now."""
+    """Whether the loss is a tenth below that of the best constant prediction by now."""
     calibration: float = math.nan
     """Expected error of the confidence in the last 20 batches, where that is above accuracy."""
 
@@ -126,7 +126,8 @@ class Probe:
         if len(self.given) == 3 and (step.number == 2 or step.number in self.steps):
             # What goes into the loss is wrong in all of the training, not where it passes by.
             head = wrong_head(self.plan, self.given)
-            self.found.head = head if step.number == 2 or head == self.found.head else ""
+            before = self.found.head if step.number > 2 else "any"
+            self.found.head = head if before else ""
         if step.number in self.steps:
             self.look(step)
 
@@ -163,7 +164,7 @@ class Probe:
         last = _rms(slopes["last"]) if "last" in slopes else 0.0
         losses = self.found.losses
         look = Look(step.number, layers, last)
-        look.learns = bool(np.mean(losses[-10:]) < 0.9 * losses[0])
+        look.learns = bool(np.mean(losses[-10:]) < 0.9 * constant_loss(self.plan, self.y))
         if len(self.sure) == 20:
             look.calibration = calibration_error(self.sure)
         self.found.looks.append(look)
@@ -191,6 +192,19 @@ def keeping(name: str, outputs: dict[str, Tensor], slopes: dict[str, Tensor]) ->
             z.register_hook(lambda gradient: slopes.__setitem__(name, gradient.detach()))
 
     return hook
+
+
+def constant_loss(plan: Plan, y: Tensor) -> float:
+    """Of the prediction that does not look at the data."""
+    loss = plan.loss.lower()
+    if "mse" in loss or "l1" in loss or "root" in loss:
+        target = nn.functional.one_hot(y).float() if "one_hot" in loss else y.float()
+        rest = target - target.mean(0)
+        return float(rest.abs().mean() if "l1" in loss else rest.square().mean())
+    p = y.unique(return_counts=True)[1] / len(y)
+    if "one_hot" in loss:
+        return float(-(p.xlogy(p) + (1 - p).xlogy(1 - p)).mean())
+    return float(-p.xlogy(p).sum())
 
 
 def _rms(tensor: Tensor) -> float:
@@ -311,7 +325,8 @@ def wrong_head(plan: Plan, batches: Any) -> str:
         "mse" not in name and "root" not in name
     )  # fmt: skip
     rows_sum_to_1 = bool(((z >= 0).all()) and ((z.sum(1) - 1).abs() < 1e-4).all())
-    if (z.shape[1] == 1 and rows_sum_to_1) or (classes and z.shape[1] == 1):
+    softmax = bool(plan.head) and plan.head[-1].startswith("softmax")
+    if z.shape[1] == 1 and (classes or (softmax and rows_sum_to_1)):
         return "wrong_head/one_unit_softmax"
     within = bool((z >= 0).all() and (z <= 1).all())
     logs = bool((z <= 1e-6).all() and (z.exp().sum(1) - 1).abs().max() < 1e-3)

@@ -170,7 +170,8 @@ class Head:
             guess = z.argmax(axis=1)
             right = guess == label
             hits += float(right.sum())
-            confidence.append(np.exp(log_p[at, guess]))
+            # What is given as a log-probability may be none, and above 0.
+            confidence.append(np.exp(np.minimum(log_p[at, guess], 0.0)))
             correct.append(right)
             rows += len(z)
             if soft:
