@@ -341,18 +341,22 @@ OGIVE_INLINE floats plus_nothing_of(floats x, floats sum) {
 template <class T, int N>
 OGIVE_INLINE bool store_settled(const floats (&y)[N], T *to) {
   if constexpr (in_pairs<T, N>) {
-    pair_of_shorts smallest = ~pair_of_shorts{}, largest = {};
+    // Of the floats, since of those that round to 0 nothing is left.
+    words smallest = ~words{};
+    pair_of_shorts largest = {};
 #pragma GCC unroll 8
     for (int k = 0; k < N; k += 2) {
       const words even = bits_of(y[k]), odd = bits_of(y[k + 1]);
+      const words below = even + even - 1, other = odd + odd - 1;
+      smallest = below < smallest ? below : smallest;
+      smallest = other < smallest ? other : smallest;
       const pair_of_shorts rounded = interleaved((even + 0x7fffu + ((even >> 16) & 1u)) >> 16,
                                                  odd + 0x7fffu + ((odd >> 16) & 1u));
       const pair_of_shorts size = rounded + rounded;
-      smallest = least(smallest, size - 1);
       largest = greatest(largest, size);
       *reinterpret_cast<unaligned_pair_of_shorts *>(to + k * lanes) = rounded;
     }
-    return any((smallest < small_bits) | (largest >= 0xff00));
+    return any(smallest < 2 * bits_of(small_bfloat)) || any(largest >= 0xff00);
   } else {
     mask small = {};
     floats nothing = {};
