@@ -93,7 +93,8 @@ def test_a_frozen_program_finds_every_function(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "PyInstaller", "--onedir", "--log-level", "ERROR",
          "--paths", source.parent, "--additional-hooks-dir", source / "__pyinstaller",
-         *(f"--exclude-module={each}" for each in HEAVY), "--add-binary", f"{ogive._native.__file__}:ogive", "program.py"],
+         *(f"--exclude-module={each}" for each in HEAVY),
+         "--add-binary", f"{ogive._native.__file__}:ogive", "program.py"],
         check=True, cwd=tmp_path,
     )  # fmt: skip
     run = [tmp_path / "dist/program/program"]
