@@ -20,12 +20,22 @@ LANES = {"baseline": 4, "avx2": 8, "avx512": 16}.get(ogive.isa(), 4)
 
 LIMITS: dict[str, str] = {
     "kernels/simd/floats.hpp:lanes": "elements row rows",
+    "kernels/drivers/unary_floats.hpp:vectors_at_once": "elements",
     "kernels/drivers/unary_floats.hpp:vectors": "elements",
     "kernels/drivers/unary_floats.hpp:group": "elements",
     "kernels/drivers/blocks.hpp:block_size": "elements row",
     "kernels/drivers/blocks.hpp:streamed_bytes": "streamed",
     "kernels/drivers/blocks.hpp:ahead_bytes": "time",
+    "kernels/drivers/elementwise.hpp:vectors": "elements",
+    "kernels/drivers/elementwise.hpp:group": "elements",
+    "kernels/drivers/gated_floats.hpp:vectors": "elements",
+    "kernels/drivers/gated_floats.hpp:group": "elements",
+    "kernels/drivers/unary_doubles.hpp:central_block": "elements",
+    "kernels/drivers/unary_doubles.hpp:central_ahead": "time",
+    "kernels/drivers/unary_doubles.hpp:central_least": "time",
+    "kernels/drivers/unary_bits.hpp:vectors": "elements",
     "kernels/drivers/unary_bits.hpp:word_bits": "elements",
+    "kernels/drivers/unary_bits.hpp:group_size": "elements",
     "kernels/drivers/unary_bits.hpp:count": "elements",
     "kernels/drivers/unary_bits.hpp:line": "elements",
     "kernels/drivers/unary_bits.hpp:size": "streamed",
@@ -86,6 +96,8 @@ NO_SIZES = {
     "digits", "top_even", "top_odd", "samples", "max_threads", "_PLAIN_KEYS", "SEEDS", "WARPS",
     "ways_to_store", "store_sizes", "most_parameters",
     "kernels/drivers/rows.hpp:size",  # bytes
+    "kernels/drivers/elementwise.hpp:most", "kernels/drivers/blocks.hpp:most",  # of a few
+    "kernels/runtime/processors.cpp:most",
     "kernels/drivers/rows.hpp:width",
     "kernels/drivers/row_losses.hpp:width",
     "kernels/drivers/short_rows.hpp:width",  # lanes of floats or of doubles
@@ -172,9 +184,12 @@ def evaluated(expression: str, file: str, at: int, itemsize: int) -> int:
     plain = expression.replace("static_cast<std::ptrdiff_t>", "").replace("ordered_sum::", "sum_")
     plain = re.sub(r"sizeof\((T|Real)\)", str(itemsize), plain).replace("sizeof(float)", "4")
     plain = re.sub(r"\w+ \? (\w+) : 1", r"\1", plain)  # where there are float lanes
+    plain = re.sub(r"(vectors_at_once)<\w+(<\w+>)?>", r"\1", plain)
     plain = re.sub(
         r"lanes == (\d+) \? (\d+) : (\d+)", lambda m: m[2 if int(m[1]) == LANES else 3], plain
     )
+    if "?" in plain:  # what else it depends on differs by function: the larger
+        plain = str(max(map(int, re.findall(r"[?:] (\d+)\b", plain))))
 
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.Constant):

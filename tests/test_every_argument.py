@@ -78,7 +78,7 @@ PYTHON = "derivative, breaks, **parameters)"
 OTHERS = {
     "card(name)": "test_catalog.test_a_name_is_found_however_it_is_written",
     "catalog(kind)": "test_catalog.test_the_catalog_lists_the_cards_of_each_kind",
-    "compare(activations, depth, inits, bias_std, width)":
+    "compare(activations, depth, inits, bias_std, width, residual)":
         "test_predict_command.test_every_option_of_the_command_enters_its_json",
     "build_model(target, sizes)":
         "test_predict_models.test_a_model_is_built_from_a_file_or_the_reason_is_one_line",
@@ -104,7 +104,7 @@ OTHERS = {
         "test_predict_edge.test_advice_is_an_initialisation_that_keeps_gradients_and_its_line",
     f"residual(activation, depth, norm, branch_scale, init, bias_std, {PYTHON}":
         "test_predict_edge.test_the_scales_of_branches_are_a_table_to_choose_from",
-    f"residual_table(activation, depth, init, {PYTHON}":
+    f"residual_table(activation, depth, init, bias_std, {PYTHON}":
         "test_predict_edge.test_the_scales_of_branches_are_a_table_to_choose_from",
     "attention_logits(head_dim, tokens, query_variance, key_variance, mean_square)":
         "test_predict_edge.test_attention_logits_have_the_predicted_size_and_maximum",

@@ -115,9 +115,11 @@ def some_options() -> Any:
 
 
 def assert_same(got: Any, want: Any, why: str = "") -> None:
-    """The same bits, save for float32, whose cross-entropies run in float lanes."""
+    """The same bits, save for float32 and float64, whose cross-entropies run in lanes."""
     if got.dtype == np.float32:
         np.testing.assert_array_max_ulp(got, want, 1)
+    elif got.dtype == np.float64:  # each is within a few ulps
+        np.testing.assert_array_max_ulp(got, want, 8)
     else:
         assert_same_bits(got, want, why)
 

@@ -56,6 +56,8 @@ def good(name: str) -> list[Any]:
             made.append(None)
         elif kind == "List[bool]":
             made.append([True, True, False])
+        elif kind == "List[Tensor]":
+            made.append([torch.rand(3, 4)])
         elif kind == "str":
             made.append("mean")
         elif kind == "bool":

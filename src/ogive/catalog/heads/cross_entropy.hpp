@@ -46,9 +46,9 @@ struct cross_entropy {
                         : r.template prepare<true>(z, n, target)))
       return false;
     const double rest = r.sum(), own = r.power(target), sum = own + rest;
-    if (!(rest >= r.least_sum() && sum < infinity && weight > 0)) return false;
+    if (!(rest >= r.least_sum() && sum < infinity)) return false;
     const double by = weight * factor;
-    if (!(by >= 0x1p-60 && by <= 0x1p60)) return false;
+    if (!(magnitude(by) >= 0x1p-60 && magnitude(by) <= 0x1p60)) return false;
     const double one = weight * r.surprisal(target, own);
     if (dz != nullptr &&
         !r.template powers<M>(by, own, dz, target,

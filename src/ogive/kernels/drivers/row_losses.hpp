@@ -134,7 +134,9 @@ unsigned short_rows_in_lanes(const loss_operands<K> &of, std::ptrdiff_t first,
   const bool alike = of.all_alike();
   const double first_weight = of.weight(first, 0);
   const double first_by = first_weight * of.number(of.factor_at, first);
-  const auto fits = [](double factor) { return factor >= 0x1p-30 && factor <= 0x1p30; };
+  const auto fits = [](double factor) {
+    return magnitude(factor) >= 0x1p-30 && magnitude(factor) <= 0x1p30;
+  };
   if (alike && !(fits(first_by) && of.is_plain(first))) return 0;
   unsigned possible = 0;
   for (std::ptrdiff_t k = 0; k < width; ++k) {
