@@ -50,7 +50,7 @@ def figures(rows: list[Row]) -> dict[str, tuple[int, int]]:
     """Each goal's count and total."""
     faulty, healthy = planted(rows), sound(rows)
     heads = [row for row in faulty if row.fault.startswith("wrong_head")]
-    findings = [each for row in (*faulty, *healthy) for each in row.findings]
+    findings = [each for row in rows for each in row.findings]
     harmed = [row for row in faulty if row.harmed]
     return {
         "recall": (sum(row.seen for row in faulty), len(faulty)),
