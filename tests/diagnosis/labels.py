@@ -69,6 +69,8 @@ class Layer:
     """Mean square of pre-activations."""
     gradient: float = 0.0
     """RMS of dL/dz."""
+    whole: float = 0.0
+    """Norm of dL/dz."""
     cosine: float = 0.0
     """Mean between the outputs of two rows."""
 
@@ -81,6 +83,8 @@ class Look:
     layers: dict[str, Layer]
     last: float
     """RMS of dL/dz of the last layer."""
+    last_whole: float
+    """Its norm."""
     update: float = math.nan
     """Of the first third's weights, in one step of the optimizer over their size; the median."""
     learns: bool = True
@@ -148,7 +152,7 @@ class Probe:
         state = torch.get_rng_state()
         if not self.found.looks:
             # Far from 0, where no activation is the identity to the last bit.
-            self.found.gap = missing_activation(model, 1e3 * self.x[:32])
+            self.found.gap = missing_activation(model, 1e3 * torch.cat((self.x[:32], -self.x[:32])))
         x, y = self.x[: self.rows], self.y[: self.rows]
         given = model(x)
         try:
@@ -162,8 +166,9 @@ class Probe:
             name: measure(self.plan.act, outputs[name], slopes.get(name)) for name in model.hidden
         } | {name: measure(act, z, None) for name, act, z in gates(model, x)}
         last = _rms(slopes["last"]) if "last" in slopes else 0.0
+        last_whole = float(slopes["last"].double().norm()) if "last" in slopes else 0.0
         losses = self.found.losses
-        look = Look(step.number, layers, last)
+        look = Look(step.number, layers, last, last_whole)
         look.learns = bool(np.mean(losses[-10:]) < 0.9 * constant_loss(self.plan, self.y))
         if len(self.sure) == 20:
             look.calibration = calibration_error(self.sure)
@@ -237,6 +242,7 @@ def measure(act: str, output: Tensor, gradient: Tensor | None) -> Layer:
         found.saturated = float(stuck.double().mean())
     if gradient is not None:
         found.gradient = _rms(gradient)
+        found.whole = float(gradient.double().norm())
     rows = FUNCTIONS[act](output[:128].clone()).flatten(1).double()
     rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-30)
     count = len(rows)
@@ -401,7 +407,11 @@ def ratios(found: Labels) -> dict[str, list[float]]:
             ratio = layers[0].gradient / look.last
             seen["explodes"].append(ratio)
             # Small gradients that move the weights all the same are no fault.
-            seen["vanishes"].append(1.0 if look.learns and look.update >= STILL else ratio)
+            moves = look.learns and look.update >= STILL
+            seen["vanishes"].append(1.0 if moves else ratio)
+            ratio = layers[0].whole / look.last_whole
+            seen["explodes by norm"].append(ratio)
+            seen["vanishes by norm"].append(1.0 if moves else ratio)
         if len(layers) >= 3 and layers[0].size > 0 and math.isfinite(layers[-1].size):
             k = layers[-1].size / layers[0].size
             seen["drift"].append(max(k, 1 / k) if k > 0 else math.inf)
@@ -450,8 +460,16 @@ def conclude(found: Labels) -> dict[str, float]:
 
 
 def is_true(found: Labels, fault: str, layer: str) -> bool:
-    """Whether any probe confirms a finding, of units at its layer."""
+    """Whether any probe confirms a finding, of units at its layer; of depth by RMS or by the norm,
+    which is what the monitor's documentation names."""
     known = numbers(found, once)
+    depth = ratios(found)
+    for name, kind, above in (
+        ("exploding_gradient", "explodes by norm", True),
+        ("vanishing_gradient", "vanishes by norm", False),
+    ):
+        if fault == name and level(name, once(depth[kind], above)):
+            return True
     if fault not in ("dead_unit", "dormant_unit", "saturated_unit") or layer == "rnn":
         return any(fault == each for each, _ in known)
     return any((fault, name) in known for name in (layer, layer.replace("layers", "norms"),

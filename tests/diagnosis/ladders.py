@@ -90,9 +90,6 @@ UNSEEN = [
           loss="log of softmax", sound={"loss": "cross_entropy"}),
      "A loss of one's own is not followed: neither its head nor the skill is known. Here it does "
      "no harm."),
-    (Plan(name="probabilities times 3 before cross_entropy", fault="wrong_head/softmax_twice",
-          depth=2, head=("softmax", "times 3"), style="functional", sound={"head": ()}),
-     "Multiplied, the softmax's result is no distribution any more, and may be meant as one."),
     (Plan(name="sixty rows, learnt by heart", fault="overfitting", depth=3, width=128,
           prepare=("at = torch.arange(len(x)); at[: len(x_train)] %= 60; x, y = x[at], y[at]",),
           sound={"prepare": ()}),

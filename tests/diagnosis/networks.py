@@ -29,7 +29,6 @@ FUNCTIONS: dict[str, Call] = {
     "softplus": F.softplus, "mish": F.mish, "hard_sigmoid": F.hardsigmoid, "relu6": F.relu6,
     "softmax": lambda z: F.softmax(z, dim=1), "log_softmax": lambda z: F.log_softmax(z, dim=1),
     "exp": torch.exp, "softmax_by_hand": lambda z: z.exp() / z.exp().sum(1, keepdim=True),
-    "times 3": lambda z: 3 * z,
 }  # fmt: skip
 
 IN_PLACE: dict[str, Call] = {

@@ -50,7 +50,7 @@ def figures(rows: list[Row]) -> dict[str, tuple[int, int]]:
     """Each goal's count and total."""
     faulty, healthy = planted(rows), sound(rows)
     heads = [row for row in faulty if row.fault.startswith("wrong_head")]
-    findings = [each for row in (*faulty, *healthy) for each in row.findings]
+    findings = [each for row in rows for each in row.findings]
     harmed = [row for row in faulty if row.harmed]
     return {
         "recall": (sum(row.seen for row in faulty), len(faulty)),
@@ -138,7 +138,7 @@ def _figures(rows: list[Row]) -> str:
     faulty, healthy = planted(rows), sound(rows)
     harmless = [row for row in faulty if not row.harmed and not row.fault.startswith("wrong_head")]
     own = sum(row.kind == "sound" for row in healthy)
-    left = [row.name for row in rows if row.kind == "sound" and not row.trains]
+    left = [row for row in rows if row.kind == "sound" and not row.trains]
     called = sum(bool(row.errors) for row in harmless)
     warned = sum(bool(row.findings) for row in healthy)
     notes = [
@@ -150,7 +150,10 @@ def _figures(rows: list[Row]) -> str:
         "bits as without the monitor.",
     ]
     if left:
-        notes.append(f"Not counted as sound, by their score: {', '.join(left)}.")
+        notes.append(
+            f"Not counted as sound, by their score: {', '.join(row.name for row in left)} "
+            f"({sum(bool(row.errors) for row in left)} with an error)."
+        )
     return "## Figures\n\n" + table("| goal | measured | met", lines) + "\n\n" + "\n".join(notes)
 
 
