@@ -30,6 +30,7 @@ class Numpy:
     wide = constant = staticmethod(lambda x: x)
     double = staticmethod(lambda x: x.astype(np.float64))
     number = staticmethod(lambda value, like: np.asarray(value, like.dtype))
+    epsilon = staticmethod(lambda x: float(np.finfo(x.dtype).eps))
     at_least_0 = staticmethod(lambda x: np.maximum(x, 0))
     logsumexp = staticmethod(lambda x: special.logsumexp(x, -1, keepdims=True))
     total = staticmethod(lambda x: x.sum(-1, keepdims=True))

@@ -38,6 +38,9 @@ class Arrays(Protocol):
     def constant(self, x: Array) -> Array:
         """x without a derivative."""
 
+    def epsilon(self, x: Array) -> float:
+        """The distance from 1 to the next number of x's format."""
+
     def erf(self, x: Array) -> Array: ...
     def erfc(self, x: Array) -> Array: ...
     def sigmoid(self, x: Array) -> Array: ...
@@ -194,7 +197,8 @@ class Context:
         """tau for which the sum of (x_j - tau)^power over x_j > tau is 1, from sorted prefixes."""
         (x,) = values
         falling, count = self.m.falling(x), self.m.places(x)
-        mean = self.m.running(falling) / count
+        total = self.m.running(falling)
+        mean = total / count
         spread = self.m.running(falling * falling) / count - mean * mean
 
         def tau(count: Array, mean: Array, spread: Array) -> Array:
@@ -203,11 +207,22 @@ class Context:
             return mean - self.m.sqrt(self.m.at_least_0(1 / count - spread))
 
         # x_(k) > tau_k holds for the first so many; the last of them closes the support. Only its
-        # tau is differentiated: the root of another may be one of 0.
-        inside = self.m.constant(falling > tau(count, mean, spread)) | (count == 1)
+        # tau is differentiated: the root of another may be one of 0. Short numbers are often tau
+        # itself: what cannot be told from it is outside, as it then is.
+        if power == 1:
+            own = count * falling + 1
+            holds = own - total > 4 * self.m.epsilon(x) * (abs(own) + abs(total))
+        else:
+            holds = falling > tau(count, mean, spread)
+        inside = self.m.constant(holds) | (count == 1)
         last = self.m.total(inside) - 1
         of_last = self.m.take(mean, last), self.m.take(spread, last)
-        return tau(self.m.cast(last + 1, x.dtype), *of_last)
+        found = tau(self.m.cast(last + 1, x.dtype), *of_last)
+        # Nor may rounding leave tau below the first element outside.
+        is_whole = last + 1 == x.shape[-1]
+        outside = self.m.take(falling, last + self.m.cast(~is_whole, last.dtype))
+        missing = self.m.constant(self.m.at_least_0(outside - found))
+        return found + missing * self.m.cast(~is_whole, x.dtype)
 
 
 class Steps(Context):

@@ -57,6 +57,10 @@ class TorchArrays:
         return torch.clamp(x, min=0)
 
     @staticmethod
+    def epsilon(x: Tensor) -> float:
+        return torch.finfo(x.dtype).eps
+
+    @staticmethod
     def logsumexp(x: Tensor) -> Tensor:
         return torch.logsumexp(x, -1, keepdim=True)
 
