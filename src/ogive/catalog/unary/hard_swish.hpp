@@ -20,12 +20,12 @@ struct hard_swish {
   static constexpr double central_range = 0x1p500;
   static double central_value(double x) {
     const double sum = x + 3, n = x * sum, n_low = fma(x, sum, -n) + x * (x - (sum - 3));
-    const double rising = x < -3 ? 0 : sixth({n, n_low});
+    const double rising = x < -3 ? 0 : sixth(pair{n, n_low});
     return x > 3 ? x : with_sign(rising, x);
   }
   static double central_slope(double x) {
     const double flat = with_sign(0.5, x) + 0.5;
-    return magnitude(x) < 3 ? sixth({fma(2, x, 3), 0}) : flat;
+    return magnitude(x) < 3 ? sixth(pair{fma(2, x, 3), 0}) : flat;
   }
 
   // dy (2x + 3)/6, whose ties in halves the rounded slope would miss.
