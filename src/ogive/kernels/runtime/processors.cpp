@@ -50,7 +50,8 @@ double quota() {
   for (std::string line; std::getline(groups, line);) {
     const std::size_t names = line.find(':') + 1, path = line.find(':', names) + 1;
     if (names == 0 || path == 0) continue;
-    const std::string controllers = "," + line.substr(names, path - 1 - names) + ",";
+    std::string controllers = ",";
+    controllers.append(line, names, path - 1 - names).append(",");
     const std::string group = line.substr(path) == "/" ? "" : line.substr(path);
     if (controllers == ",,")
       least = std::min(least, least_quota("/sys/fs/cgroup", group, true));
