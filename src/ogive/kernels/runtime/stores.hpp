@@ -10,7 +10,7 @@ namespace ogive {
 enum class stores : int {
   plain,     // as the loop stores them
   ahead,     // the same; operands are prefetched
-  streaming, // past the caches, and operands are prefetched
+  streaming, // by non-temporal stores; operands are prefetched
 };
 constexpr int ways_to_store = 3;
 
