@@ -44,6 +44,12 @@ struct exp {
   static double slope_from_output(double y) {
     return y;
   }
+  static constexpr interval output_range{-largest_float, largest_float};
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y) { return {y, floats{}}; }
+  // Of two halves the product is a float.
+  OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
+    return y == 0 ? floats{} : dy * y;
+  }
 };
 
 } // namespace

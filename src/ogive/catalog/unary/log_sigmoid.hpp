@@ -37,6 +37,10 @@ struct log_sigmoid {
     return -M::expm1(y);
   }
   static pair slope_pair(double y) { return softplus::fallen(-y); }
+  static constexpr interval output_range{-80, 0};
+  OGIVE_INLINE static float_pair output_slope_lanes(floats y) {
+    return softplus::output_slope_lanes(-y, split(1.0));
+  }
 };
 
 } // namespace

@@ -84,12 +84,16 @@ void compute_packed(const computation &op, const share &at, const double *p, boo
   stores way = stores::plain;
   if (may_stream || bytes >= least_tried) {
     store_record &record = record_of(*op.found, bytes, may_stream);
-    store_trial trial(record, may_stream);
-    for (; bytes >= least_tried && i + piece <= at.n && !trial.is_over(); i += piece) {
-      compute_stored(trial.begin(), op, at.from(i, piece), p);
-      trial.end();
-    }
     way = known_way(record, may_stream);
+    if (store_trial trial(record, bytes, may_stream); trial.wants_more()) {
+      // The first piece pays for what comes before any: pages of a new result, a first miss.
+      compute_stored(way, op, at.from(0, piece), p);
+      for (i = piece; trial.wants_more(); i += piece) {
+        compute_stored(trial.begin(), op, at.from(i, piece), p);
+        trial.end();
+      }
+      way = known_way(record, may_stream);
+    }
   }
   compute_stored(way, op, at.from(i, at.n - i), p);
 }

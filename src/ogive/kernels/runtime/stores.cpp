@@ -6,7 +6,7 @@
 namespace ogive {
 namespace {
 
-constexpr std::uint32_t tries_of_each = 8;
+constexpr std::uint32_t tries_of_each = 8, untried_shares = 4;
 
 std::int64_t nanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -33,10 +33,16 @@ stores known_way(const store_record &record, bool may_stream) {
   return may_stream ? stores::streaming : stores::plain;
 }
 
-store_trial::store_trial(store_record &record, bool may_stream)
-    : record_(record), ways_(may_stream ? ways_to_store : ways_to_store - 1) {}
+// One piece more than there are ways, so that each way comes first in turn.
+store_trial::store_trial(store_record &record, std::ptrdiff_t bytes, bool may_stream)
+    : record_(record), ways_(may_stream ? ways_to_store : ways_to_store - 1), left_(0) {
+  if (bytes < least_tried || load(record.best) != 0) return;
+  const std::uint32_t shares = load(record.shares);
+  if (shares >= untried_shares) left_ = ways_ + 1;
+  store(record.shares, shares + 1);
+}
 
-bool store_trial::is_over() const { return load(record_.best) != 0; }
+bool store_trial::wants_more() const { return left_ > 0 && load(record_.best) == 0; }
 
 stores store_trial::begin() {
   way_ = static_cast<int>(load(record_.tries)) % ways_;
@@ -45,6 +51,7 @@ stores store_trial::begin() {
 }
 
 void store_trial::end() {
+  --left_;
   const std::int64_t took = nanoseconds() - began_;
   constexpr std::int64_t most = 100'000'000; // sums of tries stay within 32 bits
   const auto time = static_cast<std::uint32_t>(std::min(took, most));

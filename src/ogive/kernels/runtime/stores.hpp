@@ -18,7 +18,7 @@ constexpr int ways_to_store = 3;
 // share it, and one that overwrites another's measurement does no harm.
 struct store_record {
   std::uint32_t total[ways_to_store], longest[ways_to_store]; // nanoseconds
-  std::uint32_t tries;
+  std::uint32_t shares, tries;
   std::uint32_t best; // a way, plus one; 0: not yet known
 };
 // Of results that may be streamed, and of others, by powers of two of their size.
@@ -27,8 +27,9 @@ struct store_records {
   store_record of[2][store_sizes];
 };
 
-// A thread's share of a result is worked on in pieces of `tried_bytes` while the ways are tried.
-// Shares smaller than `least_tried` try none.
+// A thread's share of a result is worked on in pieces of `tried_bytes` while the ways are tried: a
+// few of each share, and none of the first shares, since what a function is called on over and over
+// lies in a cache that its first call has not filled. Shares smaller than `least_tried` try none.
 constexpr std::ptrdiff_t tried_bytes = 128 << 10, least_tried = 2 << 20;
 
 store_record &record_of(store_records &records, std::ptrdiff_t bytes, bool may_stream);
@@ -36,18 +37,18 @@ store_record &record_of(store_records &records, std::ptrdiff_t bytes, bool may_s
 // The best way if it is known; otherwise that of results nothing is known of.
 stores known_way(const store_record &record, bool may_stream);
 
-// Times one piece in the way whose turn it is.
+// What one share contributes: it times one piece at a time in the way whose turn it is.
 class store_trial {
 public:
-  store_trial(store_record &record, bool may_stream);
-  bool is_over() const;
+  store_trial(store_record &record, std::ptrdiff_t bytes, bool may_stream);
+  bool wants_more() const;
   stores begin(); // the way of the next piece
   void end();
 
 private:
   store_record &record_;
   const int ways_;
-  int way_ = 0;
+  int left_, way_ = 0;
   std::int64_t began_ = 0;
 };
 
