@@ -274,3 +274,25 @@ def test_rrelu_needs_a_seed_and_equal_shapes_in_training() -> None:
         ogive.rrelu(Z, training=True, seed=1.5)
     with pytest.raises(ValueError, match=r"\(3,\).*\(4, 3\)"):
         ogive.backward.rrelu(Z[0], Z, training=True, seed=1)
+
+
+@pytest.mark.parametrize("swapped", (False, True), ids=("native", "byte-swapped"))
+@pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
+def test_probabilities_are_checked_to_the_last_bit(dtype: Any, swapped: bool) -> None:
+    kind = np.dtype(dtype)
+    if swapped and kind.kind == "V":
+        pytest.skip("NumPy swaps no bytes of bfloat16")
+    one, tiny = kind.type(1), np.nextafter(kind.type(0), kind.type(1))
+    good = np.array([0, -0.0, tiny, one, np.nextafter(one, kind.type(0)), 0.5], kind)
+    z = np.linspace(-2, 2, good.size).astype(kind)
+    target = good.astype(kind.newbyteorder()) if swapped else good
+    loss = ogive.binary_cross_entropy(z, target)
+    assert np.isfinite(np.float64(loss))
+    spaced = np.repeat(target, 2)[::2]
+    assert ogive.binary_cross_entropy(z, spaced) == loss
+    for wrong in (np.nextafter(one, kind.type(2)), -tiny, -one, kind.type(np.nan), kind.type(np.inf)):
+        for place in (0, good.size - 1):
+            bad = target.copy()
+            bad[place] = wrong
+            with pytest.raises(ValueError, match=rf"target\[{place}\] = .*probabilities must be"):
+                ogive.binary_cross_entropy(z, bad)

@@ -232,8 +232,7 @@ def checked_weights(name: str, values: Any, least: float = -math.inf) -> Array:
 def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> Array:
     """Target probabilities in the logits' format: not NaN, from 0 to `most`."""
     check_real(target.dtype, "target")
-    # One look at both ends tells it of most arrays; a NaN comes through to both.
-    if target.dtype.kind == "V" or not (target.size and within(target, 0, min(most, LARGEST))):
+    if not (target.size and up_to(target, most)):
         with np.errstate(invalid="ignore"):  # bfloat16 compares a NaN with a warning
             bad = ~((target >= 0) & (target <= most))
         if most == math.inf:
@@ -255,7 +254,20 @@ def checked_probabilities(target: Array, dtype: np.dtype[Any], most: float) -> A
     return np.asarray(cast)
 
 
-LARGEST = float(np.finfo(np.float64).max)
+UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def up_to(values: Array, most: float) -> bool:
+    """Whether some finite numbers are from 0 to a bound, by one look; of a -0 it says no."""
+    if values.dtype.kind in "biu":
+        return within(values, 0, most)
+    # Bits grow with what they stand for, and those of a NaN or a negative number are above all;
+    # NumPy compares halves one by one.
+    bits = UNSIGNED.get(values.dtype.itemsize)
+    if bits is None or not values.dtype.isnative:
+        return False
+    largest, bound = values.view(bits).max(), np.array(most, values.dtype).view(bits)
+    return bool(largest < bound if most == math.inf else largest <= bound)
 
 
 def within(values: Array, low: float, high: float) -> bool:

@@ -239,6 +239,16 @@ int threads_from_environment() {
 
 std::atomic<int> threads{0}; // 0: not yet asked
 
+// Several pieces a thread even out threads that start late. Whole cache lines keep short elements
+// of different threads apart; where there are few, they are long rows.
+constexpr std::ptrdiff_t piece_of(std::ptrdiff_t n, std::ptrdiff_t grain, int count) {
+  constexpr std::ptrdiff_t line = 64;
+  const std::ptrdiff_t even = (n + 4 * count - 1) / (4 * count);
+  return std::max(grain, even < line ? even : (even + line - 1) / line * line);
+}
+static_assert(piece_of(32, 8, 2) == 8 && piece_of(5, 1, 2) == 1, "a few long rows are shared");
+static_assert(piece_of(1'000'000, 32768, 2) % 64 == 0, "threads write to lines of their own");
+
 } // namespace
 
 void set_threads(int n) { threads = std::clamp(n, 1, max_threads); }
@@ -253,8 +263,7 @@ bool parallel_for(std::ptrdiff_t n, std::ptrdiff_t grain, range_task task, void 
   const int count = static_cast<int>(
       std::min<std::ptrdiff_t>(get_threads(), n / std::max<std::ptrdiff_t>(grain, 1)));
   if (count < 2 || inside) return task(context, 0, n);
-  // Several pieces a thread even out threads that start late; whole cache lines keep them apart.
-  const std::ptrdiff_t piece = std::max(grain, (n / (4 * count) + 63) / 64 * 64);
+  const std::ptrdiff_t piece = piece_of(n, grain, count);
   job work(task, context, n, piece, count);
   pool *const helpers = current_pool();
   inside = true;
