@@ -290,7 +290,13 @@ def test_probabilities_are_checked_to_the_last_bit(dtype: Any, swapped: bool) ->
     assert np.isfinite(np.float64(loss))
     spaced = np.repeat(target, 2)[::2]
     assert ogive.binary_cross_entropy(z, spaced) == loss
-    for wrong in (np.nextafter(one, kind.type(2)), -tiny, -one, kind.type(np.nan), kind.type(np.inf)):
+    for wrong in (
+        np.nextafter(one, kind.type(2)),
+        -tiny,
+        -one,
+        kind.type(np.nan),
+        kind.type(np.inf),
+    ):
         for place in (0, good.size - 1):
             bad = target.copy()
             bad[place] = wrong
