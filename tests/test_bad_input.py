@@ -276,7 +276,7 @@ def test_rrelu_needs_a_seed_and_equal_shapes_in_training() -> None:
         ogive.backward.rrelu(Z[0], Z, training=True, seed=1)
 
 
-@pytest.mark.parametrize("swapped", (False, True), ids=("native", "byte-swapped"))
+@pytest.mark.parametrize("swapped", [False, True], ids=("native", "byte-swapped"))
 @pytest.mark.parametrize("dtype", DTYPES, ids=DTYPE_IDS)
 def test_probabilities_are_checked_to_the_last_bit(dtype: Any, swapped: bool) -> None:
     kind = np.dtype(dtype)
