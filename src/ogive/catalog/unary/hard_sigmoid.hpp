@@ -51,6 +51,10 @@ struct hard_sigmoid {
     return select((y > 0) & (y < all(1)), split(1.0 / 6), split(0.0));
   }
   static constexpr two_slopes slopes() { return {1.0 / 6, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x) {
+    return ~(magnitude(x) >= 3);
+  }
 };
 
 } // namespace

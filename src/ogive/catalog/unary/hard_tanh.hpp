@@ -24,6 +24,11 @@ struct hard_tanh {
     return at<M>(y, min_val, max_val).slope;
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x, double min_val, double max_val) {
+    const float low = M::stored(min_val), high = M::stored(max_val);
+    return min_val <= max_val ? ~((x <= low) | (x >= high)) : ~mask{};
+  }
 };
 
 } // namespace

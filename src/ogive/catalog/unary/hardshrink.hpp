@@ -23,6 +23,11 @@ struct hardshrink {
     return y == 0 ? real(0) : y == y ? real(1) : y;
   }
   static constexpr two_slopes slopes(double) { return {1, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x, double lambd) {
+    const float limit = not_above(lambd, 0.0f);
+    return ~((x <= limit) & (x >= -limit));
+  }
 
 private:
   static double not_above(double limit, double) { return limit; }

@@ -49,6 +49,10 @@ struct leaky_relu {
     return slope_lanes(y, negative_slope);
   }
   static constexpr two_slopes slopes(double negative_slope) { return {1, negative_slope}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x, float_pair) {
+    return ~(x <= 0);
+  }
 };
 
 } // namespace

@@ -19,6 +19,10 @@ struct relu {
     return at<M>(y).slope;
   }
   static constexpr two_slopes slopes() { return {1, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x) {
+    return ~(x <= 0);
+  }
 };
 
 } // namespace

@@ -11,6 +11,7 @@ namespace {
 struct rrelu : private leaky_relu {
   using leaky_relu::at, leaky_relu::through, leaky_relu::takes, leaky_relu::slopes;
   using leaky_relu::half_lanes, leaky_relu::half_backward_lanes;
+  using leaky_relu::has_first_slope;
   using leaky_relu::slope_range, leaky_relu::slope_lanes;
   using leaky_relu::value_range, leaky_relu::value_lanes;
 

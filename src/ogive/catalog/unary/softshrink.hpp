@@ -34,6 +34,10 @@ struct softshrink {
     return y == 0 ? 0 : y == y ? 1 : y;
   }
   static constexpr two_slopes slopes(double) { return {1, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x, float_pair lambd) {
+    return is_above(magnitude(x), lambd) | (x != x);
+  }
 
 private:
   // |x| - lambd where it is positive, and something that is not elsewhere.

@@ -12,26 +12,25 @@ struct threshold {
     const bool flat = x <= threshold;
     return {flat ? value : x, flat ? 0 : x == x ? 1 : x};
   }
-  // x lies above a double threshold if it lies above the float that is next to it, or equals that
-  // and the rest is negative.
   static constexpr bool keeps_ties = true, slope_keeps_ties = true;
   static constexpr interval value_range{-largest_float, largest_float}, slope_range = value_range;
   static bool takes(double threshold, double value) { return fits(threshold) && fits(value); }
   OGIVE_INLINE static float_pair value_lanes(floats x, float_pair threshold, float_pair value) {
-    return select(above(x, threshold), {x, floats{}}, value);
+    return select(is_above(x, threshold), {x, floats{}}, value);
   }
   OGIVE_INLINE static float_pair slope_lanes(floats x, float_pair threshold, float_pair) {
-    return select(above(x, threshold), split(1.0), split(0.0));
+    return select(is_above(x, threshold), split(1.0), split(0.0));
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
+  template <class M>
+  OGIVE_INLINE static mask has_first_slope(floats x, float_pair threshold, float_pair) {
+    return is_above(x, threshold) | (x != x);
+  }
 
 private:
   // Whether a pair of floats holds what counts of it.
   static bool fits(double p) {
     return p == 0 || (magnitude(p) >= 0x1p-100 && magnitude(p) < 0x1p127);
-  }
-  OGIVE_INLINE static mask above(floats x, float_pair threshold) {
-    return (x > threshold.high) | ((x == threshold.high) & (threshold.low < 0));
   }
 };
 

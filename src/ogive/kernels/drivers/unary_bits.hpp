@@ -3,6 +3,8 @@
 //
 //   // the slope takes two values, given the parameters; a set bit means the first
 //   static constexpr two_slopes slopes([double parameter…]);
+//   // the same of any floats in lanes; parameters are as value_lanes has them, or doubles
+//   template <class M> static mask has_first_slope(floats x[, float_pair parameter…]);
 //
 //   // the function falls to one minimum and rises from there; a set bit means that x is not left
 //   // of it, and the slope follows from that and the output
@@ -138,27 +140,35 @@ OGIVE_FLATTEN void mark_block(const In *x, std::ptrdiff_t n, R set, float *marks
   for (std::ptrdiff_t i = 0; i < whole; ++i)
     marks[i] = lean_of<K>::template otherwise<M, R>(static_cast<R>(x[i]), set, p...) ? 0 : 1;
 }
-// Whether float lanes tell the two slopes apart, whatever x is.
-template <class K, class... P>
-bool told_in_lanes(P... p) {
-  return K::slope_range.most > largest_float && backward_of<K>::takes(p...);
-}
 // The least float that is not below a number.
 constexpr float float_from(double x) {
   const auto near = static_cast<float>(x);
   const auto bits = __builtin_bit_cast(std::uint32_t, near);
   return near >= x ? near : __builtin_bit_cast(float, near < 0 ? bits - 1 : bits + 1);
 }
-// The bits of a vector, for a kernel that tells them in lanes.
-template <class K, class... P>
+// Whether a kernel tells them in lanes for these parameters.
+template <class K, class T, class... P>
+bool marks_in_lanes(P... p) {
+  if constexpr (!within_floats<T>)
+    return false;
+  else if constexpr (has_two_slopes<K> && requires { &K::takes; })
+    return K::takes(p...);
+  else
+    return true;
+}
+// The bits of a vector.
+template <class K, class M, class... P>
 OGIVE_INLINE std::uint32_t marked_in_lanes(floats x, P... p) {
   if constexpr (has_two_sides<K>) {
     constexpr float first = float_from(K::turn);
     return packed_from(x, all(first));
   } else {
-    const float_pair set = split(lean_of<K>::marks(p...).set),
-                     slope = K::slope_lanes(x, split(p)...);
-    return packed(((slope.high == set.high) & (slope.low == set.low)) | (x != x));
+    const two_slopes by = lean_of<K>::marks(p...);
+    const mask alike = by.set == by.otherwise ? ~mask{} : mask{};
+    if constexpr (requires { K::template has_first_slope<M>(x, p...); })
+      return packed(K::template has_first_slope<M>(x, p...) | alike);
+    else
+      return packed(K::template has_first_slope<M>(x, split(p)...) | alike);
   }
 }
 
@@ -167,18 +177,20 @@ void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
   alignas(64) decltype(widen(T{})) buffer[block_size];
   const R set = static_cast<R>(lean_of<K>::marks(p...).set);
+  const bool in_lanes = marks_in_lanes<K, T>(p...);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
     const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
     const auto *const block = widened_block<word_bits>(x + begin, count, buffer);
     std::uint8_t *const bits = mask + begin / 8;
-    if constexpr (has_two_sides<K> && within_floats<T>) {
-      pack_bits(block, bits, count,
-                [](floats v) OGIVE_INLINE_LAMBDA { return marked_in_lanes<K>(v); });
-    } else {
-      alignas(64) float marks[block_size];
-      mark_block<K, M>(block, count, set, marks, p...);
-      pack_ones(marks, bits, count);
-    }
+    if constexpr (within_floats<T>)
+      if (in_lanes) {
+        pack_bits(block, bits, count,
+                  [=](floats v) OGIVE_INLINE_LAMBDA { return marked_in_lanes<K, M>(v, p...); });
+        continue;
+      }
+    alignas(64) float marks[block_size];
+    mark_block<K, M>(block, count, set, marks, p...);
+    pack_ones(marks, bits, count);
   }
 }
 
@@ -204,33 +216,16 @@ template <class K, class M, class... P>
 OGIVE_FLATTEN void lanes_with_bits(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
                                    P... p) {
   const auto group = [=](const float *from, float *to) OGIVE_INLINE_LAMBDA {
-    constexpr int vectors = has_fma ? vectors_at_once<value_of<K>> : 1;
     std::uint64_t word = 0;
 #pragma GCC unroll 16
     for (int k = 0; k < group_size; k += lanes)
-      word |= std::uint64_t{marked_in_lanes<K>(load(from + k), p...)} << k;
-    for (int k = 0; k < group_size; k += vectors * lanes)
-      mended_group<value_of<K>, M, vectors>(from + k, from + k, to + k, p...);
-    return word;
-  };
-  in_groups(x, y, bits, n, group);
-}
-template <class K, class M, class... P>
-OGIVE_FLATTEN void exact_with_bits(const float *x, float *y, std::uint8_t *bits, std::ptrdiff_t n,
-                                   P... p) {
-  const floats set = all(static_cast<float>(lean_of<K>::marks(p...).set));
-  const auto group = [=](const float *from, float *to) OGIVE_INLINE_LAMBDA {
-    alignas(64) float values[group_size], slopes[group_size];
-    for (int k = 0; k < group_size; ++k) {
-      const jet<float> f = K::template at<M>(from[k], p...);
-      values[k] = f.value;
-      slopes[k] = f.slope;
-    }
-    std::uint64_t word = 0;
-#pragma GCC unroll 16
-    for (int k = 0; k < group_size; k += lanes) {
-      store(load(values + k), to + k);
-      word |= std::uint64_t{packed_equal(load(slopes + k), set)} << k;
+      word |= std::uint64_t{marked_in_lanes<K, M>(load(from + k), p...)} << k;
+    if constexpr (in_lanes<value_of<K>, float>) {
+      constexpr int vectors = has_fma ? vectors_at_once<value_of<K>> : 1;
+      for (int k = 0; k < group_size; k += vectors * lanes)
+        mended_group<value_of<K>, M, vectors>(from + k, from + k, to + k, p...);
+    } else {
+      compute_whole<value_of<K>, stored_once<M>>(from, from, to, group_size, p...);
     }
     return word;
   };
@@ -414,12 +409,8 @@ void in_streamed_blocks(const T *first, const T *second, Bits *bits, T *out, std
 // A few elements at a time, the bits first, since y may overwrite x.
 template <class K, class M, class T, class... P>
 void values_with_bits(const T *x, T *y, std::uint8_t *bits, std::ptrdiff_t n, P... p) {
-  if constexpr (is_float<T> && requires { K::exact; } && has_two_slopes<K>)
-    return exact_with_bits<K, M>(x, y, bits, n, p...);
-  if constexpr (is_float<T> && in_lanes<value_of<K>, T> &&
-                (has_two_sides<K> || in_lanes<backward_of<K>, T>))
-    if (has_two_sides<K> || (told_in_lanes<K>(p...) && value_of<K>::takes(p...)))
-      return lanes_with_bits<K, M>(x, y, bits, n, p...);
+  if constexpr (is_float<T> && (in_lanes<value_of<K>, T> || requires { K::exact; }))
+    if (marks_in_lanes<K, T>(p...)) return lanes_with_bits<K, M>(x, y, bits, n, p...);
   constexpr std::ptrdiff_t most = 8192 / sizeof(T);
   for (std::ptrdiff_t begin = 0; begin < n; begin += most) {
     const std::ptrdiff_t count = n - begin < most ? n - begin : most;

@@ -130,6 +130,11 @@ OGIVE_INLINE floats times(floats x, float_pair factor) {
 struct jet_lanes {
   float_pair value, slope;
 };
+// A float lies above a double if it lies above the float that is next to it, or equals that and the
+// rest is negative.
+OGIVE_INLINE mask is_above(floats x, float_pair bound) {
+  return (x > bound.high) | ((x == bound.high) & (bound.low < 0));
+}
 OGIVE_INLINE float_pair select(mask which, float_pair yes, float_pair no) {
   return {which ? yes.high : no.high, which ? yes.low : no.low};
 }
