@@ -87,6 +87,13 @@ def test_a_program_runs_as_without_the_monitor_and_its_fault_is_found(folder: Pa
     assert report.models[0].kind == "Net"
     assert report.models[0].steps == 40
     assert report.command.endswith("train.py --epochs 3")
+    diff = (folder / "found" / "cure.diff").read_text()
+    assert diff == report.diff(folder / "train.py").replace(str(folder / "train.py"), "train.py")
+    before, after = (
+        [line[1:].strip() for line in diff.splitlines()[3:] if line[0] == sign] for sign in "-+"
+    )
+    assert before == ["return torch.softmax(self.b(torch.relu(self.a(x))), 1)"]
+    assert after == ["return self.b(torch.relu(self.a(x)))"]
     lines = [json.loads(line) for line in (folder / "found" / "run.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines[:1]] == ["start"]
     assert lines[-1]["event"] == "end"
