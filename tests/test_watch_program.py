@@ -299,6 +299,7 @@ def test_a_callback_of_trainer_is_told_of_start_and_end() -> None:
     assert callback.report().models[0].steps == 12
 
 
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
 def test_a_lightning_module_is_watched_while_it_is_fitted(tmp_path: Path) -> None:
     lightning = pytest.importorskip("lightning.pytorch")
 

@@ -17,7 +17,6 @@ from .row_math import (
     elements,
     greatest,
     greatest_and_rest,
-    of_row,
     others,
     taking_part,
 )
@@ -78,8 +77,10 @@ def forward_kernel(
     """A row, which `low_` makes one of pairs of floats, and of which `keep_` is the mask."""
     row = tl.program_id(0).to(tl.int64)
     x_ += row * n
-    low_ = of_row(low_, row, n)
-    keep_ = of_row(keep_, (row // keep_inner) % keep_count, n)
+    if low_ is not None:
+        low_ += row * n
+    if keep_ is not None:
+        keep_ += ((row // keep_inner) % keep_count) * n
     kind: tl.constexpr = y_.dtype.element_ty
     at = tl.arange(0, BLOCK)
     inverse = wide.parameter(inverse_, FULL)
@@ -128,8 +129,10 @@ def backward_kernel(
     row = tl.program_id(0).to(tl.int64)
     x_ += row * n
     dx_ += row * n
-    low_ = of_row(low_, row, n)
-    keep_ = of_row(keep_, (row // keep_inner) % keep_count, n)
+    if low_ is not None:
+        low_ += row * n
+    if keep_ is not None:
+        keep_ += ((row // keep_inner) % keep_count) * n
     kind: tl.constexpr = dx_.dtype.element_ty
     ranged: tl.constexpr = kind != tl.float16
     at = tl.arange(0, BLOCK)

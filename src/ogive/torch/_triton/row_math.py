@@ -16,12 +16,6 @@ from .storage import widen
 
 
 @triton.jit
-def of_row(part_, row, n):
-    """Where a row of an operand lies, which may be left out."""
-    return part_ if part_ is None else part_ + row * n
-
-
-@triton.jit
 def taking_part(keep_, at, n):
     """Which elements of a row count: those before its end and, if it has a mask, those it keeps."""
     inside = at < n

@@ -17,7 +17,7 @@ import triton.language as tl
 
 from . import pairs, wide
 from .row_functions import blocks, inverse_of, mask_operands
-from .row_math import distances, elements, greatest, is_any, of_row, taking_part
+from .row_math import distances, elements, greatest, is_any, taking_part
 from .storage import widen
 
 POWERS = {"sparsemax": 1, "entmax15": 2}
@@ -137,7 +137,8 @@ def forward_kernel(
     row = tl.program_id(0).to(tl.int64)
     x_ += row * n
     y_ += row * n
-    keep_ = of_row(keep_, (row // keep_inner) % keep_count, n)
+    if keep_ is not None:
+        keep_ += ((row // keep_inner) % keep_count) * n
     kind: tl.constexpr = y_.dtype.element_ty
     inverse = wide.parameter(inverse_, FULL)
     most, place, tau, d, undefined = threshold(x_, keep_, n, inverse, BLOCK, BLOCKS, POWER, FULL)
@@ -190,7 +191,8 @@ def backward_kernel(
     dy_ += row * n
     x_ += row * n
     dx_ += row * n
-    keep_ = of_row(keep_, (row // keep_inner) % keep_count, n)
+    if keep_ is not None:
+        keep_ += ((row // keep_inner) % keep_count) * n
     at = tl.arange(0, BLOCK)
     kind: tl.constexpr = dx_.dtype.element_ty
     inverse = wide.parameter(inverse_, FULL)
