@@ -78,7 +78,7 @@ PYTHON = "derivative, breaks, **parameters)"
 OTHERS = {
     "card(name)": "test_catalog.test_a_name_is_found_however_it_is_written",
     "catalog(kind)": "test_catalog.test_the_catalog_lists_the_cards_of_each_kind",
-    "compare(activations, depth, inits, bias_std, width, residual)":
+    "compare(activations, depth, inits, bias_std, width, residual, attention)":
         "test_predict_command.test_every_option_of_the_command_enters_its_json",
     "build_model(target, sizes)":
         "test_predict_models.test_a_model_is_built_from_a_file_or_the_reason_is_one_line",

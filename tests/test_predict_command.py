@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ogive import cli
-from ogive.predict import compare, network
+from ogive.predict import attention_logits, compare, network
 from ogive.report import predict_page, predict_terminal
 from ogive.report.writer import REPORT_LIMIT
 from pages import Tables
@@ -97,6 +97,20 @@ def test_the_terminal_draws_each_network_within_its_width(width):
         assert "gradient" in fragment
 
 
+def test_attention_logits_are_shown_for_each_initialisation_once():
+    given = ("--activation", "gelu,tanh", "--depth", "4", "--init", "he,torch,gain")
+    said = invoke(*given, "--attention", "64,128", "--json", "p.json", "--html", "p.html")
+    found = json.loads(Path("p.json").read_text())["attention"]
+    assert [each["std"] for each in found[:2]] == pytest.approx([2, 1 / 3], rel=1e-12)
+    exact = attention_logits(64, 128, query_variance=2, key_variance=2)
+    assert found[0] == {"head_dim": 64, "tokens": 128, "std": 2.0, "maximum": exact.maximum}
+    lines = said.stdout.partition("Attention logits")[2].splitlines()
+    rows = [line.split() for line in lines if " 64 " in line]
+    assert [row[0] for row in rows] == ["he", "torch", "gelu,", "tanh,"]
+    assert rows[0][1:] == ["64", "128", "2", f"{exact.maximum:.3g}"]
+    assert "Attention logits" in Tables(Path("p.html").read_text()).text
+
+
 def test_the_page_is_one_offline_file_with_every_number():
     compared = compare([("gelu", {}), ("exp", {}), ("relu", {})], 30, inits=("he", "torch"))
     predict_page.write(compared, "page.html")
@@ -143,6 +157,10 @@ def test_the_map_places_networks_and_edges_where_they_are():
         (("--json", "."), "cannot write .: is a directory"),
         (("--input", "3,4"), "--input belongs to a model"),
         (("m.py:build", "--input", "3", "--residual"), "--residual is for networks of equal"),
+        (("--attention", "64"), "--attention takes two numbers"),
+        (("--attention", "64,x"), "--attention takes entries of a head and tokens, such as"),
+        (("--widths", "8,16"), "--widths belongs to a model"),
+        (("m.py:build", "--input", "3", "--widths", "8", "--html", "p.html"), "has no page"),
         (("m.py:build", "--input", "3"), "m.py: no such file"),
         (("m.py", "--input", "3"), "write FILE.py:FUNCTION"),
         (("m.py:build",), "--input takes the shape"),
@@ -196,3 +214,26 @@ def test_a_model_is_predicted_from_its_file():
         assert line in wrong.stderr
         assert wrong.stderr.count("\n") == 1
     assert "RuntimeError" in invoke("m.py:build", "--input", "4,13", code=2).stderr
+
+
+def test_a_coordinate_check_is_made_of_a_function_that_takes_a_width():
+    pytest.importorskip("torch")
+    Path("m.py").write_text("""
+import torch
+def build(width):
+    return torch.nn.Sequential(torch.nn.Linear(8, width), torch.nn.Linear(width, 1))
+""")
+    given = ("m.py:build", "--input", "16,8", "--widths", "64,256,1024", "--json", "m.json")
+    said = invoke(*given)
+    found = json.loads(Path("m.json").read_text())
+    assert found["widths"] == [64, 256, 1024]
+    assert [row["layer"] for row in found["rows"]] == ["0", "1"]
+    assert abs(found["rows"][0]["size_exponent"]) < 0.1
+    # Adam moves each of the width's entries by its rate: the last layer's output moves with it.
+    assert found["rows"][1]["update_exponent"] > 0.5
+    assert "1024" in said.stdout
+    assert "carry over" in said.stdout
+    wrong = invoke("m.py:build", "--input", "16,8", "--widths", "64", code=2)
+    assert "two different whole numbers" in wrong.stderr
+    wrong = invoke("m.py:build", "--input", "16,8", code=2)
+    assert "missing 1 required positional argument" in wrong.stderr

@@ -157,11 +157,13 @@ def test_averages_and_parts_of_a_swapped_model_are_unswapped() -> None:
     assert type(model[1][0]) is nn.GELU
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:captum")  # of the hooks that it sets
 @pytest.mark.parametrize("method", ["DeepLift", "GuidedBackprop"])
 def test_captum_attributes_a_swapped_model_as_it_was(method: str) -> None:
     captum = pytest.importorskip("captum.attr")
     model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 4), nn.Sigmoid()).eval()
-    before = getattr(captum, method)(model).attribute(INPUT[0, 0], target=1)
+    x = INPUT[0, 0]
+    before = getattr(captum, method)(model).attribute(x, target=1)
     ot.swap(model)
-    found = getattr(captum, method)(model).attribute(INPUT[0, 0], target=1)
+    found = getattr(captum, method)(model).attribute(x, target=1)
     torch.testing.assert_close(found, before)

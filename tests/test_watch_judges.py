@@ -403,7 +403,9 @@ def test_a_rate_is_lowered_by_as_much_as_the_first_step_was_too_large() -> None:
     rate = float(found.cure.code.partition("lr=")[2].partition(")")[0])
     assert 1e-3 <= rate <= 1
     view: Any = SimpleNamespace(watch=SimpleNamespace(rate=None, optimizer="", first_blocks={}))
-    assert cures.slower(view, 7).endswith('group["lr"] /= 7')  # where the rate is not known
+    assert cures.lower_rate(view, factor=7).code.endswith(
+        'group["lr"] /= 7'
+    )  # where the rate is not known
     assert cures.lower_rate(view).code.endswith('group["lr"] /= 10')
 
 

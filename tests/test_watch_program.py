@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,13 @@ def test_a_program_runs_as_without_the_monitor_and_its_fault_is_found(folder: Pa
     assert report.models[0].kind == "Net"
     assert report.models[0].steps == 40
     assert report.command.endswith("train.py --epochs 3")
+    diff = (folder / "found" / "cure.diff").read_text()
+    assert diff == report.diff(folder / "train.py").replace(str(folder / "train.py"), "train.py")
+    before, after = (
+        [line[1:].strip() for line in diff.splitlines()[3:] if line[0] == sign] for sign in "-+"
+    )
+    assert before == ["return torch.softmax(self.b(torch.relu(self.a(x))), 1)"]
+    assert after == ["return self.b(torch.relu(self.a(x)))"]
     lines = [json.loads(line) for line in (folder / "found" / "run.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines[:1]] == ["start"]
     assert lines[-1]["event"] == "end"
@@ -289,6 +297,81 @@ def test_a_callback_of_trainer_is_told_of_start_and_end() -> None:
         optimizer.step()
     callback.on_train_end(None, None, None)
     assert callback.report().models[0].steps == 12
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
+def test_a_lightning_module_is_watched_while_it_is_fitted(tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning.pytorch")
+
+    class Classifier(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3), nn.Softmax(1))
+
+        def training_step(self, batch: Any, number: int) -> Any:
+            if number == 30:
+                raise KeyboardInterrupt  # Lightning ends the fit, and calls on_exception
+            x, y = batch
+            return nn.functional.cross_entropy(self.net(x), y)
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    def fitted(*callbacks: Any, steps: int) -> Any:
+        torch.manual_seed(0)
+        module = Classifier()
+        x = torch.randn(1024, 4)
+        rows = torch.utils.data.TensorDataset(x, x[:, :3].argmax(1))
+        trainer = lightning.Trainer(
+            max_steps=steps, callbacks=[*callbacks], accelerator="cpu", devices=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            default_root_dir=tmp_path,
+        )  # fmt: skip
+        try:
+            trainer.fit(module, torch.utils.data.DataLoader(rows, 32))
+        except SystemExit:  # of a fit that was interrupted
+            assert steps > 30
+        return [*module.parameters()]
+
+    watching = ogive.watch.LightningCallback(every=1)
+    plain, seen = fitted(steps=20), fitted(watching, steps=20)
+    assert all(map(torch.equal, plain, seen))
+    report = watching.report()
+    assert (report.models[0].kind, report.models[0].steps) == ("Classifier", 20)
+    assert report.findings[0].fault == "wrong_head/softmax_twice"
+    interrupted = ogive.watch.LightningCallback()
+    fitted(interrupted, steps=60)
+    assert interrupted.report().models[0].steps == 30
+
+
+def test_the_callback_of_lightning_needs_nothing_else_of_it(monkeypatch: Any) -> None:
+    """Its hooks in the order in which Lightning calls them, where it is not installed."""
+    from ogive.watch import callbacks
+
+    stub = types.ModuleType("lightning.pytorch")
+    stub.Callback = type("Callback", (), {})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "lightning", types.ModuleType("lightning"))
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", stub)
+    callbacks.lightning_callback.cache_clear()
+    try:
+        watching = ogive.watch.LightningCallback(every=1)
+    finally:
+        callbacks.lightning_callback.cache_clear()
+    assert isinstance(watching, stub.Callback)
+    with pytest.raises(WatchError, match="has not begun"):
+        watching.report()
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    watching.on_fit_start(None, model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(12):
+        if step == 8:
+            watching.on_exception(None, model, KeyboardInterrupt())
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(torch.randn(8, 4)), torch.randint(3, (8,)))
+        loss.backward()
+        optimizer.step()
+    watching.on_fit_end(None, model)
+    assert watching.report().models[0].steps == 8
 
 
 def test_the_example_of_the_monitor_prints_what_it_says() -> None:

@@ -292,8 +292,18 @@ def predict(
         bool,
         typer.Option("--residual", help="Residual blocks too: every norm and scale of the branch."),
     ] = False,
+    attention: Annotated[
+        str,
+        typer.Option(help="Attention logits too, of heads of so many entries and tokens: 64,128."),
+    ] = "",
     input: Annotated[
         str, typer.Option(help="Shape of a model's input, batch first: 32,3,64,64.")
+    ] = "",
+    widths: Annotated[
+        str,
+        typer.Option(
+            help="FUNCTION takes a width: how sizes and updates change over these, in training."
+        ),
     ] = "",
     html: Annotated[Path | None, typer.Option(help="Write a page too.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the numbers as JSON too.")] = None,
@@ -308,13 +318,19 @@ def predict(
     with _user_errors():
         try:
             if model is not None:
-                if residual:
-                    raise PredictError("--residual is for networks of equal blocks, not a model")
-                _predict_model(model, input, html, json)
+                for name, given in (("--residual", residual), ("--attention", attention)):
+                    if given:
+                        raise PredictError(f"{name} is for networks of equal blocks, not a model")
+                _predict_model(model, input, widths, html, json)
             else:
-                if input:
-                    raise PredictError("--input belongs to a model: ogive predict FILE.py:FUNCTION")
-                _predict_networks(activation, depth, init, bias_std, width, residual, html, json)
+                for name, given in (("--input", input), ("--widths", widths)):
+                    if given:
+                        raise PredictError(
+                            f"{name} belongs to a model: ogive predict FILE.py:FUNCTION"
+                        )
+                _predict_networks(
+                    activation, depth, init, bias_std, width, residual, attention, html, json
+                )
         except PredictError as error:
             _fail(_sentence(error))
 
@@ -390,7 +406,7 @@ def watch(
         _fail(_sentence(error))
     with live:
         report = program.run()
-    _write_watched(report, folder, screen)
+    _write_watched(report, folder, screen, program.source)
     program.leave(1 if strict and report.errors else 0)
 
 
@@ -412,8 +428,12 @@ def _free_folder(parent: Path, name: str) -> Path:
     return folder
 
 
-def _write_watched(report: Report, folder: Path, screen: Console) -> None:
-    """Print the report beside what the program printed, and write it; never fail for it."""
+def _write_watched(
+    report: Report, folder: Path, screen: Console, source: Path | None = None
+) -> None:
+    """Print the report beside what the program printed, and write it, with the first cure as a
+    diff of the program where that can be made; never fail for it.
+    """
     from ogive.report import watch_terminal
     from ogive.report.writer import write_text
 
@@ -422,6 +442,9 @@ def _write_watched(report: Report, folder: Path, screen: Console) -> None:
         watch_terminal.show(report, screen)
         write_text(folder / "report.json", report.to_json())
         report.html(folder / "report.html")
+        if source is not None and (diff := report.diff(source)):
+            write_text(folder / "cure.diff", diff)
+            typer.echo(f"Diff of the first cure: {folder / 'cure.diff'}", err=True)
     except Exception as error:  # the program's own end is told whatever happens here
         typer.echo(f"ogive: {type(error).__name__}: {_sentence(error)}", err=True)
         return
@@ -446,6 +469,7 @@ def _predict_networks(
     bias_std: float,
     width: int | None,
     residual: bool,
+    attention: str,
     html: Path | None,
     json: Path | None,
 ) -> None:
@@ -455,40 +479,63 @@ def _predict_networks(
     asked = [_with_parameters(word) for word in re.findall(r"[^,(]+(?:\([^)]*\)?)?", activations)]
     if not asked or not _listed(inits):
         raise PredictError("--activation and --init take one name at least")
+    head = _sizes("--attention", "entries of a head and tokens, such as 64,128", attention)
+    if head and len(head) != 2:
+        raise PredictError("--attention takes two numbers: entries of a head and tokens")
     compared = compare(
-        asked, depth, inits=_listed(inits), bias_std=bias_std, width=width, residual=residual
-    )
+        asked, depth, inits=_listed(inits), bias_std=bias_std, width=width, residual=residual,
+        attention=(head[0], head[1]) if head else None,
+    )  # fmt: skip
     for path in (html, json):
         if path is not None:
             check_writable(path)
     predict_terminal.show(compared.networks, console)
     predict_terminal.show_residuals(compared, console)
+    predict_terminal.show_attention(compared, console)
     predict_terminal.show_advice(compared, console)
     _write_prediction(compared, html, json)
 
 
-def _predict_model(target: str, shape: str, html: Path | None, json: Path | None) -> None:
-    from ogive.predict import PredictError, build_model, model
+def _predict_model(
+    target: str, shape: str, widths: str, html: Path | None, json: Path | None
+) -> None:
+    from ogive.predict import PredictError, coordinates, model
+    from ogive.predict.building import builder
     from ogive.report import predict_terminal
 
-    sizes = _listed(shape)
-    if not sizes or not all(size.isdecimal() and int(size) for size in sizes):
-        raise PredictError(
-            "--input takes the shape of the model's input, such as 32,3,64,64"
-            + (f", not {shape!r}" if shape else "")
-        )
+    wanted = "the shape of the model's input, such as 32,3,64,64"
+    sizes = _sizes("--input", wanted, shape)
+    if not sizes:
+        raise PredictError(f"--input takes {wanted}")
+    over = _sizes("--widths", "widths, such as 64,256,1024", widths)
+    if over and html is not None:
+        raise PredictError("--widths has no page: leave --html out, and take --json")
     for path in (html, json):
         if path is not None:
             check_writable(path)
-    module, batch = build_model(target, [int(size) for size in sizes])
+    build = builder(target, sizes)
+    found: Any
     try:
-        found = model(module, batch)
+        found = coordinates(build, over) if over else model(*build())
     except PredictError:
         raise
     except Exception as error:  # it is the user's code that ran
         raise PredictError(f"{target}, input {shape}: {type(error).__name__}: {error}") from error
-    predict_terminal.show_model(found, console)
+    if over:
+        predict_terminal.show_coordinates(found, console)
+    else:
+        predict_terminal.show_model(found, console)
     _write_prediction(found, html, json)
+
+
+def _sizes(option: str, wanted: str, text: str) -> list[int]:
+    """Positive whole numbers, divided by commas; none where none is given."""
+    from ogive.predict import PredictError
+
+    sizes = _listed(text)
+    if not all(size.isdecimal() and int(size) for size in sizes) or (text and not sizes):
+        raise PredictError(f"{option} takes {wanted}, not {text!r}")
+    return [int(size) for size in sizes]
 
 
 def _write_prediction(found: Any, html: Path | None, json: Path | None) -> None:

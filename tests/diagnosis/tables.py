@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from . import packages
 from .labels import THRESHOLDS
 from .ladders import LADDERS, UNSEEN
 from .published import MEANS
@@ -102,7 +103,7 @@ def _tool(
 def page(rows: list[Row]) -> str:
     """The text of docs/diagnosis.md, whose beginning is written by hand."""
     head = PAGE.read_text(encoding="utf-8").partition(MARK)[0].rstrip("\n")
-    parts = (_figures, _tools, _faults, _ladders, _unseen, _planted, _sound)
+    parts = (_figures, _tools, _packages, _faults, _ladders, _unseen, _planted, _sound)
     return "\n\n".join([head, MARK, *(part(rows) for part in parts)]) + "\n"
 
 
@@ -165,6 +166,29 @@ def _tools(rows: list[Row]) -> str:
     return "## Beside published rules\n\n" + table(
         "| planted: any alarm | planted: the right name among the alarms | sound: any alarm", lines
     )
+
+
+def _packages(rows: list[Row]) -> str:
+    lines = packages.lines(
+        [(f"planted: {row.name}", row.fault) for row in planted(rows)],
+        [f"{row.kind}: {row.name}" for row in sound(rows)],
+    )
+    return PACKAGES + table(
+        "| planted: any alarm | planted: the right name among the alarms | sound: any alarm | "
+        "ended by an error of the package", lines
+    )  # fmt: skip
+
+
+PACKAGES = (
+    "## Beside published packages\n\n"
+    "The packages themselves on the same trainings, by `tests/diagnosis/packages.py`, as "
+    "their documentation says to use them, with their own settings (torch-audit looks at "
+    "every 25th step; its default is every 1000th). Warnings and worse are alarms; torch-"
+    "audit's on hardware and the optimiser's settings are left out; neural-observatory and "
+    "torchmortem report at the end. An alarm counts as the right name for every fault that it "
+    "could mean. trainscope looks for spikes of the loss, and claims no more. Rules above see "
+    "functions too and are made from sources: the two tables need not agree.\n\n"
+)
 
 
 def _faults(rows: list[Row]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,11 @@ def build_model(target: str, sizes: Sequence[int]) -> tuple[Any, Any]:
     sizes
         Shape of the input, batch first.
     """
+    return builder(target, sizes)()
+
+
+def builder(target: str, sizes: Sequence[int]) -> Callable[..., tuple[Any, Any]]:
+    """The function itself, made to return a batch too; what it takes, it is given."""
     file, _, name = target.rpartition(":")
     if not file or not name.isidentifier():
         raise PredictError(f"{target}: write FILE.py:FUNCTION, such as model.py:build")
@@ -43,14 +48,20 @@ def build_model(target: str, sizes: Sequence[int]) -> tuple[Any, Any]:
         import torch
     except ImportError:
         raise PredictError("predicting a model needs PyTorch: pip install torch") from None
-    try:
-        module = found[name]()
-    except Exception as error:
-        raise PredictError(f"{target}: {type(error).__name__}: {error}") from error
-    if not isinstance(module, torch.nn.Module):
-        raise PredictError(f"{target} returns no torch.nn.Module, but a {type(module).__name__}")
-    draw = torch.Generator().manual_seed(0)
-    first = next((m for m in module.modules() if any(True for _ in m.parameters(False))), None)
-    if isinstance(first, torch.nn.Embedding):
-        return module, torch.randint(first.num_embeddings, tuple(sizes), generator=draw)
-    return module, torch.randn(tuple(sizes), generator=draw)
+
+    def build(*given: int) -> tuple[Any, Any]:
+        try:
+            module = found[name](*given)
+        except Exception as error:
+            raise PredictError(f"{target}: {type(error).__name__}: {error}") from error
+        if not isinstance(module, torch.nn.Module):
+            raise PredictError(
+                f"{target} returns no torch.nn.Module, but a {type(module).__name__}"
+            )
+        draw = torch.Generator().manual_seed(0)
+        first = next((m for m in module.modules() if any(True for _ in m.parameters(False))), None)
+        if isinstance(first, torch.nn.Embedding):
+            return module, torch.randint(first.num_embeddings, tuple(sizes), generator=draw)
+        return module, torch.randn(tuple(sizes), generator=draw)
+
+    return build

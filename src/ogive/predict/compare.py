@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .attention import AttentionLogits, attention_logits
 from .edge import Advice, EdgeOfChaos, EdgePoint, advise, edge_curve, edge_of_chaos
 from .network import Network, network
 from .residual import Residual, residual_table
@@ -24,6 +25,8 @@ class Comparison:
     advice: tuple[Advice, ...]
     residuals: tuple[Residual, ...] = ()
     """Every norm and scale of the branch for each network; where asked for."""
+    attention: tuple[AttentionLogits, ...] = ()
+    """With each network's weights in the projections of queries and keys; where asked for."""
 
     def to_json(self) -> str:
         """All numbers; null for what is not finite."""
@@ -38,6 +41,8 @@ class Comparison:
         }
         if self.residuals:
             found["residuals"] = [each.to_dict() for each in self.residuals]
+        if self.attention:
+            found["attention"] = [asdict(each) for each in self.attention]
         return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
@@ -49,6 +54,7 @@ def compare(
     bias_std: float = 0.0,
     width: int | None = None,
     residual: bool = False,
+    attention: tuple[int, int] | None = None,
 ) -> Comparison:
     """Predict each activation with each initialisation.
 
@@ -62,6 +68,9 @@ def compare(
         Initialisations.
     residual
         Whether to predict residual blocks too, as :func:`ogive.predict.residual_table` does.
+    attention
+        Entries of a head and tokens, to predict attention logits too, of normalised inputs, as
+        :func:`ogive.predict.attention_logits` does.
 
     Examples
     --------
@@ -88,5 +97,15 @@ def compare(
             for block in residual_table(name, depth, init=init, bias_std=bias_std, **given)
         )
         if residual
+        else (),
+        attention=tuple(
+            attention_logits(
+                *attention,
+                query_variance=each.weight_variance,
+                key_variance=each.weight_variance,
+            )
+            for each in networks
+        )
+        if attention
         else (),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,17 @@ class Coordinates:
     widths: tuple[int, ...]
     steps: int
     rows: tuple[Row, ...]
+
+    def to_json(self) -> str:
+        """All numbers; null for what is not finite."""
+        found = asdict(self)
+        for row in found["rows"]:
+            for key, value in row.items():
+                if isinstance(value, float) and not math.isfinite(value):
+                    row[key] = None
+                elif isinstance(value, tuple):
+                    row[key] = [each if math.isfinite(each) else None for each in value]
+        return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:
         wide = max([len(row.layer) for row in self.rows] + [5])

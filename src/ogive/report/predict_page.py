@@ -64,6 +64,12 @@ def html(found: Comparison) -> str:
             (name, Table(heads, [predict_terminal.residual_row(block) for block in blocks]))
             for name, blocks in predict_terminal.by_network(found.residuals).items()
         ],
+        attention=Table(
+            tuple(head.replace("\n", " ") for head in predict_terminal.ATTENTION_HEAD),
+            predict_terminal.attention_rows(found),
+        )
+        if found.attention
+        else None,
     )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ogive.predict import Comparison, Line, ModelPrediction, Network, Residual
+from ogive.predict import Comparison, Coordinates, Line, ModelPrediction, Network, Residual
 from ogive.predict.model_result import label
 
 from . import braille, palette
@@ -182,6 +182,58 @@ def residual_row(block: Residual) -> tuple[str, ...]:
         block.regime,
     )
 
+
+ATTENTION_HEAD = ("init", "head", "tokens", "standard\ndeviation", "largest")
+
+
+def show_attention(found: Comparison, console: Console) -> None:
+    """Print the attention logits to expect from each initialisation."""
+    if not found.attention:
+        return
+    console.print()
+    console.print(Text("Attention logits, of normalised inputs"))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for at, head in enumerate(ATTENTION_HEAD):
+        table.add_column(head, justify="left" if at < 1 else "right", no_wrap=True)
+    for row in attention_rows(found):
+        table.add_row(*row)
+    console.print(table)
+
+
+def attention_rows(found: Comparison) -> list[tuple[str, ...]]:
+    """Each initialisation once, as in ATTENTION_HEAD; the gain is an activation's."""
+    rows = [
+        (title(each) if each.init == "gain" else each.init, str(logits.head_dim),
+         str(logits.tokens), number(logits.std, 3), number(logits.maximum, 3))
+        for each, logits in zip(found.networks, found.attention, strict=True)
+    ]  # fmt: skip
+    return [*dict.fromkeys(rows)]
+
+
+def show_coordinates(found: Coordinates, console: Console) -> None:
+    """Print sizes and updates of each layer over widths, with their exponents."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("layer", no_wrap=True)
+    changed = f"change after\n{found.steps} steps, "
+    for what in ("size at\n", changed):
+        for width in found.widths:
+            table.add_column(f"{what}{width}", justify="right", no_wrap=True)
+        table.add_column("\nexponent", justify="right", no_wrap=True)
+    for row in found.rows:
+        cells = []
+        for values, exponent in (
+            (row.sizes, row.size_exponent), (row.updates, row.update_exponent)
+        ):  # fmt: skip
+            cells += [Text(finite(value)) for value in values]
+            held = abs(exponent) <= HELD
+            cells.append(Text(signed(exponent), style="green" if held else "red"))
+        table.add_row(Text(row.layer), *cells)
+    console.print(table)
+    console.print(Text("Exponents of the width: where all are near 0, learning rates carry over."))
+
+
+HELD = 0.1
+"""An exponent this near 0 is shown as 0 wanted."""
 
 MODEL_HEAD = ("module", "K", "measured", "gradient", "measured", "")
 

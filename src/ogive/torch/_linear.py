@@ -460,11 +460,12 @@ def linear_function(of: Linear) -> type[Function]:
             if ctx.rows:
                 with torch.no_grad():
                     _, *found = of.run(x, W, bias, target, options, wanted, dy)
-            else:
-                # The gradients of the loss itself are the kept ones, if nobody can ask for them
-                # again.
-                itself = not (batched or asked_again()) and dy.item() == 1
-                found = [g if g is None or itself else (g * dy).to(g.dtype) for g in found]
+            elif batched or again or asked_again():
+                found = [None if g is None else (g * dy).to(g.dtype) for g in found]
+            elif dy.item() != 1:  # in their place, of which nobody asks again: W's is large
+                for g in found:
+                    if g is not None:
+                        g.mul_(dy)
             if again:
                 found = of.leading_on(inputs, options, wanted, dy, found)
             return *found, None, None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .callbacks import lightning_callback, trainer_callback
+from .diffs import Edit
 from .errors import WatchError
 from .faults import FAULTS, Fault
 from .lines import JsonLines, read_log
@@ -42,6 +43,7 @@ __all__ = [
     "Check",
     "Cost",
     "Cure",
+    "Edit",
     "Fault",
     "Finding",
     "Histogram",

@@ -9,6 +9,7 @@ import numpy as np
 
 from ogive import catalog
 
+from .diffs import Edit
 from .faults import FAULTS
 from .layer_stats import moments_at
 from .places import Place
@@ -69,66 +70,106 @@ def title(name: str) -> str:
 
 
 def attribute(place: Place | None, name: str = "") -> str:
-    """``model.fc1``: Python that reaches a layer."""
+    """``{model}.fc1``: Python that reaches a layer."""
     path = place.layer if place is not None else ""
     if not path:
-        return f"model{name}"
+        return f"{{model}}{name}"
     parts = path.split(".")
     if any(part.isdigit() for part in parts):
-        return f"model.get_submodule({path!r}){name}"
-    return f"model.{path}{name}"
+        return f"{{model}}.get_submodule({path!r}){name}"
+    return f"{{model}}.{path}{name}"
 
 
-def exchange(place: Place | None, new: str) -> str:
-    """The edit that replaces an activation."""
+# Cures that several faults share.
+
+CLASSES = {
+    "cross_entropy": "CrossEntropyLoss", "nll_loss": "NLLLoss",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss",
+}  # fmt: skip
+"""Losses of torch that a cure exchanges."""
+
+
+def exchanged(old: str, new: str) -> tuple[Edit, ...]:
+    """Another loss, or another function of rows."""
+    calls = {old: new}
+    if {old, new} <= set(CLASSES):
+        calls[CLASSES[old]] = CLASSES[new]
+    return (Edit(how="rename", calls=calls),)
+
+
+def dropped(name: str, path: str) -> tuple[Edit, ...]:
+    """An activation is taken away: a module's, where it has a path, or a call."""
+    if path:
+        return (Edit(how="replace", calls={catalog.find(name).title: "Identity()"}),)
+    return (Edit(how="unwrap", calls={name: ""}),)
+
+
+def exchange(place: Place | None, new: str) -> tuple[str, tuple[Edit, ...]]:
+    """Another activation: a line, and its edits."""
     if place is None or place.activation is None:
-        return f"use {title(new)}"
+        return f"use {title(new)}", ()
     old = place.name
     if place.style == "function":
-        return f"F.{old}(…) -> F.{new}(…)  # after {place.layer or 'the layer'}"
+        code = f"F.{old}(…) -> F.{new}(…)  # after {place.layer or 'the layer'}"
+        return code, exchanged(old, new)
     named = f"  # {place.path}" if place.path else ""
-    return f"{title(old)} -> {title(new)}{named}"
+    made = {catalog.find(old).title: title(new).removeprefix("nn.")}
+    return f"{title(old)} -> {title(new)}{named}", (Edit(how="replace", calls=made),)
 
 
-def slower(view: View, factor: float = 3) -> str:
-    """The line that lowers the learning rate."""
-    rate, kind = view.watch.rate, view.watch.optimizer or "optimizer"
-    if rate is None:
-        return f'for group in optimizer.param_groups: group["lr"] /= {factor:g}'
-    return f"torch.optim.{kind}(…, lr={float(f'{rate / factor:.2g}'):g})  # was lr={rate:g}"
-
-
-def initialise(view: View, place: Place | None) -> str:
-    """The line that sets weights by the activation's gain."""
-    hidden = [each for _, each in view.hidden() if not each.gate]
-    if place is None or place.activation is None:
-        place = hidden[0] if hidden else None
-    unseen = place is not None and not view.watch.beside(hidden)
-    named = f", activation={place.name!r}" if unseen and place is not None else ""
-    return f"ogive.torch.init_(model{named})  # before training"
+def at_start(view: View, words: str, line: str, note: str, *needs: str) -> Cure:
+    """A line before the optimizer is made, with what it imports."""
+    kind = view.watch.optimizer
+    lines = "\n".join([*needs, line])
+    return Cure(
+        words=words, code=line.replace("{model}", "model") + note,
+        edits=(Edit(how="before", calls={kind: lines}),) if kind else (),
+    )  # fmt: skip
 
 
 LARGE, USUAL = 0.1, 0.01
 """Parts of the weights that one step changes: too large, and as it often is."""
 
 
-def lower_rate(view: View) -> Cure:
+def lower_rate(view: View, or_else: str = "", factor: float | None = None) -> Cure:
     """A tenth of the learning rate; less, by powers of ten, where a tenth of the first step would
     still have been too large for the weights."""
-    steps = [block.update_ratio or 0.0 for block in view.watch.first_blocks.values()]
-    first = max(filter(math.isfinite, steps), default=0.0)
-    factor = 10 ** math.ceil(math.log10(first / USUAL)) if first > 10 * LARGE else 10
-    return Cure(words="Lower the learning rate.", code=slower(view, factor))
+    if factor is None:
+        steps = [block.update_ratio or 0.0 for block in view.watch.first_blocks.values()]
+        first = max(filter(math.isfinite, steps), default=0.0)
+        factor = 10 ** math.ceil(math.log10(first / USUAL)) if first > 10 * LARGE else 10
+    words = f"Lower the learning rate{f', or {or_else}' if or_else else ''}."
+    rate, kind = view.watch.rate, view.watch.optimizer
+    if rate is None:
+        code = f'for group in optimizer.param_groups: group["lr"] /= {factor:g}'
+        return Cure(words=words, code=code)
+    new = f"lr={float(f'{rate / factor:.2g}'):g}"
+    return Cure(
+        words=words, code=f"torch.optim.{kind or 'optimizer'}(…, {new})  # was lr={rate:g}",
+        edits=(Edit(how="give", calls={kind: new}),) if kind else (),
+    )  # fmt: skip
 
 
-def by_gain(view: View, place: Place | None) -> Cure:
-    """Weights by the activation's gain."""
-    return Cure(words="Initialise by the activation's gain.", code=initialise(view, place))
+def by_gain(view: View, place: Place | None, named: str = "") -> Cure:
+    """Weights by an activation's gain: that which is seen beside its layer, or `named`."""
+    hidden = [each for _, each in view.hidden() if not each.gate]
+    if place is None or place.activation is None:
+        place = hidden[0] if hidden else None
+    if not named and place is not None and not view.watch.beside(hidden):
+        named = place.name
+    given = f", activation={named!r}" if named else ""
+    return at_start(
+        view, "Initialise by the activation's gain.", f"ogive.torch.init_({{model}}{given})",
+        "  # before training", "import ogive.torch",
+    )  # fmt: skip
 
 
-def zero_biases(place: Place | None) -> Cure:
+def zero_biases(view: View, place: Place | None) -> Cure:
     """Biases hold units where they do nothing."""
-    return Cure(words="Start the biases at 0.", code=f"nn.init.zeros_({attribute(place, '.bias')})")
+    return at_start(
+        view, "Start the biases at 0.", f"nn.init.zeros_({attribute(place, '.bias')})", "",
+        "from torch import nn",
+    )  # fmt: skip
 
 
 def normalise(place: Place | None) -> Cure:
@@ -138,6 +179,9 @@ def normalise(place: Place | None) -> Cure:
     return Cure(
         words="Normalise before the activation.", code=f"nn.{norm}({units})  # after {layer}"
     )
+
+
+CLIP = "torch.nn.utils.clip_grad_norm_({model}.parameters(), 1.0)"
 
 
 def sums(chain: list[Any]) -> bool:
@@ -154,119 +198,102 @@ STANDARDISE = "x = (x - x_train.mean(0)) / (x_train.std(0) + 1e-8)"
 STANDARDISED = Cure(words="Standardise the data.", code=STANDARDISE)
 
 
-def raw_data(view: View) -> dict[str, float] | None:
-    """What is said of the model's input, where its scale or its centre is far off."""
-    for seen in view.watch.inputs.values():
-        if seen["rms"] > 5 or abs(seen["mean"]) > 2:
-            return seen
-    return None
+def of_data(seen: dict[str, float]) -> str:
+    """Where the data lie."""
+    return f"the data have mean {size(seen['mean'])} and rms {size(seen['rms'])}"
 
 
 # Units.
 
 
+class Share:
+    """What the faults of units have in common: how many of a layer, and since when."""
+
+    def __init__(self, at_start: dict[Any, float], s: Suspicion, what: str) -> None:
+        units, place = s.facts["units"], s.place
+        assert place is not None
+        count, share = len(units.active), s.share or 0.0
+        first = at_start.get(s.key, 0.0)
+        of = f"{share:.0%} of the {count}" if share < 1 else f"All {count}"
+        self.from_start = first >= 0.5 * share
+        since = "from the start" if self.from_start else f"at the start it was {first:.0%}"
+        self.said = f"{of} units of {where(place)} {what}; {since}"
+
+    def by_data(self, view: View, s: Suspicion) -> Told | None:
+        """The model's input is the cause, where its scale or its centre is far off and the layer
+        takes it."""
+        assert s.place is not None
+        if s.place.source is not None:
+            return None
+        for seen in view.watch.inputs.values():
+            if seen["rms"] > 5 or abs(seen["mean"]) > 2:
+                return f"{self.said}: {of_data(seen)}.", "data", STANDARDISED
+        return None
+
+
 def _dead(first: Memory, view: View, s: Suspicion) -> Told:
     units, place = s.facts["units"], s.place
-    assert place is not None
-    count = len(units.active)
-    share = f"{s.share:.0%} of the {count} units of {where(place)}" if (s.share or 0) < 1 else (
-        f"All {count} units of {where(place)}")  # fmt: skip
-    key = s.key
-    at_start = first.dead.get(key, 0.0)
-    said = (
-        f"{share} were never active in {s.evidence['samples']:.0f} samples, and no gradient "
-        "reaches them"
-    )
+    share = Share(first.dead, s, (
+        f"were never active in {s.evidence['samples']:.0f} samples, and no gradient reaches them"
+    ))  # fmt: skip
+    if (told := share.by_data(view, s)) is not None:
+        return told
     mean, spread = float(np.mean(units.mean)), float(np.mean(units.spread))
-    from_start = at_start >= 0.5 * (s.share or 0)
-    if (data := raw_data(view)) is not None and place.source is None:
-        since = (
-            "they were so from the start" if from_start else f"at the start it was {at_start:.0%}"
-        )
-        return (
-            f"{said}; {since}: the data have mean {size(data['mean'])} and rms "
-            f"{size(data['rms'])}.", "data", STANDARDISED,
-        )  # fmt: skip
-    if not from_start:
+    if not share.from_start:
         rate = f" (rate {view.watch.rate:g})" if view.watch.rate is not None else ""
         return (
-            f"{said}; at the start it was {at_start:.0%}: steps too large{rate} moved them to "
-            f"where the slope is 0 (mean of z now {size(mean)}).", "training",
-            lower_rate(view),
+            f"{share.said}: steps too large{rate} moved them to where the slope is 0 (mean of z "
+            f"now {size(mean)}).", "training", lower_rate(view),
         )  # fmt: skip
     if mean < -spread or spread < 1e-6:
         return (
-            f"{said}; they were so from the start: pre-activations have mean {size(mean)} and "
-            f"standard deviation {size(spread)}, so that the biases hold them below 0.",
-            "initialisation", zero_biases(place),
+            f"{share.said}: pre-activations have mean {size(mean)} and standard deviation "
+            f"{size(spread)}, so that the biases hold them below 0.",
+            "initialisation", zero_biases(view, place),
         )  # fmt: skip
-    return f"{said}; they were so from the start.", "initialisation", by_gain(view, place)
+    return f"{share.said}.", "initialisation", by_gain(view, place)
 
 
 def _saturated(first: Memory, view: View, s: Suspicion) -> Told:
-    units, place = s.facts["units"], s.place
+    place, k = s.place, _value(s, "mean square of z")
     assert place is not None
-    said = (
-        f"{s.share:.0%} of the {len(units.active)} units of {where(place)} are saturated: the "
-        "slope is below 5 % of its largest for 95 % of samples or more"
-    )
-    at_start = first.saturated.get(s.key, 0.0)
-    k = s.evidence.get("mean square of z")
-    data = raw_data(view)
-    from_start = at_start >= 0.5 * (s.share or 0)
-    since = "from the start" if from_start else f"at the start {at_start:.0%}"
-    if place.source is None and data is not None:
-        return (
-            f"{said}, {since}: the data have rms {size(data['rms'])} and mean "
-            f"{size(data['mean'])}.", "data", STANDARDISED,
-        )  # fmt: skip
-    if place.gate and from_start:
-        return (
-            f"{said}, from the start.", "initialisation",
-            Cure(
-                words="Start from torch's own weights and biases.",
-                code=f"{attribute(place)}.reset_parameters()  # and nothing over them",
-            ),
-        )  # fmt: skip
+    share = Share(first.saturated, s, (
+        "are saturated: the slope is below 5 % of its largest for 95 % of samples or more"
+    ))  # fmt: skip
+    if (told := share.by_data(view, s)) is not None:
+        return told
     if place.gate:
+        if share.from_start:
+            return f"{share.said}.", "initialisation", at_start(
+                view, "Start from torch's own weights and biases.",
+                f"{attribute(place)}.reset_parameters()", "  # and nothing over them",
+            )  # fmt: skip
+        return f"{share.said}.", "training", lower_rate(view, "clip gradients", 3)
+    if share.from_start:
         return (
-            f"{said}.", "training",
-            Cure(words="Lower the learning rate, or clip gradients.", code=slower(view)),
-        )  # fmt: skip
-    if from_start:
-        return (
-            f"{said}, from the start: pre-activations have mean square "
-            f"{size(k if isinstance(k, float) else None)}, where about 1 is wanted.",
-            "initialisation",
-            by_gain(view, place),
+            f"{share.said}: pre-activations have mean square {size(k)}, where about 1 is wanted.",
+            "initialisation", by_gain(view, place),
         )  # fmt: skip
     return (
-        f"{said}; at the start it was {at_start:.0%}: training drove pre-activations to mean "
-        f"square {size(k if isinstance(k, float) else None)}.", "training",
+        f"{share.said}: training drove pre-activations to mean square {size(k)}.", "training",
         lower_rate(view),
     )  # fmt: skip
 
 
 def _dormant(first: Memory, view: View, s: Suspicion) -> Told:
     units, place = s.facts["units"], s.place
-    assert place is not None
-    said = (
-        f"{s.share:.0%} of the {len(units.active)} units of {where(place)} put out at most 2.5 % "
-        "of the layer's mean: they add little"
-    )
-    at_start = first.dormant.get(s.key, 0.0)
-    if at_start < 0.5 * (s.share or 0):
-        return (
-            f"{said}; at the start it was {at_start:.0%}.", "training",
-            Cure(words="Lower the learning rate, or use fewer units.", code=slower(view)),
-        )  # fmt: skip
+    share = Share(first.dormant, s, (
+        "put out at most 2.5 % of the layer's mean, and add little"
+    ))  # fmt: skip
+    if not share.from_start:
+        return f"{share.said}.", "training", lower_rate(view, "use fewer units", 3)
     mean = float(np.mean(units.mean[units.dormant]))
     if mean < -1:
         return (
-            f"{said}, from the start: their pre-activations have mean {size(mean)}.",
-            "initialisation", zero_biases(place),
+            f"{share.said}: their pre-activations have mean {size(mean)}.", "initialisation",
+            zero_biases(view, place),
         )  # fmt: skip
-    return f"{said}, from the start.", "initialisation", by_gain(view, place)
+    return f"{share.said}.", "initialisation", by_gain(view, place)
 
 
 # Depth.
@@ -299,18 +326,21 @@ def _vanishing(first: Memory, view: View, s: Suspicion) -> Told:
     best = matched[2] / matched[1] if matched else 1.0
     if best ** ((layers - 1) / 2) < 1e-2:
         place = next(place for _, place in chain if place.name == name)
+        code, edits = exchange(place, "relu")
+        matching = by_gain(view, place, "relu")
         return (
             f"{sentence} ({chi or 'chi = '}{size(best)} at best): no initialisation "
             f"of a plain {name} network this deep holds gradients.", "activation",
             Cure(
                 words="Use an activation whose slope is near 1, with its gain.",
-                code=f"{exchange(place, 'relu')}; ogive.torch.init_(model, activation='relu')",
+                code=f"{code}; {matching.code.partition('  #')[0]}",
+                edits=(*edits, *matching.edits),
             ),
         )  # fmt: skip
     return (
         f"{sentence} ({chi or 'chi is below 1, '}where 1 is wanted): the weights are too small.",
         "initialisation",
-        Cure(words=f"Initialise by the gain of {name}.", code=initialise(view, chain[0][1])),
+        by_gain(view, chain[0][1]),
     )  # fmt: skip
 
 
@@ -342,7 +372,8 @@ def _exploding(first: Memory, view: View, s: Suspicion) -> Told:
         f"{sentence}.", "",
         Cure(
             words="Clip gradients, and initialise by the activation's gain.",
-            code="torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # before the step",
+            code=f"{CLIP.replace('{model}', 'model')}  # before the step",
+            edits=(Edit(how="before", calls={"step": f"import torch\n{CLIP}"}),),
         ),
     )  # fmt: skip
 
@@ -378,17 +409,18 @@ def _centre(first: Memory, view: View, s: Suspicion) -> Told:
     cosine = seen.get("cosine")
     if cosine is not None and cosine > 0.9:
         return (
-            f"{sentence}; the data's own is {size(cosine)} (mean {size(seen['mean'])}, rms "
-            f"{size(seen['rms'])}).", "data", STANDARDISED,
+            f"{sentence}; the data's own is {size(cosine)}: {of_data(seen)}.", "data",
+            STANDARDISED,
         )  # fmt: skip
     name = place.name if place is not None else ""
     own = moments_at(name, (), 1.0) if name else None
     off = abs(own[0]) / math.sqrt(own[1]) if own else 0.0
     if off > 0.8:
+        code, edits = exchange(place, "tanh")
         return (
             f"{sentence}; {name} is never centred (|mean|/rms {off:.3f} "
             "for normal inputs).", "activation",
-            Cure(words="Use a centred activation.", code=exchange(place, "tanh")),
+            Cure(words="Use a centred activation.", code=code, edits=edits),
         )  # fmt: skip
     return (
         f"{sentence}.", "",
@@ -418,67 +450,80 @@ def _twice(first: Memory, view: View, s: Suspicion) -> Told:
     if why == "sigmoid":
         return (
             f"{head.name} applies a sigmoid, and is given a sigmoid's output: it is applied twice.",
-            "head",
-            Cure(
-                words="Pass logits: drop the sigmoid before the loss.",
-                code=_drop(head, "sigmoid"),
-            ),
+            "head", _logits(head, "sigmoid"),
         )  # fmt: skip
     seen = "rows that are already distributions" if why == "by value" else "a softmax's output"
     return (
         f"{head.name} applies a softmax, and is given {seen}: it is applied twice.", "head",
-        Cure(words="Pass logits: drop the softmax before the loss.", code=_drop(head, "softmax")),
+        _logits(head, "softmax"),
     )  # fmt: skip
 
 
-def _drop(head: Any, name: str) -> str:
+def _module(head: Any, name: str) -> str:
+    """The path of the module that applies an activation before a loss; empty for a call."""
+    if name == "softmax":
+        return head.softened or ""
     place = head.activated
-    path = place.path if place is not None and place.style == "module" else ""
-    if path and name == "sigmoid":
-        return f"nn.Sigmoid() -> nn.Identity()  # {path}"
-    if head.softened and name == "softmax":
-        return f"nn.Softmax(…) -> nn.Identity()  # {head.softened}"
-    return f"{name}(z) -> z  # the last step before {head.name}"
+    return place.path if place is not None and place.style == "module" else ""
+
+
+def _logits(head: Any, name: str) -> Cure:
+    """What stands before the loss goes."""
+    path = _module(head, name)
+    options = "…" if name == "softmax" else ""
+    code = (
+        f"nn.{catalog.find(name).title}({options}) -> nn.Identity()  # {path}" if path else
+        f"{name}(z) -> z  # the last step before {head.name}"
+    )  # fmt: skip
+    return Cure(
+        words=f"Pass logits: drop the {name} before the loss.", code=code,
+        edits=dropped(name, path),
+    )  # fmt: skip
 
 
 def _probabilities(first: Memory, view: View, s: Suspicion) -> Told:
     head, why = s.facts["head"], s.facts["why"]
-    told = {
-        "softmax to sigmoid": (
-            f"{head.name} takes logits, and is given a softmax's probabilities.",
-            "Pass logits to cross_entropy.",
-            f"F.{head.name}(softmax(z), y) -> F.cross_entropy(z, y)",
-        ),
-        "sigmoid to softmax": (
-            f"{head.name} takes logits, and is given a sigmoid's probabilities.",
-            "Pass logits: drop the sigmoid before the loss.", _drop(head, "sigmoid"),
-        ),
-        "log-probabilities": (
-            f"{head.name} takes logits, and is given log-probabilities.",
-            "Pass logits, or use nll_loss.", f"F.{head.name}(log_p, y) -> F.nll_loss(log_p, y)",
-        ),
-        "softmax to nll": (
-            f"{head.name} takes log-probabilities, and is given probabilities.",
-            "Use log_softmax instead of softmax.", "softmax(z) -> log_softmax(z)",
-        ),
-        "logits to nll": (
-            f"{head.name} takes log-probabilities, and is given logits.",
-            "Use cross_entropy, which takes logits.",
-            f"F.{head.name}(z, y) -> F.cross_entropy(z, y)",
-        ),
+    takes, softened = f"{head.name} takes", _module(head, "softmax")
+    if why == "sigmoid to softmax":
+        return (
+            f"{takes} logits, and is given a sigmoid's probabilities.", "head",
+            _logits(head, "sigmoid"),
+        )  # fmt: skip
+    told: dict[str, tuple[str, Cure]] = {
+        "softmax to sigmoid": (f"{takes} logits, and is given a softmax's probabilities.", Cure(
+            words="Pass logits to cross_entropy.",
+            code=f"F.{head.name}(softmax(z), y) -> F.cross_entropy(z, y)",
+            edits=(*exchanged(head.name, "cross_entropy"), *dropped("softmax", softened)),
+        )),
+        "log-probabilities": (f"{takes} logits, and is given log-probabilities.", Cure(
+            words="Pass logits, or use nll_loss.",
+            code=f"F.{head.name}(log_p, y) -> F.nll_loss(log_p, y)",
+            edits=exchanged(head.name, "nll_loss"),
+        )),
+        "softmax to nll": (f"{takes} log-probabilities, and is given probabilities.", Cure(
+            words="Use log_softmax instead of softmax.", code="softmax(z) -> log_softmax(z)",
+            edits=(Edit(how="rename", calls=(
+                {"Softmax": "LogSoftmax"} if softened else {"softmax": "log_softmax"}
+            )),),
+        )),
+        "logits to nll": (f"{takes} log-probabilities, and is given logits.", Cure(
+            words="Use cross_entropy, which takes logits.",
+            code=f"F.{head.name}(z, y) -> F.cross_entropy(z, y)",
+            edits=exchanged(head.name, "cross_entropy"),
+        )),
     }  # fmt: skip
-    sentence, words, code = told[why]
-    return sentence, "head", Cure(words=words, code=code)
+    sentence, cure = told[why]
+    return sentence, "head", cure
 
 
 def _range(first: Memory, view: View, s: Suspicion) -> Told:
     head, why = s.facts["head"], s.facts["why"]
     name = head.activated.name if head.activated is not None else head.softmax or "the head"
+    path = _module(head, name)
     identity = (
-        f"{title(head.activated.name)} -> nn.Identity()  # {head.activated.path}"
-        if head.activated is not None and head.activated.style == "module"
+        f"{title(name)} -> nn.Identity()  # {path}" if path and name != "softmax"
         else f"{name}(z) -> z  # the last step before {head.name}"
-    )
+    )  # fmt: skip
     told = {
         "labels": (
             f"Labels lie outside the {head.classes} classes of {head.name}.",
@@ -507,7 +552,8 @@ def _range(first: Memory, view: View, s: Suspicion) -> Told:
         ),
     }  # fmt: skip
     sentence, words, code = told[why]
-    return sentence, "head", Cure(words=words, code=code)
+    edits = dropped(name, path) if code == identity and name != "the head" else ()
+    return sentence, "head", Cure(words=words, code=code, edits=edits)
 
 
 def _missing(first: Memory, view: View, s: Suspicion) -> Told:
@@ -520,6 +566,9 @@ def _missing(first: Memory, view: View, s: Suspicion) -> Told:
             code=f"nn.ReLU()  # between {one} and {other}",
         ),
     )  # fmt: skip
+
+
+SMOOTHED = "label_smoothing=0.1"
 
 
 def _confident(first: Memory, view: View, s: Suspicion) -> Told:
@@ -538,7 +587,10 @@ def _confident(first: Memory, view: View, s: Suspicion) -> Told:
         "initialisation" if from_start else "training",
         by_gain(view, s.place) if from_start else Cure(
             words="Smooth the labels, or lower the learning rate.",
-            code="nn.CrossEntropyLoss(label_smoothing=0.1)",
+            code=f"nn.CrossEntropyLoss({SMOOTHED})",
+            edits=(Edit(how="give", calls={
+                "cross_entropy": SMOOTHED, "CrossEntropyLoss": SMOOTHED
+            }),),
         ),
     )  # fmt: skip
 

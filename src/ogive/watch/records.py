@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import ogive
+
+from .diffs import Edit, diff
+from .errors import WatchError
 
 FORMAT = "ogive watch 1"
 """Changes whenever the meaning of a stored record changes."""
@@ -34,6 +38,8 @@ class Cure:
     """One sentence."""
     code: str
     """The same as one line of Python, or one line of a diff: what replaces what."""
+    edits: tuple[Edit, ...] = ()
+    """The same for `Report.diff`; empty where the line leaves something to the reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,6 +321,42 @@ class Report:
         """Write it, completely or not at all."""
         ogive._display().write_text(path, self.to_json())
 
+    def diff(self, path: str | Path, finding: Finding | None = None) -> str:
+        """The cure of a finding as a unified diff of the program that trains.
+
+        It is made from the source alone, and changes no file: read it, then apply it with
+        ``patch``. It is empty where the program does not call what is to be changed in one single
+        place, or where the cure leaves something to be decided.
+
+        Parameters
+        ----------
+        path
+            The program.
+        finding
+            The first one by default.
+
+        Raises
+        ------
+        WatchError
+            The program cannot be read.
+
+        Examples
+        --------
+        >>> print(monitor.report().diff("train.py"))  # doctest: +SKIP
+        --- train.py
+        +++ train.py
+        @@ -11,3 +11,3 @@
+        -optimizer = torch.optim.SGD(net.parameters(), lr=3)
+        +optimizer = torch.optim.SGD(net.parameters(), lr=0.3)
+        """
+        try:
+            with tokenize.open(path) as file:
+                source = file.read()
+        except (OSError, SyntaxError, UnicodeDecodeError) as error:
+            raise WatchError(f"{path} cannot be read: {error}") from None
+        chosen = finding if finding is not None else next(iter(self.findings), None)
+        return "" if chosen is None else diff(source, chosen.cure.edits, str(path))
+
     def html(self, path: str | Path) -> None:
         """Write the report as one page that works offline."""
         ogive._display().write_watch_page(self, path)
@@ -374,7 +416,8 @@ def plain(value: Any) -> Any:
 _NESTED: dict[tuple[type, str], type] = {
     (Report, "findings"): Finding, (Report, "layers"): Layer, (Report, "progress"): Progress,
     (Report, "models"): Watched, (Report, "unseen"): Unseen, (Report, "cost"): Cost,
-    (Finding, "cure"): Cure, (Check, "layers"): Layer, (Check, "progress"): Progress,
+    (Finding, "cure"): Cure, (Cure, "edits"): Edit,
+    (Check, "layers"): Layer, (Check, "progress"): Progress,
     (Layer, "stats"): LayerStats, (Layer, "maps"): UnitMap, (Layer, "histogram"): Histogram,
     (Layer, "first_histogram"): Histogram,
 }  # fmt: skip

@@ -126,6 +126,16 @@ class Program:
         said = traceback.format_exception_only(type(error), error)[-1].strip()
         return f"{self.target} ended early: {said}"
 
+    @property
+    def source(self) -> Path | None:
+        """The file that holds the program, where there is one."""
+        if not self.module:
+            return Path(self.target)
+        spec = importlib.util.find_spec(self.target)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{self.target}.__main__")
+        return Path(spec.origin) if spec is not None and spec.origin else None
+
     # Running.
 
     def _execute(self) -> None:

@@ -10,12 +10,13 @@ import triton.language as tl
 from . import heads, pairs, wide
 from .heads import (
     _factor,
-    _label,
     _logistic_parts,
     _logits,
     _sides,
     _targets,
     _weight,
+    start,
+    write_nothing,
 )
 from .numbers import bits, pair_bits
 from .row_math import at_place, distance, greatest_and_rest, others
@@ -96,14 +97,7 @@ def focal_kernel(
     kept, even = wide.parameter(kept_, FULL), wide.parameter(even_, FULL)
     gamma = wide.parameter(gamma_, FULL)
     zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
-    label = 0
-    counts = True
-    known = True
-    if MODE == "labels":
-        label, known, counts = _label(t_, row, n, ignored, IGNORES)
-    else:
-        t_ += row * n
-        t_low_ += row * n
+    t_, t_low_, label, known, counts = start(t_, t_low_, row, n, ignored, MODE, IGNORES)
     if counts:
         most, place, rest, _, _, _ = greatest_and_rest(z_, n, one, BLOCK, BLOCKS)
         log_sum = wide.log1p(rest)
@@ -155,12 +149,7 @@ def focal_kernel(
                 g = wide.undefined_where(undefined, wide.select(here == place, of_most, g))
                 tl.store(dz_ + here, wide.stored(g, kind), mask=here < n)
     else:
-        wide.store_sum(loss_, row, tl.num_programs(0), zero)
-        if GRADIENT:
-            for k in range(0, BLOCKS):
-                here = k * BLOCK + at
-                nothing = tl.zeros([BLOCK], tl.float32)
-                tl.store(dz_ + here, nothing.to(kind), mask=here < n)
+        write_nothing(loss_, dz_, row, n, BLOCK, BLOCKS, GRADIENT, FULL)
 
 
 def focal(

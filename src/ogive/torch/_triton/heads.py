@@ -80,6 +80,36 @@ def _label(t_, row, n, ignored, IGNORES: tl.constexpr):
 
 
 @triton.jit
+def start(t_, t_low_, row, n, ignored, MODE: tl.constexpr, IGNORES: tl.constexpr):
+    """Of a row: where its probabilities lie, its label, whether that is a class, and whether the
+    row counts.
+    """
+    label = 0
+    known = True
+    counts = True
+    if MODE == "labels":
+        label, known, counts = _label(t_, row, n, ignored, IGNORES)
+    else:
+        t_ += row * n
+        t_low_ += row * n
+    return t_, t_low_, label, known, counts
+
+
+@triton.jit
+def write_nothing(
+    loss_, dz_, row, n, BLOCK: tl.constexpr, BLOCKS: tl.constexpr, GRADIENT: tl.constexpr,
+    FULL: tl.constexpr,
+):  # fmt: skip
+    """The loss and the gradient of a row that does not count."""
+    wide.store_sum(loss_, row, tl.num_programs(0), wide.number(0.0, FULL))
+    if GRADIENT:
+        for k in range(0, BLOCKS):
+            here = k * BLOCK + tl.arange(0, BLOCK)
+            nothing = tl.zeros([BLOCK], tl.float32)
+            tl.store(dz_ + here, nothing.to(dz_.dtype.element_ty), mask=here < n)
+
+
+@triton.jit
 def _sums(z, q, at, inverse):
     """A block's greatest logit, its place, the distances d from it, and the sums of a row: of e^d
     but for its own 1, of -d q, and of q at its place and elsewhere.
@@ -144,17 +174,10 @@ def cross_entropy_kernel(
     z_loss, cap = wide.parameter(z_loss_, FULL), wide.parameter(cap_, FULL)
     inverse = wide.parameter(inverse_, FULL)
     zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
-    label = 0
+    t_, t_low_, label, known, counts = start(t_, t_low_, row, n, ignored, MODE, IGNORES)
     own = one
-    counts = True
-    if MODE == "labels":
-        label, known, counts = _label(t_, row, n, ignored, IGNORES)
-        if WEIGHTS != "none":
-            own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
-    else:
-        t_ += row * n
-        t_low_ += row * n
-
+    if MODE == "labels" and WEIGHTS != "none":
+        own = _weight(w_, w_low_, tl.where(known, label, 0), known, WEIGHTS, FULL)
     if counts:
         z = _logits(z_, at, at < n, cap, CAPPED, FULL)
         q = _targets(
@@ -230,12 +253,7 @@ def cross_entropy_kernel(
                 g = wide.undefined_where(undefined, g)
                 tl.store(dz_ + here, wide.stored(g, kind), mask=inside)
     else:
-        wide.store_sum(loss_, row, tl.num_programs(0), zero)
-        if GRADIENT:
-            for k in range(0, BLOCKS):
-                here = k * BLOCK + at
-                nothing = tl.zeros([BLOCK], tl.float32)
-                tl.store(dz_ + here, nothing.to(kind), mask=here < n)
+        write_nothing(loss_, dz_, row, n, BLOCK, BLOCKS, GRADIENT, FULL)
 
 
 @triton.jit

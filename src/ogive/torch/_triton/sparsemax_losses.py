@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 
 from . import heads, wide
-from .heads import _factor, _label, _targets
+from .heads import _factor, _targets, start, write_nothing
 from .row_math import at_place, others
 from .threshold_rows import above, below_most, threshold
 
@@ -46,14 +46,7 @@ def sparsemax_kernel(
     kind: tl.constexpr = dz_.dtype.element_ty
     at = tl.arange(0, BLOCK)
     zero, one = wide.number(0.0, FULL), wide.number(1.0, FULL)
-    label = 0
-    counts = True
-    known = True
-    if MODE == "labels":
-        label, known, counts = _label(t_, row, n, ignored, IGNORES)
-    else:
-        t_ += row * n
-        t_low_ += row * n
+    t_, t_low_, label, known, counts = start(t_, t_low_, row, n, ignored, MODE, IGNORES)
     if counts:
         most, place, tau, d, undefined = threshold(z_, None, n, one, BLOCK, BLOCKS, 1, FULL)
         rest_q, rest_p = wide.nothing(FULL), wide.nothing(FULL)
@@ -111,12 +104,7 @@ def sparsemax_kernel(
         loss = wide.add(wide.select(none, zero, inside), outside)
         wide.store_sum(loss_, row, tl.num_programs(0), wide.undefined_where(undefined, loss))
     else:
-        wide.store_sum(loss_, row, tl.num_programs(0), zero)
-        if GRADIENT:
-            for k in range(0, BLOCKS):
-                here = k * BLOCK + at
-                nothing = tl.zeros([BLOCK], tl.float32)
-                tl.store(dz_ + here, nothing.to(kind), mask=here < n)
+        write_nothing(loss_, dz_, row, n, BLOCK, BLOCKS, GRADIENT, FULL)
 
 
 def sparsemax_loss(
