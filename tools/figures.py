@@ -218,7 +218,8 @@ def write(page: Path, *parts: str) -> None:
 
 
 def main() -> None:
-    write(ROOT / "README.md", accuracy(), measured("results.json", speed))
+    write(ROOT / "docs" / "accuracy.md", accuracy())
+    write(ROOT / "docs" / "speed.md", measured("results.json", speed))
     write(ROOT / "benchmarks" / "README.md", measured("results.json", shortfalls))
     write(
         ROOT / "docs" / "torch.md",
