@@ -159,7 +159,7 @@ def test_a_function_s_page_has_all_that_its_card_says(docs: Path) -> None:
             assert site_pages.escaped(said) in text
         assert all(f"`{peer.name}`" in text for peer in card.peers)
         assert "<math" in text
-        assert ("<svg" in text) != (card.draws and card.kind == "rows" or card.layer), card.name
+        assert ("<svg" in text) != ((card.draws and card.kind == "rows") or card.layer), card.name
 
 
 @pytest.mark.parametrize(

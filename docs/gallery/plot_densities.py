@@ -2,8 +2,8 @@
 What an activation does to a normal input
 =========================================
 
-The same million standard normal numbers go through six functions. What piles up at one place cannot be
-told apart by the next layer.
+The same million standard normal numbers go through six functions. What piles up at one place
+cannot be told apart by the next layer.
 """
 
 import matplotlib.pyplot as plt

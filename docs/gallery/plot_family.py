@@ -2,7 +2,8 @@
 The family
 ==========
 
-Every elementwise function of the catalog with its derivative, on the range that healthy pre-activations have.
+Every elementwise function of the catalog with its derivative, on the range of pre-activations in a
+healthy network.
 """
 
 import matplotlib.pyplot as plt

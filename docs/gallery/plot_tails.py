@@ -2,8 +2,8 @@
 Where the left tail is lost
 ===========================
 
-GELU and SiLU of negative numbers are small, and not 0. The relative error of float32 results, against
-the same function in float64 with a right tail.
+GELU of a negative number is small, and not 0. The relative error of float32 results, against the
+definition by erfc in float64.
 """
 
 import math
@@ -32,4 +32,5 @@ ax.legend()
 plt.show()
 
 # %%
-# At -13 the exact value is -8e-38, a normal number of float32. What is 100 % off has a relative error of 1.
+# At -13 the exact value is -8e-38, a normal number of float32. A result of 0 has a relative error
+# of 1.
