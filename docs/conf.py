@@ -20,18 +20,13 @@ language = "en"
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_nb",
     "sphinx_design",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["gallery", "**/GALLERY_HEADER.rst", "**.ipynb"]
-suppress_warnings = [
-    "config.cache",  # sphinx-gallery's settings hold a class
-    "myst.header",  # pages made by tools begin their sections where they like
-]
+exclude_patterns = ["gallery", "pictures/*.ipynb", "jupyter_execute"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -89,6 +84,13 @@ def explorer(folder):
     explorer.write(folder / "explorer.html")
 
 
+def name_language(app, pagename, templatename, context, doctree):
+    """The Chinese pages say so to browsers and screen readers."""
+    if pagename.startswith("zh/"):
+        context["language"] = "zh-CN"
+
+
 def setup(app):
     mathml_renderer.setup(app)
     app.connect("builder-inited", write_pages)
+    app.connect("html-page-context", name_language)

@@ -73,12 +73,16 @@ def all_pages() -> Iterable[tuple[str, str]]:
 
 
 def public_names(module: str) -> list[str]:
-    """What a public module offers, without modules and constants."""
+    """What a public module offers, without modules."""
     live = importlib.import_module(module)
     offered = getattr(live, "__all__", None) or dir(live)
     if module == "ogive":
         offered = [*offered, *ogive.catalog.names()]
-    return [name for name in dict.fromkeys(offered) if is_documented(value(f"{module}.{name}"))]
+    return [
+        name
+        for name in dict.fromkeys(offered)
+        if not isinstance(value(f"{module}.{name}"), ModuleType)
+    ]
 
 
 def value(full: str) -> Any:
@@ -88,17 +92,6 @@ def value(full: str) -> Any:
         return getattr(importlib.import_module(module), name)
     except ogive.watch.WatchError as error:
         return error
-
-
-def is_documented(found: Any) -> bool:
-    return isinstance(found, Exception) or (
-        callable(found) and not isinstance(found, ModuleType) and not is_alias(found)
-    )
-
-
-def is_alias(found: Any) -> bool:
-    """A name for a type, such as `Literal["unary", …]`, which has no signature."""
-    return typing.get_origin(found) is not None
 
 
 def homes() -> dict[str, str]:
@@ -133,6 +126,8 @@ def directive(full: str) -> str:
     live = value(full)
     if isinstance(live, Exception):
         return f".. py:class:: {full}\n\n   {live}\n"
+    if not callable(live) or typing.get_origin(live):  # a constant, or a name for a type
+        return f".. autodata:: {full}\n   :no-value:\n"
     if not inspect.isclass(live):
         return f".. autofunction:: {full}\n"
     members = "" if full.startswith("ogive.torch.nn.") else "   :members:\n"
