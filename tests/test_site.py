@@ -24,7 +24,6 @@ RUN = sorted(
     for pattern in ("index.md", "installation.md", "tutorial.md", "howto/*.md", "zh/*.md")
     for page in DOCS.glob(pattern)
 )
-FENCE = re.compile(r"^(`{3,}|:{3,})[^\n]*\n.*?^\1\s*?$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
