@@ -120,7 +120,8 @@ def test_losses() -> None:
     mean = loss(z, torch.tensor([-100, -100]))
     mean.backward()
     assert mean.isnan()
-    assert z.grad.isnan().all()
+    assert (z.grad == 0).all()
+    assert TABLE["mean when every row is ignored"].torch == "NaN, with gradient 0"
     ours, dz = ogive.value_and_grad.cross_entropy(np.zeros((2, 3)), [7, 7], ignore_index=7)
     assert ours == 0
     assert (dz == 0).all()
@@ -141,7 +142,8 @@ def test_masked_rows_and_default_axes() -> None:
     special = pytest.importorskip("scipy.special")
     torch = pytest.importorskip("torch")
     empty = np.full((1, 3), -np.inf)
-    assert np.isnan(special.softmax(empty)).all()
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(special.softmax(empty)).all()
     assert torch.nn.functional.softmax(torch.from_numpy(empty), 1).isnan().all()
     assert (ogive.softmax(np.zeros((1, 3)), where=np.zeros((1, 3), bool)) == 0).all()
     assert special.softmax(np.zeros((2, 2))).sum() == pytest.approx(1)

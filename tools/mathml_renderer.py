@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
-from docutils.utils.math import latex2mathml
+from docutils.utils.math import MathError, latex2mathml
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def converted(self: Any, node: nodes.Element, block: bool) -> str:
         source = f"\\begin{{aligned}}{source}\\end{{aligned}}"
     try:
         return str(latex2mathml.tex2mathml(source, as_block=block))
-    except SyntaxError as error:
+    except MathError as error:
         logger.warning("formula %r: %s", source, error, location=node)
         return f"<code>{self.encode(source)}</code>"
 

@@ -146,7 +146,7 @@ SHARED = (
     ),
     Convention(
         topic="mean when every row is ignored", ogive="0, with gradient 0",
-        torch="NaN, with gradient NaN",
+        torch="NaN, with gradient 0",
     ),
     Convention(
         topic="label outside the classes", ogive="an error that names the row and the label",
