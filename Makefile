@@ -57,10 +57,10 @@ mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 4
 	$(BIN)/python tools/mutate.py $(ARGS)
 
 docs: $(VENV)/.docs  ## the site, into build/docs/html; warnings are errors
-	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs/html
+	$(BIN)/python -m sphinx -W --keep-going -b html -d build/docs/doctrees docs build/docs/html
 
 docs-links: $(VENV)/.docs  ## the site's links to other sites
-	$(BIN)/python -m sphinx -W --keep-going -b linkcheck docs build/docs/links
+	$(BIN)/python -m sphinx -W --keep-going -b linkcheck -d build/docs/doctrees docs build/docs/links
 
 lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ header alone, the generated stubs
 	$(BIN)/ruff check .

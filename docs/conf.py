@@ -1,5 +1,6 @@
 """Sphinx's settings: `make docs` builds the site, and every warning is an error."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def explorer(folder):
     explorer.write(folder / "explorer.html")
 
 
+def keep_signs(app, what, name, obj, options, lines):
+    """In docstrings |x| is an absolute value and f(*x) a call, not markup."""
+    for at, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            words = line.split("``")
+            words[::2] = (re.sub(r"\||(?<=\()\*", r"\\\g<0>", part) for part in words[::2])
+            lines[at] = "``".join(words)
+
+
 def name_language(app, pagename, templatename, context, doctree):
     """The Chinese pages say so to browsers and screen readers."""
     if pagename.startswith("zh/"):
@@ -94,3 +104,4 @@ def setup(app):
     mathml_renderer.setup(app)
     app.connect("builder-inited", write_pages)
     app.connect("html-page-context", name_language)
+    app.connect("autodoc-process-docstring", keep_signs)
