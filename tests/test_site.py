@@ -47,7 +47,7 @@ def pages(docs: Path) -> dict[str, str]:
 def listed(docs: Path, page: str, text: str) -> Iterator[str]:
     """The pages in the tables of contents of a page."""
     for options, entries in re.findall(
-        r"^```\{toctree\}\n((?::.*\n)*)(.*?)^```", text, re.MULTILINE | re.DOTALL
+        r"^```\{toctree\}\n((?::[^\n]*\n)*)(.*?)^```", text, re.MULTILINE | re.DOTALL
     ):
         for entry in entries.split("\n"):
             name = re.sub(r".*<(.*)>", r"\1", entry.strip())
