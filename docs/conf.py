@@ -35,6 +35,7 @@ nb_execution_mode = "auto"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
+toc_object_entries_show_parents = "all"
 autodoc_typehints = "none"  # numpydoc's sections name the types
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -58,6 +59,7 @@ html_title = "Ogive"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
+html_sidebars = {"index": [], "tutorial": []}  # no pages below them
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

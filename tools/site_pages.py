@@ -42,6 +42,7 @@ KINDS = {
     "heads": "Losses",
 }
 SIZES = {"65536": "2^16", "1048576": "2^20", "16777216": "2^24"}
+DTYPES = ("float32", "float64", "float16", "bfloat16")
 MARK = "<!-- Written by tools/site_pages.py. -->\n"
 
 
@@ -145,8 +146,8 @@ def function_page(card: Card) -> str:
     """Everything that is known of one function."""
     also = f" Also called {', '.join(card.aliases)}." if card.aliases else ""
     parts = [
-        f"# {card.title}: `{card.name}`",
-        escaped(card.summary) + also,
+        f"# {escaped(card.name)}",
+        f"**{card.title}.** {escaped(card.summary)}{also}",
         curve_pictures.picture(card),
         "## Formula",
         raw("".join(f'<div class="math">{each}</div>' for each in mathml.formulas(card.name))),
@@ -184,7 +185,7 @@ def accuracy_table(card: Card) -> str:
     found = accuracy.measured(card.name)
     if not found:
         return ""
-    dtypes = list(dict.fromkeys(each.dtype for each in found))
+    dtypes = [dtype for dtype in DTYPES if any(each.dtype == dtype for each in found)]
     cells = {(each.which, each.dtype): f"{each.max_ulp:.4g}" for each in found}
     rows = [
         (which.replace("_", " "), *(cells.get((which, dtype), "") for dtype in dtypes))
