@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test fuzz sanitize bench bench-torch bench-swap bench-scaling exhaustive calibrate diagnose mutate lint format clean
+.PHONY: help study test fuzz sanitize bench bench-torch bench-swap bench-scaling exhaustive calibrate diagnose mutate docs docs-links lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ diagnose: $(VENV)/.test  ## faulty and sound trainings under ogive watch; resume
 
 mutate: $(VENV)/.mutate  ## which slips would the tests notice? ARGS="--sample 40 --only torch", ARGS="--changed"
 	$(BIN)/python tools/mutate.py $(ARGS)
+
+docs: $(VENV)/.docs  ## the site, into build/docs/html; warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -b html -d build/docs/doctrees docs build/docs/html
+
+docs-links: $(VENV)/.docs  ## the site's links to other sites
+	$(BIN)/python -m sphinx -W --keep-going -b linkcheck -d build/docs/doctrees docs build/docs/links
 
 lint: $(VENV)/.test  ## ruff, mypy, layers of imports, clang-format, every C++ header alone, the generated stubs
 	$(BIN)/ruff check .
@@ -110,6 +116,11 @@ $(VENV)/.test: $(VENV)/.native
 
 $(VENV)/.mutate: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet "cosmic-ray>=8.4" "pytest-cov>=6"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.own
+	$(BIN)/python -m pip install --quiet --no-build-isolation \
+		-Cbuild-dir=build/editable --editable ".[docs]"
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.native

@@ -426,7 +426,7 @@ def test_a_page_gets_the_figures_of_pytorch(tmp_path, figures):
     page = tmp_path / "torch.md"
     page.write_text("# Page\n<!-- figures: here -->\nlast year's\n<!-- end of figures -->\nrest\n")
     report = importlib.import_module("torch_report")
-    figures.write(page, figures.measured("training.json", report.training))
+    page.write_text(figures.filled(page, figures.measured("training.json", report.training)))
     text = page.read_text()
     line = (
         "| gpt | Ogive, `lean=True` | 2.000000 → 1.100000 | 1.0e-01 | 1.75 (1.62–1.88) "

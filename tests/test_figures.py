@@ -151,10 +151,14 @@ def test_a_goal_that_is_just_met_is_met() -> None:
 def test_a_page_keeps_all_but_its_block_and_one_without_a_block_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "p.md"
     page.write_text("before\n<!-- figures: x -->\nold\n<!-- end of figures -->\nafter\n")
-    figures.write(page, "new", "", "newer")
-    assert page.read_text() == (
+    assert figures.filled(page, "new", "", "newer") == (
         "before\n<!-- figures: x -->\nnew\n\nnewer\n<!-- end of figures -->\nafter\n"
     )
     page.write_text("nothing\n")
     with pytest.raises(SystemExit, match="no block of figures"):
-        figures.write(page, "new")
+        figures.filled(page, "new")
+
+
+def test_the_pages_show_what_was_measured_last() -> None:
+    for page, text in figures.pages():
+        assert page.read_text() == text, f"run python tools/figures.py: {page.name} is stale"

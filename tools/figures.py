@@ -208,25 +208,36 @@ def measured(name: str, as_markdown: Callable[[dict[str, Any]], str]) -> str:
     return as_markdown(json.loads(path.read_text())) if path.exists() else ""
 
 
-def write(page: Path, *parts: str) -> None:
-    """Fill a page's block of figures."""
+def filled(page: Path, *parts: str) -> str:
+    """A page's text with new figures in its block."""
     body = "\n\n".join(part for part in parts if part)
     new, count = BLOCK.subn(lambda found: f"{found[1]}{body}\n{found[2]}", page.read_text())
     if count != 1:
         raise SystemExit(f"{page.name} has no block of figures")
-    page.write_text(new)
+    return new
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every page with figures, and its text with the present ones."""
+    docs = ROOT / "docs"
+    found = {
+        docs / "accuracy.md": [accuracy()],
+        docs / "speed.md": [measured("results.json", speed)],
+        ROOT / "benchmarks" / "README.md": [measured("results.json", shortfalls)],
+        docs / "torch.md": [
+            measured("results.json", speed_on_tensors),
+            measured("training.json", torch_report.training),
+            measured("heads.json", torch_report.heads),
+            measured("swap.json", torch_report.swapped),
+        ],
+    }
+    for page, parts in found.items():
+        yield page, filled(page, *parts)
 
 
 def main() -> None:
-    write(ROOT / "README.md", accuracy(), measured("results.json", speed))
-    write(ROOT / "benchmarks" / "README.md", measured("results.json", shortfalls))
-    write(
-        ROOT / "docs" / "torch.md",
-        measured("results.json", speed_on_tensors),
-        measured("training.json", torch_report.training),
-        measured("heads.json", torch_report.heads),
-        measured("swap.json", torch_report.swapped),
-    )
+    for page, text in pages():
+        page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ from . import value_grad_hess as value_grad_hess
 from ._version import __version__ as __version__
 from .catalog import Card
 from .catalog import find as card
+from .catalog.conventions import conventions as conventions
 
 __all__: list[str]
 

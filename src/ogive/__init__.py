@@ -28,6 +28,7 @@ from ._native import get_num_threads, isa, set_num_threads
 from ._numpy.api import namespace
 from ._version import __version__
 from .catalog import find as card
+from .catalog.conventions import conventions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -40,6 +41,7 @@ __all__ = [
     "backward_from_output",
     "card",
     "catalog",
+    "conventions",
     "derivative",
     "gain",
     "get_num_threads",

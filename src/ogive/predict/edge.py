@@ -268,7 +268,9 @@ def advise(
 ) -> Advice:
     """The initialisation to use for a plain network of this depth.
 
-    Of the named ones, the activation's gain and the edge of chaos, the one XX
+    Of the named ones, the activation's gain and the edge of chaos, the one that
+    holds gradients within the bounds of a stable regime; without biases where there is a choice.
+
     Parameters
     ----------
     activation, derivative, breaks, **parameters
