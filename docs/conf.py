@@ -77,14 +77,6 @@ templates_path = ["_templates"]
 def write_pages(app):
     """Everything that is made from cards and measurements, before Sphinx looks for pages."""
     site_pages.write(HERE)
-    explorer(HERE / "_static")
-
-
-def explorer(folder):
-    """The curve explorer, one file of its own."""
-    from ogive.report import explorer
-
-    explorer.write(folder / "explorer.html")
 
 
 def keep_signs(app, what, name, obj, options, lines):

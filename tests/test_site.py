@@ -18,7 +18,7 @@ import site_pages  # tools/site_pages.py
 from ogive._numpy.api import PUBLIC_MODES
 
 DOCS = Path(__file__).parent.parent / "docs"
-MADE_BY_SPHINX = {"pictures/index", "_static/explorer.html"}
+MADE_BY_SPHINX = {"pictures/index"}
 RUN = sorted(
     page.relative_to(DOCS).as_posix()
     for pattern in ("index.md", "installation.md", "tutorial.md", "howto/*.md", "zh/*.md")
