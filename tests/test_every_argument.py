@@ -110,6 +110,7 @@ OTHERS = {
         "test_predict_edge.test_attention_logits_have_the_predicted_size_and_maximum",
     "set_num_threads(n)": "test_threads.test_the_number_of_threads_is_checked",
     "get_num_threads()": "test_threads.test_the_number_of_threads_is_checked",
+    "conventions()": "test_conventions.test_text_and_html_show_every_cell",
     "isa()": "test_bits.test_the_instruction_set_asked_for_is_the_one_in_use",
 }  # fmt: skip
 """Other public functions with their arguments, and how a test begins that varies all of them."""
