@@ -97,7 +97,7 @@ NO_SIZES = {
     "ways_to_store", "store_sizes", "most_parameters",
     "kernels/drivers/rows.hpp:size",  # bytes
     "kernels/drivers/elementwise.hpp:most", "kernels/drivers/blocks.hpp:most",  # of a few
-    "kernels/runtime/processors.cpp:most", "kernels/runtime/pool.cpp:line",  # nothing is looped over
+    "kernels/runtime/processors.cpp:most", "kernels/runtime/pool.cpp:line",  # no loop
     "kernels/drivers/rows.hpp:width",
     "kernels/drivers/row_losses.hpp:width",
     "kernels/drivers/short_rows.hpp:width",  # lanes of floats or of doubles

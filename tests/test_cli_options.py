@@ -148,9 +148,8 @@ def test_every_subcommand_and_every_option_is_varied() -> None:
     assert parameters("list") == set()
     assert parameters("show") == {"name", "html"}
     assert parameters("predict") == {
-        "model", "activation", "depth", "init", "bias_std", "width", "residual", "attention", "input",
-        "widths", "html",
-        "json",
+        "model", "activation", "depth", "init", "bias_std", "width", "residual", "attention",
+        "input", "widths", "html", "json",
     }  # fmt: skip  # varied in test_predict_command
     assert parameters("watch") == {
         "script", "module", "every", "rules", "out", "strict", "demo",

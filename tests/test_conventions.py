@@ -53,7 +53,7 @@ class Cells(HTMLParser):
 
 
 def test_text_and_html_show_every_cell() -> None:
-    heads, *rows = Cells(TABLE._repr_html_()).rows
+    heads, *rows = Cells(ogive.conventions()._repr_html_()).rows
     assert heads == ["topic", "ogive", *FAMILIES]
     blocks = repr(TABLE).split("\n\n")
     for row, cells, block in zip(TABLE, rows, blocks, strict=False):
