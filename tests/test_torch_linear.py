@@ -527,3 +527,24 @@ def test_shapes_that_do_not_fit_are_named(shapes: Any, message: str) -> None:
     x, W, t = shapes
     with pytest.raises(ValueError, match=message):
         ot.linear_cross_entropy(torch.ones(x), torch.ones(W), torch.zeros(t, dtype=torch.long))
+
+
+def test_a_scaled_loss_makes_no_second_gradient_of_the_weights() -> None:
+    """Accumulation divides the loss; the kept gradient of the weights is scaled where it lies."""
+    torch.manual_seed(0)
+    x, W = torch.randn(6, 4, requires_grad=True), torch.randn(9, 4, requires_grad=True)
+    target = torch.arange(6)
+
+    def loss() -> Any:
+        return ot.linear_cross_entropy(x, W, target)
+
+    (again, kept) = loss(), loss()
+    (again / 3).backward(retain_graph=True)
+    twice = W.grad.clone()
+    (again / 3).backward()  # what is asked for again is not scaled in its place
+    assert torch.equal(W.grad, twice + twice)
+    W.grad = x.grad = None
+    places = {t.data_ptr() for t in kept.grad_fn.saved_tensors if t is not None and t is not W}
+    (kept / 3).backward()
+    assert W.grad.data_ptr() in places
+    assert torch.equal(W.grad, twice)
