@@ -9,6 +9,7 @@ import numpy as np
 
 import ogive
 from ogive.catalog import Card
+from ogive.catalog.text import number
 from ogive.report.curves import curves
 
 WIDTH, HEIGHT, MARGIN = 560, 300, 34
@@ -111,22 +112,17 @@ def axes(ends: tuple[float, float]) -> list[str]:
         zero = ' class="zero"' if at == 0 else ""
         px = across(at)
         parts.append(f'<path{zero} d="M{px:.1f} 6V{HEIGHT - MARGIN}"/>')
-        parts.append(
-            f'<text x="{px:.1f}" y="{HEIGHT - MARGIN + 18}" text-anchor="middle">{minus(at)}</text>'
-        )
+        below = HEIGHT - MARGIN + 18
+        parts.append(f'<text x="{px:.1f}" y="{below}" text-anchor="middle">{number(at)}</text>')
     step = 1 if ends[1] - ends[0] > 3 else 0.5
     for k in range(int(np.ceil(ends[0] / step)), int(np.floor(ends[1] / step)) + 1):
         zero = ' class="zero"' if k == 0 else ""
         py = down(k * step, ends)
         parts.append(f'<path{zero} d="M{MARGIN} {py:.1f}H{WIDTH - 8}"/>')
         parts.append(
-            f'<text x="{MARGIN - 6}" y="{py + 4:.1f}" text-anchor="end">{minus(k * step)}</text>'
+            f'<text x="{MARGIN - 6}" y="{py + 4:.1f}" text-anchor="end">{number(k * step)}</text>'
         )
     return ['<g class="grid">', *parts, "</g>"]
-
-
-def minus(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
 
 
 def path(x: np.ndarray, y: np.ndarray, ends: tuple[float, float]) -> str:

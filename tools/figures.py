@@ -118,6 +118,11 @@ def named(results: dict[str, Any], tensors: bool) -> dict[str, dict[str, dict[st
     return works
 
 
+def size_name(size: str) -> str:
+    """2^16 for 65536; the shape of rows as it is."""
+    return f"2^{int(size).bit_length() - 1}" if size.isdigit() else size
+
+
 def tables(works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     """The tables of elementwise works and of works over rows."""
     rows = [w for w in works if any("x" in size for size in works[w])]
@@ -126,7 +131,7 @@ def tables(works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
 
 def table(chosen: list[str], works: dict[str, dict[str, dict[str, Any]]]) -> list[str]:
     sizes = sorted({size for work in chosen for size in works[work]}, key=lambda s: (len(s), s))
-    heads = [f"2^{int(s).bit_length() - 1}" if s.isdigit() else s for s in sizes]
+    heads = [*map(size_name, sizes)]
     lines = [f"| work | {' | '.join(heads)} |", f"|---|{'---|' * len(sizes)}"]
     for work in chosen:
         cells = [works[work].get(size, {"peers": {}}) for size in sizes]

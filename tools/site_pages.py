@@ -22,6 +22,7 @@ from typing import Any
 
 import curve_pictures
 import ogive
+from figures import SIZES, size_name
 from ogive._numpy.api import PUBLIC_MODES
 from ogive.catalog import Card
 from ogive.catalog.conventions import FAMILIES, VERSIONS
@@ -41,7 +42,6 @@ KINDS = {
     "rows": "Functions of rows",
     "heads": "Losses",
 }
-SIZES = {"65536": "2^16", "1048576": "2^20", "16777216": "2^24"}
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 MARK = "<!-- Written by tools/site_pages.py. -->\n"
 
@@ -222,7 +222,7 @@ def speed_table(card: Card) -> str:
         return ""
     order = sorted({size for row in ratios.values() for size in row}, key=lambda s: (len(s), s))
     rows = [(mode, *(row.get(size, "") for size in order)) for mode, row in ratios.items()]
-    heads = ("mode", *(SIZES.get(size, size) for size in order))
+    heads = ("mode", *map(size_name, order))
     return (
         "A peer's time over Ogive's, float32, into an array that exists, "
         f"{machine['cores']} threads: above 1 Ogive is faster (`make bench`, {machine['cpu']}, "

@@ -28,7 +28,6 @@ from ._native import get_num_threads, isa, set_num_threads
 from ._numpy.api import namespace
 from ._version import __version__
 from .catalog import find as card
-from .catalog.conventions import conventions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -82,6 +81,8 @@ _function, _names = namespace(__name__, "value")
 def __getattr__(name: str) -> Any:
     if name in ("predict", "study", "watch"):  # imported on demand, since they need more than NumPy
         return import_module(f".{name}", __name__)
+    if name == "conventions":  # a table to read, which no computation needs
+        return import_module(".catalog.conventions", __name__).conventions
     return _function(name)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
+
+from .network import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +33,7 @@ class Coordinates:
 
     def to_json(self) -> str:
         """All numbers; null for what is not finite."""
-        found = asdict(self)
-        for row in found["rows"]:
-            for key, value in row.items():
-                if isinstance(value, float) and not math.isfinite(value):
-                    row[key] = None
-                elif isinstance(value, tuple):
-                    row[key] = [each if math.isfinite(each) else None for each in value]
+        found = asdict(self) | {"rows": [plain(asdict(row)) for row in self.rows]}
         return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:

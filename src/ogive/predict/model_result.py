@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import ogive
+
+from .network import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +49,7 @@ class ModelPrediction:
 
     def to_json(self) -> str:
         """All numbers; null where there is none."""
-        found = asdict(self)
-        for line in found["lines"]:
-            for key, value in line.items():
-                if isinstance(value, float) and not math.isfinite(value):
-                    line[key] = None
+        found = asdict(self) | {"lines": [plain(asdict(line)) for line in self.lines]}
         return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
     def __repr__(self) -> str:

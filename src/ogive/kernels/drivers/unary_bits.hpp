@@ -177,13 +177,13 @@ void mark_elements(const T *x, std::uint8_t *mask, std::ptrdiff_t n, P... p) {
   using R = typename M::real;
   alignas(64) decltype(widen(T{})) buffer[block_size];
   const R set = static_cast<R>(lean_of<K>::marks(p...).set);
-  const bool in_lanes = marks_in_lanes<K, T>(p...);
+  const bool by_lanes = marks_in_lanes<K, T>(p...);
   for (std::ptrdiff_t begin = 0; begin < n; begin += block_size) {
     const std::ptrdiff_t count = n - begin < block_size ? n - begin : block_size;
     const auto *const block = widened_block<word_bits>(x + begin, count, buffer);
     std::uint8_t *const bits = mask + begin / 8;
     if constexpr (within_floats<T>)
-      if (in_lanes) {
+      if (by_lanes) {
         pack_bits(block, bits, count,
                   [=](floats v) OGIVE_INLINE_LAMBDA { return marked_in_lanes<K, M>(v, p...); });
         continue;
