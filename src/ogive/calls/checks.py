@@ -258,11 +258,11 @@ UNSIGNED = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 def up_to(values: Array, most: float) -> bool:
-    """Whether some finite numbers are from 0 to a bound, by one look; of a -0 it says no."""
+    """Whether all values are finite, from 0 to `most`, by one reduction; False where one is -0."""
     if values.dtype.kind in "biu":
         return within(values, 0, most)
-    # Bits grow with what they stand for, and those of a NaN or a negative number are above all;
-    # NumPy compares halves one by one.
+    # The bits of floats from 0 on, as integers, have the order of their values; those of NaN and of
+    # negative numbers are larger. NumPy compares integers in vectors, halves one by one.
     bits = UNSIGNED.get(values.dtype.itemsize)
     if bits is None or not values.dtype.isnative:
         return False

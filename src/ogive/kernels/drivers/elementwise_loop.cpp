@@ -86,7 +86,7 @@ void compute_packed(const computation &op, const share &at, const double *p, boo
     store_record &record = record_of(*op.found, bytes, may_stream);
     way = known_way(record, may_stream);
     if (store_trial trial(record, bytes, may_stream); trial.wants_more()) {
-      // The first piece pays for what comes before any: pages of a new result, a first miss.
+      // The first piece is not timed: it takes a new result's page faults and the first misses.
       compute_stored(way, op, at.from(0, piece), p);
       for (i = piece; trial.wants_more(); i += piece) {
         compute_stored(trial.begin(), op, at.from(i, piece), p);

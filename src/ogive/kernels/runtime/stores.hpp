@@ -27,9 +27,9 @@ struct store_records {
   store_record of[2][store_sizes];
 };
 
-// A thread's share of a result is worked on in pieces of `tried_bytes` while the ways are tried: a
-// few of each share, and none of the first shares, since what a function is called on over and over
-// lies in a cache that its first call has not filled. Shares smaller than `least_tried` try none.
+// A thread's share of a result is worked on in pieces of `tried_bytes` while the ways are tried, a
+// few of each share. The first shares are not timed: a first call finds its operands outside the
+// caches, where repeated calls may find them inside. Shares smaller than `least_tried` try none.
 constexpr std::ptrdiff_t tried_bytes = 128 << 10, least_tried = 2 << 20;
 
 store_record &record_of(store_records &records, std::ptrdiff_t bytes, bool may_stream);
@@ -37,7 +37,7 @@ store_record &record_of(store_records &records, std::ptrdiff_t bytes, bool may_s
 // The best way if it is known; otherwise that of results nothing is known of.
 stores known_way(const store_record &record, bool may_stream);
 
-// What one share contributes: it times one piece at a time in the way whose turn it is.
+// Times a few pieces of one share, each in the way whose turn it is.
 class store_trial {
 public:
   store_trial(store_record &record, std::ptrdiff_t bytes, bool may_stream);
