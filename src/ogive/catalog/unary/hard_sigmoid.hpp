@@ -52,8 +52,8 @@ struct hard_sigmoid {
   }
   static constexpr two_slopes slopes() { return {1.0 / 6, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x) {
-    return ~(magnitude(x) >= 3);
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x) {
+    return packed_above(all(3), magnitude(x));
   }
 };
 

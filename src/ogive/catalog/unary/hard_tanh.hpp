@@ -25,9 +25,10 @@ struct hard_tanh {
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x, double min_val, double max_val) {
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x, double min_val, double max_val) {
     const float low = M::stored(min_val), high = M::stored(max_val);
-    return min_val <= max_val ? ~((x <= low) | (x >= high)) : ~mask{};
+    const bool ordered = min_val <= max_val;
+    return ordered ? packed_above(x, all(low)) & packed_above(all(high), x) : packed(~mask{});
   }
 };
 

@@ -24,9 +24,9 @@ struct hardshrink {
   }
   static constexpr two_slopes slopes(double) { return {1, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x, double lambd) {
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x, double lambd) {
     const float limit = not_above(lambd, 0.0f);
-    return ~((x <= limit) & (x >= -limit));
+    return packed_above(x, all(limit)) | packed_above(all(-limit), x);
   }
 
 private:

@@ -50,8 +50,8 @@ struct leaky_relu {
   }
   static constexpr two_slopes slopes(double negative_slope) { return {1, negative_slope}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x, float_pair) {
-    return ~(x <= 0);
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x, float_pair) {
+    return packed_above(x, all(0));
   }
 };
 

@@ -20,8 +20,8 @@ struct relu6 {
   }
   static constexpr two_slopes slopes() { return {1, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x) {
-    return ~((x <= 0) | (x >= 6));
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x) {
+    return packed_above(x, all(0)) & packed_above(all(6), x);
   }
 };
 

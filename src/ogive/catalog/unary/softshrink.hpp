@@ -35,8 +35,8 @@ struct softshrink {
   }
   static constexpr two_slopes slopes(double) { return {1, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x, float_pair lambd) {
-    return is_above(magnitude(x), lambd) | (x != x);
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x, float_pair lambd) {
+    return packed(is_above(magnitude(x), lambd) | (x != x));
   }
 
 private:

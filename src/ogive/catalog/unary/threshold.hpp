@@ -23,8 +23,8 @@ struct threshold {
   }
   static constexpr two_slopes slopes(double, double) { return {1, 0}; }
   template <class M>
-  OGIVE_INLINE static mask has_first_slope(floats x, float_pair threshold, float_pair) {
-    return is_above(x, threshold) | (x != x);
+  OGIVE_INLINE static std::uint32_t with_first_slope(floats x, float_pair threshold, float_pair) {
+    return packed(is_above(x, threshold) | (x != x));
   }
 
 private:

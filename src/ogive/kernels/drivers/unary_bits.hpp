@@ -3,8 +3,8 @@
 //
 //   // the slope takes two values, given the parameters; a set bit means the first
 //   static constexpr two_slopes slopes([double parameter…]);
-//   // the same of any floats in lanes; parameters are as value_lanes has them, or doubles
-//   template <class M> static mask has_first_slope(floats x[, float_pair parameter…]);
+//   // one bit for each of any floats; parameters are as value_lanes has them, or doubles
+//   template <class M> static std::uint32_t with_first_slope(floats x[, float_pair parameter…]);
 //
 //   // the function falls to one minimum and rises from there; a set bit means that x is not left
 //   // of it, and the slope follows from that and the output
@@ -164,11 +164,11 @@ OGIVE_INLINE std::uint32_t marked_in_lanes(floats x, P... p) {
     return packed_from(x, all(first));
   } else {
     const two_slopes by = lean_of<K>::marks(p...);
-    const mask alike = by.set == by.otherwise ? ~mask{} : mask{};
-    if constexpr (requires { K::template has_first_slope<M>(x, p...); })
-      return packed(K::template has_first_slope<M>(x, p...) | alike);
+    const std::uint32_t alike = by.set == by.otherwise ? packed(~mask{}) : 0;
+    if constexpr (requires { K::template with_first_slope<M>(x, p...); })
+      return K::template with_first_slope<M>(x, p...) | alike;
     else
-      return packed(K::template has_first_slope<M>(x, split(p)...) | alike);
+      return K::template with_first_slope<M>(x, split(p)...) | alike;
   }
 }
 

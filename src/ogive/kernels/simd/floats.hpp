@@ -218,6 +218,14 @@ OGIVE_INLINE std::uint32_t packed_from(floats x, floats y) {
   return packed(~(x < y));
 #endif
 }
+// The bits of x > y, which NaN passes.
+OGIVE_INLINE std::uint32_t packed_above(floats x, floats y) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(__m512(x), __m512(y), _CMP_NLE_UQ);
+#else
+  return packed(~(x <= y));
+#endif
+}
 
 // Both ends belong to it; numbers other than 0 that are smaller than `smallest` do not.
 struct interval {
