@@ -19,7 +19,7 @@ pytest.importorskip("torch")
 PROGRAMS = Path(__file__).with_name("programs")
 
 DRIVER = """
-import hashlib, io, json, os, sys
+import hashlib, io, json, os, shutil, sys
 from contextlib import redirect_stdout
 import torch
 from ogive.watch import run_script
@@ -34,8 +34,8 @@ def digest(value):
         return [each for item in value.values() for each in digest(item)]
     return [each for item in value for each in digest(item)] if isinstance(value, list) else []
 
-def ran(folder, script, words, watched, saved):
-    os.makedirs(folder, exist_ok=True)
+def ran(folder, script, words, watched, saved, after=None):
+    shutil.copytree(after, folder) if after else os.makedirs(folder)
     os.chdir(folder)
     said = io.StringIO()
     sys.argv = [script, *words]
@@ -59,13 +59,17 @@ def ran(folder, script, words, watched, saved):
 script, saved, runs = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 out = sys.stdout
 torch.set_num_threads(1)
-found = [ran(name, script, words, watched, saved) for name, words, watched in runs]
+found = [ran(name, script, words, watched, saved, *after) for name, words, watched, *after in runs]
 print("FOUND" + json.dumps(found), file=out)
 """
 
 
-def runs(folder: Path, script: str, saved: str, *each: tuple[str, list[str], bool]) -> list[Any]:
-    """What a program said, saved and was told, once for each folder, in one process."""
+def runs(folder: Path, script: str, saved: str, *each: tuple[Any, ...]) -> list[Any]:
+    """What a program said, saved and was told, once for each folder, in one process.
+
+    Each is a folder, the program's arguments, whether it is watched, and the folder that it goes on
+    from, if any.
+    """
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(PROGRAMS / script), saved, json.dumps(each)],
         cwd=folder, capture_output=True, text=True, timeout=240,
@@ -84,8 +88,9 @@ GLUE = [
 ]  # fmt: skip
 
 SHAPES: dict[str, tuple[str, list[str], list[str], str]] = {
+    "cnn.py": ("mnist_cnn.pt", [], [], "wrong_head/probs_as_logits"),
     "resnet.py": (
-        "checkpoint.pth", ["--amp"], ["--resume", "../plain/checkpoint.pth", "--epochs", "3"],
+        "checkpoint.pth", ["--amp"], ["--amp", "--resume", "checkpoint.pth", "--epochs", "3"],
         "wrong_head/softmax_twice",
     ),
     "gpt.py": (
@@ -93,7 +98,8 @@ SHAPES: dict[str, tuple[str, list[str], list[str], str]] = {
     ),
     "glue.py": (
         "model.safetensors", [*GLUE, "--num_train_epochs", "2"],
-        [*GLUE, "--num_train_epochs", "3", "--resume_from_checkpoint", "RESUME"], "dead_unit",
+        [*GLUE, "--num_train_epochs", "3", "--resume_from_checkpoint", "checkpoint-28"],
+        "dead_unit",
     ),
     "vae.py": ("vae.pt", [], [], "wrong_head/target_range"),
     "word_lstm.py": ("model.pt", [], [], "wrong_head/softmax_twice"),
@@ -111,12 +117,16 @@ def test_a_program_is_watched_unchanged(script: str, tmp_path: Path) -> None:
     if script == "glue.py":
         pytest.importorskip("transformers")
         pytest.importorskip("accelerate")
-    saved, words, _, fault = SHAPES[script]
+    saved, words, more, fault = SHAPES[script]
     planted = ["--planted=True"] if script == "gpt.py" else ["--planted"]
-    plain, seen, faulty = runs(
+    resumed = [("on", more, False, "plain"), ("on_seen", more, True, "plain")] if more else []
+    plain, seen, faulty, *on = runs(
         tmp_path, script, saved, ("plain", words, False), ("seen", words, True),
-        ("faulty", [*words, *planted], True),
+        ("faulty", [*words, *planted], True), *resumed,
     )  # fmt: skip
+    if on:
+        assert told(on[0]["said"]) == told(on[1]["said"])
+        assert on[0]["bits"] == on[1]["bits"] != plain["bits"]
     assert told(plain["said"]) == told(seen["said"])
     assert plain["bits"] == seen["bits"]
     report = seen["report"]

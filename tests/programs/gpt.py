@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 out_dir = "."
 init_from = "scratch"  # or "resume"
-eval_interval, eval_iters = 20, 2
+eval_interval, eval_iters, always_save_checkpoint = 20, 2, True
 gradient_accumulation_steps = 2
 batch_size, block_size = 8, 32
 n_layer, n_head, n_embd, dropout = 2, 2, 32, 0.0
@@ -195,8 +195,8 @@ while True:
     if iter_num % eval_interval == 0:
         losses = estimate_loss()
         print(f"step {iter_num}: train {losses['train']:.4f}, val {losses['val']:.4f}")
-        if losses["val"] < best_val_loss and iter_num > 0:
-            best_val_loss = float(losses["val"])
+        if iter_num > 0 and (losses["val"] < best_val_loss or always_save_checkpoint):
+            best_val_loss = min(best_val_loss, float(losses["val"]))
             checkpoint = {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
                 "iter_num": iter_num, "best_val_loss": best_val_loss,
