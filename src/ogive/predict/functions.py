@@ -91,9 +91,10 @@ def _of_catalog(card: Card, parameters: dict[str, float]) -> Function:
     elif card.kind == "unary":
         unary = card
     else:
+        acts = "is a loss" if card.kind == "heads" else "acts on whole rows"
         raise PredictError(
-            f"{card.name} is not a unary function: it acts on {card.kind}, so no single input's "
-            "distribution determines its output"
+            f"{card.name} is not a unary function: it {acts}, so no single input's distribution "
+            "determines its output"
         )
     _check(unary, parameters)
     given = [parameters.get(p.name, p.default) for p in unary.parameters if p.operand]
