@@ -12,6 +12,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -25,6 +26,15 @@ import torch_report  # noqa: E402
 BLOCK = re.compile(r"(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 NAMED = ("relu", "sigmoid", "tanh", "gelu", "silu", "softplus", "elu", "mish", "exp")
 SIZES = ("65536", "1048576", "16777216")
+RIGHT = ("gelu", "silu", "tanh", "softplus", "mish")
+FAST = (
+    "gelu.value",
+    "relu.value",
+    "silu.backward",
+    "softmax.value",
+    "cross_entropy.value_and_grad",
+)
+"""The rows of README."""
 FORMATS = ("f32", "f64", "f16", "bf16")
 
 
@@ -57,6 +67,70 @@ def accuracy() -> str:
 def share(value: float) -> str:
     # Rounded down, so that 100 % means all.
     return "100 %" if value == 1 else f"{int(value * 1e6) / 1e4:.4f} %"
+
+
+WORDS = {
+    "README.md": {
+        "right": "Largest error in ULP (`make exhaustive`; float32: all 2^32 inputs; float64: "
+        "samples):",
+        "right heads": "function | f32 value | f32 derivative | f64 value | f64 derivative",
+        "fast": "Time of the closest peer over Ogive's, f32, {cores} threads, into an array "
+        "that is there (`make bench`; {cpu}, {isa}; {peers}; above 1 Ogive is faster):",
+        "fast heads": "work | 2^16; 65536x10 | 2^20; 4096x1000 | 2^24; 2048x32000",
+        "goals": "Goals met (never slower than any peer, or faster by a stated factor): {goals}. "
+        "Slower than a peer in this table's full form: {slower}.",
+        "tensors": "{format} torch tensors", "list": ", ",
+    },
+    "README.zh.md": {
+        "right": "最大误差，单位 ULP（`make exhaustive`；float32：全部 2^32 个输入；"
+        "float64：抽样）：",
+        "right heads": "函数 | f32 值 | f32 导数 | f64 值 | f64 导数",
+        "fast": "最快的同类库所用时间与 Ogive 之比，f32，{cores} 个线程，结果写入已有数组"
+        "（`make bench`；{cpu}，{isa}；{peers}；大于 1 表示 Ogive 更快）：",
+        "fast heads": "运算 | 2^16；65536x10 | 2^20；4096x1000 | 2^24；2048x32000",
+        "goals": "达到的目标（不慢于任何同类库，或快出规定的倍数）：{goals}。"
+        "完整表格中慢于同类库的有：{slower}。",
+        "tensors": "{format} torch 张量", "list": "、",
+    },
+}  # fmt: skip
+"""What stands around the figures of README in each language."""
+
+
+def readme(words: dict[str, str], results: dict[str, Any]) -> str:
+    """README's two tables: some errors, and some ratios with how many goals are met."""
+    table = tomllib.loads((ROOT / "tests" / "accuracy.toml").read_text())
+    lines = [words["right"], "", *heading(words["right heads"])]
+    for name in RIGHT:
+        kinds = [table[name][which] for which in ("value", "derivative")]
+        cells = [kind[dtype]["max_ulp"] for dtype in ("float32", "float64") for kind in kinds]
+        lines.append(f"| {name} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+    machine, works = results["machine"], named(results, tensors=False)
+    between = words["list"]
+    peers = between.join(
+        f"{name} {machine['versions'][name]}" for name in ("torch", "numpy", "jax", "onnxruntime")
+    )
+    lines += ["", words["fast"].format(**machine, peers=peers), ""]
+    lines += heading(words["fast heads"])
+    for work in FAST:
+        sizes = SIZES if SIZES[0] in works[work] else ("65536x10", "4096x1000", "2048x32000")
+        lines.append(f"| {work} | {' | '.join(closest(works[work][size]) for size in sizes)} |")
+    goals = [
+        f"{words['tensors'].format(format=format) if tensors else format} {met} / {of}"
+        for format, tensors, met, of, _ in goals_met(results["cells"])
+    ]
+    slower = between.join(work for work in works if is_slower(works[work]))
+    lines += ["", words["goals"].format(goals=between.join(goals), slower=slower)]
+    return "\n".join(lines)
+
+
+def heading(heads: str) -> list[str]:
+    return [f"| {heads} |", "|---" * (heads.count("|") + 1) + "|"]
+
+
+def is_slower(sizes: dict[str, dict[str, Any]]) -> bool:
+    """Whether a peer is faster at some size, by more than chance."""
+    ratios = [p["ratio"][0] for cell in sizes.values() for p in cell["peers"].values()]
+    return min(ratios, default=1.0) < 0.95
 
 
 def speed(results: dict[str, Any]) -> str:
@@ -151,6 +225,19 @@ def closest(cell: dict[str, Any]) -> str:
 def verdicts(cells: list[dict[str, Any]]) -> list[str]:
     """For each format, how many goals are met, and the cell that is furthest from its goal."""
     lines = ["| format | goals met | the furthest from its goal |", "|---|---|---|"]
+    for format, tensors, met, of, (_, where, name, peer) in goals_met(cells):
+        worst = f"`{where}` against {name}: {peer['ratio'][0]:.2f}, goal {peer['goal']:g}"
+        through = ", torch tensors" if tensors else ""
+        lines.append(f"| {format}{through} | {met} of {of} | {worst} |")
+    return lines
+
+
+Distance = tuple[float, str, str, dict[str, Any]]
+"""The ratio over its goal, the cell, the peer's name, the peer."""
+
+
+def goals_met(cells: list[dict[str, Any]]) -> Iterator[tuple[str, bool, int, int, Distance]]:
+    """For each format, of arrays and of tensors: goals met, goals, the furthest from its own."""
     for tensors, format in product((False, True), FORMATS):
         some = [
             cell
@@ -158,20 +245,13 @@ def verdicts(cells: list[dict[str, Any]]) -> list[str]:
             if cell["id"].split("/")[2] == format and is_tensors(cell) is tensors
         ]
         found = list(distances(some))
-        if not found:
-            continue
-        met = sum(distance >= 1 for distance, *_ in found)
-        _, where, name, peer = min(found, key=lambda one: one[0])
-        worst = f"`{where}` against {name}: {peer['ratio'][0]:.2f}, goal {peer['goal']:g}"
-        through = ", torch tensors" if tensors else ""
-        lines.append(f"| {format}{through} | {met} of {len(found)} | {worst} |")
-    return lines
+        if found:
+            met = sum(distance >= 1 for distance, *_ in found)
+            yield format, tensors, met, len(found), min(found, key=lambda one: one[0])
 
 
-def distances(
-    cells: list[dict[str, Any]],
-) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
-    """(the ratio over its goal, cell, peer's name, peer) wherever there is a goal."""
+def distances(cells: list[dict[str, Any]]) -> Iterator[Distance]:
+    """Wherever there is a goal."""
     for cell in cells:
         for name, peer in cell["peers"].items():
             if peer["goal"] is not None:
@@ -236,6 +316,8 @@ def pages() -> Iterator[tuple[Path, str]]:
             measured("swap.json", torch_report.swapped),
         ],
     }
+    for name, words in WORDS.items():
+        found[ROOT / name] = [measured("results.json", partial(readme, words))]
     for page, parts in found.items():
         yield page, filled(page, *parts)
 

@@ -1,4 +1,4 @@
-"""Activation functions and loss heads: value, derivative and backward, accurate to the last bit.
+"""Activation functions and losses: value, derivative and backward, within known errors.
 
     y = ogive.gelu(x)                              dx = ogive.backward.gelu(dy, x)
     loss, dz = ogive.value_and_grad.cross_entropy(z, target)
