@@ -16,6 +16,7 @@
 #include "operands.hpp"
 #include "raw.hpp"
 #include "tensors.hpp"
+#include "xla.hpp"
 #include "runtime/pool.hpp"
 #include "runtime/residency.hpp"
 
@@ -411,6 +412,7 @@ PyMethodDef methods[] = {
     {"use_tensors", use_tensors, METH_VARARGS, "How calls on torch's tensors read them."},
     {"is_plain", is_plain, METH_O, "Whether a tensor's memory may be read, certainly."},
     {"on_tensors", on_tensors, METH_VARARGS, "A kernel as a function of tensors."},
+    {"xla_handlers", xla_handlers, METH_NOARGS, "Addresses of the handlers that XLA calls."},
     {"use_executor", use_executor, METH_O, "Who shares the work of raw calls."},
     {"use_framework_threads", use_framework_threads, METH_O,
      "Whether its threads share the work of calls on arrays too."},

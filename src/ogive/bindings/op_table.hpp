@@ -52,18 +52,28 @@ inline std::vector<operand> parse(const char *text) {
   return operands;
 }
 
-inline const entry *find(const char *name, const table *in = the_table) {
+// A row of the table, or null; a mode that it has, or -1. Neither needs the GIL.
+inline const entry *look_up(const char *name, const table *in) {
   for (int i = 0; i < in->count; ++i)
     if (std::strcmp(in->entries[i]->name, name) == 0) return in->entries[i];
-  PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
   return nullptr;
 }
-
-inline int find_mode(const entry &e, const char *name) {
+inline int look_up_mode(const entry &e, const char *name) {
   for (int m = 0; m < modes; ++m)
     if (std::strcmp(mode_names[m], name) == 0 && e.operands[m] != nullptr) return m;
-  PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
   return -1;
+}
+
+// The same, with an error set where there is none.
+inline const entry *find(const char *name, const table *in = the_table) {
+  const entry *const e = look_up(name, in);
+  if (e == nullptr) PyErr_Format(PyExc_KeyError, "no kernel named %s", name);
+  return e;
+}
+inline int find_mode(const entry &e, const char *name) {
+  const int m = look_up_mode(e, name);
+  if (m < 0) PyErr_Format(PyExc_KeyError, "%s has no %s", e.name, name);
+  return m;
 }
 
 // A kernel's mode, and a format, as calls by name ask for them; the operands come as a tuple.
