@@ -1,7 +1,7 @@
 """The catalog in JAX: the same names and, on the CPU, the same bits as in NumPy.
 
-    y = ogive.jax.gelu(x)                          loss = ogive.jax.cross_entropy(z, labels)
-    dx = ogive.jax.backward.gelu(dy, x)            loss, dz = ogive.jax.value_and_grad.cross_entropy(z, labels)
+    y = ogive.jax.gelu(x)                  loss = ogive.jax.cross_entropy(z, labels)
+    dx = ogive.jax.backward.gelu(dy, x)    jax.jit(jax.grad(ogive.jax.cross_entropy))(z, labels)
 
 Every transform of JAX works: jit, grad, jvp, vmap, checkpoint, scan, export, sharding. On the CPU
 the kernels run on XLA's threads; elsewhere the cards' formulas in XLA's operations.

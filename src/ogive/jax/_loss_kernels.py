@@ -128,11 +128,12 @@ def jvp(primals: Any, tangents: Any, **parameters: Any) -> Any:
     """
     zero = [isinstance(t, ad.Zero) or t.dtype == jax.dtypes.float0 for t in tangents]
     wants_gradient = parameters["gradient"]
-    loss, *dz = found = loss_p.bind(*primals, **parameters | {"gradient": True})
+    found = loss_p.bind(*primals, **parameters | {"gradient": True})
+    dz = found[1]
     found = found if wants_gradient else found[:1]
     sums: list[Any] = [None] * len(found)
     if not zero[0]:
-        sums[0] = along_logits(dz[0], tangents[0], **parameters)
+        sums[0] = along_logits(dz, tangents[0], **parameters)
     first = [k for k, none in enumerate(zero) if not none and k]
     every = [k for k, none in enumerate(zero) if not none]
     for which, some in ((0, first), (1, every)):

@@ -68,7 +68,10 @@ def evaluate(
     how = checks.checked_reduction(reduction)
     checked = checks.checked_switch("checked", checked)
     given = jnp.asarray(target)
-    own = [None if w is None else floating(w, name) for name, w in zip(of.weights, weights)]
+    own = [
+        None if w is None else floating(w, name)
+        for name, w in zip(of.weights, weights, strict=True)
+    ]
     for name, w in zip(of.weights, own, strict=True):
         if w is not None and known(w):
             checks.checked_weights(name, np.asarray(w))

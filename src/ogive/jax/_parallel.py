@@ -27,7 +27,8 @@ def vocab_parallel_cross_entropy(
         Logits of this device's classes, shape (..., K / devices); the devices' classes follow one
         another in the order of the axis.
     target : jax.Array
-        Labels in [0, K), shape (...), the same on every device. Others than `ignore_index` give NaN.
+        Labels in [0, K), shape (...), the same on every device. Others than `ignore_index` give
+        NaN.
     axis_name : str
         The axis of the mesh over which classes are split.
     ignore_index : int, optional

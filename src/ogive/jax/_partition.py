@@ -58,7 +58,7 @@ def elementwise_or_rows(
 def spread(
     run: Callable[..., Any], infer: Callable[..., Any], rule: str, whole: tuple[str, ...]
 ) -> Callable[..., Any]:
-    """`run` on each device's part, by a rule that names the axes; those of `whole` are not split."""
+    """`run` on each device's part, by a rule that names the axes; `whole` are not split."""
     split = custom_partitioning(run)
 
     def partition(mesh: Any, given: Any, wanted: Any) -> Any:
