@@ -1,4 +1,4 @@
-"""Every function of `ogive.jax` under every transform of JAX; `tools/jax_table.py` writes the table."""
+"""Every function of `ogive.jax` under every transform of JAX: the cells of docs/jax_table.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("jax")
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import jax_table  # noqa: E402
+import jax_table
 
 
 @pytest.mark.parametrize("transform", jax_table.TRANSFORMS)

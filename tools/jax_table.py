@@ -1,4 +1,6 @@
-"""What works with each function of `ogive.jax`: `python tools/jax_table.py` writes docs/jax_table.md.
+"""What works with each function of `ogive.jax`: writes docs/jax_table.md.
+
+    python tools/jax_table.py
 
 Each cell compares a transform of Ogive's function with the same transform of its formula in JAX's
 operations, or with the function itself where the transform must not change it.
@@ -184,8 +186,8 @@ def table() -> str:
     lines = [
         "# ogive.jax: what works with each function",
         "",
-        f"`python tools/jax_table.py` made this page (JAX {jax.__version__}, CPU), and the tests run",
-        "the same checks. An empty cell has its reason below.",
+        f"`python tools/jax_table.py` made this page (JAX {jax.__version__}, CPU); tests run the",
+        "same checks. A letter stands for a reason below.",
         "",
         f"| function | {' | '.join(TRANSFORMS)} |",
         f"|---|{'---|' * len(TRANSFORMS)}",
@@ -196,7 +198,9 @@ def table() -> str:
         for transform in TRANSFORMS:
             why = missing(name, transform)
             if why:
-                reasons[why] = "abcdefgh"[list(reasons).index(why) if why in reasons else len(reasons)]
+                reasons[why] = "abcdefgh"[
+                    list(reasons).index(why) if why in reasons else len(reasons)
+                ]
                 cells.append(reasons[why])
                 continue
             check(name, transform)

@@ -26,14 +26,29 @@ HALVES = (jnp.float16, jnp.bfloat16)
 class JaxArrays:
     """`ogive.formula.tensors.Arrays`; see there for what each is."""
 
-    exp, expm1, log, log1p = jnp.exp, jnp.expm1, jnp.log, jnp.log1p
-    tanh, cosh, sqrt, abs = jnp.tanh, jnp.cosh, jnp.sqrt, jnp.abs
-    logaddexp, where, isnan, isfinite = jnp.logaddexp, jnp.where, jnp.isnan, jnp.isfinite
-    zeros_like, full_like, broadcast_to = jnp.zeros_like, jnp.full_like, jnp.broadcast_to
-    erf, erfc, sigmoid = jax.lax.erf, jax.lax.erfc, jax.nn.sigmoid
-    constant, take = jax.lax.stop_gradient, staticmethod(
-        lambda x, index: jnp.take_along_axis(x, index, -1)
-    )  # fmt: skip
+    def __getattr__(self, name: str) -> Any:
+        """What JAX calls as NumPy does."""
+        return getattr(jnp, name)
+
+    @staticmethod
+    def constant(x: Array) -> Array:
+        return jax.lax.stop_gradient(x)
+
+    @staticmethod
+    def erf(x: Array) -> Array:
+        return jax.lax.erf(x)
+
+    @staticmethod
+    def erfc(x: Array) -> Array:
+        return jax.lax.erfc(x)
+
+    @staticmethod
+    def sigmoid(x: Array) -> Array:
+        return jax.nn.sigmoid(x)
+
+    @staticmethod
+    def take(x: Array, index: Array) -> Array:
+        return jnp.take_along_axis(x, index, -1)
 
     @staticmethod
     def is_array(x: Any) -> bool:
@@ -50,7 +65,7 @@ class JaxArrays:
     @staticmethod
     def double(x: Array) -> Array:
         """float64 where JAX has it switched on."""
-        return x.astype(jnp.float64 if jax.config.jax_enable_x64 else jnp.float32)
+        return x.astype(jnp.result_type(float))
 
     @staticmethod
     def number(value: float, like: Array) -> Array:

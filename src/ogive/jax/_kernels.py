@@ -100,14 +100,7 @@ def of_results(*avals: Any, name: str, mode: str, fixed: Fixed, by_kernel: bool)
         shape = shape[:-1]
     weak = all(aval.weak_type for aval in tensors)
     results = 1 if mode == FORWARD else len(loop(name, mode).results)
-    return [like.update(shape=shape, weak_type=weak, **varying(avals))] * results
-
-
-def varying(avals: Sequence[Any]) -> dict[str, Any]:
-    """Inside shard_map: over which axes of the mesh a result may differ."""
-    if not hasattr(avals[0], "vma"):
-        return {}
-    return {"vma": frozenset().union(*(aval.vma for aval in avals))}
+    return [_partition.result(like, shape, avals, weak)] * results
 
 
 @cache
@@ -156,6 +149,7 @@ inner_p = Primitive("ogive_kernel_on_shard")
 inner_p.multiple_results = True
 inner_p.def_abstract_eval(of_results)
 mlir.register_lowering(inner_p, lowered_here, platform="cpu")
+_partition.lowered_for_devices(kernel_p)
 
 
 # -------------------------------------------------------------------------------- derivatives
@@ -202,11 +196,14 @@ def jvp(primals: Any, tangents: Any, **parameters: Any) -> Any:
                 given[k] = value
             return by_twin(*given, **parameters)
 
-        at = [[given[k] for k in by_formula] for given in (primals, tangents)]
-        add(jax.jvp(of_some, *at)[1])
-    return found, [
-        ad.Zero.from_primal_value(y) if t is None else t for y, t in zip(found, sums, strict=True)
-    ]
+        at, moves = ([given[k] for k in by_formula] for given in (primals, tangents))
+        add(jax.jvp(of_some, at, moves)[1])
+    return found, [zero_like(y) if t is None else t for y, t in zip(found, sums, strict=True)]
+
+
+def zero_like(y: Array) -> ad.Zero:
+    """The tangent of what does not move."""
+    return ad.Zero(jax.typeof(y).to_tangent_aval())
 
 
 def along(
@@ -232,6 +229,8 @@ def along(
         return [kernel("backward", t, *tensors)[k]]
     if card.kind == "rows" and mode == "value":
         return [pushed_forward(name, t, tensors[0], found[0], numbers, by_kernel)]
+    if card.kind == "rows" and card.draws:
+        return [along_sample(name, t, tensors, numbers, by_kernel)]
     if card.kind != "unary":
         return None
     if mode == "value":
@@ -270,14 +269,27 @@ def pushed_forward(
     return pushed if mask is True or pushed.ndim < x.ndim else jnp.where(mask, pushed, 0)
 
 
+def along_sample(
+    name: str, t: Array, tensors: Sequence[Array], numbers: Sequence[Any], by_kernel: bool
+) -> Array:
+    """The tangent of dx along the logits of a random softmax, which the output determines."""
+    (y,) = bind(name, "value", tensors[1:], [*numbers, False], by_kernel)
+    (ty,) = bind(name, "backward", [t, tensors[1]], numbers, by_kernel)
+    pull = twin("softmax", "backward_from_output")
+    _, tangent = jax.jvp(lambda y: pull(tensors[0], y, numbers[0]), (y,), (ty,))
+    found: Array = tangent
+    return found
+
+
 @cache
 def is_symmetric(name: str) -> bool:
     """Whether the Jacobian of a function of rows is its own transpose, as softmax's is."""
-    of = getattr(ogive.jacobian, name, None)
-    if of is None:  # of a random one: softmax's
-        return True
-    jacobian = of(np.array([0.3, -0.2, 0.9]))
-    return jacobian.ndim == 2 and bool(np.allclose(jacobian, jacobian.T))
+    if find(name).draws:
+        return True  # softmax's
+    if loop(name, "value").reduces:
+        return False
+    jacobian = getattr(ogive.jacobian, name)(np.array([0.3, -0.2, 0.9]))
+    return bool(np.allclose(jacobian, jacobian.T))
 
 
 def transpose(

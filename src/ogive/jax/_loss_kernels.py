@@ -17,7 +17,7 @@ from ..calls.checks import REDUCTIONS
 from ..calls.losses import loss_of
 from . import _partition
 from ._formulas import loss_twin
-from ._kernels import bits_of, varying, why_no_kernels
+from ._kernels import bits_of, why_no_kernels, zero_like
 from ._warn import warn_once
 
 Array = Any
@@ -40,8 +40,7 @@ def of_results(
     shape = z.shape[:batch]
     if reduction == "none":
         shape = z.shape[:-1] if loss_of(name).over_rows else z.shape
-    own = varying((z, target, *weights))
-    loss, dz = z.update(shape=shape, weak_type=False, **own), z.update(weak_type=False, **own)
+    loss, dz = (_partition.result(z, own, (z, target, *weights)) for own in (shape, z.shape))
     return [loss, dz] if gradient else [loss]
 
 
@@ -120,6 +119,7 @@ inner_p = Primitive("ogive_loss_on_shard")
 inner_p.multiple_results = True
 inner_p.def_abstract_eval(of_results)
 mlir.register_lowering(inner_p, lowered_here, platform="cpu")
+_partition.lowered_for_devices(loss_p)
 
 
 def jvp(primals: Any, tangents: Any, **parameters: Any) -> Any:
@@ -147,9 +147,7 @@ def jvp(primals: Any, tangents: Any, **parameters: Any) -> Any:
 
         _, t = jax.jvp(of_some, [primals[k] for k in some], [tangents[k] for k in some])
         sums[which] = t if sums[which] is None else sums[which] + t
-    return found, [
-        ad.Zero.from_primal_value(y) if t is None else t for y, t in zip(found, sums, strict=True)
-    ]
+    return found, [zero_like(y) if t is None else t for y, t in zip(found, sums, strict=True)]
 
 
 def along_logits(dz: Array, t: Array, *, name: str, reduction: str, batch: int, **_: Any) -> Array:

@@ -32,8 +32,7 @@ def checked_target(target: Any, z: Array, of: Loss, ignored: int | None, hard: b
     if hard:
         if known(target):
             checks.checked_labels(np.asarray(target), z.shape[-1], ignored)
-        wide = target.dtype.itemsize > 4 and not jax.config.jax_enable_x64
-        return target.astype(jnp.int32) if wide or target.dtype == jnp.bool_ else target
+        return target.astype(jnp.int32) if target.dtype == jnp.bool_ else target
     if known(target):
         checks.checked_probabilities(np.asarray(target), np.dtype(z.dtype), of.most)
     return target.astype(z.dtype)

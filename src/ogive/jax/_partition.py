@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,11 +15,33 @@ from ..calls.losses import loss_of
 from ..catalog import find
 
 
+def result(like: Any, shape: tuple[int, ...], avals: Any, weak_type: bool = False) -> Any:
+    """The type of a result in the format of an operand, with its first axes: where these are, and
+    inside shard_map over which axes of the mesh it may differ.
+    """
+    more: dict[str, Any] = {"shape": shape, "weak_type": weak_type}
+    split = getattr(like, "sharding", None)
+    if split is not None and len(shape) < like.ndim:
+        more["sharding"] = NamedSharding(split.mesh, PartitionSpec(*split.spec[: len(shape)]))
+    if hasattr(like, "vma"):
+        more["vma"] = frozenset().union(*(aval.vma for aval in avals))
+    return like.update(**more)
+
+
+def lowered_for_devices(primitive: Any) -> None:
+    """Tells JAX that a primitive's lowering asks for the devices, as `custom_partitioning` does."""
+    with suppress(ImportError, AttributeError):  # private: elsewhere XLA gathers the operands
+        from jax._src.dispatch import prim_requires_devices_during_lowering as primitives
+
+        primitives.add(primitive)
+
+
 def over_devices(ctx: Any) -> bool:
     """Whether what is lowered is one program for several devices, which XLA splits."""
     axes = ctx.module_context.axis_context
-    count = getattr(axes, "num_devices", None)
-    return bool(count and count > 1)
+    devices = getattr(axes, "device_assignment", None)
+    mesh = getattr(axes, "mesh", None)
+    return bool(devices and len(devices) > 1) or bool(mesh is not None and mesh.size > 1)
 
 
 def elementwise_or_rows(
@@ -38,9 +61,6 @@ def elementwise_or_rows(
 
     found = inner.abstract_eval(*[a.aval for a in arrays], **parameters)[0]
     results = [axes[: len(aval.shape)] for aval in found]
-    rule = f"{', '.join(' '.join(factors(a)) or '' for a in arrays)} -> " + ", ".join(
-        " ".join(each) for each in results
-    )
 
     def run(*parts: Any) -> Any:
         return tuple(inner.bind(*parts, **parameters))
@@ -52,21 +72,34 @@ def elementwise_or_rows(
         )
 
     whole_axes = (axes[-1],) if rows and axes else ()
-    return spread(run, infer, rule, whole_axes)(*arrays)
+    return spread(run, infer, [factors(a) for a in arrays], results, whole_axes)(*arrays)
 
 
 def spread(
-    run: Callable[..., Any], infer: Callable[..., Any], rule: str, whole: tuple[str, ...]
-) -> Callable[..., Any]:
-    """`run` on each device's part, by a rule that names the axes; `whole` are not split."""
+    run: Callable[..., Any], infer: Callable[..., Any], given: list[list[str]],
+    results: list[list[str]], whole: tuple[str, ...],
+) -> Callable[..., Any]:  # fmt: skip
+    """`run` on each device's part. Operands and results are given by the names of their axes, of
+    which those in `whole` are not split: where they are, XLA puts them together first.
+    """
     split = custom_partitioning(run)
 
-    def partition(mesh: Any, given: Any, wanted: Any) -> Any:
-        operands, outputs = (tuple(each.sharding for each in side) for side in (given, wanted))
-        return mesh, run, outputs, operands
+    def put_together(sharding: Any, names: list[str]) -> Any:
+        spec = [*sharding.spec, *[None] * (len(names) - len(sharding.spec))]
+        kept = [None if name in whole else axis for name, axis in zip(names, spec, strict=True)]
+        return NamedSharding(sharding.mesh, PartitionSpec(*kept))
+
+    def partition(mesh: Any, operands: Any, wanted: Any) -> Any:
+        sides = ((operands, given), (wanted, results))
+        to_operands, to_results = (
+            tuple(put_together(each.sharding, names) for each, names in zip(*side, strict=True))
+            for side in sides
+        )
+        return mesh, run, to_results, to_operands
 
     split.def_partition(
-        partition, infer_sharding_from_operands=infer, sharding_rule=rule,
+        partition, infer_sharding_from_operands=infer,
+        sharding_rule=" -> ".join(", ".join(map(" ".join, side)) for side in (given, results)),
         need_replication_factors=whole,
     )  # fmt: skip
     return split
@@ -85,7 +118,6 @@ def losses(inner: Any, *arrays: Any, reduction: str, **parameters: Any) -> Any:
     given = [rows + classes, rows if hard else rows + classes]
     given += [classes if of.over_rows else rows] * len(weights)
     results = [rows, rows + classes] if parameters["gradient"] else [rows]
-    rule = " -> ".join(", ".join(" ".join(a) for a in side) for side in (given, results))
 
     def run(*parts: Any) -> Any:
         return tuple(inner.bind(*parts, **each))
@@ -94,7 +126,7 @@ def losses(inner: Any, *arrays: Any, reduction: str, **parameters: Any) -> Any:
         spec = operands[0].sharding.spec
         return tuple(NamedSharding(mesh, PartitionSpec(*spec[: len(w.shape)])) for w in wanted)
 
-    loss, *dz = spread(run, infer, rule, tuple(classes))(*arrays)
+    loss, *dz = spread(run, infer, given, results, tuple(classes))(*arrays)
     if reduction == "none":
         return [loss, *dz]
     wide = loss.astype(jnp.promote_types(loss.dtype, jnp.float32))
