@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 F = TypeVar("F", bound=np.floating[Any])
 Mask: TypeAlias = NDArray[np.uint8]
-# What becomes an array for certain; of other containers (pandas, xarray, dask) the result is theirs.
+# What becomes an array. Other containers (pandas, xarray, dask) give their own, which is Any here.
 Arrays: TypeAlias = NDArray[Any] | Sequence[Any]
 Numbers: TypeAlias = float | Arrays
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
@@ -23,28 +23,124 @@ class TypedKeywords(Keywords, total=False):
 
 class Unary(np.ufunc):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     @overload
-    def __call__(self, x: NDArray[F], /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+    def __call__(
+        self,
+        x: NDArray[F],
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[Keywords],
+    ) -> NDArray[F]: ...
     @overload
-    def __call__(self, x: float, /, out: None = None, *, where: Literal[True] = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+    def __call__(
+        self,
+        x: float,
+        /,
+        out: None = None,
+        *,
+        where: Literal[True] = True,
+        **kwargs: Unpack[Keywords],
+    ) -> np.float64: ...
     @overload
-    def __call__(self, x: F, /, out: None = None, *, where: Literal[True] = True, **kwargs: Unpack[Keywords]) -> F: ...
+    def __call__(
+        self, x: F, /, out: None = None, *, where: Literal[True] = True, **kwargs: Unpack[Keywords]
+    ) -> F: ...
     @overload
-    def __call__(self, x: ArrayLike, /, out: NDArray[F] | tuple[NDArray[F]], *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+    def __call__(
+        self,
+        x: ArrayLike,
+        /,
+        out: NDArray[F] | tuple[NDArray[F]],
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> NDArray[F]: ...
     @overload
-    def __call__(self, x: Arrays, /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+    def __call__(
+        self,
+        x: Arrays,
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> NDArray[Any]: ...
     @overload
-    def __call__(self, x: ArrayLike, /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+    def __call__(
+        self,
+        x: ArrayLike,
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> Any: ...
 
 class Binary(np.ufunc):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     @overload
-    def __call__(self, a: float | NDArray[F], b: NDArray[F], /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+    def __call__(
+        self,
+        a: float | NDArray[F],
+        b: NDArray[F],
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[Keywords],
+    ) -> NDArray[F]: ...
     @overload
-    def __call__(self, a: float, b: float, /, out: None = None, *, where: Literal[True] = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+    def __call__(
+        self,
+        a: float,
+        b: float,
+        /,
+        out: None = None,
+        *,
+        where: Literal[True] = True,
+        **kwargs: Unpack[Keywords],
+    ) -> np.float64: ...
     @overload
-    def __call__(self, a: F, b: F, /, out: None = None, *, where: Literal[True] = True, **kwargs: Unpack[Keywords]) -> F: ...
+    def __call__(
+        self,
+        a: F,
+        b: F,
+        /,
+        out: None = None,
+        *,
+        where: Literal[True] = True,
+        **kwargs: Unpack[Keywords],
+    ) -> F: ...
     @overload
-    def __call__(self, a: ArrayLike, b: ArrayLike, /, out: NDArray[F] | tuple[NDArray[F]], *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+    def __call__(
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        /,
+        out: NDArray[F] | tuple[NDArray[F]],
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> NDArray[F]: ...
     @overload
-    def __call__(self, a: Numbers, b: Arrays, /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+    def __call__(
+        self,
+        a: Numbers,
+        b: Arrays,
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> NDArray[Any]: ...
     @overload
-    def __call__(self, a: ArrayLike, b: ArrayLike, /, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+    def __call__(
+        self,
+        a: ArrayLike,
+        b: ArrayLike,
+        /,
+        out: None = None,
+        *,
+        where: ArrayLike = True,
+        **kwargs: Unpack[TypedKeywords],
+    ) -> Any: ...
