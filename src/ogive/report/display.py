@@ -76,11 +76,18 @@ def watch_renderables(report: Report, width: int) -> Iterable[Any]:
     return watch_terminal.renderables(report, width)
 
 
-def watch_html(found: Report | Finding) -> str:
-    """A watched training, or one fault of it, as an HTML fragment for a notebook."""
+def watch_html(found: Report) -> str:
+    """A watched training as an HTML fragment for a notebook."""
     from . import notebook
 
-    return notebook.report(found) if hasattr(found, "findings") else notebook.finding(found)
+    return notebook.report(found)
+
+
+def finding_html(found: Finding) -> str:
+    """One fault as an HTML fragment for a notebook."""
+    from . import notebook
+
+    return notebook.finding(found)
 
 
 def write_watch_page(report: Report, path: str | Path) -> None:

@@ -46,7 +46,7 @@ def site() -> str:
         found = metadata.metadata("ogive").get_all("Project-URL") or []
     except metadata.PackageNotFoundError:
         return ""
-    named = dict(each.split(", ", 1) for each in found)
+    named: dict[str, str] = dict(each.split(", ", 1) for each in found)
     return named.get("Documentation", "").rstrip("/")
 
 

@@ -86,7 +86,7 @@ class Finding:
         return f"{name} ({self.activation}{again})" if self.activation else name + again
 
     def _repr_html_(self) -> str:
-        found: str = ogive._display().watch_html(self)
+        found: str = ogive._display().finding_html(self)
         return found
 
 
