@@ -18,7 +18,11 @@ import pytest
 import ogive
 
 PROGRAMS = Path(__file__).parent / "typing"
-NEEDS = {"torch_user.py": "torch", "instruments_user.py": "torch", "jax_user.py": "jax"}
+NEEDS = {
+    "torch_user.py": ("torch",),
+    "instruments_user.py": ("torch",),
+    "jax_user.py": ("jax", "ogive.jax"),
+}
 MARK = re.compile(r"# wrong: ([\w-]+), (\w+)$")
 Errors = dict[tuple[str, int], set[str]]
 """Codes of what is wrong, by file and line."""
@@ -28,7 +32,7 @@ Errors = dict[tuple[str, int], set[str]]
 def programs(tmp_path: Path) -> Path:
     """The programs in a folder outside the project, as a user's are."""
     for path in PROGRAMS.glob("*_user.py"):
-        if path.name not in NEEDS or importlib.util.find_spec(NEEDS[path.name]):
+        if all(map(importlib.util.find_spec, NEEDS.get(path.name, ()))):
             shutil.copy(path, tmp_path)
     return tmp_path
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ogive
+from ogive.catalog import Card, Parameter
+from stub_numpy import ROLES
 from stub_text import HEAD, literal, written
 
 FUNCTIONS_OF_TORCH = """\
@@ -42,20 +44,26 @@ class Framework:
     """The type of what it takes as an array."""
     home: str
     """The import that brings it."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Types of the parameters of cards by their role, where its signatures leave those open."""
     types: Mapping[str, str] = field(default_factory=dict)
     """Types of arguments with the default None or a string by their name, and of written types."""
 
-    def parameter(self, p: inspect.Parameter, optional: Collection[str]) -> str:
-        """A parameter with its written type, or that of its name or default."""
+    def parameter(self, p: inspect.Parameter, own: Mapping[str, Parameter]) -> str:
+        """A parameter with its written type, or that of its role, name or default. Those of the
+        function's card are `own`.
+        """
         prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
-        kind = "" if p.annotation is p.empty else str(p.annotation)
-        if kind in ("", "Any", "str"):
+        kind = annotation(p)
+        if p.name in own and self.roles:
+            kind = self.roles[own[p.name].role]
+        elif kind in ("", "Any", "str"):
             kind = "Any" if p.default is None else type(p.default).__name__
             kind = self.takes if p.default is p.empty else kind
             if p.default is None or isinstance(p.default, str):
                 kind = self.types.get(p.name, kind)
-        if p.name in optional:
-            kind = "float | None"
+        if p.name in own and own[p.name].as_operands is not None:
+            kind = f"{kind.removesuffix(' | None')} | None"
         kind = self.types.get(kind, kind)
         default = "" if p.default is p.empty else f" = {literal(p.default)}"
         return f"{prefix}{p.name}: {kind}{default}"
@@ -63,21 +71,24 @@ class Framework:
     def taken(self, name: str, parameters: Iterable[inspect.Parameter]) -> str:
         """The parameters of a function of the catalog, or of torch's name for it."""
         parts = list[str]()
-        optional = optional_numbers(name)
+        card = ogive.card(name) if name in ogive.catalog.names() else None
+        own = {} if card is None else {p.name: p for p in card.parameters}
         for p in parameters:
             if p.kind is p.KEYWORD_ONLY and "*" not in parts:
                 parts.append("*")
-            parts.append(self.parameter(p, optional))
+            parts.append(self.parameter(p, own))
         return ", ".join(parts)
 
-    def functions(self, of: Mapping[str, Callable[..., Any]], base: str = "") -> str:
-        """The text of a stub of functions from arrays to an array."""
+    def functions(
+        self, of: Mapping[str, Callable[..., Any]], base: str, returns: Mapping[str, str]
+    ) -> str:
+        """The text of a stub of functions from arrays to an array, or to what is said."""
         lines = [
             f"def {name}({self.taken(name, inspect.signature(f).parameters.values())})"
-            f" -> {self.array}: ...\n"
+            f" -> {returns.get(name, self.array)}: ...\n"
             for name, f in sorted(of.items())
         ]
-        return f"{HEAD}{self.home}{written(base, ''.join(lines))}"
+        return f"{HEAD}{written(base, ''.join(lines), self.home)}"
 
     def modules(self, of: Mapping[str, Any]) -> str:
         """The text of a stub of modules, whose call is their forward."""
@@ -93,14 +104,14 @@ class Framework:
                     yield f"    def {method}(self, {forward}) -> {self.array}: ...\n"
 
         home = f"{self.home}from torch.nn import Module\n"
-        return f"{HEAD}{home}{written('__all__: list[str]' + chr(10) * 2, ''.join(lines()))}"
+        return HEAD + written("__all__: list[str]\n\n", "".join(lines()), home)
 
 
-def optional_numbers(name: str) -> set[str]:
-    """The numbers of a function that may be None."""
-    if name not in ogive.catalog.names():
-        return set()
-    return {p.name for p in ogive.card(name).parameters if p.as_operands is not None}
+def annotation(p: inspect.Parameter) -> str:
+    """The type that a parameter is written with; empty where it has none."""
+    if p.annotation is p.empty or isinstance(p.annotation, str):
+        return "" if p.annotation is p.empty else p.annotation
+    return inspect.formatannotation(p.annotation)
 
 
 def made_with(cls: Any) -> list[inspect.Parameter]:
@@ -138,31 +149,49 @@ def torch() -> Framework:
         "dtype": "torch.dtype | None",
         "Temperature": "float | Tensor",
     }
-    return Framework("Tensor", "Tensor", "import torch\nfrom torch import Tensor\n", types)
+    home = "import torch\nfrom torch import Tensor\n"
+    return Framework("Tensor", "Tensor", home, types=types)
 
 
 def jax() -> Framework:
-    return Framework(
-        "Array", "ArrayLike", "from jax import Array\nfrom jax.typing import ArrayLike\n"
-    )
+    home = "from jax import Array\nfrom jax.typing import ArrayLike\n"
+    roles = ROLES | {
+        "number": "ArrayLike",
+        "seed": "ArrayLike | None",
+        "reduction": 'Literal["mean", "sum", "none"]',
+    }
+    return Framework("Array", "ArrayLike", home, roles)
 
 
 def stubs_of_torch(folder: Path) -> Iterator[tuple[Path, str]]:
     public = importlib.import_module("ogive.torch._public")
     modules = importlib.import_module("ogive.torch._modules")
     functions = public.FUNCTIONS | public.TORCH_NAMES
-    yield folder / "__init__.pyi", torch().functions(functions, FUNCTIONS_OF_TORCH)
+    yield folder / "__init__.pyi", torch().functions(functions, FUNCTIONS_OF_TORCH, {})
     yield folder / "nn.pyi", torch().modules(modules.CLASSES)
 
 
 def stubs_of_jax(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Of the names of the catalog; all else is imported from where it is written."""
-    public = importlib.import_module("ogive.jax")
-    functions = {n: getattr(public, n) for n in ogive.catalog.names() if n in public.__all__}
-    lines = list[str]()
-    for name in sorted(set(public.__all__) - set(functions)):
-        found = getattr(public, name)
-        home = "" if inspect.ismodule(found) else found.__module__.removeprefix("ogive.jax.")
+    """Values and all else in the package, and a module for each other mode."""
+    package = importlib.import_module("ogive.jax")
+    public = importlib.import_module("ogive.jax._public")
+    lines = [f"from . import {mode} as {mode}\n" for mode in public.MODES]
+    for name in sorted(set(package.__all__) - set(public.names("value"))):
+        home = getattr(package, name).__module__.removeprefix("ogive.jax.")
         lines.append(f"from .{home} import {name} as {name}\n")
     base = f"{''.join(lines)}\n__all__: list[str]\n\n"
-    yield folder / "__init__.pyi", jax().functions(functions, base)
+    for mode in ("value", *public.MODES):
+        functions = {name: public.found(name, mode) for name in public.names(mode)}
+        returns = {name: of_jax(ogive.card(name), mode) for name in functions}
+        stub = "__init__" if mode == "value" else mode
+        text = jax().functions(functions, base if mode == "value" else "", returns)
+        yield folder / f"{stub}.pyi", text
+
+
+def of_jax(card: Card, mode: str) -> str:
+    """What a mode of a function returns."""
+    if mode == "value_and_grad":
+        gradient = "tuple[Array, Array, Array | None]" if card.layer else "Array"
+        return f"tuple[Array, {gradient}]"
+    several = mode == "backward" and (card.kind == "gated" or card.learns)
+    return "tuple[Array, Array]" if several else "Array"

@@ -24,11 +24,12 @@ def literal(value: Any) -> str:
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-def written(base: str, declarations: str) -> str:
-    """The declarations under the imports of what they name."""
+def written(base: str, declarations: str, above: str = "") -> str:
+    """The declarations under the imports of what they name, but for what `above` imports."""
     used = set(re.findall(r"\w+", re.sub(r'"[^"]*"', "", base + declarations)))
+    used -= set(re.findall(r"\w+", above))
     lines = ["import numpy as np"] * ("np" in used)
     for home, names in HOMES.items():
         found = [name for name in names if name in used]
         lines += [f"from {home} import {', '.join(found)}"] if found else []
-    return "\n".join([*lines, "", base + declarations])
+    return above + "\n".join([*lines, "", base + declarations])
