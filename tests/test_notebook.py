@@ -18,7 +18,7 @@ import report_sample
 import site_pages
 import watch_sample
 from cases import check_python
-from ogive.catalog import Peer
+from ogive.catalog import Card, Peer
 from ogive.catalog.text import facts
 from ogive.predict import edge_of_chaos, model, network
 from ogive.report import notebook, notebook_box
@@ -129,12 +129,12 @@ def test_the_site_is_that_of_the_metadata(monkeypatch: pytest.MonkeyPatch) -> No
                 name == "Project-URL"
             )
 
-    monkeypatch.setattr(notebook_box.metadata, "metadata", lambda name: Metadata())
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: Metadata())
     assert notebook_box.site.__wrapped__() == SITE
 
 
 @pytest.mark.parametrize("card", ogive.catalog(), ids=lambda card: card.name)
-def test_a_card_shows_its_parameters_claims_and_names_elsewhere(card: ogive.catalog.Card) -> None:
+def test_a_card_shows_its_parameters_claims_and_names_elsewhere(card: Card) -> None:
     page = Fragment(card._repr_html_())
     assert card.title in page.text
     assert f"ogive.{card.name}" in page.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -234,8 +235,9 @@ def stub(mode: str) -> str:
 def base() -> str:
     """What the package has beside its functions. The catalog can be called, unlike a module."""
     imports, members = list[str](), list[str]()
-    for name in ogive.catalog.__all__:
-        own = f"staticmethod(_{name})" if inspect.isfunction(getattr(ogive.catalog, name)) else None
+    package = importlib.import_module("ogive.catalog")
+    for name in package.__all__:
+        own = f"staticmethod(_{name})" if inspect.isfunction(getattr(package, name)) else None
         imports.append(f"from .catalog import {name} as _{name}")
         members.append(f"    {name} = {own or f'_{name}'}")
     return BASE.format(imports="\n".join(imports), members="\n".join(members))

@@ -53,7 +53,7 @@ class Framework:
         """A parameter with its written type, or that of its role, name or default. Those of the
         function's card are `own`.
         """
-        prefix = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        prefix = "*" * (p.kind is p.VAR_POSITIONAL) + "**" * (p.kind is p.VAR_KEYWORD)
         kind = annotation(p)
         if p.name in own and self.roles:
             kind = self.roles[own[p.name].role]
@@ -109,9 +109,10 @@ class Framework:
 
 def annotation(p: inspect.Parameter) -> str:
     """The type that a parameter is written with; empty where it has none."""
-    if p.annotation is p.empty or isinstance(p.annotation, str):
-        return "" if p.annotation is p.empty else p.annotation
-    return inspect.formatannotation(p.annotation)
+    written: Any = p.annotation
+    if isinstance(written, str):
+        return written
+    return "" if written is p.empty else inspect.formatannotation(written)
 
 
 def made_with(cls: Any) -> list[inspect.Parameter]:
