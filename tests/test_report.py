@@ -204,7 +204,7 @@ def test_the_list_names_every_function():
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_card_shows_itself_as_text_in_rich_and_in_a_notebook(name):
+def test_a_card_shows_itself_as_text_and_in_rich(name):
     card = find(name)
     said = repr(card)
     assert card.title in said
@@ -217,9 +217,6 @@ def test_a_card_shows_itself_as_text_in_rich_and_in_a_notebook(name):
     assert [line.rstrip() for line in printed.getvalue().splitlines()] == [
         line.rstrip() for line in shown.getvalue().splitlines()
     ]
-    fragment = Elements(card._repr_html_())
-    assert fragment.found[0][0] == "pre"
-    assert card.title in fragment.text
 
 
 def test_a_card_shows_itself_where_neither_rich_nor_sympy_is_installed():
@@ -227,7 +224,6 @@ def test_a_card_shows_itself_where_neither_rich_nor_sympy_is_installed():
 import sys
 sys.modules |= dict.fromkeys(("rich", "rich.console", "sympy", "bokeh"))
 import ogive
-assert ogive.card("gelu")._repr_html_() is None
 print(ogive.card("gelu"))
 """
     assert "the left tail keeps full relative" in check_python(code)

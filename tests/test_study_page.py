@@ -518,7 +518,7 @@ def test_a_notebook_shows_the_answer_and_the_table_without_scripts():
     assert "<script" not in html
     page = Tables(html)
     assert result.answer.sentence in page.text
-    (rows,) = page.tables.values()
+    rows, _ = page.tables.values()
     for row, cell in zip(rows[1:], result.cells, strict=False):
         assert row[0] == f"{cell.depth} {cell.activation}"
         agree(row[1], [100 * v for v in (cell.score, cell.interval.low, cell.interval.high)])

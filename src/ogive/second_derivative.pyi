@@ -1,25 +1,62 @@
 # Written by tools/stub.py; do not edit.
-from typing import Any
 import numpy as np
-from numpy.typing import ArrayLike
+from typing import Any, Unpack, overload
+from numpy.typing import ArrayLike, NDArray
+from ._types import Arrays, F, Keywords, Numbers, TypedKeywords, Unary
 
-def celu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
-def elu(x: ArrayLike, alpha: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
-erf: np.ufunc
-exp: np.ufunc
-gelu: np.ufunc
-gelu_sigmoid: np.ufunc
-gelu_tanh: np.ufunc
-hard_swish: np.ufunc
-identity: np.ufunc
-log_sigmoid: np.ufunc
-mish: np.ufunc
-relu_squared: np.ufunc
-selu: np.ufunc
-sigmoid: np.ufunc
-silu: np.ufunc
-def softplus(x: ArrayLike, beta: ArrayLike = 1.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
-softsign: np.ufunc
-def squareplus(x: ArrayLike, b: ArrayLike = 4.0, out: Any = None, *, where: ArrayLike = True, **kwargs: Any) -> Any: ...
-tanh: np.ufunc
-tanhshrink: np.ufunc
+@overload
+def celu(x: NDArray[F], alpha: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+@overload
+def celu(x: float, alpha: float = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+@overload
+def celu(x: ArrayLike, alpha: ArrayLike = 1.0, *, out: NDArray[F] | tuple[NDArray[F]], where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+@overload
+def celu(x: Arrays, alpha: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+@overload
+def celu(x: ArrayLike, alpha: ArrayLike = 1.0, out: NDArray[Any] | tuple[NDArray[Any]] | None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+@overload
+def elu(x: NDArray[F], alpha: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+@overload
+def elu(x: float, alpha: float = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+@overload
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0, *, out: NDArray[F] | tuple[NDArray[F]], where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+@overload
+def elu(x: Arrays, alpha: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+@overload
+def elu(x: ArrayLike, alpha: ArrayLike = 1.0, out: NDArray[Any] | tuple[NDArray[Any]] | None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+erf: Unary
+exp: Unary
+gelu: Unary
+gelu_sigmoid: Unary
+gelu_tanh: Unary
+hard_swish: Unary
+identity: Unary
+log_sigmoid: Unary
+mish: Unary
+relu_squared: Unary
+selu: Unary
+sigmoid: Unary
+silu: Unary
+@overload
+def softplus(x: NDArray[F], beta: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+@overload
+def softplus(x: float, beta: float = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+@overload
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0, *, out: NDArray[F] | tuple[NDArray[F]], where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+@overload
+def softplus(x: Arrays, beta: Numbers = 1.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+@overload
+def softplus(x: ArrayLike, beta: ArrayLike = 1.0, out: NDArray[Any] | tuple[NDArray[Any]] | None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+softsign: Unary
+@overload
+def squareplus(x: NDArray[F], b: Numbers = 4.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> NDArray[F]: ...
+@overload
+def squareplus(x: float, b: float = 4.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[Keywords]) -> np.float64: ...
+@overload
+def squareplus(x: ArrayLike, b: ArrayLike = 4.0, *, out: NDArray[F] | tuple[NDArray[F]], where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[F]: ...
+@overload
+def squareplus(x: Arrays, b: Numbers = 4.0, out: None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> NDArray[Any]: ...
+@overload
+def squareplus(x: ArrayLike, b: ArrayLike = 4.0, out: NDArray[Any] | tuple[NDArray[Any]] | None = None, *, where: ArrayLike = True, **kwargs: Unpack[TypedKeywords]) -> Any: ...
+tanh: Unary
+tanhshrink: Unary

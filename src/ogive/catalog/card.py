@@ -128,8 +128,8 @@ class Display(Protocol):
     def renderables(self, card: Card, width: int) -> Iterable[Any]:
         """What rich prints, for a terminal of so many columns."""
 
-    def html(self, card: Card) -> str | None:
-        """A fragment for a notebook, or None where rich is not installed."""
+    def html(self, card: Card) -> str:
+        """A fragment for a notebook."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -232,5 +232,5 @@ class Card:
     def __rich_console__(self, console: Any, options: Any) -> Any:
         return type(self).display().renderables(self, options.max_width)
 
-    def _repr_html_(self) -> str | None:
+    def _repr_html_(self) -> str:
         return type(self).display().html(self)

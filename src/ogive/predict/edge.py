@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+import ogive
+
 from .errors import PredictError
 from .functions import Activation, Function, resolve
 from .gaussian import moments_of
@@ -54,6 +56,10 @@ class EdgeOfChaos:
 
     def __float__(self) -> float:
         return math.nan if self.weight_std is None else self.weight_std
+
+    def _repr_html_(self) -> str:
+        found: str = ogive._display().prediction_html(self)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,8 +58,8 @@ class ModelPrediction:
     def __rich_console__(self, console: Any, options: Any) -> Any:
         return ogive._display().model_prediction(self, options.max_width)
 
-    def _repr_html_(self) -> str | None:
-        found: str | None = ogive._display().model_prediction_html(self)
+    def _repr_html_(self) -> str:
+        found: str = ogive._display().prediction_html(self)
         return found
 
 

@@ -86,8 +86,8 @@ class Network:
     def __rich_console__(self, console: Any, options: Any) -> Any:
         return ogive._display().prediction(self, options.max_width)
 
-    def _repr_html_(self) -> str | None:
-        found: str | None = ogive._display().prediction_html(self)
+    def _repr_html_(self) -> str:
+        found: str = ogive._display().prediction_html(self)
         return found
 
 

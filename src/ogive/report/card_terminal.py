@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from rich.console import Console, Group, RenderableType
@@ -25,20 +24,6 @@ def show(card: Card, console: Console) -> None:
     """Print the whole card, with its curves."""
     for part in renderables(card, console.width):
         console.print(part)
-
-
-def html(card: Card) -> str:
-    """The same card as an HTML fragment for a notebook."""
-    return fragment(renderables(card, 100))
-
-
-def fragment(parts: Iterable[RenderableType]) -> str:
-    """What rich prints of the parts, as an HTML fragment for a notebook."""
-    console = Console(record=True, width=100, file=io.StringIO())
-    for part in parts:
-        console.print(part)
-    frame = '<pre style="line-height: 1.2; white-space: pre">{code}</pre>'
-    return console.export_html(inline_styles=True, code_format=frame)
 
 
 def renderables(card: Card, width: int) -> Iterator[RenderableType]:

@@ -15,9 +15,9 @@ from ogive.catalog.text import text as text
 from .writer import write_text as write_text
 
 if TYPE_CHECKING:
-    from ogive.predict import ModelPrediction, Network
+    from ogive.predict import EdgeOfChaos, ModelPrediction, Network
     from ogive.study.result import StudyResult
-    from ogive.watch import Report
+    from ogive.watch import Finding, Report
 
 
 def renderables(card: Card, width: int) -> Iterable[Any]:
@@ -27,13 +27,11 @@ def renderables(card: Card, width: int) -> Iterable[Any]:
     return card_terminal.renderables(card, width)
 
 
-def html(card: Card) -> str | None:
-    """An HTML fragment for a notebook, or None if rich is not installed."""
-    try:
-        from . import card_terminal
-    except ImportError:
-        return None
-    return card_terminal.html(card)
+def html(card: Card) -> str:
+    """A card as an HTML fragment for a notebook."""
+    from . import notebook
+
+    return notebook.card(card)
 
 
 def write_page(result: StudyResult, path: str | Path) -> None:
@@ -57,13 +55,11 @@ def prediction(found: Network, width: int) -> Iterable[Any]:
     return predict_terminal.renderables([found], width)
 
 
-def prediction_html(found: Network) -> str | None:
-    """A fragment for a notebook, or None where rich is not installed."""
-    try:
-        from . import predict_terminal
-    except ImportError:
-        return None
-    return predict_terminal.html([found])
+def prediction_html(found: Network | EdgeOfChaos | ModelPrediction) -> str:
+    """A prediction as an HTML fragment for a notebook."""
+    from . import notebook
+
+    return notebook.prediction(found)
 
 
 def model_prediction(found: ModelPrediction, width: int) -> Iterable[Any]:
@@ -73,15 +69,6 @@ def model_prediction(found: ModelPrediction, width: int) -> Iterable[Any]:
     return predict_terminal.model_renderables(found, width)
 
 
-def model_prediction_html(found: ModelPrediction) -> str | None:
-    """A fragment for a notebook, or None where rich is not installed."""
-    try:
-        from . import predict_terminal
-    except ImportError:
-        return None
-    return predict_terminal.model_html(found)
-
-
 def watch_renderables(report: Report, width: int) -> Iterable[Any]:
     """What rich prints of a watched training, for a terminal of so many columns."""
     from . import watch_terminal
@@ -89,13 +76,18 @@ def watch_renderables(report: Report, width: int) -> Iterable[Any]:
     return watch_terminal.renderables(report, width)
 
 
-def watch_html(report: Report) -> str | None:
-    """A fragment for a notebook, or None where rich is not installed."""
-    try:
-        from . import watch_terminal
-    except ImportError:
-        return None
-    return watch_terminal.html(report)
+def watch_html(found: Report) -> str:
+    """A watched training as an HTML fragment for a notebook."""
+    from . import notebook
+
+    return notebook.report(found)
+
+
+def finding_html(found: Finding) -> str:
+    """One fault as an HTML fragment for a notebook."""
+    from . import notebook
+
+    return notebook.finding(found)
 
 
 def write_watch_page(report: Report, path: str | Path) -> None:

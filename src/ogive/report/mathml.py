@@ -57,7 +57,7 @@ def formulas(name: str) -> tuple[Markup, ...]:
     card = find(name)
     if card.kind == "heads":
         return (_display(expression(card), "<mi>loss</mi>"),)
-    arguments = "<mo>(</mo><mi>x</mi><mo>)</mo>"
+    arguments = '<mo stretchy="false">(</mo><mi>x</mi><mo stretchy="false">)</mo>'
     if card.kind == "gated":
         left = (
             "<mi>y</mi>",

@@ -16,7 +16,7 @@ from ogive.predict import Comparison, EdgePoint, ModelPrediction, Network
 from ogive.predict.model_result import label
 from ogive.predict.network import shown as shown_layers
 
-from . import charts, page, palette, predict_terminal
+from . import charts, page, palette, predict_words
 from .charts import FONT, Chart, Table
 from .palette import GRID, INK, SOFT
 from .text import number, signed
@@ -44,29 +44,29 @@ def html(found: Comparison) -> str:
     networks = found.networks
     drawn = {
         "gradient": _layers(
-            networks, predict_terminal.log_gradient, "gradient, log₁₀ (last layer: 0)"
+            networks, predict_words.log_gradient, "gradient, log₁₀ (last layer: 0)"
         ),
         "signal": _layers(networks, _log_signal, "mean square K, log₁₀"),
         "correlation": _layers(networks, lambda each: each.correlation, "correlation"),
         "map": edge_map(found),
     }
     activations = list(dict.fromkeys(each.activation for each in networks))
-    heads = tuple(head.replace("\n", " ") for head in predict_terminal.RESIDUAL_HEAD)
+    heads = tuple(head.replace("\n", " ") for head in predict_words.RESIDUAL_HEAD)
     return page.render(
         "predict.html",
         drawn,
         {},
         known=activations,
         found=found,
-        say=predict_terminal,
+        say=predict_words,
         layers=[(each, layer_table(each)) for each in networks],
         residuals=[
-            (name, Table(heads, [predict_terminal.residual_row(block) for block in blocks]))
-            for name, blocks in predict_terminal.by_network(found.residuals).items()
+            (name, Table(heads, [predict_words.residual_row(block) for block in blocks]))
+            for name, blocks in predict_words.by_network(found.residuals).items()
         ],
         attention=Table(
-            tuple(head.replace("\n", " ") for head in predict_terminal.ATTENTION_HEAD),
-            predict_terminal.attention_rows(found),
+            tuple(head.replace("\n", " ") for head in predict_words.ATTENTION_HEAD),
+            predict_words.attention_rows(found),
         )
         if found.attention
         else None,
@@ -93,7 +93,7 @@ def _layers(
         data = charts.source(x=range(len(line)), y=line)
         dash = DASHES.get(each.init, "4 2 1 2")
         glyph = LineGlyph(x="x", y="y", line_color=look.light, line_dash=dash, line_width=2.2)
-        shown.append(charts.add(plot, data, glyph, predict_terminal.title(each)))
+        shown.append(charts.add(plot, data, glyph, predict_words.title(each)))
     charts.hover(plot, shown, [("", "$name"), ("layer", "@x"), (y, "@y{0.000}")])
     charts.legend(plot, shown, size="11px", columns=2)  # two columns fit a phone
     return Chart(plot, f"{y} by layer, for each network", 300)
@@ -170,7 +170,7 @@ def _standing(plot: Any, networks: Sequence[Network]) -> None:
 
 def layer_table(each: Network, most: int = 60) -> Table:
     """Every layer of a network, or so many evenly chosen."""
-    logs = predict_terminal.log_gradient(each)
+    logs = predict_words.log_gradient(each)
     rows = []
     for at in shown_layers(each.depth, most):
         chi = number(each.chi[at], 4) if at < each.depth else "–"
@@ -198,9 +198,9 @@ def model_html(found: ModelPrediction) -> str:
             "squared gradient, log₁₀ (output: 0)",
         ),
     }
-    rows = [(line, label(line).strip(), predict_terminal.model_row(line)) for line in found.lines]
+    rows = [(line, label(line).strip(), predict_words.model_row(line)) for line in found.lines]
     return page.render("predict_model.html", drawn, {}, known=[], found=found, rows=rows,
-                       head=predict_terminal.MODEL_HEAD)  # fmt: skip
+                       head=predict_words.MODEL_HEAD)  # fmt: skip
 
 
 def _beside(lines: Sequence[tuple[str, float | None, float | None]], y: str) -> Chart:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -10,12 +9,25 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ogive.predict import Comparison, Coordinates, Line, ModelPrediction, Network, Residual
+from ogive.predict import Comparison, Coordinates, ModelPrediction, Network
 from ogive.predict.model_result import label
 
-from . import braille, palette
-from .card_terminal import fragment
-from .text import number, signed
+from . import braille, palette, predict_words
+from .predict_words import (
+    ATTENTION_HEAD,
+    HEAD,
+    MODEL_HEAD,
+    RESIDUAL_HEAD,
+    attention_rows,
+    by_network,
+    finite,
+    log_gradient,
+    model_row,
+    residual_row,
+    spread,
+    title,
+)
+from .text import signed
 
 HEIGHT = 12
 
@@ -26,11 +38,6 @@ def show(found: Sequence[Network], console: Console) -> None:
     """Print predictions of one depth, to be compared."""
     for part in renderables(found, console.width):
         console.print(part)
-
-
-def html(found: Sequence[Network]) -> str:
-    """The same as a fragment for a notebook."""
-    return fragment(renderables(found, 100))
 
 
 def renderables(found: Sequence[Network], width: int) -> Iterator[RenderableType]:
@@ -49,18 +56,6 @@ def show_advice(found: Comparison, console: Console) -> None:
         console.print(Text(f"Edge of chaos. {edge.reason}"))
         console.print(Text(advice.why))
         console.print(Text(f"  {advice.line}", style="bold"), soft_wrap=True)
-
-
-def title(each: Network | Residual, several_inits: bool = True) -> str:
-    """``gelu, he``: which of several predictions it is."""
-    given = ", ".join(f"{name}={value:g}" for name, value in each.parameters.items())
-    name = f"{each.activation}({given})" if given else each.activation
-    return f"{name}, {each.init}" if several_inits else name
-
-
-def log_gradient(each: Network) -> list[float]:
-    """log10 of the gradient's norm at each layer, over the last one's; NaN where not finite."""
-    return [math.log10(value) / 2 if 0 < value < math.inf else math.nan for value in each.gradient]
 
 
 def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group:
@@ -93,13 +88,8 @@ def drawing(found: Sequence[Network], width: int, height: int = HEIGHT) -> Group
     return Group(*lines, legend, Text())
 
 
-HEAD = (
-    "activation", "init", "sw", "K", "chi", "log10\ngradient", "trainable\ndepth", "gradients"
-)  # fmt: skip
-
-
 def _table(found: Sequence[Network], width: int) -> Table:
-    rows = [(*row(each), spread(each)) for each in found]
+    rows = [(*predict_words.row(each), spread(each)) for each in found]
     left_out = set() if any(each.spread is not None for each in found) else {SPREAD}
     # The sentences above hold what a narrow terminal has no room for.
     for least, column in ((92, SW), (84, REGIME), (70, CHI), (62, SPREAD)):
@@ -118,37 +108,6 @@ SW, CHI, REGIME, SPREAD = 2, 4, 7, 8
 """Columns that are left out where there is no room."""
 
 
-def row(each: Network) -> tuple[str, ...]:
-    """A prediction's numbers, as in HEAD."""
-    return (
-        title(each, False),
-        each.init,
-        number(math.sqrt(each.weight_variance), 4),
-        f"{number(each.mean_square[0], 3)} → {finite(each.mean_square[-1])}",
-        finite(each.chi[-1]),
-        signed(each.log10_gradient_ratio)
-        if math.isfinite(each.log10_gradient_ratio)
-        else finite(each.log10_gradient_ratio),
-        "any" if math.isinf(each.trainable_depth) else f"{each.trainable_depth:.0f}",
-        each.regime,
-    )
-
-
-def spread(each: Network) -> str:
-    """Chance at this width, in decades."""
-    return "–" if each.spread is None else f"± {finite(each.spread)}"
-
-
-def finite(value: float) -> str:
-    """A number with three digits, or that it overflows."""
-    if math.isfinite(value):
-        return number(value, 3)
-    return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
-
-
-RESIDUAL_HEAD = ("norm", "branch", "K", "log10\ngradient", "gradients")
-
-
 def show_residuals(found: Comparison, console: Console) -> None:
     """Print what residual blocks do instead, for each activation and initialisation."""
     for name, blocks in by_network(found.residuals).items():
@@ -163,29 +122,6 @@ def show_residuals(found: Comparison, console: Console) -> None:
         console.print(table)
 
 
-def by_network(blocks: Sequence[Residual]) -> dict[str, list[Residual]]:
-    """Blocks under ``gelu, he``: the activation and initialisation that they share."""
-    found: dict[str, list[Residual]] = {}
-    for block in blocks:
-        found.setdefault(title(block), []).append(block)
-    return found
-
-
-def residual_row(block: Residual) -> tuple[str, ...]:
-    """A stack's numbers, as in RESIDUAL_HEAD."""
-    ratio = block.log10_gradient_ratio
-    return (
-        block.norm,
-        block.branch_scale,
-        f"1 → {finite(block.mean_square[-1])}",
-        signed(ratio) if math.isfinite(ratio) else finite(ratio),
-        block.regime,
-    )
-
-
-ATTENTION_HEAD = ("init", "head", "tokens", "standard\ndeviation", "largest")
-
-
 def show_attention(found: Comparison, console: Console) -> None:
     """Print the attention logits to expect from each initialisation."""
     if not found.attention:
@@ -198,16 +134,6 @@ def show_attention(found: Comparison, console: Console) -> None:
     for row in attention_rows(found):
         table.add_row(*row)
     console.print(table)
-
-
-def attention_rows(found: Comparison) -> list[tuple[str, ...]]:
-    """Each initialisation once, as in ATTENTION_HEAD; the gain is an activation's."""
-    rows = [
-        (title(each) if each.init == "gain" else each.init, str(logits.head_dim),
-         str(logits.tokens), number(logits.std, 3), number(logits.maximum, 3))
-        for each, logits in zip(found.networks, found.attention, strict=True)
-    ]  # fmt: skip
-    return [*dict.fromkeys(rows)]
 
 
 def show_coordinates(found: Coordinates, console: Console) -> None:
@@ -235,18 +161,11 @@ def show_coordinates(found: Coordinates, console: Console) -> None:
 HELD = 0.1
 """An exponent this near 0 is shown as 0 wanted."""
 
-MODEL_HEAD = ("module", "K", "measured", "gradient", "measured", "")
-
 
 def show_model(found: ModelPrediction, console: Console) -> None:
     """Print a model's tree with its numbers."""
     for part in model_renderables(found, console.width):
         console.print(part)
-
-
-def model_html(found: ModelPrediction) -> str:
-    """The same as a fragment for a notebook."""
-    return fragment(model_renderables(found, 100))
 
 
 def model_renderables(found: ModelPrediction, width: int) -> Iterator[RenderableType]:
@@ -269,12 +188,3 @@ def model_renderables(found: ModelPrediction, width: int) -> Iterator[Renderable
         style = "red" if line.parted else "yellow" if line.restarted else ""
         table.add_row(Text(label(line)), *map(Text, model_row(line)), style=style)
     yield table
-
-
-def model_row(line: Line) -> tuple[str, ...]:
-    """A line's numbers and what is to be said of it."""
-    numbers = (
-        line.predicted, line.measured, line.predicted_gradient, line.measured_gradient
-    )  # fmt: skip
-    said = "parts here" if line.parted else f"from {line.restarted}" if line.restarted else ""
-    return (*(number(each, 3) for each in numbers), said)

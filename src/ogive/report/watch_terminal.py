@@ -18,7 +18,6 @@ from rich.text import Text
 from ogive.watch import Check, Finding, Layer, LayerStats, Report
 
 from . import watch_words
-from .card_terminal import fragment
 from .text import number, percent, signed
 from .watch_words import chosen
 
@@ -32,11 +31,6 @@ def show(report: Report, console: Console) -> None:
     """Print the whole report."""
     for part in renderables(report, console.width):
         console.print(part)
-
-
-def html(report: Report) -> str:
-    """The same as a fragment for a notebook."""
-    return fragment(renderables(report, 100))
 
 
 def renderables(report: Report, width: int) -> Iterator[RenderableType]:

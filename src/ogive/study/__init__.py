@@ -25,8 +25,10 @@ __all__ = ["Options", "StudyError", "StudyResult", "run"]
 _HOMES = {"run": "api", "StudyError": "errors", "StudyResult": "result", "Options": "table"}
 
 
-def __getattr__(name: str) -> Any:
-    # A worker needs only part of this package, and starts in half the time without the rest.
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+if not TYPE_CHECKING:  # else a checker would take any name
+
+    def __getattr__(name: str) -> Any:
+        # A worker needs only part of this package, and starts in half the time without the rest.
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)

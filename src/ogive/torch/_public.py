@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import catalog
+from ..catalog import KINDS
 from ..catalog import approximations as approximations
 from . import _arguments, _heads, _linear
 from ._gated import Gated, public_gated
@@ -24,7 +25,7 @@ def build() -> dict[str, Callable[..., Any]]:
     # The kinds one after another, and what is built on others of its kind last.
     for card in sorted(
         map(catalog.find, catalog.names()),
-        key=lambda card: (catalog.KINDS.index(card.kind), bool(approximations(card)), card.layer),
+        key=lambda card: (KINDS.index(card.kind), bool(approximations(card)), card.layer),
     ):
         if card.kind == "unary" and card.learns:
             made[card.name] = public_learned(Learned(card))

@@ -69,18 +69,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """What needs more than NumPy is imported on demand."""
-    if name == "Monitor":
-        try:
-            from .monitor import Monitor
-        except ImportError as error:
-            if error.name != "torch":
-                raise
-            raise WatchError("watching a model needs PyTorch: pip install torch") from None
-        return Monitor
-    if name == "LightningCallback":
-        return lightning_callback()
-    if name == "TrainerCallback":
-        return trainer_callback()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # else a checker would take any name
+
+    def __getattr__(name: str) -> Any:
+        """What needs more than NumPy is imported on demand."""
+        if name == "Monitor":
+            try:
+                from .monitor import Monitor
+            except ImportError as error:
+                if error.name != "torch":
+                    raise
+                raise WatchError("watching a model needs PyTorch: pip install torch") from None
+            return Monitor
+        if name == "LightningCallback":
+            return lightning_callback()
+        if name == "TrainerCallback":
+            return trainer_callback()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -85,6 +85,10 @@ class Finding:
         again = f", call {self.call + 1}" if self.call else ""
         return f"{name} ({self.activation}{again})" if self.activation else name + again
 
+    def _repr_html_(self) -> str:
+        found: str = ogive._display().finding_html(self)
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerStats:
@@ -376,8 +380,8 @@ class Report:
     def __rich_console__(self, console: Any, options: Any) -> Any:
         return ogive._display().watch_renderables(self, options.max_width)
 
-    def _repr_html_(self) -> str | None:
-        found: str | None = ogive._display().watch_html(self)
+    def _repr_html_(self) -> str:
+        found: str = ogive._display().watch_html(self)
         return found
 
 
