@@ -42,7 +42,9 @@ def together(name: str, *given: Any) -> list[Array]:
     except ValueError:
         shapes = " and ".join(str(a.shape) for a in arrays)
         raise ValueError(f"ogive.jax.{name}: shapes {shapes} do not fit together") from None
-    return [jnp.broadcast_to(a.astype(dtype), shape) for a in arrays]
+    # Weak types stay so: a cast would end that.
+    cast = [a if a.dtype == dtype else a.astype(dtype) for a in arrays]
+    return [a if a.shape == shape else jnp.broadcast_to(a, shape) for a in cast]
 
 
 def number(parameter: Parameter, value: Any) -> Any:
