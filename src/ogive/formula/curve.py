@@ -8,9 +8,8 @@ far the logit of the first class lies above that of the second, which is 0.
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -155,10 +154,7 @@ def _loss(card: Card, options: Sequence[Parameter]) -> Curve:
     target = Parameter(
         name="target", default=1.0, doc="Probability of the first class.", domain=UNIT
     )
-    options = [
-        p if p.default is not None else Parameter(name=p.name, default=10.0, doc=p.doc, domain=p.domain)
-        for p in options
-    ]  # fmt: skip
+    options = [p if p.default is not None else replace(p, default=10.0) for p in options]
     x, t = tape.input("x"), tape.parameter("target")
     given = {p.name: tape.parameter(p.name) for p in options}
     formula = find(card.loss_of).formula if card.layer else card.formula
@@ -167,8 +163,3 @@ def _loss(card: Card, options: Sequence[Parameter]) -> Curve:
     else:
         y = formula(tape, [x, tape.node(0)], [t, 1 - t], **given)
     return _curve(tape, "x", [target, *options], y)
-
-
-def default(parameter: Parameter) -> float:
-    """A parameter's default as a number."""
-    return math.nan if parameter.default is None else float(parameter.default)
