@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .tape import Node, Program
+from .tape import Node, Program, ordered
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "sum": "+"}
 
@@ -32,6 +32,23 @@ def function(program: Program) -> str:
     results = ",".join(known[program.nodes[i]] for i in program.results)
     steps = f"const {','.join(lines)};" if lines else ""
     return f"({','.join(known[node] for node in inputs)})=>{{{steps}return[{results}]}}"
+
+
+def cuts(program: Program) -> str:
+    """An arrow function of the parameters: where the branches of a program meet."""
+    inputs = [program.nodes[i] for i in program.inputs]
+    known = {node: f"p{k}" for k, node in enumerate(inputs)}
+    found = {}
+    for node in program.nodes:
+        if node.op != "split":
+            continue
+        sign, x = (-1, node.args[0].args[0]) if node.args[0].op == "neg" else (1, node.args[0])
+        needed = ordered([cut := node.args[1]])
+        if x is inputs[0] and x not in needed:
+            for each in needed:
+                known.setdefault(each, f"({_written(each, known)})")
+            found[known[cut] if sign > 0 else f"-{known[cut]}"] = None
+    return f"({','.join(known[node] for node in inputs[1:])})=>[{','.join(found)}]"
 
 
 def _written(node: Node, known: dict[Node, str]) -> str:
