@@ -77,8 +77,10 @@ def _written(node: Node, known: dict[Node, str]) -> str:
 
 def _above(node: Node, known: dict[Node, str]) -> str | None:
     """What is left of a logit above a threshold, without the threshold, which may be huge."""
+    if node.op not in ("sub", "neg"):
+        return None
     tau = node.args[-1]
-    if node.op not in ("sub", "neg") or tau.op not in ("threshold1", "threshold2"):
+    if tau.op not in ("threshold1", "threshold2"):
         return None
     logit = node.args[0] if node.op == "sub" else tau.tape.node(0)
     if logit not in tau.args:
