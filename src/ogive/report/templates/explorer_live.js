@@ -141,7 +141,8 @@ function keys(e) {
   done();
 }
 
-function begin() {
+async function begin() {
+  await unpack();
   document.body.classList.add("live");
   $("as-text").open = false;
   state = fromAddress(location.hash);
