@@ -169,8 +169,9 @@ def _accuracy(name: str) -> list[tuple[str, list[tuple[str, str]]]]:
     found: dict[str, dict[str, str]] = {}
     for each in accuracy.measured(name):
         found.setdefault(each.which, {})[each.dtype] = f"{each.max_ulp:.3f}"
+    formats = [dtype for dtype in FORMATS if any(dtype in by for by in found.values())]
     return [
-        (which.replace("_", " "), [(dtype, by[dtype] if dtype in by else "") for dtype in FORMATS])
+        (which.replace("_", " "), [(dtype, by.get(dtype, "")) for dtype in formats])
         for which, by in found.items()
     ]
 

@@ -57,7 +57,7 @@ def formulas(name: str) -> tuple[Markup, ...]:
     card = find(name)
     if card.kind == "heads":
         return (_display(expression(card), "<mi>loss</mi>"),)
-    arguments = "<mo>(</mo><mi>x</mi><mo>)</mo>"
+    arguments = "<mrow><mo>(</mo><mi>x</mi><mo>)</mo></mrow>"  # as high as x alone
     if card.kind == "gated":
         left = (
             "<mi>y</mi>",

@@ -134,10 +134,11 @@ function peerMarks(svg, state, item, x, y, box, errors) {
     POINTS.forEach((point, k) => {
       if (point < x.low || point > x.high) return;
       const px = x(point), exact = at(item, point)[shown], error = ulps(values[k], exact);
-      if (px - used > 5 || error > 2) {
-        const inside = y(values[k]);
-        if (Number.isFinite(inside) && inside >= box.top && inside <= box.bottom) mark(group, which, px, inside, 2.6);
-        else mark(group, which, px, values[k] === 0 || inside > box.bottom ? box.bottom : box.top, 2.6).classList.add("off");
+      const place = y(values[k]), due = y(exact);
+      if (due >= box.top && due <= box.bottom && error > 2 && !(Math.abs(place - due) < 1.5) && px - used > 3) {
+        const fits = place >= box.top && place <= box.bottom;
+        const edge = values[k] === 0 || place > box.bottom ? box.bottom : box.top;
+        mark(group, which, px, fits ? place : edge, 2.8).classList.toggle("off", !fits);
         used = px;
       }
       if (errors) mark(group, which, px, errors(Math.min(Math.max(error, 0.3), 3e9)), 2.4);

@@ -14,7 +14,7 @@ function element(tag, attributes = {}, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value !== null && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.filter((c) => c !== null && c !== undefined));
+  node.append(...children.filter((c) => c || c === ""));
   return node;
 }
 
@@ -84,6 +84,7 @@ function overlay(name) {
 
 function look(view) {
   Object.assign(state, structuredClone(view), { y: null });
+  state.pointer = within(state.x, state.pointer);
   update();
 }
 
@@ -103,11 +104,10 @@ function toggle(k) {
 
 function showHead() {
   const [first] = state.items, formulas = $(`formula-${first.card.name}`);
-  $("chips").replaceChildren(...state.items.map((item, k) =>
-    element("span", { class: `chip c${k}` }, button(item.card.name, null, () => choose(item.card.name)), state.items.length > 1 && button("×", null, () => overlay(item.card.name), { "aria-label": `${say("remove")} ${item.card.name}` }))));
   $("name").textContent = first.card.title;
   $("kind").textContent = `ogive.${first.card.name} · ${say(first.card.kind)}`;
   $("summary").textContent = summary(first.card);
+  $("read").textContent = first.card.kind === "unary" ? "" : say(`said_${first.card.kind}`);
   $("formula").replaceChildren(...[...formulas.children].map((each) => each.cloneNode(true)));
 }
 
@@ -151,7 +151,7 @@ function showParameters() {
     const reset = atDefaults(item) ? null : button(say("reset"), null, () => { state.items[k] = newItem(item.card.name); update(); });
     return [element("div", { class: `own c${k}` }, element("h3", {}, item.card.name, reset), ways, ...(rows.length ? rows : [element("p", { class: "hint" }, say("no_parameters"))]))];
   });
-  $("parameters").replaceChildren(...children);
+  $("parameters").replaceChildren(...(children.length ? children : [element("p", { class: "hint" }, say("no_parameters"))]));
   const v = { name: say("variance"), from: 0.01, to: 100, low: 0, high: 1e3, doc: say("density") };
   $("variance").replaceChildren(slider(v, state.v, (value, live) => { state.v = Math.max(0.01, Math.min(100, value)); live ? redraw() : update(); }));
 }

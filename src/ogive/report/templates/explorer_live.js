@@ -79,7 +79,8 @@ function redraw() {
   showMoments();
   showPointer();
   $("legend").replaceChildren(
-    ...state.items.flatMap((item, k) => [element("span", { class: `key c${k}` }, item.card.name)]),
+    ...state.items.map((item, k) =>
+      element("span", { class: `key c${k}` }, state.items.length > 1 ? button(item.card.name, null, () => choose(item.card.name)) : item.card.name, state.items.length > 1 && button("×", null, () => overlay(item.card.name), { "aria-label": `${say("remove")} ${item.card.name}` }))),
     ...(state.peerOrder >= 0 ? state.items[0].peers || [] : []).map((peer, k) => element("span", { class: `key peer${k}` }, peer.framework)));
   history.replaceState(null, "", address());
 }
@@ -104,6 +105,7 @@ function update() {
 function point(x) {
   state.pointer = Math.max(state.x[0], Math.min(state.x[1], x));
   showPointer();
+  history.replaceState(null, "", address());
 }
 
 function follow(svg) {

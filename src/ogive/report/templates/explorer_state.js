@@ -6,7 +6,7 @@ const VIEWS = {
   tails: { x: [-40, 40], xscale: "linear", log: true },
   huge: { x: [-3.4e38, 3.4e38], xscale: "wide", log: true },
 };
-const fresh = () => ({ items: [], orders: [0, 1, 2], peerOrder: 0, v: 1, y: null, pointer: 1, lang: "", theme: "", ...structuredClone(VIEWS.middle) });
+const fresh = () => ({ items: [], orders: [0, 1, 2], peerOrder: 0, v: 1, y: null, pointer: -1.5, lang: "", theme: "", ...structuredClone(VIEWS.middle) });
 let state = fresh();
 
 function newItem(name, way = 0, given = {}) {
@@ -16,6 +16,7 @@ function newItem(name, way = 0, given = {}) {
 }
 
 const inside = (p, value) => Number.isFinite(value) && (p.low === null || value > p.low) && (p.high === null || value < p.high);
+const within = ([low, high], x) => (x >= low && x <= high ? x : low + (high - low) / 3);
 const atDefaults = (item) => item.way === 0 && item.curve.parameters.every((p, k) => item.values[k] === p.default);
 
 function address() {
@@ -31,6 +32,7 @@ function address() {
   if (state.log) parts.push("log=1");
   if (`${state.orders}` !== `${usual.orders}`) parts.push(`d=${state.orders.join("")}`);
   if (state.peerOrder !== usual.peerOrder) parts.push(`peers=${state.peerOrder}`);
+  if (state.pointer !== usual.pointer) parts.push(`at=${Number(state.pointer.toPrecision(6))}`);
   if (state.v !== 1) parts.push(`v=${state.v}`);
   if (state.lang) parts.push(`lang=${state.lang}`);
   if (state.theme) parts.push(`theme=${state.theme}`);
@@ -57,6 +59,8 @@ function fromAddress(hash) {
   found.log = given.get("log") === "1";
   if (/^[012]{1,3}$/.test(given.get("d"))) found.orders = [...new Set(given.get("d"))].map(Number).sort();
   if (/^(-1|0|1)$/.test(given.get("peers"))) found.peerOrder = Number(given.get("peers"));
+  const pointer = Number(given.get("at") || NaN);
+  found.pointer = Number.isFinite(pointer) ? pointer : within(found.x, found.pointer);
   const v = Number(given.get("v"));
   if (v >= 0.01 && v <= 100) found.v = v;
   if (given.get("lang") in TEXTS) found.lang = given.get("lang");
@@ -68,14 +72,15 @@ function fromAddress(hash) {
 // where recorded values are more than 100 ULP off: the view around them
 function failure(card, which) {
   const peer = PEERS[card.name][which], item = newItem(card.name);
-  const bad = [...POINTS].filter((point, k) => Math.abs(point) > 1e-6 && ulps(peer.f[k], at(item, point)[0]) > 100);
+  const errors = new Map([...POINTS].map((point, k) => [point, ulps(peer.f[k], at(item, point)[0])]));
+  const bad = [...POINTS].filter((point) => Math.abs(point) > 1e-6 && errors.get(point) > 100);
   if (!bad.length) return null;
   const middle = bad.filter((point) => Math.abs(point) < 125);
   const shown = middle.length ? middle : bad;
   const low = Math.min(...shown), high = Math.max(...shown);
   const pad = Math.max((high - low) * 0.15, Math.abs(high) * 0.1, 1);
-  const huge = !middle.length;
-  return huge ? VIEWS.huge : { x: [Math.max(low - pad, -150), Math.min(high + pad, 150)], xscale: "linear", log: true };
+  const pointer = shown.reduce((a, b) => (errors.get(b) > errors.get(a) ? b : a));
+  return { ...(middle.length ? {} : VIEWS.huge), pointer, ...(middle.length && { x: [Math.max(low - pad, -150), Math.min(high + pad, 150)], xscale: "linear", log: true }) };
 }
 
 function worst(card) {
