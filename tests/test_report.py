@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from cases import check_python
+from html_reading import Elements
 from ogive.catalog import find, names
 from ogive.catalog.text import facts
 from ogive.report import (
@@ -52,27 +52,6 @@ SECTIONS = [
 ]
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028[bold]"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and the text outside scripts and styles."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.found, self.text, self._raw = [], "", False
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self._raw = tag in ("script", "style")
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        self._raw = False
-
-    def handle_data(self, data):
-        if not self._raw:
-            self.text += data
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,10 @@ def script() -> Markup:
         f"{card.name}:[{','.join(_program(each) for each in curve.curves(card.name))}]"
         for card in ogive.catalog()
     )
-    parts = [javascript.FUNCTIONS.read_text(encoding="utf-8"), f"const CURVES = {{\n{programs}\n}};"]
+    parts = [
+        javascript.FUNCTIONS.read_text(encoding="utf-8"),
+        f"const CURVES = {{\n{programs}\n}};",
+    ]
     parts += [_read("explorer_data.js"), *(_read(f"explorer_{name}.js") for name in SCRIPTS)]
     return Markup(re.sub(r"(?m)^ +", "", "\n".join(parts)))
 

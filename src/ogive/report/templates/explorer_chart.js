@@ -43,7 +43,7 @@ function ticks(s, wanted) {
   };
   if (kind === "log") return decades(Math.log10(low), Math.log10(high), wanted);
   const right = decades(0, Math.log10(Math.max(high, -low)), Math.max(2, wanted / 2 - 1));
-  return [...right.map((x) => -x), 0, ...right].filter((x) => x >= low && x <= high);
+  return [...right.map((x) => -x), 0, ...right].filter((x) => x === 0 || Math.abs(x) > 1).filter((x) => x >= low && x <= high);
 }
 
 // x evenly over the axis, and both sides of every cut
@@ -86,14 +86,17 @@ function limits(state, curves) {
   return [low - pad, high + pad];
 }
 
-function frame(svg, s, kind, place, texts) {
+function frame(svg, s, kind, place) {
   const across = kind === "x";
   const group = draw(svg, "g", { class: "axis" });
+  let used = NaN;
   for (const tick of ticks(s, across ? (place.end - place.start) / 82 : Math.abs(place.end - place.start) / 46)) {
     const p = s(tick), zero = tick === 0 ? " zero" : "";
+    if (Math.abs(p - used) < 24) continue;
+    used = p;
     const line = across ? { x1: p, x2: p, y1: place.from, y2: place.to } : { x1: place.from, x2: place.to, y1: p, y2: p };
     draw(group, "line", { ...line, class: "grid" + zero });
-    if (texts) draw(group, "text", across ? { x: p, y: place.to + 18, "text-anchor": "middle" } : { x: place.from - 8, y: p + 4, "text-anchor": "end" }, written(tick, 4));
+    draw(group, "text", across ? { x: p, y: place.to + 18, "text-anchor": "middle" } : { x: place.from - 8, y: p + 4, "text-anchor": "end" }, written(tick, 4));
   }
 }
 
@@ -166,8 +169,8 @@ function chart(svg, state, items, texts) {
   });
   const [low, high] = limits(state, curves);
   const y = scale(state.log ? "log" : "linear", low, high, box.bottom, box.top);
-  frame(svg, x, "x", { start: MARGIN.left, end, from: box.top, to: box.bottom }, true);
-  frame(svg, y, "y", { start: box.bottom, end: box.top, from: MARGIN.left, to: end }, true);
+  frame(svg, x, "x", { start: MARGIN.left, end, from: box.top, to: box.bottom });
+  frame(svg, y, "y", { start: box.bottom, end: box.top, from: MARGIN.left, to: end });
   const clip = draw(draw(svg, "defs", {}), "clipPath", { id: "inside" });
   draw(clip, "rect", { x: MARGIN.left, y: box.top - 1, width: end - MARGIN.left, height: box.bottom - box.top + 2 });
   densities(svg, state, items, x, y, box);

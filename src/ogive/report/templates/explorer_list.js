@@ -118,14 +118,14 @@ function showBar() {
   });
   const presets = Object.entries(VIEWS).map(([key, view]) =>
     button(say(key), `${state.x}` === `${view.x}` && state.log === view.log && state.xscale === view.xscale, () => look(view)));
-  $("presets").replaceChildren(...presets, ...failing);
+  $("presets").replaceChildren(...presets, ...failing,
+    element("span", { class: "group zoom" }, button("−", null, () => zoom(2), { "aria-label": say("zoom_out") }), button("+", null, () => zoom(0.5), { "aria-label": say("zoom_in") })));
   const group = (label, ...children) => element("span", { class: "group", role: "group", "aria-label": label }, element("b", {}, label), ...children);
   $("bar").replaceChildren(
     group(say("curves"), ...ORDERS.map((text, k) => button(text, state.orders.includes(k), () => toggle(k), { class: `o${k}` }))),
     group(say("x_axis"), button(say("linear"), state.xscale === "linear", () => look({ x: state.x, xscale: "linear", log: state.log })), button(say("wide"), state.xscale === "wide", () => look({ x: state.x, xscale: "wide", log: state.log }))),
     group(say("y_axis"), button(say("linear"), !state.log, () => look({ x: state.x, xscale: state.xscale, log: false })), button(say("log_y"), state.log, () => look({ x: state.x, xscale: state.xscale, log: true }))),
-    group(say("peers"), ...[["f", 0], ["f′", 1], [say("off"), -1]].map(([text, k]) => button(text, state.peerOrder === k, () => { state.peerOrder = k; update(); }))),
-    element("span", { class: "group" }, button("−", null, () => zoom(2), { "aria-label": say("zoom_out") }), button("+", null, () => zoom(0.5), { "aria-label": say("zoom_in") })));
+    group(say("peers"), ...[["f", 0], ["f′", 1], [say("off"), -1]].map(([text, k]) => button(text, state.peerOrder === k, () => { state.peerOrder = k; update(); }))));
 }
 
 function slider(p, value, changed) {
@@ -165,7 +165,7 @@ function table(head, rows) {
 function showMoments() {
   const rows = state.items.map((item, k) => {
     const m = moments(item, state.v);
-    return [[item.card.name, ...[m.mean, Math.sqrt(Math.max(m.variance, 0)), m.gain, m.chi].map((n) => written(n, 5))], `c${k}`];
+    return [[item.card.name, ...[m.mean, Math.sqrt(Math.max(m.variance, 0)), m.gain, m.chi].map((n) => written(n, 4))], `c${k}`];
   });
   $("moments").replaceChildren(table(["", ...["mean", "deviation", "gain", "chi"].map((key) => say(key))], rows));
 }

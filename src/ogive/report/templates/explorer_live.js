@@ -6,7 +6,7 @@ function nearest(x) {
 }
 
 function showPointer() {
-  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, 8))], `c${k}`]);
+  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, 6))], `c${k}`]);
   const variable = state.items[0].curve.variable;
   const parts = [table([`${variable} = ${written(state.pointer, 6)}`, ...ORDERS], rows)];
   const [first] = state.items, order = Math.max(0, state.peerOrder);
@@ -55,7 +55,7 @@ function showFacts() {
 
 function copies() {
   const item = state.items[0];
-  const made = { as_python: () => python(item, false), as_torch: () => python(item, true), as_latex: () => item.card.latex, as_link: () => location.href };
+  const made = { as_python: () => python(item, false), as_torch: () => python(item, true), as_latex: () => item.card.latex, as_link: () => location.href.split("#")[0] + address() };
   const note = (done) => {
     $("said").textContent = done;
     setTimeout(() => ($("said").textContent = ""), 2500);
@@ -82,7 +82,7 @@ function redraw() {
     ...state.items.map((item, k) =>
       element("span", { class: `key c${k}` }, state.items.length > 1 ? button(item.card.name, null, () => choose(item.card.name)) : item.card.name, state.items.length > 1 && button("×", null, () => overlay(item.card.name), { "aria-label": `${say("remove")} ${item.card.name}` }))),
     ...(state.peerOrder >= 0 ? state.items[0].peers || [] : []).map((peer, k) => element("span", { class: `key peer${k}` }, peer.framework)));
-  history.replaceState(null, "", address());
+  remember();
 }
 
 function update() {
@@ -102,10 +102,17 @@ function update() {
   $("code").textContent = python(state.items[0], false);
 }
 
+// browsers refuse frequent changes of the address
+let waiting = 0;
+function remember() {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { if (location.hash !== address()) history.replaceState(null, "", address()); }, 250);
+}
+
 function point(x) {
   state.pointer = Math.max(state.x[0], Math.min(state.x[1], x));
   showPointer();
-  history.replaceState(null, "", address());
+  remember();
 }
 
 function follow(svg) {
@@ -158,7 +165,7 @@ async function begin() {
     update();
   });
   $("open").addEventListener("click", () => document.body.classList.toggle("open"));
-  addEventListener("hashchange", () => { if (location.hash !== address()) { state = fromAddress(location.hash); update(); } });
+  addEventListener("hashchange", () => { clearTimeout(waiting); if (location.hash !== address()) { state = fromAddress(location.hash); update(); } });
   document.addEventListener("keydown", keys);
   follow($("chart"));
   update();

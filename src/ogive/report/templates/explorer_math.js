@@ -67,6 +67,7 @@ function moments(item, v) {
     slope += w * d * d;
   }
   const gain = Math.sqrt(v / square);
+  if (Math.abs(mean) < 1e-14 * Math.sqrt(square)) mean = 0;  // rounding errors of an odd function
   return { mean, square, variance: square - mean * mean, slope, gain, chi: gain * gain * slope };
 }
 

@@ -55,7 +55,7 @@ function fromAddress(hash) {
   };
   found.x = pair("x") || found.x;
   found.y = pair("y");
-  if (given.get("s") in SCALES && given.get("s") !== "log") found.xscale = given.get("s");
+  if (Object.hasOwn(SCALES, given.get("s")) && given.get("s") !== "log") found.xscale = given.get("s");
   found.log = given.get("log") === "1";
   if (/^[012]{1,3}$/.test(given.get("d"))) found.orders = [...new Set(given.get("d"))].map(Number).sort();
   if (/^(-1|0|1)$/.test(given.get("peers"))) found.peerOrder = Number(given.get("peers"));
@@ -63,7 +63,7 @@ function fromAddress(hash) {
   found.pointer = Number.isFinite(pointer) ? pointer : within(found.x, found.pointer);
   const v = Number(given.get("v"));
   if (v >= 0.01 && v <= 100) found.v = v;
-  if (given.get("lang") in TEXTS) found.lang = given.get("lang");
+  if (Object.hasOwn(TEXTS, given.get("lang"))) found.lang = given.get("lang");
   if (/^(light|dark)$/.test(given.get("theme"))) found.theme = given.get("theme");
   if (!found.items.length) found.items.push(newItem(DATA.first));
   return found;
