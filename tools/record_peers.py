@@ -2,8 +2,8 @@
 
     python tools/record_peers.py
 
-The calls are those that the cards name, with Ogive's default parameters, in float32 on a CPU. Values
-and points are float32 in base64, little-endian. Slopes are autograd's and jax.vjp's.
+The calls are those that the cards name, with Ogive's default parameters, in float32 on a CPU.
+Values and points are float32 in base64, little-endian. Slopes are autograd's and jax.vjp's.
 Needs torch, jax and scipy.
 """
 

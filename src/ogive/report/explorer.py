@@ -18,10 +18,10 @@ from ogive.catalog.card import Parameter
 from ogive.catalog.text import facts
 from ogive.formula import curve, javascript
 
-from . import accuracy, mathml, page, peer_values
+from . import accuracy, mathml, peer_values
+from .templating import TEMPLATES, embedded_json, environment
 from .writer import write_text
 
-_TEMPLATES = Path(__file__).parent / "templates"
 LIMIT = 500_000
 """Most bytes that the page may take."""
 KINDS = ("unary", "gated", "rows", "heads")
@@ -60,15 +60,19 @@ def html(first: str = "gelu", language: str = "en") -> str:
         raise ValueError(f"language must be one of {', '.join(texts)}, not {language!r}")
     first = find(first).name
     cards = sorted(ogive.catalog(), key=lambda card: KINDS.index(card.kind))
-    environment = page._environment()
-    return environment.get_template("explorer.html").render(
-        style=Markup(_read("explorer.css")),
-        script=script(),
-        data=page.embedded_json(_data(cards, texts, first, language)),
-        texts=texts,
-        cards=cards,
-        facts={card.name: facts(card) for card in cards},
-        formulas={card.name: mathml.formulas(card.name) for card in cards},
+    return (
+        environment()
+        .get_template("explorer.html")
+        .render(
+            style=Markup(_read("explorer.css")),
+            script=script(),
+            data=embedded_json(_data(cards, texts, first, language)),
+            texts=texts,
+            cards=cards,
+            facts={card.name: facts(card) for card in cards},
+            accuracy={card.name: accuracy.measured(card.name) for card in cards},
+            formulas={card.name: mathml.formulas(card.name) for card in cards},
+        )
     )
 
 
@@ -125,6 +129,7 @@ def _card(card: Card, chinese: str | None) -> dict[str, Any]:
         "notes": card.notes,
         "papers": card.papers,
         "peers": [(p.framework, p.name, p.differs) for p in card.peers],
+        "parameters": [(p.name, f"{p.default!r}", p.doc) for p in card.parameters],
         "accuracy": _accuracy(card.name),
         "over_rows": card.over_rows,
         "random": card.draws and card.kind == "rows",
@@ -171,7 +176,7 @@ def _accuracy(name: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """By result, the greatest error in each format."""
     found: dict[str, dict[str, str]] = {}
     for each in accuracy.measured(name):
-        found.setdefault(each.which, {})[each.dtype] = f"{each.max_ulp:.3f}"
+        found.setdefault(each.which, {})[each.dtype] = f"{each.max_ulp:.4f}"
     formats = [dtype for dtype in FORMATS if any(dtype in by for by in found.values())]
     return [
         (which.replace("_", " "), [(dtype, by.get(dtype, "")) for dtype in formats])
@@ -180,7 +185,7 @@ def _accuracy(name: str) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _read(name: str) -> str:
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
+    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _read_json(name: str) -> dict[str, Any]:

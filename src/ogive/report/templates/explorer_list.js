@@ -59,7 +59,7 @@ function showList() {
     rows.push(
       element("li", { class: shown < 0 ? "" : `shown c${shown}` },
         element("button", { type: "button", class: "pick", "data-name": card.name, "aria-current": shown === 0 ? "true" : null, title: summary(card), onclick: () => choose(card.name) },
-          picture, element("span", {}, card.name), note && element("small", {}, note)),
+          picture, element("span", {}, card.name.replaceAll("_", "_\u200b")), note && element("small", {}, note)),
         element("button", { type: "button", class: "add", title: say(shown < 0 ? "add" : "remove"), "aria-label": `${say(shown < 0 ? "add" : "remove")} ${card.name}`, onclick: () => overlay(card.name) }, shown < 0 ? "+" : "×")));
   }
   $("list").replaceChildren(...(rows.length ? rows : [element("li", { class: "hint" }, say("none_found"))]));

@@ -6,7 +6,7 @@ function nearest(x) {
 }
 
 function showPointer() {
-  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, 6))], `c${k}`]);
+  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, 5))], `c${k}`]);
   const variable = state.items[0].curve.variable;
   const parts = [table([`${variable} = ${written(state.pointer, 6)}`, ...ORDERS], rows)];
   const [first] = state.items, order = Math.max(0, state.peerOrder);
@@ -49,6 +49,7 @@ function showFacts() {
   const peers = card.peers.map(([framework, name, differs]) => element("li", { lang: "en" }, element("code", {}, name), ` ${framework}${differs ? ": " + differs : ""}`));
   $("facts").replaceChildren(
     element("div", {}, ...term("facts", element("table", { class: "facts", lang: "en" }, element("tbody", {}, ...card.facts.map(([k, v]) => element("tr", {}, element("th", { scope: "row" }, k), element("td", {}, v)))))), ...term("accuracy", ...accuracy)),
+    element("div", {}, ...term("parameters", ...(card.parameters.length ? [element("ul", {}, ...card.parameters.map(([name, usual, doc]) => element("li", { lang: "en" }, element("code", {}, `${name} = ${usual}`), ` ${doc}`)))] : []))),
     element("div", {}, ...term("edges", ...text(card.edges)), ...term("notes", ...text(card.notes))),
     element("div", {}, ...term("elsewhere", ...(peers.length ? [element("ul", {}, ...peers)] : [])), ...term("papers", ...card.papers.flatMap(text))));
 }
