@@ -12,6 +12,8 @@ sys.path.insert(0, str(HERE.parent / "tools"))
 import mathml_renderer  # noqa: E402
 import site_pages  # noqa: E402
 
+from ogive.report import explorer  # noqa: E402
+
 project = "Ogive"
 author = "The Ogive developers"
 copyright = author
@@ -79,6 +81,12 @@ def write_pages(app):
     site_pages.write(HERE)
 
 
+def write_explorer(app, exception):
+    """The curve explorer is a page of its own, without the theme."""
+    if exception is None and app.builder.name == "html":
+        explorer.write(Path(app.outdir) / "curves.html")
+
+
 def keep_signs(app, what, name, obj, options, lines):
     """In docstrings |x| is an absolute value and f(*x) a call, not markup."""
     for at, line in enumerate(lines):
@@ -97,5 +105,6 @@ def name_language(app, pagename, templatename, context, doctree):
 def setup(app):
     mathml_renderer.setup(app)
     app.connect("builder-inited", write_pages)
+    app.connect("build-finished", write_explorer)
     app.connect("html-page-context", name_language)
     app.connect("autodoc-process-docstring", keep_signs)

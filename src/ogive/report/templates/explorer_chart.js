@@ -150,7 +150,7 @@ function peerMarks(svg, state, item, x, y, box, errors) {
 }
 
 function mark(group, which, x, y, r) {
-  if (which === 0) return draw(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 1.5 * r });
+  if (which === 0) return draw(group, "circle", { cx: x.toFixed(1), cy: y.toFixed(1), r: 1.35 * r });
   if (which === 1) return draw(group, "rect", { x: (x - r).toFixed(1), y: (y - r).toFixed(1), width: 2 * r, height: 2 * r });
   return draw(group, "path", { d: `M${x.toFixed(1)} ${(y - r - 1).toFixed(1)}l${r + 1} ${2 * r}h${-2 * r - 2}Z` });
 }

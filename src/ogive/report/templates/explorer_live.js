@@ -6,7 +6,7 @@ function nearest(x) {
 }
 
 function showPointer() {
-  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, 5))], `c${k}`]);
+  const rows = state.items.map((item, k) => [[item.card.name, ...at(item, state.pointer).map((y) => written(y, Math.abs(y) < 1e-4 || Math.abs(y) > 1e6 ? 4 : 5))], `c${k}`]);
   const variable = state.items[0].curve.variable;
   const parts = [table([`${variable} = ${written(state.pointer, 6)}`, ...ORDERS], rows)];
   const [first] = state.items, order = Math.max(0, state.peerOrder);
