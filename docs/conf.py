@@ -11,7 +11,6 @@ sys.path.insert(0, str(HERE.parent / "tools"))
 
 import mathml_renderer  # noqa: E402
 import site_pages  # noqa: E402
-
 from ogive.report import explorer  # noqa: E402
 
 project = "Ogive"

@@ -24,14 +24,14 @@ import ogive
 import ogive.predict
 import page_numbers
 from html_reading import Elements
-from ogive.catalog import find
+from ogive.catalog import find, names
 from ogive.formula.curve import curves
 from ogive.report import explorer, peer_values
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 CHECKS = Path(__file__).with_name("explorer_checks.js")
 in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-CURVES = [(card, way) for card in ogive.catalog() for way in range(len(curves(card.name)))]
+CURVES = [(find(name), way) for name in names() for way in range(len(curves(name)))]
 GIVEN: dict[str, tuple[float, ...]] = {
     "leaky_relu": (0.3,), "elu": (1.7,), "celu": (0.4,), "softplus": (2.5,), "hardshrink": (1.25,),
     "squareplus": (0.5,), "hard_tanh": (-0.5, 2.0), "swiglu": (-2.5,), "softmax": (0.5,),
@@ -100,10 +100,10 @@ def test_every_curve_and_derivative_is_the_library_s(page: str, tmp_path: Path) 
 
 @in_a_browser
 def test_gain_chi_and_moments_are_those_of_predict(page: str, tmp_path: Path) -> None:
-    names = ("relu", "gelu", "tanh", "hardshrink", "selu", "hard_sigmoid", "threshold")
+    some = ("relu", "gelu", "tanh", "hardshrink", "selu", "hard_sigmoid", "threshold")
     variances = (0.25, 1.0, 4.0)
-    results = run(page, tmp_path, "moments", {"names": names, "variances": variances})
-    for name, found in zip(names, results, strict=True):
+    results = run(page, tmp_path, "moments", {"names": some, "variances": variances})
+    for name, found in zip(some, results, strict=True):
         for v, here in zip(variances, found, strict=True):
             due = ogive.predict.moments(name, v)
             assert here["square"] == pytest.approx(due.square, rel=1e-9), (name, v)
@@ -146,7 +146,7 @@ def test_the_address_holds_the_state(page: str, tmp_path: Path) -> None:
 @in_a_browser
 def test_search_overlay_sliders_keys_and_language_work(page: str, tmp_path: Path) -> None:
     found = run(page, tmp_path, "controls")
-    assert found["all"] == len(ogive.catalog())
+    assert found["all"] == len(names())
     assert found["first"] == 3
     assert "silu" in found["swish"]
     assert "relu" not in found["swish"]
@@ -197,7 +197,7 @@ def test_the_page_is_small_and_fetches_nothing(page: str, tmp_path: Path) -> Non
 def test_without_a_script_the_page_says_what_every_card_says(page: str) -> None:
     static = page.split('<details id="as-text" open>')[1].split("</details>")[0]
     text = Elements(static).text
-    for card in ogive.catalog():
+    for card in map(find, names()):
         for said in (card.summary, card.edges, card.notes, *(p.differs for p in card.peers)):
             assert said in text, card.name
         assert "<math" in static.split(f'id="formula-{card.name}"')[1].split("</div>")[0]
@@ -220,7 +220,7 @@ def test_both_languages_say_everything(page: str) -> None:
     )
     assert asked <= set(texts["en"])
     summaries = dict(keys("explorer_zh.json"))
-    assert set(summaries) <= set(ogive.catalog.names())
+    assert set(summaries) <= set(names())
     assert all(re.search("[一-鿿]", words) for words in summaries.values())
 
 

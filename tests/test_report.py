@@ -27,6 +27,7 @@ from ogive.report import (
     page,
     study_notebook,
     study_page,
+    templating,
     writer,
 )
 from report_sample import sample
@@ -107,7 +108,7 @@ def test_text_from_outside_is_escaped():
 
 
 def test_embedded_json_cannot_end_its_script():
-    encoded = str(page.embedded_json({"name": NASTY}))
+    encoded = str(templating.embedded_json({"name": NASTY}))
     assert "<" not in encoded
     assert "\u2028" not in encoded
     assert json.loads(encoded) == {"name": NASTY}
@@ -116,7 +117,7 @@ def test_embedded_json_cannot_end_its_script():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_number_that_json_does_not_have_is_not_written(value):
     with pytest.raises(ValueError, match="JSON"):
-        page.embedded_json({"points": [1.0, value]})
+        templating.embedded_json({"points": [1.0, value]})
 
 
 @pytest.mark.parametrize("name", names())

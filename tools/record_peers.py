@@ -22,8 +22,7 @@ import numpy as np
 import scipy.special
 import torch
 
-import ogive
-from ogive.catalog import Card
+from ogive.catalog import Card, find, names
 from ogive.report import peer_values
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -130,7 +129,7 @@ def packed(values: Floats) -> str:
 
 def main() -> None:
     at = points()
-    peers = {card.name: list(record(card, at)) for card in ogive.catalog()}
+    peers = {card.name: list(record(card, at)) for card in map(find, names())}
     found = {
         "recorded": datetime.date.today().isoformat(),
         "machine": platform.machine(),

@@ -19,7 +19,7 @@ def function(program: Program) -> str:
     """A program as an arrow function, which returns an array of its results."""
     inputs = [program.nodes[i] for i in program.inputs]
     known = {node: f"p{k}" if k else "x" for k, node in enumerate(inputs)}
-    lines = []
+    lines: list[str] = []
     for node in program.nodes:
         if node in known:
             continue
@@ -38,7 +38,7 @@ def cuts(program: Program) -> str:
     """An arrow function of the parameters: where the branches of a program meet."""
     inputs = [program.nodes[i] for i in program.inputs]
     known = {node: f"p{k}" for k, node in enumerate(inputs)}
-    found = {}
+    found: dict[str, None] = {}
     for node in program.nodes:
         if node.op != "split":
             continue

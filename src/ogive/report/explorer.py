@@ -12,8 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-import ogive
-from ogive.catalog import Card, find
+from ogive.catalog import Card, find, names
 from ogive.catalog.card import Parameter
 from ogive.catalog.text import facts
 from ogive.formula import curve, javascript
@@ -59,7 +58,7 @@ def html(first: str = "gelu", language: str = "en") -> str:
     if language not in (texts := _read_json("explorer_text.json")):
         raise ValueError(f"language must be one of {', '.join(texts)}, not {language!r}")
     first = find(first).name
-    cards = sorted(ogive.catalog(), key=lambda card: KINDS.index(card.kind))
+    cards = sorted(map(find, names()), key=lambda card: KINDS.index(card.kind))
     return (
         environment()
         .get_template("explorer.html")
@@ -79,8 +78,7 @@ def html(first: str = "gelu", language: str = "en") -> str:
 def script() -> Markup:
     """The whole script: the functions' programs, and the page around them."""
     programs = ",\n".join(
-        f"{card.name}:[{','.join(_program(each) for each in curve.curves(card.name))}]"
-        for card in ogive.catalog()
+        f"{name}:[{','.join(_program(each) for each in curve.curves(name))}]" for name in names()
     )
     parts = [
         javascript.FUNCTIONS.read_text(encoding="utf-8"),
