@@ -235,6 +235,18 @@ def test_recorded_values_belong_to_the_cards_peers() -> None:
             assert len(base64.b64decode(each["f"])) == 4 * count
 
 
+def test_the_recorded_calls_are_those_that_the_cards_name() -> None:
+    for package in ("jax", "scipy", "torch"):
+        pytest.importorskip(package)
+    import record_peers  # tools/record_peers.py
+
+    assert peer_values.recorded()["peers"].keys() == {
+        name for name in names() if record_peers.calls(find(name))
+    }
+    for name, found in peer_values.recorded()["peers"].items():
+        assert [each["call"] for each in found] == record_peers.calls(find(name))
+
+
 @pytest.mark.parametrize(("first", "language"), [("gelu", "fr"), ("gellu", "en")])
 def test_a_wrong_function_or_language_is_named(first: str, language: str) -> None:
     with pytest.raises(ValueError, match=r"gellu|'fr'"):

@@ -23,6 +23,7 @@ import scipy.special
 import torch
 
 from ogive.catalog import Card, find, names
+from ogive.catalog.card import Peer
 from ogive.report import peer_values
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -112,11 +113,17 @@ def scipy_values(card: Card, expression: str, at: Floats) -> tuple[Floats, Float
 VALUES = {"torch": torch_values, "jax": jax_values, "scipy": scipy_values}
 
 
+def recorded(card: Card) -> list[Peer]:
+    """The peers of a card that can be called here."""
+    return [p for p in card.peers if p.framework in VALUES and card.name not in SKIPPED]
+
+
+def calls(card: Card) -> list[str]:
+    return [call(card, peer.name) for peer in recorded(card)]
+
+
 def record(card: Card, at: Floats) -> Iterator[dict[str, str]]:
-    for peer in card.peers:
-        if peer.framework not in VALUES or card.name in SKIPPED:
-            continue
-        expression = call(card, peer.name)
+    for peer, expression in zip(recorded(card), calls(card), strict=True):
         value, slope = VALUES[peer.framework](card, expression, at)
         assert value.dtype == np.float32, (card.name, expression)
         found = {"framework": peer.framework, "call": expression, "f": packed(value)}
