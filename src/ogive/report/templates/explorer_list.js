@@ -114,7 +114,7 @@ function showHead() {
 function showBar() {
   const failing = (PEERS[state.items[0].card.name] || []).flatMap((peer, k) => {
     const view = failure(state.items[0].card, k);
-    return view ? [button(say("fails", peer.framework), `${state.x}` === `${view.x}` && state.log === view.log, () => look(view), { class: "fails" })] : [];
+    return view ? [button(say("fails", peer.framework) + (view.peerOrder ? " (f′)" : ""), `${state.x}` === `${view.x}` && state.log === view.log, () => look(view), { class: "fails" })] : [];
   });
   const presets = Object.entries(VIEWS).map(([key, view]) =>
     button(say(key), `${state.x}` === `${view.x}` && state.log === view.log && state.xscale === view.xscale, () => look(view)));
@@ -146,7 +146,7 @@ function slider(p, value, changed) {
 function showParameters() {
   const children = state.items.flatMap((item, k) => {
     const rows = item.curve.parameters.map((p, j) => slider(p, item.values[j], (v, live) => { item.values[j] = v; live ? redraw() : update(); }));
-    const ways = item.card.ways.length < 2 ? null : element("span", { class: "group" }, element("b", {}, say("along")), ...item.card.ways.map((w, n) => button(w.label, n === item.way, () => { state.items[k] = newItem(item.card.name, n); update(); })));
+    const ways = item.card.ways.length < 2 ? null : element("span", { class: "group" }, element("b", {}, say(item.card.kind === "heads" ? "form" : "along")), ...item.card.ways.map((w, n) => button(w.label, n === item.way, () => { state.items[k] = newItem(item.card.name, n); update(); })));
     if (!rows.length && !ways && state.items.length > 1) return [];
     const reset = atDefaults(item) ? null : button(say("reset"), null, () => { state.items[k] = newItem(item.card.name); update(); });
     return [element("div", { class: `own c${k}` }, element("h3", {}, item.card.name, reset), ways, ...(rows.length ? rows : [element("p", { class: "hint" }, say("no_parameters"))]))];

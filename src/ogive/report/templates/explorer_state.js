@@ -69,10 +69,12 @@ function fromAddress(hash) {
   return found;
 }
 
-// where recorded values are more than 100 ULP off: the view around them
-function failure(card, which) {
-  const peer = PEERS[card.name][which], item = newItem(card.name);
-  const errors = new Map([...POINTS].map((point, k) => [point, ulps(peer.f[k], at(item, point)[0])]));
+// where recorded values, or else slopes, are more than 100 ULP off: the view around them
+const failure = (card, which) => around(card, which, 0) || around(card, which, 1);
+function around(card, which, order) {
+  const peer = PEERS[card.name][which], item = newItem(card.name), values = order ? peer.slope : peer.f;
+  if (!values) return null;
+  const errors = new Map([...POINTS].map((point, k) => [point, ulps(values[k], at(item, point)[order])]));
   const bad = [...POINTS].filter((point) => Math.abs(point) > 1e-6 && errors.get(point) > 100);
   if (!bad.length) return null;
   const middle = bad.filter((point) => Math.abs(point) < 125);
@@ -80,7 +82,7 @@ function failure(card, which) {
   const low = Math.min(...shown), high = Math.max(...shown);
   const pad = Math.max((high - low) * 0.15, Math.abs(high) * 0.1, 1);
   const pointer = shown.reduce((a, b) => (errors.get(b) > errors.get(a) ? b : a));
-  return { ...(middle.length ? {} : VIEWS.huge), pointer, ...(middle.length && { x: [Math.max(low - pad, -150), Math.min(high + pad, 150)], xscale: "linear", log: true }) };
+  return { peerOrder: order, ...(middle.length ? {} : VIEWS.huge), pointer, ...(middle.length && { x: [Math.max(low - pad, -150), Math.min(high + pad, 150)], xscale: "linear", log: true }) };
 }
 
 function worst(card) {
