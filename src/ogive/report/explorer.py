@@ -77,15 +77,16 @@ def html(first: str = "gelu", language: str = "en") -> str:
 
 def script() -> Markup:
     """The whole script: the functions' programs, and the page around them."""
-    programs = ",\n".join(
+    parts = [programs(), _read("explorer_data.js"), *(_read(f"explorer_{n}.js") for n in SCRIPTS)]
+    return Markup(re.sub(r"(?m)^ +", "", "\n".join(parts)))
+
+
+def programs() -> str:
+    """Script that defines CURVES: by function, its ways to be drawn, each with f and its cuts."""
+    found = ",\n".join(
         f"{name}:[{','.join(_program(each) for each in curve.curves(name))}]" for name in names()
     )
-    parts = [
-        javascript.FUNCTIONS.read_text(encoding="utf-8"),
-        f"const CURVES = {{\n{programs}\n}};",
-    ]
-    parts += [_read("explorer_data.js"), *(_read(f"explorer_{name}.js") for name in SCRIPTS)]
-    return Markup(re.sub(r"(?m)^ +", "", "\n".join(parts)))
+    return f"{javascript.FUNCTIONS.read_text(encoding='utf-8')}const CURVES = {{\n{found}\n}};"
 
 
 def _program(each: curve.Curve) -> str:
