@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE.parent / "tools"))
 
 import mathml_renderer  # noqa: E402
 import site_pages  # noqa: E402
+from ogive.report import explorer  # noqa: E402
 
 project = "Ogive"
 author = "The Ogive developers"
@@ -59,7 +60,7 @@ html_title = "Ogive"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_math_renderer = "mathml"
-html_sidebars = {"index": [], "tutorial": []}  # no pages below them
+html_sidebars = {"index": [], "tutorial": [], "explorer": []}  # no pages below them
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -77,6 +78,12 @@ templates_path = ["_templates"]
 def write_pages(app):
     """Everything that is made from cards and measurements, before Sphinx looks for pages."""
     site_pages.write(HERE)
+
+
+def write_explorer(app, exception):
+    """The curve explorer is a page of its own, without the theme."""
+    if exception is None and app.builder.name == "html":
+        explorer.write(Path(app.outdir) / "curves.html")
 
 
 def keep_signs(app, what, name, obj, options, lines):
@@ -97,5 +104,6 @@ def name_language(app, pagename, templatename, context, doctree):
 def setup(app):
     mathml_renderer.setup(app)
     app.connect("builder-inited", write_pages)
+    app.connect("build-finished", write_explorer)
     app.connect("html-page-context", name_language)
     app.connect("autodoc-process-docstring", keep_signs)

@@ -301,7 +301,7 @@ def test_a_valueerror_that_no_user_can_put_right_is_raised_as_the_defect_it_is(
 @pytest.mark.parametrize("defect", [ours, pythons])
 def test_so_is_one_in_a_card(defect: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ogive.report.card_terminal.show", lambda *given: defect())
-    monkeypatch.setattr("ogive.report.card_page.write", lambda *given: defect())
+    monkeypatch.setattr("ogive.report.explorer.write", lambda *given: defect())
     for options in ((), ("--html", "c.html")):
         with pytest.raises(ValueError, match=r"variance|invalid literal"):
             invoke("show", "gelu", *options)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ogive.catalog import find, names
 from ogive.catalog.text import facts
-from ogive.report import braille, card_page, card_terminal, conclusions, study_page, study_terminal
+from ogive.report import braille, card_terminal, conclusions, study_page, study_terminal
 from ogive.report.study_notebook import html as notebook
 from ogive.report.text import number, plus, signed
 from ogive.study.result import DENSITY_EDGES, METRICS, StudyResult
@@ -438,28 +438,6 @@ def test_the_facts_of_a_card_are_its_claims():
         assert {key.replace(" ", "_") for key in found} == set(card.row_claims), card.name
         assert not any("_" in key for key in found), card.name
         assert set(found.values()) == {"yes"}, card.name
-
-
-@pytest.mark.parametrize("name", ["elu", "sigmoid", "gelu"])
-def test_a_cards_page_draws_the_function_and_how_its_output_is_spread(name):
-    html = card_page.html(find(name))
-    items = {key: Chart(item) for key, item in embedded(html, "chart-items").items()}
-    for at, (x, y) in enumerate(read_curves(items[f"curve-{name}"], name).values()):
-        away = np.abs(x) > 1e-3
-        np.testing.assert_allclose(y[away], plain(name, x)[at][away], atol=2e-5, err_msg=f"f{at}")
-    (bars,) = items["output"].of("Quad")
-    left, right = np.asarray(bars.drawn("left"), float), np.asarray(bars.drawn("right"), float)
-    top = np.asarray(bars.drawn("top"), float)
-    np.testing.assert_array_equal(left[1:], right[:-1])
-    assert (right > left).all()
-    share = top * (right - left)
-    assert share.sum() == pytest.approx(1, rel=1e-4)
-    # By drawing: how often f(z) lies in each bar, for z from N(0, 1).
-    z = np.random.default_rng(0).standard_normal(200_000)
-    drawn = np.histogram(plain(name, z)[0], [*left, right[-1]])[0] / len(z)
-    np.testing.assert_allclose(share, drawn, atol=0.004)
-    (known,) = [rows for rows in Tables(html).tables.values() if rows and rows[0][0] == "range"]
-    assert [tuple(row) for row in known] == facts(find(name))
 
 
 def test_the_axis_of_a_drawing_in_the_terminal_says_where_its_curves_are():

@@ -1,8 +1,6 @@
 """The report and the cards: complete, self-contained, safe with any text, written whole or not."""
 
-import base64
 import errno
-import gzip
 import io
 import json
 import os
@@ -11,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +16,18 @@ import pytest
 from rich.console import Console
 
 from cases import check_python
+from html_reading import Elements
 from ogive.catalog import find, names
 from ogive.catalog.text import facts
 from ogive.report import (
     accuracy,
     braille,
-    card_page,
     card_terminal,
+    explorer,
     page,
     study_notebook,
     study_page,
+    templating,
     writer,
 )
 from report_sample import sample
@@ -54,27 +53,6 @@ NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u202
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-class Elements(HTMLParser):
-    """Every element of a page with its attributes, and the text outside scripts and styles."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.found, self.text, self._raw = [], "", False
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self._raw = tag in ("script", "style")
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        self._raw = False
-
-    def handle_data(self, data):
-        if not self._raw:
-            self.text += data
-
-
 @pytest.fixture(scope="module")
 def report():
     return study_page.html(sample())
@@ -86,14 +64,12 @@ def test_a_page_that_outgrows_its_limit_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", [None, "gelu", "softmax", "cross_entropy"])
-def test_pages_fetch_nothing(report, name):
-    html = report if name is None else card_page.html(find(name))
-    for tag, attributes in Elements(html).found:
+def test_pages_fetch_nothing(report):
+    for tag, attributes in Elements(report).found:
         for key in ("src", "href", "action", "data", "poster", "srcset"):
             target = attributes.get(key)
             assert not target or target.startswith(("#", "data:")), (tag, key, target)
-    style = "".join(re.findall(r"<style>(.*?)</style>", html, re.S))
+    style = "".join(re.findall(r"<style>(.*?)</style>", report, re.S))
     assert "url(" not in style
     assert "@import" not in style
 
@@ -132,7 +108,7 @@ def test_text_from_outside_is_escaped():
 
 
 def test_embedded_json_cannot_end_its_script():
-    encoded = str(page.embedded_json({"name": NASTY}))
+    encoded = str(templating.embedded_json({"name": NASTY}))
     assert "<" not in encoded
     assert "\u2028" not in encoded
     assert json.loads(encoded) == {"name": NASTY}
@@ -141,25 +117,7 @@ def test_embedded_json_cannot_end_its_script():
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_number_that_json_does_not_have_is_not_written(value):
     with pytest.raises(ValueError, match="JSON"):
-        page.embedded_json({"points": [1.0, value]})
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_card_has_a_page_with_its_formula(name, tmp_path):
-    path = tmp_path / f"{name}.html"
-    card_page.write(find(name), path)
-    html = path.read_text(encoding="utf-8")
-    assert len(html.encode()) < writer.REPORT_LIMIT
-    assert "<math" in html
-    # The charting library is there only where there is something to draw.
-    library = "".join(re.findall(r'id="library">(.*?)</script>', html, re.S))
-    assert bool(library) == (find(name).kind == "unary")
-    assert not library or b"Bokeh" in gzip.decompress(base64.b64decode(library))
-    assert "piecewise" not in html.split("<script>")[0].lower()
-    text = Elements(html).text
-    assert find(name).summary in text
-    for peer in find(name).peers:
-        assert peer.name in text
+        templating.embedded_json({"points": [1.0, value]})
 
 
 @pytest.mark.parametrize("name", names())
@@ -363,16 +321,14 @@ def drawn_without_errors(html, folder):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-@pytest.mark.parametrize("name", [None, "relu", "softmax"])
-def test_a_browser_draws_every_chart_without_an_error(name, report, tmp_path):
-    drawn = drawn_without_errors(report if name is None else card_page.html(find(name)), tmp_path)
-    assert drawn or name is not None
+def test_a_browser_draws_every_chart_without_an_error(report, tmp_path):
+    assert drawn_without_errors(report, tmp_path)
 
 
 def test_a_card_shows_the_measured_accuracy(monkeypatch):
     entry = {"max_ulp": 0.5123, "at": 1.0, "correctly_rounded": 0.99, "inputs": 4_294_967_296}
     monkeypatch.setattr(accuracy, "_table", lambda: {"gelu": {"value": {"float32": entry}}})
-    html = card_page.html(find("gelu"))
+    html = explorer.html("gelu")
     out = io.StringIO()
     card_terminal.show(find("gelu"), Console(file=out, width=100))
     for text in (html, out.getvalue()):

@@ -18,7 +18,7 @@ import site_pages  # tools/site_pages.py
 from ogive._numpy.api import PUBLIC_MODES
 
 DOCS = Path(__file__).parent.parent / "docs"
-MADE_BY_SPHINX = {"pictures/index"}
+MADE_BY_SPHINX = {"pictures/index", "curves.html"}
 RUN = sorted(
     page.relative_to(DOCS).as_posix()
     for pattern in ("index.md", "installation.md", "tutorial.md", "howto/*.md", "zh/*.md")
@@ -102,7 +102,7 @@ def test_every_link_between_pages_leads_to_a_page_and_a_heading(docs: Path) -> N
             name = target.relative_to(docs.resolve()).as_posix()
             exists = target.is_file() or target.with_name(target.name + ".md").is_file()
             assert exists or name in MADE_BY_SPHINX, f"{page}: {link}"
-            if anchor:
+            if anchor and name not in MADE_BY_SPHINX:  # the explorer's is a view
                 assert anchor in anchors(target.read_text()), f"{page}: {link}"
             seen += 1
     assert seen > 200

@@ -149,6 +149,7 @@ def function_page(card: Card) -> str:
         f"# {escaped(card.name)}",
         f"**{card.title}.** {escaped(card.summary)}{also}",
         curve_pictures.picture(card),
+        raw(f'<p><a href="../curves.html#f={card.name}">In the curve explorer</a></p>'),
         "## Formula",
         raw("".join(f'<div class="math">{each}</div>' for each in mathml.formulas(card.name))),
         section("Parameters", table(("parameter", "default", "meaning"), parameters(card))),

@@ -243,7 +243,10 @@ def list_functions() -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="A function, such as gelu.")],
-    html: Annotated[Path | None, typer.Option(help="Write the card as a page instead.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write the page that draws every function, opened at this one, instead."),
+    ] = None,
 ) -> None:
     """One function's card: formula, claims, curve."""
     with _user_errors():
@@ -253,10 +256,10 @@ def show(
 
             card_terminal.show(card, console)
         else:
-            from ogive.report import card_page
+            from ogive.report import explorer
 
             check_writable(html)
-            card_page.write(card, html)
+            explorer.write(html, card.name)
             console.print(f"Card: {html}", highlight=False)
 
 

@@ -66,17 +66,3 @@ def _bridge(y: np.ndarray, here: int) -> np.ndarray:
     left, right = y[here - 1], y[here]
     joined = abs(left - right) <= 1e-6 * max(1.0, abs(left), abs(right))
     return np.insert(y, here, (left + right) / 2 if joined else math.nan)
-
-
-def output_density(card: Card, bins: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """Histogram of f(z) for z ~ N(0, 1), from equally likely values of z: (edges, density)."""
-    from statistics import NormalDist
-
-    import ogive.formula.numpy as formula
-
-    n = 4096
-    normal = NormalDist()
-    z = np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])
-    y = np.asarray(formula.value(card, z, *operands(card)), dtype=float)
-    density, edges = np.histogram(y, bins=bins, density=True)
-    return edges, density

@@ -1,4 +1,4 @@
-"""One function's part of a page, shared by the study's report and the page of one card."""
+"""One function's part of a study's report."""
 
 from __future__ import annotations
 

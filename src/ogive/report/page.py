@@ -4,58 +4,24 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bokeh.resources import Resources
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from . import palette, text
+from . import palette
 from .charts import Chart
+from .templating import TEMPLATES, embedded_json, environment
 from .writer import REPORT_LIMIT, write_text
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 MARGIN = 10_000
 """Bytes of the limit that a page leaves free."""
 
 PLACE = 600
 """Most bytes that the HTML around a chart takes."""
-
-
-@cache
-def _environment() -> Environment:
-    # Everything except Markup is escaped, since file and column names are not trusted.
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for each in (text.number, text.percent, text.share, text.signed, text.plus):
-        environment.filters[each.__name__] = each
-    environment.filters["options"] = options
-    return environment
-
-
-def options(sentence: str) -> Markup:
-    """A sentence whose --options do not break after their dashes."""
-    parts = re.split(r"(?<!\S)(--[a-z][a-z-]*)", sentence)
-    marked = (Markup('<span class="option">{}</span>').format(part) if at % 2 else escape(part)
-              for at, part in enumerate(parts))  # fmt: skip
-    return Markup("").join(marked)
-
-
-def embedded_json(value: Any) -> Markup:
-    """JSON that is safe inside a script element: no text in it can end the element."""
-    encoded = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return Markup(encoded.replace("<", "\\u003c").replace("\u2028", "\\u2028"))
 
 
 @cache
@@ -97,11 +63,11 @@ def render(
     charts = {key: chart for key, chart in charts.items() if key in items}
     joined = ",".join(f"{embedded_json(key)}:{item}" for key, item in items.items())
     return (
-        _environment()
+        environment()
         .get_template(template)
         .render(
-            style=Markup((_TEMPLATES / "page.css").read_text(encoding="utf-8")),
-            script=Markup((_TEMPLATES / "page.js").read_text(encoding="utf-8")),
+            style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            script=Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
             library=library() if charts else "",
             items=Markup(f"{{{joined}}}"),
             data=embedded_json({"twins": palette.twins()} | data),
@@ -114,7 +80,7 @@ def render(
 
 def fragment(template: str, **context: Any) -> str:
     """A piece of HTML for another page, without scripts."""
-    return _environment().get_template(template).render(**context)
+    return environment().get_template(template).render(**context)
 
 
 def write(path: Path | str, html: str) -> None:

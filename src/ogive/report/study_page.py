@@ -17,7 +17,7 @@ from markupsafe import Markup
 from ogive.catalog import find
 from ogive.study.result import DENSITY_EDGES, Cell, Interval, StudyResult, Trial
 
-from . import charts, conclusions, function_view, page
+from . import charts, conclusions, function_view, page, templating
 from .charts import Chart, Table
 from .text import number, percent, signed
 from .writer import REPORT_LIMIT, write_text
@@ -102,7 +102,11 @@ class _View:
             yield key, page.packed(chart), len(self.activations) if key == "map" else 1
             if key == "map":
                 for depth in self.result.settings.depths:
-                    yield f"maps-{depth}", page.embedded_json(layer_maps(self.result, depth)), 0
+                    yield (
+                        f"maps-{depth}",
+                        templating.embedded_json(layer_maps(self.result, depth)),
+                        0,
+                    )
 
     def render(self, kept: dict[str, Markup], rows: int) -> str:
         """The page with these parts."""
