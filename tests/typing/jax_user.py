@@ -2,8 +2,9 @@
 
 from typing import assert_type
 
-import ogive.jax
 from jax import Array
+
+import ogive.jax
 
 
 def program(x: Array, labels: Array) -> None:
