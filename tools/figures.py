@@ -8,6 +8,7 @@ Accuracy comes from tests/accuracy.toml, speed from the JSON files in benchmarks
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 import tomllib
@@ -169,6 +170,56 @@ def speed_on_tensors(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+JAX_SIZES = {4096: "2^12", 65536: "2^16", 1048576: "2^20", 16777216: "2^24"}
+
+
+def in_jax(results: dict[str, Any]) -> str:
+    """Ratios against jax.nn, function by function, and what calls and memory cost."""
+    machine, cells = results["machine"], results["cells"]
+    found = {(c["name"], c["form"], c["way"], c["size"]): c["ratio"][0] for c in cells}
+    lines = [
+        f"Time of jax.nn's function over Ogive's, both jitted, f32, medians of interleaved pairs "
+        f"(`python benchmarks/jax_functions.py`; JAX {machine['jax']}, {machine['cpu']}, "
+        f"{machine['isa']}, {machine['cores']} cores; above 1 Ogive is faster). Value / value and "
+        "gradient / between two operations that XLA fuses:",
+        "",
+        f"| function | {' | '.join(JAX_SIZES.values())} |",
+        f"|---|{'---|' * len(JAX_SIZES)}",
+    ]
+    forms = ("value", "value and gradient", "fused")
+    for name in dict.fromkeys(c["name"] for c in cells if c["form"] == "fused"):
+        each = [
+            " / ".join(f"{found[name, form, 'kernel', size]:.2f}" for form in forms)
+            for size in JAX_SIZES
+        ]
+        lines.append(f"| {name} | {' | '.join(each)} |")
+    means = []
+    for form in forms:
+        of_way = [
+            [ratio for (_, f, w, _), ratio in found.items() if (f, w) == (form, way)]
+            for way in ("kernel", "formula")
+        ]
+        kernel, formula = (math.exp(sum(map(math.log, r)) / len(r)) for r in of_way)
+        means.append(f"{form} {kernel:.2f} by kernel, {formula:.2f} by formula")
+    losses = [
+        f"{c['form']} {c['size']} {c['ratio'][0]:.2f}"
+        for c in cells
+        if c["name"] == "cross_entropy"
+    ]
+    (head,) = (c for c in cells if c["name"] == "linear_cross_entropy")
+    whole, chunked = (round(bytes_ / 2**20) for bytes_ in head["memory"])
+    calls = ", ".join(f"{name} {us} us" for name, us in results["overhead"].items())
+    return "\n".join(
+        [
+            *lines, "", f"Geometric means over all sizes: {'; '.join(means)}.", "",
+            f"Cross-entropy against optax {machine['optax']}: {', '.join(losses)}. The linear head "
+            f"({head['size']}) with gradients against optax over whole logits: time "
+            f"{head['ratio'][0]:.2f}, memory of the compiled step {whole} MiB against {chunked}. "
+            f"A call on 16 elements: {calls}.",
+        ]
+    )  # fmt: skip
+
+
 def is_tensors(cell: dict[str, Any]) -> bool:
     return "/tensors/" in cell["id"]
 
@@ -308,6 +359,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     found = {
         docs / "accuracy.md": [accuracy()],
         docs / "speed.md": [measured("results.json", speed)],
+        docs / "jax.md": [measured("jax.json", in_jax)],
         ROOT / "benchmarks" / "README.md": [measured("results.json", shortfalls)],
         docs / "torch.md": [
             measured("results.json", speed_on_tensors),
