@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+from typing import NamedTuple
 
 from ..calls import rules
 from ..calls.formats import ANY_NAME
+from ..calls.loop import loop
 from ..catalog import Card, Parameter
 from ..catalog.text import formula_text
 
@@ -14,7 +17,70 @@ SHAPES = {
     "gated": f"array_like of {ANY_NAME}; they broadcast and promote",
     "rows": f"array_like of {ANY_NAME}, with rows along `axis`",
 }
-HEAD_INPUTS = (("z", "Logits."), ("target", "See the card's notes."))
+LOGITS = ("z", "Logits, of shape (..., K, ...) with K classes along `axis`.")
+ELEMENTS = ("z", "Logits, of any shape: each is a decision of its own.")
+ROW_TARGET = (
+    "target",
+    "Labels: integers in [0, K), of the logits' shape without `axis`. Or probabilities: finite and "
+    "at least 0, of the logits' shape.",
+)
+ELEMENT_TARGET = (
+    "target",
+    "Probabilities between 0 and 1, or labels 0 and 1, of the logits' shape.",
+)
+
+
+def head_inputs(card: Card) -> tuple[tuple[str, str], ...]:
+    """The arrays that a loss takes."""
+    if card.inputs:
+        return card.inputs
+    return (LOGITS, ROW_TARGET) if card.over_rows else (ELEMENTS, ELEMENT_TARGET)
+
+
+FORMULAS = {
+    "value": "Formula",
+    "derivative": "f'(x) of the formula",
+    "second_derivative": "f''(x) of the formula",
+    "jacobian": "J with entries dy_i / dx_j of the formula",
+    "value_and_grad": "Formula, and its derivative by each logit",
+    "value_grad_hess": "Formula, with its first and second derivative by each logit",
+}
+PULLED_BACK = {
+    "gated": "da = dy dy/da and db = dy dy/db of the formula",
+    "unary": "dx = dy f'(x), f being the formula",
+    "rows": "dx_j = sum over i of dy_i times dy_i / dx_j of the formula",
+}
+
+
+def formula(card: Card, mode: str) -> list[str]:
+    """What the mode computes, in words, and the card's formula as mathematics in Python's signs."""
+    lead = FORMULAS.get(mode) or PULLED_BACK.get(card.kind, "Formula")
+    if mode == "lean":
+        lead = FORMULAS["value"]
+    body = re.sub(r"\bm\.(const\((.*?)\)|)", r"\2", formula_text(card))
+    if body.startswith("return "):  # of one line
+        left = {"unary": "f(x)", "heads": "loss"}.get(card.kind, "y")
+        body = f"{left} = {body.removeprefix('return ')}"
+    return [f"{lead}::", textwrap.indent(body, "    ")]
+
+
+PROMISES = (
+    "Accuracy: float16 and bfloat16 are correctly rounded{halves}; float32 is within {single} ULP, "
+    "float64 within {double}."
+)
+
+
+def accuracy(card: Card, mode: str) -> str:
+    """What is promised; what was measured is on the card and on the function's page."""
+    rows = card.kind in ("rows", "heads")
+    halves = " (rows and losses within 0.501 ULP)" if rows else ""
+    is_value = mode in ("value", "lean") or rows
+    promise = PROMISES.format(
+        halves=halves, single="0.6" if is_value else "1", double="2" if is_value else "4"
+    )
+    return f"{promise} Measured: ``ogive.card({card.name!r})``."
+
+
 LEADS = {
     "value": "{summary}",
     "derivative": "Derivative of {name}: f'(x).",
@@ -92,34 +158,47 @@ def lean_example(card: Card) -> list[str]:
     ]
 
 
-def docstring(card: Card, mode: str) -> str:
+class Framework(NamedTuple):
+    """What differs in another framework's docstrings."""
+
+    package: str = "ogive"
+    imports: str = "numpy as np, ogive"
+    slope: str = "({f}(x + 1e-5) - {f}(x - 1e-5)) / 2e-5"
+    """The derivative of ``{f}`` at x, by other means."""
+    takes_results: bool = True
+    """Whether functions take arrays for their results, and a ufunc's keywords."""
+
+
+NUMPY = Framework()
+
+
+def docstring(card: Card, mode: str, framework: Framework = NUMPY) -> str:
     """numpydoc text for one public mode of a function."""
     leads = GATED_LEADS if card.kind == "gated" else LEADS
     sections = {
-        "Parameters": parameters(card, mode),
+        "Parameters": parameters(card, mode, framework),
         "Returns": [returns(card, mode)],
         "Raises": raises(card, mode),
         "Notes": notes(card, mode),
         "References": [f"- {paper}" for paper in card.papers],
-        "Examples": examples(card, mode),
+        "Examples": examples(card, mode, framework),
     }
     titled = [
         "\n".join([title, "-" * len(title), *lines]) for title, lines in sections.items() if lines
     ]
     parts = [
         leads[mode].format(name=card.name, summary=card.summary),
-        "Formula (``m`` is mathematics)::",
-        textwrap.indent(formula_text(card), "    "),
+        *formula(card, mode),
         *titled,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def parameters(card: Card, mode: str) -> list[str]:
+def parameters(card: Card, mode: str, framework: Framework) -> list[str]:
     """The inputs, the card's parameters, and where results go."""
     lean = mode in rules.LEAN
     if card.kind == "heads":
-        inputs = [(f"{name} : array_like", text) for name, text in card.inputs or HEAD_INPUTS]
+        inputs = [(f"{name} : array_like", text) for name, text in head_inputs(card)]
         lines = [line for name, text in inputs for line in (name, f"    {text}")]
     else:
         names = (name for name in rules.inputs(card, mode) if name != "mask")
@@ -131,7 +210,7 @@ def parameters(card: Card, mode: str) -> list[str]:
         if (lean and not p.operand) or (p.role == "mask" and rules.reads_output(mode)):
             continue
         lines += [f"{p.name} : default {p.default!r}", f"    {p.doc}"]
-    return lines + results(card, mode)
+    return lines + (results(card, mode) if framework.takes_results else [])
 
 
 def results(card: Card, mode: str) -> list[str]:
@@ -184,21 +263,95 @@ def raises(card: Card, mode: str) -> list[str]:
 
 
 def notes(card: Card, mode: str) -> list[str]:
-    lines = lean_notes(card, mode) if mode in rules.LEAN else []
+    lines = [accuracy(card, mode), ""]
+    lines += [*lean_notes(card, mode), ""] if mode in rules.LEAN else []
     lines += [text for text in (card.edges, card.notes) if text]
     if mode == "second_derivative" and card.claims and card.claims.breaks:
-        lines.insert(0, "Where the formula breaks it is one-sided, of the branch that gives f'.")
+        lines.insert(2, "Where the formula breaks it is one-sided, of the branch that gives f'.")
     return lines
 
 
-def examples(card: Card, mode: str) -> list[str]:
+def examples(card: Card, mode: str, framework: Framework) -> list[str]:
+    """A relation that holds: to a difference quotient, to another mode, to a limit."""
     if mode in rules.LEAN:
         return lean_example(card)
-    if card.kind != "unary" or mode not in ("value", "derivative", "second_derivative"):
-        return []
-    call = "ogive." + ("" if mode == "value" else f"{mode}.") + card.name
+    name = card.name
+    of = framework.package
+    call = f"{of}." + ("" if mode == "value" else f"{mode}.") + name
+    first = f">>> import {framework.imports}"
+    if card.kind == "heads":
+        return [first, *loss_example(card, mode, call, of)]
+    if card.kind == "rows":
+        return [first, *rows_example(card, mode, call, of)]
+    if card.kind == "gated":
+        gate = f"{of}.{card.gate}(b)"
+        lines = [">>> a, b = np.array([1.0, -2.0]), np.array([0.3, 1.4])"]
+        if mode == "value":
+            return [first, *lines, f">>> bool(np.allclose({call}(a, b), a * {gate}))", "True"]
+        lines += [f">>> da, db = {call}(np.ones(2), a, b)", f">>> bool(np.allclose(da, {gate}))"]
+        return [first, *lines, "True"]
+    points = ">>> x = np.array([-0.7, 0.3, 1.4])"
+    if mode == "value":
+        limits = card.claims.limits if card.claims else ()
+        ends = f"{call}(-np.inf), {call}(np.inf)"
+        shown = repr([round(limit, 4) for limit in limits])
+        return [first, f">>> [round(float(y), 4) for y in ({ends})]  # its limits", shown]
+    slope = f"{of}.derivative.{name}(x)"
+    if mode in ("derivative", "second_derivative"):
+        below = f"{of}.{name}" if mode == "derivative" else f"{of}.derivative.{name}"
+        quotient = framework.slope.format(f=below)
+        check = f">>> bool(np.allclose({call}(x), {quotient}, atol=1e-6))"
+        return [first, points, check, "True"]
+    given = "x" if mode == "backward" else f"{of}.{name}(x)"
+    results = "dx, dweight" if rules.learned(card, mode) else "dx"
     return [
-        ">>> import numpy as np, ogive",
-        f">>> {call}(np.array([-1.0, 0.0, 1.0])).shape",
-        "(3,)",
-    ]
+        first, points, f">>> {results} = {call}(np.full(3, 2.0), {given})",
+        f">>> bool(np.allclose(dx, 2 * {slope}))", "True",
+    ]  # fmt: skip
+
+
+def rows_example(card: Card, mode: str, call: str, of: str) -> list[str]:
+    name, seed = card.name, ", seed=7" if card.draws else ""
+    lines = [">>> z = np.array([1.0, 2.0, 0.5])"]
+    if mode == "value":
+        back = "" if loop(name, "value").reduces else "[::-1]"
+        where = "z[::-1]"
+        if card.draws:
+            check = f"np.array_equal({call}(z{seed}), {call}(z{seed}))"
+            return [*lines, f">>> bool({check})  # the same seed, the same noise", "True"]
+        check = f"np.allclose({call}({where}){back}, {call}(z))"
+        return [*lines, f">>> bool({check})  # the order of classes does not matter", "True"]
+    if mode == "jacobian":
+        dims = "(3,)" if loop(name, "value").reduces else "(3, 3)"
+        return [*lines, f">>> {call}(z{seed}).shape", dims]
+    reduces = loop(name, "value").reduces
+    dy = "2.0" if reduces else "np.array([1.0, -1.0, 3.0])"
+    kept = f"{of}.{name}(z)" if rules.reads_output(mode) else "z"
+    product = f"{dy} * J" if reduces else "dy @ J"
+    lines += [f">>> dy, J = {dy}, {of}.jacobian.{name}(z{seed})"]
+    return [*lines, f">>> bool(np.allclose({call}(dy, {kept}{seed}), {product}))", "True"]
+
+
+def loss_example(card: Card, mode: str, call: str, of: str) -> list[str]:
+    lines = [">>> z = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.3]])"]
+    given = "z, target"
+    if card.layer:
+        lines = [
+            ">>> x, W = np.ones((2, 3)), np.arange(12.0).reshape(4, 3) / 10",
+            ">>> target = np.array([0, 3])",
+        ]
+        given = "x, W, target"
+    elif card.over_rows:
+        lines.append(">>> target = np.array([0, 2])")
+    else:
+        lines.append(">>> target = np.array([[1.0, 0.0, 0.3], [0.0, 1.0, 1.0]])")
+    if mode == "value":
+        each = f'{call}({given}, reduction="none").mean()'
+        return [*lines, f">>> bool(np.allclose({call}({given}), {each}))", "True"]
+    value = f"{of}.{card.name}({given})"
+    if mode == "value_grad_hess":
+        lines.append(f">>> loss, dz, h = {call}({given})")
+        return [*lines, ">>> h.shape == dz.shape == z.shape", "True"]
+    results = "loss, (dx, dW, db)" if card.layer else "loss, dz"
+    lines.append(f">>> {results} = {call}({given})")
+    return [*lines, f">>> bool(loss == {value})", "True"]

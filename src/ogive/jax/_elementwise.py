@@ -80,6 +80,15 @@ def evaluate(card: Card, mode: str, tensors: tuple[Any, ...], given: tuple[Any, 
     return call(card.name, mode, arrays, numbers)
 
 
+def with_parameter_gradient(card: Card, tensors: tuple[Any, ...], given: tuple[Any, ...]) -> Any:
+    """Backward of a function whose one parameter is trained: dx, and the parameter's gradient."""
+    dy, x = tensors
+    dx = evaluate(card, "backward", tensors, given)
+    weight = floating(given[0], card.name)
+    y, pull = jax.vjp(lambda w: evaluate(card, "value", (x,), (w,)), weight)
+    return dx, pull(jnp.broadcast_to(floating(dy, card.name), y.shape).astype(y.dtype))[0]
+
+
 def in_training(
     card: Card, mode: str, tensors: tuple[Any, ...], given: tuple[Any, ...], seed: Any
 ) -> Array:
@@ -105,12 +114,14 @@ def function(card: Card, mode: str) -> Callable[..., Array]:
     given = f"({codegen.items(p.name for p in card.parameters if p.operand)})"
     arrays = f"({codegen.items(inputs)})"
     lines = [f"return evaluate(card, mode, {arrays}, {given})"]
+    if rules.learned(card, mode):
+        lines = [f"return with_parameter_gradient(card, {arrays}, {given})"]
     if card.draws:
         (switch,), (seed,) = card.named("switch"), card.named("seed")
         sampled = f"in_training(card, mode, {arrays}, {given}, {seed})"
         lines.insert(0, f"if checked_switch({switch!r}, {switch}): return {sampled}")
     scope = {
         "Any": Any, "card": card, "mode": mode, "evaluate": evaluate, "in_training": in_training,
-        "checked_switch": checked_switch,
+        "checked_switch": checked_switch, "with_parameter_gradient": with_parameter_gradient,
     }  # fmt: skip
     return codegen.written(card.name, taken, lines, scope, f"jax {mode} {card.name}")

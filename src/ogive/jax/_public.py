@@ -8,9 +8,14 @@ from functools import cache
 from typing import Any
 
 from .. import catalog
+from .._numpy.docstrings import Framework, docstring
 from ..calls.loop import modes
 from . import _elementwise, _losses, _rows
 
+JAX = Framework(
+    package="ogive.jax", imports="jax, jax.numpy as np, ogive.jax",
+    slope="jax.vmap(jax.grad({f}))(x)", takes_results=False,
+)  # fmt: skip
 MODES = (
     "derivative", "second_derivative", "backward", "backward_from_output", "value_and_grad",
 )  # fmt: skip
@@ -39,9 +44,7 @@ def found(name: str, mode: str = "value") -> Callable[..., Any] | None:
     if made is not None:
         made.__module__ = __package__ if mode == "value" else f"{__package__}.{mode}"
         made.__qualname__ = made.__name__ = name
-        made.__doc__ = (
-            f"{card.summary}\n\nSee ``ogive.{'' if mode == 'value' else mode + '.'}{name}``."
-        )
+        made.__doc__ = docstring(card, mode, JAX)
     return made
 
 
