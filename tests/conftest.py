@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def _same_number_of_threads_afterwards() -> Iterator[None]:
     before = ogive.get_num_threads()
     yield
     ogive.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _jax_as_it_comes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The tests of `ogive.jax` start without float64, whatever others have switched on."""
+    jax = sys.modules.get("jax")
+    if jax is None or not request.path.name.startswith("test_jax"):
+        yield
+        return
+    with jax.enable_x64(False):
+        yield
 
 
 @pytest.fixture

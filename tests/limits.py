@@ -64,6 +64,8 @@ LIMITS: dict[str, str] = {
     "bindings/op_table.hpp:bits_together": "elements",
     "bindings/op_table.hpp:few_elements": "elements",
     "bindings/raw.cpp:most_with_gil": "elements",
+    "bindings/xla.cpp:chunk": "jax",
+    "bindings/xla.cpp:piece_of_elements": "jax",
     "calls/losses.py:CHUNK": "losses",
     "calls/losses.py:ROW": "losses",
     "calls/losses.py:FEW_ROWS": "linear",
@@ -102,6 +104,9 @@ NO_SIZES = {
     "kernels/drivers/row_losses.hpp:width",
     "kernels/drivers/short_rows.hpp:width",  # lanes of floats or of doubles
     "catalog/text.py:WIDTH",  # columns
+    "bindings/xla_ffi.hpp:major_version", "bindings/xla_ffi.hpp:minor_version",
+    "bindings/xla_ffi.hpp:metadata_type", "bindings/xla_ffi.hpp:invalid_argument",
+    "bindings/xla_ffi.hpp:resource_exhausted", "bindings/xla.cpp:double_format",  # XLA's numbers
     "torch/_kept.py:ROWS", "torch/_kept.py:COLUMNS",
     "torch/_kept.py:ROWS_OF_LOSSES",  # a sample
 }  # fmt: skip

@@ -27,7 +27,11 @@ LABELS = np.arange(len(LOGITS)) % 100
 
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 # Python warns about any fork of a process with threads; that it works is what is tested.
-forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+# So does JAX, if a test has imported it before.
+forking = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning",
+    r"ignore:os.fork\(\) was called:RuntimeWarning",
+)
 
 
 def work() -> list[Any]:

@@ -66,8 +66,8 @@ bool share(const call_frame &call, std::ptrdiff_t n, std::ptrdiff_t grain, range
     }
   if (n <= grain || threads < 2) return task(of_task, 0, n);
   constexpr std::int64_t pieces_of_thread = 4;
-  const std::ptrdiff_t length = std::max(
-      grain, (n + threads * pieces_of_thread - 1) / (threads * pieces_of_thread));
+  const std::ptrdiff_t length =
+      std::max(grain, (n + threads * pieces_of_thread - 1) / (threads * pieces_of_thread));
   const auto work = std::make_shared<pieces>();
   work->task = task;
   work->of_task = of_task;
@@ -128,7 +128,8 @@ struct kernel {
   std::vector<operand> operands;
 
   kernel(const std::string &name, const std::string &mode_name)
-      : row(look_up(name.c_str(), the_table)), of_few(look_up(name.c_str(), table_of_few)),
+      : row(look_up(name.c_str(), the_table)),
+        of_few(look_up(name.c_str(), table_of_few)),
         which(row == nullptr ? -1 : look_up_mode(*row, mode_name.c_str())) {
     if (which < 0) throw refusal{"no kernel " + name + " with mode " + mode_name};
     operands = parse(row->operands[which]);
@@ -140,7 +141,8 @@ struct kernel {
 };
 
 // Numbers as kernels read them, of an array in whatever format XLA has them.
-template <class To> std::vector<To> converted(const xla::buffer &from) {
+template <class To>
+std::vector<To> converted(const xla::buffer &from) {
   std::vector<To> to(static_cast<std::size_t>(from.size()));
   const auto copy = [&]<class From>(const From *data) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = static_cast<To>(data[i]);
@@ -218,8 +220,9 @@ void run_kernel(const call_frame &call) {
       if (given.size() > whole_tensor->size()) whole_tensor = &given;
     }
   const std::ptrdiff_t elements = whole_tensor->size();
-  const std::ptrdiff_t n =
-      with_rows == nullptr ? elements : with_rows->rank ? with_rows->lengths[with_rows->rank - 1] : 1;
+  const std::ptrdiff_t n = with_rows == nullptr ? elements
+                           : with_rows->rank    ? with_rows->lengths[with_rows->rank - 1]
+                                                : 1;
   if (elements == 0) return;
   const std::ptrdiff_t rows = elements / n;
   numbers own{call, tensors};
@@ -242,7 +245,8 @@ void run_kernel(const call_frame &call) {
     if (o.core) *core++ = step;
   }
   if (with_rows == nullptr) {
-    flat_call c{of.run(format_number, elements), of.operands.data(), of.count(), {}, {}, n, streaming};
+    flat_call c{
+        of.run(format_number, elements), of.operands.data(), of.count(), {}, {}, n, streaming};
     std::copy(data, data + of.count(), c.data);
     std::copy(steps, steps + of.count(), c.steps);
     check_memory(share(call, (n + bits_together - 1) / bits_together,
@@ -288,7 +292,8 @@ void reduce(const std::vector<double> &loss, double total, int format_number, vo
   std::vector<double> sums, small;
   for (std::size_t begin = 0; begin < loss.size(); begin += chunk) {
     const double *const own = loss.data() + begin;
-    const auto n = std::min<std::ptrdiff_t>(chunk, static_cast<std::ptrdiff_t>(loss.size() - begin));
+    const auto n =
+        std::min<std::ptrdiff_t>(chunk, static_cast<std::ptrdiff_t>(loss.size() - begin));
     sums.push_back(sum(own, n));
     std::vector<double> scaled;
     if (!std::isfinite(sums.back())) {
@@ -341,7 +346,8 @@ bool run_losses(void *context, std::ptrdiff_t begin, std::ptrdiff_t end) {
 void fill_with_nan(void *to, std::ptrdiff_t n, int format_number) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const int size = format_records[format_number].size;
-  for (std::ptrdiff_t i = 0; i < n; ++i) narrow(&nan, 1, format_number, static_cast<char *>(to) + i * size);
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    narrow(&nan, 1, format_number, static_cast<char *>(to) + i * size);
 }
 
 void run_loss(const call_frame &call) {
@@ -406,7 +412,10 @@ void run_loss(const call_frame &call) {
     }
     // Class weights are the same for every row.
     const bool of_classes = over_rows && k > 1 && k <= between;
-    c.by_row[k] = of_classes ? 0 : o.core ? n * c.step[k] : k > 1 && k <= between + 1 ? 0 : c.step[k];
+    c.by_row[k] = of_classes                  ? 0
+                  : o.core                    ? n * c.step[k]
+                  : k > 1 && k <= between + 1 ? 0
+                                              : c.step[k];
   }
   char *const values = static_cast<char *>(call.results[0].data);
   char *const gradient = c.data[c.count - 1];
@@ -426,8 +435,7 @@ void run_loss(const call_frame &call) {
         total = std::numeric_limits<double>::infinity();
     }
     factor = 1 / total;
-    if (losses > 0)
-      check_memory(share(call, c.rows, (grain_elements + n - 1) / n, run_losses, &c));
+    if (losses > 0) check_memory(share(call, c.rows, (grain_elements + n - 1) / n, run_losses, &c));
     for (const std::ptrdiff_t r : bad) {
       if (r / std::max<std::ptrdiff_t>(c.rows, 1) != s) continue;
       loss[static_cast<std::size_t>(r % c.rows)] = std::numeric_limits<double>::quiet_NaN();
@@ -439,8 +447,7 @@ void run_loss(const call_frame &call) {
       reduce(loss, total, format_number, values + s * size);
     for (int k = 0; k < c.count; ++k) {
       if (k > 1 && k <= between + 2) continue;
-      const std::ptrdiff_t of_sample =
-          k == 1 && hard ? c.rows * c.step[k] : elements * c.step[k];
+      const std::ptrdiff_t of_sample = k == 1 && hard ? c.rows * c.step[k] : elements * c.step[k];
       if (c.data[k] != nullptr) c.data[k] += of_sample;
     }
   }
@@ -448,7 +455,8 @@ void run_loss(const call_frame &call) {
 
 // ------------------------------------------------------------------------------------ handlers
 
-template <void (*run)(const call_frame &)> xla::error *handler(call_frame *call) {
+template <void (*run)(const call_frame &)>
+xla::error *handler(call_frame *call) {
   for (xla::extension *e = call->extensions; e != nullptr; e = e->next)
     if (e->type == xla::metadata_type) {
       xla::metadata &own = *reinterpret_cast<xla::metadata_extension *>(e)->of_handler;

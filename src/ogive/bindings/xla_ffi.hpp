@@ -11,9 +11,9 @@ namespace ogive::xla {
 
 constexpr int major_version = 0, minor_version = 1;
 
-struct error;       // opaque
-struct context;     // opaque
-struct future;      // opaque
+struct error;   // opaque
+struct context; // opaque
+struct future;  // opaque
 struct byte_span {
   const char *text;
   std::size_t length;
@@ -43,8 +43,19 @@ struct metadata_extension {
 
 // Kinds of elements, by XLA's numbers.
 enum class element : int {
-  boolean = 1, s8 = 2, s16 = 3, s32 = 4, s64 = 5, u8 = 6, u16 = 7, u32 = 8, u64 = 9,
-  f16 = 10, f32 = 11, f64 = 12, bf16 = 16,
+  boolean = 1,
+  s8 = 2,
+  s16 = 3,
+  s32 = 4,
+  s64 = 5,
+  u8 = 6,
+  u16 = 7,
+  u32 = 8,
+  u64 = 9,
+  f16 = 10,
+  f32 = 11,
+  f64 = 12,
+  bf16 = 16,
 };
 
 struct buffer {
