@@ -24,7 +24,7 @@ struct binary_cross_entropy {
   template <bool curved>
   static void block(const element_terms &l) {
     const double eps = l.number[label_smoothing][0];
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (std::ptrdiff_t j = 0; j < l.n; ++j) {
       const double x = l.z[j], target = fma(l.t[j], 1 - eps, eps / 2);
       const double w = l.number[weight][j], by = l.number[factor][j];

@@ -76,7 +76,7 @@ private:
                    double *h) {
     const std::ptrdiff_t n = r.n, top = r.argmax;
     const auto other = [&](std::ptrdiff_t c) { return c == top ? unlikely : 1 - r.probability(c); };
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (std::ptrdiff_t c = 0; c < n; ++c) {
       if (upper) b[c] = b[c] > 0 ? b[c] : 0;
       g[c] = upper ? b[c] : other(c) == 0 ? 0 : b[c] / other(c);
@@ -84,7 +84,7 @@ private:
     const double likeliest = g[top];
     g[top] = 0;
     const double rest = sum_of(g, n), sum = rest + likeliest;
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (std::ptrdiff_t c = 0; c < n; ++c) {
       const double p = r.probability(c), own = other(c), others = c == top ? rest : sum - g[c];
       const double even = all * (p * own);

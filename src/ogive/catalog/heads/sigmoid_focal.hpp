@@ -28,7 +28,7 @@ struct sigmoid_focal {
     alignas(64) double risen[block_size], fallen[block_size]; // above^gamma, below^gamma
     const auto number = [&](int k) { return l.number[k][0]; };
     const double eps = number(label_smoothing), gamma = number(sigmoid_focal::gamma);
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (std::ptrdiff_t j = 0; j < n; ++j) {
       const double x = l.z[j], small = row_math::exp(-magnitude(x)), d = 1 + small;
       e[j] = small;
@@ -38,7 +38,7 @@ struct sigmoid_focal {
     const exponent power(gamma);
     power.raise(above, n, risen);
     power.raise(below, n, fallen);
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (std::ptrdiff_t j = 0; j < n; ++j) {
       const double x = l.z[j], target = fma(l.t[j], 1 - eps, eps / 2), w = l.number[weight][j];
       const double yes = w * number(positive) * target, no = w * number(negative) * (1 - target);

@@ -29,7 +29,7 @@ struct hard_sigmoid {
     return magnitude(x) < 3 ? dy * (1.0f / 6) : x - x;
   }
   OGIVE_INLINE static floats half_output_lanes(floats dy, floats y) {
-    return (y > 0) & (y < 1) ? dy * (1.0f / 6) : y - y;
+    return ((y > 0) & (y < 1)) ? dy * (1.0f / 6) : y - y;
   }
   // A sixth of a half may be a tie.
   template <class M>

@@ -61,7 +61,7 @@ struct hard_swish {
     const floats product = dy * n, y = product * (1.0f / 6);
     const floats lost = fma(y, -6.0f, product) + fma(dy, n_low, fma(dy, n, -product));
     const floats flat = x > 0 ? dy : x - x;
-    return (magnitude(x) < 3) & (n != 0) ? odd_of(y, lost) : flat;
+    return ((magnitude(x) < 3) & (n != 0)) ? odd_of(y, lost) : flat;
   }
   // a b + rest, which one fma rounds for floats.
   struct product_lanes_and_rest {

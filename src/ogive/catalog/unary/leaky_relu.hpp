@@ -24,13 +24,13 @@ struct leaky_relu {
   // A half times a slope of any number of digits may round to a tie.
   OGIVE_INLINE static floats half_lanes(floats x, parameter_lanes negative_slope) {
     const product_of_half y(x, negative_slope);
-    return y.is_long & (x < 0) ? y.odd : x > 0 ? x : y.exact;
+    return (y.is_long & (x < 0)) ? y.odd : x > 0 ? x : y.exact;
   }
   OGIVE_INLINE static floats half_backward_lanes(floats dy, floats x,
                                                  parameter_lanes negative_slope) {
     const product_of_half dx(dy, negative_slope);
     const floats above = fma(x, -0.0f, dy); // dy, or NaN of an x that is
-    return !(x <= 0) ? above : dx.is_long & (dy != 0) ? dx.odd : dx.exact;
+    return !(x <= 0) ? above : (dx.is_long & (dy != 0)) ? dx.odd : dx.exact;
   }
   OGIVE_INLINE static floats half_output_lanes(floats dy, floats y,
                                                parameter_lanes negative_slope) {

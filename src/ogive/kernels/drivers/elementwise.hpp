@@ -402,7 +402,7 @@ OGIVE_INLINE void exact_group(const T *first, const T *second, T *out, P... p) {
   alignas(64) float a[most], b[most], y[most];
   __builtin_memcpy(a, x[0], sizeof a);
   __builtin_memcpy(b, x[1], sizeof b);
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (int i = 0; i < most; ++i)
     y[i] = Op::template run<M, float>(a[i], Op::inputs == 2 ? b[i] : 0, parameter_at(p, i)...);
   floats results[N];

@@ -189,7 +189,7 @@ struct gated_gradients_of {
     const jet_lanes f = K::unary::both_lanes(in[2]);
     const floats g = in[0] * in[1]; // exact
     out[0] = f.value.high == 0 ? floats{} : times(in[0], f.value);
-    out[1] = (in[1] == 0) | (f.slope.high == 0) ? floats{} : times(g, f.slope);
+    out[1] = ((in[1] == 0) | (f.slope.high == 0)) ? floats{} : times(g, f.slope);
   }
   // Of factors that are not large a result that is not tiny says that nothing was lost on the way
   // to it, be it in f(b) or in the product; a result of 0 is right.

@@ -37,7 +37,7 @@ OGIVE_FLATTEN void gate_whole(const In *const (&in)[Op::inputs], Out *const (&ou
                               std::ptrdiff_t n) {
   using R = typename M::real;
   const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (std::ptrdiff_t i = 0; i < most; ++i) {
     R x[Op::inputs];
     Out y[Op::outputs];
@@ -125,7 +125,7 @@ OGIVE_INLINE void compute_halves(const floats (&x)[Op::inputs][N], floats (&y)[O
   } else {
     alignas(64) float in[Op::inputs][N * lanes], out[Op::outputs][N * lanes];
     __builtin_memcpy(in, x, sizeof in);
-#pragma GCC ivdep
+    OGIVE_INDEPENDENT
     for (int i = 0; i < N * lanes; ++i) {
       float one[Op::inputs], results[Op::outputs];
       for (int k = 0; k < Op::inputs; ++k) one[k] = in[k][i];

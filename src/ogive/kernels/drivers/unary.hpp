@@ -49,7 +49,7 @@ OGIVE_FLATTEN void parameter_terms(const T *dy, const T *x, const double *p, std
                                    double *terms) {
   using M = elementary<f64_grade>;
   const std::ptrdiff_t whole = filled_up(n);
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (std::ptrdiff_t i = 0; i < whole; ++i) {
     const auto given = static_cast<double>(dy[i]);
     const double slope = K::template parameter_slope<M>(static_cast<double>(x[i]), p[i]);

@@ -136,7 +136,7 @@ inline const Wide *widened_block(const T *x, std::ptrdiff_t n, Wide *buffer) {
 template <class K, class M, class In, class R, class... P>
 OGIVE_FLATTEN void mark_block(const In *x, std::ptrdiff_t n, R set, float *marks, P... p) {
   const std::ptrdiff_t whole = filled_up<word_bits>(n);
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (std::ptrdiff_t i = 0; i < whole; ++i)
     marks[i] = lean_of<K>::template otherwise<M, R>(static_cast<R>(x[i]), set, p...) ? 0 : 1;
 }
@@ -332,7 +332,7 @@ template <class K, class M, class In, class R, class Out>
 OGIVE_FLATTEN void lean_block(const In *dy, const In *y, const R *marks, std::ptrdiff_t n,
                               Out *out) {
   const std::ptrdiff_t whole = filled_up(n);
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (std::ptrdiff_t i = 0; i < whole; ++i) {
     const R b = lean_of<K>::inputs == 2 ? static_cast<R>(y[i]) : R(0);
     round_into(lean_of<K>::template run<M, R>(static_cast<R>(dy[i]), b, marks[i]), out[i]);

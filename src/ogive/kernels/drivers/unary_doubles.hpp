@@ -33,7 +33,7 @@ OGIVE_FLATTEN bool compute_central(const double *first, const double *second, do
                                    std::ptrdiff_t n, P... p) {
   const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
   std::int64_t largest = 0;
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
 #pragma GCC unroll 2
   for (std::ptrdiff_t i = 0; i < most; ++i) {
     const double x = Op::inputs == 2 ? second[i] : first[i];

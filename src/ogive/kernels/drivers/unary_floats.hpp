@@ -104,7 +104,7 @@ OGIVE_FLATTEN void compute_whole(const In *first, const In *second, Out *out, st
                                  P... p) {
   using R = typename M::real;
   const std::ptrdiff_t most = n & ~std::ptrdiff_t{lanes - 1};
-#pragma GCC ivdep
+  OGIVE_INDEPENDENT
   for (std::ptrdiff_t i = 0; i < most; ++i) {
     const R a = static_cast<R>(first[i]), b = Op::inputs == 2 ? static_cast<R>(second[i]) : R(0);
     round_into(Op::template run<M, R>(a, b, parameter_at(p, i)...), out[i]);

@@ -16,6 +16,14 @@
 #define OGIVE_JOIN_(a, b) a##b
 #define OGIVE_JOIN(a, b) OGIVE_JOIN_(a, b)
 
+// Before a loop whose iterations are independent, whatever memory its pointers lead to. Clang,
+// which knows no such word, compares the pointers first.
+#if defined(__clang__)
+#define OGIVE_INDEPENDENT
+#else
+#define OGIVE_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 // A loop that calls a function does not vectorise, and compilers stop inlining in large units. So
 // whatever is called inside a hot loop says OGIVE_INLINE, a lambda OGIVE_INLINE_LAMBDA, and a loop
 // over a kernel of the catalog, whose functions need not say so, OGIVE_FLATTEN. Where an fma is no
