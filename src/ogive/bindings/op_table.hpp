@@ -1,7 +1,9 @@
 // The op table as the bindings see it: its rows by name, and the pieces of one call that an
 // executor shares among threads. Nothing here knows of NumPy.
 #pragma once
+#if !defined(Py_GIL_DISABLED) // free-threaded CPython refuses the limited API
 #define Py_LIMITED_API 0x030b0000
+#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

@@ -1,7 +1,9 @@
 #include "runtime/pool.hpp"
 
+#if !defined(_WIN32)
 #include <pthread.h>
 #include <signal.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -34,6 +36,25 @@ inline void relax() {
   _mm_pause();
 #endif
 }
+
+// Signals belong to Python's main thread: threads that start while one of these lives take none.
+// Windows handles a signal in a thread made for it.
+class no_signals {
+#if !defined(_WIN32)
+public:
+  no_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~no_signals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  no_signals(const no_signals &) = delete;
+  no_signals &operator=(const no_signals &) = delete;
+
+private:
+  sigset_t before_;
+#endif
+};
 
 // How long a thread spins before it sleeps: a futex wake-up costs tens of microseconds, and
 // the next call of a training step often comes sooner than that.
@@ -155,17 +176,13 @@ public:
 private:
   void start(int helpers) {
     if (started_ >= helpers) return;
-    // Signals belong to Python's main thread.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    [[maybe_unused]] const no_signals masked;
     try {
       for (; started_ < helpers; ++started_)
         std::thread([this, k = started_] { serve(k); }).detach();
     } catch (const std::system_error &) {
       // Fewer threads than asked for: slower, and right.
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void serve(int k) {
@@ -206,18 +223,22 @@ private:
 // Never destroyed: its threads run until the process ends.
 std::atomic<pool *> the_pool{nullptr};
 
+#if !defined(_WIN32)
 // A child of fork has this pool's memory without its threads, and perhaps its locks held; it
-// forgets the pool and builds its own when it first needs one.
+// forgets the pool and builds its own when it first needs one. Windows has no fork.
 void forget_pool() {
   the_pool.store(nullptr);
   inside = false;
 }
+#endif
 
 pool *current_pool() {
   pool *existing = the_pool.load();
   if (existing != nullptr) return existing;
+#if !defined(_WIN32)
   static const int registered = pthread_atfork(nullptr, nullptr, forget_pool);
   static_cast<void>(registered);
+#endif
   pool *mine = new (std::nothrow) pool;
   if (mine == nullptr) return nullptr;
   if (!the_pool.compare_exchange_strong(existing, mine)) {
