@@ -8,7 +8,12 @@ operations, or with the function itself where the transform must not change it.
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +156,41 @@ def formula(name: str) -> None:
         same(jax.jit(lambda x: function(x))(x), function(x), 1e-5)
 
 
+def sharded(name: str) -> None:
+    why = over_devices()[name]
+    assert not why, why
+
+
+@cache
+def over_devices() -> dict[str, str]:
+    """What is wrong with each function over four devices, found in a process that has them."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--over-devices"], capture_output=True, text=True, check=True,
+        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+    )  # fmt: skip
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def wrong_over_devices(name: str) -> str:
+    """A function and its gradient, of rows that four devices share: nothing may be gathered."""
+    mesh = jax.make_mesh((4,), ("d",), axis_types=(jax.sharding.AxisType.Auto,))
+    split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("d", None))
+    function, x = made(name)
+    for each in (function, jax.grad(total(function))):
+        compiled = jax.jit(each).lower(jax.device_put(x, split)).compile()
+        if "all-gather" in compiled.as_text():
+            return "its operands are gathered"
+        same(compiled(jax.device_put(x, split)), each(x), 2e-6)
+    return ""
+
+
 CHECKS: dict[str, Callable[[str], None]] = {
     "jit": jitted, "grad": gradient, "check_grads rev": close_to(2, "rev"),
     "check_grads fwd": close_to(2, "fwd"), "jacfwd, jacrev": jacobians, "hessian": hessian,
     "vmap": mapped, "checkpoint": checkpointed, "scan, cond": looped, "export": exported,
     "eval_shape": shaped, "halves": halved, "formula": formula,
+    "sharded": sharded,
 }  # fmt: skip
 TRANSFORMS = list(CHECKS)
 
@@ -168,6 +203,10 @@ def missing(name: str, transform: str) -> str:
         return "keeps its gradient: first derivatives in reverse mode alone"
     if card.layer and transform == "export":
         return "as its loss"
+    if transform == "sharded" and card.kind == "unary" and card.draws:
+        return "its noise goes by the place in the whole array, which is put together"
+    if transform == "sharded" and card.layer:
+        return "its chunks are of whole rows: use shard_map"
     jumps = card.claims is not None and card.claims.smoothness < 1
     if "check_grads" in transform and (jumps or (card.kind == "rows" and card.draws)):
         return "finite differences meet a kink"
@@ -211,4 +250,7 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(table())
+    if sys.argv[1:] == ["--over-devices"]:
+        print(json.dumps({n: wrong_over_devices(n) for n in NAMES if not missing(n, "sharded")}))
+    else:
+        PAGE.write_text(table())

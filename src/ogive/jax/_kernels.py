@@ -24,7 +24,7 @@ from ..catalog import find
 from . import _formulas, _partition
 from ._config import config
 from ._formulas import FORMULAS, FORWARD, twin
-from ._warn import warn_once
+from ._warn import warn_of_formula
 
 Array = Any
 Fixed = tuple[float | int | bool | None, ...]
@@ -116,13 +116,8 @@ kernel_p.def_abstract_eval(of_results)
 
 
 def by_twin_with_warning(*arrays: Array, **parameters: Any) -> list[Array]:
-    why = why_no_kernels()
-    where = f" ({why})" if why else ""
     if parameters["mode"] != FORWARD and parameters["by_kernel"]:
-        warn_once(
-            f"ogive.jax.{parameters['name']} is computed by its formula in XLA's operations "
-            f"here{where}: its accuracy is XLA's"
-        )
+        warn_of_formula(parameters["name"], why_no_kernels())
     return by_twin(*arrays, **parameters)
 
 

@@ -18,7 +18,7 @@ from ..calls.losses import loss_of
 from . import _partition
 from ._formulas import loss_twin
 from ._kernels import bits_of, why_no_kernels, zero_like
-from ._warn import warn_once
+from ._warn import warn_of_formula
 
 Array = Any
 CODES = {"none": 0, "sum": 1, "mean": 2}
@@ -78,11 +78,7 @@ loss_p.def_abstract_eval(of_results)
 
 
 def by_twin_with_warning(*arrays: Array, **parameters: Any) -> list[Array]:
-    why = why_no_kernels()
-    warn_once(
-        f"ogive.jax.{parameters['name']} is computed by its formula in XLA's operations here"
-        f"{f' ({why})' if why else ''}: its accuracy is XLA's"
-    )
+    warn_of_formula(parameters["name"], why_no_kernels())
     return by_twin(*arrays, **parameters)
 
 
