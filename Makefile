@@ -9,7 +9,7 @@ CPP := $(shell find src benchmarks tests -name '*.hpp' -o -name '*.cpp')
 NATIVE := CMakeLists.txt pyproject.toml src/ogive/kernels/units.cmake $(filter src/%,$(CPP))
 
 .DEFAULT_GOAL := help
-.PHONY: help study test fuzz sanitize bench bench-torch bench-swap bench-scaling exhaustive calibrate diagnose mutate docs docs-links lint format clean
+.PHONY: help study test fuzz sanitize bench bench-torch bench-jax bench-swap bench-scaling exhaustive calibrate diagnose mutate docs docs-links lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(VENV)/.bench  ## ratios against NumPy, SciPy, scikit-learn, PyTorch, JA
 bench-torch: $(VENV)/.bench  ## training steps and losses in PyTorch, time and memory; writes JSON
 	$(BIN)/python benchmarks/torch_training.py
 	$(BIN)/python benchmarks/torch_heads.py
+
+bench-jax: $(VENV)/.bench  ## functions, losses and calls in JAX against jax.nn and optax; writes JSON
+	$(BIN)/python benchmarks/jax_functions.py $(ARGS)
 
 bench-swap: $(VENV)/.test  ## steps of models of transformers as they are and swapped, time and memory; writes JSON
 	$(BIN)/python benchmarks/swap_steps.py $(ARGS)

@@ -1,7 +1,7 @@
 """Runs JAX's own tests of jax.nn with Ogive's functions in the place of JAX's.
 
-    python tools/jax_own_tests.py PATH           # of tests/nn_test.py of the installed version
-    python tools/jax_own_tests.py PATH -k Gelu   # what follows goes to pytest
+    python tools/jax_own_tests.py PATH                 # tests/nn_test.py of the installed version
+    python tools/jax_own_tests.py PATH -k LogSumExp    # tests/lax_scipy_test.py; words for pytest
 
 Each function of `jax.nn` that a card names is replaced by one that calls `ogive.jax`, under
 jax.nn's signature; logsumexp and softmax with `where` and `initial` too. Printed are the tests that
@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.special
 import pytest
 
 import ogive.jax as oj
@@ -68,6 +69,8 @@ def replace() -> None:
         ("log_softmax", of_one_axis("log_softmax")),
     ):  # fmt: skip
         setattr(jax.nn, name, noted(name, function))
+    jax.scipy.special.logsumexp = jax.nn.logsumexp
+    jax.scipy.special.softmax = jax.nn.softmax
     if hasattr(jax.nn, "swish"):
         jax.nn.swish = jax.nn.silu
     if hasattr(jax.nn, "hard_swish"):

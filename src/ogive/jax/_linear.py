@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -49,7 +50,7 @@ def evaluate(
     of.checked_numbers(*numbers)
     rows = math.prod(x.shape[:-1])
     chunk = max(1, min(checked_chunk(chunk_rows, W.shape, dtype.itemsize), rows))
-    plan = Plan(of.name, tuple(numbers), ignored, how, chunk)
+    plan = Plan(of.name, tuple(numbers), how, chunk)
     flat = x.reshape(rows, x.shape[-1]).astype(dtype)
     arrays = flat, W.astype(dtype), b, labels_of(given.reshape(-1), W.shape[0], ignored), own
     if not gradient:
@@ -60,17 +61,14 @@ def evaluate(
     return loss, (dx.reshape(x.shape), dW, db)
 
 
-class Plan(tuple[Any, ...]):
+@dataclass(frozen=True)
+class Plan:
     """What is fixed when a layer is traced; equal ones are compiled once."""
 
-    def __new__(cls, *parts: Any) -> Plan:
-        return super().__new__(cls, parts)
-
-    name = property(lambda self: self[0])
-    numbers = property(lambda self: self[1])
-    ignored = property(lambda self: self[2])
-    reduction = property(lambda self: self[3])
-    chunk = property(lambda self: self[4])
+    name: str
+    numbers: tuple[Any, ...]
+    reduction: str
+    chunk: int
 
 
 def labels_of(target: Array, classes: int, ignored: int | None) -> Array:
