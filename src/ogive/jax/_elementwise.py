@@ -11,12 +11,14 @@ import numpy as np
 
 from ..calls import codegen, rules
 from ..calls.checks import check_order, check_parameter, checked_switch
+from ..calls.formats import DTYPES
 from ..catalog import Card, Parameter
 from ._kernels import call
 from ._random import seed_of
 
 Array = Any
-FLOATS = (jnp.float16, jnp.bfloat16, jnp.float32, jnp.float64)
+FLOATS = frozenset(DTYPES.values())
+"""The dtypes that kernels take."""
 
 
 def floating(x: Any, name: str) -> Array:
@@ -24,17 +26,22 @@ def floating(x: Any, name: str) -> Array:
     if not isinstance(x, (jax.Array, np.ndarray, np.generic, int, float)):
         raise TypeError(f"ogive.jax.{name}: expected an array or a number, not {type(x).__name__}")
     array = jnp.asarray(x)
+    if array.dtype in FLOATS:
+        return array
     if jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_:
-        array = array.astype(jnp.result_type(float))
-    if array.dtype not in FLOATS:
-        raise TypeError(
-            f"ogive.jax.{name} takes float16, bfloat16, float32 and float64, not {array.dtype}"
-        )
-    return array
+        return array.astype(jnp.result_type(float))
+    raise TypeError(
+        f"ogive.jax.{name} takes float16, bfloat16, float32 and float64, not {array.dtype}"
+    )
 
 
 def together(name: str, *given: Any) -> list[Array]:
     """Arrays in one format and one shape."""
+    first = given[0]
+    if isinstance(first, jax.Array) and first.dtype in FLOATS:  # as most are
+        like = first.dtype, first.shape
+        if all(isinstance(x, jax.Array) and (x.dtype, x.shape) == like for x in given[1:]):
+            return list(given)
     arrays = [floating(x, name) for x in given]
     dtype = jnp.result_type(*arrays)
     try:
@@ -56,7 +63,8 @@ def number(parameter: Parameter, value: Any) -> Any:
             check_parameter(parameter, np.asarray(value))
         array = floating(value, parameter.name)
         return array.astype(jnp.promote_types(array.dtype, jnp.float32))
-    check_parameter(parameter, value)
+    if type(value) is not float or value != parameter.default:
+        check_parameter(parameter, value)
     return float(value)
 
 
