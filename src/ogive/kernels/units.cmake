@@ -32,8 +32,10 @@ file(CONFIGURE OUTPUT ${ogive_generated}/catalog_list.inc CONTENT "${list}" @ONL
 
 # No -ffast-math: it would change results and, once linked, the whole process. The two flags taken
 # from it change no result; without them compilers refuse to vectorise a conditional.
-# A kernel throws nothing; told so, compilers refer to no handler of exceptions, a weak symbol.
-set(ogive_kernel_flags -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions)
+# A kernel throws nothing; told so, compilers refer to no handler of exceptions, a weak symbol, and
+# leave out the tables by which a stack is unwound, a twentieth of the wheel.
+set(ogive_kernel_flags -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions
+  -fno-asynchronous-unwind-tables)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns inside its own immintrin.h.
   list(APPEND ogive_kernel_flags -Wno-maybe-uninitialized -Wno-uninitialized)
