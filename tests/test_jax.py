@@ -95,6 +95,18 @@ def test_float64_is_as_numpy_s() -> None:
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", ["silu", "swiglu"])
+def test_tangents_may_be_numbers(name: str) -> None:
+    """A number's tangent is one too, and no array."""
+    function = getattr(oj, name)
+    given = (1.5, 0.5)[: 1 if name == "silu" else 2]
+    arrays = tuple(map(jnp.asarray, given))
+    found = jax.jvp(function, given, given)
+    assert found == jax.jvp(function, arrays, arrays)
+    mixed = jax.jvp(lambda x: function(*arrays[1:], x), given[:1], given[:1])
+    assert mixed == jax.jvp(lambda x: function(*arrays[1:], x), arrays[:1], arrays[:1])
+
+
 def test_weak_types_empty_arrays_and_donation() -> None:
     assert oj.gelu(2.0).weak_type
     assert (oj.gelu(2.0) * X.astype(jnp.bfloat16)).dtype == jnp.bfloat16

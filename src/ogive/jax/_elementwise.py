@@ -35,12 +35,17 @@ def floating(x: Any, name: str) -> Array:
     )
 
 
+def ready(x: Any) -> bool:
+    """Whether it is an array already; a tracer may stand for a number, whose tangent is one too."""
+    return isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
+
+
 def together(name: str, *given: Any) -> list[Array]:
     """Arrays in one format and one shape."""
     first = given[0]
-    if isinstance(first, jax.Array) and first.dtype in FLOATS:  # as most are
+    if ready(first) and first.dtype in FLOATS:  # as most are
         like = first.dtype, first.shape
-        if all(isinstance(x, jax.Array) and (x.dtype, x.shape) == like for x in given[1:]):
+        if all(ready(x) and (x.dtype, x.shape) == like for x in given[1:]):
             return list(given)
     arrays = [floating(x, name) for x in given]
     dtype = jnp.result_type(*arrays)
