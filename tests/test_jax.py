@@ -95,6 +95,22 @@ def test_float64_is_as_numpy_s() -> None:
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", ["gelu", "softmax", "cross_entropy"])
+def test_jit_may_be_disabled(name: str) -> None:
+    """As it is for debugging; the kernels are compiled all the same."""
+    more = () if name != "cross_entropy" else (jnp.arange(4) % 3,)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)), jnp.float32)
+
+    def loss(x: Any) -> Any:
+        return jnp.sum(getattr(oj, name)(x, *more) ** 2)
+
+    expected = jax.value_and_grad(loss)(x)
+    with jax.disable_jit():
+        found = jax.value_and_grad(loss)(x)
+    np.testing.assert_allclose(found[0], expected[0], 1e-6)
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
 @pytest.mark.parametrize("name", ["silu", "swiglu"])
 def test_tangents_may_be_numbers(name: str) -> None:
     """A number's tangent is one too, and no array."""

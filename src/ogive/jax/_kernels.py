@@ -5,7 +5,7 @@ formula's twin everywhere else.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -103,12 +103,24 @@ def of_results(*avals: Any, name: str, mode: str, fixed: Fixed, by_kernel: bool)
     return [_partition.result(like, shape, avals, weak)] * results
 
 
-@cache
-def compiled(**parameters: Any) -> Any:
-    return jax.jit(partial(kernel_p.bind, **parameters))
+def outside_jit(primitive: Primitive) -> Callable[..., Any]:
+    """A primitive's own call: compiled, once for its parameters."""
+
+    @cache
+    def compiled(**parameters: Any) -> Any:
+        return jax.jit(partial(primitive.bind, **parameters))
+
+    def call(*arrays: Array, **parameters: Any) -> Any:
+        function = compiled(**parameters)
+        if not jax.config.jax_disable_jit:  # type: ignore[attr-defined]
+            return function(*arrays)
+        with jax.disable_jit(False):  # else it would call the primitive again, without end
+            return function(*arrays)
+
+    return call
 
 
-kernel_p.def_impl(lambda *arrays, **parameters: compiled(**parameters)(*arrays))
+kernel_p.def_impl(outside_jit(kernel_p))
 kernel_p.def_abstract_eval(of_results)
 
 

@@ -4,7 +4,7 @@ reduces them.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from ..calls.checks import REDUCTIONS
 from ..calls.losses import loss_of
 from . import _partition
 from ._formulas import loss_twin
-from ._kernels import bits_of, why_no_kernels, zero_like
+from ._kernels import bits_of, outside_jit, why_no_kernels, zero_like
 from ._warn import warn_of_formula
 
 Array = Any
@@ -68,12 +68,7 @@ def by_twin(
     return one(z, target)
 
 
-@cache
-def compiled(**parameters: Any) -> Any:
-    return jax.jit(partial(loss_p.bind, **parameters))
-
-
-loss_p.def_impl(lambda *arrays, **parameters: compiled(**parameters)(*arrays))
+loss_p.def_impl(outside_jit(loss_p))
 loss_p.def_abstract_eval(of_results)
 
 
